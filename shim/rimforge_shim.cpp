@@ -1,0 +1,65 @@
+#include "rimforge_shim.h"
+
+#include <dlfcn.h>
+
+#include <exception>
+#include <string>
+
+#include <ATen/Context.h>
+#include <ATen/Version.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/headeronly/version.h>
+
+namespace {
+thread_local std::string last_error;
+
+// No C++ exception may cross into Rust.
+template <typename F, typename R>
+R guarded(R failed, F&& body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    last_error = error.what();
+  } catch (...) {
+    last_error = "unknown C++ exception";
+  }
+  return failed;
+}
+}  // namespace
+
+extern "C" {
+
+const char* rf_last_error() { return last_error.c_str(); }
+
+const char* rf_compiled_version() { return TORCH_VERSION; }
+
+uint64_t rf_loaded_version() { return aoti_torch_abi_version(); }
+
+const char* rf_cpu_capability() {
+  thread_local std::string name;
+  return guarded(static_cast<const char*>(nullptr), [] {
+    name = at::get_cpu_capability();
+    return name.c_str();
+  });
+}
+
+int rf_open_cuda(const char* path) {
+  // RTLD_GLOBAL: the library registers its kernels with the dispatcher of libtorch_cpu.
+  if (dlopen(path, RTLD_NOW | RTLD_GLOBAL)) return 0;
+  const char* reason = dlerror();
+  last_error = reason ? reason : "dlopen failed without a reason";
+  return -1;
+}
+
+void rf_set_deterministic(int on) {
+  at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false);
+  at::globalContext().setDeterministicCuDNN(on != 0);
+}
+
+void rf_set_allow_tf32(int on) {
+  at::globalContext().setAllowTF32CuDNN(on != 0);
+  at::globalContext().setAllowTF32CuBLAS(on != 0);
+}
+
+int rf_set_flush_denormal(int on) { return at::globalContext().setFlushDenormal(on != 0) ? 0 : -1; }
+}

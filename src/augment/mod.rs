@@ -1,0 +1,1 @@
+//! 3. The differentiable augmentation and its controller.

@@ -1,0 +1,1 @@
+//! 7. The arms, the fit, the scores.

@@ -1,0 +1,1 @@
+//! 0. A simulated cohort with known truth, written as BIDS.

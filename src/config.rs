@@ -1,0 +1,1 @@
+//! The settings of a study: the stages' own settings, composed.

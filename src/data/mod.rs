@@ -1,0 +1,3 @@
+//! 1. Files to patches.
+
+pub mod manifest;

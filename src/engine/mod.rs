@@ -1,0 +1,29 @@
+//! The only door to libtorch beyond plain tensor calls: start-up, device, threads, determinism, memory format.
+
+use tch::{Device, Tensor};
+
+use crate::problem::{Kind, Problem, Result};
+
+mod ffi;
+
+pub mod start;
+
+pub use start::{Engine, EngineConfig, Facts};
+
+/// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.
+pub fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
+/// Rejects a device string that the loaded libtorch cannot serve.
+pub fn device(name: &str) -> Result<Device> {
+    match name {
+        "cpu" => Ok(Device::Cpu),
+        "auto" => Ok(if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }),
+        "cuda" if tch::Cuda::is_available() => Ok(Device::Cuda(0)),
+        "cuda" => Err(Problem::new(Kind::Environment, "no usable NVIDIA GPU")
+            .expected("a CUDA build of libtorch, a driver and a card")
+            .advice("run `rimforge doctor` to see what is missing, or use --device cpu")),
+        other => Err(Problem::usage(format!("unknown device {other:?}")).expected("auto, cpu or cuda")),
+    }
+}

@@ -1,0 +1,150 @@
+//! Starting libtorch: the CUDA half where it is present, threads, determinism; and the facts `doctor` shows.
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use tch::Device;
+
+use super::ffi;
+use crate::problem::{Kind, Problem, Result};
+
+/// Settings that hold for the whole process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// "auto", "cpu" or "cuda".
+    pub device: String,
+    /// Threads of one operation; 0 takes the number of cores.
+    pub threads: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { device: "auto".into(), threads: 0 }
+    }
+}
+
+/// libtorch, started.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub device: Device,
+    pub facts: Facts,
+}
+
+/// What was found at start.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub libtorch_folder: PathBuf,
+    pub libtorch_version: String,
+    pub compiled_version: String,
+    pub cpu_capability: String,
+    /// Instruction sets that low precision would use: "avx512_bf16", "amx_bf16".
+    pub cpu_low_precision: Vec<String>,
+    pub threads: usize,
+    /// "1 x ...", or why none.
+    pub gpu: String,
+}
+
+impl Engine {
+    /// Starts libtorch. Call once, before any tensor is made.
+    ///
+    /// # Errors
+    /// The loaded libtorch is not the version that rimforge was built for, or the asked device is not there.
+    pub fn start(config: &EngineConfig) -> Result<Self> {
+        let folder = PathBuf::from(env!("RIMFORGE_LIBTORCH_LIB"));
+        // SAFETY: plain queries without arguments.
+        let (compiled, loaded) =
+            unsafe { (ffi::text(ffi::rf_compiled_version()), version_text(ffi::rf_loaded_version())) };
+        if !compiled.starts_with(&loaded) {
+            return Err(Problem::new(Kind::Environment, format!("libtorch {loaded} is loaded"))
+                .at(&folder)
+                .expected(format!("{compiled}, which rimforge was built for"))
+                .advice("unset LD_LIBRARY_PATH, or run `make setup` and build again"));
+        }
+        let gpu = open_cuda(&folder);
+        let threads = match config.threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            n => n,
+        };
+        tch::set_num_threads(threads as i32);
+        // SAFETY: sets process-wide flags of libtorch; takes no pointers.
+        unsafe {
+            ffi::rf_set_flush_denormal(1);
+            ffi::rf_set_allow_tf32(0);
+        }
+        let device = super::device(&config.device)?;
+        Ok(Self {
+            device,
+            facts: Facts {
+                libtorch_folder: folder,
+                libtorch_version: loaded,
+                compiled_version: compiled,
+                // SAFETY: a query without arguments.
+                cpu_capability: unsafe { ffi::text(ffi::rf_cpu_capability()) },
+                cpu_low_precision: cpu_low_precision(),
+                threads,
+                gpu,
+            },
+        })
+    }
+
+    /// Makes libtorch refuse kernels whose result varies from run to run.
+    pub fn set_deterministic(&self, on: bool) {
+        // SAFETY: sets a process-wide flag; takes no pointers.
+        unsafe { ffi::rf_set_deterministic(i32::from(on)) }
+    }
+
+    /// Lets GPU convolutions and matrix products round their inputs to TF32.
+    pub fn set_tf32(&self, on: bool) {
+        // SAFETY: sets a process-wide flag; takes no pointers.
+        unsafe { ffi::rf_set_allow_tf32(i32::from(on)) }
+    }
+}
+
+fn version_text(packed: u64) -> String {
+    let byte = |shift: u32| (packed >> shift) & 0xff;
+    format!("{}.{}.{}", byte(56), byte(48), byte(40))
+}
+
+/// Loads the CUDA half of libtorch where it lies beside the CPU half, and says what came of it.
+fn open_cuda(folder: &Path) -> String {
+    let library = folder.join("libtorch_cuda.so");
+    if !library.exists() {
+        return "none: this is the CPU build of libtorch (`make setup CUDA=1` installs the CUDA build)".into();
+    }
+    let Ok(path) = CString::new(library.to_string_lossy().as_bytes()) else {
+        return "none: libtorch's path holds a NUL byte".into();
+    };
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    if unsafe { ffi::rf_open_cuda(path.as_ptr()) } != 0 {
+        // SAFETY: a query without arguments.
+        return format!("none: {}", unsafe { ffi::text(ffi::rf_last_error()) });
+    }
+    match (tch::Cuda::is_available(), tch::Cuda::device_count()) {
+        (true, n) => format!("{n} x NVIDIA (CUDA)"),
+        (false, _) => "none: libtorch_cuda.so is loaded, but no driver or card answers".into(),
+    }
+}
+
+fn cpu_low_precision() -> Vec<String> {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    let present = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);
+    ["avx512_bf16", "amx_bf16"].iter().filter(|name| present(name)).map(|name| (*name).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unpacks_a_version() {
+        assert_eq!(version_text(2 << 56 | 11 << 48), "2.11.0");
+    }
+
+    #[test]
+    fn starts_on_the_cpu_with_the_version_it_was_built_for() {
+        let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1 }).unwrap();
+        assert_eq!(engine.device, Device::Cpu);
+        assert!(engine.facts.compiled_version.starts_with(&engine.facts.libtorch_version));
+    }
+}

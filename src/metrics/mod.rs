@@ -1,0 +1,1 @@
+//! 6. Features or images to numbers with intervals.

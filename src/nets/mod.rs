@@ -1,0 +1,1 @@
+//! 2. Tensors to tensors.

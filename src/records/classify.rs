@@ -1,0 +1,69 @@
+//! The arms of the experiment and their scores.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Confusion, Interval};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassifyRecord {
+    /// How slice scores become a lesion's.
+    pub pooling: String,
+    pub optimiser_steps: u64,
+    pub batch: u64,
+    pub seeds: Vec<u64>,
+    /// Where the threshold comes from.
+    pub threshold_rule: String,
+    pub test: TestSetRecord,
+    pub arms: Vec<ArmRecord>,
+    /// Arm minus "None", paired over the same test lesions.
+    pub differences: Vec<DifferenceRecord>,
+    pub parameters: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestSetRecord {
+    pub patients: u64,
+    pub lesions: u64,
+    pub rims: u64,
+    pub ambiguous: u64,
+    pub non_rims: u64,
+    /// Agreed rims / lesions.
+    pub prevalence: f64,
+    /// True rims / lesions, in a simulated cohort.
+    pub true_prevalence: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmRecord {
+    /// "None", "Ambiguous", "Affine", "ADA-GAN", "ADA-GAN-LD", "ADA-GAN+LD".
+    pub name: String,
+    pub description: String,
+    /// Training slices by origin: ("real rim", 200), ("synthetic", 100), ...
+    pub training_slices: Vec<(String, u64)>,
+    pub per_seed: Vec<SeedScores>,
+    /// Metric name -> mean over seeds with its interval, against the readers' agreed label.
+    pub against_readers: BTreeMap<String, Interval>,
+    /// The same against the true label; empty unless simulated.
+    pub against_truth: BTreeMap<String, Interval>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeedScores {
+    pub seed: u64,
+    pub threshold: f64,
+    pub against_readers: BTreeMap<String, f64>,
+    pub against_truth: BTreeMap<String, f64>,
+    pub confusion: Confusion,
+    pub confusion_truth: Option<Confusion>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DifferenceRecord {
+    pub arm: String,
+    pub metric: String,
+    /// "readers" or "truth".
+    pub against: String,
+    pub difference: Interval,
+}

@@ -1,0 +1,53 @@
+//! Plain records of what a stage found, written as JSON in its folder and read by the report.
+//!
+//! No logic and no engine here: a report built from these cannot start a computation.
+
+use serde::{Deserialize, Serialize};
+
+pub mod cohort;
+
+pub mod prepare;
+
+pub mod training;
+
+pub mod synthesis;
+
+pub mod projection;
+
+pub mod classify;
+
+pub mod study;
+
+/// A number with its uncertainty; rimforge prints none without.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// The estimate.
+    pub value: f64,
+    /// Lower and upper limit at `level`.
+    pub low: f64,
+    pub high: f64,
+    /// Confidence level, 0.95 unless told.
+    pub level: f64,
+    /// Units that were resampled or counted (patients for a cluster bootstrap).
+    pub n: u64,
+    /// "patient-cluster bootstrap, 2000 draws", "Wilson", ...
+    pub method: String,
+}
+
+/// Counts at one threshold; rim is the positive class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion {
+    pub true_positive: u64,
+    pub false_positive: u64,
+    pub true_negative: u64,
+    pub false_negative: u64,
+}
+
+/// A file that a result was computed from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileHash {
+    /// Relative to the folder that the record describes.
+    pub path: String,
+    /// Lower-case hexadecimal SHA-256.
+    pub sha256: String,
+}

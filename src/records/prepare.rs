@@ -1,0 +1,34 @@
+//! What `prepare` made of a cohort.
+
+use serde::{Deserialize, Serialize};
+
+use super::FileHash;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrepareRecord {
+    pub simulated: bool,
+    pub contrasts: Vec<String>,
+    pub patients: u64,
+    pub lesions: u64,
+    pub slices: u64,
+    pub kappa: Option<f64>,
+    /// Lesions by split and class.
+    pub counts: Vec<SplitCount>,
+    /// Patients and pixel hashes found on two sides; both 0, or `prepare` had failed.
+    pub patients_on_two_sides: u64,
+    pub pixel_hashes_on_two_sides: u64,
+    /// Voxels that were NaN or infinite and were replaced.
+    pub non_finite_voxels: u64,
+    pub inputs: Vec<FileHash>,
+    pub seed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitCount {
+    /// "train", "validation" or "test".
+    pub split: String,
+    pub patients: u64,
+    pub rim: u64,
+    pub ambiguous: u64,
+    pub non_rim: u64,
+}

@@ -1,0 +1,55 @@
+//! What `project` did to each lesion, and whether to believe it.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectionRecord {
+    pub network_sha256: String,
+    /// Name of the feature net that the distance was measured with.
+    pub features: String,
+    pub steps: u64,
+    pub seed: u64,
+    /// One entry per projected slice of a lesion.
+    pub lesions: Vec<ProjectedLesion>,
+    /// How the default feature net was chosen: share of a known rim's contrast that survives projection.
+    pub feature_choice: Vec<FeatureChoice>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectedLesion {
+    pub lesion_id: String,
+    pub patient: String,
+    /// Slice index within the patch.
+    pub slice: u64,
+    /// Why it was projected: "ambiguous", "rim" (identity control) or "non-rim" (hallucination control).
+    pub role: String,
+    /// Final distance in feature space, without the noise term.
+    pub distance: f64,
+    /// Rim contrast in ppb: mean over the lesion's edge band minus mean over its core.
+    pub contrast_before: f64,
+    pub contrast_after: f64,
+    /// Distance of w to the nearest of the training cloud, in units of the cloud's own median nearest distance.
+    pub w_distance: f64,
+    pub rim_erased: bool,
+    pub rim_invented: bool,
+    /// Root mean square difference inside the lesion and over the whole slice, ppb.
+    pub lesion_rms: f64,
+    pub slice_rms: f64,
+    /// Original | projection | signed difference, relative to the stage's folder.
+    pub figure: String,
+    /// The denoised slice, float32 npy [channels, height, width] in the network's range.
+    pub image: String,
+    /// True label, where the cohort was simulated; only scoring writes it.
+    pub true_rim: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureChoice {
+    pub features: String,
+    /// Median of contrast_after / contrast_before over held-out known rims, and its quartiles.
+    pub contrast_kept: f64,
+    pub quartiles: (f64, f64),
+    pub lesions: u64,
+    pub seconds: f64,
+    pub chosen: bool,
+}

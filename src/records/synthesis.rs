@@ -1,0 +1,30 @@
+//! What `generate` wrote.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SynthesisRecord {
+    pub network_sha256: String,
+    pub count: u64,
+    /// First and last seed, inclusive.
+    pub first_seed: u64,
+    pub last_seed: u64,
+    pub truncation: f64,
+    pub noise: String,
+    /// Grids for the eye, relative to the stage's folder.
+    pub synthetic_grid: String,
+    pub real_grid: Option<String>,
+    /// Whether the generator's lesions carry rims: the same contrast measure as in projection.
+    pub rim_contrast: Option<RimContrastSummary>,
+}
+
+/// Rim contrast (ppb) of synthetic lesions beside that of the real training rims.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RimContrastSummary {
+    pub synthetic_median: f64,
+    pub synthetic_quartiles: (f64, f64),
+    pub real_median: f64,
+    pub real_quartiles: (f64, f64),
+    /// Share of synthetic lesions above the real rims' 10th percentile.
+    pub synthetic_with_rim: f64,
+}

@@ -1,0 +1,1 @@
+//! 8. Run folder to one self-contained HTML file.

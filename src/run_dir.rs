@@ -1,0 +1,118 @@
+//! The one place that knows file names under a study folder.
+
+use std::path::{Path, PathBuf};
+
+/// A study folder, e.g. `out/demo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StudyDir(PathBuf);
+
+impl StudyDir {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// BIDS, simulated or linked.
+    pub fn cohort(&self) -> PathBuf {
+        self.0.join("cohort")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.0.join("data")
+    }
+
+    pub fn gan(&self) -> GanDir {
+        GanDir(self.0.join("gan"))
+    }
+
+    pub fn synthetic(&self) -> PathBuf {
+        self.0.join("synthetic")
+    }
+
+    pub fn denoised(&self) -> PathBuf {
+        self.0.join("denoised")
+    }
+
+    pub fn classify(&self) -> PathBuf {
+        self.0.join("classify")
+    }
+
+    pub fn results(&self) -> PathBuf {
+        self.0.join("results.json")
+    }
+
+    /// The resolved settings of the run.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("study.toml")
+    }
+
+    pub fn report(&self) -> PathBuf {
+        self.0.join("report").join("index.html")
+    }
+
+    /// Held for as long as a run works in the folder.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join(".lock")
+    }
+}
+
+/// Name of the record that each stage leaves in its folder when it is done.
+pub const RECORD: &str = "record.json";
+
+/// A training run's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GanDir(PathBuf);
+
+impl GanDir {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// One line per tick; the same bytes however often training was interrupted.
+    pub fn stats(&self) -> PathBuf {
+        self.0.join("stats.jsonl")
+    }
+
+    pub fn timing(&self) -> PathBuf {
+        self.0.join("timing.jsonl")
+    }
+
+    /// TensorBoard event files lie directly in the run folder, as TensorBoard expects.
+    pub fn events(&self) -> &Path {
+        &self.0
+    }
+
+    /// `checkpoint-<images>` folders of files, newest valid wins.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+
+    pub fn previews(&self) -> PathBuf {
+        self.0.join("previews")
+    }
+
+    /// The network (EMA generator) with the lowest Frechet distance so far.
+    pub fn best_network(&self) -> PathBuf {
+        self.0.join("network-best.safetensors")
+    }
+
+    /// The network of the last checkpoint.
+    pub fn last_network(&self) -> PathBuf {
+        self.0.join("network-last.safetensors")
+    }
+
+    pub fn record(&self) -> PathBuf {
+        self.0.join(RECORD)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.0.join(".lock")
+    }
+}

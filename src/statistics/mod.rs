@@ -1,0 +1,1 @@
+//! Numbers to numbers: agreement, ranking scores, intervals, tests. No images, no engine.

@@ -1,0 +1,1 @@
+//! The integration tests, one binary; each module drives the library or the program as a user would.
