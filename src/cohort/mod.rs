@@ -1,1 +1,15 @@
 //! 0. A simulated cohort with known truth, written as BIDS.
+//!
+//! plan (how many lesions, which patient) -> phantom (tissue at the acquisition grid) -> physics (what the scanner
+//! and the reconstruction make of it) -> readers (what two people see in that) -> BIDS. Nothing after the physics
+//! looks at the phantom except to write the truth apart.
+
+pub mod volume;
+
+pub mod plan;
+
+pub mod phantom;
+
+pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
+pub use plan::PatientPlan;
+pub use volume::{Grid, Volume};
