@@ -14,6 +14,9 @@ pub mod records;
 
 pub mod run_dir;
 
+/// Small pictures with text, as PNG.
+pub mod raster;
+
 /// Numbers to numbers: kappa, ranking scores, intervals, tests.
 pub mod statistics;
 
