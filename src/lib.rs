@@ -3,7 +3,7 @@
 //! Data flows down this list; a module imports only from those that its row in `ARCHITECTURE.md` names,
 //! and `tests/it/architecture.rs` holds it to that.
 
-/// What every stage may lean on: errors for people, progress, named random streams, plain results, file names.
+/// What every stage may lean on: errors for people, progress, named random streams, plain results, file names, whole files.
 pub mod problem;
 
 pub mod observer;
@@ -13,6 +13,8 @@ pub mod seed;
 pub mod records;
 
 pub mod run_dir;
+
+pub mod atomic_file;
 
 /// Small pictures with text, as PNG.
 pub mod raster;
