@@ -1,0 +1,176 @@
+//! Sizes of the networks, their defaults and the two presets.
+
+use serde::{Deserialize, Serialize};
+
+use crate::problem::{Problem, Result};
+
+/// Sizes of a generator. Channels at resolution R are min(channel_base / R, channel_max).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// Length of the input latent z.
+    pub z_dim: i64,
+    /// Length of the intermediate latent w.
+    pub w_dim: i64,
+    /// Number of classes; 0 is unconditional.
+    pub c_dim: i64,
+    /// Image side, a power of two from 8 up.
+    pub resolution: i64,
+    /// Image channels.
+    pub channels: i64,
+    pub channel_base: i64,
+    pub channel_max: i64,
+    /// Fully connected layers of the mapping network.
+    pub mapping_layers: i64,
+    /// Bound on activations; `None` leaves them unbounded.
+    pub conv_clamp: Option<f64>,
+}
+
+/// Sizes of a discriminator; see [`GeneratorConfig`] for the shared fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiscriminatorConfig {
+    pub c_dim: i64,
+    pub resolution: i64,
+    pub channels: i64,
+    pub channel_base: i64,
+    pub channel_max: i64,
+    /// Layers of the class mapping; used only where `c_dim` > 0.
+    pub mapping_layers: i64,
+    pub conv_clamp: Option<f64>,
+    /// Images over which the minibatch standard deviation is taken; a batch must be divisible by min(group, batch).
+    pub mbstd_group: i64,
+}
+
+impl Default for GeneratorConfig {
+    fn default() -> Self {
+        Self::small(64, 1)
+    }
+}
+
+impl Default for DiscriminatorConfig {
+    fn default() -> Self {
+        Self::matching(&GeneratorConfig::default())
+    }
+}
+
+impl GeneratorConfig {
+    /// The size that two CPU cores can train.
+    pub fn small(resolution: i64, channels: i64) -> Self {
+        Self {
+            z_dim: 128,
+            w_dim: 128,
+            c_dim: 0,
+            resolution,
+            channels,
+            channel_base: 1024,
+            channel_max: 64,
+            mapping_layers: 2,
+            conv_clamp: Some(256.0),
+        }
+    }
+
+    /// The published size below 512 pixels (22 million parameters at 64 pixels, one channel).
+    pub fn paper(resolution: i64, channels: i64) -> Self {
+        Self { z_dim: 512, w_dim: 512, channel_base: 16384, channel_max: 512, ..Self::small(resolution, channels) }
+    }
+
+    pub fn channels_at(&self, resolution: i64) -> i64 {
+        (self.channel_base / resolution).min(self.channel_max)
+    }
+
+    /// Number of w vectors that the synthesis takes: 2 log2(R) - 2.
+    pub fn num_ws(&self) -> i64 {
+        2 * i64::from(self.resolution.ilog2()) - 2
+    }
+
+    /// Refuses sizes that no network can be built from.
+    pub fn validate(&self) -> Result<()> {
+        check_image(self.resolution, self.channels, self.channel_base, self.channel_max)?;
+        at_least("z_dim", self.z_dim, 1)?;
+        at_least("w_dim", self.w_dim, 1)?;
+        at_least("c_dim", self.c_dim, 0)?;
+        at_least("mapping_layers", self.mapping_layers, 1)?;
+        check_clamp(self.conv_clamp)
+    }
+}
+
+impl DiscriminatorConfig {
+    /// The discriminator that mirrors `generator`.
+    pub fn matching(generator: &GeneratorConfig) -> Self {
+        Self {
+            c_dim: generator.c_dim,
+            resolution: generator.resolution,
+            channels: generator.channels,
+            channel_base: generator.channel_base,
+            channel_max: generator.channel_max,
+            mapping_layers: 8,
+            conv_clamp: generator.conv_clamp,
+            mbstd_group: 4,
+        }
+    }
+
+    pub fn channels_at(&self, resolution: i64) -> i64 {
+        (self.channel_base / resolution).min(self.channel_max)
+    }
+
+    /// Refuses sizes that no network can be built from.
+    pub fn validate(&self) -> Result<()> {
+        check_image(self.resolution, self.channels, self.channel_base, self.channel_max)?;
+        at_least("c_dim", self.c_dim, 0)?;
+        at_least("mapping_layers", self.mapping_layers, 1)?;
+        at_least("mbstd_group", self.mbstd_group, 1)?;
+        check_clamp(self.conv_clamp)
+    }
+}
+
+/// 4, 8, .. `resolution`.
+pub(crate) fn resolutions(resolution: i64) -> impl DoubleEndedIterator<Item = i64> {
+    (2..=resolution.ilog2()).map(|log2| 1_i64 << log2)
+}
+
+fn check_image(resolution: i64, channels: i64, base: i64, max: i64) -> Result<()> {
+    if !(8..=1024).contains(&resolution) || !(resolution as u64).is_power_of_two() {
+        return Err(Problem::usage(format!("resolution {resolution}")).expected("a power of two from 8 to 1024"));
+    }
+    at_least("channels", channels, 1)?;
+    at_least("channel_max", max, 1)?;
+    at_least("channel_base", base, resolution)
+}
+
+fn at_least(name: &str, value: i64, low: i64) -> Result<()> {
+    if value < low {
+        return Err(Problem::usage(format!("{name} = {value}")).expected(format!("at least {low}")));
+    }
+    Ok(())
+}
+
+fn check_clamp(clamp: Option<f64>) -> Result<()> {
+    match clamp {
+        Some(bound) if bound.is_nan() || bound <= 0.0 => {
+            Err(Problem::usage(format!("conv_clamp = {bound}")).expected("a positive number"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_have_the_published_sizes() {
+        let paper = GeneratorConfig::paper(64, 1);
+        assert_eq!(paper.num_ws(), 10);
+        assert_eq!(resolutions(64).map(|r| paper.channels_at(r)).collect::<Vec<_>>(), [512, 512, 512, 512, 256]);
+        let small = GeneratorConfig::small(64, 1);
+        assert_eq!(resolutions(64).map(|r| small.channels_at(r)).collect::<Vec<_>>(), [64, 64, 64, 32, 16]);
+    }
+
+    #[test]
+    fn refuses_a_size_that_is_no_power_of_two() {
+        assert!(GeneratorConfig::small(48, 1).validate().is_err());
+        assert!(GeneratorConfig::small(64, 0).validate().is_err());
+        assert!(GeneratorConfig::small(64, 1).validate().is_ok());
+    }
+}

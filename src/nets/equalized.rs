@@ -1,0 +1,147 @@
+//! Layers whose weights are stored at unit variance and scaled at run time (Karras et al. 2018, section 4.1).
+
+use tch::Tensor;
+
+use super::activation::{self, clamp, leaky_relu};
+use super::network::{Init, Role, Visitor, join};
+use super::resample;
+
+/// What follows the linear part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Linear,
+    LeakyRelu,
+}
+
+impl Activation {
+    fn gain(self) -> f64 {
+        match self {
+            Self::Linear => 1.0,
+            Self::LeakyRelu => activation::GAIN,
+        }
+    }
+}
+
+/// Fully connected layer \[N, in\] -> \[N, out\].
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+    weight_gain: f64,
+    bias_gain: f64,
+    activation: Activation,
+}
+
+impl Linear {
+    /// `multiplier` lowers the layer's learning rate: values are stored divided by it.
+    pub fn new(init: &Init, inputs: i64, outputs: i64, activation: Activation, multiplier: f64) -> Self {
+        Self {
+            weight: init.normal("weight", &[outputs, inputs], 1.0 / multiplier),
+            bias: init.constant("bias", &[outputs], 0.0),
+            weight_gain: multiplier / (inputs as f64).sqrt(),
+            bias_gain: multiplier,
+            activation,
+        }
+    }
+
+    /// The affine map from w to styles: linear, bias starts at one.
+    pub fn affine(init: &Init, inputs: i64, outputs: i64) -> Self {
+        Self {
+            bias: init.constant("bias", &[outputs], 1.0),
+            ..Self::new(init, inputs, outputs, Activation::Linear, 1.0)
+        }
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.forward_scaled(x, 1.0)
+    }
+
+    /// `forward` times `gain`, at no extra cost.
+    pub fn forward_scaled(&self, x: &Tensor, gain: f64) -> Tensor {
+        let gain = gain * self.activation.gain();
+        let weight = &self.weight * (self.weight_gain * gain);
+        let bias =
+            if self.bias_gain * gain == 1.0 { self.bias.shallow_clone() } else { &self.bias * (self.bias_gain * gain) };
+        let y = bias.addmm(x, &weight.tr());
+        match self.activation {
+            Activation::Linear => y,
+            Activation::LeakyRelu => leaky_relu(&y),
+        }
+    }
+
+    /// Stored weight \[out, in\] (SeFa factorises it).
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
+        visit(join(path, "weight"), &self.weight, Role::Parameter);
+        visit(join(path, "bias"), &self.bias, Role::Parameter);
+    }
+}
+
+/// Convolution \[N, in, H, W\] -> \[N, out, H', W'\], optionally after low-pass filtering and halving.
+#[derive(Debug)]
+pub struct Conv {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    weight_gain: f64,
+    activation: Activation,
+    halve: bool,
+    /// Bound at gain 1.
+    bound: Option<f64>,
+    /// Factor on the layer's output, bound included.
+    gain: f64,
+}
+
+/// Shape and kind of a [`Conv`].
+#[derive(Clone, Copy, Debug)]
+pub struct ConvShape {
+    pub inputs: i64,
+    pub outputs: i64,
+    /// 1 or 3.
+    pub kernel: i64,
+    pub activation: Activation,
+    pub bias: bool,
+    pub halve: bool,
+    pub gain: f64,
+}
+
+impl Conv {
+    pub fn new(init: &Init, shape: ConvShape, bound: Option<f64>) -> Self {
+        let ConvShape { inputs, outputs, kernel, activation, bias, halve, gain } = shape;
+        Self {
+            weight: init.normal("weight", &[outputs, inputs, kernel, kernel], 1.0),
+            bias: bias.then(|| init.constant("bias", &[outputs], 0.0)),
+            weight_gain: 1.0 / ((inputs * kernel * kernel) as f64).sqrt(),
+            activation,
+            halve,
+            bound,
+            gain,
+        }
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let gain = self.gain * self.activation.gain();
+        let weight = &self.weight * (self.weight_gain * gain);
+        let bias = self.bias.as_ref().map(|bias| if gain == 1.0 { bias.shallow_clone() } else { bias * gain });
+        let pad = weight.size()[2] / 2;
+        let y = match (self.halve, pad) {
+            (false, _) => x.conv2d(&weight, bias, [1, 1], [pad, pad], [1, 1], 1),
+            (true, 0) => resample::downsample2(x).conv2d(&weight, bias, [1, 1], [0, 0], [1, 1], 1),
+            (true, _) => resample::conv_down2(x, &weight, bias.as_ref()),
+        };
+        let y = match self.activation {
+            Activation::Linear => y,
+            Activation::LeakyRelu => leaky_relu(&y),
+        };
+        clamp(y, self.bound.map(|bound| bound * self.gain))
+    }
+
+    pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
+        visit(join(path, "weight"), &self.weight, Role::Parameter);
+        if let Some(bias) = &self.bias {
+            visit(join(path, "bias"), bias, Role::Parameter);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Convolution whose kernels are scaled per image by a style (Karras et al. 2020, section 2.2).
+//!
+//! Scaling the kernels per image would need grouped convolutions. Scaling the input's channels by the style and the
+//! output's channels by the demodulation factor is the same sum, with one shared kernel.
+
+use tch::{Kind, Tensor};
+
+use super::activation::{self, clamp, leaky_relu};
+use super::equalized::Linear;
+use super::network::{Init, Role, Visitor, join};
+use super::resample;
+
+/// One styled convolution of the synthesis: 3x3, demodulated, noise, bias, leaky ReLU.
+#[derive(Debug)]
+pub struct StyledConv {
+    weight: Tensor,
+    bias: Tensor,
+    noise_strength: Tensor,
+    noise_const: Tensor,
+    affine: Linear,
+    double: bool,
+    bound: Option<f64>,
+}
+
+impl StyledConv {
+    /// `resolution` is that of the output; `double` doubles the input's.
+    pub fn new(
+        init: &Init,
+        inputs: i64,
+        outputs: i64,
+        w_dim: i64,
+        resolution: i64,
+        double: bool,
+        bound: Option<f64>,
+    ) -> Self {
+        Self {
+            weight: init.normal("weight", &[outputs, inputs, 3, 3], 1.0),
+            bias: init.constant("bias", &[outputs], 0.0),
+            noise_strength: init.constant("noise_strength", &[], 0.0),
+            noise_const: init.normal_buffer("noise_const", &[resolution, resolution]),
+            affine: Linear::affine(&init.sub("affine"), w_dim, inputs),
+            double,
+            bound,
+        }
+    }
+
+    /// Side of the output.
+    pub fn resolution(&self) -> i64 {
+        self.noise_const.size()[0]
+    }
+
+    /// The constant noise map \[R, R\].
+    pub fn noise_const(&self) -> &Tensor {
+        &self.noise_const
+    }
+
+    /// x \[N, I, H, W\], w \[N, w_dim\], noise broadcastable to \[N, 1, R, R\] -> \[N, O, R, R\].
+    pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
+        let styles = self.affine.forward(w);
+        let x = x * styles.unsqueeze(-1).unsqueeze(-1).to_kind(x.kind());
+        let weight = self.weight.to_kind(x.kind());
+        let y = match self.double {
+            true => resample::conv_up2(&x, &weight),
+            false => x.conv2d(&weight, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1),
+        };
+        let scale =
+            (demodulation(&self.weight, &styles) * activation::GAIN).unsqueeze(-1).unsqueeze(-1).to_kind(x.kind());
+        let mut shift = (&self.bias * activation::GAIN).reshape([1, -1, 1, 1]);
+        if let Some(noise) = noise {
+            shift = shift + noise * (&self.noise_strength * activation::GAIN);
+        }
+        let y = shift.to_kind(x.kind()).addcmul(&y, &scale);
+        clamp(leaky_relu(&y), self.bound)
+    }
+
+    pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
+        visit(join(path, "weight"), &self.weight, Role::Parameter);
+        visit(join(path, "bias"), &self.bias, Role::Parameter);
+        visit(join(path, "noise_strength"), &self.noise_strength, Role::Parameter);
+        visit(join(path, "noise_const"), &self.noise_const, Role::Buffer);
+        self.affine.visit(&join(path, "affine"), visit);
+    }
+
+    pub fn affine(&self) -> &Linear {
+        &self.affine
+    }
+}
+
+/// 1/sqrt(sum over inputs and taps of (weight * style)^2 + 1e-8): weight \[O, I, k, k\], styles \[N, I\] -> \[N, O\].
+fn demodulation(weight: &Tensor, styles: &Tensor) -> Tensor {
+    let energy = weight.square().sum_dim_intlist([2, 3].as_slice(), false, None::<Kind>);
+    (styles.square().matmul(&energy.tr()) + 1e-8).rsqrt()
+}
+
+/// 1x1 styled convolution to image channels: no demodulation, no noise, linear.
+#[derive(Debug)]
+pub struct ToImage {
+    weight: Tensor,
+    bias: Tensor,
+    affine: Linear,
+    bound: Option<f64>,
+}
+
+impl ToImage {
+    pub fn new(init: &Init, inputs: i64, channels: i64, w_dim: i64, bound: Option<f64>) -> Self {
+        Self {
+            weight: init.normal("weight", &[channels, inputs, 1, 1], 1.0),
+            bias: init.constant("bias", &[channels], 0.0),
+            affine: Linear::affine(&init.sub("affine"), w_dim, inputs),
+            bound,
+        }
+    }
+
+    /// x \[N, I, R, R\], w \[N, w_dim\] -> \[N, C, R, R\], float32.
+    pub fn forward(&self, x: &Tensor, w: &Tensor) -> Tensor {
+        let (batch, inputs, height, width) = x.size4().expect("an activation has 4 axes");
+        let styles = self.affine.forward_scaled(w, 1.0 / (inputs as f64).sqrt());
+        // Few outputs: a kernel for each image [N, C, I] times pixels [N, I, HW] spares the scaled copy of x.
+        let kernels = self.weight.reshape([1, -1, inputs]) * styles.unsqueeze(1);
+        let y = kernels.to_kind(x.kind()).bmm(&x.reshape([batch, inputs, height * width]));
+        let y = y.reshape([batch, -1, height, width]).to_kind(Kind::Float) + self.bias.reshape([1, -1, 1, 1]);
+        clamp(y, self.bound)
+    }
+
+    pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
+        visit(join(path, "weight"), &self.weight, Role::Parameter);
+        visit(join(path, "bias"), &self.bias, Role::Parameter);
+        self.affine.visit(&join(path, "affine"), visit);
+    }
+
+    pub fn affine(&self) -> &Linear {
+        &self.affine
+    }
+}
