@@ -1,0 +1,232 @@
+//! Percentile intervals by resampling patients: lesions of one patient stay together (cluster bootstrap).
+//!
+//! A draw is a number of copies of each item, the same for every statistic of the draw, so differences between two
+//! models are paired and a mean over training repetitions is recomputed on the same patients.
+//! Field & Welsh, J R Stat Soc B 69:369 (2007); percentile interval of Efron & Tibshirani (1993), chapter 13.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use rand::RngExt;
+use rayon::prelude::*;
+
+use super::LEVEL;
+use crate::records::Interval;
+use crate::seed::RunSeed;
+
+/// Draws unless told.
+pub const DRAWS: usize = 2000;
+
+/// Items grouped in the units that are resampled (patients).
+#[derive(Clone, Debug)]
+pub struct ClusterBootstrap {
+    /// Cluster of each item, 0..clusters.
+    cluster_of: Vec<u32>,
+    clusters: usize,
+    seed: RunSeed,
+    draws: usize,
+    level: f64,
+}
+
+impl ClusterBootstrap {
+    /// `patients`: the patient of each item (lesion), in the order of the scores. 2000 draws, level .95.
+    pub fn by_patient<P: Eq + Hash>(patients: &[P], seed: RunSeed) -> Self {
+        let mut numbers: HashMap<&P, u32> = HashMap::new();
+        let cluster_of = patients
+            .iter()
+            .map(|patient| {
+                let next = numbers.len() as u32;
+                *numbers.entry(patient).or_insert(next)
+            })
+            .collect();
+        Self { cluster_of, clusters: numbers.len(), seed, draws: DRAWS, level: LEVEL }
+    }
+
+    pub fn draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Interval of `statistic`, which gets the copies of each item; `None` when it is undefined on the sample itself or
+    /// on half of the draws (too few patients of one class). Draws on which it is undefined are left out, and `method`
+    /// says how many.
+    pub fn interval(&self, statistic: impl Fn(&[u32]) -> Option<f64> + Sync) -> Option<Interval> {
+        self.intervals(1, |copies| vec![statistic(copies)]).pop().flatten()
+    }
+
+    /// Interval of the paired difference `first - second` on the same patients.
+    pub fn difference(
+        &self,
+        first: impl Fn(&[u32]) -> Option<f64> + Sync,
+        second: impl Fn(&[u32]) -> Option<f64> + Sync,
+    ) -> Option<Interval> {
+        self.interval(|copies| Some(first(copies)? - second(copies)?))
+    }
+
+    /// Interval of the mean of `statistic(repetition, copies)` over `repetitions` trainings that were scored on the same
+    /// items; it covers the choice of patients, not that of seeds, whose spread is to be shown beside it.
+    pub fn over_repetitions(
+        &self,
+        repetitions: usize,
+        statistic: impl Fn(usize, &[u32]) -> Option<f64> + Sync,
+    ) -> Option<Interval> {
+        self.interval(|copies| mean((0..repetitions).map(|repetition| statistic(repetition, copies))))
+    }
+
+    /// `count` statistics at once over the same draws, in order; each as in [`ClusterBootstrap::interval`].
+    pub fn intervals(
+        &self,
+        count: usize,
+        statistics: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
+    ) -> Vec<Option<Interval>> {
+        let once = vec![1; self.cluster_of.len()];
+        let estimates = statistics(&once);
+        assert_eq!(estimates.len(), count, "the closure must give {count} statistics");
+        let drawn: Vec<Vec<Option<f64>>> =
+            (0..self.draws as u64).into_par_iter().map(|draw| statistics(&self.copies(draw))).collect();
+        (0..count)
+            .map(|which| self.summarise(estimates[which]?, drawn.iter().filter_map(|values| values[which]).collect()))
+            .collect()
+    }
+
+    fn summarise(&self, value: f64, mut drawn: Vec<f64>) -> Option<Interval> {
+        if drawn.is_empty() || 2 * drawn.len() < self.draws {
+            return None;
+        }
+        drawn.sort_by(f64::total_cmp);
+        let left_out = self.draws - drawn.len();
+        let note = if left_out > 0 { format!(", {left_out} undefined left out") } else { String::new() };
+        Some(Interval {
+            value,
+            low: quantile(&drawn, (1.0 - self.level) / 2.0),
+            high: quantile(&drawn, (1.0 + self.level) / 2.0),
+            level: self.level,
+            n: self.clusters as u64,
+            method: format!("patient-cluster bootstrap, {} draws{note}", self.draws),
+        })
+    }
+
+    /// Copies of each item in one draw: as many patients as there are, with replacement.
+    fn copies(&self, draw: u64) -> Vec<u32> {
+        let mut rng = self.seed.stream("bootstrap", draw);
+        let mut times = vec![0u32; self.clusters];
+        for _ in 0..self.clusters {
+            times[rng.random_range(0..self.clusters)] += 1;
+        }
+        self.cluster_of.iter().map(|&cluster| times[cluster as usize]).collect()
+    }
+}
+
+/// Mean of values that are all defined; `None` otherwise, since a mean over the defined ones would be another quantity.
+pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let (mut sum, mut n) = (0.0, 0u32);
+    for value in values {
+        sum += value?;
+        n += 1;
+    }
+    (n > 0).then(|| sum / f64::from(n))
+}
+
+/// Quantile of ascending, non-empty `sorted` by linear interpolation (NumPy's default).
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    below + (above - below) * at.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_abs_diff_eq;
+
+    fn weighted_mean(values: &[f64], copies: &[u32]) -> Option<f64> {
+        let n: u32 = copies.iter().sum();
+        let sum: f64 = values.iter().zip(copies).map(|(v, &c)| v * f64::from(c)).sum();
+        (n > 0).then(|| sum / f64::from(n))
+    }
+
+    /// Each patient holds the same two values: whichever patients are drawn, the mean is the same.
+    #[test]
+    fn equal_patients_leave_no_width() {
+        let patients = ["a", "a", "b", "b", "c", "c"];
+        let values = [1.0, 3.0, 1.0, 3.0, 1.0, 3.0];
+        let interval = ClusterBootstrap::by_patient(&patients, RunSeed(1)).draws(200);
+        let interval = interval.interval(|copies| weighted_mean(&values, copies)).unwrap();
+        assert_eq!((interval.value, interval.low, interval.high, interval.n), (2.0, 2.0, 2.0, 3));
+    }
+
+    /// The mean of n patients' values has standard error sd / sqrt(n), whatever the number of copied lesions: the naive
+    /// lesion bootstrap would be sqrt(10) times too narrow here.
+    #[test]
+    fn width_is_that_of_patients_not_of_lesions() {
+        let patients: Vec<usize> = (0..400).flat_map(|patient| [patient; 10]).collect();
+        let values: Vec<f64> = patients.iter().map(|&patient| (patient % 2) as f64).collect();
+        let interval = ClusterBootstrap::by_patient(&patients, RunSeed(3))
+            .interval(|copies| weighted_mean(&values, copies))
+            .unwrap();
+        assert_abs_diff_eq!(interval.high - interval.low, 2.0 * 1.96 * 0.5 / 20.0, epsilon = 0.01);
+    }
+
+    #[test]
+    fn same_seed_same_interval_whatever_the_threads() {
+        let patients: Vec<u32> = (0..60).map(|i| i / 3).collect();
+        let values: Vec<f64> = (0..60).map(|i| f64::from(i * i % 17)).collect();
+        let run = |threads: usize, seed| {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+                ClusterBootstrap::by_patient(&patients, RunSeed(seed))
+                    .draws(300)
+                    .interval(|copies| weighted_mean(&values, copies))
+                    .unwrap()
+            })
+        };
+        assert_eq!(run(1, 5), run(3, 5));
+        assert_ne!(run(1, 5), run(1, 6));
+    }
+
+    /// A difference of a model with itself shifted by .1 is .1 on every draw.
+    #[test]
+    fn differences_are_paired() {
+        let patients: Vec<u32> = (0..40).collect();
+        let values: Vec<f64> = (0..40).map(f64::from).collect();
+        let shifted: Vec<f64> = values.iter().map(|v| v + 0.1).collect();
+        let difference = ClusterBootstrap::by_patient(&patients, RunSeed(2))
+            .draws(100)
+            .difference(|c| weighted_mean(&shifted, c), |c| weighted_mean(&values, c))
+            .unwrap();
+        assert_abs_diff_eq!(difference.low, 0.1, epsilon = 1e-9);
+        assert_abs_diff_eq!(difference.high, 0.1, epsilon = 1e-9);
+    }
+
+    #[test]
+    fn repetitions_are_averaged_within_a_draw() {
+        let patients: Vec<u32> = (0..10).collect();
+        let bootstrap = ClusterBootstrap::by_patient(&patients, RunSeed(4)).draws(50);
+        let interval = bootstrap.over_repetitions(3, |repetition, _| Some(repetition as f64)).unwrap();
+        assert_eq!((interval.value, interval.low, interval.high), (1.0, 1.0, 1.0));
+        assert_eq!(bootstrap.over_repetitions(2, |repetition, _| (repetition == 0).then_some(1.0)), None);
+    }
+
+    /// One of two patients holds the only rim; a quarter of draws lack it, and are counted, not silently zero.
+    #[test]
+    fn undefined_draws_are_told() {
+        let bootstrap = ClusterBootstrap::by_patient(&["a", "b"], RunSeed(9)).draws(1000);
+        let interval = bootstrap.interval(|copies| (copies[0] > 0).then_some(1.0)).unwrap();
+        let left_out: u32 = interval.method.split(", ").nth(2).unwrap().split(' ').next().unwrap().parse().unwrap();
+        assert!((200..300).contains(&left_out), "{}", interval.method);
+        assert_eq!(bootstrap.interval(|_| None), None);
+    }
+
+    #[test]
+    fn quantile_interpolates_like_numpy() {
+        // numpy.quantile([1, 2, 4, 8], [0, .25, .5, .9, 1])
+        let sorted = [1.0, 2.0, 4.0, 8.0];
+        for (share, expected) in [(0.0, 1.0), (0.25, 1.75), (0.5, 3.0), (0.9, 6.8), (1.0, 8.0)] {
+            assert_abs_diff_eq!(quantile(&sorted, share), expected, epsilon = 1e-12);
+        }
+    }
+}
