@@ -4,6 +4,8 @@ pub mod classify;
 
 pub mod doctor;
 
+pub mod events;
+
 pub mod generate;
 
 pub mod prepare;

@@ -1,0 +1,232 @@
+//! TensorBoard event files: scalars and pictures of a training run.
+//!
+//! A file is a sequence of TFRecords (length, masked CRC-32C, bytes, masked CRC-32C), each an `Event` protocol
+//! buffer; the few fields used here are written by hand (tensorflow/core/util/event.proto, framework/summary.proto).
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::problem::{Problem, Result};
+
+/// Writes one new event file; TensorBoard reads all files of a folder as one run.
+pub struct EventWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl EventWriter {
+    /// Creates `events.out.tfevents.<seconds>.<nanoseconds>.rimforge` in `folder`.
+    ///
+    /// `resumed_at` (a step) tells TensorBoard to drop what an earlier, interrupted process logged from there on.
+    ///
+    /// # Errors
+    /// The file cannot be created or written.
+    pub fn create(folder: &Path, resumed_at: Option<u64>) -> Result<Self> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = format!("events.out.tfevents.{:010}.{:09}.rimforge", now.as_secs(), now.subsec_nanos());
+        let path = folder.join(name);
+        let file = File::create_new(&path).map_err(|e| Problem::io(&path, "creating the event file", e))?;
+        let mut writer = Self { path, file: BufWriter::new(file) };
+        writer.event(0, |event| event.bytes(3, b"brain.Event:2"))?;
+        if let Some(step) = resumed_at {
+            // SessionLog { status: START }
+            writer.event(step, |event| event.message(7, |log| log.varint(1, 1)))?;
+        }
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// One number of the curve `tag` at `step`.
+    pub fn scalar(&mut self, tag: &str, step: u64, value: f64) -> Result<()> {
+        self.summary(step, tag, |v| v.float(2, value as f32))
+    }
+
+    /// A picture: `png` is the encoded file of a `width` x `height` image with `channels` channels.
+    pub fn image(&mut self, tag: &str, step: u64, png: &[u8], [width, height, channels]: [u64; 3]) -> Result<()> {
+        self.summary(step, tag, |value| {
+            value.message(4, |image| {
+                image.varint(1, height);
+                image.varint(2, width);
+                image.varint(3, channels);
+                image.bytes(4, png);
+            });
+        })
+    }
+
+    /// Hands everything to the operating system.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.flush().map_err(|e| Problem::io(&self.path, "writing the event file", e))
+    }
+
+    fn summary(&mut self, step: u64, tag: &str, fill: impl FnOnce(&mut Proto)) -> Result<()> {
+        self.event(step, |event| {
+            event.message(5, |summary| {
+                summary.message(1, |value| {
+                    value.bytes(1, tag.as_bytes());
+                    fill(value);
+                });
+            });
+        })
+    }
+
+    fn event(&mut self, step: u64, fill: impl FnOnce(&mut Proto)) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let mut event = Proto::default();
+        event.double(1, now);
+        event.varint(2, step);
+        fill(&mut event);
+        let record = tf_record(&event.0);
+        self.file.write_all(&record).map_err(|e| Problem::io(&self.path, "writing the event file", e))
+    }
+}
+
+/// Frames `data` as a TFRecord.
+fn tf_record(data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u64).to_le_bytes();
+    let mut record = Vec::with_capacity(data.len() + 16);
+    record.extend(length);
+    record.extend(masked_crc(&length).to_le_bytes());
+    record.extend(data);
+    record.extend(masked_crc(data).to_le_bytes());
+    record
+}
+
+/// CRC-32C, rotated and offset, so that a CRC of data that holds CRCs stays strong (TFRecord's definition).
+fn masked_crc(data: &[u8]) -> u32 {
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// A protocol buffer message being written.
+#[derive(Default)]
+struct Proto(Vec<u8>);
+
+impl Proto {
+    fn key(&mut self, field: u64, wire_type: u64) {
+        self.raw_varint(field << 3 | wire_type);
+    }
+
+    fn raw_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    fn varint(&mut self, field: u64, value: u64) {
+        self.key(field, 0);
+        self.raw_varint(value);
+    }
+
+    fn double(&mut self, field: u64, value: f64) {
+        self.key(field, 1);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn float(&mut self, field: u64, value: f32) {
+        self.key(field, 5);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, field: u64, value: &[u8]) {
+        self.key(field, 2);
+        self.raw_varint(value.len() as u64);
+        self.0.extend(value);
+    }
+
+    fn message(&mut self, field: u64, fill: impl FnOnce(&mut Proto)) {
+        let mut inner = Proto::default();
+        fill(&mut inner);
+        self.bytes(field, &inner.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field number and raw value of each field of a message; an independent reading of the wire format.
+    fn fields(mut data: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        fn varint(data: &mut &[u8]) -> u64 {
+            let mut value = 0;
+            for shift in (0..).step_by(7) {
+                let byte = data[0];
+                *data = &data[1..];
+                value |= u64::from(byte & 0x7f) << shift;
+                if byte < 0x80 {
+                    break;
+                }
+            }
+            value
+        }
+        let mut out = Vec::new();
+        while !data.is_empty() {
+            let key = varint(&mut data);
+            let value = match key & 7 {
+                0 => varint(&mut data).to_le_bytes().to_vec(),
+                wire => {
+                    let length = match wire {
+                        1 => 8,
+                        5 => 4,
+                        2 => varint(&mut data) as usize,
+                        other => panic!("wire type {other}"),
+                    };
+                    let value = data[..length].to_vec();
+                    data = &data[length..];
+                    value
+                }
+            };
+            out.push((key >> 3, value));
+        }
+        out
+    }
+
+    fn records(mut data: &[u8]) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        while !data.is_empty() {
+            let length = u64::from_le_bytes(data[..8].try_into().unwrap()) as usize;
+            assert_eq!(u32::from_le_bytes(data[8..12].try_into().unwrap()), masked_crc(&data[..8]));
+            let body = &data[12..12 + length];
+            assert_eq!(u32::from_le_bytes(data[12 + length..16 + length].try_into().unwrap()), masked_crc(body));
+            out.push(body.to_vec());
+            data = &data[16 + length..];
+        }
+        out
+    }
+
+    #[test]
+    fn a_record_is_framed_as_tensorflow_frames_it() {
+        // CRC-32C of "123456789" is 0xe3069283 (RFC 3720's polynomial, the standard check value).
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(masked_crc(b"123456789"), 0x2507_c60d_u32.wrapping_add(0xa282_ead8));
+        // The first record of any TensorBoard file: 24 bytes long, whose length's masked CRC is a3 7f 4b 22.
+        assert_eq!(&tf_record(&[0; 24])[..12], [24, 0, 0, 0, 0, 0, 0, 0, 0xa3, 0x7f, 0x4b, 0x22]);
+    }
+
+    #[test]
+    fn what_was_written_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::create(folder.path(), Some(300)).unwrap();
+        writer.scalar("loss/generator", 300, 0.75).unwrap();
+        writer.image("fakes", 301, b"not really a png", [64, 32, 1]).unwrap();
+        writer.flush().unwrap();
+        let events: Vec<_> = records(&std::fs::read(writer.path()).unwrap()).iter().map(|r| fields(r)).collect();
+        let field = |event: usize, number| events[event].iter().find(|f| f.0 == number).unwrap().1.clone();
+        assert_eq!(events.len(), 4);
+        assert_eq!(field(0, 3), b"brain.Event:2");
+        assert_eq!(fields(&field(1, 7)), [(1, 1u64.to_le_bytes().to_vec())]);
+        assert_eq!(field(2, 2), 300u64.to_le_bytes());
+        let value = |event| fields(&fields(&field(event, 5))[0].1);
+        assert_eq!(value(2), [(1, b"loss/generator".to_vec()), (2, 0.75f32.to_le_bytes().to_vec())]);
+        let image = fields(&value(3)[1].1);
+        assert_eq!(image[0], (1, 32u64.to_le_bytes().to_vec()));
+        assert_eq!(image[1], (2, 64u64.to_le_bytes().to_vec()));
+        assert_eq!(image[3], (4, b"not really a png".to_vec()));
+    }
+}

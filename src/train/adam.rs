@@ -1,0 +1,138 @@
+//! Adam (Kingma and Ba 2015) whose moments can be read, saved and restored bit for bit.
+//!
+//! All parameters of a network share one flat vector for each moment, so that a step is a handful of large
+//! operations. Nothing here touches gradients' values: a non-finite gradient is for the caller to refuse.
+
+use tch::{Device, Kind, Tensor};
+
+/// Settings of one optimiser.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamConfig {
+    pub learning_rate: f64,
+    pub betas: (f64, f64),
+    pub epsilon: f64,
+}
+
+/// Adam's state for a fixed list of parameters.
+#[derive(Debug)]
+pub struct Adam {
+    /// In the order in which every call passes parameters and gradients.
+    parameters: Vec<Tensor>,
+    /// First and second moment, flat, in parameter order.
+    pub first: Tensor,
+    pub second: Tensor,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+impl Adam {
+    /// Zero moments for `parameters` (contiguous float32 leaves on one device; shared, not copied).
+    pub fn new(parameters: Vec<Tensor>) -> Self {
+        let length: usize = parameters.iter().map(Tensor::numel).sum();
+        let device = parameters.first().map_or(Device::Cpu, Tensor::device);
+        let zeros = || Tensor::zeros([length as i64], (Kind::Float, device));
+        Self { first: zeros(), second: zeros(), steps: 0, parameters }
+    }
+
+    pub fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+
+    /// One flat gradient in parameter order; a parameter that the loss does not reach counts as zero.
+    pub fn flatten(&self, gradients: &[Tensor]) -> Tensor {
+        assert_eq!(gradients.len(), self.parameters.len(), "one gradient a parameter");
+        let flat: Vec<Tensor> = gradients
+            .iter()
+            .zip(&self.parameters)
+            .map(|(gradient, parameter)| match gradient.defined() {
+                true => gradient.reshape([-1]),
+                false => parameter.zeros_like().reshape([-1]),
+            })
+            .collect();
+        Tensor::cat(&flat, 0)
+    }
+
+    /// Moves the parameters against `gradient` (flat, from [`Adam::flatten`]).
+    pub fn step(&mut self, gradient: &Tensor, config: &AdamConfig) {
+        let (beta1, beta2) = config.betas;
+        self.steps += 1;
+        let correction1 = 1.0 - beta1.powf(self.steps as f64);
+        let correction2 = 1.0 - beta2.powf(self.steps as f64);
+        tch::no_grad(|| {
+            let _ = self.first.lerp_(gradient, 1.0 - beta1);
+            let _ = self.second.g_mul_scalar_(beta2);
+            self.second += gradient.square() * (1.0 - beta2);
+            let denominator = self.second.sqrt() / correction2.sqrt() + config.epsilon;
+            let update = &self.first / denominator * (config.learning_rate / correction1);
+            let mut offset = 0;
+            for parameter in &self.parameters {
+                let length = parameter.numel() as i64;
+                let mut parameter = parameter.shallow_clone();
+                let _ = parameter.g_sub_(&update.narrow(0, offset, length).view_as(&parameter));
+                offset += length;
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_reference_numbers() {
+        // tests/fixtures/make_adam.py: ten steps of Adam in float64 by the paper's algorithm 1.
+        let text = include_str!("../../tests/fixtures/adam.json");
+        let fixture: serde_json::Value = serde_json::from_str(text).unwrap();
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+        };
+        for case in fixture["cases"].as_array().unwrap() {
+            let start: Vec<f32> = numbers(&case["start"]).iter().map(|&x| x as f32).collect();
+            let betas = numbers(&case["betas"]);
+            let config = AdamConfig {
+                learning_rate: case["learning_rate"].as_f64().unwrap(),
+                betas: (betas[0], betas[1]),
+                epsilon: 1e-8,
+            };
+            // Two parameters, so that the split of the flat update is tested too.
+            let parts = [Tensor::from_slice(&start[..4]).view([2, 2]), Tensor::from_slice(&start[4..])];
+            let mut adam = Adam::new(parts.iter().map(Tensor::shallow_clone).collect());
+            for (gradient, expected) in
+                case["gradients"].as_array().unwrap().iter().zip(case["parameters"].as_array().unwrap())
+            {
+                let gradient: Vec<f32> = numbers(gradient).iter().map(|&x| x as f32).collect();
+                let gradients = [Tensor::from_slice(&gradient[..4]).view([2, 2]), Tensor::from_slice(&gradient[4..])];
+                let flat = adam.flatten(&gradients);
+                adam.step(&flat, &config);
+                let now = Tensor::cat(&[parts[0].reshape([-1]), parts[1].reshape([-1])], 0);
+                for (index, want) in numbers(expected).into_iter().enumerate() {
+                    approx::assert_relative_eq!(now.double_value(&[index as i64]), want, max_relative = 2e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_step_is_the_learning_rate() {
+        let parameter = Tensor::from_slice(&[1f32, 1.0]);
+        let mut adam = Adam::new(vec![parameter.shallow_clone()]);
+        let config = AdamConfig { learning_rate: 0.1, betas: (0.9, 0.999), epsilon: 1e-8 };
+        let flat = adam.flatten(&[Tensor::from_slice(&[5f32, -0.01])]);
+        adam.step(&flat, &config);
+        approx::assert_relative_eq!(parameter.double_value(&[0]), 0.9, max_relative = 1e-5);
+        approx::assert_relative_eq!(parameter.double_value(&[1]), 1.1, max_relative = 1e-5);
+    }
+
+    #[test]
+    fn an_unreached_parameter_stays() {
+        let parameters = [Tensor::from_slice(&[1f32]), Tensor::from_slice(&[2f32])].map(|p| p.set_requires_grad(true));
+        let mut adam = Adam::new(parameters.iter().map(Tensor::shallow_clone).collect());
+        let loss = parameters[0].sum(Kind::Float);
+        let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
+        let flat = adam.flatten(&gradients);
+        adam.step(&flat, &AdamConfig { learning_rate: 0.1, betas: (0.0, 0.99), epsilon: 1e-8 });
+        assert_eq!(parameters[1].double_value(&[0]), 2.0);
+        assert!(parameters[0].double_value(&[0]) < 1.0);
+    }
+}
