@@ -2,9 +2,9 @@
 //!
 //! Figures made of pixels only; charts with axes are the report's (SVG). Nothing here knows what it draws.
 
-use std::fs;
 use std::path::Path;
 
+use crate::atomic_file;
 use crate::problem::{Kind, Problem, Result};
 
 mod font;
@@ -153,14 +153,7 @@ impl Canvas {
 
     /// Writes [`Self::png`] to `path`, making its folder.
     pub fn write_png(&self, path: impl AsRef<Path>, texts: &[(&str, &str)]) -> Result<()> {
-        let path = path.as_ref();
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|e| Problem::io(folder, "making the folder", e))?;
-        }
-        // A half-written figure must not pass for a finished one.
-        let partial = path.with_extension("png.partial");
-        fs::write(&partial, self.png(texts)?).map_err(|e| Problem::io(&partial, "writing", e))?;
-        fs::rename(&partial, path).map_err(|e| Problem::io(path, "renaming", e))
+        atomic_file::write(path, &self.png(texts)?)
     }
 }
 

@@ -25,6 +25,8 @@ pub mod generator;
 
 pub mod discriminator;
 
+pub mod perceptual;
+
 pub use config::{DiscriminatorConfig, GeneratorConfig};
 pub use discriminator::Discriminator;
 pub use generator::Generator;
