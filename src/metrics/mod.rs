@@ -1,1 +1,3 @@
 //! 6. Features or images to numbers with intervals.
+
+pub mod rim_contrast;
