@@ -1,1 +1,44 @@
-//! 8. Run folder to one self-contained HTML file.
+//! 8. Run folder to one self-contained HTML file. Reads records and pictures; cannot start a computation.
+
+use std::path::PathBuf;
+
+use crate::problem::{Problem, Result};
+use crate::records::study::StudyRecord;
+use crate::run_dir::StudyDir;
+
+mod figures;
+
+mod images;
+
+mod numbers;
+
+mod page;
+
+mod svg;
+
+/// Reads `results.json` of a study and writes `report/index.html`.
+///
+/// # Errors
+/// `results.json` is missing or not one of this version's, or a picture that it names is missing.
+pub fn write(dir: &StudyDir) -> Result<PathBuf> {
+    let study = read_results(dir)?;
+    let html = page::render(&study, dir)?;
+    let path = dir.report();
+    let folder = dir.root().join("report");
+    std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the report's folder", error))?;
+    crate::atomic_file::write(&path, html.as_bytes())?;
+    Ok(path)
+}
+
+/// The study's results as the last complete run left them.
+pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
+    let path = dir.results();
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Problem::io(&path, "reading the results", error).advice("run `rimforge run STUDY.toml` to the end first")
+    })?;
+    serde_json::from_str(&text).map_err(|error| {
+        Problem::input(&path, format!("not readable as results: {error}"))
+            .expected("a results.json that this version of rimforge wrote")
+            .advice("run the study again; finished stages are kept")
+    })
+}

@@ -1,0 +1,79 @@
+//! How numbers and intervals are written in the report.
+
+use crate::records::{Confusion, Interval};
+
+/// "0.73"; a missing or undefined value is an em dash, never a number.
+pub fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() { format!("{value:.digits$}").replace('-', "−") } else { "—".into() }
+}
+
+/// "0.73 (0.61 to 0.82)".
+pub fn interval(interval: &Interval, digits: usize) -> String {
+    let [value, low, high] = [interval.value, interval.low, interval.high].map(|v| number(v, digits));
+    format!("{value} ({low} to {high})")
+}
+
+/// "+0.04 (−0.01 to +0.09)".
+pub fn signed_interval(interval: &Interval, digits: usize) -> String {
+    let signed = |v: f64| if v > 0.0 { format!("+{}", number(v, digits)) } else { number(v, digits) };
+    let [value, low, high] = [interval.value, interval.low, interval.high].map(signed);
+    format!("{value} ({low} to {high})")
+}
+
+/// "TP 12, FP 3, TN 200, FN 4".
+pub fn confusion(counts: &Confusion) -> String {
+    format!(
+        "TP {}, FP {}, TN {}, FN {}",
+        counts.true_positive, counts.false_positive, counts.true_negative, counts.false_negative
+    )
+}
+
+/// Thousands apart: "12 345".
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Median of the finite values; `None` where there are none.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    match n {
+        0 => None,
+        _ if n % 2 == 1 => Some(values[n / 2]),
+        _ => Some((values[n / 2 - 1] + values[n / 2]) / 2.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_intervals_with_their_sign() {
+        let i = Interval { value: 0.04, low: -0.01, high: 0.09, level: 0.95, n: 10, method: String::new() };
+        assert_eq!(signed_interval(&i, 2), "+0.04 (−0.01 to +0.09)");
+        assert_eq!(interval(&i, 2), "0.04 (−0.01 to 0.09)");
+    }
+
+    #[test]
+    fn what_is_undefined_is_not_a_number() {
+        assert_eq!(number(f64::NAN, 2), "—");
+        assert_eq!(median([f64::NAN]), None);
+        assert_eq!(median([3.0, 1.0, 2.0, 4.0]), Some(2.5));
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!(count(7980), "7\u{202f}980");
+        assert_eq!(count(256), "256");
+    }
+}
