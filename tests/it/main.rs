@@ -1,1 +1,3 @@
 //! The integration tests, one binary; each module drives the library or the program as a user would.
+
+mod architecture;
