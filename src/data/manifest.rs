@@ -19,6 +19,8 @@ pub struct Manifest {
     pub contrasts: Vec<Contrast>,
     /// Patch size in voxels: depth, height, width (24, 64, 64); depth 1 for plain images.
     pub patch: [u32; 3],
+    /// Where a plain image's patient comes from, or that each image counts as its own; "participant_id" for a cohort.
+    pub patient_source: String,
     /// Voxel size in mm in the same order, where known.
     pub voxel_mm: Option<[f64; 3]>,
     pub seed: u64,
@@ -71,13 +73,16 @@ pub struct Lesion {
     /// "sub-001_lesion-003"; the file name without ending for plain images.
     pub id: String,
     pub patient: String,
-    /// Centre voxel in the source volume: x, y, z.
+    /// Centre voxel in the source volume once its axes are in RAS+ order: x, y, z.
     pub centre: [i64; 3],
-    /// Voxel-to-world affine of the source volume, row-major 3x4, mm; identity for plain images.
+    /// Voxel-to-world affine of that RAS+ volume, row-major 3x4, mm; identity for plain images.
     pub affine: [[f64; 4]; 3],
     pub reader1: bool,
     pub reader2: bool,
     pub class: Class,
+    /// The label that the source itself gives (a class name or number), where it has one; absent for lesions of readers.
+    #[serde(default)]
+    pub label: Option<String>,
     pub split: Split,
     /// Lesion voxels in the patch.
     pub voxels: u64,
@@ -85,7 +90,11 @@ pub struct Lesion {
     pub patch: String,
     /// Lesion mask, u8 npy [depth, height, width]; absent for plain images.
     pub mask: Option<String>,
+    /// Of the patch file.
     pub sha256: String,
+    /// Of the mask file.
+    #[serde(default)]
+    pub mask_sha256: Option<String>,
 }
 
 /// One training image: a slice of a lesion's patch that cuts the lesion.

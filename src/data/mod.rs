@@ -1,3 +1,16 @@
-//! 1. Files to patches.
+//! 1. Files to patches, and prepared patches to training images.
+//!
+//! [`manifest`] is the data set on disk, [`dataset`] reads it (test lesions are another type than training lesions),
+//! [`batches`] is the only file here that knows the engine.
 
 pub mod manifest;
+
+pub mod intensity;
+
+pub mod patch_file;
+
+pub mod dataset;
+
+pub mod batches;
+
+pub use dataset::{Prepared, SliceImage, TestSlices, TrainSlices, ValidationSlices};

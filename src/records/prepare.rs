@@ -19,6 +19,10 @@ pub struct PrepareRecord {
     pub pixel_hashes_on_two_sides: u64,
     /// Voxels that were NaN or infinite and were replaced.
     pub non_finite_voxels: u64,
+    /// Facts a reader of the numbers should know: windows and what the training values suggest, normalisation,
+    /// where the patient of an image comes from, what was padded or left out.
+    #[serde(default)]
+    pub notes: Vec<String>,
     pub inputs: Vec<FileHash>,
     pub seed: u64,
 }

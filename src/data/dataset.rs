@@ -1,0 +1,490 @@
+//! A prepared data set, opened: training, validation and test slices as values in the network's range.
+//!
+//! The side a slice belongs to is part of its type, so what takes [`TrainSlices`] cannot be handed a test lesion:
+//!
+//! ```no_run
+//! use rimforge::data::{Prepared, TrainSlices};
+//! fn train_generator(_rims: &TrainSlices) {}
+//! fn train(prepared: &Prepared) { train_generator(&prepared.training_rims()); }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use rimforge::data::{Prepared, TrainSlices};
+//! fn train_generator(_rims: &TrainSlices) {}
+//! fn leak(prepared: &Prepared) { train_generator(&prepared.test()); }
+//! ```
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split};
+use super::patch_file;
+use crate::problem::{Kind, Problem, Result};
+
+/// File name of the manifest in a prepared data set.
+pub const MANIFEST: &str = "manifest.json";
+
+/// The training side.
+#[derive(Clone, Copy, Debug)]
+pub struct Train;
+
+/// The validation side: thresholds and early choices.
+#[derive(Clone, Copy, Debug)]
+pub struct Validation;
+
+/// The test side: scored once, shown to no generator, projector or fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Test;
+
+/// One of the three sides of the split, as a type.
+pub trait Side: Copy + Send + Sync + 'static {
+    const SPLIT: Split;
+}
+
+impl Side for Train {
+    const SPLIT: Split = Split::Train;
+}
+
+impl Side for Validation {
+    const SPLIT: Split = Split::Validation;
+}
+
+impl Side for Test {
+    const SPLIT: Split = Split::Test;
+}
+
+pub type TrainSlices = Slices<Train>;
+
+pub type ValidationSlices = Slices<Validation>;
+
+pub type TestSlices = Slices<Test>;
+
+/// A prepared data set on disk. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Prepared(Arc<Opened>);
+
+#[derive(Debug)]
+struct Opened {
+    root: PathBuf,
+    manifest: Manifest,
+}
+
+/// One slice of a lesion's patch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SliceImage {
+    /// Index into the manifest's lesions.
+    pub lesion: u32,
+    /// Slice index within the patch.
+    pub z: u32,
+    /// \[channels, height, width\] in \[-1, 1\].
+    pub pixels: Vec<f32>,
+    /// Lesion mask \[height, width\], 1 inside; absent for plain images.
+    pub mask: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Opens the data set in `root` and checks its manifest, its split and the hash of every patch.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref();
+        let path = root.join(MANIFEST);
+        let text = std::fs::read(&path).map_err(|error| {
+            Problem::io(&path, "reading", error)
+                .expected("a prepared data set")
+                .advice("run `rimforge prepare` first, and give this command its --out folder")
+        })?;
+        let schema = serde_json::from_slice::<SchemaOnly>(&text).map(|manifest| manifest.schema);
+        if let Ok(found) = schema
+            && found != SCHEMA
+        {
+            return Err(Problem::input(&path, format!("schema {found}"))
+                .expected(format!("schema {SCHEMA}"))
+                .advice("run `rimforge prepare` again with this version"));
+        }
+        let manifest: Manifest = serde_json::from_slice(&text)
+            .map_err(|error| Problem::input(&path, format!("not a manifest: {error}")).because(error))?;
+        check(&manifest).map_err(|problem| problem.at(&path))?;
+        manifest.lesions.par_iter().try_for_each(|lesion| -> Result<()> {
+            patch_file::read_verified(&root.join(&lesion.patch), &lesion.sha256)?;
+            if let (Some(mask), Some(sha256)) = (&lesion.mask, &lesion.mask_sha256) {
+                patch_file::read_verified(&root.join(mask), sha256)?;
+            }
+            Ok(())
+        })?;
+        Ok(Self(Arc::new(Opened { root: root.to_owned(), manifest })))
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    pub fn contrasts(&self) -> &[Contrast] {
+        &self.0.manifest.contrasts
+    }
+
+    /// Shape of one slice: channels, height, width.
+    pub fn image_shape(&self) -> [usize; 3] {
+        let [_, height, width] = self.0.manifest.patch;
+        [self.0.manifest.contrasts.len(), height as usize, width as usize]
+    }
+
+    pub fn lesion(&self, index: u32) -> &Lesion {
+        &self.0.manifest.lesions[index as usize]
+    }
+
+    /// Training slices of one class.
+    pub fn training(&self, class: Class) -> TrainSlices {
+        self.training_all().of_class(class)
+    }
+
+    /// What a rim generator learns from: training slices that both readers call rim.
+    pub fn training_rims(&self) -> TrainSlices {
+        self.training(Class::Rim)
+    }
+
+    pub fn training_all(&self) -> TrainSlices {
+        self.side()
+    }
+
+    pub fn validation(&self) -> ValidationSlices {
+        self.side()
+    }
+
+    pub fn test(&self) -> TestSlices {
+        self.side()
+    }
+
+    fn side<S: Side>(&self) -> Slices<S> {
+        let manifest = &self.0.manifest;
+        let on_side = |slice: &Slice| manifest.lesions[slice.lesion as usize].split == S::SPLIT;
+        let picks = (0u32..).zip(&manifest.slices).filter(|(_, slice)| on_side(slice)).map(|(at, _)| at).collect();
+        Slices { data: self.clone(), picks, side: PhantomData }
+    }
+
+    /// The whole patch of a lesion in physical units, \[channels, depth, height, width\].
+    pub fn patch(&self, lesion: u32) -> Result<Vec<f32>> {
+        let entry = self.lesion(lesion);
+        let [depth, height, width] = self.0.manifest.patch.map(u64::from);
+        let shape = [self.0.manifest.contrasts.len() as u64, depth, height, width];
+        patch_file::read(&self.0.root.join(&entry.patch), &shape, &entry.sha256)
+    }
+
+    /// The lesion mask of a patch, \[depth, height, width\]; `None` for plain images.
+    pub fn mask(&self, lesion: u32) -> Result<Option<Vec<u8>>> {
+        let entry = self.lesion(lesion);
+        let shape = self.0.manifest.patch.map(u64::from);
+        match (&entry.mask, &entry.mask_sha256) {
+            (Some(mask), Some(sha256)) => patch_file::read(&self.0.root.join(mask), &shape, sha256).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Physical values \[channels, height, width\] to the network's range; each channel by its own window, clipped.
+    pub fn to_network(&self, physical: &[f32]) -> Vec<f32> {
+        self.map_channels(physical, |contrast, value| contrast.window.to_network(value))
+    }
+
+    /// Network values \[channels, height, width\] back to physical units (ppb for QSM).
+    pub fn to_physical(&self, network: &[f32]) -> Vec<f32> {
+        self.map_channels(network, |contrast, value| contrast.window.to_physical(value))
+    }
+
+    fn map_channels(&self, values: &[f32], map: impl Fn(&Contrast, f32) -> f32) -> Vec<f32> {
+        let [_, height, width] = self.image_shape();
+        let channels = values.chunks_exact(height * width).zip(self.contrasts());
+        channels
+            .flat_map(|(channel, contrast)| channel.iter().map(|&value| map(contrast, value)).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Slice `z` of a patch or mask file's values.
+    fn cut(&self, patch: &[f32], z: u32) -> Vec<f32> {
+        let [depth, height, width] = self.0.manifest.patch.map(|n| n as usize);
+        let plane = height * width;
+        let channels = patch.chunks_exact(depth * plane);
+        channels.flat_map(|channel| channel[z as usize * plane..][..plane].to_vec()).collect()
+    }
+
+    fn slices_of(&self, lesion: u32, zs: &[u32]) -> Result<Vec<SliceImage>> {
+        let patch = self.patch(lesion)?;
+        let mask = self.mask(lesion)?;
+        let [_, height, width] = self.image_shape();
+        let plane = height * width;
+        let image = |&z: &u32| SliceImage {
+            lesion,
+            z,
+            pixels: self.to_network(&self.cut(&patch, z)),
+            mask: mask.as_ref().map(|mask| mask[z as usize * plane..][..plane].to_vec()),
+        };
+        Ok(zs.iter().map(image).collect())
+    }
+}
+
+/// Slices of one side, in the manifest's order.
+#[derive(Clone, Debug)]
+pub struct Slices<S: Side> {
+    data: Prepared,
+    /// Indices into the manifest's slices.
+    picks: Vec<u32>,
+    side: PhantomData<S>,
+}
+
+/// One lesion of a side and where its slices are in the set's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LesionSlices {
+    /// Index into the manifest's lesions.
+    pub lesion: u32,
+    /// Positions in the set, ascending.
+    pub positions: Vec<usize>,
+}
+
+impl<S: Side> Slices<S> {
+    pub fn len(&self) -> usize {
+        self.picks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.picks.is_empty()
+    }
+
+    pub fn prepared(&self) -> &Prepared {
+        &self.data
+    }
+
+    /// The slice at a position, and its lesion.
+    pub fn entry(&self, position: usize) -> (&Slice, &Lesion) {
+        let slice = &self.data.0.manifest.slices[self.picks[position] as usize];
+        (slice, self.data.lesion(slice.lesion))
+    }
+
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&Slice, &Lesion)> {
+        (0..self.len()).map(|position| self.entry(position))
+    }
+
+    /// "sub-001_lesion-003_z12".
+    pub fn id(&self, position: usize) -> String {
+        let (slice, lesion) = self.entry(position);
+        format!("{}_z{:02}", lesion.id, slice.z)
+    }
+
+    pub fn of_class(&self, class: Class) -> Self {
+        self.filter(|lesion| lesion.class == class)
+    }
+
+    /// Those whose lesion satisfies `keep`.
+    pub fn filter(&self, keep: impl Fn(&Lesion) -> bool) -> Self {
+        let lesion_of = |&pick: &u32| self.data.lesion(self.data.0.manifest.slices[pick as usize].lesion);
+        let picks = self.picks.iter().copied().filter(|pick| keep(lesion_of(pick))).collect();
+        Self { data: self.data.clone(), picks, side: PhantomData }
+    }
+
+    /// Grouped by lesion, in the manifest's order of first slices.
+    pub fn by_lesion(&self) -> Vec<LesionSlices> {
+        let mut groups: Vec<LesionSlices> = Vec::new();
+        let mut place: HashMap<u32, usize> = HashMap::new();
+        for (position, (slice, _)) in self.entries().enumerate() {
+            let at = *place.entry(slice.lesion).or_insert_with(|| {
+                groups.push(LesionSlices { lesion: slice.lesion, positions: Vec::new() });
+                groups.len() - 1
+            });
+            groups[at].positions.push(position);
+        }
+        groups
+    }
+
+    /// The middle slice of each lesion: the one with most lesion voxels, the lowest of equals.
+    pub fn largest_of_each_lesion(&self) -> Self {
+        let voxels = |position: &usize| self.entry(*position).0.voxels;
+        let best = |group: &LesionSlices| {
+            let most = group.positions.iter().map(voxels).max().unwrap_or(0);
+            group.positions.iter().copied().find(|position| voxels(position) == most)
+        };
+        let picks = self.by_lesion().iter().filter_map(best).map(|position| self.picks[position]).collect();
+        Self { data: self.data.clone(), picks, side: PhantomData }
+    }
+
+    /// Reads one slice.
+    pub fn image(&self, position: usize) -> Result<SliceImage> {
+        let (slice, _) = self.entry(position);
+        let mut images = self.data.slices_of(slice.lesion, &[slice.z])?;
+        images.pop().ok_or_else(|| Problem::new(Kind::Internal, "no slice was read"))
+    }
+
+    /// Reads all slices, each patch file once and in parallel, in the set's order.
+    pub fn images(&self) -> Result<Vec<SliceImage>> {
+        let groups = self.by_lesion();
+        let read = |group: &LesionSlices| {
+            let zs: Vec<u32> = group.positions.iter().map(|&position| self.entry(position).0.z).collect();
+            let images = self.data.slices_of(group.lesion, &zs)?;
+            Ok(group.positions.iter().copied().zip(images).collect())
+        };
+        let mut images: Vec<(usize, SliceImage)> =
+            groups.par_iter().map(read).collect::<Result<Vec<Vec<_>>>>()?.into_iter().flatten().collect();
+        images.sort_by_key(|(position, _)| *position);
+        Ok(images.into_iter().map(|(_, image)| image).collect())
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct SchemaOnly {
+    schema: u32,
+}
+
+/// What a manifest must satisfy before any of its numbers is used as an index or a path.
+fn check(manifest: &Manifest) -> Result<()> {
+    let broken = |found: String| Problem::new(Kind::Input, found).advice("run `rimforge prepare` again");
+    if manifest.contrasts.is_empty() || manifest.patch.contains(&0) {
+        return Err(broken("no contrast, or an empty patch".into()));
+    }
+    for contrast in &manifest.contrasts {
+        super::manifest::Window::new(contrast.window.low, contrast.window.high)
+            .map_err(|_| broken(format!("contrast {} has the window {:?}", contrast.name, contrast.window)))?;
+    }
+    let mut side_of: HashMap<&str, Split> = HashMap::new();
+    for lesion in &manifest.lesions {
+        for path in std::iter::once(&lesion.patch).chain(&lesion.mask) {
+            if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+                return Err(broken(format!("lesion {} has the patch file {path:?}", lesion.id))
+                    .expected("a path below the data folder"));
+            }
+        }
+        if lesion.mask.is_some() != lesion.mask_sha256.is_some() {
+            return Err(broken(format!("lesion {} has a mask without a hash, or the reverse", lesion.id)));
+        }
+        if *side_of.entry(&lesion.patient).or_insert(lesion.split) != lesion.split {
+            return Err(Problem::new(Kind::Gate, format!("patient {} is on two sides of the split", lesion.patient))
+                .advice("run `rimforge prepare` again; do not edit its manifest"));
+        }
+    }
+    for slice in &manifest.slices {
+        if slice.lesion as usize >= manifest.lesions.len() || slice.z >= manifest.patch[0] {
+            return Err(broken(format!("slice {} of lesion {} does not exist", slice.z, slice.lesion)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::atomic_file;
+    use crate::data::manifest::Window;
+
+    /// Six patients in pairs on the three sides, each with one lesion of each class; patches 3x4x4, values by formula.
+    pub fn small(root: &Path) -> Manifest {
+        let mut manifest = Manifest {
+            schema: SCHEMA,
+            simulated: true,
+            contrasts: vec![Contrast {
+                name: "chimap".into(),
+                unit: "ppb".into(),
+                window: Window { low: -100.0, high: 100.0 },
+            }],
+            patch: [3, 4, 4],
+            patient_source: "participant_id".into(),
+            voxel_mm: Some([1.0, 0.4, 0.4]),
+            seed: 0,
+            lesions: vec![],
+            slices: vec![],
+            inputs: vec![],
+        };
+        std::fs::create_dir_all(root.join("patches")).unwrap();
+        for patient in 0..6u32 {
+            for (number, (reader1, reader2)) in [(true, true), (true, false), (false, false)].into_iter().enumerate() {
+                let index = manifest.lesions.len() as u32;
+                let id = format!("sub-{patient:03}_lesion-{number:03}");
+                let patch = format!("patches/{id}.npy");
+                let mask = format!("patches/{id}_mask.npy");
+                let values: Vec<f32> = (0..48).map(|at| (index * 48 + at) as f32 * 0.1 - 50.0).collect();
+                let inside: Vec<u8> = (0..48).map(|at| u8::from(at % 16 < 5)).collect();
+                manifest.lesions.push(Lesion {
+                    sha256: patch_file::write(&root.join(&patch), &[1, 3, 4, 4], &values).unwrap(),
+                    mask_sha256: Some(patch_file::write(&root.join(&mask), &[3, 4, 4], &inside).unwrap()),
+                    id,
+                    patient: format!("sub-{patient:03}"),
+                    centre: [1, 2, 3],
+                    affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+                    reader1,
+                    reader2,
+                    class: Class::of_votes(reader1, reader2),
+                    label: None,
+                    split: [Split::Train, Split::Validation, Split::Test][patient as usize / 2],
+                    voxels: 15,
+                    patch,
+                    mask: Some(mask),
+                });
+                manifest.slices.extend((0..3).map(|z| Slice { lesion: index, z, voxels: 4 + z % 2 }));
+            }
+        }
+        atomic_file::write_json(root.join(MANIFEST), &manifest).unwrap();
+        manifest
+    }
+
+    #[test]
+    fn sides_and_classes_are_told_apart_and_values_are_windowed() {
+        let folder = tempfile::tempdir().unwrap();
+        small(folder.path());
+        let prepared = Prepared::open(folder.path()).unwrap();
+        assert_eq!(prepared.training_all().len(), 18);
+        let rims = prepared.training_rims();
+        assert_eq!(rims.len(), 6);
+        assert_eq!(rims.id(1), "sub-000_lesion-000_z01");
+        assert!(prepared.test().entries().all(|(_, lesion)| lesion.patient >= "sub-004".to_owned()));
+        let image = rims.image(1).unwrap();
+        // Slice 1 begins at value 16: 1.6 - 50 = -48.4 ppb, of +-100.
+        approx::assert_abs_diff_eq!(image.pixels[0], -0.484, epsilon = 1e-6);
+        assert_eq!(image.mask.as_ref().unwrap()[..6], [1, 1, 1, 1, 1, 0]);
+        assert_eq!(rims.images().unwrap()[1], image);
+        approx::assert_abs_diff_eq!(prepared.to_physical(&image.pixels)[0], -48.4, epsilon = 1e-4);
+        let largest = prepared.test().largest_of_each_lesion();
+        assert_eq!(largest.len(), 6);
+        assert!(largest.entries().all(|(slice, _)| slice.z == 1));
+    }
+
+    #[test]
+    fn a_patient_on_two_sides_is_refused_on_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut manifest = small(folder.path());
+        manifest.lesions[0].split = Split::Test;
+        atomic_file::write_json(folder.path().join(MANIFEST), &manifest).unwrap();
+        let problem = Prepared::open(folder.path()).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Gate);
+        assert!(problem.to_string().contains("sub-000 is on two sides"), "{problem}");
+    }
+
+    #[test]
+    fn a_changed_patch_a_foreign_path_and_another_schema_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = small(folder.path());
+        let refused = |manifest: &Manifest| {
+            atomic_file::write_json(folder.path().join(MANIFEST), manifest).unwrap();
+            Prepared::open(folder.path()).unwrap_err().to_string()
+        };
+        let mut manifest = good.clone();
+        manifest.lesions[3].patch = "../elsewhere.npy".into();
+        assert!(refused(&manifest).contains("below the data folder"));
+        let mut manifest = good.clone();
+        manifest.schema = 99;
+        assert!(refused(&manifest).contains("schema 99"));
+        let mut manifest = good.clone();
+        manifest.slices[0].lesion = 1_000_000;
+        assert!(refused(&manifest).contains("does not exist"));
+        std::fs::write(folder.path().join(&good.lesions[2].patch), b"x").unwrap();
+        assert!(refused(&good).contains("changed since it was prepared"));
+    }
+
+    #[test]
+    fn a_folder_that_is_no_data_set_says_what_to_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let problem = Prepared::open(folder.path()).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Input);
+        assert!(problem.to_string().contains("run `rimforge prepare` first"), "{problem}");
+    }
+}
