@@ -1,0 +1,93 @@
+//! Structural similarity of two images (Wang et al. 2004): Gaussian window of sigma 1.5 and 11 x 11 pixels, K1 = .01, K2 = .03,
+//! divisor N, mean over the pixels whose window lies inside the image (scikit-image with `gaussian_weights=True`,
+//! `use_sample_covariance=False`).
+
+use crate::problem::{Problem, Result};
+
+const RADIUS: usize = 5;
+const WINDOW: usize = 2 * RADIUS + 1;
+const SIGMA: f64 = 1.5;
+
+/// Mean SSIM of two row-major images of `height` x `width`; `range` is the span of possible values (2 for \[-1, 1\]). In -1..1.
+///
+/// # Errors
+/// Lengths that do not fit, an image smaller than the window, or a range that is not positive.
+pub fn ssim(a: &[f64], b: &[f64], (height, width): (usize, usize), range: f64) -> Result<f64> {
+    if a.len() != height * width || b.len() != height * width || height < WINDOW || width < WINDOW {
+        return Err(Problem::usage(format!("images of {} and {} values as {height} x {width}", a.len(), b.len()))
+            .expected(format!("two images of that size, at least {WINDOW} x {WINDOW}")));
+    }
+    if range.is_nan() || range <= 0.0 {
+        return Err(Problem::usage(format!("value range {range}")).expected("a positive range"));
+    }
+    let smooth = |product: &dyn Fn(usize) -> f64| {
+        let image: Vec<f64> = (0..a.len()).map(product).collect();
+        blur(&image, height, width)
+    };
+    let mean_a = smooth(&|i| a[i]);
+    let mean_b = smooth(&|i| b[i]);
+    let square_a = smooth(&|i| a[i] * a[i]);
+    let square_b = smooth(&|i| b[i] * b[i]);
+    let product = smooth(&|i| a[i] * b[i]);
+    let (c1, c2) = ((0.01 * range).powi(2), (0.03 * range).powi(2));
+    let map = (0..mean_a.len()).map(|i| {
+        let (ma, mb) = (mean_a[i], mean_b[i]);
+        let (va, vb, cov) = (square_a[i] - ma * ma, square_b[i] - mb * mb, product[i] - ma * mb);
+        (2.0 * ma * mb + c1) * (2.0 * cov + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
+    });
+    Ok(map.sum::<f64>() / mean_a.len() as f64)
+}
+
+/// Separable Gaussian, valid part only: (height - 10) x (width - 10).
+fn blur(image: &[f64], height: usize, width: usize) -> Vec<f64> {
+    let kernel = kernel();
+    let inner = width - 2 * RADIUS;
+    let mut rows = Vec::with_capacity(height * inner);
+    for y in 0..height {
+        let row = &image[y * width..(y + 1) * width];
+        rows.extend(row.windows(WINDOW).map(|window| window.iter().zip(&kernel).map(|(v, k)| v * k).sum::<f64>()));
+    }
+    let mut out = Vec::with_capacity((height - 2 * RADIUS) * inner);
+    for y in 0..height - 2 * RADIUS {
+        out.extend((0..inner).map(|x| (0..WINDOW).map(|i| rows[(y + i) * inner + x] * kernel[i]).sum::<f64>()));
+    }
+    out
+}
+
+fn kernel() -> [f64; WINDOW] {
+    let mut kernel = std::array::from_fn(|i| (-(i as f64 - RADIUS as f64).powi(2) / (2.0 * SIGMA * SIGMA)).exp());
+    let sum: f64 = kernel.iter().sum();
+    kernel.iter_mut().for_each(|k| *k /= sum);
+    kernel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn an_image_is_like_itself() {
+        let image: Vec<f64> = (0..144).map(|i| (i as f64).sin()).collect();
+        assert_relative_eq!(ssim(&image, &image, (12, 12), 2.0).unwrap(), 1.0, epsilon = 1e-12);
+    }
+
+    #[test]
+    fn constant_images_differ_by_their_luminance_term_alone() {
+        // (2 * 1 * 2 + c1) / (1 + 4 + c1) with c1 = (.01 * 10)^2 = .01: 4.01 / 5.01.
+        let found = ssim(&[1.0; 121], &[2.0; 121], (11, 11), 10.0).unwrap();
+        assert_relative_eq!(found, 4.01 / 5.01, epsilon = 1e-12);
+    }
+
+    #[test]
+    fn agrees_with_scikit_image() {
+        let case = crate::metrics::tests::fixture().ssim;
+        let found = ssim(&case.a, &case.b, (case.height, case.width), case.range).unwrap();
+        assert_relative_eq!(found, case.value, epsilon = 1e-7);
+    }
+
+    #[test]
+    fn refuses_an_image_below_the_window() {
+        assert!(ssim(&[0.0; 100], &[0.0; 100], (10, 10), 1.0).is_err());
+    }
+}
