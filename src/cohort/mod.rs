@@ -10,6 +10,8 @@ pub mod plan;
 
 pub mod phantom;
 
+pub mod physics;
+
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use plan::PatientPlan;
 pub use volume::{Grid, Volume};
