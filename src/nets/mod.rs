@@ -27,9 +27,12 @@ pub mod discriminator;
 
 pub mod perceptual;
 
+pub mod weights;
+
 pub use config::{DiscriminatorConfig, GeneratorConfig};
 pub use discriminator::Discriminator;
 pub use generator::Generator;
 pub use mapping::Mapping;
 pub use network::Network;
 pub use synthesis::{Noise, Synthesis};
+pub use weights::{SavedNetwork, load_network, save_network};

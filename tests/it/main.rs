@@ -1,3 +1,5 @@
 //! The integration tests, one binary; each module drives the library or the program as a user would.
 
 mod architecture;
+
+mod parity;

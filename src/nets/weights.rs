@@ -1,0 +1,283 @@
+//! Networks on disk: one safetensors file with float32 tensors and a JSON description, read strictly.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
+
+use super::config::{DiscriminatorConfig, GeneratorConfig};
+use super::discriminator::Discriminator;
+use super::generator::Generator;
+use super::network::{Named, Network};
+use super::resample;
+use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::seed::RunSeed;
+
+/// Version of the description; a reader refuses another.
+const SCHEMA: u32 = 1;
+
+/// Key of the description within the file's metadata. The format keeps no order, so there is only this one.
+const DESCRIPTION: &str = "rimforge";
+
+/// Element types that go to disk and back.
+const KINDS: [(Dtype, Kind); 6] = [
+    (Dtype::F32, Kind::Float),
+    (Dtype::F64, Kind::Double),
+    (Dtype::F16, Kind::Half),
+    (Dtype::BF16, Kind::BFloat16),
+    (Dtype::I64, Kind::Int64),
+    (Dtype::U8, Kind::Uint8),
+];
+
+/// Tensors of a file with its description.
+#[derive(Debug)]
+pub struct TensorFile {
+    pub tensors: Named,
+    /// JSON text, empty where the file has none.
+    pub description: String,
+    /// Lower-case hexadecimal SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// What a network file says about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkDescription {
+    schema: u32,
+    pub generator: GeneratorConfig,
+    pub discriminator: Option<DiscriminatorConfig>,
+    /// Names, units and intensity windows of the image channels; not read here.
+    pub channels: serde_json::Value,
+    /// Where the network comes from: data, run, images seen; not read here.
+    pub provenance: serde_json::Value,
+}
+
+/// A network read from a file.
+#[derive(Debug)]
+pub struct SavedNetwork {
+    pub generator: Generator,
+    pub discriminator: Option<Discriminator>,
+    pub description: NetworkDescription,
+    pub sha256: String,
+}
+
+/// Writes a generator (the EMA copy) and, where given, its discriminator; returns the file's SHA-256.
+///
+/// # Errors
+/// Writing failed; the old file, if any, is then untouched.
+pub fn save_network(
+    path: impl AsRef<Path>,
+    generator: &Generator,
+    discriminator: Option<&Discriminator>,
+    channels: serde_json::Value,
+    provenance: serde_json::Value,
+) -> Result<String> {
+    let description = NetworkDescription {
+        schema: SCHEMA,
+        generator: generator.config().clone(),
+        discriminator: discriminator.map(|network| network.config().clone()),
+        channels,
+        provenance,
+    };
+    let text = serde_json::to_string(&description)
+        .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot express as JSON: {error}")))?;
+    let mut tensors = prefixed("G.", generator.tensors());
+    if let Some(discriminator) = discriminator {
+        tensors.extend(prefixed("D.", discriminator.tensors()));
+    }
+    write_tensors(path, &tensors, &text)
+}
+
+/// Reads what [`save_network`] wrote.
+///
+/// # Errors
+/// No such file, not safetensors, no or another description, tensors that do not fit it, or non-finite values.
+pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
+    let path = path.as_ref();
+    let file = read_tensors(path)?;
+    let description: NetworkDescription = serde_json::from_str(&file.description).map_err(|error| {
+        Problem::input(path, format!("no usable description of a network: {error}"))
+            .expected("a network file written by `rimforge train` or `rimforge import`")
+    })?;
+    if description.schema != SCHEMA {
+        return Err(Problem::input(path, format!("network schema {}", description.schema))
+            .expected(format!("schema {SCHEMA}"))
+            .advice("use the version of rimforge that wrote the file"));
+    }
+    let mut generator = Generator::new(&description.generator, RunSeed(0), device)?;
+    generator.load(&part("G.", &file.tensors)).map_err(|problem| problem.at(path))?;
+    let mut known = generator.tensors().len();
+    let mut discriminator = None;
+    if let Some(config) = &description.discriminator {
+        let mut network = Discriminator::new(config, RunSeed(0), device)?;
+        network.load(&part("D.", &file.tensors)).map_err(|problem| problem.at(path))?;
+        known += network.tensors().len();
+        discriminator = Some(network);
+    }
+    if known != file.tensors.len() {
+        return Err(Problem::input(path, "tensors that belong to no network"));
+    }
+    Ok(SavedNetwork { generator, discriminator, description, sha256: file.sha256 })
+}
+
+/// Writes tensors (float32 or another kind that safetensors has) with a description; returns the file's SHA-256.
+pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str) -> Result<String> {
+    let path = path.as_ref();
+    let failed = |error: String| Problem::new(ProblemKind::Internal, format!("cannot store tensors: {error}")).at(path);
+    let mut stored = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
+        let kind = tensor.kind();
+        let Some((dtype, _)) = KINDS.iter().find(|(_, known)| *known == kind) else {
+            return Err(failed(format!("{name} is of kind {kind:?}")));
+        };
+        let shape: Vec<usize> = tensor.size().iter().map(|&n| n as usize).collect();
+        let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+        stored.push((name, *dtype, shape, bytes));
+    }
+    let mut views = Vec::with_capacity(stored.len());
+    for (name, dtype, shape, bytes) in &stored {
+        let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| failed(error.to_string()))?;
+        views.push((name.as_str(), view));
+    }
+    let metadata = HashMap::from([(DESCRIPTION.to_owned(), description.to_owned())]);
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
+    crate::atomic_file::write(path, &bytes)?;
+    Ok(hex(&bytes))
+}
+
+/// Reads every tensor of a safetensors file, on the CPU.
+///
+/// # Errors
+/// No such file, a truncated or foreign file, or non-finite values.
+pub fn read_tensors(path: impl AsRef<Path>) -> Result<TensorFile> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+    let foreign = |error: String| {
+        Problem::input(path, format!("not a whole safetensors file: {error}"))
+            .advice("the file may be cut off; copy or write it again")
+    };
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| foreign(error.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| foreign(error.to_string()))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.iter() {
+        let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == view.dtype()) else {
+            return Err(Problem::input(path, format!("{name} is of type {:?}", view.dtype())));
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)?;
+        if tensor.is_floating_point() && tensor.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Problem::input(path, format!("{name} holds NaN or infinite values")));
+        }
+        tensors.insert(name.to_owned(), tensor);
+    }
+    let description =
+        metadata.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)).cloned().unwrap_or_default();
+    Ok(TensorFile { tensors, description, sha256: hex(&bytes) })
+}
+
+/// The tensors whose names start with `prefix`, without it.
+pub fn part(prefix: &str, tensors: &Named) -> Named {
+    let own = tensors.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor)));
+    own.map(|(name, tensor)| (name, tensor.shallow_clone())).collect()
+}
+
+/// Drops the `resample_filter` buffers that other StyleGAN2 implementations store.
+///
+/// # Errors
+/// One is not the filter [1, 3, 3, 1], the only one that this program has.
+pub fn without_resample_filters(tensors: Named) -> Result<Named> {
+    let mut kept = BTreeMap::new();
+    for (name, tensor) in tensors {
+        if !name.ends_with("resample_filter") {
+            kept.insert(name, tensor);
+            continue;
+        }
+        let own = resample::filter(&tensor);
+        if tensor.size() != own.size() || !tensor.to_kind(Kind::Float).allclose(&own, 1e-5, 1e-7, false) {
+            return Err(Problem::new(ProblemKind::Input, format!("{name} is another low-pass filter"))
+                .expected("[1, 3, 3, 1] in both directions"));
+        }
+    }
+    Ok(kept)
+}
+
+fn prefixed(prefix: &str, tensors: Named) -> Named {
+    tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn tiny() -> GeneratorConfig {
+        GeneratorConfig { z_dim: 8, w_dim: 8, channel_base: 64, channel_max: 8, ..GeneratorConfig::small(8, 1) }
+    }
+
+    #[test]
+    fn a_saved_network_comes_back_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.safetensors");
+        let generator = Generator::new(&tiny(), RunSeed(1), Device::Cpu).unwrap();
+        let discriminator =
+            Discriminator::new(&DiscriminatorConfig::matching(&tiny()), RunSeed(1), Device::Cpu).unwrap();
+        let hash =
+            save_network(&path, &generator, Some(&discriminator), json!(["chimap"]), json!({"images": 5})).unwrap();
+        let again = load_network(&path, Device::Cpu).unwrap();
+        assert_eq!(again.sha256, hash);
+        assert_eq!(again.description.channels, json!(["chimap"]));
+        for (name, tensor) in generator.tensors() {
+            assert!(tensor.equal(&again.generator.tensors()[&name]), "{name}");
+        }
+        for (name, tensor) in discriminator.tensors() {
+            assert!(tensor.equal(&again.discriminator.as_ref().unwrap().tensors()[&name]), "{name}");
+        }
+        // The same network gives the same bytes.
+        let twice =
+            save_network(&path, &generator, Some(&discriminator), json!(["chimap"]), json!({"images": 5})).unwrap();
+        assert_eq!(twice, hash);
+    }
+
+    #[test]
+    fn a_cut_file_is_refused_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.safetensors");
+        let generator = Generator::new(&tiny(), RunSeed(1), Device::Cpu).unwrap();
+        save_network(&path, &generator, None, json!(null), json!(null)).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [0, 7, 100, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let problem = load_network(&path, Device::Cpu).unwrap_err();
+            assert_eq!(problem.kind(), ProblemKind::Input);
+            assert_eq!(problem.path(), Some(path.as_path()));
+        }
+    }
+
+    #[test]
+    fn loading_lists_what_differs_and_changes_nothing() {
+        let mut generator = Generator::new(&tiny(), RunSeed(1), Device::Cpu).unwrap();
+        let before = generator.synthesis.noise_consts()[0].copy();
+        let mut source = Generator::new(&tiny(), RunSeed(2), Device::Cpu).unwrap().tensors();
+        source.remove("mapping.w_avg");
+        source.insert("synthesis.b4.const".into(), Tensor::zeros([8, 4, 5], (Kind::Float, Device::Cpu)));
+        source.insert("extra".into(), Tensor::zeros([1], (Kind::Float, Device::Cpu)));
+        let half = source["mapping.fc0.weight"].to_kind(Kind::Half);
+        source.insert("mapping.fc0.weight".into(), half);
+        let text = generator.load(&source).unwrap_err().to_string();
+        for part in
+            ["mapping.w_avg is missing", "shape [8, 4, 5], not [8, 4, 4]", "extra is unknown", "is Half, not Float"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(generator.synthesis.noise_consts()[0].equal(&before));
+    }
+}
