@@ -1,1 +1,18 @@
-//! 5. Image to latent.
+//! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and whether
+//! to believe what comes out.
+//!
+//! Nothing here knows of a prepared data set or of truth: targets come in as tensors in the network's range.
+
+pub mod schedule;
+
+pub mod noise;
+
+pub mod cloud;
+
+pub mod draws;
+
+pub mod optimise;
+
+pub use cloud::LatentCloud;
+pub use draws::Draws;
+pub use optimise::{Descent, Projected, optimise};

@@ -1,0 +1,177 @@
+//! The projector itself: Adam on w and the noise maps of many images at once.
+//!
+//! Every image has its own w, maps and moments, and the loss is a sum over images, so an image's path is the one it would
+//! take alone. Nothing is read back from the device before the end.
+
+use tch::{Kind, Tensor};
+
+use super::cloud::LatentCloud;
+use super::draws::Draws;
+use super::{noise, schedule};
+use crate::nets::perceptual::{FeatureNet, squared_distance};
+use crate::nets::{Generator, Noise};
+use crate::problem::{Kind as ProblemKind, Problem, Result};
+
+/// Adam's constants, as published.
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// How to descend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descent {
+    pub steps: u64,
+    /// Learning rate between the ramps.
+    pub learning_rate: f64,
+    /// Weight of the noise maps' autocorrelation.
+    pub noise_regularisation: f64,
+}
+
+/// Projections of N images.
+pub struct Projected {
+    /// \[N, w_dim\]; the same w for every layer.
+    pub w: Tensor,
+    /// The optimised maps, one \[N, 1, r, r\] per styled convolution.
+    pub noise: Vec<Tensor>,
+    /// Images of w with the optimised maps, \[N, C, R, R\] in the network's range.
+    pub images: Tensor,
+    /// Squared feature distance of `images` to their targets, without the noise term.
+    pub distance: Vec<f64>,
+}
+
+/// Projects `targets` \[N, C, R, R\] (-1..1). `after_step(step, w)` sees w \[N, w_dim\] after each step and ends the descent by
+/// returning false.
+///
+/// # Errors
+/// `Kind::Interrupted` where `after_step` returned false; what the feature net reports; a result that is not finite.
+pub fn optimise(
+    generator: &Generator,
+    features: &dyn FeatureNet,
+    targets: &Tensor,
+    cloud: &LatentCloud,
+    draws: &Draws,
+    descent: &Descent,
+    after_step: &mut dyn FnMut(u64, &Tensor) -> bool,
+) -> Result<Projected> {
+    let target_features = tch::no_grad(|| features.features(targets))?;
+    let unknowns = Unknowns::start(cloud.mean(), &draws.noise);
+    let mut adam = Adam::new(&unknowns.all);
+    for step in 0..descent.steps {
+        let all = unknowns.all.detach().set_requires_grad(true);
+        let (w, maps) = unknowns.split(&all);
+        let scale = cloud.deviation() * schedule::w_noise(step, descent.steps);
+        let noisy = if scale > 0.0 { &w + draws.w.get(step as i64) * scale } else { w };
+        let images = synthesise(generator, &noisy, &maps);
+        let distance = squared_distance(&features.features(&images)?, &target_features).sum(Kind::Float);
+        let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
+        let gradient = Tensor::run_backward(&[loss], &[&all], false, false).remove(0);
+        let rate = schedule::learning_rate(step, descent.steps, descent.learning_rate);
+        tch::no_grad(|| {
+            adam.step(&unknowns.all, &gradient, rate);
+            unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
+        });
+        if !after_step(step, &unknowns.split(&unknowns.all).0) {
+            return Err(Problem::new(ProblemKind::Interrupted, "projection stopped"));
+        }
+    }
+    tch::no_grad(|| {
+        let (w, noise) = unknowns.split(&unknowns.all);
+        let images = synthesise(generator, &w, &noise);
+        let distance = squared_distance(&features.features(&images)?, &target_features).to_kind(Kind::Double);
+        let distance = Vec::<f64>::try_from(distance).map_err(Problem::from)?;
+        if let Some(image) = distance.iter().position(|d| !d.is_finite()) {
+            return Err(Problem::new(ProblemKind::Gate, format!("projection of image {image} of the batch diverged"))
+                .advice("check that the network and the images are finite, or lower the learning rate"));
+        }
+        let own = |tensor: &Tensor| tensor.copy();
+        Ok(Projected { w: own(&w), noise: noise.iter().map(own).collect(), images, distance })
+    })
+}
+
+/// Images of w \[N, w_dim\], repeated over the layers, with given maps.
+pub fn synthesise(generator: &Generator, w: &Tensor, maps: &[Tensor]) -> Tensor {
+    let ws = w.unsqueeze(1).expand([-1, generator.synthesis.num_ws(), -1], false);
+    generator.synthesis.forward(&ws, &Noise::Given(maps))
+}
+
+/// w and all maps side by side in one tensor \[N, w_dim + sum of r^2\], so that Adam is a handful of operations.
+struct Unknowns {
+    all: Tensor,
+    /// w_dim, then the number of values of each map.
+    lengths: Vec<i64>,
+    sides: Vec<i64>,
+}
+
+impl Unknowns {
+    fn start(mean: &Tensor, noise: &[Tensor]) -> Self {
+        let count = noise.first().map_or(1, |map| map.size()[0]);
+        let mut parts = vec![mean.unsqueeze(0).expand([count, -1], false)];
+        parts.extend(noise.iter().map(|map| map.flatten(1, -1)));
+        Self {
+            lengths: parts.iter().map(|part| part.size()[1]).collect(),
+            sides: noise.iter().map(|map| map.size()[2]).collect(),
+            all: Tensor::cat(&parts, 1),
+        }
+    }
+
+    /// Views of `all`: w \[N, w_dim\] and the maps \[N, 1, r, r\].
+    fn split(&self, all: &Tensor) -> (Tensor, Vec<Tensor>) {
+        let mut parts = all.split_with_sizes(&self.lengths, 1);
+        let w = parts.remove(0);
+        let maps = parts.iter().zip(&self.sides).map(|(part, &side)| part.unflatten(1, [1, side, side]));
+        (w, maps.collect())
+    }
+}
+
+/// Adam (Kingma and Ba 2015) with a rate given at each step.
+struct Adam {
+    first: Tensor,
+    second: Tensor,
+    steps: i32,
+}
+
+impl Adam {
+    fn new(like: &Tensor) -> Self {
+        Self { first: like.zeros_like(), second: like.zeros_like(), steps: 0 }
+    }
+
+    fn step(&mut self, values: &Tensor, gradient: &Tensor, rate: f64) {
+        self.steps += 1;
+        let _ = self.first.lerp_(gradient, 1.0 - BETA1);
+        self.second *= BETA2;
+        self.second += gradient.square() * (1.0 - BETA2);
+        let root = (&self.second / (1.0 - BETA2.powi(self.steps))).sqrt() + EPSILON;
+        let step = &self.first / root * (-rate / (1.0 - BETA1.powi(self.steps)));
+        let _ = values.shallow_clone().g_add_(&step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn adams_first_step_is_the_rate_against_the_sign() {
+        let values = Tensor::from_slice(&[1.0f32, 1.0, 1.0]);
+        let mut adam = Adam::new(&values);
+        adam.step(&values, &Tensor::from_slice(&[5.0f32, -0.01, 0.0]), 0.1);
+        let expected = Tensor::from_slice(&[0.9f32, 1.1, 1.0]);
+        assert!(values.allclose(&expected, 0.0, 1e-6, false), "{values}");
+    }
+
+    #[test]
+    fn unknowns_are_views_of_one_tensor() {
+        let maps = [
+            Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu)),
+            Tensor::zeros([2, 1, 8, 8], (Kind::Float, Device::Cpu)),
+        ];
+        let unknowns = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0]), &maps);
+        assert_eq!(unknowns.all.size(), [2, 2 + 16 + 64]);
+        let (w, mut views) = unknowns.split(&unknowns.all);
+        assert_eq!(w.double_value(&[1, 1]), 4.0);
+        let _ = views[0].fill_(7.0);
+        assert_eq!(unknowns.all.double_value(&[1, 2]), 7.0);
+    }
+}
