@@ -1,0 +1,152 @@
+//! The projector against the reference's own run, and what batching must not change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rimforge::nets::latents::{RandomState, latents};
+use rimforge::nets::network::Network;
+use rimforge::nets::perceptual::{PixelPyramid, RandomVgg, TorchScriptFeatures};
+use rimforge::nets::{Generator, GeneratorConfig, Noise};
+use rimforge::project::{Descent, Draws, LatentCloud, optimise};
+use rimforge::seed::RunSeed;
+use tch::{Device, Tensor};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn tensors(name: &str) -> BTreeMap<String, Tensor> {
+    Tensor::read_safetensors(fixture(name)).unwrap().into_iter().collect()
+}
+
+/// The reference's random 32 x 32 network.
+fn reference_generator() -> Generator {
+    let config =
+        GeneratorConfig { z_dim: 64, w_dim: 64, channel_base: 512, channel_max: 32, ..GeneratorConfig::small(32, 1) };
+    let mut generator = Generator::new(&config, RunSeed(0), Device::Cpu).unwrap();
+    let own = generator.tensors();
+    let weights = tensors("uncond_r32_c1.weights.safetensors")
+        .into_iter()
+        .filter_map(|(name, tensor)| name.strip_prefix("G.").map(|name| (name.to_owned(), tensor)))
+        .filter(|(name, _)| own.contains_key(name))
+        .collect();
+    generator.load(&weights).unwrap();
+    generator
+}
+
+/// Largest absolute difference over the largest absolute value of `expected`.
+fn relative_error(found: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(found.size(), expected.size());
+    let scale = expected.abs().max().double_value(&[]).max(1e-12);
+    (found - expected).abs().max().double_value(&[]) / scale
+}
+
+/// The cloud of 10,000 latents, moved to the reference's own mean, which is the first of its steps (that has rate 0).
+///
+/// The reference adds 10,000 rows in single precision; its mean differs from ours in the sixth digit, which Adam would
+/// blow up to 2e-4 within 40 steps.
+fn cloud_of_the_reference(generator: &Generator, steps: &Tensor) -> LatentCloud {
+    let reference_mean = steps.get(0).get(0);
+    let error = relative_error(LatentCloud::sample(generator, 10_000, None).mean(), &reference_mean);
+    assert!(error < 1e-5, "the mean of w differs by {error}");
+    let z = RandomState::new(123).randn(10_000, 64);
+    let w = tch::no_grad(|| generator.mapping.forward(&z, None).select(1, 0).contiguous());
+    let shift = reference_mean - LatentCloud::new(w.copy()).mean();
+    LatentCloud::new(w + shift)
+}
+
+#[test]
+fn forty_steps_follow_the_reference_with_its_draws() {
+    let generator = reference_generator();
+    let golden = tensors("projector.uncond_r32_c1.safetensors");
+    let features = TorchScriptFeatures::load(&fixture("standin_perceptual.pt"), Device::Cpu).unwrap();
+    let sides = generator.synthesis.noise_shapes();
+    let map = |prefix: &str, name: &str, side: i64| {
+        golden[&format!("{prefix}.{name}.noise_const")].reshape([1, 1, side, side])
+    };
+    let draws = Draws {
+        noise: sides.iter().map(|(name, side)| map("init_noise", name, *side)).collect(),
+        w: golden["w_noise"].reshape([40, 1, 64]),
+    };
+    let cloud = cloud_of_the_reference(&generator, &golden["w_steps"]);
+    let target = (&golden["target"] / 127.5 - 1.0).unsqueeze(0);
+    let descent = Descent { steps: 40, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let mut path = Vec::new();
+    let projected = optimise(&generator, &features, &target, &cloud, &draws, &descent, &mut |_, w| {
+        path.push(w.copy());
+        true
+    })
+    .unwrap();
+    for (step, w) in path.iter().enumerate() {
+        let expected = golden["w_steps"].get(step as i64).narrow(0, 0, 1);
+        let error = relative_error(w, &expected);
+        assert!(error < 1e-5, "step {step}: w differs by {error}");
+    }
+    for ((name, side), found) in sides.iter().zip(&projected.noise) {
+        let error = relative_error(found, &map("final_noise", name, *side));
+        assert!(error < 1e-5, "{name}: the final map differs by {error}");
+    }
+    let error = relative_error(&projected.images, &golden["final_image"]);
+    assert!(error < 1e-5, "the image differs by {error}");
+    let ws = projected.w.unsqueeze(1).repeat([1, generator.synthesis.num_ws(), 1]);
+    let stock = tch::no_grad(|| generator.synthesis.forward(&ws, &Noise::Const));
+    let error = relative_error(&stock, &golden["final_image_stock_noise"]);
+    assert!(error < 1e-5, "the image with the network's own noise differs by {error}");
+}
+
+#[test]
+fn a_batch_gives_each_image_what_it_gets_alone() {
+    let generator = reference_generator();
+    let features = RandomVgg::new(1, Device::Cpu);
+    let cloud = LatentCloud::sample(&generator, 500, None);
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
+    let z = latents(&[7, 8, 9], 64);
+    let targets = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
+    let descent = Descent { steps: 20, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let run = |names: &[String], targets: &Tensor| {
+        let draws = Draws::sample(RunSeed(2), names, &sides, 64, descent.steps, Device::Cpu);
+        optimise(&generator, &features, targets, &cloud, &draws, &descent, &mut |_, _| true).unwrap()
+    };
+    let together = run(&names, &targets);
+    for (i, name) in names.iter().enumerate() {
+        let alone = run(std::slice::from_ref(name), &targets.narrow(0, i as i64, 1));
+        let error = relative_error(&together.images.narrow(0, i as i64, 1), &alone.images);
+        assert!(error < 1e-4, "{name}: the image differs by {error}");
+        let error = relative_error(&together.w.narrow(0, i as i64, 1), &alone.w);
+        assert!(error < 1e-4, "{name}: w differs by {error}");
+    }
+}
+
+#[test]
+fn an_image_of_the_network_is_found_again() {
+    let generator = reference_generator();
+    let cloud = LatentCloud::sample(&generator, 500, None);
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let target = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
+    let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 100, Device::Cpu);
+    let distance = |steps: u64| {
+        let descent = Descent { steps, learning_rate: 0.1, noise_regularisation: 1e5 };
+        optimise(&generator, &PixelPyramid, &target, &cloud, &draws, &descent, &mut |_, _| true).unwrap().distance[0]
+    };
+    let (start, end) = (distance(0), distance(100));
+    assert!(end < 0.25 * start, "{end} after, {start} before");
+}
+
+#[test]
+fn a_stopped_projection_is_interrupted() {
+    let generator = reference_generator();
+    let cloud = LatentCloud::sample(&generator, 10, None);
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 5, Device::Cpu);
+    let target = Tensor::zeros([1, 1, 32, 32], (tch::Kind::Float, Device::Cpu));
+    let descent = Descent { steps: 5, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let mut seen = 0;
+    let problem = optimise(&generator, &PixelPyramid, &target, &cloud, &draws, &descent, &mut |_, _| {
+        seen += 1;
+        seen < 2
+    })
+    .err()
+    .unwrap();
+    assert_eq!((problem.kind(), seen), (rimforge::problem::Kind::Interrupted, 2));
+}
