@@ -11,6 +11,7 @@ pub mod plan;
 pub mod phantom;
 
 pub mod physics;
+pub mod readers;
 
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use plan::PatientPlan;
