@@ -29,6 +29,8 @@ pub mod perceptual;
 
 pub mod weights;
 
+pub mod cnn;
+
 pub use config::{DiscriminatorConfig, GeneratorConfig};
 pub use discriminator::Discriminator;
 pub use generator::Generator;

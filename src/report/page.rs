@@ -147,9 +147,9 @@ fn summary(study: &StudyRecord) -> Vec<String> {
     let sentence = |against: &str, whose: &str| {
         let differences = study.classify.differences.iter();
         let rows = differences.filter(|d| d.metric == "auprc" && d.against == against && d.arm.contains("LD"));
-        let parts: Vec<String> =
-            rows.map(|d| format!("{} {}", d.arm, signed_interval(&d.difference, 3))).collect();
-        (!parts.is_empty()).then(|| format!("Denoising, change of AUPRC from real lesions alone, {whose}: {}.", parts.join("; ")))
+        let parts: Vec<String> = rows.map(|d| format!("{} {}", d.arm, signed_interval(&d.difference, 3))).collect();
+        (!parts.is_empty())
+            .then(|| format!("Denoising, change of AUPRC from real lesions alone, {whose}: {}.", parts.join("; ")))
     };
     [sentence("readers", "against the readers' agreed label"), sentence("truth", "against the true label")]
         .into_iter()
@@ -189,7 +189,12 @@ fn share(hits: usize, of: usize) -> String {
     let centre = (k + z2 / 2.0) / (n + z2);
     let half = (z2 * (k * (n - k) / n + z2 / 4.0)).sqrt() / (n + z2);
     let percent = |v: f64| number(v * 100.0, 0);
-    format!("{hits}/{of} = {} % ({} to {})", percent(k / n), percent((centre - half).max(0.0)), percent((centre + half).min(1.0)))
+    format!(
+        "{hits}/{of} = {} % ({} to {})",
+        percent(k / n),
+        percent((centre - half).max(0.0)),
+        percent((centre + half).min(1.0))
+    )
 }
 
 /// What only a simulation can say: how many of the denoised were never rims.

@@ -51,7 +51,8 @@ impl Axis {
 
 /// Shortest text that tells neighbouring ticks apart.
 pub fn tick_text(value: f64) -> String {
-    let text = if value.abs() >= 100.0 || value == value.trunc() { format!("{value:.0}") } else { format!("{value:.3}") };
+    let text =
+        if value.abs() >= 100.0 || value == value.trunc() { format!("{value:.0}") } else { format!("{value:.3}") };
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if text == "-0" { "0".into() } else { text.replace('-', "−") }
 }
@@ -146,7 +147,11 @@ impl Plot {
     /// Names the row at data height `y`, left of the data area.
     pub fn row_label(&mut self, y: f64, text: &str) {
         let (x, y) = (self.left - 8.0, self.py(y) + 4.0);
-        let _ = writeln!(self.body, r#"<text class="label" x="{x:.1}" y="{y:.1}" text-anchor="end">{}</text>"#, escape(text));
+        let _ = writeln!(
+            self.body,
+            r#"<text class="label" x="{x:.1}" y="{y:.1}" text-anchor="end">{}</text>"#,
+            escape(text)
+        );
     }
 
     pub fn legend(&mut self, text: &str, class: &str) {

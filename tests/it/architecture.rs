@@ -20,7 +20,10 @@ fn table() -> BTreeMap<String, Option<BTreeSet<String>>> {
         let allowed = match cells[2] {
             "everything" => None,
             list => Some(
-                list.split(',').map(|cell| cell.trim().trim_matches('`').to_owned()).filter(|c| !c.is_empty()).collect(),
+                list.split(',')
+                    .map(|cell| cell.trim().trim_matches('`').to_owned())
+                    .filter(|c| !c.is_empty())
+                    .collect(),
             ),
         };
         table.insert(name, allowed);
@@ -101,6 +104,7 @@ fn the_architecture_fits_on_two_pages() {
 
 #[test]
 fn imports_are_found_in_code_and_not_in_comments() {
-    let text = "// crate::engine\nuse crate::seed::RunSeed;\nfn f() { crate::records::x() }\n#[cfg(test)]\nuse crate::nets;";
+    let text =
+        "// crate::engine\nuse crate::seed::RunSeed;\nfn f() { crate::records::x() }\n#[cfg(test)]\nuse crate::nets;";
     assert_eq!(imports(text).into_iter().collect::<Vec<_>>(), ["records", "seed"]);
 }
