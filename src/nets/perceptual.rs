@@ -7,6 +7,8 @@ use tch::Tensor;
 
 use crate::problem::Result;
 
+pub mod discriminator;
+
 pub mod frechet;
 
 pub mod pixels;
@@ -17,6 +19,7 @@ pub mod signature;
 
 pub mod torchscript;
 
+pub use discriminator::DiscriminatorFeatures;
 pub use frechet::FrechetFeatures;
 pub use pixels::PixelPyramid;
 pub use random_vgg::RandomVgg;
@@ -40,6 +43,17 @@ pub trait FeatureNet {
 /// Sum over features of the squared difference: \[N\] from two \[N, F\].
 pub fn squared_distance(a: &Tensor, b: &Tensor) -> Tensor {
     (a - b).square().sum_dim_intlist([1i64].as_slice(), false, None)
+}
+
+/// As LPIPS: each position's channel vector at unit length, each layer's sum of squares divided by its number of
+/// positions. Layers \[N, C, H, W\] -> \[N, F\].
+pub(super) fn unit_normalised(layers: &[Tensor]) -> Tensor {
+    let part = |layer: &Tensor| {
+        let size = layer.size();
+        let norm = (layer.square().sum_dim_intlist([1i64].as_slice(), true, None) + 1e-10).sqrt(); // [N, 1, H, W]
+        (layer / norm).flatten(1, -1) / ((size[2] * size[3]) as f64).sqrt()
+    };
+    Tensor::cat(&layers.iter().map(part).collect::<Vec<_>>(), 1)
 }
 
 /// Area-averages images whose longer side exceeds [`LARGEST_SIDE`]; others pass unchanged.

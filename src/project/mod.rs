@@ -3,6 +3,8 @@
 //!
 //! Nothing here knows of a prepared data set or of truth: targets come in as tensors in the network's range.
 
+pub mod config;
+
 pub mod schedule;
 
 pub mod noise;
@@ -14,5 +16,6 @@ pub mod draws;
 pub mod optimise;
 
 pub use cloud::LatentCloud;
+pub use config::ProjectConfig;
 pub use draws::Draws;
 pub use optimise::{Descent, Projected, optimise};

@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use tch::{Device, Tensor};
 
-use super::{FeatureNet, at_most_largest_side};
+use super::{FeatureNet, at_most_largest_side, unit_normalised};
 use crate::problem::Result;
 use crate::seed::RunSeed;
 
@@ -90,18 +90,8 @@ impl FeatureNet for RandomVgg {
         &self.name
     }
 
-    /// As LPIPS: each position's channel vector at unit length, each block's sum divided by its number of positions.
     fn features(&self, images: &Tensor) -> Result<Tensor> {
-        let parts: Vec<Tensor> = self
-            .activations(images)
-            .iter()
-            .map(|a| {
-                let size = a.size();
-                let norm = (a.square().sum_dim_intlist([1i64].as_slice(), true, None) + 1e-10).sqrt(); // [N, 1, H, W]
-                (a / norm).flatten(1, -1) / ((size[2] * size[3]) as f64).sqrt()
-            })
-            .collect();
-        Ok(Tensor::cat(&parts, 1))
+        Ok(unit_normalised(&self.activations(images)))
     }
 }
 

@@ -1,0 +1,133 @@
+//! What to project and how; the settings of the stage.
+
+use serde::{Deserialize, Serialize};
+
+use super::optimise::Descent;
+use crate::problem::{Problem, Result};
+
+/// Settings of `project`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// Lesions of this class are projected ...
+    pub class: Class,
+    /// ... on this side of the split; test lesions are shown to no projector.
+    pub split: Side,
+    /// At most so many lesions, drawn by the seed; 0 takes all.
+    pub limit: u64,
+    /// Slices of each lesion: the k that cut most of it.
+    pub slices: u64,
+    /// Validation rims (is their rim kept?) and validation non-rims (is one invented?) that are projected beside them, each.
+    pub controls: u64,
+    /// Optimiser steps of each image.
+    pub steps: u64,
+    pub learning_rate: f64,
+    /// Weight of the noise maps' autocorrelation.
+    pub noise_regularisation: f64,
+    /// "auto", "random-vgg", "pixels", "discriminator", or a TorchScript file (.pt).
+    pub features: String,
+    /// Validation rims on which each built-in feature net is tried before "auto" is decided; 0 takes the default.
+    pub choose_features: u64,
+    /// Latents whose w give the starting point and the cloud that distances are measured to.
+    pub w_samples: u64,
+    /// Images optimised together; changes speed and memory, not results.
+    pub batch: u64,
+    /// Class of a conditional network that is projected into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<i64>,
+}
+
+impl Default for ProjectConfig {
+    fn default() -> Self {
+        Self {
+            class: Class::Ambiguous,
+            split: Side::Train,
+            limit: 0,
+            slices: 1,
+            controls: 0,
+            steps: 1000,
+            learning_rate: 0.1,
+            noise_regularisation: 1e5,
+            features: "auto".into(),
+            choose_features: 0,
+            w_samples: 10_000,
+            batch: 16,
+            condition: None,
+        }
+    }
+}
+
+/// Class of a lesion by its readers' votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    Ambiguous,
+    Rim,
+    NonRim,
+}
+
+impl Class {
+    /// "ambiguous", "rim", "non-rim": also the role in the record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous",
+            Self::Rim => "rim",
+            Self::NonRim => "non-rim",
+        }
+    }
+}
+
+/// Sides of the split that may be projected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    Train,
+    Validation,
+}
+
+impl ProjectConfig {
+    pub fn descent(&self) -> Descent {
+        let Self { steps, learning_rate, noise_regularisation, .. } = *self;
+        Descent { steps, learning_rate, noise_regularisation }
+    }
+
+    /// Refuses numbers that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        let at_least = |name: &str, value: u64, low: u64| match value < low {
+            true => Err(Problem::usage(format!("project.{name} = {value}")).expected(format!("at least {low}"))),
+            false => Ok(()),
+        };
+        at_least("slices", self.slices, 1)?;
+        at_least("steps", self.steps, 1)?;
+        at_least("batch", self.batch, 1)?;
+        at_least("w_samples", self.w_samples, 2)?;
+        for (name, value) in
+            [("learning_rate", self.learning_rate), ("noise_regularisation", self.noise_regularisation)]
+        {
+            if !value.is_finite() || value < 0.0 {
+                return Err(Problem::usage(format!("project.{name} = {value}")).expected("a number of at least 0"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_published_ones_and_unknown_keys_are_refused() {
+        let config: ProjectConfig = toml::from_str("class = \"non-rim\"\nsteps = 200").unwrap();
+        assert_eq!((config.class, config.steps, config.noise_regularisation), (Class::NonRim, 200, 1e5));
+        assert!(toml::from_str::<ProjectConfig>("step = 200").is_err());
+        assert!(toml::from_str::<ProjectConfig>("split = \"test\"").is_err());
+    }
+
+    #[test]
+    fn senseless_numbers_are_refused() {
+        assert!(ProjectConfig::default().validate().is_ok());
+        assert!(ProjectConfig { batch: 0, ..ProjectConfig::default() }.validate().is_err());
+        assert!(ProjectConfig { learning_rate: f64::NAN, ..ProjectConfig::default() }.validate().is_err());
+    }
+}
