@@ -11,7 +11,10 @@ pub mod plan;
 pub mod phantom;
 
 pub mod physics;
+
 pub mod readers;
+
+pub mod gates;
 
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use plan::PatientPlan;
