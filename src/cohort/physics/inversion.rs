@@ -30,7 +30,7 @@ pub enum Inversion {
 
 impl Inversion {
     pub const TKD: Self = Self::Tkd { threshold: 0.18 };
-    pub const L2: Self = Self::L2 { lambda: 0.03 };
+    pub const L2: Self = Self::L2 { lambda: 0.01 };
     pub const TV: Self = Self::Tv(TvConfig::DEFAULT);
 
     /// "tkd", "l2" or "tv".
