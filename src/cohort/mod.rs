@@ -6,6 +6,8 @@
 
 pub mod volume;
 
+pub mod presets;
+
 pub mod plan;
 
 pub mod phantom;
@@ -18,4 +20,5 @@ pub mod gates;
 
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use plan::PatientPlan;
+pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};
 pub use volume::{Grid, Volume};
