@@ -5,6 +5,12 @@
 
 pub mod manifest;
 
+pub mod grid;
+
+pub mod nifti_header;
+
+pub mod nifti_reader;
+
 pub mod intensity;
 
 pub mod patch_file;
