@@ -11,6 +11,18 @@ pub mod nifti_header;
 
 pub mod nifti_reader;
 
+pub mod name_join;
+
+pub mod table;
+
+pub mod reader_table;
+
+pub mod bids;
+
+pub mod patches;
+
+pub mod split;
+
 pub mod intensity;
 
 pub mod patch_file;
