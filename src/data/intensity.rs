@@ -1,6 +1,10 @@
-//! Intensities: the window that takes physical values to the network's [-1, 1] and back.
+//! Intensities: units, windows, and what makes patients comparable.
+//!
+//! Susceptibility is in ppb and is not normalised: it is a physical quantity. FLAIR and other weighted contrasts have no
+//! unit; they are divided by the median of the patient's foreground (voxels above a tenth of the 99th percentile),
+//! which brain tissue dominates. The rim map is a probability and stays one.
 
-use super::manifest::Window;
+use super::manifest::{Contrast, Window};
 use crate::problem::{Problem, Result};
 
 impl Window {
@@ -31,6 +35,43 @@ impl Window {
     }
 }
 
+/// Unit and default window of a contrast of a cohort.
+///
+/// Susceptibility: -120..160 ppb. White matter lies near -30 to -50, a demyelinated core near 0, a rim some 15 to 90
+/// above it; veins (190 and more) are clipped. One of 256 grey levels is then 1.1 ppb, as in the published synthetic
+/// lesions. Weighted contrasts: 0..2.5 times the foreground median; a FLAIR lesion is 1.5 to 2 times white matter.
+pub fn default_contrast(name: &str) -> Contrast {
+    let (unit, low, high) = match name {
+        "chimap" => ("ppb", -120.0, 160.0),
+        "rim" => ("probability", 0.0, 1.0),
+        _ => ("x foreground median", 0.0, 2.5),
+    };
+    Contrast { name: name.to_owned(), unit: unit.to_owned(), window: Window { low, high } }
+}
+
+/// The value below which `share` (0..1) of the values lie; `None` without values. Reorders them.
+pub fn percentile(values: &mut [f32], share: f64) -> Option<f32> {
+    let last = values.len().checked_sub(1)?;
+    let at = (share.clamp(0.0, 1.0) * last as f64).round() as usize;
+    Some(*values.select_nth_unstable_by(at, f32::total_cmp).1)
+}
+
+/// Median of the foreground: voxels above a tenth of the 99th percentile of the positive ones.
+pub fn foreground_median(values: &[f32]) -> Option<f32> {
+    let mut positive: Vec<f32> = values.iter().copied().filter(|&value| value > 0.0).collect();
+    let floor = 0.1 * percentile(&mut positive, 0.99)?;
+    positive.retain(|&value| value > floor);
+    percentile(&mut positive, 0.5)
+}
+
+/// Susceptibilities in ppb whose size betrays a wrong unit: their 99th percentile of |value| is beyond 5 ppm or below .5 ppb.
+pub fn implausible_susceptibility(ppb: &[f32]) -> Option<String> {
+    let mut sizes: Vec<f32> = ppb.iter().map(|value| value.abs()).filter(|&size| size > 0.0).collect();
+    let Some(typical) = percentile(&mut sizes, 0.99) else { return Some("nothing but zeros".into()) };
+    let implausible = !(0.5..=5000.0).contains(&typical);
+    implausible.then(|| format!("susceptibilities of {typical:.3} ppb (99th percentile of their size)"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +93,26 @@ mod tests {
         for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
             assert!(Window::new(low, high).is_err());
         }
+    }
+
+    #[test]
+    fn percentiles_and_the_foreground_by_hand() {
+        let mut values: Vec<f32> = (0..101).rev().map(|i| i as f32).collect();
+        assert_eq!(percentile(&mut values, 0.5), Some(50.0));
+        assert_eq!(percentile(&mut values, 1.0), Some(100.0));
+        assert_eq!(percentile(&mut [], 0.5), None);
+        // Air (0 and noise near 1) is left out; tissue is 90, 100, 110.
+        assert_eq!(foreground_median(&[0.0, 0.0, 1.0, 1.0, 1.0, 90.0, 100.0, 110.0]), Some(100.0));
+        assert_eq!(foreground_median(&[0.0, -1.0]), None);
+    }
+
+    #[test]
+    fn a_wrong_unit_is_noticed() {
+        let in_vivo = [0.0, -40.0, 20.0, 160.0];
+        assert_eq!(implausible_susceptibility(&in_vivo), None);
+        assert!(implausible_susceptibility(&in_vivo.map(|ppb| ppb * 1000.0)).is_some());
+        assert!(implausible_susceptibility(&in_vivo.map(|ppb| ppb / 1000.0)).is_some());
+        assert!(implausible_susceptibility(&[0.0; 4]).is_some());
     }
 
     proptest! {

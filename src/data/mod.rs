@@ -25,6 +25,14 @@ pub mod split;
 
 pub mod intensity;
 
+pub mod png_image;
+
+pub mod image_labels;
+
+pub mod png_folder;
+
+pub mod zip_dataset;
+
 pub mod patch_file;
 
 pub mod dataset;
