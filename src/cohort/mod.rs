@@ -16,6 +16,12 @@ pub mod physics;
 
 pub mod readers;
 
+pub mod nifti_writer;
+
+pub mod bids_writer;
+
+pub mod pipeline;
+
 pub mod gates;
 
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
