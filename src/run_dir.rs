@@ -116,3 +116,55 @@ impl GanDir {
         self.0.join(".lock")
     }
 }
+
+/// A folder of projections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectionDir(PathBuf);
+
+impl ProjectionDir {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// The denoised image of an item ("sub-001_lesion-003_z12"), relative to the folder; float32 npy \[channels, height, width\].
+    pub fn image(item: &str) -> String {
+        format!("images/{item}.npy")
+    }
+
+    /// Original, projection and difference, relative to the folder.
+    pub fn figure(item: &str) -> String {
+        format!("figures/{item}.png")
+    }
+
+    /// The optimised noise maps of an item, npz.
+    pub fn noise(&self, item: &str) -> PathBuf {
+        self.0.join("noise").join(format!("{item}.npz"))
+    }
+
+    /// What is known of a finished item; written last, so its presence says that the item is done.
+    pub fn item(&self, item: &str) -> PathBuf {
+        self.0.join("items").join(format!("{item}.json"))
+    }
+
+    /// w of all items, npz with the key `w` \[N, num_ws, w_dim\] in the record's order.
+    pub fn latents(&self) -> PathBuf {
+        self.0.join("projected_w.npz")
+    }
+
+    /// Which feature net keeps how much of a rim.
+    pub fn feature_choice(&self) -> PathBuf {
+        self.0.join("feature_choice.json")
+    }
+
+    pub fn record(&self) -> PathBuf {
+        self.0.join(RECORD)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.0.join(".lock")
+    }
+}

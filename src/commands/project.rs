@@ -1,12 +1,173 @@
-//! `rimforge project`.
+//! `rimforge project`: lesions or plain images into a network's latent space.
+
+use std::path::PathBuf;
 
 use clap::Args;
+use serde::de::DeserializeOwned;
 
-use crate::problem::{Problem, Result};
+use crate::commands::progress::Progress;
+use crate::engine::{Engine, EngineConfig};
+use crate::problem::Result;
+use crate::project::ProjectConfig;
+use crate::project::config::{Class, Side};
+use crate::records::projection::ProjectionRecord;
+use crate::run_dir::ProjectionDir;
+use crate::seed::RunSeed;
+use crate::statistics::bootstrap::quantile;
+
+mod feature_choice;
+
+mod items;
+
+mod job;
+
+mod projector;
+
+mod stage;
+
+mod targets;
+
+pub use stage::{run_images, run_stage};
+
+/// Default feature net of `--features auto`.
+pub const DEFAULT_FEATURES: &str = "random-vgg";
 
 #[derive(Args, Debug)]
-pub struct ProjectArgs {}
+pub struct ProjectArgs {
+    /// Trained network: a .safetensors file, or a training run's folder (its best network, else its last).
+    #[arg(long)]
+    network: PathBuf,
+    /// Prepared data set.
+    #[arg(long, required_unless_present = "images")]
+    data: Option<PathBuf>,
+    /// Plain images instead: float32 npy [channels, height, width] in the network's range.
+    #[arg(long, num_args = 1.., conflicts_with_all = ["data", "class", "split", "controls", "choose_features"])]
+    images: Vec<PathBuf>,
+    /// Folder for the projections; a second run goes on where the first stopped.
+    #[arg(long)]
+    out: PathBuf,
+    /// Lesions to project: ambiguous, rim or non-rim.
+    #[arg(long, default_value = "ambiguous", value_parser = named::<Class>)]
+    class: Class,
+    /// Side of the split: train or validation.
+    #[arg(long, default_value = "train", value_parser = named::<Side>)]
+    split: Side,
+    /// At most so many lesions, drawn by the seed; 0 takes all.
+    #[arg(long, default_value_t = ProjectConfig::default().limit)]
+    limit: u64,
+    /// Slices of each lesion, those that cut most of it.
+    #[arg(long, default_value_t = ProjectConfig::default().slices)]
+    slices: u64,
+    /// Also project so many validation rims and so many validation non-rims.
+    #[arg(long, default_value_t = ProjectConfig::default().controls)]
+    controls: u64,
+    /// Optimiser steps of each image.
+    #[arg(long, default_value_t = ProjectConfig::default().steps)]
+    steps: u64,
+    /// auto, random-vgg, pixels, discriminator, or a TorchScript file (VGG16 with LPIPS weighting).
+    #[arg(long, default_value = "auto")]
+    features: String,
+    /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their contrast best.
+    #[arg(long, default_value_t = ProjectConfig::default().choose_features)]
+    choose_features: u64,
+    /// Images optimised together; changes speed and memory, not results.
+    #[arg(long, default_value_t = ProjectConfig::default().batch)]
+    batch: u64,
+    /// Class of a conditional network.
+    #[arg(long)]
+    condition: Option<i64>,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// auto, cpu or cuda.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads; 0 takes all cores.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
 
-pub fn run(_args: &ProjectArgs) -> Result<()> {
-    Err(Problem::usage("`project` is not built yet"))
+pub fn run(args: &ProjectArgs) -> Result<()> {
+    let config = ProjectConfig {
+        class: args.class,
+        split: args.split,
+        limit: args.limit,
+        slices: args.slices,
+        controls: args.controls,
+        steps: args.steps,
+        features: args.features.clone(),
+        choose_features: args.choose_features,
+        batch: args.batch,
+        condition: args.condition,
+        ..ProjectConfig::default()
+    };
+    config.validate()?;
+    let observer = Progress::new()?;
+    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let seed = RunSeed(args.seed);
+    let record = match &args.data {
+        Some(data) => run_stage(data, &args.network, &args.out, &config, seed, &engine, &observer)?,
+        None => run_images(&args.images, &args.network, &args.out, &config, seed, &engine, &observer)?,
+    };
+    print_summary(&record);
+    println!("{}", ProjectionDir::new(&args.out).record().display());
+    Ok(())
+}
+
+/// Parses the name that a settings file would use.
+fn named<T: DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}
+
+fn print_summary(record: &ProjectionRecord) {
+    for choice in &record.feature_choice {
+        let mark = if choice.chosen { "*" } else { " " };
+        println!(
+            "{mark} {}: keeps {:.2} of a held-out rim's contrast (median of {}; quartiles {:.2} to {:.2}), {:.0} s",
+            choice.features,
+            choice.contrast_kept,
+            choice.lesions,
+            choice.quartiles.0,
+            choice.quartiles.1,
+            choice.seconds
+        );
+    }
+    println!("{} steps on {}", record.steps, record.features);
+    let unit = record.rim_measure.as_ref().map_or("", |measure| measure.unit.as_str());
+    for role in ["ambiguous", "rim", "non-rim"] {
+        let of_role: Vec<_> = record.lesions.iter().filter(|lesion| lesion.role == role).collect();
+        if of_role.is_empty() {
+            continue;
+        }
+        let median = |value: fn(&crate::records::projection::ProjectedLesion) -> f64| {
+            let mut values: Vec<f64> = of_role.iter().map(|lesion| value(lesion)).collect();
+            values.sort_by(f64::total_cmp);
+            quantile(&values, 0.5)
+        };
+        println!(
+            "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}",
+            of_role.len(),
+            median(|lesion| lesion.contrast_before),
+            median(|lesion| lesion.contrast_after),
+            median(|lesion| lesion.w_distance),
+        );
+        for rate in record.flag_rates.iter().filter(|rate| rate.role == role) {
+            let share = &rate.share;
+            println!(
+                "  {}: {} of {} ({:.0} %, {:.0} % interval {:.0} to {:.0} %)",
+                rate.flag,
+                rate.flagged,
+                share.n,
+                100.0 * share.value,
+                100.0 * share.level,
+                100.0 * share.low,
+                100.0 * share.high
+            );
+        }
+    }
+    if record.without_core > 0 {
+        println!("{} lesions are too small for a rim to be told from a core and were left out", record.without_core);
+    }
+    for image in &record.images {
+        println!("{}: rms {:.4}, w distance {:.1}", image.id, image.rms, image.w_distance);
+    }
 }

@@ -15,6 +15,14 @@ pub mod draws;
 
 pub mod optimise;
 
+pub mod acceptance;
+
+pub mod choice;
+
+pub mod figure;
+
+pub mod store;
+
 pub use cloud::LatentCloud;
 pub use config::ProjectConfig;
 pub use draws::Draws;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Interval;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectionRecord {
     pub network_sha256: String,
@@ -13,6 +15,53 @@ pub struct ProjectionRecord {
     pub lesions: Vec<ProjectedLesion>,
     /// How the default feature net was chosen: share of a known rim's contrast that survives projection.
     pub feature_choice: Vec<FeatureChoice>,
+    /// How rim contrast is measured and what counts as a rim; absent where plain images were projected.
+    pub rim_measure: Option<RimMeasure>,
+    /// Lesions that were not projected because their mask has no core (nowhere five pixels wide), so that no rim can be told.
+    pub without_core: u64,
+    /// Share of flagged lesions by role.
+    pub flag_rates: Vec<FlagRate>,
+    /// Images that came from files instead of a prepared data set.
+    pub images: Vec<ProjectedImage>,
+}
+
+/// The yardstick of the "rim erased" and "rim invented" flags.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RimMeasure {
+    /// "edge band minus core of the lesion's mask", ...
+    pub method: String,
+    /// Unit of every contrast and root mean square of the record: "ppb" for QSM.
+    pub unit: String,
+    /// Slices of training rims that the two levels come from.
+    pub training_rims: u64,
+    /// A slice shows a rim from here on: 25th percentile of the training rims.
+    pub present: f64,
+    /// It shows none below this: 5th percentile of the training rims.
+    pub absent: f64,
+    /// What one unit of `w_distance` is.
+    pub w_unit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlagRate {
+    /// "ambiguous", "rim" or "non-rim".
+    pub role: String,
+    /// "rim erased" or "rim invented".
+    pub flag: String,
+    pub flagged: u64,
+    /// Of all projected slices with that role.
+    pub share: Interval,
+}
+
+/// A projected image that is no lesion of a data set; numbers in the network's range.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectedImage {
+    pub id: String,
+    pub distance: f64,
+    pub w_distance: f64,
+    pub rms: f64,
+    pub figure: String,
+    pub image: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

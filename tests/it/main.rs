@@ -4,3 +4,5 @@ mod architecture;
 
 mod parity;
 mod project;
+
+mod project_command;

@@ -6,9 +6,9 @@ use crate::problem::Result;
 use tch::Tensor;
 
 /// Activations after each residual block of a discriminator, taken as LPIPS takes a VGG's.
-pub struct DiscriminatorFeatures(pub Discriminator);
+pub struct DiscriminatorFeatures<'a>(pub &'a Discriminator);
 
-impl FeatureNet for DiscriminatorFeatures {
+impl FeatureNet for DiscriminatorFeatures<'_> {
     fn name(&self) -> &str {
         "discriminator features"
     }
@@ -31,7 +31,8 @@ mod tests {
     fn features_have_unit_length_per_block_and_do_not_mix_images() {
         let config =
             DiscriminatorConfig { resolution: 16, channel_base: 128, channel_max: 8, ..DiscriminatorConfig::default() };
-        let net = DiscriminatorFeatures(Discriminator::new(&config, RunSeed(1), Device::Cpu).unwrap());
+        let discriminator = Discriminator::new(&config, RunSeed(1), Device::Cpu).unwrap();
+        let net = DiscriminatorFeatures(&discriminator);
         let images = Tensor::randn([3, 1, 16, 16], (Kind::Float, Device::Cpu));
         let features = net.features(&images).unwrap();
         // Blocks end at sides 8 and 4.

@@ -1,0 +1,133 @@
+//! A network opened for projection: frozen weights, its cloud of w, its feature nets.
+
+use std::path::{Path, PathBuf};
+
+use tch::{Device, Kind as Type, Tensor};
+
+use super::targets::Target;
+use crate::nets::network::Network;
+use crate::nets::perceptual::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
+use crate::nets::weights::load_network;
+use crate::nets::{Discriminator, Generator};
+use crate::observer::Observer;
+use crate::problem::{Problem, Result};
+use crate::project::{Descent, Draws, LatentCloud, ProjectConfig, Projected, optimise};
+use crate::run_dir::GanDir;
+use crate::seed::RunSeed;
+
+/// Names of the built-in feature nets; the last needs a network file with its discriminator.
+pub const BUILT_IN: [&str; 3] = ["random-vgg", "pixels", "discriminator"];
+
+pub struct Projector {
+    pub generator: Generator,
+    pub discriminator: Option<Discriminator>,
+    pub cloud: LatentCloud,
+    pub network_sha256: String,
+    pub device: Device,
+    sides: Vec<i64>,
+}
+
+impl Projector {
+    /// Opens a network file, or the best network of a training run's folder.
+    pub fn open(path: &Path, config: &ProjectConfig, device: Device) -> Result<Self> {
+        let network = load_network(network_file(path)?, device)?;
+        for (_, parameter) in network.generator.parameters() {
+            let _ = parameter.set_requires_grad(false);
+        }
+        for (_, parameter) in network.discriminator.iter().flat_map(Network::parameters) {
+            let _ = parameter.set_requires_grad(false);
+        }
+        let condition = one_hot(network.generator.config().c_dim, config.condition, device)?;
+        let cloud = LatentCloud::sample(&network.generator, config.w_samples as i64, condition.as_ref());
+        Ok(Self {
+            sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
+            generator: network.generator,
+            discriminator: network.discriminator,
+            cloud,
+            network_sha256: network.sha256,
+            device,
+        })
+    }
+
+    /// Image shape of the network: channels, height, width.
+    pub fn shape(&self) -> [i64; 3] {
+        let config = self.generator.config();
+        [config.channels, config.resolution, config.resolution]
+    }
+
+    /// A feature net by its name in the settings.
+    pub fn features(&self, name: &str) -> Result<Box<dyn FeatureNet + '_>> {
+        let [channels, _, _] = self.shape();
+        match (name, &self.discriminator) {
+            ("random-vgg", _) => Ok(Box::new(RandomVgg::new(channels, self.device))),
+            ("pixels", _) => Ok(Box::new(PixelPyramid)),
+            ("discriminator", Some(discriminator)) => Ok(Box::new(DiscriminatorFeatures(discriminator))),
+            ("discriminator", None) => Err(Problem::usage("the network file holds no discriminator")
+                .advice("take the file of a training run, or --features random-vgg")),
+            (file, _) if file.ends_with(".pt") => {
+                Ok(Box::new(TorchScriptFeatures::load(Path::new(file), self.device)?))
+            }
+            (other, _) => Err(Problem::usage(format!("unknown feature net {other:?}"))
+                .expected(format!("auto, {}, or a TorchScript file (.pt)", BUILT_IN.join(", ")))),
+        }
+    }
+
+    /// Projects one batch; advances `observer` by the batch's size at every step.
+    pub fn project(
+        &self,
+        features: &dyn FeatureNet,
+        batch: &[Target],
+        descent: &Descent,
+        seed: RunSeed,
+        observer: &dyn Observer,
+    ) -> Result<Projected> {
+        let names: Vec<String> = batch.iter().map(|target| target.id.clone()).collect();
+        let w_dim = self.generator.config().w_dim;
+        let draws = Draws::sample(seed, &names, &self.sides, w_dim, descent.steps, self.device);
+        let [channels, height, width] = self.shape();
+        let pixels: Vec<f32> = batch.iter().flat_map(|target| target.pixels.iter().copied()).collect();
+        let targets =
+            Tensor::from_slice(&pixels).view([batch.len() as i64, channels, height, width]).to_device(self.device);
+        optimise(&self.generator, features, &targets, &self.cloud, &draws, descent, &mut |_, _| {
+            observer.advance(batch.len() as u64);
+            !observer.stop_requested()
+        })
+        .map_err(|problem| match problem.kind() {
+            crate::problem::Kind::Interrupted => {
+                problem.advice("the same command goes on from the last finished batch")
+            }
+            _ => problem,
+        })
+    }
+}
+
+fn network_file(path: &Path) -> Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let run = GanDir::new(path);
+    [run.best_network(), run.last_network()].into_iter().find(|file| file.exists()).ok_or_else(|| {
+        Problem::input(path, "no trained network in this folder")
+            .expected("network-best.safetensors or network-last.safetensors")
+            .advice("give the --out folder of `rimforge train`, or a network file")
+    })
+}
+
+/// Class `condition` as \[1, c_dim\]; `None` for an unconditional network.
+fn one_hot(c_dim: i64, condition: Option<i64>, device: Device) -> Result<Option<Tensor>> {
+    match condition {
+        None if c_dim == 0 => Ok(None),
+        Some(class) if (0..c_dim).contains(&class) => {
+            let label = Tensor::zeros([1, c_dim], (Type::Float, device));
+            let _ = label.narrow(1, class, 1).fill_(1.0);
+            Ok(Some(label))
+        }
+        None => Err(Problem::usage("the network is conditional").expected(format!("--condition 0 to {}", c_dim - 1))),
+        Some(class) if c_dim == 0 => {
+            Err(Problem::usage(format!("--condition {class}")).expected("none: the network is unconditional"))
+        }
+        Some(class) => {
+            Err(Problem::usage(format!("--condition {class}")).expected(format!("a class from 0 to {}", c_dim - 1)))
+        }
+    }
+}

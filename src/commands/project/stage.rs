@@ -1,0 +1,250 @@
+//! The stage: select, decide the feature net, project batch by batch, judge, record.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::DEFAULT_FEATURES;
+use super::feature_choice::{Trial, candidates};
+use super::items::Outcome;
+use super::job::Job;
+use super::projector::Projector;
+use super::targets::{self, Pick, Selection, Target};
+use crate::atomic_file;
+use crate::data::Prepared;
+use crate::engine::Engine;
+use crate::nets::perceptual::FeatureNet;
+use crate::observer::Observer;
+use crate::problem::{Problem, Result};
+use crate::project::acceptance::{Gauge, Levels, flag_rates};
+use crate::project::config::{Class, ProjectConfig, Side};
+use crate::project::store;
+use crate::records::projection::{ProjectedLesion, ProjectionRecord, RimMeasure};
+use crate::run_dir::ProjectionDir;
+use crate::seed::RunSeed;
+
+/// Projects lesions of the prepared data set `data` into `network` (a file or a training run's folder); results in `out`.
+///
+/// # Errors
+/// `Kind::Interrupted` once asked to stop; finished batches stay and are not redone. Otherwise whatever is wrong with the
+/// data, the network or the settings.
+pub fn run_stage(
+    data: &Path,
+    network: &Path,
+    out: &Path,
+    config: &ProjectConfig,
+    seed: RunSeed,
+    engine: &Engine,
+    observer: &dyn Observer,
+) -> Result<ProjectionRecord> {
+    config.validate()?;
+    let dir = ProjectionDir::new(out);
+    let _lock = atomic_file::lock(dir.lock())?;
+    let prepared = Prepared::open(data)?;
+    let projector = Projector::open(network, config, engine.device)?;
+    check_shape(&prepared, &projector, data)?;
+    let (gauge, unit) = targets::gauge(&prepared);
+    let pick = |class, split, limit| Pick { class, split, limit, slices: config.slices };
+    let rims = targets::select(&prepared, pick(Class::Rim, Side::Train, 0), &gauge, seed)?;
+    let levels = Levels::of_rims(contrasts(&rims.targets)).map_err(|problem| problem.at(data))?;
+    let masked = rims.targets.iter().all(|target| target.mask.is_some());
+
+    let mut selection = targets::select(&prepared, pick(config.class, config.split, config.limit), &gauge, seed)?;
+    if selection.targets.is_empty() {
+        let found = format!("no {} lesion on this side of the split that can be measured", config.class.name());
+        return Err(Problem::input(data, found).advice("choose another --class or --split"));
+    }
+    for class in [Class::Rim, Class::NonRim].into_iter().filter(|_| config.controls > 0) {
+        let control = targets::select(&prepared, pick(class, Side::Validation, config.controls), &gauge, seed)?;
+        add_controls(&mut selection, control, class, config.controls, observer);
+    }
+
+    let settings = settings(config, &projector, seed);
+    let held_out = pick(Class::Rim, Side::Validation, config.choose_features);
+    let feature_choice = match config.choose_features {
+        0 => Vec::new(),
+        _ => {
+            let rims = targets::select(&prepared, held_out, &gauge, seed)?;
+            let trial =
+                Trial { projector: &projector, gauge: &gauge, levels: &levels, config, settings: &settings, seed };
+            trial.run(&rims.targets, &dir, observer)?
+        }
+    };
+    let chosen = feature_choice.iter().position(|choice| choice.chosen).map(|at| candidates(&projector)[at]);
+    let features = features(&projector, &config.features, chosen.unwrap_or(DEFAULT_FEATURES))?;
+    let channels: Vec<_> =
+        prepared.contrasts().iter().map(|c| (c.name.clone(), c.unit.clone(), c.window.scale())).collect();
+    let job = Job {
+        projector: &projector,
+        features: features.net.as_ref(),
+        settings: json!([settings, features.identity, levels.present, levels.absent]),
+        config,
+        seed,
+        dir: &dir,
+        gauge: &gauge,
+        levels: Some(levels),
+        channels: &channels,
+        simulated: prepared.manifest().simulated,
+    };
+    let items = job.run(&selection.targets, observer)?;
+    let lesions = items.iter().filter_map(|item| match &item.outcome {
+        Outcome::Lesion(lesion) => Some(lesion.clone()),
+        Outcome::Image(_) => None,
+    });
+    let lesions: Vec<ProjectedLesion> = lesions.collect();
+    let record = ProjectionRecord {
+        network_sha256: projector.network_sha256.clone(),
+        features: job.features.name().to_owned(),
+        steps: config.steps,
+        seed: seed.0,
+        flag_rates: flag_rates(&lesions),
+        lesions,
+        feature_choice,
+        rim_measure: Some(RimMeasure {
+            method: Gauge::method(masked).to_owned(),
+            unit,
+            training_rims: levels.rims as u64,
+            present: levels.present,
+            absent: levels.absent,
+            w_unit: w_unit(config),
+        }),
+        without_core: selection.without_core,
+        images: Vec::new(),
+    };
+    job.finish(&items, &record)?;
+    Ok(record)
+}
+
+/// Projects plain images, float32 npy \[C, H, W\] in the network's range, into `network`; results in `out`.
+pub fn run_images(
+    files: &[PathBuf],
+    network: &Path,
+    out: &Path,
+    config: &ProjectConfig,
+    seed: RunSeed,
+    engine: &Engine,
+    observer: &dyn Observer,
+) -> Result<ProjectionRecord> {
+    config.validate()?;
+    let dir = ProjectionDir::new(out);
+    let _lock = atomic_file::lock(dir.lock())?;
+    let projector = Projector::open(network, config, engine.device)?;
+    let shape = projector.shape();
+    let mut targets: Vec<Target> = Vec::new();
+    for file in files {
+        let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if targets.iter().any(|target| target.id == id) {
+            return Err(Problem::input(file, format!("a second image called {id}")).advice("rename one of them"));
+        }
+        targets.push(Target { id, pixels: store::read_image(file, shape)?, mask: None, lesion: None });
+    }
+    let features = features(&projector, &config.features, DEFAULT_FEATURES)?;
+    let channels: Vec<_> = (0..shape[0]).map(|c| (format!("channel {c}"), "network units".to_owned(), 1.0)).collect();
+    let gauge = Gauge { channel: 0, height: shape[1] as usize, width: shape[2] as usize, scale: 1.0 };
+    let job = Job {
+        projector: &projector,
+        features: features.net.as_ref(),
+        settings: json!([settings(config, &projector, seed), features.identity]),
+        config,
+        seed,
+        dir: &dir,
+        gauge: &gauge,
+        levels: None,
+        channels: &channels,
+        simulated: false,
+    };
+    let items = job.run(&targets, observer)?;
+    let images = items.iter().filter_map(|item| match &item.outcome {
+        Outcome::Image(image) => Some(image.clone()),
+        Outcome::Lesion(_) => None,
+    });
+    let record = ProjectionRecord {
+        network_sha256: projector.network_sha256.clone(),
+        features: job.features.name().to_owned(),
+        steps: config.steps,
+        seed: seed.0,
+        lesions: Vec::new(),
+        feature_choice: Vec::new(),
+        rim_measure: None,
+        without_core: 0,
+        flag_rates: Vec::new(),
+        images: images.collect(),
+    };
+    job.finish(&items, &record)?;
+    Ok(record)
+}
+
+fn contrasts(targets: &[Target]) -> Vec<f64> {
+    targets.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast).collect()
+}
+
+fn check_shape(prepared: &Prepared, projector: &Projector, data: &Path) -> Result<()> {
+    let found = prepared.image_shape().map(|n| n as i64);
+    let expected = projector.shape();
+    match found == expected {
+        true => Ok(()),
+        false => Err(Problem::input(data, format!("slices of shape {found:?} (channels, height, width)"))
+            .expected(format!("{expected:?}, as the network draws"))
+            .advice("train a network on this data set, or prepare with the contrasts it was trained on")),
+    }
+}
+
+/// Adds control lesions that are not already among the targets, and says so where there are fewer than asked.
+fn add_controls(selection: &mut Selection, control: Selection, class: Class, asked: u64, observer: &dyn Observer) {
+    let lesions: std::collections::BTreeSet<_> =
+        control.targets.iter().filter_map(|t| t.lesion.as_ref()).map(|l| l.lesion_id.clone()).collect();
+    if (lesions.len() as u64) < asked {
+        observer.note(&format!(
+            "only {} validation {} lesions for the controls ({asked} asked)",
+            lesions.len(),
+            class.name()
+        ));
+    }
+    for target in control.targets {
+        if selection.targets.iter().all(|other| other.id != target.id) {
+            selection.targets.push(target);
+        }
+    }
+}
+
+/// What every projection of a run depends on, feature net aside.
+fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> serde_json::Value {
+    json!({
+        "version": 1,
+        "network": projector.network_sha256,
+        "steps": config.steps,
+        "learning_rate": config.learning_rate,
+        "noise_regularisation": config.noise_regularisation,
+        "w_samples": config.w_samples,
+        "condition": config.condition,
+        "seed": seed.0,
+    })
+}
+
+fn w_unit(config: &ProjectConfig) -> String {
+    format!(
+        "median distance of a w to its nearest neighbour among the w of {} random latents; the distance is that of the \
+         projected w to its nearest among them",
+        config.w_samples
+    )
+}
+
+/// A feature net and what tells it from every other.
+struct Features<'a> {
+    net: Box<dyn FeatureNet + 'a>,
+    identity: String,
+}
+
+fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
+    let name = if asked == "auto" { auto } else { asked };
+    let net = projector.features(name)?;
+    let identity = match name.ends_with(".pt") {
+        true => {
+            let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
+            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+        false => net.name().to_owned(),
+    };
+    Ok(Features { net, identity })
+}

@@ -1,0 +1,102 @@
+//! NumPy files of a projection: npy and npz bytes, and the reader for a user's images.
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use npyz::{NpyFile, Order, WriterBuilder};
+use tch::{Device, Kind as Type, Tensor};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::atomic_file;
+use crate::problem::{Kind, Problem, Result};
+
+/// Writes a float32 tensor as npy, replacing `path` in one step.
+pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
+    atomic_file::write(path, &npy(path, tensor)?)
+}
+
+/// Writes named float32 tensors as npz, replacing `path` in one step.
+pub fn write_npz(path: &Path, arrays: &[(&str, &Tensor)]) -> Result<()> {
+    let failed =
+        |error: zip::result::ZipError| Problem::new(Kind::Internal, format!("zip: {error}")).at(path).because(error);
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    // Noise does not compress; NumPy's savez stores, too. A fixed date keeps equal results equal in bytes.
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, tensor) in arrays {
+        archive.start_file(format!("{name}.npy"), options).map_err(failed)?;
+        archive.write_all(&npy(path, tensor)?).map_err(|error| Problem::io(path, "writing", error))?;
+    }
+    let bytes = archive.finish().map_err(failed)?.into_inner();
+    atomic_file::write(path, &bytes)
+}
+
+fn npy(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {
+    let failed = |error| Problem::io(path, "writing", error);
+    let shape: Vec<u64> = tensor.size().iter().map(|&n| n as u64).collect();
+    let values = Vec::<f32>::try_from(tensor.to_device(Device::Cpu).to_kind(Type::Float).flatten(0, -1))?;
+    let mut bytes = Vec::with_capacity(values.len() * 4 + 128);
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(failed)?;
+    writer.extend(values).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Reads an image \[C, H, W\] in the network's range from a float32 npy file; \[H, W\] is taken as one channel.
+///
+/// # Errors
+/// Not such a file, another shape than `shape`, or values that are not finite or far outside -1..1.
+pub fn read_image(path: &Path, shape: [i64; 3]) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+    let expected = || format!("float32 {shape:?} (channels, height, width) in the network's range -1..1");
+    let wrong = |found: String| Problem::input(path, found).expected(expected());
+    let file = NpyFile::new(&bytes[..]).map_err(|error| wrong(format!("not an npy file: {error}")))?;
+    let mut found: Vec<i64> = file.shape().iter().map(|&n| n as i64).collect();
+    if found.len() == 2 {
+        found.insert(0, 1);
+    }
+    if found != shape || file.order() != Order::C {
+        return Err(wrong(format!("an array of shape {:?}", file.shape())));
+    }
+    let values: Vec<f32> = file.into_vec().map_err(|error| wrong(format!("unreadable values: {error}")))?;
+    match values.iter().find(|value| !value.is_finite() || value.abs() > 4.0) {
+        Some(value) => Err(wrong(format!("a value of {value}"))),
+        None => Ok(values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let tensor = Tensor::arange(6, (Type::Float, Device::Cpu)).view([1, 2, 3]) / 10.0;
+        write_npy(&path, &tensor).unwrap();
+        assert_eq!(read_image(&path, [1, 2, 3]).unwrap(), [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]);
+        let path = folder.path().join("a.npz");
+        write_npz(&path, &[("w", &tensor), ("noise.b4", &tensor.view([6]))]).unwrap();
+        let mut archive = zip::ZipArchive::new(std::fs::File::open(&path).unwrap()).unwrap();
+        for (name, shape) in [("w.npy", vec![1, 2, 3]), ("noise.b4.npy", vec![6])] {
+            let array = NpyFile::new(archive.by_name(name).unwrap()).unwrap();
+            assert_eq!(array.shape(), shape);
+            assert_eq!(array.into_vec::<f32>().unwrap()[5], 0.5);
+        }
+    }
+
+    #[test]
+    fn images_that_do_not_fit_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.npy");
+        write_npy(&path, &Tensor::zeros([4, 4], (Type::Float, Device::Cpu))).unwrap();
+        assert_eq!(read_image(&path, [1, 4, 4]).unwrap().len(), 16);
+        assert!(read_image(&path, [3, 4, 4]).unwrap_err().to_string().contains("image.npy"));
+        write_npy(&path, &Tensor::full([4, 4], 128.0, (Type::Float, Device::Cpu))).unwrap();
+        assert!(read_image(&path, [1, 4, 4]).unwrap_err().to_string().contains("128"));
+        std::fs::write(&path, b"x").unwrap();
+        assert!(read_image(&path, [1, 4, 4]).is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! `rimforge project` as a user runs it: a tiny prepared data set, a small random network, a few steps.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use rimforge::data::dataset::MANIFEST;
+use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use rimforge::data::patch_file;
+use rimforge::nets::weights::save_network;
+use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use rimforge::records::projection::ProjectionRecord;
+use rimforge::seed::RunSeed;
+use tch::Device;
+
+const SIDE: u32 = 32;
+
+/// Rings (40 ppb, both readers), discs (no reader) and half rings (one reader) of radius 8 on three slices.
+///
+/// Six training patients with one lesion of each kind, two validation patients likewise, two test patients.
+fn prepare(root: &Path) {
+    std::fs::create_dir_all(root.join("patches")).unwrap();
+    let window = Window { low: -100.0, high: 100.0 };
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        simulated: true,
+        contrasts: vec![Contrast { name: "chimap".into(), unit: "ppb".into(), window }],
+        patch: [3, SIDE, SIDE],
+        patient_source: "participant_id".into(),
+        voxel_mm: Some([1.0, 0.4, 0.4]),
+        seed: 0,
+        lesions: vec![],
+        slices: vec![],
+        inputs: vec![],
+    };
+    for patient in 0..10u32 {
+        for (number, (reader1, reader2)) in [(true, true), (true, false), (false, false)].into_iter().enumerate() {
+            let index = manifest.lesions.len() as u32;
+            let id = format!("sub-{patient:03}_lesion-{number:03}");
+            let from_middle = |at: u32| f64::from(at) - f64::from(SIDE / 2);
+            let radius = |at: u32| from_middle(at % SIDE).hypot(from_middle(at / SIDE % SIDE));
+            let voxels = SIDE * SIDE * 3;
+            let value = |at: u32| {
+                let texture = f64::from((at * 7919 + index * 104_729) % 101) * 0.1 - 5.0;
+                let edge = radius(at) > 6.0 && radius(at) <= 8.0;
+                let shown = edge && (number == 0 || number == 1 && at % SIDE < SIDE / 2);
+                (texture + if shown { 40.0 + f64::from(patient) } else { 0.0 }) as f32
+            };
+            let values: Vec<f32> = (0..voxels).map(value).collect();
+            let mask: Vec<u8> = (0..voxels).map(|at| u8::from(radius(at) <= 8.0)).collect();
+            let (patch, mask_file) = (format!("patches/{id}.npy"), format!("patches/{id}_mask.npy"));
+            let shape = [3, u64::from(SIDE), u64::from(SIDE)];
+            manifest.lesions.push(Lesion {
+                sha256: patch_file::write(&root.join(&patch), &[1, shape[0], shape[1], shape[2]], &values).unwrap(),
+                mask_sha256: Some(patch_file::write(&root.join(&mask_file), &shape, &mask).unwrap()),
+                id,
+                patient: format!("sub-{patient:03}"),
+                centre: [0, 0, 0],
+                affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+                reader1,
+                reader2,
+                class: Class::of_votes(reader1, reader2),
+                label: None,
+                split: if patient < 6 { Split::Train } else { [Split::Validation, Split::Test][patient as usize % 2] },
+                voxels: mask.iter().map(|&v| u64::from(v)).sum(),
+                patch,
+                mask: Some(mask_file),
+            });
+            manifest.slices.extend((0..3).map(|z| Slice { lesion: index, z, voxels: 200 + z % 2 }));
+        }
+    }
+    std::fs::write(root.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
+fn network(path: &Path) {
+    let config = GeneratorConfig {
+        z_dim: 16,
+        w_dim: 16,
+        channel_base: 256,
+        channel_max: 16,
+        ..GeneratorConfig::small(i64::from(SIDE), 1)
+    };
+    let generator = Generator::new(&config, RunSeed(5), Device::Cpu).unwrap();
+    let discriminator = Discriminator::new(&DiscriminatorConfig::matching(&config), RunSeed(5), Device::Cpu).unwrap();
+    let nothing = serde_json::Value::Null;
+    save_network(path, &generator, Some(&discriminator), nothing.clone(), nothing).unwrap();
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(&folder.path().join("data"));
+        network(&folder.path().join("network-last.safetensors"));
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn project(&self, more: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("rimforge").unwrap();
+        command.current_dir(self.folder.path()).args(["project", "--out", "out", "--network", "."]);
+        command.args(["--device", "cpu", "--threads", "1", "--steps", "3", "--seed", "4"]).args(more);
+        command.output().unwrap()
+    }
+
+    fn record(&self) -> ProjectionRecord {
+        serde_json::from_slice(&std::fs::read(self.path("out/record.json")).unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn lesions_and_controls_are_projected_judged_and_not_redone() {
+    let place = Place::new();
+    let options = ["--data", "data", "--controls", "2", "--choose-features", "2", "--batch", "4"];
+    let output = place.project(&options);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let record = place.record();
+    let roles = |role: &str| record.lesions.iter().filter(|lesion| lesion.role == role).count();
+    assert_eq!([roles("ambiguous"), roles("rim"), roles("non-rim")], [6, 2, 2]);
+    let side = |patient: &str| patient[4..].parse::<u32>().unwrap() < 6;
+    assert!(record.lesions.iter().all(|lesion| side(&lesion.patient) == (lesion.role == "ambiguous")));
+    // The slice that cuts most of the lesion is the middle one; a half ring shows about half of 40 ppb.
+    assert!(record.lesions.iter().all(|lesion| lesion.slice == 1 && lesion.true_rim.is_none()));
+    let ambiguous = record.lesions.iter().find(|lesion| lesion.role == "ambiguous").unwrap();
+    assert!((10.0..30.0).contains(&ambiguous.contrast_before), "{}", ambiguous.contrast_before);
+    let measure = record.rim_measure.as_ref().unwrap();
+    assert_eq!((measure.training_rims, measure.unit.as_str()), (6, "ppb"));
+    assert!(measure.absent < measure.present && measure.absent > 30.0, "{measure:?}");
+    assert_eq!(record.feature_choice.len(), 3);
+    assert_eq!(record.feature_choice.iter().filter(|choice| choice.chosen).count(), 1);
+    let chosen = record.feature_choice.iter().find(|choice| choice.chosen).unwrap();
+    assert_eq!(chosen.features, record.features);
+    assert!(said.contains("interval"), "no share without its interval: {said}");
+    let w = zip::ZipArchive::new(std::fs::File::open(place.path("out/projected_w.npz")).unwrap())
+        .unwrap()
+        .by_name("w.npy")
+        .map(|file| npyz::NpyFile::new(file).unwrap().shape().to_vec())
+        .unwrap();
+    assert_eq!(w, [10, 8, 16]);
+
+    let image = |lesion: usize| place.path("out").join(&record.lesions[lesion].image);
+    let touched = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
+    let (kept, remade) = (touched(&image(0)), std::fs::read(image(1)).unwrap());
+    std::fs::remove_file(image(1)).unwrap();
+    assert!(place.project(&options).status.success());
+    assert_eq!(touched(&image(0)), kept, "a finished projection was redone");
+    // One image in a batch of its own instead of four: the same path, hence nearly the same picture.
+    let values = |bytes: &[u8]| npyz::NpyFile::new(bytes).unwrap().into_vec::<f32>().unwrap();
+    let (old, new) = (values(&remade), values(&std::fs::read(image(1)).unwrap()));
+    assert!(old.iter().zip(&new).all(|(a, b)| (a - b).abs() < 1e-4));
+    // Nothing left to do: the same record to the byte.
+    let after = std::fs::read(place.path("out/record.json")).unwrap();
+    assert!(place.project(&options).status.success());
+    assert!(std::fs::read(place.path("out/record.json")).unwrap() == after, "the record changed");
+}
+
+#[test]
+fn plain_images_are_projected_without_a_data_set() {
+    let place = Place::new();
+    let output = place.project(&["--data", "data", "--limit", "1"]);
+    assert!(output.status.success());
+    let image = place.path("out").join(&place.record().lesions[0].image);
+    let target = place.path("mine.npy");
+    std::fs::copy(image, &target).unwrap();
+    let output = place.project(&["--images", "mine.npy", "--features", "pixels"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let record = place.record();
+    assert_eq!(record.features, "multi-scale pixels");
+    assert_eq!((record.images.len(), record.images[0].id.as_str(), record.lesions.len()), (1, "mine", 0));
+    assert!(place.path("out").join(&record.images[0].figure).exists());
+}
+
+#[test]
+fn unusable_requests_are_refused_with_advice() {
+    let place = Place::new();
+    let refused = |more: &[&str], code: i32, words: &str| {
+        let output = place.project(more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{more:?}: {said}");
+        assert!(said.contains(words), "{more:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    };
+    refused(&["--data", "data", "--features", "vgg"], 2, "random-vgg, pixels, discriminator");
+    refused(&["--data", "data", "--split", "test"], 2, "train");
+    refused(&["--data", "data", "--condition", "1"], 2, "unconditional");
+    refused(&["--data", "absent"], 3, "rimforge prepare");
+    refused(&["--data", "data", "--features", "absent.pt"], 3, "absent.pt");
+    std::fs::write(place.path("wrong.npy"), b"x").unwrap();
+    refused(&["--images", "wrong.npy"], 3, "wrong.npy");
+    refused(&["--images", "wrong.npy", "--data", "data"], 2, "cannot be used with");
+    std::fs::create_dir(place.path("empty")).unwrap();
+    refused(&["--data", "data", "--network", "empty"], 2, "network");
+}
