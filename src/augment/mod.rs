@@ -1,1 +1,24 @@
-//! 3. The differentiable augmentation and its controller.
+//! 3. The differentiable augmentation and its controller (Karras et al. 2020, "Training generative adversarial networks
+//! with limited data", appendix B).
+//!
+//! [`AugmentParams::sample`] makes every random choice; [`apply`] only computes, and can be differentiated twice;
+//! [`Ada`] moves the probability p. What is augmented: \[N, C, H, W\] in -1..1, real and generated images alike.
+
+pub mod sets;
+
+pub mod affine;
+
+pub mod params;
+
+pub mod warp;
+
+pub mod bands;
+
+pub mod apply;
+
+pub mod ada;
+
+pub use ada::{Ada, AdaConfig};
+pub use apply::apply;
+pub use params::AugmentParams;
+pub use sets::{AugmentConfig, ChannelRule};

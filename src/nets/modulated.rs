@@ -65,10 +65,11 @@ impl StyledConv {
         };
         let scale =
             (demodulation(&self.weight, &styles) * activation::GAIN).unsqueeze(-1).unsqueeze(-1).to_kind(x.kind());
-        let mut shift = (&self.bias * activation::GAIN).reshape([1, -1, 1, 1]);
-        if let Some(noise) = noise {
-            shift = shift + noise * (&self.noise_strength * activation::GAIN);
-        }
+        let bias = (&self.bias * activation::GAIN).reshape([1, -1, 1, 1]);
+        let shift = match noise {
+            Some(noise) => bias + noise * (&self.noise_strength * activation::GAIN),
+            None => bias,
+        };
         let y = shift.to_kind(x.kind()).addcmul(&y, &scale);
         clamp(leaky_relu(&y), self.bound)
     }

@@ -6,3 +6,5 @@ mod parity;
 mod project;
 
 mod project_command;
+
+mod augment_parity;
