@@ -12,6 +12,12 @@ pub mod plan;
 
 pub mod phantom;
 
+pub mod anatomy;
+
+mod lesions;
+
+mod flair;
+
 pub mod physics;
 
 pub mod readers;

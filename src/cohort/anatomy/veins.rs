@@ -1,0 +1,155 @@
+//! Veins: random walks through the slab, drawn as tubes with the partial volume of radii below a voxel.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::compartments::Compartments;
+use crate::cohort::plan::PatientPlan;
+use crate::cohort::volume::Grid;
+
+/// Length of one step of a walk, mm.
+const STEP_MM: f64 = 0.5;
+
+/// A point of a vein's centre line and the radius there, mm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    pub mm: [f64; 3],
+    pub radius_mm: f64,
+}
+
+/// Every vein of a patient: medullary veins from the ventricles outwards, and vessels in the sulci.
+pub(crate) fn grow(plan: &PatientPlan, layout: &Compartments) -> Vec<Vec<Node>> {
+    let grid = layout.grid;
+    let mut rng = plan.seed.stream("anatomy.veins", 0);
+    // One medullary vein per 2.2 ml of white matter, which leaves patches without any.
+    let white_ml = (0..grid.len()).map(|i| f64::from(layout.white(i))).sum::<f64>() * voxel_ml(grid);
+    let medullary = (white_ml / 1.3).round() as usize;
+    let sulcal = (white_ml / 7.0).round() as usize;
+    let mut veins = Vec::new();
+    for _ in 0..medullary {
+        if let Some(start) = pick(&mut rng, layout, |i| layout.off_ventricle_mm[i] > 1.0 && layout.white(i) > 0.9) {
+            let radius = 0.16 + 0.42 * rng.random::<f64>().powi(2);
+            veins.push(walk(&mut rng, grid, start, radius, 0.12));
+        }
+    }
+    for _ in 0..sulcal {
+        if let Some(start) = pick(&mut rng, layout, |i| layout.csf[i] > 0.6 && layout.off_ventricle_mm[i] > 6.0) {
+            let radius = 0.35 + 0.6 * rng.random::<f64>();
+            veins.push(walk(&mut rng, grid, start, radius, 0.3));
+        }
+    }
+    veins
+}
+
+fn voxel_ml(grid: Grid) -> f64 {
+    grid.voxel_mm.iter().product::<f64>() / 1000.0
+}
+
+fn pick(rng: &mut impl Rng, layout: &Compartments, wanted: impl Fn(usize) -> bool) -> Option<[f64; 3]> {
+    (0..400).find_map(|_| {
+        let index = rng.random_range(0..layout.grid.len());
+        (layout.brain[index] && wanted(index)).then(|| layout.grid.mm_of(layout.grid.voxel(index).map(|v| v as f64)))
+    })
+}
+
+/// A walk of 8 to 30 mm, mostly away from the middle and partly through the slices, thinning out.
+fn walk(rng: &mut impl Rng, grid: Grid, start: [f64; 3], radius_mm: f64, turn: f64) -> Vec<Node> {
+    let steps = rng.random_range(16..60);
+    let norm = (start[0] * start[0] + start[1] * start[1]).sqrt().max(1.0);
+    let mut direction = [start[0] / norm + normal(rng, 0.5), start[1] / norm + normal(rng, 0.5), normal(rng, 0.5)];
+    let mut mm = start;
+    let mut nodes = Vec::with_capacity(steps);
+    for step in 0..steps {
+        normalise(&mut direction);
+        nodes.push(Node { mm, radius_mm: radius_mm * (1.0 - 0.5 * step as f64 / steps as f64) });
+        for axis in 0..3 {
+            mm[axis] += STEP_MM * direction[axis];
+            direction[axis] += normal(rng, turn);
+        }
+        if grid.inside(grid.voxel_of(mm).map(|v| v.round() as i64)).is_none() {
+            break;
+        }
+    }
+    nodes
+}
+
+fn normal(rng: &mut impl Rng, sd: f64) -> f64 {
+    let draw: f64 = StandardNormal.sample(rng);
+    sd * draw
+}
+
+pub(crate) fn normalise(vector: &mut [f64; 3]) {
+    let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt().max(1e-9);
+    vector.iter_mut().for_each(|v| *v /= length);
+}
+
+/// Adds a vein's share of each voxel to `share`, sampling 3 x 3 x 5 points a voxel.
+pub(crate) fn draw(nodes: &[Node], grid: Grid, share: &mut [f32]) {
+    const SAMPLES: [usize; 3] = [3, 3, 5];
+    for pair in nodes.windows(2) {
+        let [a, b] = [pair[0], pair[1]];
+        let reach = a.radius_mm.max(b.radius_mm);
+        let corners = [a.mm, b.mm].map(|mm| grid.voxel_of(mm));
+        let low: [i64; 3] = std::array::from_fn(|axis| {
+            (corners[0][axis].min(corners[1][axis]) - reach / grid.voxel_mm[axis] - 0.5).floor() as i64
+        });
+        let high: [i64; 3] = std::array::from_fn(|axis| {
+            (corners[0][axis].max(corners[1][axis]) + reach / grid.voxel_mm[axis] + 0.5).ceil() as i64
+        });
+        for z in low[2]..=high[2] {
+            for y in low[1]..=high[1] {
+                for x in low[0]..=high[0] {
+                    let Some(voxel) = grid.inside([x, y, z]) else { continue };
+                    let hits = sub_positions(SAMPLES)
+                        .filter(|sub| {
+                            let at = grid.mm_of(std::array::from_fn(|axis| voxel[axis] as f64 + sub[axis]));
+                            let (distance, along) = to_segment(at, a.mm, b.mm);
+                            distance < a.radius_mm + along * (b.radius_mm - a.radius_mm)
+                        })
+                        .count();
+                    let covered = hits as f32 / SAMPLES.iter().product::<usize>() as f32;
+                    let at = &mut share[grid.index(voxel)];
+                    // Segments of one vein overlap at their ends: the larger share holds.
+                    *at = at.max(covered);
+                }
+            }
+        }
+    }
+}
+
+/// Positions within a voxel, -0.5..0.5 along each axis.
+pub(crate) fn sub_positions(samples: [usize; 3]) -> impl Iterator<Item = [f64; 3]> {
+    let place = |i: usize, n: usize| (i as f64 + 0.5) / n as f64 - 0.5;
+    (0..samples.iter().product::<usize>()).map(move |i| {
+        let (x, y, z) = (i % samples[0], i / samples[0] % samples[1], i / (samples[0] * samples[1]));
+        [place(x, samples[0]), place(y, samples[1]), place(z, samples[2])]
+    })
+}
+
+/// Distance from a point to a segment, and how far along it (0..1) the nearest point lies.
+fn to_segment(point: [f64; 3], a: [f64; 3], b: [f64; 3]) -> (f64, f64) {
+    let ab: [f64; 3] = std::array::from_fn(|i| b[i] - a[i]);
+    let ap: [f64; 3] = std::array::from_fn(|i| point[i] - a[i]);
+    let length2 = ab.iter().map(|v| v * v).sum::<f64>().max(1e-12);
+    let along = (ab.iter().zip(&ap).map(|(p, q)| p * q).sum::<f64>() / length2).clamp(0.0, 1.0);
+    let distance2 = (0..3).map(|i| (ap[i] - along * ab[i]).powi(2)).sum::<f64>();
+    (distance2.sqrt(), along)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tube_has_the_volume_of_a_cylinder() {
+        let grid = Grid::new([40, 40, 24], [0.4, 0.4, 1.0]);
+        let nodes: Vec<Node> =
+            (-20..=20).map(|i| Node { mm: [0.1, 0.05, 0.4 * f64::from(i)], radius_mm: 1.0 }).collect();
+        let mut share = vec![0.0; grid.len()];
+        draw(&nodes, grid, &mut share);
+        let volume = share.iter().sum::<f32>() as f64 * 0.16;
+        // 16 mm of radius 1 mm, with half spheres at the ends.
+        let expected = std::f64::consts::PI * (16.0 + 4.0 / 3.0);
+        assert!((volume / expected - 1.0).abs() < 0.06, "{volume} of {expected} mm3");
+    }
+}
