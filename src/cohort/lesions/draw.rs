@@ -172,7 +172,7 @@ fn veins_of(rng: &mut impl rand::Rng, lesion: &Planned) -> Vec<Vec<Node>> {
         let tilt = unit(rng);
         (0..3).for_each(|a| direction[a] += 6.0 * tilt[a]);
         normalise(&mut direction);
-        let radius_mm = rng.random_range(0.15..0.42);
+        let radius_mm = rng.random_range(0.12..0.32);
         let node = |i: i32| Node {
             mm: std::array::from_fn(|a| lesion.outline.centre_mm[a] + direction[a] * reach * 1.5 * f64::from(i) / 10.0),
             radius_mm,
