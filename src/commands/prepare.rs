@@ -1,12 +1,157 @@
 //! `rimforge prepare`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use crate::problem::{Problem, Result};
+use super::progress::Progress;
+use crate::data::manifest::Window;
+use crate::data::{PrepareConfig, Source, prepare};
+use crate::problem::{Kind, Problem, Result};
+use crate::records::prepare::PrepareRecord;
+use crate::seed::RunSeed;
 
 #[derive(Args, Debug)]
-pub struct PrepareArgs {}
+#[group(required = true, multiple = false)]
+struct SourceArgs {
+    /// BIDS cohort: sub-*/anat/*_Chimap.nii.gz, lesions and readers under derivatives/lesions.
+    #[arg(long, value_name = "DIR")]
+    cohort: Option<PathBuf>,
+    /// Folder of PNGs; labels from dataset.json, labels.tsv or the sub-folders.
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// StyleGAN2-ADA data set.
+    #[arg(long, value_name = "FILE")]
+    zip: Option<PathBuf>,
+}
 
-pub fn run(_args: &PrepareArgs) -> Result<()> {
-    Err(Problem::usage("`prepare` is not built yet"))
+#[derive(Args, Debug)]
+pub struct PrepareArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Folder for the prepared data set.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Channels of the patches: chimap, flair, rim, or another BIDS suffix.
+    #[arg(long, value_delimiter = ',', default_value = "chimap")]
+    contrasts: Vec<String>,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Share of the patients that no generator and no fit sees.
+    #[arg(long, default_value_t = PrepareConfig::default().test_fraction)]
+    test_fraction: f64,
+    /// Share of the patients for thresholds and early choices.
+    #[arg(long, default_value_t = PrepareConfig::default().validation_fraction)]
+    validation_fraction: f64,
+    /// Use slices with at least this share of the lesion voxels of the lesion's largest slice.
+    #[arg(long, default_value_t = PrepareConfig::default().slice_area_fraction)]
+    slice_area_fraction: f64,
+    /// What maps to -1..1, in the contrast's unit (ppb for chimap); may be repeated.
+    #[arg(long = "window", value_name = "CONTRAST=LOW:HIGH", value_parser = window, allow_hyphen_values = true)]
+    windows: Vec<(String, Window)>,
+    /// Which session of the cohort, where there are several.
+    #[arg(long)]
+    session: Option<String>,
+    /// Images: the label that is the class of interest.
+    #[arg(long, value_name = "NAME")]
+    rim_label: Option<String>,
+    /// Images: the label that counts as contested.
+    #[arg(long, value_name = "NAME")]
+    ambiguous_label: Option<String>,
+    /// Images: table with the columns file and patient.
+    #[arg(long, value_name = "FILE.tsv")]
+    patients: Option<PathBuf>,
+    /// Refuse zips that unpack to more bytes.
+    #[arg(long, default_value_t = PrepareConfig::default().max_zip_bytes)]
+    max_zip_bytes: u64,
+    /// Print the record as JSON instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl PrepareArgs {
+    fn resolve(&self) -> Result<(Source, PrepareConfig)> {
+        let source = match (&self.source.cohort, &self.source.images, &self.source.zip) {
+            (Some(root), _, _) => Source::Cohort(root.clone()),
+            (_, Some(root), _) => Source::Images(root.clone()),
+            (_, _, Some(path)) => Source::Zip(path.clone()),
+            _ => return Err(Problem::usage("no source").expected("--cohort, --images or --zip")),
+        };
+        let config = PrepareConfig {
+            contrasts: self.contrasts.clone(),
+            slice_area_fraction: self.slice_area_fraction,
+            test_fraction: self.test_fraction,
+            validation_fraction: self.validation_fraction,
+            windows: self.windows.iter().cloned().collect(),
+            session: self.session.clone(),
+            rim_label: self.rim_label.clone(),
+            ambiguous_label: self.ambiguous_label.clone(),
+            patients: self.patients.clone(),
+            max_zip_bytes: self.max_zip_bytes,
+            ..PrepareConfig::default()
+        };
+        Ok((source, config))
+    }
+}
+
+/// "chimap=-120:160".
+fn window(text: &str) -> std::result::Result<(String, Window), String> {
+    let parsed = text.split_once('=').and_then(|(contrast, ends)| {
+        let (low, high) = ends.split_once(':')?;
+        Some((contrast.to_owned(), Window { low: low.parse().ok()?, high: high.parse().ok()? }))
+    });
+    parsed.ok_or_else(|| "expected CONTRAST=LOW:HIGH, e.g. chimap=-120:160".to_owned())
+}
+
+pub fn run(args: &PrepareArgs) -> Result<()> {
+    let (source, config) = args.resolve()?;
+    let record = prepare(&source, &args.out, &config, RunSeed(args.seed), &Progress::new()?)?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&record)
+            .map_err(|error| Problem::new(Kind::Internal, format!("cannot express as JSON: {error}")))?;
+        println!("{text}");
+    } else {
+        print(&record);
+        println!("prepared data in {}", args.out.display());
+    }
+    Ok(())
+}
+
+fn print(record: &PrepareRecord) {
+    if record.simulated {
+        println!("SIMULATED");
+    }
+    let PrepareRecord { patients, lesions, slices, .. } = record;
+    println!("{lesions} lesions of {patients} patients, {slices} slices, channels {}", record.contrasts.join(", "));
+    match (record.kappa, &record.kappa_interval) {
+        (Some(kappa), Some(range)) => {
+            let percent = 100.0 * range.level;
+            println!(
+                "readers agree with kappa {kappa:.3} ({percent:.0} % interval {:.3} to {:.3})",
+                range.low, range.high
+            );
+        }
+        (Some(kappa), None) => println!("readers agree with kappa {kappa:.3} (too few patients for an interval)"),
+        (None, _) => {}
+    }
+    println!("{:12}{:>10}{:>8}{:>11}{:>9}", "side", "patients", "rim", "ambiguous", "non-rim");
+    for side in &record.counts {
+        println!("{:12}{:>10}{:>8}{:>11}{:>9}", side.split, side.patients, side.rim, side.ambiguous, side.non_rim);
+    }
+    println!("on two sides: {} patients, {} images", record.patients_on_two_sides, record.pixel_hashes_on_two_sides);
+    if record.non_finite_voxels > 0 {
+        println!("{} NaN or infinite voxels were set to 0", record.non_finite_voxels);
+    }
+    record.notes.iter().for_each(|note| println!("{note}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_read_as_contrast_and_two_ends() {
+        assert_eq!(window("chimap=-120:160").unwrap(), ("chimap".into(), Window { low: -120.0, high: 160.0 }));
+        assert!(window("chimap=-120").is_err());
+    }
 }

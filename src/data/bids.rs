@@ -69,6 +69,11 @@ pub fn read(root: &Path, contrasts: &[String], session: Option<&str>) -> Result<
         return Err(Problem::input(&reader_table, format!("patients without a folder: {}", listed(&strangers)))
             .expected(format!("patients of {}", root.display())));
     }
+    let unknown: Vec<String> = subject_folders(&lesions)?.into_iter().filter(|id| !subjects.contains(id)).collect();
+    if !unknown.is_empty() {
+        return Err(Problem::input(&lesions, format!("label maps of patients without a folder: {}", listed(&unknown)))
+            .expected(format!("patients of {}", root.display())));
+    }
     let session = session.map(|name| name.trim_start_matches("ses-").to_owned());
     let find = Finder { root, lesions: &lesions, session: session.as_deref() };
     let mut patients = Vec::new();

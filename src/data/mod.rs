@@ -35,8 +35,16 @@ pub mod zip_dataset;
 
 pub mod patch_file;
 
+mod from_cohort;
+
+mod from_images;
+
+pub mod prepare;
+
 pub mod dataset;
 
 pub mod batches;
+
+pub use prepare::{PrepareConfig, Source, prepare};
 
 pub use dataset::{Prepared, SliceImage, TestSlices, TrainSlices, ValidationSlices};

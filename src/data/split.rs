@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 use super::manifest::{Class, Split};
 use super::name_join::listed;
@@ -147,7 +148,7 @@ fn imbalance(patients: &[PatientLesions], sides: &[Split], shares: Shares) -> f6
 }
 
 /// One image's pixels and where it went.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PixelHash {
     /// SHA-256 of its float32 values, hexadecimal.
     pub sha256: String,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FileHash;
+use super::{FileHash, Interval};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrepareRecord {
@@ -12,6 +12,9 @@ pub struct PrepareRecord {
     pub lesions: u64,
     pub slices: u64,
     pub kappa: Option<f64>,
+    /// Of kappa, over patients.
+    #[serde(default)]
+    pub kappa_interval: Option<Interval>,
     /// Lesions by split and class.
     pub counts: Vec<SplitCount>,
     /// Patients and pixel hashes found on two sides; both 0, or `prepare` had failed.

@@ -8,3 +8,6 @@ mod project;
 mod project_command;
 
 mod augment_parity;
+mod cohort_files;
+
+mod prepare;

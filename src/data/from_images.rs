@@ -1,0 +1,249 @@
+//! Plain images (a folder of PNGs or a zip) to patches of depth 1 in grey levels.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::from_cohort::hash_pixels;
+use super::image_labels::Labels;
+use super::manifest::{Class, Contrast, Lesion, Slice, Split, Window};
+use super::name_join::{listed, repeated};
+use super::patch_file;
+use super::png_folder::PngFolder;
+use super::png_image::{self, Form, PngImage};
+use super::prepare::{Extracted, PATCHES, PrepareConfig, stop_if_asked};
+use super::split::{self, PixelHash};
+use super::zip_dataset::ZipDataset;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
+use crate::seed::RunSeed;
+
+/// Images that are in memory at once.
+const CHUNK: usize = 256;
+
+const IDENTITY: [[f64; 4]; 3] = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+
+pub(super) fn from_folder(
+    root: &Path,
+    out: &Path,
+    config: &PrepareConfig,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
+    let folder = PngFolder::open(root)?;
+    let set = ImageSet::new(root, folder.names, folder.labels, folder.others, config, seed)?;
+    let read = |name: &str| {
+        let path = root.join(name);
+        std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))
+    };
+    set.extract(out, read, observer)
+}
+
+pub(super) fn from_zip(
+    path: &Path,
+    out: &Path,
+    config: &PrepareConfig,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
+    let mut zip = ZipDataset::open(path, config.max_zip_bytes)?;
+    let set = ImageSet::new(path, zip.names.clone(), zip.labels.clone(), zip.others, config, seed)?;
+    set.extract(out, |name| zip.read(name), observer)
+}
+
+/// Images with all that is known of them before they are decoded.
+struct ImageSet<'a> {
+    source: &'a Path,
+    config: &'a PrepareConfig,
+    images: Vec<Image>,
+    has_readers: bool,
+    patient_source: String,
+    notes: Vec<String>,
+}
+
+struct Image {
+    name: String,
+    /// Usable as a file name.
+    id: String,
+    patient: String,
+    class: Class,
+    votes: (bool, bool),
+    label: Option<String>,
+    split: Split,
+}
+
+impl<'a> ImageSet<'a> {
+    fn new(
+        source: &'a Path,
+        names: Vec<String>,
+        mut labels: Labels,
+        others: u64,
+        config: &'a PrepareConfig,
+        seed: RunSeed,
+    ) -> Result<Self> {
+        if let Some(table) = &config.patients {
+            labels = labels.with_patients(table, &names)?;
+        }
+        let classes = labels.classes(&names, config.rim_label.as_deref(), config.ambiguous_label.as_deref())?;
+        require_both_classes(source, &labels, &classes)?;
+        let patient_of = |name: &String| labels.patient.as_ref().map_or(name, |patients| &patients[name]).clone();
+        let patients = split::count_lesions(names.iter().zip(&classes).map(|(name, (class, _))| {
+            (labels.patient.as_ref().map_or(name, |patients| &patients[name]).as_str(), *class)
+        }));
+        let sides = split::assign(&patients, config.shares(), seed).map_err(|problem| problem.at(source))?;
+        let side_of: HashMap<&str, Split> = patients.iter().map(|patient| patient.id.as_str()).zip(sides).collect();
+        let ids: Vec<String> = names.iter().map(|name| id(name)).collect();
+        if let Some(same) = repeated(ids.iter().map(String::as_str)).first() {
+            return Err(
+                Problem::input(source, format!("several images whose names become {same}")).advice("rename them")
+            );
+        }
+        let images = names.iter().zip(ids).zip(&classes).map(|((name, id), (class, label))| {
+            let patient = patient_of(name);
+            let both = (*class == Class::Rim, *class == Class::Rim);
+            let votes = labels.votes.as_ref().map_or(both, |votes| votes[name]);
+            // A label that says "contested" without readers stands for one vote.
+            let votes = if *class == Class::Ambiguous && votes == (false, false) { (true, false) } else { votes };
+            let split = side_of[patient.as_str()];
+            Image { name: name.clone(), id, patient, class: *class, votes, label: label.clone(), split }
+        });
+        let patient_source = match (&labels.patient, &config.patients) {
+            (Some(_), Some(table)) => format!("the column patient of {}", table.display()),
+            (Some(_), None) => format!("the column patient of {}", labels.source),
+            (None, _) => "none known: each image counts as its own patient".to_owned(),
+        };
+        let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
+        if labels.label.is_none() && labels.votes.is_none() {
+            notes.push("no labels: every image counts as of the class of interest; such a set trains a generator, not a classifier".into());
+        }
+        if others > 0 {
+            notes.push(format!("{others} other files were passed over"));
+        }
+        Ok(Self {
+            source,
+            config,
+            images: images.collect(),
+            has_readers: labels.votes.is_some(),
+            patient_source,
+            notes,
+        })
+    }
+
+    fn extract(
+        self,
+        out: &Path,
+        mut read: impl FnMut(&str) -> Result<Vec<u8>>,
+        observer: &dyn Observer,
+    ) -> Result<Extracted> {
+        let folder = out.join(PATCHES);
+        std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the folder", error))?;
+        let mut all = Extracted {
+            patient_source: self.patient_source.clone(),
+            has_readers: self.has_readers,
+            notes: self.notes.clone(),
+            ..Extracted::default()
+        };
+        let mut first: Option<(Form, &str)> = None;
+        observer.begin("decoding images", "images", self.images.len() as u64);
+        for chunk in self.images.chunks(CHUNK) {
+            stop_if_asked(observer)?;
+            let files = chunk.iter().map(|image| read(&image.name)).collect::<Result<Vec<_>>>()?;
+            let decoded: Vec<(PngImage, FileHash)> =
+                chunk.par_iter().zip(&files).map(|(image, bytes)| self.decode(image, bytes)).collect::<Result<_>>()?;
+            for (image, (png, _)) in chunk.iter().zip(&decoded) {
+                let (form, of) = *first.get_or_insert((png.form, &image.name));
+                if png.form != form {
+                    return Err(Problem::input(
+                        self.source,
+                        format!("{} is {} but {of} is {form}", image.name, png.form),
+                    )
+                    .expected("one size, depth and colour in the whole set")
+                    .advice("convert them to one form first"));
+                }
+            }
+            let written = chunk.par_iter().zip(&decoded).map(|(image, (png, _))| self.write(out, image, png));
+            let written: Vec<(Lesion, PixelHash)> = written.collect::<Result<_>>()?;
+            for ((lesion, hash), (_, input)) in written.into_iter().zip(decoded) {
+                all.slices.push(Slice { lesion: all.lesions.len() as u32, z: 0, voxels: 0 });
+                all.lesions.push(lesion);
+                all.hashes.push(hash);
+                all.inputs.push(input);
+            }
+            observer.advance(chunk.len() as u64);
+        }
+        observer.end();
+        if let Some((form, _)) = first {
+            all.patch = [1, form.height, form.width];
+            let channel = |number| Contrast {
+                name: format!("image{number}"),
+                unit: "grey level".into(),
+                window: Window { low: 0.0, high: f64::from(form.white) },
+            };
+            all.contrasts = (0..form.channels).map(|number| self.config.with_window(channel(number))).collect();
+            all.notes.push(format!("{form}"));
+        }
+        Ok(all)
+    }
+
+    fn decode(&self, image: &Image, bytes: &[u8]) -> Result<(PngImage, FileHash)> {
+        let png = png_image::decode(bytes).map_err(|found| {
+            Problem::input(self.source, format!("{}: {found}", image.name))
+                .expected("a whole 8 or 16 bit gray or RGB PNG")
+        })?;
+        Ok((png, FileHash { path: image.name.clone(), sha256: patch_file::hash(bytes) }))
+    }
+
+    fn write(&self, out: &Path, image: &Image, png: &PngImage) -> Result<(Lesion, PixelHash)> {
+        let patch = format!("{PATCHES}/{}.npy", image.id);
+        let shape = [png.form.channels, 1, png.form.height, png.form.width].map(u64::from);
+        let hash =
+            PixelHash { sha256: hash_pixels(&png.levels), patient: image.patient.clone(), name: image.name.clone() };
+        let lesion = Lesion {
+            sha256: patch_file::write(&out.join(&patch), &shape, &png.levels)?,
+            mask_sha256: None,
+            id: image.id.clone(),
+            patient: image.patient.clone(),
+            centre: [0; 3],
+            affine: IDENTITY,
+            reader1: image.votes.0,
+            reader2: image.votes.1,
+            class: image.class,
+            label: image.label.clone(),
+            split: image.split,
+            voxels: 0,
+            patch,
+            mask: None,
+        };
+        Ok((lesion, hash))
+    }
+}
+
+/// The name without ending, folders joined by dashes: "rim/a.png" -> "rim-a".
+fn id(name: &str) -> String {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    stem.replace('/', "-")
+}
+
+fn require_both_classes(source: &Path, labels: &Labels, classes: &[(Class, Option<String>)]) -> Result<()> {
+    let count = |class: Class| classes.iter().filter(|(of, _)| *of == class).count();
+    if count(Class::Rim) == 0 {
+        return Err(Problem::new(Kind::Input, format!("no image of the class of interest among {}", classes.len()))
+            .at(source)
+            .expected("at least one"));
+    }
+    let labelled = labels.label.is_some() || labels.votes.is_some();
+    if labelled && count(Class::NonRim) == 0 {
+        let known: std::collections::BTreeSet<String> = classes.iter().filter_map(|(_, label)| label.clone()).collect();
+        let known: Vec<String> = known.into_iter().collect();
+        return Err(Problem::new(
+            Kind::Input,
+            format!("one class only ({}) in {} images", listed(&known), classes.len()),
+        )
+        .at(source)
+        .expected("images of another class too")
+        .advice("add them, or remove the labels to train a generator only"));
+    }
+    Ok(())
+}

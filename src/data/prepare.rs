@@ -1,0 +1,283 @@
+//! The stage: a cohort, a folder of images or a zip becomes a prepared data set with a proven split.
+//!
+//! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no data
+//! set that looks finished; started again, it keeps the patients that were done.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::dataset::MANIFEST;
+use super::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use super::split::{self, PixelHash, Shares};
+use super::{from_cohort, from_images};
+use crate::atomic_file;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
+use crate::records::prepare::{PrepareRecord, SplitCount};
+use crate::run_dir::RECORD;
+use crate::seed::RunSeed;
+use crate::statistics::agreement::VoteTable;
+use crate::statistics::bootstrap::ClusterBootstrap;
+
+/// Where the images come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A BIDS folder.
+    Cohort(PathBuf),
+    /// A folder of PNGs.
+    Images(PathBuf),
+    /// A StyleGAN2-ADA data set.
+    Zip(PathBuf),
+}
+
+/// Settings of the stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrepareConfig {
+    /// Channels of a cohort's patches: "chimap", "flair", "rim", or another BIDS suffix in lower case.
+    pub contrasts: Vec<String>,
+    /// Patch size in voxels: depth, height, width.
+    pub patch: [u32; 3],
+    /// A slice is used if it has at least this share of the lesion voxels of the lesion's largest slice.
+    pub slice_area_fraction: f64,
+    /// Share of the patients.
+    pub test_fraction: f64,
+    pub validation_fraction: f64,
+    /// Windows that replace the defaults, by contrast.
+    pub windows: BTreeMap<String, Window>,
+    /// Which session of a cohort, where there are several.
+    pub session: Option<String>,
+    /// For plain images: the label of interest, and the one that counts as contested.
+    pub rim_label: Option<String>,
+    pub ambiguous_label: Option<String>,
+    /// For plain images: a table with the columns file and patient.
+    pub patients: Option<PathBuf>,
+    /// What may come out of a zip.
+    pub max_zip_bytes: u64,
+}
+
+impl Default for PrepareConfig {
+    fn default() -> Self {
+        Self {
+            contrasts: vec!["chimap".into()],
+            patch: [24, 64, 64],
+            slice_area_fraction: 0.5,
+            test_fraction: 0.25,
+            validation_fraction: 0.15,
+            windows: BTreeMap::new(),
+            session: None,
+            rim_label: None,
+            ambiguous_label: None,
+            patients: None,
+            max_zip_bytes: 1 << 30,
+        }
+    }
+}
+
+impl PrepareConfig {
+    pub(super) fn shares(&self) -> Shares {
+        Shares { validation: self.validation_fraction, test: self.test_fraction }
+    }
+
+    /// The contrast with its window, asked for or default.
+    pub(super) fn with_window(&self, mut contrast: Contrast) -> Contrast {
+        if let Some(&window) = self.windows.get(&contrast.name) {
+            contrast.window = window;
+        }
+        contrast
+    }
+
+    fn check(&self) -> Result<()> {
+        let plain =
+            |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if self.contrasts.is_empty() || !self.contrasts.iter().all(plain) {
+            return Err(Problem::usage(format!("contrasts {:?}", self.contrasts))
+                .expected("BIDS suffixes in lower case, such as chimap, flair, rim"));
+        }
+        if self.contrasts.iter().collect::<HashSet<_>>().len() < self.contrasts.len() {
+            return Err(Problem::usage(format!("contrasts {:?}", self.contrasts)).expected("each once"));
+        }
+        if self.patch.iter().any(|&size| !(1..=1024).contains(&size)) {
+            return Err(
+                Problem::usage(format!("patch size {:?}", self.patch)).expected("1 to 1024 voxels along each axis")
+            );
+        }
+        if !(0.0..=1.0).contains(&self.slice_area_fraction) {
+            return Err(Problem::usage(format!("slice_area_fraction {}", self.slice_area_fraction)).expected("0 to 1"));
+        }
+        self.windows.values().try_for_each(|window| Window::new(window.low, window.high).map(|_| ()))
+    }
+}
+
+impl PrepareConfig {
+    /// A window for a contrast that the source does not give would do nothing, silently.
+    fn check_windows(&self, source: &Source) -> Result<()> {
+        let images = ["image0", "image1", "image2"].map(str::to_owned);
+        let known: &[String] = if matches!(source, Source::Cohort(_)) { &self.contrasts } else { &images };
+        match self.windows.keys().find(|&name| !known.contains(name)) {
+            Some(name) => Err(Problem::usage(format!("a window for {name:?}")).expected(known.join(", "))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a source gave; its patches lie in the data folder already.
+#[derive(Debug, Default)]
+pub(super) struct Extracted {
+    pub simulated: bool,
+    pub contrasts: Vec<Contrast>,
+    pub patch: [u32; 3],
+    pub patient_source: String,
+    pub voxel_mm: Option<[f64; 3]>,
+    pub lesions: Vec<Lesion>,
+    pub slices: Vec<Slice>,
+    pub hashes: Vec<PixelHash>,
+    pub inputs: Vec<FileHash>,
+    pub non_finite: u64,
+    /// Whether votes of two readers are behind the classes.
+    pub has_readers: bool,
+    pub notes: Vec<String>,
+}
+
+/// Prepares `source` into the folder `out` and returns the record that it also leaves there.
+///
+/// # Errors
+/// Unusable input; another run in `out`; a split that cannot be made or does not hold; a request to stop.
+pub fn prepare(
+    source: &Source,
+    out: &Path,
+    config: &PrepareConfig,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<PrepareRecord> {
+    config.check()?;
+    config.check_windows(source)?;
+    let _lock = atomic_file::lock(out.join(".lock"))?;
+    atomic_file::sweep(out)?;
+    for stale in [RECORD, MANIFEST] {
+        remove_if_there(&out.join(stale))?;
+    }
+    let extracted = match source {
+        Source::Cohort(root) => from_cohort::extract(root, out, config, seed, observer)?,
+        Source::Images(root) => from_images::from_folder(root, out, config, seed, observer)?,
+        Source::Zip(path) => from_images::from_zip(path, out, config, seed, observer)?,
+    };
+    let advice = match source {
+        Source::Cohort(_) => "find out which patient they belong to and remove the other",
+        _ => "remove one of each pair, or give both the same patient in a table (--patients FILE.tsv: file, patient)",
+    };
+    split::require_no_twins(&extracted.hashes, advice)?;
+    let two_sides = proof(&extracted);
+    split::require_proof(two_sides)?;
+    let record = record(&extracted, two_sides, seed);
+    let manifest = Manifest {
+        schema: SCHEMA,
+        simulated: extracted.simulated,
+        contrasts: extracted.contrasts,
+        patch: extracted.patch,
+        patient_source: extracted.patient_source,
+        voxel_mm: extracted.voxel_mm,
+        seed: seed.0,
+        lesions: extracted.lesions,
+        slices: extracted.slices,
+        inputs: extracted.inputs,
+    };
+    remove_foreign_patches(out, &manifest)?;
+    atomic_file::write_json(out.join(MANIFEST), &manifest)?;
+    atomic_file::write_json(out.join(RECORD), &record)?;
+    from_cohort::forget_partial(out)?;
+    Ok(record)
+}
+
+fn proof(extracted: &Extracted) -> (u64, u64) {
+    let sides: HashMap<String, Split> =
+        extracted.lesions.iter().map(|lesion| (lesion.patient.clone(), lesion.split)).collect();
+    let lesions: Vec<(String, Split)> =
+        extracted.lesions.iter().map(|lesion| (lesion.patient.clone(), lesion.split)).collect();
+    split::on_two_sides(&sides, &lesions, &extracted.hashes)
+}
+
+fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> PrepareRecord {
+    let lesions = &extracted.lesions;
+    let votes = VoteTable::from_votes(lesions.iter().map(|lesion| (lesion.reader1, lesion.reader2)));
+    let owners: Vec<&str> = lesions.iter().map(|lesion| lesion.patient.as_str()).collect();
+    let interval =
+        || ClusterBootstrap::by_patient(&owners, seed.child("kappa", 0)).interval(|copies| kappa(lesions, copies));
+    let count = |name: &str, side: Split| {
+        let here: Vec<&Lesion> = lesions.iter().filter(|lesion| lesion.split == side).collect();
+        let of = |class: Class| here.iter().filter(|lesion| lesion.class == class).count() as u64;
+        SplitCount {
+            split: name.to_owned(),
+            patients: here.iter().map(|lesion| &lesion.patient).collect::<HashSet<_>>().len() as u64,
+            rim: of(Class::Rim),
+            ambiguous: of(Class::Ambiguous),
+            non_rim: of(Class::NonRim),
+        }
+    };
+    PrepareRecord {
+        simulated: extracted.simulated,
+        contrasts: extracted.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
+        patients: lesions.iter().map(|lesion| &lesion.patient).collect::<HashSet<_>>().len() as u64,
+        lesions: lesions.len() as u64,
+        slices: extracted.slices.len() as u64,
+        kappa: extracted.has_readers.then(|| votes.kappa()).flatten(),
+        kappa_interval: extracted.has_readers.then(interval).flatten(),
+        counts: vec![count("train", Split::Train), count("validation", Split::Validation), count("test", Split::Test)],
+        patients_on_two_sides: two_sides.0,
+        pixel_hashes_on_two_sides: two_sides.1,
+        non_finite_voxels: extracted.non_finite,
+        notes: extracted.notes.clone(),
+        inputs: extracted.inputs.clone(),
+        seed: seed.0,
+    }
+}
+
+/// Kappa of a resampled cohort that holds each lesion `copies` times.
+fn kappa(lesions: &[Lesion], copies: &[u32]) -> Option<f64> {
+    let drawn = lesions.iter().zip(copies);
+    let votes =
+        drawn.flat_map(|(lesion, &times)| std::iter::repeat_n((lesion.reader1, lesion.reader2), times as usize));
+    VoteTable::from_votes(votes).kappa()
+}
+
+/// Patches of an earlier run with other lesions; only files that such a run can have written are touched.
+fn remove_foreign_patches(out: &Path, manifest: &Manifest) -> Result<()> {
+    let kept: HashSet<PathBuf> = manifest
+        .lesions
+        .iter()
+        .flat_map(|lesion| std::iter::once(&lesion.patch).chain(&lesion.mask))
+        .map(|file| out.join(file))
+        .collect();
+    let folder = out.join(PATCHES);
+    let entries = std::fs::read_dir(&folder).map_err(|error| Problem::io(&folder, "listing", error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| Problem::io(&folder, "listing", error))?.path();
+        if path.extension().is_some_and(|ending| ending == "npy") && !kept.contains(&path) {
+            remove_if_there(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Folder of the patches below the data folder.
+pub(super) const PATCHES: &str = "patches";
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Stops where the user asked to; finished patients are kept.
+pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<()> {
+    if observer.stop_requested() {
+        return Err(Problem::new(Kind::Interrupted, "stopped before the data set was complete")
+            .advice("run the same command again; it goes on from there"));
+    }
+    Ok(())
+}
