@@ -103,13 +103,13 @@ impl Volume {
         let old = self.grid;
         let shape = source.map(|axis| old.shape[axis]);
         let mut affine = [[0.0; 4]; 3];
-        for row in 0..3 {
-            affine[row][3] = old.affine[row][3];
+        for (row, old_row) in affine.iter_mut().zip(&old.affine) {
+            row[3] = old_row[3];
             for axis in 0..3 {
-                let step = old.affine[row][source[axis]];
-                affine[row][axis] = if flipped[axis] { -step } else { step };
+                let step = old_row[source[axis]];
+                row[axis] = if flipped[axis] { -step } else { step };
                 if flipped[axis] {
-                    affine[row][3] += step * (shape[axis] as f64 - 1.0);
+                    row[3] += step * (shape[axis] as f64 - 1.0);
                 }
             }
         }

@@ -129,7 +129,8 @@ fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
 /// How far the sides' shares of each class are from those asked for; rims count most. A side without a class that others
 /// have is as bad as a share of 1 amiss.
 fn imbalance(patients: &[PatientLesions], sides: &[Split], shares: Shares) -> f64 {
-    let classes: [(f64, fn(&PatientLesions) -> u64); 3] =
+    type Count = fn(&PatientLesions) -> u64;
+    let classes: [(f64, Count); 3] =
         [(4.0, |patient| patient.rim), (1.0, |patient| patient.ambiguous), (1.0, |patient| patient.non_rim)];
     let mut sum = 0.0;
     for (weight, count) in classes {
