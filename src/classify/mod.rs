@@ -1,1 +1,34 @@
-//! 7. The arms, the fit, the scores.
+//! 7. The arms of the experiment: one training set each, equal fits, lesion scores, intervals.
+//!
+//! [`material`] lists what there is to train on, [`arms`] composes a training set from it, [`sampler`] and [`fit`] train, [`runs`]
+//! does so for every arm and repetition, [`scores`] turns slices into lesions and numbers, [`compare`] gives them intervals.
+//! Test lesions reach [`runs`] only to be scored; the true label reaches only [`compare`].
+
+pub mod config;
+
+pub mod arms;
+
+pub mod material;
+
+pub mod affine;
+
+pub mod extras;
+
+pub mod sampler;
+
+pub mod fit;
+
+pub mod pool;
+
+pub mod runs;
+
+pub mod scores;
+
+pub mod compare;
+
+pub mod truth;
+
+pub mod cam;
+
+pub use arms::Arm;
+pub use config::ClassifyConfig;

@@ -20,6 +20,18 @@ pub struct ClassifyRecord {
     /// Arm minus "None", paired over the same test lesions.
     pub differences: Vec<DifferenceRecord>,
     pub parameters: u64,
+    /// Rims that each arm but "None" adds; fewer than asked for where the training side has fewer contested lesions.
+    #[serde(default)]
+    pub extra_rims: u64,
+    /// Rims in every batch, the same for all arms unless an arm's description says otherwise.
+    #[serde(default)]
+    pub rims_per_batch: u64,
+    /// "shuffle-labels" or "duplicate-leak": the numbers test the machinery and say nothing about the arms.
+    #[serde(default)]
+    pub control: Option<String>,
+    /// What a reader of the numbers should know.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,10 +55,16 @@ pub struct ArmRecord {
     /// Training slices by origin: ("real rim", 200), ("synthetic", 100), ...
     pub training_slices: Vec<(String, u64)>,
     pub per_seed: Vec<SeedScores>,
-    /// Metric name -> mean over seeds with its interval, against the readers' agreed label.
+    /// Metric name -> mean over seeds with its interval, against the readers' agreed label (a contested lesion is no rim).
+    /// "certain_..." leaves contested test lesions out; "..._at_3.3_percent" is reweighted to that share of rims.
     pub against_readers: BTreeMap<String, Interval>,
-    /// The same against the true label; empty unless simulated.
+    /// The same against the true label; empty unless simulated. Keys as in `against_readers`; "ambiguous_..." among the
+    /// contested test lesions alone.
     pub against_truth: BTreeMap<String, Interval>,
+    /// Share of the added rims' originals that truly are rims (Wilson, over all repetitions' draws of real lesions);
+    /// absent without truth or where nothing real was added.
+    #[serde(default)]
+    pub extra_label_precision: Option<Interval>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,3 +11,5 @@ mod augment_parity;
 mod cohort_files;
 
 mod prepare;
+
+mod classify;

@@ -1,0 +1,406 @@
+//! The arms side by side: every metric with its interval over patients, seeds averaged, and differences from the None arm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::arms::Arm;
+use super::config::ClassifyConfig;
+use super::material::Origin;
+use super::runs::{ArmRuns, Runs};
+use super::scores::{METRICS, REWEIGHTED, Scored};
+use crate::data::manifest::{Class, Manifest};
+use crate::problem::Result;
+use crate::records::classify::{ArmRecord, DifferenceRecord, SeedScores, TestSetRecord};
+use crate::records::{Confusion, Interval};
+use crate::seed::RunSeed;
+use crate::statistics::bootstrap::{ClusterBootstrap, mean};
+use crate::statistics::confusion::positives;
+use crate::statistics::proportion::wilson;
+
+/// Metrics whose difference from the None arm is given.
+const DIFFERENCES: [&str; 3] = ["auprc", "auroc", "balanced_accuracy"];
+
+/// Reweighting is given where the test set has this many times the share of rims that is expected in use.
+pub const ENRICHED: f64 = 1.5;
+
+/// The test lesions in the order of the scores.
+#[derive(Clone, Debug)]
+pub struct TestLesions {
+    pub patients: Vec<String>,
+    pub classes: Vec<Class>,
+    /// True label of each, in a simulated cohort.
+    pub truth: Option<Vec<bool>>,
+}
+
+impl TestLesions {
+    /// `lesions` index the manifest; `truth` has a label for each of the manifest's lesions.
+    pub fn new(lesions: &[u32], manifest: &Manifest, truth: Option<&[bool]>) -> Self {
+        let entry = |&at: &u32| &manifest.lesions[at as usize];
+        Self {
+            patients: lesions.iter().map(|at| entry(at).patient.clone()).collect(),
+            classes: lesions.iter().map(|at| entry(at).class).collect(),
+            truth: truth.map(|truth| lesions.iter().map(|&at| truth[at as usize]).collect()),
+        }
+    }
+
+    pub fn record(&self) -> TestSetRecord {
+        let count = |class| self.classes.iter().filter(|found| **found == class).count() as u64;
+        let lesions = self.classes.len() as u64;
+        let rims = count(Class::Rim);
+        let share = |part: u64| part as f64 / lesions.max(1) as f64;
+        TestSetRecord {
+            patients: self.patients.iter().collect::<BTreeSet<_>>().len() as u64,
+            lesions,
+            rims,
+            ambiguous: count(Class::Ambiguous),
+            non_rims: count(Class::NonRim),
+            prevalence: share(rims),
+            true_prevalence: self.truth.as_ref().map(|truth| share(truth.iter().filter(|rim| **rim).count() as u64)),
+        }
+    }
+
+    fn readers(&self) -> Vec<bool> {
+        self.classes.iter().map(|class| *class == Class::Rim).collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Against {
+    Readers,
+    Truth,
+}
+
+/// One way to score: labels, and the lesions that take part.
+struct Table {
+    against: Against,
+    prefix: &'static str,
+    labels: Vec<bool>,
+    takes_part: Vec<u32>,
+    /// Share of rims to reweight to, where that is given.
+    prevalence: Option<f64>,
+}
+
+impl Table {
+    fn all(lesions: &TestLesions, reference_prevalence: f64) -> Vec<Self> {
+        let everyone = vec![1; lesions.classes.len()];
+        let only = |keep: &dyn Fn(Class) -> bool| lesions.classes.iter().map(|class| u32::from(keep(*class))).collect();
+        let enriched = lesions.record().prevalence > ENRICHED * reference_prevalence;
+        let prevalence = enriched.then_some(reference_prevalence);
+        let readers = lesions.readers();
+        let certain = only(&|class| class != Class::Ambiguous);
+        let mut tables = vec![
+            Self {
+                against: Against::Readers,
+                prefix: "",
+                labels: readers.clone(),
+                takes_part: everyone.clone(),
+                prevalence,
+            },
+            Self { against: Against::Readers, prefix: "certain_", labels: readers, takes_part: certain, prevalence },
+        ];
+        if let Some(truth) = &lesions.truth {
+            let contested = only(&|class| class == Class::Ambiguous);
+            tables.extend([
+                Self { against: Against::Truth, prefix: "", labels: truth.clone(), takes_part: everyone, prevalence },
+                Self {
+                    against: Against::Truth,
+                    prefix: "ambiguous_",
+                    labels: truth.clone(),
+                    takes_part: contested,
+                    prevalence: None,
+                },
+            ]);
+        }
+        tables
+    }
+
+    /// Keys in the order of [`Table::values`].
+    fn names(&self) -> Vec<String> {
+        let plain = METRICS.iter().map(|metric| format!("{}{metric}", self.prefix));
+        let reweighted = self.prevalence.into_iter().flat_map(|prevalence| {
+            let key = move |metric: &&str| format!("{}{metric}_at_{:.1}_percent", self.prefix, 100.0 * prevalence);
+            REWEIGHTED.iter().map(key).collect::<Vec<_>>()
+        });
+        plain.chain(reweighted).collect()
+    }
+
+    fn values(&self, scored: &Scored, copies: &[u32]) -> Vec<Option<f64>> {
+        let copies: Vec<u32> = copies.iter().zip(&self.takes_part).map(|(copies, part)| copies * part).collect();
+        let mut values = scored.metrics(&copies).to_vec();
+        values.extend(self.prevalence.iter().flat_map(|prevalence| scored.metrics_at(*prevalence, &copies)));
+        values
+    }
+}
+
+/// One arm's repetitions scored against one table's labels.
+type ScoredRepetitions = Vec<Scored>;
+
+/// What the comparison found.
+#[derive(Debug)]
+pub struct Comparison {
+    pub arms: Vec<ArmRecord>,
+    pub differences: Vec<DifferenceRecord>,
+}
+
+/// Scores all arms. `thresholds[arm][repetition]`; `truth` as in [`TestLesions::new`], for the labels of added lesions.
+///
+/// # Errors
+/// A score that is not a number.
+pub fn compare(
+    runs: &Runs,
+    thresholds: &[Vec<f64>],
+    lesions: &TestLesions,
+    truth: Option<&[bool]>,
+    config: &ClassifyConfig,
+    seed: RunSeed,
+) -> Result<Comparison> {
+    let tables = Table::all(lesions, config.reference_prevalence);
+    let scored = runs.arms.iter().zip(thresholds).map(|(arm, thresholds)| score(arm, thresholds, &tables));
+    let scored: Vec<Vec<ScoredRepetitions>> = scored.collect::<Result<_>>()?;
+    let once = vec![1; lesions.classes.len()];
+    let names: Vec<Vec<String>> = tables.iter().map(Table::names).collect();
+    let baseline = runs.arms.iter().position(|arm| arm.arm == Arm::None);
+    let pairs = pairs(&tables, &names, runs, baseline);
+
+    // One vector a draw, so that everything is paired over the same patients: arms x tables x metrics, then differences.
+    let per_arm: usize = names.iter().map(Vec::len).sum();
+    let statistics = |copies: &[u32]| -> Vec<Option<f64>> {
+        let mut values: Vec<Option<f64>> = Vec::with_capacity(scored.len() * per_arm + pairs.len());
+        for arm in &scored {
+            for (table, repetitions) in tables.iter().zip(arm) {
+                let each: Vec<Vec<Option<f64>>> = repetitions.iter().map(|one| table.values(one, copies)).collect();
+                values.extend((0..each[0].len()).map(|metric| mean(each.iter().map(|values| values[metric]))));
+            }
+        }
+        let differences = pairs
+            .iter()
+            .map(|pair| Some(values[pair.arm * per_arm + pair.at]? - values[pair.none * per_arm + pair.at]?));
+        let differences: Vec<_> = differences.collect();
+        values.extend(differences);
+        values
+    };
+    let bootstrap =
+        ClusterBootstrap::by_patient(&lesions.patients, seed.child("test patients", 0)).draws(config.bootstrap_draws);
+    let intervals = bootstrap.intervals(scored.len() * per_arm + pairs.len(), statistics);
+
+    let arms = runs.arms.iter().enumerate().map(|(at, arm)| {
+        let own = &intervals[at * per_arm..(at + 1) * per_arm];
+        ArmRecord {
+            name: arm.arm.name().to_owned(),
+            description: format!("{}: {}", about(arm.arm), arm.sets[0].lesions_text()),
+            training_slices: arm.sets[0]
+                .slices_by_origin()
+                .into_iter()
+                .map(|(origin, n)| (origin.name().to_owned(), n))
+                .collect(),
+            per_seed: per_seed(&scored[at], &tables, &names, &thresholds[at], &once),
+            against_readers: collect(own, &tables, &names, Against::Readers),
+            against_truth: collect(own, &tables, &names, Against::Truth),
+            extra_label_precision: truth.and_then(|truth| added_precision(arm, truth)),
+        }
+    });
+    let differences = pairs.iter().zip(&intervals[scored.len() * per_arm..]).filter_map(|(pair, interval)| {
+        Some(DifferenceRecord {
+            arm: runs.arms[pair.arm].arm.name().to_owned(),
+            metric: pair.metric.clone(),
+            against: match pair.against {
+                Against::Readers => "readers".to_owned(),
+                Against::Truth => "truth".to_owned(),
+            },
+            difference: interval.clone()?,
+        })
+    });
+    Ok(Comparison { arms: arms.collect(), differences: differences.collect() })
+}
+
+fn score(arm: &ArmRuns, thresholds: &[f64], tables: &[Table]) -> Result<Vec<ScoredRepetitions>> {
+    let repetitions = |table: &Table| {
+        arm.fits
+            .iter()
+            .zip(thresholds)
+            .map(|(fit, threshold)| Scored::new(&fit.test, &table.labels, *threshold))
+            .collect()
+    };
+    tables.iter().map(repetitions).collect()
+}
+
+/// A metric of an arm beside the same of the None arm.
+struct Pair {
+    arm: usize,
+    none: usize,
+    /// Place of the metric among an arm's values.
+    at: usize,
+    metric: String,
+    against: Against,
+}
+
+fn pairs(tables: &[Table], names: &[Vec<String>], runs: &Runs, baseline: Option<usize>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let Some(none) = baseline else { return pairs };
+    for arm in (0..runs.arms.len()).filter(|arm| *arm != none) {
+        let mut at = 0;
+        for (table, names) in tables.iter().zip(names) {
+            for name in names {
+                if table.prefix.is_empty() && DIFFERENCES.contains(&name.as_str()) {
+                    pairs.push(Pair { arm, none, at, metric: name.clone(), against: table.against });
+                }
+                at += 1;
+            }
+        }
+    }
+    pairs
+}
+
+/// The defined intervals of one label, by key.
+fn collect(
+    own: &[Option<Interval>],
+    tables: &[Table],
+    names: &[Vec<String>],
+    against: Against,
+) -> BTreeMap<String, Interval> {
+    let keys = tables.iter().zip(names).flat_map(|(table, names)| names.iter().map(|name| (table.against, name)));
+    let wanted = keys.zip(own).filter(|((of, _), _)| *of == against);
+    wanted.filter_map(|((_, name), interval)| Some((name.clone(), interval.clone()?))).collect()
+}
+
+fn per_seed(
+    scored: &[ScoredRepetitions],
+    tables: &[Table],
+    names: &[Vec<String>],
+    thresholds: &[f64],
+    once: &[u32],
+) -> Vec<SeedScores> {
+    let values = |repetition: usize, against: Against| -> BTreeMap<String, f64> {
+        let of_table = |at: usize| names[at].iter().cloned().zip(tables[at].values(&scored[at][repetition], once));
+        let chosen = (0..tables.len()).filter(|at| tables[*at].against == against);
+        chosen.flat_map(of_table).filter_map(|(name, value)| Some((name, value?))).collect()
+    };
+    let counts = |repetition: usize, against: Against| -> Option<Confusion> {
+        let at = tables.iter().position(|table| table.against == against && table.prefix.is_empty())?;
+        Some(scored[at][repetition].confusion(once))
+    };
+    let one = |(repetition, threshold): (usize, &f64)| SeedScores {
+        seed: repetition as u64,
+        threshold: *threshold,
+        against_readers: values(repetition, Against::Readers),
+        against_truth: values(repetition, Against::Truth),
+        confusion: counts(repetition, Against::Readers).unwrap_or_default(),
+        confusion_truth: counts(repetition, Against::Truth).filter(|counts| positives(counts) > 0),
+    };
+    thresholds.iter().enumerate().map(one).collect()
+}
+
+/// How many of the distinct contested lesions that the arm called rims truly are.
+fn added_precision(arm: &ArmRuns, truth: &[bool]) -> Option<Interval> {
+    let added =
+        arm.sets.iter().flat_map(|set| &set.rims).filter(|example| {
+            matches!(example.unit.origin, Origin::Ambiguous | Origin::Denoised) && example.target > 0.5
+        });
+    let lesions: BTreeSet<u32> = added.filter_map(|example| example.unit.lesion).collect();
+    let rims = lesions.iter().filter(|lesion| truth[**lesion as usize]).count();
+    wilson(rims as u64, lesions.len() as u64)
+}
+
+fn about(arm: Arm) -> &'static str {
+    match arm {
+        Arm::None => "lesions on whose label both readers agree",
+        Arm::Ambiguous => "contested lesions put straight into the rim class",
+        Arm::Affine => "random affine copies of rims in place of as many non-rims",
+        Arm::AdaGan => "synthetic rims added",
+        Arm::AdaGanLd => "contested lesions added as their projections onto the rim generator",
+        Arm::AdaGanPlusLd => "projections and synthetic rims added, half each",
+        Arm::ClassWeight => "rims weighted by the inverse of their share",
+        Arm::Oversample => "half of every batch are rims",
+        Arm::SoftLabel => "contested lesions added with probability one half, in the rims' place in a batch",
+        Arm::AmbiguousAsNonRim => "contested lesions added as non-rims, as the readers' rule has it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::arms::TrainingSet;
+    use crate::classify::fit::Plan;
+    use crate::classify::material::tests::small;
+    use crate::classify::runs::Fitted;
+    use crate::nets::cnn::CnnConfig;
+
+    /// 40 patients with a rim and three others each; the last 10 patients' second lesion is contested and truly a rim.
+    fn lesions() -> TestLesions {
+        let mut found = TestLesions { patients: vec![], classes: vec![], truth: Some(vec![]) };
+        for patient in 0..40 {
+            for lesion in 0..4 {
+                let class = match lesion {
+                    0 => Class::Rim,
+                    1 if patient >= 30 => Class::Ambiguous,
+                    _ => Class::NonRim,
+                };
+                found.patients.push(format!("sub-{patient:02}"));
+                found.truth.as_mut().unwrap().push(class != Class::NonRim);
+                found.classes.push(class);
+            }
+        }
+        found
+    }
+
+    fn set() -> TrainingSet {
+        Arm::AdaGanLd.compose(&small().select(0, RunSeed(0), 5, 2.0).unwrap(), 12)
+    }
+
+    /// `noise` is the number of every how many lesions' scores are upside down; 0 is perfect against the truth.
+    fn runs(noise: [usize; 2]) -> Runs {
+        let truth = lesions().truth.unwrap();
+        let fit = |noise: usize| Fitted {
+            validation: vec![],
+            test: (0..160)
+                .map(|i| if truth[i] != (noise > 0 && i % noise == 0) { 1.0 } else { -1.0 } + i as f64 * 1e-3)
+                .collect(),
+        };
+        let arm = |arm, noise| ArmRuns { arm, sets: vec![set(); 2], fits: vec![fit(noise); 2] };
+        let plan = Plan { cnn: CnnConfig::small(1), steps: 1, batch: 12, learning_rate: 1e-3 };
+        Runs { plan, arms: vec![arm(Arm::None, noise[0]), arm(Arm::AdaGanLd, noise[1])] }
+    }
+
+    fn compared(noise: [usize; 2]) -> Comparison {
+        let config = ClassifyConfig { bootstrap_draws: 200, ..Default::default() };
+        let truth: Vec<bool> = (0..160).map(|i| i < 3).collect();
+        compare(&runs(noise), &[vec![0.0; 2], vec![0.0; 2]], &lesions(), Some(&truth), &config, RunSeed(1)).unwrap()
+    }
+
+    #[test]
+    fn perfect_scores_are_perfect_against_the_truth_and_pay_for_the_contested_against_the_readers() {
+        let none = &compared([0, 7]).arms[0];
+        assert_eq!(none.against_truth["auroc"].value, 1.0);
+        assert_eq!(none.against_truth["auprc"].low, 1.0);
+        assert_eq!(none.against_readers["certain_auroc"].value, 1.0);
+        // 10 contested lesions of 120 non-rims rank among the rims.
+        assert!(none.against_readers["auroc"].value < 1.0);
+        let expected = Confusion { true_positive: 40, false_positive: 10, true_negative: 110, false_negative: 0 };
+        assert_eq!(none.per_seed[0].confusion, expected);
+        assert_eq!(none.against_readers["precision"].value, 0.8);
+        assert_eq!(none.against_readers["precision"].n, 40);
+        assert!(none.against_readers.contains_key("auprc_at_3.3_percent"), "a quarter are rims: enriched");
+        // All contested are rims, so no ranking among them; all are called so.
+        assert!(!none.against_truth.contains_key("ambiguous_auroc"));
+        assert_eq!(none.against_truth["ambiguous_sensitivity"].value, 1.0);
+    }
+
+    #[test]
+    fn differences_are_paired_and_from_none() {
+        let found = compared([7, 0]);
+        let auroc = found.differences.iter().find(|d| d.metric == "auroc" && d.against == "truth").unwrap();
+        assert_eq!(auroc.arm, "ADA-GAN-LD");
+        assert!(auroc.difference.low > 0.0, "{auroc:?}");
+        let same = compared([7, 7]);
+        assert!(same.differences.iter().all(|d| d.difference.low == 0.0 && d.difference.high == 0.0));
+        assert_eq!(same.differences.len(), 6);
+    }
+
+    #[test]
+    fn the_precision_of_added_labels_counts_distinct_lesions() {
+        let precision = compared([0, 0]).arms[1].extra_label_precision.clone().unwrap();
+        let drawn = set().rims.iter().filter(|example| example.unit.origin == Origin::Denoised).count() as u64;
+        assert_eq!(precision.n, drawn);
+        let rims = set().rims.iter().filter(|e| e.unit.origin == Origin::Denoised && e.unit.lesion < Some(3)).count();
+        assert_eq!(precision.value, rims as f64 / drawn as f64);
+    }
+}

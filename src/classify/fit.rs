@@ -1,0 +1,162 @@
+//! One fit: Adam on the cross-entropy of batches, for a fixed number of steps; and the scores of slices.
+
+use serde::Serialize;
+use tch::{COptimizer, Device, Tensor};
+
+use super::arms::TrainingSet;
+use super::sampler::Sampler;
+use crate::nets::cnn::{Cnn, CnnConfig, Mode, cross_entropy};
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::seed::RunSeed;
+
+/// Slices scored at once.
+const SCORED: i64 = 256;
+
+/// Steps between two looks at the clock, the loss and the wish to stop.
+const CHUNK: u64 = 20;
+
+/// What is equal in all arms.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    pub cnn: CnnConfig,
+    pub steps: u64,
+    pub batch: u64,
+    pub learning_rate: f64,
+}
+
+impl Plan {
+    /// `epochs` passes over `slices` slices.
+    pub fn steps_for(slices: u64, epochs: u64, batch: u64) -> u64 {
+        (slices * epochs).div_ceil(batch).max(1)
+    }
+}
+
+/// Trains a classifier on rows of `pixels` \[N, C, H, W\] in \[-1, 1\]; also the mean loss of each chunk of 20 steps.
+///
+/// Repeats exactly for equal arguments on one thread. Draws nothing from libtorch's generator.
+///
+/// # Errors
+/// The loss is not a number, or the observer asks to stop.
+pub fn fit(
+    set: &TrainingSet,
+    pixels: &Tensor,
+    plan: &Plan,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<(Cnn, Vec<f64>)> {
+    use crate::nets::Network;
+    let device = pixels.device();
+    let cnn = Cnn::new(&plan.cnn, seed, device);
+    let mut adam = COptimizer::adam(plan.learning_rate, 0.9, 0.999, 0.0, 1e-8, false)?;
+    for (_, parameter) in cnn.parameters() {
+        adam.add_parameters(&parameter, 0)?;
+    }
+    let sampler = Sampler::new(set, plan.batch, seed);
+    let mut losses = Vec::new();
+    let mut first = 0;
+    while first < plan.steps {
+        if observer.stop_requested() {
+            return Err(Problem::new(Kind::Interrupted, "stopped; finished fits are kept"));
+        }
+        let last = (first + CHUNK).min(plan.steps);
+        // Summed where it lies: reading it each step would make a GPU wait.
+        let mut sum = Tensor::zeros([], (tch::Kind::Float, device));
+        for step in first..last {
+            let batch = sampler.at(step);
+            let x = pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(device));
+            let target = Tensor::from_slice(&batch.targets).to_device(device);
+            let weight = Tensor::from_slice(&batch.weights).to_device(device);
+            let loss = cross_entropy(&cnn.forward(&x, Mode::Train), &target, &weight);
+            adam.zero_grad()?;
+            loss.backward();
+            adam.step()?;
+            sum += loss.detach();
+        }
+        let mean = f64::try_from(sum)? / (last - first) as f64;
+        if !mean.is_finite() {
+            return Err(Problem::new(Kind::Gate, format!("the classifier's loss is {mean} before step {last}"))
+                .expected("a number")
+                .advice("lower the learning rate"));
+        }
+        losses.push(mean);
+        observer.advance(last - first);
+        first = last;
+    }
+    Ok((cnn, losses))
+}
+
+/// Rim logit minus non-rim logit of each row of `pixels`.
+pub fn score(cnn: &Cnn, pixels: &Tensor) -> Result<Vec<f32>> {
+    let mut scores = Vec::new();
+    let count = pixels.size()[0];
+    for first in (0..count).step_by(SCORED as usize) {
+        let part = pixels.narrow(0, first, SCORED.min(count - first));
+        let logits = tch::no_grad(|| cnn.rim_logit(&part)).to_device(Device::Cpu);
+        scores.extend(Vec::<f32>::try_from(logits)?);
+    }
+    Ok(scores)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::classify::arms::Arm;
+    use crate::classify::material::{Material, Origin, tests::units};
+    use crate::observer::Silent;
+    use rand::RngExt;
+
+    /// A bright ring or a bright disc of random size and place on noise, 16x16, values in [-1, 1].
+    pub fn phantom(ring: bool, rng: &mut impl rand::Rng) -> Vec<f32> {
+        let radius = rng.random_range(3.0..5.5f32);
+        let (cx, cy) = (rng.random_range(6.0..10.0f32), rng.random_range(6.0..10.0f32));
+        let inside = |d: f32| if ring { (d - radius).abs() < 1.1 } else { d < radius };
+        let mut pixels = Vec::with_capacity(256);
+        for y in 0..16 {
+            for x in 0..16 {
+                let d = ((x as f32 - cx).powi(2) + (y as f32 - cy).powi(2)).sqrt();
+                let value = if inside(d) { 0.5 } else { -0.4 };
+                pixels.push(value + rng.random_range(-0.3..0.3f32));
+            }
+        }
+        pixels
+    }
+
+    /// 40 rings (rims), 80 discs.
+    fn phantoms() -> (Tensor, Material) {
+        let mut rng = RunSeed(9).stream("phantoms", 0);
+        let pixels: Vec<f32> = (0..120).flat_map(|i| phantom(i < 40, &mut rng)).collect();
+        let material = Material {
+            rims: units(Origin::Rim, 20, 0, 2),
+            non_rims: units(Origin::NonRim, 40, 40, 2),
+            ..Material::default()
+        };
+        (Tensor::from_slice(&pixels).view([120, 1, 16, 16]), material)
+    }
+
+    fn trained(seed: u64) -> (Vec<f32>, Vec<f64>) {
+        tch::set_num_threads(1);
+        let (pixels, material) = phantoms();
+        let set = Arm::None.compose(&material.select(0, RunSeed(0), 0, 2.0).unwrap(), 16);
+        let cnn = CnnConfig { channels: 1, widths: [4, 8, 8, 8, 8, 8] };
+        let plan = Plan { cnn, steps: 120, batch: 16, learning_rate: 3e-3 };
+        let (cnn, losses) = fit(&set, &pixels, &plan, RunSeed(seed), &Silent).unwrap();
+        (score(&cnn, &pixels).unwrap(), losses)
+    }
+
+    #[test]
+    fn rings_are_told_from_discs_and_the_fit_repeats() {
+        let (scores, losses) = trained(1);
+        let right = scores.iter().enumerate().filter(|(i, score)| (**score > 0.0) == (*i < 40)).count();
+        assert!(right >= 114, "{right} of 120 right, losses {losses:?}");
+        assert!(losses[losses.len() - 1] < 0.5 * losses[0]);
+        assert_eq!(trained(1), (scores.clone(), losses));
+        assert_ne!(trained(2).0, scores);
+    }
+
+    #[test]
+    fn twenty_five_epochs_of_a_hundred_slices_in_batches_of_64_are_40_steps() {
+        assert_eq!(Plan::steps_for(100, 25, 64), 40);
+        assert_eq!(Plan::steps_for(1, 1, 64), 1);
+    }
+}

@@ -1,0 +1,261 @@
+//! All slices of a comparison in memory: the rows that [`Material`] numbers, and the lesions that are scored.
+
+use std::collections::HashMap;
+
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+use tch::{Device, Tensor};
+
+use super::affine::{self, Affine};
+use super::arms::{Arm, Source};
+use super::config::{ClassifyConfig, Control};
+use super::extras::{Denoised, Synthetic};
+use super::material::{Material, Origin, Unit};
+use crate::data::batches::Images;
+use crate::data::dataset::{LesionSlices, Side, Slices};
+use crate::data::manifest::Class;
+use crate::data::{Prepared, TestSlices, TrainSlices};
+use crate::problem::{Problem, Result};
+use crate::seed::RunSeed;
+
+/// Generated slices, where the caller has some.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    pub synthetic: Option<Vec<Synthetic>>,
+    pub denoised: Option<Vec<Denoised>>,
+}
+
+/// Lesions to be scored.
+#[derive(Debug)]
+pub struct Scoring {
+    /// \[N, C, H, W\].
+    pub pixels: Tensor,
+    /// Each lesion with the rows of its slices.
+    pub lesions: Vec<LesionSlices>,
+}
+
+impl Scoring {
+    fn load<S: Side>(slices: &Slices<S>, device: Device) -> Result<Self> {
+        Ok(Self { pixels: Images::load(slices, device)?.pixels, lesions: slices.by_lesion() })
+    }
+
+    fn clone_for_thread(&self) -> Self {
+        Self { pixels: self.pixels.shallow_clone(), lesions: self.lesions.clone() }
+    }
+}
+
+/// Everything that fits read; shared storage, nobody writes to it.
+#[derive(Debug)]
+pub struct Pool {
+    /// \[N, C, H, W\] in \[-1, 1\]; the rows that `material` speaks of.
+    pub pixels: Tensor,
+    pub material: Material,
+    pub validation: Scoring,
+    pub test: Scoring,
+    /// Rims that every adding arm adds.
+    pub extra: usize,
+}
+
+impl Pool {
+    /// Loads the data set and lays generated slices behind its training slices.
+    ///
+    /// # Errors
+    /// An arm's source is missing or empty, a projected slice is not one of the data set's, or no test lesion.
+    pub fn load(
+        data: &Prepared,
+        extras: Extras,
+        config: &ClassifyConfig,
+        seed: RunSeed,
+        device: Device,
+    ) -> Result<Self> {
+        let training = data.training_all();
+        let test = data.test();
+        if test.is_empty() {
+            return Err(Problem::input(data.root(), "no test lesion").advice("prepare with a test share above 0"));
+        }
+        let mut rows = Rows::new(&training, device)?;
+        let mut material = real(&training);
+        if let Some(denoised) = &extras.denoised {
+            material.ambiguous = originals(&training, denoised)?;
+            material.denoised = denoised.iter().map(|lesion| rows.denoised(lesion)).collect();
+        }
+        material.synthetic = extras.synthetic.iter().flatten().map(|slice| rows.synthetic(slice)).collect();
+        let extra = extra_count(config, &material, data)?;
+        if config.arms.contains(&Arm::Affine) && !material.rims.is_empty() {
+            material.affine = (0..config.seeds)
+                .map(|repetition| rows.affine(&material.rims, extra, seed.child("affine", repetition)))
+                .collect();
+        }
+        if config.control == Some(Control::DuplicateLeak) {
+            material.leaked = rows.leak(&test, device)?;
+        }
+        Ok(Self {
+            pixels: rows.stack(),
+            material,
+            validation: Scoring::load(&data.validation(), device)?,
+            test: Scoring::load(&test, device)?,
+            extra,
+        })
+    }
+
+    /// A handle for another thread; tensors share storage.
+    pub fn clone_for_thread(&self) -> Self {
+        Self {
+            pixels: self.pixels.shallow_clone(),
+            material: self.material.clone(),
+            validation: self.validation.clone_for_thread(),
+            test: self.test.clone_for_thread(),
+            extra: self.extra,
+        }
+    }
+
+    /// SHA-256 over every pixel, so that a finished fit is reused for the same ones only.
+    pub fn sha256(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        for pixels in [&self.pixels, &self.validation.pixels, &self.test.pixels] {
+            hash.update(format!("{:?}", pixels.size()));
+            let values: Vec<f32> = Vec::try_from(pixels.to_device(Device::Cpu).reshape([-1]))?;
+            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// The real part: one unit a lesion.
+fn real(training: &TrainSlices) -> Material {
+    let mut material = Material::default();
+    for group in training.by_lesion() {
+        let (list, origin) = match training.prepared().lesion(group.lesion).class {
+            Class::Rim => (&mut material.rims, Origin::Rim),
+            Class::NonRim => (&mut material.non_rims, Origin::NonRim),
+            Class::Ambiguous => (&mut material.ambiguous, Origin::Ambiguous),
+        };
+        let rows = group.positions.iter().map(|&position| position as u32).collect();
+        list.push(Unit { origin, rows, lesion: Some(group.lesion) });
+    }
+    material
+}
+
+/// The contested slices that were projected, lesion by lesion: what an arm gets of them must not differ in the choice of slices.
+fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>> {
+    let places: HashMap<(u32, u32), u32> =
+        training.entries().enumerate().map(|(at, (slice, _))| ((slice.lesion, slice.z), at as u32)).collect();
+    let row = |lesion: u32, z: u32| {
+        places.get(&(lesion, z)).copied().ok_or_else(|| {
+            let id = &training.prepared().lesion(lesion).id;
+            Problem::input(
+                training.prepared().root(),
+                format!("slice {z} of {id} was projected but is no training slice"),
+            )
+            .advice("project the lesions of this data set again")
+        })
+    };
+    let unit = |lesion: &Denoised| -> Result<Unit> {
+        let rows = lesion.slices.iter().map(|(z, _)| row(lesion.lesion, *z)).collect::<Result<_>>()?;
+        Ok(Unit { origin: Origin::Ambiguous, rows, lesion: Some(lesion.lesion) })
+    };
+    denoised.iter().map(unit).collect()
+}
+
+/// How many rims each adding arm adds: what was asked for, or what the poorest source of the arms in question has.
+fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) -> Result<usize> {
+    let mut extra = config.extra as usize;
+    for arm in config.arms.iter().filter(|arm| arm.adds()) {
+        for source in arm.needs() {
+            let (available, what, option) = match source {
+                Source::Ambiguous => (material.ambiguous.len(), "contested training lesions", None),
+                Source::Denoised => (material.denoised.len(), "denoised lesions", Some("--denoised DIR")),
+                Source::Synthetic => (material.synthetic.len(), "synthetic lesions", Some("--synthetic DIR")),
+            };
+            if available == 0 {
+                let give = option.map(|option| format!("give {option}, or ")).unwrap_or_default();
+                return Err(Problem::usage(format!("arm {} has no {what} to add", arm.name()))
+                    .at(data.root())
+                    .advice(format!("{give}leave the arm out with --arms")));
+            }
+            extra = extra.min(available);
+        }
+    }
+    if config.arms.contains(&Arm::Affine) {
+        // It takes as many non-rims away, and must leave some.
+        extra = extra.min(material.non_rim_count(config.non_rims_per_rim).saturating_sub(1).max(1));
+    }
+    Ok(extra)
+}
+
+/// Slices in the making.
+struct Rows {
+    parts: Vec<Tensor>,
+    count: i64,
+    shape: [i64; 3],
+    device: Device,
+}
+
+impl Rows {
+    fn new(training: &TrainSlices, device: Device) -> Result<Self> {
+        let pixels = Images::load(training, device)?.pixels;
+        let shape = training.prepared().image_shape().map(|n| n as i64);
+        Ok(Self { count: pixels.size()[0], parts: vec![pixels], shape, device })
+    }
+
+    /// Appends slices and gives their row numbers.
+    fn push(&mut self, pixels: Tensor) -> std::ops::Range<u32> {
+        let first = self.count as u32;
+        self.count += pixels.size()[0];
+        self.parts.push(pixels);
+        first..self.count as u32
+    }
+
+    fn tensor(&self, pixels: &[f32]) -> Tensor {
+        let [channels, height, width] = self.shape;
+        Tensor::from_slice(pixels).view([-1, channels, height, width]).to_device(self.device)
+    }
+
+    fn denoised(&mut self, lesion: &Denoised) -> Unit {
+        let pixels: Vec<f32> = lesion.slices.iter().flat_map(|(_, pixels)| pixels.iter().copied()).collect();
+        let rows = self.push(self.tensor(&pixels)).collect();
+        Unit { origin: Origin::Denoised, rows, lesion: Some(lesion.lesion) }
+    }
+
+    fn synthetic(&mut self, slice: &Synthetic) -> Unit {
+        Unit { origin: Origin::Synthetic, rows: self.push(self.tensor(&slice.pixels)).collect(), lesion: None }
+    }
+
+    /// `count` copies, each of one slice of one rim.
+    fn affine(&mut self, rims: &[Unit], count: usize, seed: RunSeed) -> Vec<Unit> {
+        let mut rng = seed.stream("affine", 0);
+        let (mut sources, mut lesions, mut transforms) = (vec![], vec![], vec![]);
+        for _ in 0..count {
+            let rim = &rims[rng.random_range(0..rims.len())];
+            sources.push(i64::from(rim.rows[rng.random_range(0..rim.rows.len())]));
+            lesions.push(rim.lesion);
+            transforms.push(Affine::draw(&mut rng));
+        }
+        if count == 0 {
+            return vec![];
+        }
+        let originals = self.parts[0].index_select(0, &Tensor::from_slice(&sources).to_device(self.device));
+        let rows = self.push(affine::apply(&originals, &transforms));
+        rows.zip(lesions).map(|(row, lesion)| Unit { origin: Origin::Affine, rows: vec![row], lesion }).collect()
+    }
+
+    /// Rims and others of the test side: only for the control that is meant to leak.
+    fn leak(&mut self, test: &TestSlices, device: Device) -> Result<(Vec<Unit>, Vec<Unit>)> {
+        let first = self.count as u32;
+        self.push(Images::load(test, device)?.pixels);
+        let mut sides = (vec![], vec![]);
+        for group in test.by_lesion() {
+            let rows = group.positions.iter().map(|&position| first + position as u32).collect();
+            let unit = Unit { origin: Origin::Leaked, rows, lesion: Some(group.lesion) };
+            match test.prepared().lesion(group.lesion).class {
+                Class::Rim => sides.0.push(unit),
+                _ => sides.1.push(unit),
+            }
+        }
+        Ok(sides)
+    }
+
+    fn stack(self) -> Tensor {
+        Tensor::cat(&self.parts, 0)
+    }
+}

@@ -1,0 +1,296 @@
+//! Every arm in every repetition: fits on parallel threads, each kept in a file, so that a stopped comparison goes on where it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tch::{Device, Tensor};
+
+use super::arms::{Arm, TrainingSet};
+use super::config::{ClassifyConfig, Control};
+use super::fit::{self, Plan};
+use super::pool::{Pool, Scoring};
+use crate::data::Prepared;
+use crate::nets::cnn::Cnn;
+use crate::nets::network::{Named, Network};
+use crate::nets::weights::{read_tensors, write_tensors};
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::seed::RunSeed;
+
+/// Version of the procedure; a fit of another is done again.
+const PROCEDURE: u32 = 1;
+
+const VALIDATION: &str = "scores.validation";
+const TEST: &str = "scores.test";
+const NETWORK: &str = "cnn.";
+
+/// Where the fits run.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    pub device: Device,
+    /// Fits at a time on the CPU, each on one thread: small batches gain little from more, and a fit's result then does not
+    /// depend on how many there are. A GPU takes one at a time.
+    pub threads: usize,
+}
+
+/// Lesion scores of one fit, in the order of [`Scoring::lesions`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitted {
+    pub validation: Vec<f64>,
+    pub test: Vec<f64>,
+}
+
+/// All repetitions of one arm.
+#[derive(Debug)]
+pub struct ArmRuns {
+    pub arm: Arm,
+    /// The training set of each repetition.
+    pub sets: Vec<TrainingSet>,
+    pub fits: Vec<Fitted>,
+}
+
+/// All arms, and what was equal in them.
+#[derive(Debug)]
+pub struct Runs {
+    pub plan: Plan,
+    pub arms: Vec<ArmRuns>,
+}
+
+struct Job {
+    arm: Arm,
+    repetition: u64,
+    set: TrainingSet,
+    seed: RunSeed,
+    file: PathBuf,
+    key: String,
+}
+
+/// Files' own description of a fit.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    key: String,
+    arm: Arm,
+    repetition: u64,
+    /// Mean loss of every 20 steps.
+    losses: Vec<f64>,
+}
+
+/// The file of one fit.
+pub fn fit_file(out: &Path, arm: Arm, repetition: u64) -> PathBuf {
+    out.join("fits").join(format!("{}-seed{repetition}.safetensors", arm.key()))
+}
+
+/// Seed of one repetition: equal for all arms, so that they share initial weights, draws and the order of batches.
+fn repetition_seed(seed: RunSeed, repetition: u64) -> RunSeed {
+    seed.child("classify", repetition)
+}
+
+/// Fits every arm in every repetition, or reads what an earlier call left in `out`.
+///
+/// # Errors
+/// One class only, a loss that is not a number, a full disk, or stopped on request.
+pub fn run(
+    data: &Prepared,
+    pool: &Pool,
+    config: &ClassifyConfig,
+    seed: RunSeed,
+    (out, machine): (&Path, Machine),
+    observer: &dyn Observer,
+) -> Result<Runs> {
+    let (plan, sets) = compose(data, pool, config, seed)?;
+    let pixels = pool.sha256()?;
+    let mut jobs = Vec::new();
+    for (arm, repetitions) in config.arms.iter().zip(&sets) {
+        for (repetition, set) in (0u64..).zip(repetitions) {
+            let repetition_seed = repetition_seed(seed, repetition);
+            let identity = json!([
+                PROCEDURE,
+                pixels,
+                arm,
+                repetition_seed.0,
+                plan,
+                config.pooling,
+                set,
+                device_name(machine.device)
+            ]);
+            jobs.push(Job {
+                arm: *arm,
+                repetition,
+                set: set.clone(),
+                seed: repetition_seed,
+                file: fit_file(out, *arm, repetition),
+                key: hex(Sha256::digest(identity.to_string())),
+            });
+        }
+    }
+    observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
+    let fitted = all(&jobs, pool, config, &plan, machine, observer);
+    observer.end();
+    let mut fitted = fitted?.into_iter();
+    let arms = config.arms.iter().zip(sets).map(|(&arm, sets)| {
+        let fits = fitted.by_ref().take(sets.len()).collect();
+        ArmRuns { arm, sets, fits }
+    });
+    Ok(Runs { plan, arms: arms.collect() })
+}
+
+/// The training sets, arm by arm and repetition by repetition, and the plan that they share.
+fn compose(
+    data: &Prepared,
+    pool: &Pool,
+    config: &ClassifyConfig,
+    seed: RunSeed,
+) -> Result<(Plan, Vec<Vec<TrainingSet>>)> {
+    let selections = (0..config.seeds)
+        .map(|repetition| {
+            let seed = repetition_seed(seed, repetition).child("draws", 0);
+            pool.material.select(repetition, seed, pool.extra, config.non_rims_per_rim)
+        })
+        .collect::<Result<Vec<_>>>()
+        .map_err(|problem| problem.at(data.root()))?;
+    let [channels, ..] = data.image_shape();
+    let none = Arm::None.compose(&selections[0], config.batch);
+    let plan = Plan {
+        cnn: config.width.cnn(channels as i64),
+        steps: Plan::steps_for(none.slices(), config.epochs, config.batch),
+        batch: config.batch,
+        learning_rate: config.learning_rate,
+    };
+    let set = |arm: &Arm, repetition: usize| {
+        let mut set = arm.compose(&selections[repetition], config.batch);
+        if config.control == Some(Control::ShuffleLabels) {
+            set.shuffle_labels(&mut repetition_seed(seed, repetition as u64).stream("shuffled labels", 0));
+        }
+        set
+    };
+    Ok((plan, config.arms.iter().map(|arm| (0..selections.len()).map(|at| set(arm, at)).collect()).collect()))
+}
+
+/// Works through the jobs on several threads; results in the order of the jobs, the first failure ends it.
+fn all(
+    jobs: &[Job],
+    pool: &Pool,
+    config: &ClassifyConfig,
+    plan: &Plan,
+    machine: Machine,
+    observer: &dyn Observer,
+) -> Result<Vec<Fitted>> {
+    let workers = if machine.device == Device::Cpu { machine.threads.clamp(1, jobs.len().max(1)) } else { 1 };
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let results: Vec<Mutex<Option<Result<Fitted>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
+    let work = |pool: Pool| {
+        tch::set_num_threads(1);
+        while !failed.load(Ordering::SeqCst) {
+            let at = next.fetch_add(1, Ordering::SeqCst);
+            let Some(job) = jobs.get(at) else { break };
+            let result = one(job, &pool, config, plan, observer);
+            failed.fetch_or(result.is_err(), Ordering::SeqCst);
+            if let Ok(mut slot) = results[at].lock() {
+                *slot = Some(result);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let pool = pool.clone_for_thread();
+            scope.spawn(|| work(pool));
+        }
+    });
+    // The number is libtorch's default for threads to come; the workers have set it to theirs.
+    tch::set_num_threads(machine.threads as i32);
+    let mut fitted = Vec::new();
+    let mut unfinished = false;
+    for result in results {
+        match result.into_inner().unwrap_or_default() {
+            Some(result) => fitted.push(result?),
+            None => unfinished = true,
+        }
+    }
+    match unfinished {
+        false => Ok(fitted),
+        true => Err(Problem::new(Kind::Internal, "a fit ended without a result")),
+    }
+}
+
+/// One fit, or the one in its file.
+fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &dyn Observer) -> Result<Fitted> {
+    let pooled = |slices: &[f32], scoring: &Scoring| -> Vec<f64> {
+        let lesion =
+            |positions: &[usize]| config.pooling.pool(&mut positions.iter().map(|&at| slices[at]).collect::<Vec<_>>());
+        scoring.lesions.iter().map(|group| lesion(&group.positions)).collect()
+    };
+    let (validation, test) = match finished(job, pool, observer)? {
+        Some(scores) => {
+            observer.advance(plan.steps);
+            scores
+        }
+        None => {
+            let (cnn, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
+            let scores = (fit::score(&cnn, &pool.validation.pixels)?, fit::score(&cnn, &pool.test.pixels)?);
+            keep(job, &cnn, losses, &scores)?;
+            scores
+        }
+    };
+    Ok(Fitted { validation: pooled(&validation, &pool.validation), test: pooled(&test, &pool.test) })
+}
+
+fn keep(job: &Job, cnn: &Cnn, losses: Vec<f64>, (validation, test): &(Vec<f32>, Vec<f32>)) -> Result<()> {
+    let mut tensors: Named =
+        cnn.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
+    tensors.insert(VALIDATION.into(), Tensor::from_slice(validation));
+    tensors.insert(TEST.into(), Tensor::from_slice(test));
+    let description = Description { key: job.key.clone(), arm: job.arm, repetition: job.repetition, losses };
+    write_tensors(&job.file, &tensors, &json!(description).to_string())?;
+    Ok(())
+}
+
+/// Slice scores of a finished fit of the same job.
+fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<(Vec<f32>, Vec<f32>)>> {
+    if !job.file.exists() {
+        return Ok(None);
+    }
+    let again = |why: &str| {
+        observer.note(&format!("{}: {why}; fitted again", job.file.display()));
+        Ok(None)
+    };
+    let file = match read_tensors(&job.file) {
+        Ok(file) => file,
+        Err(problem) => return again(&problem.to_string()),
+    };
+    match serde_json::from_str::<Description>(&file.description) {
+        Ok(description) if description.key == job.key => {}
+        _ => return again("of other settings or data"),
+    }
+    let scores = |name: &str, scoring: &Scoring| -> Option<Vec<f32>> {
+        let scores = Vec::<f32>::try_from(file.tensors.get(name)?).ok()?;
+        (scores.len() as i64 == scoring.pixels.size()[0]).then_some(scores)
+    };
+    match (scores(VALIDATION, &pool.validation), scores(TEST, &pool.test)) {
+        (Some(validation), Some(test)) => Ok(Some((validation, test))),
+        _ => again("without its scores"),
+    }
+}
+
+/// The classifier of a finished fit.
+pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Cnn> {
+    let stored = read_tensors(file)?;
+    let own = stored
+        .tensors
+        .iter()
+        .filter_map(|(name, tensor)| name.strip_prefix(NETWORK).map(|name| (name.to_owned(), tensor.shallow_clone())));
+    let mut cnn = Cnn::new(&plan.cnn, RunSeed(0), device);
+    cnn.load(&own.collect()).map_err(|problem| problem.at(file))?;
+    Ok(cnn)
+}
+
+fn device_name(device: Device) -> &'static str {
+    if device == Device::Cpu { "cpu" } else { "gpu" }
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,249 @@
+//! `rimforge classify` as a user runs it: rings against discs in a tiny prepared data set.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use rand::RngExt;
+use rimforge::data::dataset::MANIFEST;
+use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use rimforge::data::patch_file;
+use rimforge::records::classify::ClassifyRecord;
+use rimforge::seed::RunSeed;
+use serde_json::json;
+
+const SIDE: u32 = 16;
+const DEPTH: u32 = 2;
+
+/// A ring or a disc of random size and place on noise, values -100..100.
+fn phantom(ring: bool, rng: &mut impl rand::Rng) -> Vec<f32> {
+    let radius = rng.random_range(3.0..5.5f32);
+    let (cx, cy) = (rng.random_range(6.5..9.5f32), rng.random_range(6.5..9.5f32));
+    let mut pixels = Vec::new();
+    for at in 0..SIDE * SIDE {
+        let distance = ((at % SIDE) as f32 - cx).hypot((at / SIDE) as f32 - cy);
+        let inside = if ring { (distance - radius).abs() < 1.1 } else { distance < radius };
+        pixels.push(if inside { 40.0 } else { -40.0 } + rng.random_range(-30.0..30.0f32));
+    }
+    pixels
+}
+
+struct Folders {
+    _temporary: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Folders {
+    fn at(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+}
+
+/// 20 training, 8 validation and 16 test patients with a rim, two non-rims and a contested ring or disc each, truth beside it; 12
+/// synthetic rings; projections (rings again) of the training side's contested lesions.
+fn prepared() -> Folders {
+    let temporary = tempfile::tempdir().unwrap();
+    let root = temporary.path().to_owned();
+    let data = root.join("data");
+    for folder in ["data/patches", "synthetic", "denoised"] {
+        std::fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let mut rng = RunSeed(5).stream("phantoms", 0);
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        simulated: true,
+        contrasts: vec![Contrast {
+            name: "chimap".into(),
+            unit: "ppb".into(),
+            window: Window { low: -100.0, high: 100.0 },
+        }],
+        patch: [DEPTH, SIDE, SIDE],
+        patient_source: "participant_id".into(),
+        voxel_mm: Some([1.0, 0.4, 0.4]),
+        seed: 0,
+        lesions: vec![],
+        slices: vec![],
+        inputs: vec![],
+    };
+    let mut truth = String::from("participant_id\tlesion_id\ttrue_rim\n");
+    let mut projections = vec![];
+    for patient in 0..44u32 {
+        let split = match patient {
+            0..20 => Split::Train,
+            20..28 => Split::Validation,
+            _ => Split::Test,
+        };
+        for number in 1..=4u32 {
+            let (reader1, reader2) = [(true, true), (false, false), (false, false), (true, false)][number as usize - 1];
+            let ring = number == 1 || number == 4 && patient % 2 == 0;
+            let (name, id) = (format!("sub-{patient:03}"), format!("sub-{patient:03}_lesion-{number:03}"));
+            truth.push_str(&format!("{name}\t{number}\t{}\n", u8::from(ring)));
+            let pixels: Vec<f32> = (0..DEPTH).flat_map(|_| phantom(ring, &mut rng)).collect();
+            let patch = format!("patches/{id}.npy");
+            let lesion = manifest.lesions.len() as u32;
+            let shape = [1, u64::from(DEPTH), u64::from(SIDE), u64::from(SIDE)];
+            manifest.lesions.push(Lesion {
+                sha256: patch_file::write(&data.join(&patch), &shape, &pixels).unwrap(),
+                id: id.clone(),
+                patient: name.clone(),
+                centre: [0; 3],
+                affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+                reader1,
+                reader2,
+                class: Class::of_votes(reader1, reader2),
+                label: None,
+                split,
+                voxels: 100,
+                patch,
+                mask: None,
+                mask_sha256: None,
+            });
+            manifest.slices.extend((0..DEPTH).map(|z| Slice { lesion, z, voxels: 50 }));
+            if number == 4 && split == Split::Train {
+                let image = format!("{id}_z00.npy");
+                write_slice(&root.join("denoised").join(&image), &mut rng);
+                projections.push(projected(&id, &name, &image));
+            }
+        }
+    }
+    std::fs::write(data.join(MANIFEST), serde_json::to_string(&manifest).unwrap()).unwrap();
+    std::fs::write(root.join("truth.tsv"), truth).unwrap();
+    for seed in 0..12 {
+        write_slice(&root.join(format!("synthetic/seed{seed:04}.npy")), &mut rng);
+    }
+    write_projections(&root, projections);
+    Folders { _temporary: temporary, root }
+}
+
+fn write_projections(root: &Path, lesions: Vec<serde_json::Value>) {
+    let record = json!({
+        "network_sha256": "0", "features": "none", "steps": 1, "seed": 0, "lesions": lesions, "feature_choice": [],
+        "rim_measure": null, "without_core": 0, "flag_rates": [], "images": []
+    });
+    std::fs::write(root.join("denoised/record.json"), record.to_string()).unwrap();
+}
+
+/// A ring in the network's range.
+fn write_slice(path: &Path, rng: &mut impl rand::Rng) {
+    let pixels: Vec<f32> = phantom(true, rng).into_iter().map(|value| value / 100.0).collect();
+    patch_file::write(path, &[1, u64::from(SIDE), u64::from(SIDE)], &pixels).unwrap();
+}
+
+fn projected(id: &str, patient: &str, image: &str) -> serde_json::Value {
+    json!({
+        "lesion_id": id, "patient": patient, "slice": 0, "role": "ambiguous", "distance": 0.0, "contrast_before": 0.0,
+        "contrast_after": 0.0, "w_distance": 0.0, "rim_erased": false, "rim_invented": false, "lesion_rms": 0.0,
+        "slice_rms": 0.0, "figure": "", "image": image, "true_rim": null
+    })
+}
+
+fn classify(folders: &Folders, out: &str, more: &[&str]) -> Output {
+    let mut command = Command::cargo_bin("rimforge").unwrap();
+    command.arg("classify").arg("--device").arg("cpu");
+    for (option, folder) in [("--data", "data"), ("--synthetic", "synthetic"), ("--denoised", "denoised")] {
+        command.arg(option).arg(folders.at(folder));
+    }
+    command.arg("--out").arg(folders.at(out)).args(["--batch", "16", "--epochs", "15", "--extra", "8"]).args(more);
+    command.output().unwrap()
+}
+
+fn record(folders: &Folders, out: &str) -> ClassifyRecord {
+    serde_json::from_slice(&std::fs::read(folders.at(out).join("record.json")).unwrap()).unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn all_arms_of_the_paper_separate_rings_from_discs_with_equal_steps() {
+    let folders = prepared();
+    let truth = folders.at("truth.tsv");
+    let output = classify(&folders, "out", &["--seeds", "1", "--truth", truth.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output));
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("SIMULATED") && shown.contains("against the true label"), "{shown}");
+
+    let record = record(&folders, "out");
+    let names: Vec<&str> = record.arms.iter().map(|arm| arm.name.as_str()).collect();
+    assert_eq!(names, ["None", "Ambiguous", "Affine", "ADA-GAN", "ADA-GAN-LD", "ADA-GAN+LD"]);
+    // 20 rims and 40 non-rims of 2 slices; 15 passes in batches of 16; a third of a batch are rims.
+    assert_eq!((record.optimiser_steps, record.rims_per_batch, record.extra_rims), (120 * 15 / 16 + 1, 5, 8));
+    assert_eq!((record.test.lesions, record.test.rims, record.test.ambiguous, record.test.patients), (64, 16, 16, 16));
+    for arm in &record.arms {
+        let auroc = &arm.against_truth["auroc"];
+        assert!(auroc.value > 0.9 && auroc.low > 0.8, "{} {auroc:?}", arm.name);
+        let counts = arm.per_seed[0].confusion;
+        let all = counts.true_positive + counts.false_positive + counts.true_negative + counts.false_negative;
+        assert_eq!(all, 64);
+        assert!(arm.against_readers["certain_auprc"].value >= arm.against_readers["auprc"].value);
+    }
+    // Half of the contested lesions are rims.
+    let precision = record.arms[4].extra_label_precision.as_ref().unwrap();
+    assert!(precision.n == 8 && precision.low < 0.5 && precision.high > 0.5, "{precision:?}");
+    assert_eq!(record.arms[2].training_slices[1], ("real non-rim".to_owned(), 64));
+    assert!(folders.at("out/cam.png").exists());
+
+    // The same seed gives the same bytes, whatever the threads; finished fits are not done again.
+    let again = classify(&folders, "again", &["--seeds", "1", "--threads", "1", "--truth", truth.to_str().unwrap()]);
+    assert!(again.status.success(), "{}", text(&again));
+    let bytes = |name: &str| std::fs::read(folders.at(name)).unwrap();
+    assert!(bytes("out/record.json") == bytes("again/record.json"), "records differ");
+    assert!(bytes("out/fits/none-seed0.safetensors") == bytes("again/fits/none-seed0.safetensors"));
+
+    // Losing one fit costs one fit.
+    let written = |arm: &str| std::fs::metadata(folders.at("out/fits").join(arm)).unwrap().modified().unwrap();
+    let before = written("none-seed0.safetensors");
+    std::fs::remove_file(folders.at("out/fits/ada-gan+ld-seed0.safetensors")).unwrap();
+    std::fs::remove_file(folders.at("out/record.json")).unwrap();
+    let resumed = classify(&folders, "out", &["--seeds", "1", "--truth", truth.to_str().unwrap()]);
+    assert!(resumed.status.success(), "{}", text(&resumed));
+    assert_eq!(written("none-seed0.safetensors"), before);
+    assert!(bytes("out/record.json") == bytes("again/record.json"), "the resumed record differs");
+}
+
+#[test]
+fn shuffled_labels_teach_nothing_and_leaked_test_lesions_do() {
+    let folders = prepared();
+    let auroc = |out: &str, control: &str, arms: &str| {
+        let output = classify(&folders, out, &["--arms", arms, "--seeds", "2", "--control", control]);
+        assert!(output.status.success(), "{}", text(&output));
+        let record = record(&folders, out);
+        assert_eq!(record.control.as_deref(), Some(control));
+        record.arms[0].against_readers["certain_auroc"].clone()
+    };
+    let shuffled = auroc("shuffled", "shuffle-labels", "none");
+    assert!(shuffled.low < 0.5 && shuffled.high > 0.5, "{shuffled:?}");
+    let leaked = auroc("leaked", "duplicate-leak", "none");
+    assert!(leaked.value > 0.95, "{leaked:?}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let folders = prepared();
+    let refused = |output: Output, code: i32, says: &str| {
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(says) && !text.contains("panicked"), "{text}");
+    };
+    let data = folders.at("data");
+    let mut bare = Command::cargo_bin("rimforge").unwrap();
+    bare.args(["classify", "--device", "cpu", "--arms", "ada-gan", "--data"]).arg(&data);
+    refused(bare.arg("--out").arg(folders.at("bare")).output().unwrap(), 2, "give --synthetic DIR");
+
+    refused(classify(&folders, "x", &["--arms", "none,none"]), 2, "arm None is named twice");
+
+    std::fs::write(folders.at("synthetic/record.json"), "{\"data_sha256\": \"of another cohort\"}").unwrap();
+    refused(classify(&folders, "x", &["--arms", "ada-gan"]), 5, "trained on data of another cohort");
+
+    // A projected test lesion must not be trained on.
+    write_slice(&folders.at("denoised/leak.npy"), &mut RunSeed(0).stream("leak", 0));
+    write_projections(&folders.root, vec![projected("sub-040_lesion-004", "sub-040", "leak.npy")]);
+    refused(classify(&folders, "x", &["--arms", "ada-gan-ld"]), 5, "on the test side");
+    write_projections(&folders.root, vec![projected("sub-999_lesion-001", "sub-999", "leak.npy")]);
+    refused(classify(&folders, "x", &["--arms", "ada-gan-ld"]), 3, "is not in");
+
+    patch_file::write(&folders.at("denoised/wrong.npy"), &[1, 8, 8], &[0f32; 64]).unwrap();
+    write_projections(&folders.root, vec![projected("sub-000_lesion-004", "sub-000", "wrong.npy")]);
+    refused(classify(&folders, "x", &["--arms", "ada-gan-ld"]), 3, "[1, 8, 8]");
+}
