@@ -30,6 +30,8 @@ pub mod pipeline;
 
 pub mod gates;
 
+pub mod gallery;
+
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use plan::PatientPlan;
 pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};
