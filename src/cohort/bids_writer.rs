@@ -156,8 +156,7 @@ pub fn write_tables(
     plans: &[PatientPlan],
     rows: &[LesionRow],
 ) -> Result<()> {
-    let preset = serde_json::to_value(design.preset).ok().and_then(|name| name.as_str().map(str::to_owned));
-    let preset = preset.unwrap_or_default();
+    let preset = design.preset.name();
     let about = format!("preset {preset}, seed {}: {}", design.seed, design.description);
     write_raw(layout, plans, &about)?;
     write_lesions(layout, rows, &about)?;

@@ -26,6 +26,8 @@ pub mod nifti_writer;
 
 pub mod bids_writer;
 
+pub mod summary;
+
 pub mod pipeline;
 
 pub mod gates;

@@ -15,10 +15,11 @@ use super::physics::{Acquisition, reconstruct};
 use super::plan::{PatientPlan, plan};
 use super::presets::CohortDesign;
 use super::readers::{Visibility, visibilities, vote};
+use super::summary::{LesionVotes, summarise};
 use crate::atomic_file;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
-use crate::records::cohort::{CohortRecord, TruthCounts};
+use crate::records::cohort::CohortRecord;
 use crate::seed::RunSeed;
 
 /// Makes a patient's phantom; the anatomy's `build` outside tests.
@@ -110,7 +111,11 @@ impl<'a> Workshop<'a> {
     fn open(out: &Path, design: &'a CohortDesign, existing: Existing) -> Result<Self> {
         let layout = CohortLayout::new(out);
         let notes = notes_folder(&layout);
-        let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+        // Hidden files are the business of who calls (a study keeps its stamp there).
+        let visible = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        };
+        let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.any(visible));
         if occupied && !notes.is_dir() {
             return Err(Problem::new(Kind::Usage, "a folder with something else in it")
                 .at(out)
@@ -225,41 +230,11 @@ fn finish(workshop: &Workshop, plans: &[PatientPlan], patients: &[PatientNote]) 
         .map(|((id, (truth, seen)), votes)| LesionRow { participant: id, truth, visibility: seen.as_ref(), votes })
         .collect();
     bids_writer::write_tables(&workshop.layout, design, plans, &rows)?;
-    record(design, &ids, &rows)
-}
-
-fn record(design: &CohortDesign, ids: &[String], rows: &[LesionRow]) -> Result<CohortRecord> {
-    let count = |wanted: &dyn Fn(&LesionRow) -> bool| rows.iter().filter(|row| wanted(row)).count() as u64;
-    let table = crate::statistics::agreement::VoteTable::from_votes(rows.iter().map(|row| row.votes));
-    let preset = serde_json::to_value(design.preset).ok().and_then(|name| name.as_str().map(str::to_owned));
-    let mut per_patient = std::collections::BTreeMap::new();
-    for id in ids {
-        let rims = count(&|row| row.participant == id && row.votes == (true, true));
-        *per_patient.entry(rims).or_insert(0) += 1;
-    }
-    Ok(CohortRecord {
-        simulated: true,
-        preset,
-        seed: Some(design.seed),
-        patients: ids.len() as u64,
-        lesions: rows.len() as u64,
-        agreed_rims: table.both,
-        ambiguous: table.disputed(),
-        non_rims: table.neither,
-        reader1_rims: count(&|row| row.votes.0),
-        reader2_rims: count(&|row| row.votes.1),
-        kappa: table.kappa().ok_or_else(|| {
-            Problem::new(Kind::Gate, "the readers' agreement is undefined: both call every lesion the same")
-                .advice("simulate more patients")
-        })?,
-        rims_per_patient: per_patient.into_iter().collect(),
-        truth: Some(TruthCounts {
-            rims: count(&|row| row.truth.true_rim),
-            agreed_true: count(&|row| row.truth.true_rim && row.votes == (true, true)),
-            ambiguous_true: count(&|row| row.truth.true_rim && row.votes.0 != row.votes.1),
-            missed_by_both: count(&|row| row.truth.true_rim && row.votes == (false, false)),
-        }),
-        gates: Vec::new(),
-        gallery: None,
-    })
+    let patients: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let lesions: Vec<LesionVotes> = rows
+        .iter()
+        .map(|row| LesionVotes { participant: row.participant, votes: row.votes, true_rim: Some(row.truth.true_rim) })
+        .collect();
+    let record = summarise(&patients, &lesions)?;
+    Ok(CohortRecord { preset: Some(design.preset.name().to_owned()), seed: Some(design.seed), ..record })
 }

@@ -28,7 +28,7 @@ impl Default for CohortConfig {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// The published counts: 256 patients, 260 agreed and 177 ambiguous of 7980 lesions, kappa 0.73.
@@ -45,7 +45,7 @@ pub enum Preset {
     Tiny,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum InversionMethod {
     Tv,
@@ -94,6 +94,21 @@ const RIMS_OPTIMIST: &[u32] = &[142, 37, 14, 12, 10, 9, 7, 6, 4, 4, 2, 2, 2, 1, 
 const RIMS_PESSIMIST: &[u32] = &[155, 36, 17, 13, 10, 8, 5, 5, 2, 2, 2, 1];
 
 impl Preset {
+    pub const ALL: [Self; 6] =
+        [Self::Paper, Self::PaperOptimist, Self::PaperPessimist, Self::Hard, Self::Demo, Self::Tiny];
+
+    /// As written in a study file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::PaperOptimist => "paper-optimist",
+            Self::PaperPessimist => "paper-pessimist",
+            Self::Hard => "hard",
+            Self::Demo => "demo",
+            Self::Tiny => "tiny",
+        }
+    }
+
     /// As published or as described, before a study's changes.
     pub fn design(self) -> CohortDesign {
         let paper = CohortDesign {
@@ -249,6 +264,13 @@ mod tests {
             CohortConfig { snr: Some(f64::NAN), ..base },
         ] {
             assert_eq!(config.design().unwrap_err().kind(), crate::problem::Kind::Usage);
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_a_study_file() {
+        for preset in Preset::ALL {
+            assert_eq!(serde_json::to_value(preset).unwrap(), preset.name());
         }
     }
 

@@ -2,6 +2,8 @@
 
 pub mod classify;
 
+pub mod cohort_check;
+
 pub mod doctor;
 
 pub mod events;

@@ -13,3 +13,5 @@ mod cohort_files;
 mod prepare;
 
 mod classify;
+
+mod simulate;

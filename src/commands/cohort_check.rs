@@ -1,0 +1,105 @@
+//! Describes and judges any cohort on disk, simulated or not: counts, kappa, gates.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::cohort::gates::{AskedCounts, GateConfig, GateMeter, LesionPatch};
+use crate::cohort::summary::{LesionVotes, summarise};
+use crate::data::bids::{self, Cohort, Patient};
+use crate::data::nifti_reader;
+use crate::data::patches::{self, Border};
+use crate::data::reader_table::{LesionKey, require_same_lesions};
+use crate::data::table;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::cohort::CohortRecord;
+
+/// Depth, height, width of the patch about each lesion, as `prepare` cuts it by default.
+const PATCH: [u32; 3] = [24, 64, 64];
+
+/// The record of the cohort at `root`, its gates judged against `asked` where it was simulated with these counts.
+pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer) -> Result<CohortRecord> {
+    let cohort = bids::read(root, &["chimap".to_owned()], None)?;
+    for note in &cohort.notes {
+        observer.note(note);
+    }
+    let truth = read_truth(root)?;
+    let patients: Vec<&str> = cohort.patients.iter().map(|patient| patient.id.as_str()).collect();
+    let lesions: Vec<LesionVotes> = cohort
+        .votes
+        .iter()
+        .map(|(key, &votes)| LesionVotes {
+            participant: &key.patient,
+            votes,
+            true_rim: truth.as_ref().map(|rims| rims.contains(key)),
+        })
+        .collect();
+    let mut record = summarise(&patients, &lesions).map_err(|problem| problem.at(&cohort.reader_table))?;
+    record.simulated = cohort.simulated;
+
+    let mut meter = GateMeter::new(GateConfig { asked, ..GateConfig::default() });
+    let mut mapped = BTreeSet::new();
+    observer.begin("check", "patients", cohort.patients.len() as u64);
+    for patient in &cohort.patients {
+        if observer.stop_requested() {
+            return Err(Problem::new(Kind::Interrupted, "stopped; nothing was written"));
+        }
+        measure(&cohort, patient, &mut meter, &mut mapped)?;
+        observer.advance(1);
+    }
+    observer.end();
+    require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
+    record.gates = meter.gates()?;
+    Ok(record)
+}
+
+/// Adds a patient's lesions to the meter, and their names to `mapped`.
+fn measure(cohort: &Cohort, patient: &Patient, meter: &mut GateMeter, mapped: &mut BTreeSet<LesionKey>) -> Result<()> {
+    let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
+        return Err(Problem::input(&cohort.root, format!("no susceptibility map of {}", patient.id)));
+    };
+    let mut chi = nifti_reader::read(path)?.volume.into_ras();
+    let labels = nifti_reader::read(&patient.lesion_map)?.volume.into_ras();
+    chi.grid.require(&labels.grid, &patient.lesion_map, path)?;
+    chi.values.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+    let [dx, dy, dz] = chi.grid.voxel_mm();
+    let lesions = patches::lesions(&labels)
+        .map_err(|found| Problem::input(&patient.lesion_map, found).expected("whole numbers, 0 for no lesion"))?;
+    for (number, extent) in lesions {
+        let key = LesionKey { patient: patient.id.clone(), number };
+        if let Some(&votes) = cohort.votes.get(&key) {
+            let patch = patches::cut(&chi, extent.centre, PATCH, Border::Edge);
+            let own = patches::cut(&labels, extent.centre, PATCH, Border::Zero);
+            let mask: Vec<bool> = own.iter().map(|&label| label == number as f32).collect();
+            meter
+                .add(&LesionPatch {
+                    votes,
+                    shape: PATCH.map(|size| size as usize),
+                    voxel_mm: [dz, dy, dx],
+                    chi_ppb: &patch,
+                    mask: &mask,
+                })
+                .map_err(|problem| problem.at(path))?;
+        }
+        mapped.insert(key);
+    }
+    Ok(())
+}
+
+/// The true rims of a simulated cohort; `None` where there is no truth.
+fn read_truth(root: &Path) -> Result<Option<BTreeSet<LesionKey>>> {
+    let path = root.join("derivatives").join("truth").join("truth.tsv");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut rims = BTreeSet::new();
+    for row in table::read(&path, &["participant_id", "lesion_id", "true_rim"], &[])?.rows {
+        let number = row.cell(1).parse().map_err(|_| {
+            Problem::input(&path, format!("line {}: lesion_id {:?}", row.line, row.cell(1))).expected("a number")
+        })?;
+        if row.cell(2) == "1" {
+            rims.insert(LesionKey { patient: row.cell(0).to_owned(), number });
+        }
+    }
+    Ok(Some(rims))
+}
