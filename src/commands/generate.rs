@@ -1,12 +1,430 @@
-//! `rimforge generate`.
+//! `rimforge generate`: lesions from a trained network, one file a seed.
 
-use clap::Args;
+use std::path::{Path, PathBuf};
 
-use crate::problem::{Problem, Result};
+use clap::{Args, ValueEnum};
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use super::pictures;
+use super::progress::Progress;
+use crate::atomic_file;
+use crate::data::Prepared;
+use crate::data::manifest::Contrast;
+use crate::engine::{Engine, EngineConfig};
+use crate::metrics::rim_contrast::RimSearch;
+use crate::nets::weights::{self, NetworkDescription};
+use crate::nets::{Generator, Noise, latents};
+use crate::observer::Observer;
+use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::records::synthesis::{RimContrastSummary, SynthesisRecord};
+use crate::run_dir::{GanDir, RECORD};
+use crate::seed::RunSeed;
+use crate::statistics::bootstrap::quantile;
+
+/// Images that pass through the network at a time; a last smaller batch is filled up, so that no image depends on it.
+const BATCH: usize = 16;
+
+/// Images in the grids.
+const GRID: usize = 100;
+
+/// What `generate` makes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerateConfig {
+    /// "0-99", "1,5,7-9": each is NumPy's `RandomState(seed)`.
+    pub seeds: String,
+    /// Truncation psi: 1 keeps the full variety, 0 gives the mean image.
+    pub truncation: f64,
+    pub noise: NoiseMode,
+    pub formats: Vec<Format>,
+}
+
+impl Default for GenerateConfig {
+    fn default() -> Self {
+        Self { seeds: "0-99".into(), truncation: 1.0, noise: NoiseMode::Const, formats: vec![Format::Npy, Format::Png] }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseMode {
+    /// The network's own noise maps.
+    Const,
+    /// Fresh maps for each image, a function of its seed.
+    Random,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// 8-bit picture for the eye.
+    Png,
+    /// float32 [channels, height, width] in the network's own range (-1..1).
+    Npy,
+    /// Physical units: ppm for a susceptibility map.
+    Nifti,
+}
 
 #[derive(Args, Debug)]
-pub struct GenerateArgs {}
+pub struct GenerateArgs {
+    /// A network file, or the folder of a training run (its best network).
+    #[arg(long, value_name = "FILE|DIR")]
+    network: PathBuf,
+    /// Seeds and ranges of seeds, each NumPy's RandomState(seed).
+    #[arg(long, default_value = "0-99", value_name = "0-99")]
+    seeds: String,
+    /// Truncation psi: 1 full variety, 0 the mean image.
+    #[arg(long, default_value_t = 1.0, value_name = "PSI")]
+    trunc: f64,
+    /// Noise maps.
+    #[arg(long, value_enum, default_value = "const")]
+    noise: NoiseMode,
+    /// What to write for each seed; may be repeated or given with commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
+    format: Vec<Format>,
+    /// Where to write.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Prepared data set whose training rims to show and measure beside the synthetic ones.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// auto, cpu or cuda.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads; 0 takes all cores.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
 
-pub fn run(_args: &GenerateArgs) -> Result<()> {
-    Err(Problem::usage("`generate` is not built yet"))
+pub fn run(args: &GenerateArgs) -> Result<()> {
+    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let config = GenerateConfig {
+        seeds: args.seeds.clone(),
+        truncation: args.trunc,
+        noise: args.noise,
+        formats: args.format.clone(),
+    };
+    let data = args.data.as_ref().map(Prepared::open).transpose()?;
+    let record = run_stage(&args.network, &args.out, &config, data.as_ref(), &engine, &Progress::new()?)?;
+    println!("{} images in {}", record.count, args.out.display());
+    if let Some(rims) = &record.rim_contrast {
+        println!(
+            "rim contrast, median (quartiles): synthetic {:.1} ({:.1} to {:.1}) ppb, real {:.1} ({:.1} to {:.1}) ppb",
+            rims.synthetic_median,
+            rims.synthetic_quartiles.0,
+            rims.synthetic_quartiles.1,
+            rims.real_median,
+            rims.real_quartiles.0,
+            rims.real_quartiles.1
+        );
+    }
+    Ok(())
+}
+
+/// Draws every seed's image in batches and writes the files, the grids and `record.json` into `out`.
+///
+/// # Errors
+/// No usable network, a bad list of seeds, NIfTI asked of a network that does not know its units, a failed write,
+/// or stopped on request.
+pub fn run_stage(
+    network: &Path,
+    out: &Path,
+    config: &GenerateConfig,
+    data: Option<&Prepared>,
+    engine: &Engine,
+    observer: &dyn Observer,
+) -> Result<SynthesisRecord> {
+    let seeds = parse_seeds(&config.seeds)?;
+    if !(0.0..=2.0).contains(&config.truncation) {
+        return Err(Problem::usage(format!("truncation {}", config.truncation)).expected("0 to 2"));
+    }
+    let network = weights::load_network(network_file(network), engine.device)?;
+    let source = Source::of(&network.description);
+    let nifti = config.formats.contains(&Format::Nifti);
+    if nifti && source.contrasts.is_empty() {
+        return Err(Problem::usage("this network does not say which units its channels have")
+            .expected("a network trained by `rimforge train`")
+            .advice("use --format npy"));
+    }
+    std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
+    let mut shown = Vec::new();
+    let mut rims = source.rim_meter(network.generator.config().resolution as usize);
+    observer.begin("generate", "images", seeds.len() as u64);
+    for chunk in seeds.chunks(BATCH) {
+        if observer.stop_requested() {
+            return Err(Problem::new(ProblemKind::Interrupted, "stopped while drawing images")
+                .advice("run the same command again"));
+        }
+        let images = draw(&network.generator, chunk, config)?;
+        for (image, &seed) in images.iter().zip(chunk) {
+            write_image(out, &config.formats, seed, image, &source)?;
+            rims.synthetic(image);
+            if shown.len() < GRID {
+                shown.push(image.canvas());
+            }
+        }
+        observer.advance(chunk.len() as u64);
+    }
+    observer.end();
+    let texts = source.texts("grid of images");
+    pictures::grid(&shown).write_png(out.join("grid.png"), &as_refs(&texts))?;
+    let mut real_grid = None;
+    if let Some(data) = data {
+        let reals = real_images(data)?;
+        reals.iter().for_each(|image| rims.real(image));
+        let shown: Vec<_> = reals.iter().take(GRID).map(Image::canvas).collect();
+        let name = "real-grid.png".to_owned();
+        pictures::grid(&shown).write_png(out.join(&name), &[("Description", "real training rims")])?;
+        real_grid = Some(name);
+    }
+    let record = SynthesisRecord {
+        network_sha256: network.sha256,
+        count: seeds.len() as u64,
+        first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
+        last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
+        truncation: config.truncation,
+        noise: noise_name(config.noise).into(),
+        synthetic_grid: "grid.png".into(),
+        real_grid,
+        rim_contrast: rims.summary(),
+    };
+    atomic_file::write_json(out.join(RECORD), &record)?;
+    Ok(record)
+}
+
+/// One image in the network's range.
+pub struct Image {
+    /// Row-major \[channels, height, width\].
+    pub pixels: Vec<f32>,
+    pub shape: [usize; 3],
+}
+
+impl Image {
+    pub fn canvas(&self) -> crate::raster::Canvas {
+        pictures::canvas(&self.pixels, self.shape)
+    }
+
+    /// Splits a batch \[N, C, H, W\].
+    pub fn split(batch: &Tensor) -> Result<Vec<Self>> {
+        let (count, channels, height, width) = batch.size4()?;
+        let shape = [channels, height, width].map(|n| n as usize);
+        let batch = batch.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+        let image = |index| Ok(Self { pixels: Vec::try_from(batch.get(index).reshape([-1]))?, shape });
+        (0..count).map(image).collect()
+    }
+}
+
+/// The images of `seeds` (at most [`BATCH`]).
+fn draw(generator: &Generator, seeds: &[u32], config: &GenerateConfig) -> Result<Vec<Image>> {
+    let filled: Vec<u32> = seeds.iter().copied().cycle().take(BATCH).collect();
+    let device = generator.device();
+    let images = tch::no_grad(|| {
+        let z = latents::latents(&filled, generator.config().z_dim).to_device(device);
+        let ws = generator.mapping.truncate(&generator.mapping.forward(&z, None), config.truncation, None);
+        match config.noise {
+            NoiseMode::Const => generator.synthesis.forward(&ws, &Noise::Const),
+            NoiseMode::None => generator.synthesis.forward(&ws, &Noise::None),
+            NoiseMode::Random => {
+                let maps = noise_maps(generator, &filled);
+                generator.synthesis.forward(&ws, &Noise::Given(&maps))
+            }
+        }
+    });
+    Image::split(&images.narrow(0, 0, seeds.len() as i64))
+}
+
+/// Noise maps \[N, 1, r, r\] for each layer; each image's depend on its seed alone.
+fn noise_maps(generator: &Generator, seeds: &[u32]) -> Vec<Tensor> {
+    let shapes = generator.synthesis.noise_shapes();
+    let mut maps: Vec<Vec<Tensor>> = shapes.iter().map(|_| Vec::new()).collect();
+    for &seed in seeds {
+        let mut draws = RunSeed(u64::from(seed)).stream("generate.noise", 0);
+        for (map, (_, side)) in maps.iter_mut().zip(&shapes) {
+            let values: Vec<f32> = StandardNormal.sample_iter(&mut draws).take((side * side) as usize).collect();
+            map.push(Tensor::from_slice(&values).reshape([1, 1, *side, *side]));
+        }
+    }
+    maps.iter().map(|map| Tensor::cat(map, 0).to_device(generator.device())).collect()
+}
+
+fn write_image(out: &Path, formats: &[Format], seed: u32, image: &Image, source: &Source) -> Result<()> {
+    let stem = format!("seed{seed:04}");
+    for format in formats {
+        match format {
+            Format::Npy => {
+                let path = out.join(format!("{stem}.npy"));
+                crate::data::patch_file::write(&path, &image.shape.map(|n| n as u64), &image.pixels)?;
+            }
+            Format::Png => {
+                let texts = source.texts(&format!("seed {seed}"));
+                image.canvas().write_png(out.join(format!("{stem}.png")), &as_refs(&texts))?;
+            }
+            Format::Nifti => source.write_nifti(out, &stem, image)?,
+        }
+    }
+    Ok(())
+}
+
+/// What a network's description says about the images it makes.
+struct Source {
+    contrasts: Vec<Contrast>,
+    /// Depth, height, width in mm.
+    voxel_mm: Option<[f64; 3]>,
+    simulated: bool,
+}
+
+impl Source {
+    fn of(description: &NetworkDescription) -> Self {
+        let provenance = |key: &str| description.provenance.get(key).cloned().unwrap_or_default();
+        let contrasts: Vec<Contrast> = serde_json::from_value(description.channels.clone()).unwrap_or_default();
+        let known = contrasts.len() as i64 == description.generator.channels;
+        Self {
+            contrasts: if known { contrasts } else { vec![] },
+            voxel_mm: serde_json::from_value(provenance("voxel_mm")).ok(),
+            simulated: provenance("simulated").as_bool().unwrap_or(false),
+        }
+    }
+
+    /// PNG text chunks.
+    fn texts(&self, what: &str) -> [(&'static str, String); 2] {
+        let data = if self.simulated { "a generator trained on SIMULATED data" } else { "a generator" };
+        [
+            ("Description", format!("SYNTHETIC: drawn by {data}; {what}")),
+            ("Software", format!("rimforge {}", env!("CARGO_PKG_VERSION"))),
+        ]
+    }
+
+    /// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm.
+    fn write_nifti(&self, out: &Path, stem: &str, image: &Image) -> Result<()> {
+        let [_, height, width] = image.shape;
+        for (contrast, values) in self.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
+            let name = match self.contrasts.len() {
+                1 => format!("{stem}.nii.gz"),
+                _ => format!("{stem}_{}.nii.gz", contrast.name),
+            };
+            let per_unit = if contrast.unit == "ppb" { 1e-3 } else { 1.0 };
+            let values: Vec<f32> = values.iter().map(|&v| contrast.window.to_physical(v) * per_unit).collect();
+            let what = if self.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
+            let voxel = self.voxel_mm.unwrap_or([1.0; 3]);
+            pictures::write_slice_nifti(&out.join(name), &values, [width, height], voxel, what)?;
+        }
+        Ok(())
+    }
+
+    fn rim_meter(&self, side: usize) -> RimMeter {
+        let channel = self.contrasts.iter().position(|contrast| contrast.name == "chimap" && contrast.unit == "ppb");
+        RimMeter {
+            channel: channel.map(|channel| (channel, self.contrasts[channel].clone(), RimSearch::new(side, side))),
+            synthetic: vec![],
+            real: vec![],
+        }
+    }
+}
+
+/// Rim contrast of every image, where there is a susceptibility map to measure it on.
+struct RimMeter {
+    channel: Option<(usize, Contrast, RimSearch)>,
+    synthetic: Vec<f64>,
+    real: Vec<f64>,
+}
+
+impl RimMeter {
+    fn measure(&self, image: &Image) -> Option<f64> {
+        let (channel, contrast, search) = self.channel.as_ref()?;
+        let [_, height, width] = image.shape;
+        let values = &image.pixels[channel * height * width..][..height * width];
+        let ppb: Vec<f32> = values.iter().map(|&value| contrast.window.to_physical(value)).collect();
+        Some(search.best(&ppb)?.ppb)
+    }
+
+    fn synthetic(&mut self, image: &Image) {
+        self.synthetic.extend(self.measure(image));
+    }
+
+    fn real(&mut self, image: &Image) {
+        self.real.extend(self.measure(image));
+    }
+
+    /// `None` without a susceptibility map, or without reals to compare with.
+    fn summary(mut self) -> Option<RimContrastSummary> {
+        if self.synthetic.is_empty() || self.real.is_empty() {
+            return None;
+        }
+        self.synthetic.sort_by(f64::total_cmp);
+        self.real.sort_by(f64::total_cmp);
+        let floor = quantile(&self.real, 0.1);
+        let above = self.synthetic.iter().filter(|&&ppb| ppb > floor).count();
+        Some(RimContrastSummary {
+            synthetic_median: quantile(&self.synthetic, 0.5),
+            synthetic_quartiles: (quantile(&self.synthetic, 0.25), quantile(&self.synthetic, 0.75)),
+            real_median: quantile(&self.real, 0.5),
+            real_quartiles: (quantile(&self.real, 0.25), quantile(&self.real, 0.75)),
+            synthetic_with_rim: above as f64 / self.synthetic.len() as f64,
+        })
+    }
+}
+
+/// The training rims, slice by slice.
+pub fn real_images(data: &Prepared) -> Result<Vec<Image>> {
+    let shape = data.image_shape();
+    let images = data.training_rims().images()?;
+    Ok(images.into_iter().map(|image| Image { pixels: image.pixels, shape }).collect())
+}
+
+/// The network file that `path` means: itself, or the best network of a training run's or a study's folder.
+pub fn network_file(path: &Path) -> PathBuf {
+    let candidates = [GanDir::new(path).best_network(), GanDir::new(path.join("gan")).best_network()];
+    match path.is_dir() {
+        true => candidates.iter().find(|file| file.exists()).unwrap_or(&candidates[0]).clone(),
+        false => path.to_owned(),
+    }
+}
+
+/// "0-99" or "1,5,7-9", in the order given.
+fn parse_seeds(text: &str) -> Result<Vec<u32>> {
+    let wrong = || Problem::usage(format!("seeds {text:?}")).expected("numbers and ranges, e.g. 0-99 or 1,5,7-9");
+    let mut seeds = Vec::new();
+    for part in text.split(',') {
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
+        match part.split_once('-') {
+            None => seeds.push(number(part)?),
+            Some((first, last)) => {
+                let (first, last) = (number(first)?, number(last)?);
+                if first > last || last - first >= 10_000_000 {
+                    return Err(wrong());
+                }
+                seeds.extend(first..=last);
+            }
+        }
+    }
+    Ok(seeds)
+}
+
+fn noise_name(mode: NoiseMode) -> &'static str {
+    match mode {
+        NoiseMode::Const => "const",
+        NoiseMode::Random => "random",
+        NoiseMode::None => "none",
+    }
+}
+
+fn as_refs<'a>(texts: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    texts.iter().map(|(key, text)| (*key, text.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_ranges_of_seeds() {
+        assert_eq!(parse_seeds("0-3").unwrap(), [0, 1, 2, 3]);
+        assert_eq!(parse_seeds("1, 5,7-9").unwrap(), [1, 5, 7, 8, 9]);
+        for wrong in ["", "a", "3-1", "-1", "1-", "0-4294967295"] {
+            assert_eq!(parse_seeds(wrong).unwrap_err().kind(), ProblemKind::Usage, "{wrong}");
+        }
+    }
 }

@@ -6,9 +6,13 @@ pub mod cohort_check;
 
 pub mod doctor;
 
+pub mod embedded;
+
 pub mod events;
 
 pub mod generate;
+
+pub mod pictures;
 
 pub mod prepare;
 
@@ -17,6 +21,8 @@ pub mod progress;
 pub mod project;
 
 pub mod report;
+
+pub mod settings;
 
 pub mod simulate;
 

@@ -15,3 +15,9 @@ mod prepare;
 mod classify;
 
 mod simulate;
+
+mod generate;
+
+mod phantoms;
+
+mod train;

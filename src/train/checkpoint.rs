@@ -1,0 +1,359 @@
+//! Checkpoints on disk: a folder of files and their hashes that appears whole or not at all.
+//!
+//! Protocol: temporary folder beside the final one, write, fsync every file and the folder, rename, fsync the
+//! parent. `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by hand), so a torn or altered
+//! checkpoint is noticed and the one before it is used. What the files mean is [`super::state`]'s.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::atomic_file;
+use crate::nets::network::Named;
+use crate::nets::weights;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+
+const PREFIX: &str = "checkpoint-";
+const UNFINISHED: &str = ".unfinished-checkpoint-";
+const DAMAGED: &str = "damaged-";
+const SUMS: &str = "SHA256SUMS";
+
+/// Checkpoints that are kept.
+const KEPT: usize = 2;
+
+/// Room asked for beyond the bare size of a checkpoint.
+const MARGIN: f64 = 1.1;
+
+/// What a checkpoint holds.
+pub struct Contents {
+    /// Each becomes `<name>.safetensors`.
+    pub tensors: Vec<(&'static str, Named)>,
+    /// Written as they are.
+    pub texts: Vec<(&'static str, String)>,
+    /// Existing files (name in the checkpoint, place now) that are linked, not copied, where the disk allows;
+    /// they must never be modified in place.
+    pub links: Vec<(&'static str, PathBuf)>,
+}
+
+/// Writes `checkpoint-<images>` into `folder` and deletes all but the newest two.
+///
+/// # Errors
+/// The disk is too full (nothing is written then) or a write failed; earlier checkpoints stay valid in either case.
+pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> {
+    fs::create_dir_all(folder).map_err(|e| Problem::io(folder, "making the folder", e))?;
+    let existing = list(folder)?;
+    check_room(folder, bytes(contents), existing.len(), free_bytes(folder)?)?;
+    let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
+    remove(&unfinished)?;
+    fs::create_dir(&unfinished).map_err(|e| Problem::io(&unfinished, "making the folder", e))?;
+    if let Err(problem) = fill(&unfinished, contents) {
+        // Gives the space back; the first error is the one to report.
+        let _ = fs::remove_dir_all(&unfinished);
+        return Err(problem.advice("free some space and run the same command again; the previous checkpoint is intact"));
+    }
+    let path = folder.join(format!("{PREFIX}{images:012}"));
+    // One of the same name is left only by a rollback to before it.
+    remove(&path)?;
+    fs::rename(&unfinished, &path).map_err(|e| Problem::io(&path, "renaming", e))?;
+    atomic_file::sync_folder(folder)?;
+    for old in superseded(&list(folder)?) {
+        remove(&folder.join(format!("{PREFIX}{old:012}")))?;
+    }
+    Ok(path)
+}
+
+/// A checkpoint whose files all have the hashes that it names.
+#[derive(Debug)]
+pub struct Verified {
+    pub path: PathBuf,
+    pub images: u64,
+}
+
+/// The newest whole checkpoint; damaged ones before it are set aside with a note. Removes unfinished ones.
+pub fn newest(folder: &Path, observer: &dyn Observer) -> Result<Option<Verified>> {
+    sweep(folder)?;
+    let mut found = list(folder)?;
+    while let Some(images) = found.pop() {
+        let path = folder.join(format!("{PREFIX}{images:012}"));
+        match verify(&path) {
+            Ok(()) => return Ok(Some(Verified { path, images })),
+            Err(problem) => {
+                let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
+                remove(&aside)?;
+                fs::rename(&path, &aside).map_err(|e| Problem::io(&path, "setting aside", e))?;
+                observer.note(&format!("skipping a damaged checkpoint ({problem}); kept as {}", aside.display()));
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl Verified {
+    /// The tensors of one file.
+    pub fn tensors(&self, name: &str) -> Result<Named> {
+        Ok(weights::read_tensors(self.file(&format!("{name}.safetensors")))?.tensors)
+    }
+
+    pub fn text(&self, name: &str) -> Result<String> {
+        let path = self.file(name);
+        fs::read_to_string(&path).map_err(|e| Problem::io(&path, "reading", e))
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// Gives `to` the contents of `from` as a second name of the same file, or a copy where the disk has no links.
+pub fn link(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let bytes = fs::read(from).map_err(|e| Problem::io(from, "reading", e))?;
+    atomic_file::write(to, &bytes)
+}
+
+fn fill(folder: &Path, contents: &Contents) -> Result<()> {
+    let mut sums = Vec::new();
+    for (name, tensors) in &contents.tensors {
+        let name = format!("{name}.safetensors");
+        let hash = weights::write_tensors(folder.join(&name), tensors, "")?;
+        sums.push((hash, name));
+    }
+    for (name, text) in &contents.texts {
+        atomic_file::write(folder.join(name), text.as_bytes())?;
+        sums.push((hex(text.as_bytes()), (*name).to_owned()));
+    }
+    for (name, from) in &contents.links {
+        let to = folder.join(name);
+        link(from, &to)?;
+        sums.push((hash_file(&to)?, (*name).to_owned()));
+    }
+    let lines: String = sums.iter().map(|(hash, name)| format!("{hash}  {name}\n")).collect();
+    atomic_file::write(folder.join(SUMS), lines.as_bytes())
+}
+
+fn verify(path: &Path) -> Result<()> {
+    let sums_path = path.join(SUMS);
+    let sums = fs::read_to_string(&sums_path).map_err(|e| Problem::io(&sums_path, "reading", e))?;
+    if sums.is_empty() {
+        return Err(Problem::input(&sums_path, "no file is listed"));
+    }
+    for line in sums.lines() {
+        let Some((hash, name)) = line.split_once("  ") else {
+            return Err(Problem::input(&sums_path, format!("not a line of hashes: {line:?}")));
+        };
+        let file = path.join(name);
+        let found = hash_file(&file)?;
+        if found != hash {
+            return Err(Problem::input(&file, format!("SHA-256 {found}")).expected(hash));
+        }
+    }
+    Ok(())
+}
+
+/// Image counts of the checkpoints in `folder`, ascending; none where there is no folder.
+fn list(folder: &Path) -> Result<Vec<u64>> {
+    let mut found: Vec<u64> =
+        names(folder)?.iter().filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok()).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Those of the ascending `images` that need not be kept.
+fn superseded(images: &[u64]) -> &[u64] {
+    &images[..images.len().saturating_sub(KEPT)]
+}
+
+fn sweep(folder: &Path) -> Result<()> {
+    for name in names(folder)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+        remove(&folder.join(name))?;
+    }
+    Ok(())
+}
+
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.map_err(|e| Problem::io(folder, "listing", e))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| Problem::io(folder, "listing", e))?;
+        names.extend(entry.file_name().into_string());
+    }
+    Ok(names)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(folder, "deleting", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that `contents` will take; links cost nothing where the disk has them, and are counted in case it has not.
+fn bytes(contents: &Contents) -> u64 {
+    let tensors = contents.tensors.iter().flat_map(|(_, named)| named.values());
+    let tensors: usize = tensors.map(|tensor| tensor.numel() * tensor.kind().elt_size_in_bytes()).sum();
+    let texts: usize = contents.texts.iter().map(|(_, text)| text.len()).sum();
+    let links: u64 = contents.links.iter().filter_map(|(_, path)| Some(fs::metadata(path).ok()?.len())).sum();
+    (tensors + texts) as u64 + links
+}
+
+/// Two checkpoints must fit before the first is written (2.2 times its size), one more later.
+fn check_room(folder: &Path, size: u64, existing: usize, free: u64) -> Result<()> {
+    let copies = KEPT.saturating_sub(existing).max(1);
+    let needed = (MARGIN * copies as f64 * size as f64) as u64;
+    if free >= needed {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    Err(Problem::new(Kind::Environment, format!("{:.1} MiB free on this disk", mib(free)))
+        .at(folder)
+        .expected(format!("{:.1} MiB for a checkpoint", mib(needed)))
+        .advice("free some space and run the same command again; the previous checkpoint is intact"))
+}
+
+/// Bytes that this user may still write on the disk of `folder`.
+fn free_bytes(folder: &Path) -> Result<u64> {
+    let failed = |error| Problem::io(folder, "asking for free space", error);
+    let path = CString::new(folder.as_os_str().as_bytes())
+        .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, e)))?;
+    let mut facts = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: `path` is NUL-terminated, `facts` has room for one statvfs, and all-zero is a valid statvfs.
+    let (code, facts) = unsafe { (libc::statvfs(path.as_ptr(), facts.as_mut_ptr()), facts.assume_init()) };
+    if code != 0 {
+        return Err(failed(std::io::Error::last_os_error()));
+    }
+    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+fn hash_file(path: &Path) -> Result<String> {
+    Ok(hex(&fs::read(path).map_err(|e| Problem::io(path, "reading", e))?))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tch::Tensor;
+
+    use super::*;
+    use crate::observer::Silent;
+
+    fn contents(value: f32) -> Contents {
+        let tensors = Named::from([("x".to_owned(), Tensor::from_slice(&[value; 100]))]);
+        Contents {
+            tensors: vec![("numbers", tensors)],
+            texts: vec![("state.json", format!("{{\"value\": {value}}}"))],
+            links: vec![],
+        }
+    }
+
+    fn value(checkpoint: &Verified) -> f64 {
+        checkpoint.tensors("numbers").unwrap()["x"].double_value(&[5])
+    }
+
+    #[test]
+    fn the_newest_of_two_is_found_and_older_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(newest(folder.path(), &Silent).unwrap().is_none());
+        for images in [10, 20, 1000] {
+            save(folder.path(), images, &contents(images as f32)).unwrap();
+        }
+        assert_eq!(list(folder.path()).unwrap(), [20, 1000]);
+        let found = newest(folder.path(), &Silent).unwrap().unwrap();
+        assert_eq!((found.images, value(&found)), (1000, 1000.0));
+        assert_eq!(found.text("state.json").unwrap(), "{\"value\": 1000}");
+    }
+
+    #[test]
+    fn every_torn_or_altered_file_is_noticed_and_the_one_before_wins() {
+        struct Notes(Mutex<Vec<String>>);
+        impl Observer for Notes {
+            fn begin(&self, _: &str, _: &str, _: u64) {}
+            fn advance(&self, _: u64) {}
+            fn status(&self, _: &str) {}
+            fn note(&self, text: &str) {
+                self.0.lock().unwrap().push(text.to_owned());
+            }
+            fn end(&self) {}
+            fn stop_requested(&self) -> bool {
+                false
+            }
+        }
+        for file in ["numbers.safetensors", "state.json", SUMS] {
+            for damage in ["flip", "cut", "empty", "gone"] {
+                let folder = tempfile::tempdir().unwrap();
+                save(folder.path(), 1, &contents(1.0)).unwrap();
+                let path = save(folder.path(), 2, &contents(2.0)).unwrap().join(file);
+                let mut bytes = fs::read(&path).unwrap();
+                match damage {
+                    "flip" => *bytes.last_mut().unwrap() ^= 4,
+                    "cut" => bytes.truncate(bytes.len() / 2),
+                    _ => bytes.clear(),
+                }
+                fs::write(&path, bytes).unwrap();
+                if damage == "gone" {
+                    fs::remove_file(&path).unwrap();
+                }
+                let notes = Notes(Mutex::default());
+                let found = newest(folder.path(), &notes).unwrap().unwrap();
+                assert_eq!((found.images, value(&found)), (1, 1.0), "{file} {damage}");
+                assert_eq!(notes.0.lock().unwrap().len(), 1, "{file} {damage}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unfinished_checkpoint_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), 1, &contents(1.0)).unwrap();
+        fs::create_dir(folder.path().join(format!("{UNFINISHED}000000000002"))).unwrap();
+        assert_eq!(newest(folder.path(), &Silent).unwrap().unwrap().images, 1);
+        assert_eq!(names(folder.path()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_failing_write_leaves_the_previous_checkpoint_and_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), 1, &contents(1.0)).unwrap();
+        // A linked file that is not there makes the save fail after its first files are written.
+        let broken = Contents { links: vec![("gone", folder.path().join("no such file"))], ..contents(2.0) };
+        assert!(save(folder.path(), 2, &broken).is_err());
+        assert_eq!(names(folder.path()).unwrap(), ["checkpoint-000000000001"]);
+        assert_eq!(value(&newest(folder.path(), &Silent).unwrap().unwrap()), 1.0);
+    }
+
+    #[test]
+    fn a_full_disk_is_noticed_before_anything_is_written() {
+        let mib = 1 << 20;
+        let problem = check_room(Path::new("run"), 10 * mib, 0, 21 * mib).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Environment);
+        assert!(problem.to_string().contains("22.0 MiB"), "{problem}");
+        check_room(Path::new("run"), 10 * mib, 0, 22 * mib).unwrap();
+        check_room(Path::new("run"), 10 * mib, 2, 11 * mib).unwrap();
+        assert!(free_bytes(Path::new("/")).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_linked_file_is_part_of_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let best = folder.path().join("best");
+        fs::write(&best, b"network").unwrap();
+        let with_link = Contents { links: vec![("best", best.clone())], ..contents(1.0) };
+        save(&folder.path().join("c"), 1, &with_link).unwrap();
+        fs::remove_file(&best).unwrap();
+        let found = newest(&folder.path().join("c"), &Silent).unwrap().unwrap();
+        assert_eq!(fs::read(found.file("best")).unwrap(), b"network");
+    }
+}

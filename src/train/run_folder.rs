@@ -1,0 +1,147 @@
+//! A training run's folder: its lock, its checkpoints, its networks and its logs, kept in step with the state.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tch::Device;
+
+use super::checkpoint::{self, Verified};
+use super::config::Resolved;
+use super::state::{BEST, Identity, TrainState};
+use super::stats;
+use crate::atomic_file::{self, FolderLock};
+use crate::nets::weights;
+use crate::observer::Observer;
+use crate::problem::{Problem, Result};
+use crate::records::training::{TickRecord, TimingRecord};
+use crate::run_dir::GanDir;
+
+/// What network files say about themselves beyond their sizes.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Name, unit and intensity window of each channel.
+    pub channels: Value,
+    /// Where the network comes from; the images seen are added.
+    pub provenance: serde_json::Map<String, Value>,
+}
+
+/// The folder of one run, locked for as long as this lives.
+pub struct RunFolder<'a> {
+    pub dir: GanDir,
+    pub identity: Identity<'a>,
+    pub label: Label,
+    pub device: Device,
+    _lock: FolderLock,
+}
+
+impl<'a> RunFolder<'a> {
+    /// # Errors
+    /// Another run works in the folder, or it cannot be made.
+    pub fn open(dir: GanDir, identity: Identity<'a>, label: Label, device: Device) -> Result<Self> {
+        let lock = atomic_file::lock(dir.lock())?;
+        atomic_file::sweep(dir.root())?;
+        Ok(Self { dir, identity, label, device, _lock: lock })
+    }
+
+    pub fn root(&self) -> &Path {
+        self.dir.root()
+    }
+
+    fn settings(&self) -> &Resolved {
+        self.identity.settings
+    }
+
+    /// The state of the newest whole checkpoint; the best network is put back to what it was then.
+    pub fn newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
+        let Some(found) = checkpoint::newest(&self.dir.checkpoints(), observer)? else {
+            return Ok(None);
+        };
+        let mut state = TrainState::restore(&found, &self.identity, self.device)?;
+        state.saved_images = Some(found.images);
+        self.restore_best(&state, &found)?;
+        Ok(Some(state))
+    }
+
+    fn restore_best(&self, state: &TrainState, found: &Verified) -> Result<()> {
+        let path = self.dir.best_network();
+        let Some(wanted) = &state.counters.best_sha256 else {
+            return remove(&path);
+        };
+        if fs::read(&path).is_ok_and(|bytes| hex(&bytes) == *wanted) {
+            return Ok(());
+        }
+        remove(&path)?;
+        checkpoint::link(&found.file(BEST), &path)
+    }
+
+    /// Writes a checkpoint and the last network, unless this state is already on disk.
+    pub fn save(&self, state: &mut TrainState) -> Result<()> {
+        let images = state.images(self.settings());
+        if state.saved_images == Some(images) {
+            return Ok(());
+        }
+        let best = state.counters.best_sha256.is_some().then(|| self.dir.best_network());
+        let contents = state.contents(&self.identity, best)?;
+        checkpoint::save(&self.dir.checkpoints(), images, &contents)?;
+        self.save_network(&self.dir.last_network(), state, None)?;
+        state.saved_images = Some(images);
+        Ok(())
+    }
+
+    /// Makes the present average the best network.
+    pub fn save_best(&self, state: &mut TrainState, distance: f64) -> Result<()> {
+        let sha256 = self.save_network(&self.dir.best_network(), state, Some(distance))?;
+        state.best_distance = Some(distance);
+        state.counters.best_images = Some(state.images(self.settings()));
+        state.counters.best_sha256 = Some(sha256);
+        Ok(())
+    }
+
+    /// The last checkpoint and network; without any score the last network is also the best.
+    pub fn finish(&self, state: &mut TrainState) -> Result<()> {
+        self.save(state)?;
+        self.save_network(&self.dir.last_network(), state, None)?;
+        if state.counters.best_sha256.is_none() {
+            remove(&self.dir.best_network())?;
+            checkpoint::link(&self.dir.last_network(), &self.dir.best_network())?;
+        }
+        Ok(())
+    }
+
+    fn save_network(&self, path: &Path, state: &TrainState, distance: Option<f64>) -> Result<String> {
+        let mut provenance = self.label.provenance.clone();
+        provenance.insert("images".into(), json!(state.images(self.settings())));
+        if let Some(distance) = distance {
+            provenance.insert("frechet".into(), json!(distance));
+        }
+        let discriminator = Some(&state.discriminator);
+        weights::save_network(path, &state.average, discriminator, self.label.channels.clone(), provenance.into())
+    }
+
+    /// Adds a tick to both logs and to the state's own copy.
+    pub fn log(&self, state: &mut TrainState, record: &TickRecord, timing: &TimingRecord) -> Result<()> {
+        let line = stats::line(record)?;
+        stats::append(&self.dir.stats(), &line)?;
+        state.stats.push(line);
+        stats::append(&self.dir.timing(), &stats::line(timing)?)
+    }
+
+    /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again.
+    pub fn restore_stats(&self, state: &TrainState) -> Result<()> {
+        let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
+        atomic_file::write(self.dir.stats(), text.as_bytes())
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),
+        _ => Ok(()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

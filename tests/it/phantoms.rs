@@ -1,0 +1,73 @@
+//! A prepared data set of drawn rings, for tests that need images to train on before anything is simulated.
+
+use std::path::Path;
+
+use rand::RngExt;
+use rand_distr::{Distribution, Normal};
+use rimforge::atomic_file;
+use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use rimforge::data::patch_file;
+use rimforge::seed::RunSeed;
+
+/// Window of the only channel, ppb.
+pub const WINDOW: Window = Window { low: -100.0, high: 100.0 };
+
+/// Writes `lesions` training rims of `slices` slices, `side` x `side` pixels: a bright ring about 60 ppb above noise.
+pub fn rings(folder: &Path, lesions: u32, slices: u32, side: u32) {
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        simulated: true,
+        contrasts: vec![Contrast { name: "chimap".into(), unit: "ppb".into(), window: WINDOW }],
+        patch: [slices, side, side],
+        patient_source: "participant_id".into(),
+        voxel_mm: Some([1.0, 0.4, 0.4]),
+        seed: 0,
+        lesions: vec![],
+        slices: vec![],
+        inputs: vec![],
+    };
+    std::fs::create_dir_all(folder.join("patches")).unwrap();
+    let shape = [u64::from(slices), u64::from(side), u64::from(side)];
+    for index in 0..lesions {
+        let id = format!("sub-{index:03}_lesion-001");
+        let (patch, mask) = (format!("patches/{id}.npy"), format!("patches/{id}_mask.npy"));
+        let (values, inside) = ring(index, slices, side);
+        let sha256 = patch_file::write(&folder.join(&patch), &[1, shape[0], shape[1], shape[2]], &values).unwrap();
+        manifest.slices.extend((0..slices).map(|z| Slice { lesion: index, z, voxels: 1 }));
+        manifest.lesions.push(Lesion {
+            id,
+            patient: format!("sub-{index:03}"),
+            centre: [0; 3],
+            affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+            reader1: true,
+            reader2: true,
+            class: Class::Rim,
+            label: None,
+            split: Split::Train,
+            voxels: u64::from(slices),
+            patch,
+            mask: Some(mask.clone()),
+            sha256,
+            mask_sha256: Some(patch_file::write(&folder.join(&mask), &shape, &inside).unwrap()),
+        });
+    }
+    atomic_file::write_json(folder.join("manifest.json"), &manifest).unwrap();
+}
+
+/// Values in ppb and the disc that the ring surrounds.
+fn ring(index: u32, slices: u32, side: u32) -> (Vec<f32>, Vec<u8>) {
+    let mut draws = RunSeed(99).stream("phantom", u64::from(index));
+    let noise = Normal::new(0.0, 8.0).unwrap();
+    let unit = f64::from(side) / 32.0;
+    let radius = draws.random_range(6.0..9.0) * unit;
+    let centre = [0, 1].map(|_| f64::from(side) / 2.0 + draws.random_range(-2.0..2.0) * unit);
+    let (mut values, mut inside) = (vec![], vec![]);
+    for at in 0..slices * side * side {
+        let (x, y) = (f64::from(at % side), f64::from(at / side % side));
+        let distance = ((x - centre[0]).powi(2) + (y - centre[1]).powi(2)).sqrt();
+        let ring = 60.0 * (-((distance - radius) / (1.3 * unit)).powi(2)).exp();
+        values.push((ring - 20.0 + noise.sample(&mut draws)) as f32);
+        inside.push(u8::from(distance < radius));
+    }
+    (values, inside)
+}
