@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use rimforge::data::Prepared;
 use rimforge::data::manifest::{Class, Split};
+use rimforge::data::{self, PrepareConfig, Prepared, Source};
+use rimforge::observer::{Observer, Silent};
+use rimforge::problem::Kind;
 use rimforge::records::prepare::PrepareRecord;
+use rimforge::seed::RunSeed;
 
 use crate::cohort_files::{self, CohortFiles, SHAPE};
 
@@ -248,6 +252,40 @@ fn a_run_that_failed_half_way_leaves_no_manifest_and_goes_on_with_what_was_done(
     prepare("--cohort", &cohort.root, &fresh).assert().success();
     assert_eq!(fs::read(out.join("manifest.json")).unwrap(), fs::read(fresh.join("manifest.json")).unwrap());
     Prepared::open(&out).unwrap();
+}
+
+/// Asks to stop once so many steps are done.
+struct StopAfter(AtomicU64);
+
+impl Observer for StopAfter {
+    fn begin(&self, _label: &str, _unit: &str, _total: u64) {}
+    fn advance(&self, steps: u64) {
+        self.0.fetch_sub(steps, Ordering::SeqCst);
+    }
+    fn status(&self, _text: &str) {}
+    fn note(&self, _text: &str) {}
+    fn end(&self) {}
+    fn stop_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst) as i64 <= 0
+    }
+}
+
+#[test]
+fn a_request_to_stop_is_heeded_between_patients_and_the_next_run_ends_the_same() {
+    let cohort = CohortFiles::new(6);
+    let folder = cohort.root.parent().unwrap();
+    let run = |name: &str, observer: &dyn Observer| {
+        let source = Source::Cohort(cohort.root.clone());
+        data::prepare(&source, &folder.join(name), &PrepareConfig::default(), RunSeed(0), observer)
+    };
+    // Six label maps and two patients.
+    let problem = run("stopped", &StopAfter(AtomicU64::new(8))).unwrap_err();
+    assert_eq!(problem.kind(), Kind::Interrupted);
+    assert!(!folder.join("stopped/manifest.json").exists());
+    assert!(fs::read_dir(folder.join("stopped/.partial")).unwrap().count() >= 2);
+    assert_eq!(run("stopped", &Silent).unwrap(), run("whole", &Silent).unwrap());
+    let manifest = |name: &str| fs::read(folder.join(name).join("manifest.json")).unwrap();
+    assert_eq!(manifest("stopped"), manifest("whole"));
 }
 
 /// A gray PNG whose pixels differ from image to image.
