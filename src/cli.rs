@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{classify, doctor, generate, prepare, project, report, simulate, train};
+use crate::commands::{classify, config, doctor, generate, prepare, project, report, run, simulate, train};
 
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
@@ -21,6 +21,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Run the whole experiment of a study; stages that are done are kept.
+    Run(run::RunArgs),
     /// Write a simulated cohort in BIDS, or check one.
     Simulate(simulate::SimulateArgs),
     /// Cut a cohort, a folder of PNGs or a zip into float32 patches with a patient-wise split.
@@ -35,6 +37,8 @@ pub enum Command {
     Classify(classify::ClassifyArgs),
     /// Write the HTML report of a study folder.
     Report(report::ReportArgs),
+    /// Show the settings of a study as they will be used.
+    Config(config::ConfigArgs),
     /// Show what was found on this machine: libtorch, CPU features, threads, GPU.
     Doctor(doctor::DoctorArgs),
 }
@@ -42,6 +46,7 @@ pub enum Command {
 impl Cli {
     pub fn run(&self) -> crate::problem::Result<()> {
         match &self.command {
+            Command::Run(args) => run::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Prepare(args) => prepare::run(args),
             Command::Train(args) => train::run(args),
@@ -49,6 +54,7 @@ impl Cli {
             Command::Project(args) => project::run(args),
             Command::Classify(args) => classify::run(args),
             Command::Report(args) => report::run(args),
+            Command::Config(args) => config::run(args),
             Command::Doctor(args) => doctor::run(args),
         }
     }

@@ -325,7 +325,7 @@ fn write_maps(
 }
 
 /// The arms' table with intervals, for a terminal.
-fn table(record: &ClassifyRecord, simulated: bool) -> String {
+pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
     const SHOWN: [&str; 5] = ["auprc", "auroc", "precision", "sensitivity", "accuracy"];
     let cell = |interval: Option<&Interval>| match interval {
         Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),

@@ -27,3 +27,7 @@ pub mod settings;
 pub mod simulate;
 
 pub mod train;
+
+pub mod config;
+
+pub mod run;

@@ -3,13 +3,15 @@
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::ffi;
 use crate::problem::{Kind, Problem, Result};
 
 /// Settings that hold for the whole process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
     /// "auto", "cpu" or "cuda".
     pub device: String,

@@ -30,7 +30,7 @@ pub fn frechet_curve(training: &TrainingRecord) -> String {
     let floor = training.frechet_real_floor;
     let x = kimg_axis(training);
     let y = Axis::around("Fréchet distance", points.iter().map(|p| p.1).chain(floor), Some(0.0));
-    let mut plot = Plot::new(560.0, 300.0, x, y);
+    let mut plot = Plot::new(548.0, 300.0, x, y);
     if let Some(floor) = floor {
         plot.horizontal_rule(floor, "c3");
         plot.legend("real to real", "c3");
@@ -54,7 +54,7 @@ pub fn loss_curves(training: &TrainingRecord) -> String {
     };
     let (g, d) = (losses(|tick| tick.loss_g), losses(|tick| tick.loss_d));
     let y = Axis::around("loss", g.iter().chain(&d).map(|p| p.1), Some(0.0));
-    let mut plot = Plot::new(560.0, 300.0, kimg_axis(training), y);
+    let mut plot = Plot::new(548.0, 300.0, kimg_axis(training), y);
     plot.line(&g, "c1");
     plot.legend("generator", "c1");
     plot.line(&d, "c2");
@@ -69,7 +69,7 @@ pub fn augmentation_curves(training: &TrainingRecord) -> String {
     };
     let (p, rt) = (of(|tick| tick.ada_p), of(|tick| tick.ada_rt));
     let y = Axis::around("p and r_t", p.iter().chain(&rt).map(|p| p.1), Some(0.0));
-    let mut plot = Plot::new(560.0, 300.0, kimg_axis(training), y);
+    let mut plot = Plot::new(548.0, 300.0, kimg_axis(training), y);
     plot.line(&p, "c1");
     plot.legend("augmentation probability p", "c1");
     plot.line(&rt, "c2");
@@ -88,7 +88,7 @@ pub fn contrast_scatter(projection: &ProjectionRecord) -> String {
     let x = Axis::around("rim contrast before projection (ppb)", all(), Some(0.0));
     let y = Axis { label: "rim contrast after projection (ppb)".into(), ..x.clone() };
     let diagonal = [(x.low, x.low), (x.high, x.high)];
-    let mut plot = Plot::new(560.0, 440.0, x, y);
+    let mut plot = Plot::new(548.0, 440.0, x, y);
     plot.line(&diagonal, "rule-line");
     plot.legend("unchanged", "rule-line");
     for (role, class) in [("non-rim", "c3"), ("rim", "c2"), ("ambiguous", "c1")] {
@@ -121,7 +121,7 @@ pub fn arms_forest(classify: &ClassifyRecord, metric: &str, label: &str, truth: 
     let count = rows.len() as f64;
     let x = Axis::around(label, values, None);
     let height = 90.0 + 34.0 * count;
-    let mut plot = Plot::new(560.0, height, x, Axis::fixed("", 0.4, count + 0.6)).with_left_margin(110.0);
+    let mut plot = Plot::new(548.0, height, x, Axis::fixed("", 0.4, count + 0.6)).with_left_margin(110.0);
     if let Some((_, none)) = rows.first() {
         plot.vertical_rule(none.value, "c3");
     }

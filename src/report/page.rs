@@ -46,7 +46,7 @@ struct Page<'a> {
     arm_tables: Vec<ArmTable>,
     confusions: Vec<ArmRow>,
     differences: Vec<(String, String, String, String)>,
-    arm_inputs: Vec<(String, String, String)>,
+    arm_inputs: Vec<(String, String, String, String)>,
     maps: Vec<Figure>,
 }
 
@@ -100,7 +100,10 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         only_first: cohort.reader1_rims - cohort.agreed_rims.min(cohort.reader1_rims),
         only_second: cohort.reader2_rims - cohort.agreed_rims.min(cohort.reader2_rims),
         neither: cohort.non_rims,
-        kappa: number(cohort.kappa, 3),
+        kappa: match &study.prepare.kappa_interval {
+            Some(kappa) => interval(kappa, 3),
+            None => number(cohort.kappa, 3),
+        },
         patients: count(cohort.patients),
         lesions: count(cohort.lesions),
         rims_per_patient: figures::rims_per_patient(cohort),
@@ -285,9 +288,11 @@ fn differences(classify: &ClassifyRecord) -> Vec<(String, String, String, String
     classify.differences.iter().map(row).collect()
 }
 
-fn arm_inputs(arm: &ArmRecord) -> (String, String, String) {
+/// Name, training slices, description, share of the added lesions that truly are rims.
+fn arm_inputs(arm: &ArmRecord) -> (String, String, String, String) {
     let slices: Vec<String> = arm.training_slices.iter().map(|(origin, n)| format!("{} {origin}", count(*n))).collect();
-    (arm.name.clone(), slices.join(", "), arm.description.clone())
+    let true_share = arm.extra_label_precision.as_ref().map_or_else(|| "—".into(), |share| interval(share, 2));
+    (arm.name.clone(), slices.join(", "), arm.description.clone(), true_share)
 }
 
 #[cfg(test)]

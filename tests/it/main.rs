@@ -21,3 +21,5 @@ mod generate;
 mod phantoms;
 
 mod train;
+
+mod report;

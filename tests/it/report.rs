@@ -1,0 +1,277 @@
+//! The report of a made-up study: one file, every picture inside, nothing empty, numbers as recorded.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rimforge::records::classify::{ArmRecord, ClassifyRecord, DifferenceRecord, SeedScores, TestSetRecord};
+use rimforge::records::cohort::{CohortRecord, Gate, TruthCounts};
+use rimforge::records::prepare::{PrepareRecord, SplitCount};
+use rimforge::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord};
+use rimforge::records::study::{StageRun, StudyRecord};
+use rimforge::records::synthesis::{RimContrastSummary, SynthesisRecord};
+use rimforge::records::training::{TickRecord, TrainingRecord};
+use rimforge::records::{Confusion, FileHash, Interval};
+use rimforge::run_dir::StudyDir;
+
+fn interval(value: f64) -> Interval {
+    Interval { value, low: value - 0.05, high: value + 0.04, level: 0.95, n: 64, method: "bootstrap".into() }
+}
+
+fn arm(name: &str, shift: f64) -> ArmRecord {
+    let metrics = [("auprc", 0.6), ("auroc", 0.92), ("accuracy", 0.95), ("precision", 0.5), ("sensitivity", 0.7)];
+    let means: BTreeMap<String, Interval> =
+        metrics.iter().map(|(name, value)| ((*name).to_owned(), interval(value + shift))).collect();
+    let seed = |seed: u64| SeedScores {
+        seed,
+        threshold: 0.5,
+        against_readers: metrics.iter().map(|(n, v)| ((*n).to_owned(), v + shift + 0.01 * seed as f64)).collect(),
+        against_truth: metrics.iter().map(|(n, v)| ((*n).to_owned(), v + shift)).collect(),
+        confusion: Confusion { true_positive: 11, false_positive: 9, true_negative: 300, false_negative: 4 },
+        confusion_truth: None,
+    };
+    ArmRecord {
+        name: name.into(),
+        description: "what it is".into(),
+        training_slices: vec![("real rim".into(), 200), ("synthetic".into(), 100)],
+        per_seed: vec![seed(1), seed(2), seed(3)],
+        against_readers: means.clone(),
+        against_truth: means,
+        extra_label_precision: Some(interval(0.5)),
+    }
+}
+
+fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
+    ProjectedLesion {
+        lesion_id: format!("sub-{index:03}_lesion-001"),
+        patient: format!("sub-{index:03}"),
+        slice: 12,
+        role: role.into(),
+        distance: 1.0,
+        contrast_before: 10.0 + index as f64,
+        contrast_after: after,
+        w_distance: 1.2,
+        rim_erased: false,
+        rim_invented: index == 1,
+        lesion_rms: 12.0,
+        slice_rms: 9.0,
+        figure: "figure.png".into(),
+        image: "image.npy".into(),
+        true_rim: (role == "ambiguous").then_some(index.is_multiple_of(2)),
+    }
+}
+
+fn study() -> StudyRecord {
+    let tick = |tick: u64| TickRecord {
+        tick,
+        images: tick * 1000,
+        loss_g: 1.0,
+        loss_d: 1.2,
+        r1: Some(0.1),
+        path_length: None,
+        ada_p: 0.02 * tick as f64,
+        ada_rt: 0.3,
+        frechet: tick.is_multiple_of(2).then_some(40.0 / (1.0 + tick as f64)),
+    };
+    StudyRecord {
+        name: "made-up <study>".into(),
+        rimforge_version: "0.1.0".into(),
+        libtorch_version: "2.11.0".into(),
+        device: "Cpu".into(),
+        threads: 2,
+        seed: 1,
+        simulated: true,
+        settings: "seed = 1\n".into(),
+        stages: vec![StageRun { stage: "prepare".into(), folder: "data".into(), seconds: 1.5, key: "ab".into() }],
+        cohort: CohortRecord {
+            simulated: true,
+            preset: Some("demo".into()),
+            seed: Some(1),
+            patients: 256,
+            lesions: 8157,
+            agreed_rims: 260,
+            ambiguous: 177,
+            non_rims: 7720,
+            reader1_rims: 349,
+            reader2_rims: 348,
+            kappa: 0.7347,
+            rims_per_patient: vec![(0, 164), (1, 35), (2, 18), (3, 20), (4, 19)],
+            truth: Some(TruthCounts { rims: 399, agreed_true: 248, ambiguous_true: 88, missed_by_both: 63 }),
+            gates: vec![Gate {
+                name: "rim minus non-rim mean".into(),
+                unit: "ppb".into(),
+                value: 4.2,
+                low: 2.0,
+                high: 8.0,
+                passed: true,
+                source: "Zhang 2019".into(),
+            }],
+            gallery: Some("gallery.png".into()),
+        },
+        prepare: PrepareRecord {
+            simulated: true,
+            contrasts: vec!["chimap".into()],
+            patients: 256,
+            lesions: 8157,
+            slices: 30000,
+            kappa: Some(0.7347),
+            kappa_interval: Some(interval(0.7347)),
+            notes: Vec::new(),
+            counts: vec![SplitCount { split: "train".into(), patients: 180, rim: 200, ambiguous: 120, non_rim: 5000 }],
+            patients_on_two_sides: 0,
+            pixel_hashes_on_two_sides: 0,
+            non_finite_voxels: 0,
+            inputs: vec![FileHash { path: "sub-001".into(), sha256: "cd".into() }],
+            seed: 1,
+        },
+        training: TrainingRecord {
+            network: "64x64, 1 channel".into(),
+            generator_parameters: 1_234_567,
+            discriminator_parameters: 7_654_321,
+            train_lesions: 200,
+            train_slices: 900,
+            images: 10_000,
+            batch: 32,
+            seed: 1,
+            seconds: 100.0,
+            images_per_s: 100.0,
+            final_ada_p: 0.2,
+            best_images: 8000,
+            best_frechet: Some(4.4),
+            frechet_features: "random VGG-like features".into(),
+            frechet_real_floor: Some(2.0),
+            base: None,
+            rollbacks: Vec::new(),
+            curve: (1..=10).map(tick).collect(),
+            network_sha256: "ef".into(),
+        },
+        timing: Vec::new(),
+        synthesis: SynthesisRecord {
+            network_sha256: "ef".into(),
+            count: 100,
+            first_seed: 0,
+            last_seed: 99,
+            truncation: 1.0,
+            noise: "const".into(),
+            synthetic_grid: "grid.png".into(),
+            real_grid: Some("real.png".into()),
+            rim_contrast: Some(RimContrastSummary {
+                synthetic_median: 22.0,
+                synthetic_quartiles: (15.0, 30.0),
+                real_median: 24.0,
+                real_quartiles: (16.0, 33.0),
+                synthetic_with_rim: 0.87,
+            }),
+        },
+        projection: ProjectionRecord {
+            network_sha256: "ef".into(),
+            features: "multi-scale pixels".into(),
+            steps: 1000,
+            seed: 1,
+            rim_measure: None,
+            without_core: 2,
+            flag_rates: Vec::new(),
+            images: Vec::new(),
+            lesions: (1..=6)
+                .map(|i| projected("ambiguous", i, 21.0))
+                .chain((7..=9).map(|i| projected("rim", i, 16.0)))
+                .chain((10..=12).map(|i| projected("non-rim", i, 9.0)))
+                .collect(),
+            feature_choice: vec![FeatureChoice {
+                features: "multi-scale pixels".into(),
+                contrast_kept: 0.9,
+                quartiles: (0.8, 1.0),
+                lesions: 12,
+                seconds: 33.0,
+                chosen: true,
+            }],
+        },
+        classify: ClassifyRecord {
+            pooling: "A lesion's score is the mean of its slices' logits.".into(),
+            optimiser_steps: 500,
+            batch: 64,
+            seeds: vec![1, 2, 3],
+            threshold_rule: "largest F1 on the validation patients.".into(),
+            test: TestSetRecord {
+                patients: 64,
+                lesions: 324,
+                rims: 15,
+                ambiguous: 9,
+                non_rims: 300,
+                prevalence: 0.046,
+                true_prevalence: Some(0.06),
+            },
+            arms: vec![arm("None", 0.0), arm("ADA-GAN", 0.02), arm("ADA-GAN-LD", 0.03)],
+            differences: vec![DifferenceRecord {
+                arm: "ADA-GAN-LD".into(),
+                metric: "auprc".into(),
+                against: "readers".into(),
+                difference: interval(0.03),
+            }],
+            parameters: 98_765,
+            extra_rims: 100,
+            rims_per_batch: 16,
+            control: None,
+            notes: vec!["a note on the arms".into()],
+        },
+    }
+}
+
+fn picture(path: &Path) {
+    let folder = path.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    let file = std::fs::File::create(path).unwrap();
+    let mut encoder = png::Encoder::new(file, 192, 64);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.write_header().unwrap().write_image_data(&[90; 192 * 64]).unwrap();
+}
+
+fn written() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = StudyDir::new(folder.path());
+    for path in [
+        dir.cohort().join("gallery.png"),
+        dir.synthetic().join("grid.png"),
+        dir.synthetic().join("real.png"),
+        dir.denoised().join("figure.png"),
+    ] {
+        picture(&path);
+    }
+    std::fs::write(dir.results(), serde_json::to_string(&study()).unwrap()).unwrap();
+    let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
+    (folder, page)
+}
+
+#[test]
+fn the_page_is_one_file_that_says_what_it_shows() {
+    let (_folder, page) = written();
+    assert!(page.contains("SIMULATED"));
+    assert!(page.contains("made-up &lt;study&gt;") || page.contains("made-up &#60;study&#62;"), "names are escaped");
+    assert!(!page.contains("src=\"http") && !page.contains("<script") && !page.contains("<link"));
+    let pictures = page.matches("<img ").count();
+    assert_eq!(pictures, page.matches("<img src=\"data:image/png;base64,").count());
+    assert_eq!(pictures, 3 + 6, "gallery, two grids, six denoised lesions");
+    assert!(!page.contains("NaN") && !page.contains("inf\""));
+}
+
+#[test]
+fn numbers_stand_with_their_intervals() {
+    let (_folder, page) = written();
+    for text in [
+        "0.735",
+        "0.62 (0.57 to 0.66)",
+        "+0.030 (−0.020 to +0.070)",
+        "TP 11, FP 9, TN 300, FN 4",
+        "3/6 = 50 % (19 to 81)",
+        "a note on the arms",
+    ] {
+        assert!(page.contains(text), "{text} is missing");
+    }
+}
+
+#[test]
+fn a_study_without_results_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = rimforge::report::write(&StudyDir::new(folder.path())).unwrap_err().to_string();
+    assert!(error.contains("results.json") && error.contains("rimforge run"), "{error}");
+}
