@@ -67,10 +67,6 @@ impl CohortLayout {
     pub fn rim_map(&self, participant: &str) -> PathBuf {
         anat(&self.lesions(), participant, "desc-rim_probseg.nii.gz")
     }
-
-    pub fn gallery(&self) -> PathBuf {
-        self.0.join(GALLERY)
-    }
 }
 
 /// Name of the picture of example lesions in the cohort folder.

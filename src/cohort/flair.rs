@@ -56,8 +56,8 @@ pub(crate) fn acquire(plan: &PatientPlan, layout: &Compartments, lesions: &[Plan
         let draw: f64 = StandardNormal.sample(&mut rng);
         SHIFT_MM * draw / 3f64.sqrt()
     });
-    for axis in 0..2 {
-        blur(&mut image, axis, PSF_MM / 2.355 / grid.voxel_mm[axis], shift[axis] / grid.voxel_mm[axis]);
+    for (axis, (shift_mm, voxel_mm)) in shift.into_iter().zip(grid.voxel_mm).take(2).enumerate() {
+        blur(&mut image, axis, PSF_MM / 2.355 / voxel_mm, shift_mm / voxel_mm);
     }
     for (value, inside) in image.data.iter_mut().zip(&layout.brain) {
         let noise: f32 = StandardNormal.sample(&mut rng);
@@ -82,7 +82,7 @@ fn blur(volume: &mut Volume<f32>, axis: usize, sigma: f64, shift: f64) {
         *value = kernel
             .iter()
             .zip(-reach..=reach)
-            .map(|(weight, tap)| weight * source[base + (at + tap).clamp(0, length - 1) as usize * stride])
+            .map(|(weight, tap)| weight * source[base + (at - tap).clamp(0, length - 1) as usize * stride])
             .sum();
     }
 }

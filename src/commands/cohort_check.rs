@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::cohort::gallery::Gallery;
 use crate::cohort::gates::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use crate::cohort::summary::{LesionVotes, summarise};
 use crate::data::bids::{self, Cohort, Patient};
@@ -17,8 +18,12 @@ use crate::records::cohort::CohortRecord;
 /// Depth, height, width of the patch about each lesion, as `prepare` cuts it by default.
 const PATCH: [u32; 3] = [24, 64, 64];
 
-/// The record of the cohort at `root`, its gates judged against `asked` where it was simulated with these counts.
-pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer) -> Result<CohortRecord> {
+/// Lesions of each kind in the gallery: two rows of the sheet.
+const SHOWN: usize = 20;
+
+/// The record of the cohort at `root` and a gallery of its lesions; gates are judged against `asked` where it was simulated
+/// with these counts. Writes nothing.
+pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer) -> Result<(CohortRecord, Gallery)> {
     let cohort = bids::read(root, &["chimap".to_owned()], None)?;
     for note in &cohort.notes {
         observer.note(note);
@@ -37,6 +42,7 @@ pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer)
     let mut record = summarise(&patients, &lesions).map_err(|problem| problem.at(&cohort.reader_table))?;
     record.simulated = cohort.simulated;
 
+    let mut gallery = Gallery::new(cohort.simulated, SHOWN);
     let mut meter = GateMeter::new(GateConfig { asked, ..GateConfig::default() });
     let mut mapped = BTreeSet::new();
     observer.begin("check", "patients", cohort.patients.len() as u64);
@@ -44,17 +50,25 @@ pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer)
         if observer.stop_requested() {
             return Err(Problem::new(Kind::Interrupted, "stopped; nothing was written"));
         }
-        measure(&cohort, patient, &mut meter, &mut mapped)?;
+        visit(&cohort, patient, &mut mapped, |path, lesion| {
+            gallery.offer(&patient.id, lesion);
+            meter.add(lesion).map_err(|problem| problem.at(path))
+        })?;
         observer.advance(1);
     }
     observer.end();
     require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
     record.gates = meter.gates()?;
-    Ok(record)
+    Ok((record, gallery))
 }
 
-/// Adds a patient's lesions to the meter, and their names to `mapped`.
-fn measure(cohort: &Cohort, patient: &Patient, meter: &mut GateMeter, mapped: &mut BTreeSet<LesionKey>) -> Result<()> {
+/// Shows `see` each of a patient's lesions that has votes, with its map's path; adds the names of all to `mapped`.
+fn visit(
+    cohort: &Cohort,
+    patient: &Patient,
+    mapped: &mut BTreeSet<LesionKey>,
+    mut see: impl FnMut(&Path, &LesionPatch) -> Result<()>,
+) -> Result<()> {
     let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
         return Err(Problem::input(&cohort.root, format!("no susceptibility map of {}", patient.id)));
     };
@@ -71,15 +85,8 @@ fn measure(cohort: &Cohort, patient: &Patient, meter: &mut GateMeter, mapped: &m
             let patch = patches::cut(&chi, extent.centre, PATCH, Border::Edge);
             let own = patches::cut(&labels, extent.centre, PATCH, Border::Zero);
             let mask: Vec<bool> = own.iter().map(|&label| label == number as f32).collect();
-            meter
-                .add(&LesionPatch {
-                    votes,
-                    shape: PATCH.map(|size| size as usize),
-                    voxel_mm: [dz, dy, dx],
-                    chi_ppb: &patch,
-                    mask: &mask,
-                })
-                .map_err(|problem| problem.at(path))?;
+            let shape = PATCH.map(|size| size as usize);
+            see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
         }
         mapped.insert(key);
     }

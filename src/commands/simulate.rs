@@ -7,6 +7,7 @@ use clap::Args;
 use super::cohort_check::examine;
 use super::progress::Progress;
 use crate::atomic_file;
+use crate::cohort::bids_writer::GALLERY;
 use crate::cohort::gates::AskedCounts;
 use crate::cohort::pipeline::{Existing, simulate};
 use crate::cohort::{CohortConfig, InversionMethod, Preset, anatomy};
@@ -70,7 +71,7 @@ pub fn run(args: &SimulateArgs) -> Result<()> {
             let record = write(&args.config(), out, args.threads, existing, &progress)?;
             print(&record, args.json)?;
             if !args.json {
-                println!("cohort in {}", out.display());
+                println!("cohort in {}, picture in {}", out.display(), out.join(GALLERY).display());
             }
             Ok(())
         }
@@ -98,7 +99,7 @@ pub fn run_stage(config: &CohortConfig, folder: &Path, observer: &dyn Observer) 
 
 /// What a cohort on disk holds and whether it passes its gates.
 pub fn describe(root: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
-    let mut record = examine(root, read_asked(root)?, observer)?;
+    let (mut record, _) = examine(root, read_asked(root)?, observer)?;
     // What the files themselves do not say, a simulated cohort's own record does.
     let path = root.join(RECORD);
     if let Some(own) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<CohortRecord>(&text).ok()) {
@@ -107,7 +108,7 @@ pub fn describe(root: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
     Ok(record)
 }
 
-/// Simulates, judges what is on disk, and leaves `record.json` in the folder.
+/// Simulates, judges what is on disk, and leaves the gallery and `record.json` in the folder.
 fn write(
     config: &CohortConfig,
     out: &Path,
@@ -128,13 +129,19 @@ fn write(
         ambiguous: design.readers.ambiguous,
     };
     atomic_file::write_json(asked_file(out), &asked)?;
-    let mut record = examine(out, Some(asked), observer)?;
+    let (mut record, gallery) = examine(out, Some(asked), observer)?;
     (record.preset, record.seed) = (simulated.preset, simulated.seed);
     for gate in record.gates.iter().filter(|gate| !gate.passed) {
         observer.note(&format!(
             "gate not passed: {} {:.3}, wanted {:.3} to {:.3}",
             gate.name, gate.value, gate.low, gate.high
         ));
+    }
+    if let Some(canvas) = gallery.canvas() {
+        let texts = gallery.texts();
+        let texts: Vec<(&str, &str)> = texts.iter().map(|(keyword, text)| (*keyword, text.as_str())).collect();
+        canvas.write_png(out.join(GALLERY), &texts)?;
+        record.gallery = Some(GALLERY.to_owned());
     }
     atomic_file::write_json(out.join(RECORD), &record)?;
     Ok(record)

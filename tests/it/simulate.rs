@@ -10,6 +10,7 @@ use rimforge::cohort::{
 };
 use rimforge::observer::{Observer, Silent};
 use rimforge::problem::{Kind, Result};
+use rimforge::records::cohort::CohortRecord;
 
 /// Spheres on a lattice in even white matter beside a block of CSF: enough of a phantom for everything after anatomy.
 fn spheres(plan: &PatientPlan) -> Result<Phantom> {
@@ -209,4 +210,39 @@ fn the_folder_is_bids_and_says_simulated() {
     sorted.sort_by(f32::total_cmp);
     let median = sorted[sorted.len() / 2];
     assert!((-0.07..-0.02).contains(&median), "{median} ppm");
+}
+
+/// The program itself: simulate, look at what it left, check it again.
+#[test]
+fn the_program_simulates_and_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    let run = |out: &Path, threads: &str| {
+        let mut command = assert_cmd::Command::cargo_bin("rimforge").unwrap();
+        command.args(["simulate", "--preset", "tiny", "--seed", "3", "--threads", threads, "--json", "--out"]);
+        let output = command.arg(out).assert().success().get_output().stdout.clone();
+        serde_json::from_slice::<CohortRecord>(&output).unwrap()
+    };
+    let record = run(&one, "1");
+    assert_eq!(run(&two, "2"), record);
+    assert_same(&one, &two);
+
+    assert!(record.simulated && record.preset.as_deref() == Some("tiny"));
+    assert_eq!((record.patients, record.lesions, record.agreed_rims, record.ambiguous), (3, 12, 3, 2));
+    assert_eq!(record.truth.unwrap().rims, 4);
+    assert_eq!(record.gallery.as_deref(), Some("gallery.png"));
+    assert!(std::fs::read(one.join("gallery.png")).unwrap().starts_with(b"\x89PNG"));
+
+    // Twelve lesions cannot pass every gate; the command says which do not, and exits with 5.
+    let check =
+        assert_cmd::Command::cargo_bin("rimforge").unwrap().args(["simulate", "--check"]).arg(&one).output().unwrap();
+    let failed = record.gates.iter().filter(|gate| !gate.passed).count();
+    assert_eq!(check.status.code(), Some(if failed == 0 { 0 } else { 5 }));
+    let printed = String::from_utf8(check.stdout).unwrap();
+    assert_eq!(printed.lines().filter(|line| line.starts_with("FAIL")).count(), failed);
+    assert!(printed.starts_with("SIMULATED, 3 patients, 12 lesions"));
+
+    // A broken copy is an unusable input, not a failed gate.
+    std::fs::remove_file(two.join("derivatives/lesions/sub-002/anat/sub-002_desc-lesions_dseg.nii.gz")).unwrap();
+    assert_cmd::Command::cargo_bin("rimforge").unwrap().args(["simulate", "--check"]).arg(&two).assert().code(3);
 }

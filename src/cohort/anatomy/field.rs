@@ -17,7 +17,8 @@ pub(crate) fn smooth_field(grid: Grid, spacing_mm: [f64; 3], seed: RunSeed, purp
     let mut values: Vec<f32> =
         (0..lattice.iter().product::<usize>()).map(|_| StandardNormal.sample(&mut rng)).collect();
     let mut shape = lattice;
-    for axis in 0..3 {
+    // The fastest axis last: the lattice stays small until then.
+    for axis in [2, 1, 0] {
         values = stretch(&values, shape, axis, grid.shape[axis], grid.voxel_mm[axis] / spacing_mm[axis]);
         shape[axis] = grid.shape[axis];
     }
@@ -44,18 +45,18 @@ pub(crate) fn cubic_b_spline(t: f32) -> [f32; 4] {
 fn stretch(values: &[f32], shape: [usize; 3], axis: usize, length: usize, step: f64) -> Vec<f32> {
     let inner: usize = shape[..axis].iter().product();
     let outer: usize = shape[axis + 1..].iter().product();
-    let mut out = vec![0.0f32; inner * length * outer];
-    for block in 0..outer {
-        for at in 0..length {
+    let taps: Vec<(usize, [f32; 4])> = (0..length)
+        .map(|at| {
             let position = at as f64 * step;
-            let first = position.floor();
-            let weights = cubic_b_spline((position - first) as f32);
-            let target = &mut out[(block * length + at) * inner..][..inner];
-            for (tap, weight) in weights.into_iter().enumerate() {
-                let row = (block * shape[axis] + first as usize + tap) * inner;
-                for (value, source) in target.iter_mut().zip(&values[row..row + inner]) {
-                    *value += weight * source;
-                }
+            (position.floor() as usize, cubic_b_spline(position.fract() as f32))
+        })
+        .collect();
+    let mut out = vec![0.0f32; inner * length * outer];
+    for (target, source) in out.chunks_exact_mut(inner * length).zip(values.chunks_exact(inner * shape[axis])) {
+        for ((first, weights), target) in taps.iter().zip(target.chunks_exact_mut(inner)) {
+            for (tap, weight) in weights.iter().enumerate() {
+                let row = &source[(first + tap) * inner..][..inner];
+                target.iter_mut().zip(row).for_each(|(value, source)| *value += weight * source);
             }
         }
     }

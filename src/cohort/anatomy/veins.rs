@@ -17,28 +17,84 @@ pub(crate) struct Node {
     pub radius_mm: f64,
 }
 
-/// Every vein of a patient: medullary veins from the ventricles outwards, and vessels in the sulci.
+/// How a vein runs: its first radius and length, mm, how much it turns a step, and how many branches leave it.
+#[derive(Clone, Copy)]
+struct Course {
+    radius_mm: f64,
+    length_mm: f64,
+    turn: f64,
+    branches: usize,
+}
+
+/// Every vein of a patient: trees of medullary veins from the ventricles outwards, and vessels in the sulci.
 pub(crate) fn grow(plan: &PatientPlan, layout: &Compartments) -> Vec<Vec<Node>> {
     let grid = layout.grid;
     let mut rng = plan.seed.stream("anatomy.veins", 0);
-    // One medullary vein per 2.2 ml of white matter, which leaves patches without any.
     let white_ml = (0..grid.len()).map(|i| f64::from(layout.white(i))).sum::<f64>() * voxel_ml(grid);
-    let medullary = (white_ml / 1.3).round() as usize;
-    let sulcal = (white_ml / 7.0).round() as usize;
+    let medullary = (white_ml / WHITE_ML_PER_TREE).round() as usize;
+    let sulcal = (white_ml / WHITE_ML_PER_SULCAL_VEIN).round() as usize;
     let mut veins = Vec::new();
     for _ in 0..medullary {
         if let Some(start) = pick(&mut rng, layout, |i| layout.off_ventricle_mm[i] > 1.0 && layout.white(i) > 0.9) {
-            let radius = 0.16 + 0.42 * rng.random::<f64>().powi(2);
-            veins.push(walk(&mut rng, grid, start, radius, 0.12));
+            // Most are thin: the squared draw leaves one in ten above 0.43 mm.
+            let radius_mm = 0.15 + 0.35 * rng.random::<f64>().powi(2);
+            let length_mm = rng.random_range(12.0..35.0);
+            let branches = rng.random_range(0..4);
+            tree(&mut rng, grid, (start, outwards), Course { radius_mm, length_mm, turn: 0.17, branches }, &mut veins);
         }
     }
     for _ in 0..sulcal {
         if let Some(start) = pick(&mut rng, layout, |i| layout.csf[i] > 0.6 && layout.off_ventricle_mm[i] > 6.0) {
-            let radius = 0.35 + 0.6 * rng.random::<f64>();
-            veins.push(walk(&mut rng, grid, start, radius, 0.3));
+            let radius_mm = 0.3 + 0.5 * rng.random::<f64>().powi(2);
+            let length_mm = rng.random_range(8.0..25.0);
+            tree(
+                &mut rng,
+                grid,
+                (start, anywhere),
+                Course { radius_mm, length_mm, turn: 0.3, branches: 1 },
+                &mut veins,
+            );
         }
     }
     veins
+}
+
+/// Density of veins: a patch of 25 mm shows one or two trees.
+const WHITE_ML_PER_TREE: f64 = 2.2;
+const WHITE_ML_PER_SULCAL_VEIN: f64 = 5.0;
+
+type Heading = fn(&[f64; 3]) -> [f64; 3];
+
+/// From the middle of the brain, as medullary veins run (in the other direction).
+fn outwards(at: &[f64; 3]) -> [f64; 3] {
+    let norm = at[0].hypot(at[1]).max(1.0);
+    [at[0] / norm, at[1] / norm, 0.0]
+}
+
+fn anywhere(_: &[f64; 3]) -> [f64; 3] {
+    [0.0; 3]
+}
+
+/// A trunk and its branches, each half as long and two thirds as wide.
+fn tree(
+    rng: &mut impl Rng,
+    grid: Grid,
+    (start, heading): ([f64; 3], Heading),
+    course: Course,
+    out: &mut Vec<Vec<Node>>,
+) {
+    let trunk = walk(rng, grid, start, heading(&start), course);
+    for _ in 0..course.branches {
+        let from = trunk[rng.random_range(0..trunk.len())];
+        let branch = Course {
+            radius_mm: (0.65 * from.radius_mm).max(0.12),
+            length_mm: 0.5 * course.length_mm,
+            branches: 0,
+            ..course
+        };
+        out.push(walk(rng, grid, from.mm, heading(&from.mm), branch));
+    }
+    out.push(trunk);
 }
 
 fn voxel_ml(grid: Grid) -> f64 {
@@ -52,19 +108,18 @@ fn pick(rng: &mut impl Rng, layout: &Compartments, wanted: impl Fn(usize) -> boo
     })
 }
 
-/// A walk of 8 to 30 mm, mostly away from the middle and partly through the slices, thinning out.
-fn walk(rng: &mut impl Rng, grid: Grid, start: [f64; 3], radius_mm: f64, turn: f64) -> Vec<Node> {
-    let steps = rng.random_range(16..60);
-    let norm = (start[0] * start[0] + start[1] * start[1]).sqrt().max(1.0);
-    let mut direction = [start[0] / norm + normal(rng, 0.5), start[1] / norm + normal(rng, 0.5), normal(rng, 0.5)];
+/// A random walk that keeps its direction for a while and thins out.
+fn walk(rng: &mut impl Rng, grid: Grid, start: [f64; 3], heading: [f64; 3], course: Course) -> Vec<Node> {
+    let steps = (course.length_mm / STEP_MM).ceil() as usize;
+    let mut direction: [f64; 3] = std::array::from_fn(|axis| heading[axis] + normal(rng, 0.5));
     let mut mm = start;
     let mut nodes = Vec::with_capacity(steps);
     for step in 0..steps {
         normalise(&mut direction);
-        nodes.push(Node { mm, radius_mm: radius_mm * (1.0 - 0.5 * step as f64 / steps as f64) });
+        nodes.push(Node { mm, radius_mm: course.radius_mm * (1.0 - 0.5 * step as f64 / steps as f64) });
         for axis in 0..3 {
             mm[axis] += STEP_MM * direction[axis];
-            direction[axis] += normal(rng, turn);
+            direction[axis] += normal(rng, course.turn);
         }
         if grid.inside(grid.voxel_of(mm).map(|v| v.round() as i64)).is_none() {
             break;
@@ -151,5 +206,20 @@ mod tests {
         // 16 mm of radius 1 mm, with half spheres at the ends.
         let expected = std::f64::consts::PI * (16.0 + 4.0 / 3.0);
         assert!((volume / expected - 1.0).abs() < 0.06, "{volume} of {expected} mm3");
+    }
+
+    #[test]
+    fn walks_thin_out_by_half_and_keep_their_step() {
+        let grid = Grid::new([200, 200, 80], [0.4, 0.4, 1.0]);
+        let mut rng = crate::seed::RunSeed(2).stream("walk", 0);
+        let course = Course { radius_mm: 0.4, length_mm: 20.0, turn: 0.17, branches: 0 };
+        let nodes = walk(&mut rng, grid, [0.0; 3], [1.0, 0.0, 0.0], course);
+        assert_eq!(nodes.len(), 40);
+        assert_eq!(nodes[0].radius_mm, 0.4);
+        assert!((nodes[39].radius_mm - 0.205).abs() < 1e-9);
+        for pair in nodes.windows(2) {
+            let step = (0..3).map(|a| (pair[1].mm[a] - pair[0].mm[a]).powi(2)).sum::<f64>().sqrt();
+            assert!((step - STEP_MM).abs() < 1e-9);
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct SliceResampler {
     to: [usize; 2],
     forward: [std::sync::Arc<dyn Fft<f32>>; 2],
     inverse: [std::sync::Arc<dyn Fft<f32>>; 2],
+    /// Factor on each kept frequency of an axis, in the order of [`kept`]; empty for none.
+    taper: [Vec<f32>; 2],
 }
 
 impl SliceResampler {
@@ -36,20 +38,40 @@ impl SliceResampler {
             to,
             forward: from.map(|n| planner.plan_fft_forward(n)),
             inverse: to.map(|n| planner.plan_fft_inverse(n)),
+            taper: Default::default(),
         }
+    }
+
+    /// A Tukey window over the kept frequencies of each axis: 1 inside, falling as a cosine to 0 over the outer `share`
+    /// (0 to 1) up to the Nyquist frequency of the smaller matrix.
+    pub fn with_taper(mut self, share: f64) -> Self {
+        self.taper = std::array::from_fn(|axis| {
+            let shorter = self.from[axis].min(self.to[axis]);
+            kept(shorter, shorter)
+                .map(|(index, _)| {
+                    let signed = if index < shorter.div_ceil(2) { index as f64 } else { index as f64 - shorter as f64 };
+                    let radius = signed.abs() / (shorter as f64 / 2.0);
+                    let into = ((radius - (1.0 - share)) / share.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+                    ((1.0 + (std::f64::consts::PI * into).cos()) / 2.0) as f32
+                })
+                .collect()
+        });
+        self
     }
 
     /// One complex slice (`from` values, x fastest) on the other matrix (`to` values).
     pub fn slice(&self, mut image: Vec<Complex32>) -> Vec<Complex32> {
         debug_assert_eq!(image.len(), self.from[0] * self.from[1]);
-        if self.from == self.to {
+        if self.from == self.to && self.taper.iter().all(Vec::is_empty) {
             return image;
         }
+        let factor = |axis: usize, at: usize| self.taper[axis].get(at).copied().unwrap_or(1.0);
         transform(&mut image, self.from[0], &self.forward);
         let mut out = vec![Complex32::ZERO; self.to[0] * self.to[1]];
-        for (y_from, y_to) in kept(self.from[1], self.to[1]) {
-            for (x_from, x_to) in kept(self.from[0], self.to[0]) {
-                out[x_to + self.to[0] * y_to] = image[x_from + self.from[0] * y_from];
+        for (y, (y_from, y_to)) in kept(self.from[1], self.to[1]).enumerate() {
+            for (x, (x_from, x_to)) in kept(self.from[0], self.to[0]).enumerate() {
+                let factor = factor(0, x) * factor(1, y);
+                out[x_to + self.to[0] * y_to] = image[x_from + self.from[0] * y_from] * factor;
             }
         }
         transform(&mut out, self.to[0], &self.inverse);
@@ -92,6 +114,15 @@ mod tests {
         assert!(slow.iter().zip(wave(16, 2.0)).all(|(a, b)| (a - b).norm() < 1e-5));
         let fast = fill.slice(crop.slice(wave(16, 6.0)));
         assert!(fast.iter().all(|value| (value - Complex32::new(1.0, 0.0)).norm() < 1e-5));
+    }
+
+    #[test]
+    fn the_taper_is_one_inside_and_falls_to_zero() {
+        let plain = SliceResampler::new([16, 16], [32, 32]).with_taper(0.5);
+        let at = |cycles: i64| plain.taper[0][(cycles + 8) as usize];
+        assert_eq!([at(0), at(4), at(-4), at(-8)], [1.0, 1.0, 1.0, 0.0]);
+        // Half-way through the falling part.
+        assert!((at(6) - 0.5).abs() < 1e-6 && at(6) == at(-6));
     }
 
     #[test]

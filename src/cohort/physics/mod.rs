@@ -77,7 +77,7 @@ pub fn reconstruct(
     });
     let kept = background::leave_residue(&mut fit.field_ppb, &brain, &acquisition.background, seed);
     let inverted = inversion::invert(&fit, &kept, acquisition.b0, inversion);
-    let mut chi_ppb = zero_fill(&inverted, grid);
+    let mut chi_ppb = zero_fill(&inverted, grid, acquisition.echoes.taper);
     let mask = Volume::from_fn(grid, |voxel| {
         *tissue.brain.at(voxel)
             && *kept.at(std::array::from_fn(|a| nearest(voxel[a], grid.shape[a], acquired.shape[a])))
@@ -94,10 +94,10 @@ fn nearest(at: usize, from: usize, to: usize) -> usize {
     ((at as f64 * to as f64 / from as f64).round() as usize).min(to - 1)
 }
 
-/// In-plane Fourier interpolation to the map's grid.
-fn zero_fill(acquired: &Volume<f32>, grid: super::volume::Grid) -> Volume<f32> {
+/// In-plane Fourier interpolation to the map's grid; the taper keeps sharp edges from ringing.
+fn zero_fill(acquired: &Volume<f32>, grid: super::volume::Grid, taper: f64) -> Volume<f32> {
     let from = acquired.grid.shape;
-    let fill = matrix::SliceResampler::new([from[0], from[1]], [grid.shape[0], grid.shape[1]]);
+    let fill = matrix::SliceResampler::new([from[0], from[1]], [grid.shape[0], grid.shape[1]]).with_taper(taper);
     let mut data = Vec::with_capacity(grid.len());
     for slice in acquired.data.chunks_exact(from[0] * from[1]) {
         let complex = slice.iter().map(|&value| Complex32::new(value, 0.0)).collect();

@@ -29,13 +29,15 @@ pub struct EchoConfig {
     pub hz_per_ppm: f64,
     /// True in-plane resolution; the map is interpolated to its grid from it.
     pub in_plane_mm: f64,
+    /// Outer share of k-space that interpolation tapers off, 0 to 1.
+    pub taper: f64,
 }
 
 impl Default for EchoConfig {
     // 6.28 ms is an echo time, not a full turn.
     #[allow(clippy::approx_constant)]
     fn default() -> Self {
-        Self { first_ms: 6.28, spacing_ms: 4.06, count: 8, hz_per_ppm: 127.74, in_plane_mm: 0.8 }
+        Self { first_ms: 6.28, spacing_ms: 4.06, count: 8, hz_per_ppm: 127.74, in_plane_mm: 0.8, taper: 0.5 }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct TvConfig {
 
 impl TvConfig {
     pub const DEFAULT: Self =
-        Self { alpha: 0.2, iterations: 30, gradient_step: 0.1, edge_share: 0.3, edge_penalty: 0.2 };
+        Self { alpha: 0.06, iterations: 30, gradient_step: 0.3, edge_share: 0.3, edge_penalty: 0.2 };
 }
 
 impl Default for TvConfig {
