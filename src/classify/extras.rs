@@ -40,7 +40,7 @@ pub struct Loaded<T> {
 ///
 /// # Errors
 /// No such file, one of another shape or with non-finite values, or a generator that was trained on another data set.
-pub fn synthetic(folder: &Path, data: &Prepared, data_sha256: &str) -> Result<Loaded<Synthetic>> {
+pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
     let listing = std::fs::read_dir(folder).map_err(|error| Problem::io(folder, "reading the folder", error))?;
     let mut files: Vec<(u64, PathBuf)> = Vec::new();
     for entry in listing {
@@ -59,7 +59,7 @@ pub fn synthetic(folder: &Path, data: &Prepared, data_sha256: &str) -> Result<Lo
     }
     let read = |(_, path): &(u64, PathBuf)| Ok(Synthetic { pixels: slice(path, data)? });
     let items = files.iter().map(read).collect::<Result<_>>()?;
-    Ok(Loaded { items, notes: provenance(folder, "synthetic", data_sha256)? })
+    Ok(Loaded { items, notes: provenance(folder, "synthetic", data.sha256())? })
 }
 
 /// Reads the projections of contested lesions that `folder`'s record lists, in the manifest's order of lesions.
@@ -67,7 +67,7 @@ pub fn synthetic(folder: &Path, data: &Prepared, data_sha256: &str) -> Result<Lo
 /// # Errors
 /// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not a contested
 /// training lesion, or a generator that was trained on another data set.
-pub fn denoised(folder: &Path, data: &Prepared, data_sha256: &str, accepted_only: bool) -> Result<Loaded<Denoised>> {
+pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
     let text = std::fs::read(&path)
         .map_err(|error| Problem::io(&path, "reading", error).expected("the folder that `rimforge project` wrote"))?;
@@ -102,7 +102,7 @@ pub fn denoised(folder: &Path, data: &Prepared, data_sha256: &str, accepted_only
         return Err(Problem::input(&path, "no projection of a contested lesion")
             .expected("at least one with the role \"ambiguous\""));
     }
-    let mut notes = provenance(folder, "denoised", data_sha256)?;
+    let mut notes = provenance(folder, "denoised", data.sha256())?;
     if refused > 0 {
         notes.push(format!("{refused} projections with an erased rim were left out"));
     }

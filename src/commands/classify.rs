@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use super::progress::Progress;
@@ -13,7 +12,6 @@ use crate::classify::config::{ClassifyConfig, Control, Pooling, ThresholdRule, W
 use crate::classify::pool::{Extras, Pool};
 use crate::classify::runs::{self, Machine, Runs};
 use crate::classify::{Arm, arms, cam, extras, truth};
-use crate::data::dataset::MANIFEST;
 use crate::data::manifest::Class;
 use crate::data::{Prepared, TestSlices};
 use crate::engine::{Engine, EngineConfig};
@@ -213,19 +211,16 @@ pub fn run_stage(
 /// Reads what the asked arms need and nothing else.
 fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<String>) -> Result<Extras> {
     let wanted = |source: arms::Source| config.arms.iter().any(|arm| arm.needs().contains(&source));
-    let path = inputs.data.root().join(MANIFEST);
-    let manifest = std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))?;
-    let data_sha256: String = Sha256::digest(&manifest).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut extras = Extras::default();
     if let Some(folder) = inputs.synthetic.filter(|_| wanted(arms::Source::Synthetic)) {
-        let loaded = extras::synthetic(folder, inputs.data, &data_sha256)?;
+        let loaded = extras::synthetic(folder, inputs.data)?;
         notes.extend(loaded.notes);
         extras.synthetic = Some(loaded.items);
     }
     // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing else.
     let contested = wanted(arms::Source::Denoised) || wanted(arms::Source::Ambiguous);
     if let Some(folder) = inputs.denoised.filter(|_| contested) {
-        let loaded = extras::denoised(folder, inputs.data, &data_sha256, config.accepted_only)?;
+        let loaded = extras::denoised(folder, inputs.data, config.accepted_only)?;
         notes.extend(loaded.notes);
         extras.denoised = Some(loaded.items);
     }

@@ -10,8 +10,8 @@ use tch::{Device, Kind, Tensor};
 use super::pictures;
 use super::progress::Progress;
 use crate::atomic_file;
-use crate::data::Prepared;
 use crate::data::manifest::Contrast;
+use crate::data::{Prepared, TrainSlices};
 use crate::engine::{Engine, EngineConfig};
 use crate::metrics::rim_contrast::RimSearch;
 use crate::nets::weights::{self, NetworkDescription};
@@ -173,15 +173,17 @@ pub fn run_stage(
     pictures::grid(&shown).write_png(out.join("grid.png"), &as_refs(&texts))?;
     let mut real_grid = None;
     if let Some(data) = data {
-        let reals = real_images(data)?;
-        reals.iter().for_each(|image| rims.real(image));
-        let shown: Vec<_> = reals.iter().take(GRID).map(Image::canvas).collect();
+        let reals = data.training_rims();
+        real_images(&reals)?.iter().for_each(|image| rims.real(image));
+        let shown: Vec<_> =
+            real_images(&reals.largest_of_each_lesion())?.iter().take(GRID).map(Image::canvas).collect();
         let name = "real-grid.png".to_owned();
         pictures::grid(&shown).write_png(out.join(&name), &[("Description", "real training rims")])?;
         real_grid = Some(name);
     }
     let record = SynthesisRecord {
         network_sha256: network.sha256,
+        data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
         count: seeds.len() as u64,
         first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
         last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
@@ -367,11 +369,10 @@ impl RimMeter {
     }
 }
 
-/// The training rims, slice by slice.
-pub fn real_images(data: &Prepared) -> Result<Vec<Image>> {
-    let shape = data.image_shape();
-    let images = data.training_rims().images()?;
-    Ok(images.into_iter().map(|image| Image { pixels: image.pixels, shape }).collect())
+/// Slices of training lesions as pictures.
+pub fn real_images(slices: &TrainSlices) -> Result<Vec<Image>> {
+    let shape = slices.prepared().image_shape();
+    Ok(slices.images()?.into_iter().map(|image| Image { pixels: image.pixels, shape }).collect())
 }
 
 /// The network file that `path` means: itself, or the best network of a training run's or a study's folder.

@@ -16,14 +16,13 @@ const GAP: usize = 2;
 pub fn canvas(pixels: &[f32], [channels, height, width]: [usize; 3]) -> Canvas {
     let plane = height * width;
     let planes: Vec<&[f32]> = pixels.chunks_exact(plane).collect();
-    if channels != 3 {
+    let &[red, green, blue] = planes.as_slice() else {
         let parts: Vec<Canvas> = planes.iter().map(|plane| Canvas::grey(width, plane)).collect();
         return Canvas::tiled(&parts, channels, 0, BLACK);
-    }
+    };
     let mut colour = Canvas::new(width, height, BLACK);
-    for at in 0..plane {
-        let level = |channel: usize| crate::raster::grey(planes[channel][at])[0];
-        colour.set(at % width, at / width, [level(0), level(1), level(2)]);
+    for (at, ((&r, &g), &b)) in red.iter().zip(green).zip(blue).enumerate() {
+        colour.set(at % width, at / width, [r, g, b].map(|level| crate::raster::grey(level)[0]));
     }
     colour
 }

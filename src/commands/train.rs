@@ -127,7 +127,7 @@ pub fn run_stage(
     let batches = Batches::new(images, settings.batch as usize, seed, "train.reals")?;
 
     let dir = GanDir::new(out);
-    let label = label(data.manifest(), train_lesions, train_slices, seed)?;
+    let label = label(data, train_lesions, train_slices, seed)?;
     let identity = Identity { seed, settings: &settings, data_sha256: &identity };
     let folder = RunFolder::open(dir.clone(), identity, label, engine.device)?;
     let mut watch = Watch::new(&dir, data, batches.images(), settings.frechet_ticks > 0, engine.device)?;
@@ -210,7 +210,8 @@ impl Watch {
             ("Software", format!("rimforge {}", env!("CARGO_PKG_VERSION"))),
         ];
         let watch = Self { dir: dir.clone(), events: None, distance, texts };
-        let reals: Vec<Canvas> = real_images(data)?.iter().take(PREVIEW_IMAGES as usize).map(Image::canvas).collect();
+        let reals = real_images(&data.training_rims().largest_of_each_lesion())?;
+        let reals: Vec<Canvas> = reals.iter().take(PREVIEW_IMAGES as usize).map(Image::canvas).collect();
         pictures::grid(&reals).write_png(dir.previews().join("reals.png"), &[("Description", simulated)])?;
         Ok(watch)
     }
@@ -362,13 +363,15 @@ fn channel_rules(manifest: &Manifest) -> Vec<ChannelRule> {
     manifest.contrasts.iter().map(|contrast| rule(&contrast.unit)).collect()
 }
 
-fn label(manifest: &Manifest, lesions: u64, slices: u64, seed: RunSeed) -> Result<Label> {
+fn label(data: &Prepared, lesions: u64, slices: u64, seed: RunSeed) -> Result<Label> {
+    let manifest = data.manifest();
     let channels = serde_json::to_value(&manifest.contrasts)
         .map_err(|error| Problem::new(crate::problem::Kind::Internal, format!("cannot express contrasts: {error}")))?;
     let facts = [
         ("rimforge", json!(env!("CARGO_PKG_VERSION"))),
         ("simulated", json!(manifest.simulated)),
         ("voxel_mm", json!(manifest.voxel_mm)),
+        ("data_sha256", json!(data.sha256())),
         ("train_lesions", json!(lesions)),
         ("train_slices", json!(slices)),
         ("seed", json!(seed.0)),

@@ -71,6 +71,8 @@ pub struct Prepared(Arc<Opened>);
 struct Opened {
     root: PathBuf,
     manifest: Manifest,
+    /// Of the manifest's file, which holds the hash of every patch.
+    sha256: String,
 }
 
 /// One slice of a lesion's patch.
@@ -114,7 +116,7 @@ impl Prepared {
             }
             Ok(())
         })?;
-        Ok(Self(Arc::new(Opened { root: root.to_owned(), manifest })))
+        Ok(Self(Arc::new(Opened { root: root.to_owned(), manifest, sha256: patch_file::hash(&text) })))
     }
 
     pub fn root(&self) -> &Path {
@@ -123,6 +125,11 @@ impl Prepared {
 
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
+    }
+
+    /// SHA-256 of the manifest, which stands for the whole data set: networks carry it to say what they were trained on.
+    pub fn sha256(&self) -> &str {
+        &self.0.sha256
     }
 
     pub fn contrasts(&self) -> &[Contrast] {
@@ -436,7 +443,7 @@ pub(super) mod tests {
         let rims = prepared.training_rims();
         assert_eq!(rims.len(), 6);
         assert_eq!(rims.id(1), "sub-000_lesion-000_z01");
-        assert!(prepared.test().entries().all(|(_, lesion)| lesion.patient >= "sub-004".to_owned()));
+        assert!(prepared.test().entries().all(|(_, lesion)| lesion.patient.as_str() >= "sub-004"));
         let image = rims.image(1).unwrap();
         // Slice 1 begins at value 16: 1.6 - 50 = -48.4 ppb, of +-100.
         approx::assert_abs_diff_eq!(image.pixels[0], -0.484, epsilon = 1e-6);

@@ -7,6 +7,9 @@ use super::Interval;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectionRecord {
     pub network_sha256: String,
+    /// Manifest of the data set that the network was trained on, as it says itself.
+    #[serde(default)]
+    pub data_sha256: Option<String>,
     /// Name of the feature net that the distance was measured with.
     pub features: String,
     pub steps: u64,

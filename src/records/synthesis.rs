@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SynthesisRecord {
     pub network_sha256: String,
+    /// Manifest of the data set that the network was trained on, as it says itself.
+    #[serde(default)]
+    pub data_sha256: Option<String>,
     pub count: u64,
     /// First and last seed, inclusive.
     pub first_seed: u64,

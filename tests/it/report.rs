@@ -147,6 +147,7 @@ fn study() -> StudyRecord {
         timing: Vec::new(),
         synthesis: SynthesisRecord {
             network_sha256: "ef".into(),
+            data_sha256: None,
             count: 100,
             first_seed: 0,
             last_seed: 99,
@@ -164,6 +165,7 @@ fn study() -> StudyRecord {
         },
         projection: ProjectionRecord {
             network_sha256: "ef".into(),
+            data_sha256: None,
             features: "multi-scale pixels".into(),
             steps: 1000,
             seed: 1,

@@ -23,6 +23,8 @@ pub struct Projector {
     pub discriminator: Option<Discriminator>,
     pub cloud: LatentCloud,
     pub network_sha256: String,
+    /// Manifest of the data set that the network was trained on, where it says so.
+    pub data_sha256: Option<String>,
     pub device: Device,
     sides: Vec<i64>,
 }
@@ -45,6 +47,7 @@ impl Projector {
             discriminator: network.discriminator,
             cloud,
             network_sha256: network.sha256,
+            data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
             device,
         })
     }

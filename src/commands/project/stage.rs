@@ -95,6 +95,7 @@ pub fn run_stage(
     let lesions: Vec<ProjectedLesion> = lesions.collect();
     let record = ProjectionRecord {
         network_sha256: projector.network_sha256.clone(),
+        data_sha256: projector.data_sha256.clone(),
         features: job.features.name().to_owned(),
         steps: config.steps,
         seed: seed.0,
@@ -161,6 +162,7 @@ pub fn run_images(
     });
     let record = ProjectionRecord {
         network_sha256: projector.network_sha256.clone(),
+        data_sha256: projector.data_sha256.clone(),
         features: job.features.name().to_owned(),
         steps: config.steps,
         seed: seed.0,
