@@ -37,12 +37,12 @@ impl Window {
 
 /// Unit and default window of a contrast of a cohort.
 ///
-/// Susceptibility: -120..160 ppb. White matter lies near -30 to -50, a demyelinated core near 0, a rim some 15 to 90
-/// above it; veins (190 and more) are clipped. One of 256 grey levels is then 1.1 ppb, as in the published synthetic
-/// lesions. Weighted contrasts: 0..2.5 times the foreground median; a FLAIR lesion is 1.5 to 2 times white matter.
+/// Susceptibility: -80..120 ppb. White matter lies near -30 to -50, a demyelinated core near 0, a rim some 15 to 90
+/// above it; veins (190 and more) are clipped. One of 256 grey levels is then 0.8 ppb; the simulated cohorts' .5th and
+/// 99.5th percentiles lie near -70 and 90, so a wider window would spend the network's range on nothing. Weighted contrasts: 0..2.5 times the foreground median; a FLAIR lesion is 1.5 to 2 times white matter.
 pub fn default_contrast(name: &str) -> Contrast {
     let (unit, low, high) = match name {
-        "chimap" => ("ppb", -120.0, 160.0),
+        "chimap" => ("ppb", -80.0, 120.0),
         "rim" => ("probability", 0.0, 1.0),
         _ => ("x foreground median", 0.0, 2.5),
     };
