@@ -1,25 +1,31 @@
 //! The integration tests, one binary; each module drives the library or the program as a user would.
 
+/// Imports between modules, as ARCHITECTURE.md allows them.
 mod architecture;
 
+/// Values and gradients of networks and augmentation against the reference's.
 mod parity;
-mod project;
-
-mod project_command;
 
 mod augment_parity;
-mod cohort_files;
+
+mod project;
+
+/// The stages through the program, in flow order.
+mod simulate;
 
 mod prepare;
 
-mod classify;
-
-mod simulate;
+mod train;
 
 mod generate;
 
-mod phantoms;
+mod project_command;
 
-mod train;
+mod classify;
 
 mod report;
+
+/// Small data sets that the tests above write.
+mod cohort_files;
+
+mod phantoms;
