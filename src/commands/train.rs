@@ -134,7 +134,7 @@ pub fn run_stage(
     let start = || {
         let mut state = TrainState::new(&settings, seed, engine.device)?;
         if let Some(base) = &base {
-            state.start_from(&base.generator, base.discriminator.as_ref())?;
+            state.start_from(&base.generator, base.discriminator.as_ref()).map_err(|problem| problem.at(&base.name))?;
         }
         Ok(state)
     };

@@ -195,6 +195,9 @@ impl Training<'_> {
     fn tick(&self, state: &mut TrainState, last: bool, since: &Since, on_event: &mut OnEvent<'_>) -> Result<bool> {
         state.counters.tick += 1;
         let (tick, images) = (state.counters.tick, state.images(self.settings));
+        // Before anything is scored or drawn: the rate is that of training.
+        let seconds = since.start.elapsed().as_secs_f64();
+        let images_per_s = (images - since.images) as f64 / seconds;
         let due = |every: u64| every > 0 && (last || tick.is_multiple_of(every));
         let mut answers = Vec::new();
         let frechet = match due(self.settings.frechet_ticks) {
@@ -213,8 +216,6 @@ impl Training<'_> {
             self.folder.save_best(state, distance)?;
         }
         let record = state.tick_record(self.settings, frechet);
-        let seconds = since.start.elapsed().as_secs_f64();
-        let images_per_s = (images - since.images) as f64 / seconds;
         let timing = TimingRecord { tick, seconds, images_per_s, peak_bytes: stats::peak_memory() };
         self.folder.log(state, &record, &timing)?;
         let text =

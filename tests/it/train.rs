@@ -180,6 +180,39 @@ fn what_it_leaves_can_be_read_and_a_second_call_only_reports() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean learning_rate?"));
 }
 
+#[test]
+fn fine_tuning_starts_from_the_given_network_and_names_it() {
+    let (data, runs) = (data(), tempfile::tempdir().unwrap());
+    let (base, tuned, other) = (runs.path().join("base"), runs.path().join("tuned"), runs.path().join("other"));
+    let short = |out: &Path| {
+        let mut command = tiny(data.path(), out);
+        command.args(["--set", "kimg=0.008", "--set", "frechet_ticks=0"]);
+        command
+    };
+    assert!(short(&base).status().unwrap().success());
+    // At rate 0 nothing moves but w_avg, so what comes out is what went in.
+    let mut command = short(&tuned);
+    command.arg("--base").arg(&base).args(["--set", "learning_rate=0", "--set", "freeze_discriminator=1"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let network = |out: &Path| weights::load_network(GanDir::new(out).best_network(), Device::Cpu).unwrap();
+    let (before, after) = (network(&base), network(&tuned));
+    for (name, tensor) in before.generator.parameters() {
+        assert!(tensor.equal(&after.generator.tensors()[&name]), "{name}");
+    }
+    for (name, tensor) in before.discriminator.unwrap().parameters() {
+        assert!(tensor.equal(&after.discriminator.as_ref().unwrap().tensors()[&name]), "{name}");
+    }
+    let record: TrainingRecord = serde_json::from_slice(&fs::read(tuned.join("record.json")).unwrap()).unwrap();
+    let named = record.base.unwrap();
+    assert_eq!(named.sha256, before.sha256);
+    assert!(named.description.contains("simulated"), "{}", named.description);
+
+    let output = short(&other).arg("--base").arg(&base).args(["--set", "net.channel_max=8"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("weights do not fit the network"));
+}
+
 /// Batches of noise that turn to NaN at one step of the first `poisoned` attempts.
 struct Poison {
     step: u64,
