@@ -6,6 +6,7 @@ use std::path::PathBuf;
 fn main() {
     println!("cargo:rerun-if-changed=shim/rimforge_shim.cpp");
     println!("cargo:rerun-if-changed=shim/rimforge_shim.h");
+    println!("cargo:rerun-if-changed=shim/fused_ops.cpp");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     // torch-sys (`links = "tch"`) tells where it found libtorch; only direct dependants hear it.
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
@@ -17,6 +18,9 @@ fn main() {
         .cpp(true)
         .std("c++17")
         .file("shim/rimforge_shim.cpp")
+        .file("shim/fused_ops.cpp")
+        // libtorch's parallel_for is a header; without OpenMP it would run on one thread.
+        .flag("-fopenmp")
         .include("shim")
         // Their headers, not ours to warn about.
         .flag("-isystem")
@@ -33,5 +37,6 @@ fn main() {
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
     println!("cargo:rustc-link-lib=dl");
+    println!("cargo:rustc-link-lib=gomp");
     println!("cargo:rustc-env=RIMFORGE_LIBTORCH_LIB={}", lib.display());
 }

@@ -31,6 +31,8 @@ extern "C" {
 
 const char* rf_last_error() { return last_error.c_str(); }
 
+void rf_set_last_error(const char* message) { last_error = message; }
+
 const char* rf_compiled_version() { return TORCH_VERSION; }
 
 uint64_t rf_loaded_version() { return aoti_torch_abi_version(); }

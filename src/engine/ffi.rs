@@ -1,6 +1,6 @@
 //! Declarations of `shim/rimforge_shim.h`.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 unsafe extern "C" {
     pub(super) fn rf_last_error() -> *const c_char;
@@ -11,6 +11,15 @@ unsafe extern "C" {
     pub(super) fn rf_set_deterministic(on: c_int);
     pub(super) fn rf_set_allow_tf32(on: c_int);
     pub(super) fn rf_set_flush_denormal(on: c_int) -> c_int;
+    pub(super) fn rf_styled_activation(
+        x: *const c_void,
+        scale: *const c_void,
+        bias: *const c_void,
+        noise: *const c_void,
+        strength: *const c_void,
+        bound: f64,
+    ) -> *mut c_void;
+    pub(super) fn rf_scale_channels(x: *const c_void, scale: *const c_void) -> *mut c_void;
 }
 
 /// Copies a string that the shim owns.

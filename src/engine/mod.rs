@@ -8,6 +8,8 @@ mod ffi;
 
 pub mod start;
 
+pub mod fused;
+
 pub use start::{Engine, EngineConfig, Facts};
 
 /// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.

@@ -4,16 +4,12 @@
 
 use tch::Tensor;
 
-/// Negative slope.
-pub const SLOPE: f64 = 0.2;
-
 /// Gain that keeps the second moment after a leaky ReLU.
 pub const GAIN: f64 = std::f64::consts::SQRT_2;
 
-/// lrelu(x), any shape.
+/// lrelu(x), \[N, C\].
 pub fn leaky_relu(x: &Tensor) -> Tensor {
-    let slope = Tensor::full([1], SLOPE, (x.kind(), x.device()));
-    x.prelu(&slope)
+    x.maximum(&(x * 0.2))
 }
 
 /// min(max(x, -bound), bound), or x where there is no bound.

@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::activation::{self, clamp, leaky_relu};
 use super::network::{Init, Role, Visitor, join};
 use super::resample;
+use crate::engine::fused;
 
 /// What follows the linear part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,11 +132,11 @@ impl Conv {
             (true, 0) => resample::downsample2(x).conv2d(&weight, bias, [1, 1], [0, 0], [1, 1], 1),
             (true, _) => resample::conv_down2(x, &weight, bias.as_ref()),
         };
-        let y = match self.activation {
-            Activation::Linear => y,
-            Activation::LeakyRelu => leaky_relu(&y),
-        };
-        clamp(y, self.bound.map(|bound| bound * self.gain))
+        let bound = self.bound.map(|bound| bound * self.gain);
+        match self.activation {
+            Activation::Linear => clamp(y, bound),
+            Activation::LeakyRelu => fused::activate(&y, fused::Before::default(), bound),
+        }
     }
 
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {

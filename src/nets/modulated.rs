@@ -5,10 +5,11 @@
 
 use tch::{Kind, Tensor};
 
-use super::activation::{self, clamp, leaky_relu};
+use super::activation::{self, clamp};
 use super::equalized::Linear;
 use super::network::{Init, Role, Visitor, join};
 use super::resample;
+use crate::engine::fused;
 
 /// One styled convolution of the synthesis: 3x3, demodulated, noise, bias, leaky ReLU.
 #[derive(Debug)]
@@ -57,21 +58,17 @@ impl StyledConv {
     /// x \[N, I, H, W\], w \[N, w_dim\], noise broadcastable to \[N, 1, R, R\] -> \[N, O, R, R\].
     pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
         let styles = self.affine.forward(w);
-        let x = x * styles.unsqueeze(-1).unsqueeze(-1).to_kind(x.kind());
+        let x = fused::scale_channels(x, &styles);
         let weight = self.weight.to_kind(x.kind());
         let y = match self.double {
             true => resample::conv_up2(&x, &weight),
             false => x.conv2d(&weight, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1),
         };
-        let scale =
-            (demodulation(&self.weight, &styles) * activation::GAIN).unsqueeze(-1).unsqueeze(-1).to_kind(x.kind());
-        let bias = (&self.bias * activation::GAIN).reshape([1, -1, 1, 1]);
-        let shift = match noise {
-            Some(noise) => bias + noise * (&self.noise_strength * activation::GAIN),
-            None => bias,
-        };
-        let y = shift.to_kind(x.kind()).addcmul(&y, &scale);
-        clamp(leaky_relu(&y), self.bound)
+        let scale = demodulation(&self.weight, &styles) * activation::GAIN;
+        let bias = &self.bias * activation::GAIN;
+        let strength = &self.noise_strength * activation::GAIN;
+        let before = fused::Before { scale: Some(&scale), bias: Some(&bias), noise: noise.map(|map| (map, &strength)) };
+        fused::activate(&y, before, self.bound)
     }
 
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {

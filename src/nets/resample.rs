@@ -39,14 +39,20 @@ pub fn downsample2(x: &Tensor) -> Tensor {
     x.conv2d(&depthwise(x, channels, 1.0), none, [2, 2], [1, 1], [1, 1], channels)
 }
 
-/// The 3x3 kernels with the filter folded in: \[O, I, 3, 3\] -> \[O, I, 6, 6\].
+/// The 3x3 kernels with the filter folded in: \[O, I, 3, 3\] -> \[O, I, 6, 6\], as one matrix product.
 fn merged(weight: &Tensor, gain: f64) -> Tensor {
     let (outputs, inputs, height, width) = weight.size4().expect("a kernel has 4 axes");
-    let none = None::<Tensor>;
-    weight
-        .reshape([outputs * inputs, 1, height, width])
-        .conv2d(&(filter(weight) * gain).reshape([1, 1, 4, 4]), none, [1, 1], [3, 3], [1, 1], 1)
-        .reshape([outputs, inputs, height + 3, width + 3])
+    assert_eq!((height, width), (3, 3), "only 3x3 kernels are merged with the filter");
+    let mut spread = [0.0_f32; 9 * 36];
+    for tap in 0..9 {
+        for (y, vertical) in TAPS.iter().enumerate() {
+            for (x, horizontal) in TAPS.iter().enumerate() {
+                spread[tap * 36 + (tap / 3 + y) * 6 + tap % 3 + x] = (vertical * horizontal * gain) as f32;
+            }
+        }
+    }
+    let spread = Tensor::from_slice(&spread).reshape([9, 36]).to_device(weight.device()).to_kind(weight.kind());
+    weight.reshape([outputs * inputs, 9]).matmul(&spread).reshape([outputs, inputs, 6, 6])
 }
 
 /// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4.
