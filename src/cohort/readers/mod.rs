@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows the truth: a lesion that hides its rim is missed, and one that a vein hugs may be called a rim.
 
+mod layers;
+
 pub mod visibility;
 
 pub mod vote;

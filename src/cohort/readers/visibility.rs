@@ -2,13 +2,15 @@
 //!
 //! Every slice of the lesion is walked along rays from its centroid; on each ray the edge is compared with the lesion's
 //! core and with the tissue outside. The number follows the consensus wording (Bagnato 2024, Brain 147:2913: a rim
-//! over at least about 2/3 of the edge, on at least 2 slices, distinguishable from a vein), on a continuous scale.
+//! over at least about 2/3 of the edge, on at least 2 slices, distinguishable from a vein), on a continuous scale. To
+//! the best slices comes the impression of the whole lesion (`layers`).
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
+use super::layers::{Layers, layers};
 use crate::cohort::{Grid, Volume};
 use crate::statistics::bootstrap::quantile;
 
@@ -50,6 +52,11 @@ const ARC_WEIGHT: f64 = 0.7;
 const MEAN_WEIGHT: f64 = 0.3;
 const SLICE_WEIGHT: f64 = 0.1;
 
+/// Contrast of the whole lesion's edge, with its core and with its surround together, that weighs as much as a unit of
+/// the compressive scale of the best slices, ppb. A logistic regression of the truth on both (1995 lesions at the natural
+/// prevalence, and 1040 of an enriched cohort) gives 13.4 and 13.6 ppb for either contrast.
+const WHOLE_PPB: f64 = 13.5;
+
 /// What the image shows of a rim at one lesion.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Visibility {
@@ -63,6 +70,10 @@ pub struct Visibility {
     pub decoy: f64,
     /// sd of the tissue about the lesion, ppb.
     pub noise_ppb: f64,
+    /// Median along the whole lesion's edge over that of its core, ppb; 0 where a lesion is too small for one of them.
+    pub edge_over_core_ppb: f64,
+    /// The same over that of the tissue around the lesion, ppb.
+    pub edge_over_surround_ppb: f64,
     /// All of it in one number on a compressive scale; larger is more rim-like. Compare within a cohort only.
     pub raw: f64,
 }
@@ -134,15 +145,23 @@ fn of_extent(chi: &Volume<f32>, labels: &Volume<u16>, label: u16, extent: Extent
     let mean = |of: fn(&Section) -> f64| (of(&first) + of(&next.unwrap_or(first))) / 2.0;
     let slices = sections.iter().filter(|section| section.arc >= ARC).count() as u32;
     let decoy = mean(|s| s.decoy);
+    let whole = layers(chi, labels, label, extent.low, extent.high);
+    let edge_over = |other: fn(&Layers) -> f64| {
+        whole.as_ref().map_or(0.0, |layers| (layers.edge - other(layers)).clamp(-CAP_PPB, CAP_PPB))
+    };
+    let (edge_over_core_ppb, edge_over_surround_ppb) = (edge_over(|layers| layers.core), edge_over(|l| l.surround));
+    // Twice the contrast is less than twice the impression.
+    let best = (score * if score > 0.0 { 1.0 - decoy } else { 1.0 } + SLICE_WEIGHT * f64::from(slices.clamp(2, 6) - 2))
+        .asinh();
     Some(Visibility {
         cnr: mean(|s| s.cnr),
         arc: mean(|s| s.arc),
         slices,
         decoy,
         noise_ppb: mean(|s| s.noise_ppb),
-        // Twice the contrast is less than twice the impression.
-        raw: (score * if score > 0.0 { 1.0 - decoy } else { 1.0 } + SLICE_WEIGHT * f64::from(slices.clamp(2, 6) - 2))
-            .asinh(),
+        edge_over_core_ppb,
+        edge_over_surround_ppb,
+        raw: best + (edge_over_core_ppb + edge_over_surround_ppb) / WHOLE_PPB,
     })
 }
 
@@ -388,7 +407,18 @@ mod tests {
 
     #[test]
     fn standardised_on_the_bulk() {
-        let of = |raw: f64| Some(Visibility { cnr: 0.0, arc: 0.0, slices: 0, decoy: 0.0, noise_ppb: 1.0, raw });
+        let of = |raw: f64| {
+            Some(Visibility {
+                cnr: 0.0,
+                arc: 0.0,
+                slices: 0,
+                decoy: 0.0,
+                noise_ppb: 1.0,
+                edge_over_core_ppb: 0.0,
+                edge_over_surround_ppb: 0.0,
+                raw,
+            })
+        };
         let mut all: Vec<Option<Visibility>> = (0..=100).map(|k| of(f64::from(k))).collect();
         all.push(None);
         let v = standardised(&all);
