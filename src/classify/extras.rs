@@ -104,7 +104,7 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
     }
     let mut notes = provenance(folder, "denoised", data.sha256())?;
     if refused > 0 {
-        notes.push(format!("{refused} projections with an erased rim were left out"));
+        notes.push(format!("{refused} projections with an erased rim were left out."));
     }
     let sorted = |(lesion, mut slices): (u32, Vec<(u32, Vec<f32>)>)| {
         slices.sort_by_key(|(z, _)| *z);

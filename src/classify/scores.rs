@@ -36,9 +36,9 @@ impl Pooling {
 
     pub fn description(self) -> &'static str {
         match self {
-            Self::Mean => "a lesion's score is the mean of its slices' logits (rim minus non-rim)",
+            Self::Mean => "A lesion's score is the mean of its slices' logits (rim minus non-rim).",
             Self::TopHalf => {
-                "a lesion's score is the mean of the higher half of its slices' logits (rim minus non-rim), rounded up"
+                "A lesion's score is the mean of the higher half (rounded up) of its slices' logits (rim minus non-rim)."
             }
         }
     }
@@ -48,9 +48,9 @@ impl ThresholdRule {
     pub fn description(self) -> &'static str {
         match self {
             Self::Youden => {
-                "largest sensitivity + specificity - 1 on the validation lesions, midway between two scores, the highest of equals"
+                "Largest sensitivity + specificity - 1 on the validation lesions, midway between two scores, the highest of equals."
             }
-            Self::F1 => "largest F1 on the validation lesions, midway between two scores, the highest of equals",
+            Self::F1 => "Largest F1 on the validation lesions, midway between two scores, the highest of equals.",
         }
     }
 

@@ -246,8 +246,8 @@ fn thresholds(
         all.push(own);
     }
     if fixed {
-        notes.push("the validation side has one class only, so the threshold is the logit's zero".into());
-        return Ok((all, "logit 0: the validation side has one class only".into()));
+        notes.push("The validation side has one class only, so the threshold is the logit's zero.".into());
+        return Ok((all, "Logit 0, because the validation side has one class only.".into()));
     }
     Ok((all, config.threshold.description().to_owned()))
 }
@@ -259,23 +259,23 @@ fn facts(
     test: &crate::records::classify::TestSetRecord,
 ) {
     if let Some(control) = config.control {
-        notes.push(format!("CONTROL {}: these numbers test the machinery, not the arms", control.name()));
+        notes.push(format!("CONTROL {}: these numbers test the machinery, not the arms.", control.name()));
     }
     if config.arms.iter().any(|arm| arm.adds()) && (pool.extra as u64) < config.extra {
         notes.push(format!(
-            "every arm adds {} rims instead of {}: its poorest source has no more",
+            "Every arm adds {} rims instead of {}: the poorest source has no more.",
             pool.extra, config.extra
         ));
     }
     notes.push(
-        "lesions are drawn, not slices, and each batch has the None arm's share of rims: an arm changes which rims are seen, not how many"
+        "Batches draw lesions, not slices, and each batch has the None arm's share of rims: an arm changes which rims are seen, not how many."
             .into(),
     );
-    notes.push("contested training lesions are in neither class unless the arm says so; contested test lesions count as non-rims, and are left out of the metrics named certain_...".into());
+    notes.push("Contested training lesions are in neither class unless the arm says so. Contested test lesions count as non-rims, and are left out of the metrics whose names begin with certain.".into());
     let enriched = test.prevalence > compare::ENRICHED * config.reference_prevalence;
     if enriched {
         notes.push(format!(
-            "the test set has {:.1} % rims, more than the {:.1} % of a clinical cohort; metrics named ..._at_{:.1}_percent are reweighted to that",
+            "The test set has {:.1} % rims, more than the {:.1} % of a clinical cohort; metrics whose names end in at_{:.1}_percent are reweighted to that.",
             100.0 * test.prevalence,
             100.0 * config.reference_prevalence,
             100.0 * config.reference_prevalence

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 use super::pictures;
 use super::progress::Progress;
 use crate::atomic_file;
+use crate::data::manifest::Class;
 use crate::data::manifest::Contrast;
 use crate::data::{Prepared, TrainSlices};
 use crate::engine::{Engine, EngineConfig};
@@ -28,6 +29,9 @@ const BATCH: usize = 16;
 
 /// Images in the grids.
 const GRID: usize = 100;
+
+/// Slices of non-rims that are measured, at most; evenly spread over all of them.
+const NULL_SLICES: usize = 1000;
 
 /// What `generate` makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,7 +116,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     println!("{} images in {}", record.count, args.out.display());
     if let Some(rims) = &record.rim_contrast {
         println!(
-            "rim contrast, median (quartiles): synthetic {:.1} ({:.1} to {:.1}) ppb, real {:.1} ({:.1} to {:.1}) ppb",
+            "rim contrast, median (quartiles): synthetic {:.1} ({:.1} to {:.1}) ppb, real rims {:.1} ({:.1} to {:.1}) ppb",
             rims.synthetic_median,
             rims.synthetic_quartiles.0,
             rims.synthetic_quartiles.1,
@@ -120,6 +124,9 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
             rims.real_quartiles.0,
             rims.real_quartiles.1
         );
+        if let (Some(median), Some((low, high))) = (rims.non_rim_median, rims.non_rim_quartiles) {
+            println!("the same measure on non-rims: {median:.1} ({low:.1} to {high:.1}) ppb");
+        }
     }
     Ok(())
 }
@@ -175,6 +182,11 @@ pub fn run_stage(
     if let Some(data) = data {
         let reals = data.training_rims();
         real_images(&reals)?.iter().for_each(|image| rims.real(image));
+        let non_rims = data.training(Class::NonRim);
+        let shape = data.image_shape();
+        for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
+            rims.non_rim(&Image { pixels: non_rims.image(position)?.pixels, shape });
+        }
         let shown: Vec<_> =
             real_images(&reals.largest_of_each_lesion())?.iter().take(GRID).map(Image::canvas).collect();
         let name = "real-grid.png".to_owned();
@@ -322,6 +334,7 @@ impl Source {
             channel: channel.map(|channel| (channel, self.contrasts[channel].clone(), RimSearch::new(side, side))),
             synthetic: vec![],
             real: vec![],
+            non_rim: vec![],
         }
     }
 }
@@ -331,6 +344,7 @@ struct RimMeter {
     channel: Option<(usize, Contrast, RimSearch)>,
     synthetic: Vec<f64>,
     real: Vec<f64>,
+    non_rim: Vec<f64>,
 }
 
 impl RimMeter {
@@ -350,21 +364,31 @@ impl RimMeter {
         self.real.extend(self.measure(image));
     }
 
+    fn non_rim(&mut self, image: &Image) {
+        self.non_rim.extend(self.measure(image));
+    }
+
     /// `None` without a susceptibility map, or without reals to compare with.
     fn summary(mut self) -> Option<RimContrastSummary> {
         if self.synthetic.is_empty() || self.real.is_empty() {
             return None;
         }
-        self.synthetic.sort_by(f64::total_cmp);
-        self.real.sort_by(f64::total_cmp);
-        let floor = quantile(&self.real, 0.1);
-        let above = self.synthetic.iter().filter(|&&ppb| ppb > floor).count();
+        for values in [&mut self.synthetic, &mut self.real, &mut self.non_rim] {
+            values.sort_by(f64::total_cmp);
+        }
+        let quartiles = |values: &[f64]| (quantile(values, 0.25), quantile(values, 0.75));
+        let floor = quantile(&self.real, 0.5);
+        let with_rim = |values: &[f64]| values.iter().filter(|&&ppb| ppb > floor).count() as f64 / values.len() as f64;
+        let null = Some(&self.non_rim[..]).filter(|values| !values.is_empty());
         Some(RimContrastSummary {
             synthetic_median: quantile(&self.synthetic, 0.5),
-            synthetic_quartiles: (quantile(&self.synthetic, 0.25), quantile(&self.synthetic, 0.75)),
+            synthetic_quartiles: quartiles(&self.synthetic),
             real_median: quantile(&self.real, 0.5),
-            real_quartiles: (quantile(&self.real, 0.25), quantile(&self.real, 0.75)),
-            synthetic_with_rim: above as f64 / self.synthetic.len() as f64,
+            real_quartiles: quartiles(&self.real),
+            non_rim_median: null.map(|values| quantile(values, 0.5)),
+            non_rim_quartiles: null.map(quartiles),
+            synthetic_with_rim: with_rim(&self.synthetic),
+            non_rims_with_rim: null.map(with_rim),
         })
     }
 }

@@ -21,13 +21,19 @@ pub struct SynthesisRecord {
     pub rim_contrast: Option<RimContrastSummary>,
 }
 
-/// Rim contrast (ppb) of synthetic lesions beside that of the real training rims.
+/// Rim contrast (ppb) of synthetic slices beside that of the training rims, and of the training non-rims: the measure
+/// looks for the most rim-like ellipse, so it finds some contrast in any texture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RimContrastSummary {
     pub synthetic_median: f64,
     pub synthetic_quartiles: (f64, f64),
     pub real_median: f64,
     pub real_quartiles: (f64, f64),
-    /// Share of synthetic lesions above the real rims' 10th percentile.
+    /// `None` where there are no training non-rims.
+    pub non_rim_median: Option<f64>,
+    pub non_rim_quartiles: Option<(f64, f64)>,
+    /// Share of synthetic slices above the median of the real rims' slices; of those themselves it is one half.
     pub synthetic_with_rim: f64,
+    /// The same share of the non-rims.
+    pub non_rims_with_rim: Option<f64>,
 }

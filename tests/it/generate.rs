@@ -132,7 +132,7 @@ fn mistakes_are_named() {
 fn beside_real_rims_it_says_how_much_rim_the_synthetic_ones_show() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    phantoms::rings(&data, 4, 2, 64);
+    phantoms::rings_and_plain(&data, 4, 6, 2, 64);
     let path = folder.path().join("network.safetensors");
     network(&path, 64, 1);
     let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1 }).unwrap();
@@ -144,6 +144,8 @@ fn beside_real_rims_it_says_how_much_rim_the_synthetic_ones_show() {
     // The phantoms' rings are 60 ppb high and 2.6 x 2 pixels wide; an untrained generator draws none.
     assert!(rims.real_median > 25.0, "{rims:?}");
     assert!(rims.synthetic_with_rim < 0.5, "{rims:?}");
+    // Nor do the phantoms without a ring, measured the same way.
+    assert!(rims.non_rims_with_rim.unwrap() < 0.1 && rims.non_rim_median.unwrap() < 25.0, "{rims:?}");
     assert!(out.join(record.real_grid.unwrap()).exists());
     let all = Tensor::from_slice(&npy(&out.join("seed0004.npy")).1);
     assert_eq!(all.isfinite().all().to_kind(Kind::Int64).int64_value(&[]), 1);

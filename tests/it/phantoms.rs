@@ -14,6 +14,11 @@ pub const WINDOW: Window = Window { low: -100.0, high: 100.0 };
 
 /// Writes `lesions` training rims of `slices` slices, `side` x `side` pixels: a bright ring about 60 ppb above noise.
 pub fn rings(folder: &Path, lesions: u32, slices: u32, side: u32) {
+    rings_and_plain(folder, lesions, 0, slices, side);
+}
+
+/// The same, and `plain` training non-rims of noise alone.
+pub fn rings_and_plain(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32) {
     let mut manifest = Manifest {
         schema: SCHEMA,
         simulated: true,
@@ -28,10 +33,11 @@ pub fn rings(folder: &Path, lesions: u32, slices: u32, side: u32) {
     };
     std::fs::create_dir_all(folder.join("patches")).unwrap();
     let shape = [u64::from(slices), u64::from(side), u64::from(side)];
-    for index in 0..lesions {
+    for index in 0..lesions + plain {
+        let rim = index < lesions;
         let id = format!("sub-{index:03}_lesion-001");
         let (patch, mask) = (format!("patches/{id}.npy"), format!("patches/{id}_mask.npy"));
-        let (values, inside) = ring(index, slices, side);
+        let (values, inside) = ring(index, if rim { 60.0 } else { 0.0 }, slices, side);
         let sha256 = patch_file::write(&folder.join(&patch), &[1, shape[0], shape[1], shape[2]], &values).unwrap();
         manifest.slices.extend((0..slices).map(|z| Slice { lesion: index, z, voxels: 1 }));
         manifest.lesions.push(Lesion {
@@ -39,9 +45,9 @@ pub fn rings(folder: &Path, lesions: u32, slices: u32, side: u32) {
             patient: format!("sub-{index:03}"),
             centre: [0; 3],
             affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
-            reader1: true,
-            reader2: true,
-            class: Class::Rim,
+            reader1: rim,
+            reader2: rim,
+            class: if rim { Class::Rim } else { Class::NonRim },
             label: None,
             split: Split::Train,
             voxels: u64::from(slices),
@@ -54,8 +60,8 @@ pub fn rings(folder: &Path, lesions: u32, slices: u32, side: u32) {
     atomic_file::write_json(folder.join("manifest.json"), &manifest).unwrap();
 }
 
-/// Values in ppb and the disc that the ring surrounds.
-fn ring(index: u32, slices: u32, side: u32) -> (Vec<f32>, Vec<u8>) {
+/// Values in ppb, of a ring that high, and the disc that the ring surrounds.
+fn ring(index: u32, ppb: f64, slices: u32, side: u32) -> (Vec<f32>, Vec<u8>) {
     let mut draws = RunSeed(99).stream("phantom", u64::from(index));
     let noise = Normal::new(0.0, 8.0).unwrap();
     let unit = f64::from(side) / 32.0;
@@ -65,7 +71,7 @@ fn ring(index: u32, slices: u32, side: u32) -> (Vec<f32>, Vec<u8>) {
     for at in 0..slices * side * side {
         let (x, y) = (f64::from(at % side), f64::from(at / side % side));
         let distance = ((x - centre[0]).powi(2) + (y - centre[1]).powi(2)).sqrt();
-        let ring = 60.0 * (-((distance - radius) / (1.3 * unit)).powi(2)).exp();
+        let ring = ppb * (-((distance - radius) / (1.3 * unit)).powi(2)).exp();
         values.push((ring - 20.0 + noise.sample(&mut draws)) as f32);
         inside.push(u8::from(distance < radius));
     }

@@ -160,7 +160,10 @@ fn study() -> StudyRecord {
                 synthetic_quartiles: (15.0, 30.0),
                 real_median: 24.0,
                 real_quartiles: (16.0, 33.0),
-                synthetic_with_rim: 0.87,
+                non_rim_median: Some(9.0),
+                non_rim_quartiles: Some((5.0, 13.0)),
+                synthetic_with_rim: 0.47,
+                non_rims_with_rim: Some(0.06),
             }),
         },
         projection: ProjectionRecord {
