@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{classify, config, doctor, generate, prepare, project, report, run, simulate, train};
+use crate::commands::{bench, classify, config, doctor, generate, prepare, project, report, run, simulate, train};
 
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
@@ -39,6 +39,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Show the settings of a study as they will be used.
     Config(config::ConfigArgs),
+    /// Measure this machine: images a second beside its convolution rate.
+    Bench(bench::BenchArgs),
     /// Show what was found on this machine: libtorch, CPU features, threads, GPU.
     Doctor(doctor::DoctorArgs),
 }
@@ -55,6 +57,7 @@ impl Cli {
             Command::Classify(args) => classify::run(args),
             Command::Report(args) => report::run(args),
             Command::Config(args) => config::run(args),
+            Command::Bench(args) => bench::run(args),
             Command::Doctor(args) => doctor::run(args),
         }
     }

@@ -1,5 +1,7 @@
 //! One file a subcommand: arguments, resolved settings, the call of the stage, what is printed.
 
+pub mod bench;
+
 pub mod classify;
 
 pub mod cohort_check;

@@ -30,7 +30,8 @@ struct Work {
 }
 
 impl Progress {
-    /// Also takes over Ctrl-C: the first asks the stage to stop at its next safe point, the second ends at once.
+    /// Also takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
+    /// stage to stop at its next safe point, the second ends at once.
     pub fn new() -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);

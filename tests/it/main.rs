@@ -2,6 +2,7 @@
 
 /// Imports between modules, as ARCHITECTURE.md allows them.
 mod architecture;
+mod bench;
 
 /// Values and gradients of networks and augmentation against the reference's.
 mod parity;

@@ -1,0 +1,43 @@
+//! The stopwatch and the yardstick.
+
+use std::time::Instant;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::problem::Result;
+
+/// Takes the time of work on one device.
+pub struct Clock {
+    pub repetitions: u32,
+    pub device: Device,
+}
+
+impl Clock {
+    /// Seconds of the fastest repetition.
+    pub fn seconds(&self, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+        work()?;
+        let mut best = f64::INFINITY;
+        for _ in 0..self.repetitions {
+            let start = Instant::now();
+            work()?;
+            if let Device::Cuda(index) = self.device {
+                tch::Cuda::synchronize(index as i64);
+            }
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        Ok(best)
+    }
+
+    /// GFLOP/s of the yardstick.
+    pub fn convolution_rate(&self) -> f64 {
+        let options = (Kind::Float, self.device);
+        let x = Tensor::randn([8, 512, 32, 32], options).set_requires_grad(true);
+        let w = Tensor::randn([512, 512, 3, 3], options).set_requires_grad(true);
+        let seconds = self.seconds(|| {
+            let y = x.conv2d(&w, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1);
+            let _ = Tensor::run_backward(&[y.sum(Kind::Float)], &[&x, &w], false, false);
+            Ok(())
+        });
+        6.0 * 8.0 * 512.0 * 512.0 * 9.0 * 1024.0 / 1e9 / seconds.unwrap_or(f64::INFINITY)
+    }
+}

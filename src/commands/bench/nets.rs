@@ -1,0 +1,101 @@
+//! Training, projecting and drawing with random networks on random images: speed does not depend on their values.
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+use super::clock::Clock;
+use super::{Net, NetArgs, Report, SIDE};
+use crate::augment::ChannelRule;
+use crate::nets::perceptual::RandomVgg;
+use crate::nets::{Generator, Noise};
+use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::project::{Descent, Draws, LatentCloud, optimise};
+use crate::seed::RunSeed;
+use crate::train::config::{NetConfig, Preset};
+use crate::train::phases::{self, Step};
+use crate::train::schedule::Phase;
+use crate::train::{Resolved, TrainConfig, TrainState};
+
+/// The settings of a training run with these networks.
+fn settings(net: &NetArgs) -> Result<Resolved> {
+    let preset = if net.net == Net::Small { Preset::Small } else { Preset::Paper };
+    let net_config = NetConfig { preset, ..NetConfig::default() };
+    TrainConfig { net: net_config, batch: net.batch()?, ..TrainConfig::default() }.resolve(SIDE, &[ChannelRule::Image])
+}
+
+pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
+    let settings = settings(net)?;
+    let batch = settings.batch as f64;
+    let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
+    let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
+    let mut parts_ms = BTreeMap::new();
+    let mut step_ms = 0.0;
+    for (name, phase) in [
+        ("Gmain", Phase::GeneratorMain),
+        ("Gpl", Phase::GeneratorPathLength),
+        ("Dmain", Phase::DiscriminatorMain),
+        ("Dr1", Phase::DiscriminatorR1),
+    ] {
+        let mut index = 0;
+        let seconds = clock.seconds(|| {
+            let step = Step { settings: &settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals };
+            index += 1;
+            // Reading it waits for the device, as training does once a step.
+            let probe = f64::try_from(phases::run(phase, &mut state, &step))?;
+            match probe.is_finite() {
+                true => Ok(()),
+                false => Err(Problem::new(ProblemKind::Gate, format!("{name} gave a loss of {probe}"))),
+            }
+        })?;
+        let ms = 1e3 * seconds / batch;
+        parts_ms.insert(name, ms);
+        step_ms += match phase {
+            Phase::GeneratorPathLength => ms / settings.lazy.path_length_every as f64,
+            Phase::DiscriminatorR1 => ms / settings.lazy.r1_every as f64,
+            _ => ms,
+        };
+    }
+    let average = 1e3 / batch
+        * clock.seconds(|| {
+            state.update_average(&settings);
+            Ok(())
+        })?;
+    parts_ms.insert("moving average", average);
+    let report = Report::new("train", Some(net), parts_ms)?;
+    Ok(Report { images_per_s: Some(1e3 / (step_ms + average)), ..report })
+}
+
+pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
+    let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
+    let batch = net.batch()?;
+    let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
+    let seconds = clock.seconds(|| {
+        let images = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
+        let _ = f64::try_from(images.sum(Kind::Double))?;
+        Ok(())
+    })?;
+    let ms = 1e3 * seconds / batch as f64;
+    let report = Report::new("generate", Some(net), BTreeMap::from([("forward", ms)]))?;
+    Ok(Report { images_per_s: Some(1e3 / ms), ..report })
+}
+
+/// Steps of one timed projection.
+const PROJECTOR_STEPS: u64 = 4;
+
+pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
+    let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
+    let features = RandomVgg::new(1, clock.device);
+    let batch = net.batch()?;
+    let targets = Tensor::randn([batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
+    let cloud = LatentCloud::sample(&generator, 256, None);
+    let names: Vec<String> = (0..batch).map(|image| image.to_string()).collect();
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let draws = Draws::sample(RunSeed(1), &names, &sides, generator.config().w_dim, PROJECTOR_STEPS, clock.device);
+    let descent = Descent { steps: PROJECTOR_STEPS, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let seconds = clock
+        .seconds(|| optimise(&generator, &features, &targets, &cloud, &draws, &descent, &mut |_, _| true).map(drop))?;
+    let steps = (batch * PROJECTOR_STEPS) as f64;
+    let report = Report::new("project", Some(net), BTreeMap::from([("step", 1e3 * seconds / steps)]))?;
+    Ok(Report { image_steps_per_s: Some(steps / seconds), ..report })
+}
