@@ -260,6 +260,15 @@ void* rf_styled_activation(const void* x, const void* scale, const void* bias, c
   return guarded([&]() -> Tensor {
     const Tensor& input = *static_cast<const Tensor*>(x);
     const Optional factors = optional(scale), shift = optional(bias), maps = optional(noise), amount = optional(strength);
+    // The kernels trust the shapes.
+    TORCH_CHECK(input.dim() == 4, "activation of ", input.dim(), " axes");
+    const int64_t images = input.size(0), channels = input.size(1), height = input.size(2), width = input.size(3);
+    TORCH_CHECK(!factors || factors->sizes() == at::IntArrayRef({images, channels}), "factors of shape ", factors->sizes());
+    TORCH_CHECK(!shift || shift->sizes() == at::IntArrayRef({channels}), "bias of shape ", shift->sizes());
+    TORCH_CHECK(!maps || maps->sizes() == at::IntArrayRef({1, 1, height, width}) ||
+                    maps->sizes() == at::IntArrayRef({images, 1, height, width}),
+                "noise of shape ", maps->sizes());
+    TORCH_CHECK(!amount || amount->numel() == 1, "noise strength of shape ", amount->sizes());
     if (fast(input)) return StyledActivation::apply(input, factors, shift, maps, amount, bound);
     Tensor y = factors ? input * per_channel(*factors).to(input.scalar_type()) : input;
     if (shift) y = y + shift->view({1, -1, 1, 1}).to(input.scalar_type());
@@ -273,6 +282,8 @@ void* rf_scale_channels(const void* x, const void* scale) {
   return guarded([&]() -> Tensor {
     const Tensor& input = *static_cast<const Tensor*>(x);
     const Tensor& factors = *static_cast<const Tensor*>(scale);
+    TORCH_CHECK(input.dim() == 4 && factors.sizes() == at::IntArrayRef({input.size(0), input.size(1)}),
+                "factors of shape ", factors.sizes(), " for ", input.sizes());
     if (fast(input)) return ScaleChannels::apply(input, factors);
     return input * per_channel(factors).to(input.scalar_type());
   });

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::bids::{self, Cohort, ContrastFile, Patient};
+use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::grid::Volume;
 use super::intensity::{default_contrast, foreground_median, implausible_susceptibility, percentile};
 use super::manifest::{Lesion, SCHEMA, Slice, Split};
 use super::patches::{self, Border, Extent};
-use super::prepare::{Extracted, PATCHES, PrepareConfig, stop_if_asked};
+use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split::{self, PixelHash};
 use super::{nifti_reader, patch_file};
@@ -329,11 +330,6 @@ fn to_physical(mut volume: Volume, contrast: &ContrastFile, path: &Path) -> Resu
             .advice("say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds"));
     }
     Ok(volume)
-}
-
-/// SHA-256 of float32 values.
-pub(super) fn hash_pixels(values: &[f32]) -> String {
-    patch_file::hash(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
 }
 
 /// All patients in one, and what a reader of the record should know.

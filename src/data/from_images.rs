@@ -5,14 +5,14 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::from_cohort::hash_pixels;
+use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::image_labels::Labels;
 use super::manifest::{Class, Contrast, Lesion, Slice, Split, Window};
 use super::name_join::{listed, repeated};
 use super::patch_file;
 use super::png_folder::PngFolder;
 use super::png_image::{self, Form, PngImage};
-use super::prepare::{Extracted, PATCHES, PrepareConfig, stop_if_asked};
+use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
 use super::zip_dataset::ZipDataset;
 use crate::observer::Observer;

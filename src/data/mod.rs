@@ -39,12 +39,17 @@ mod from_cohort;
 
 mod from_images;
 
+pub mod prepare_config;
+
+mod extracted;
+
 pub mod prepare;
 
 pub mod dataset;
 
 pub mod batches;
 
-pub use prepare::{PrepareConfig, Source, prepare};
+pub use prepare::prepare;
+pub use prepare_config::{PrepareConfig, Source};
 
 pub use dataset::{Prepared, SliceImage, TestSlices, TrainSlices, ValidationSlices};

@@ -3,145 +3,23 @@
 //! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no data
 //! set that looks finished; started again, it keeps the patients that were done.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::dataset::MANIFEST;
-use super::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
-use super::split::{self, PixelHash, Shares};
+use super::extracted::{Extracted, PATCHES};
+use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
+use super::prepare_config::{PrepareConfig, Source};
+use super::split;
 use super::{from_cohort, from_images};
 use crate::atomic_file;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
-use crate::records::FileHash;
+use crate::problem::{Problem, Result};
 use crate::records::prepare::{PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::statistics::agreement::VoteTable;
 use crate::statistics::bootstrap::ClusterBootstrap;
-
-/// Where the images come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// A BIDS folder.
-    Cohort(PathBuf),
-    /// A folder of PNGs.
-    Images(PathBuf),
-    /// A StyleGAN2-ADA data set.
-    Zip(PathBuf),
-}
-
-/// Settings of the stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PrepareConfig {
-    /// Channels of a cohort's patches: "chimap", "flair", "rim", or another BIDS suffix in lower case.
-    pub contrasts: Vec<String>,
-    /// Patch size in voxels: depth, height, width.
-    pub patch: [u32; 3],
-    /// A slice is used if it has at least this share of the lesion voxels of the lesion's largest slice.
-    pub slice_area_fraction: f64,
-    /// Share of the patients.
-    pub test_fraction: f64,
-    pub validation_fraction: f64,
-    /// Windows that replace the defaults, by contrast.
-    pub windows: BTreeMap<String, Window>,
-    /// Which session of a cohort, where there are several.
-    pub session: Option<String>,
-    /// For plain images: the label of interest, and the one that counts as contested.
-    pub rim_label: Option<String>,
-    pub ambiguous_label: Option<String>,
-    /// For plain images: a table with the columns file and patient.
-    pub patients: Option<PathBuf>,
-    /// What may come out of a zip.
-    pub max_zip_bytes: u64,
-}
-
-impl Default for PrepareConfig {
-    fn default() -> Self {
-        Self {
-            contrasts: vec!["chimap".into()],
-            patch: [24, 64, 64],
-            slice_area_fraction: 0.5,
-            test_fraction: 0.25,
-            validation_fraction: 0.15,
-            windows: BTreeMap::new(),
-            session: None,
-            rim_label: None,
-            ambiguous_label: None,
-            patients: None,
-            max_zip_bytes: 1 << 30,
-        }
-    }
-}
-
-impl PrepareConfig {
-    pub(super) fn shares(&self) -> Shares {
-        Shares { validation: self.validation_fraction, test: self.test_fraction }
-    }
-
-    /// The contrast with its window, asked for or default.
-    pub(super) fn with_window(&self, mut contrast: Contrast) -> Contrast {
-        if let Some(&window) = self.windows.get(&contrast.name) {
-            contrast.window = window;
-        }
-        contrast
-    }
-
-    fn check(&self) -> Result<()> {
-        let plain =
-            |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if self.contrasts.is_empty() || !self.contrasts.iter().all(plain) {
-            return Err(Problem::usage(format!("contrasts {:?}", self.contrasts))
-                .expected("BIDS suffixes in lower case, such as chimap, flair, rim"));
-        }
-        if self.contrasts.iter().collect::<HashSet<_>>().len() < self.contrasts.len() {
-            return Err(Problem::usage(format!("contrasts {:?}", self.contrasts)).expected("each once"));
-        }
-        if self.patch.iter().any(|&size| !(1..=1024).contains(&size)) {
-            return Err(
-                Problem::usage(format!("patch size {:?}", self.patch)).expected("1 to 1024 voxels along each axis")
-            );
-        }
-        if !(0.0..=1.0).contains(&self.slice_area_fraction) {
-            return Err(Problem::usage(format!("slice_area_fraction {}", self.slice_area_fraction)).expected("0 to 1"));
-        }
-        self.windows.values().try_for_each(|window| Window::new(window.low, window.high).map(|_| ()))
-    }
-}
-
-impl PrepareConfig {
-    /// A window for a contrast that the source does not give would do nothing, silently.
-    fn check_windows(&self, source: &Source) -> Result<()> {
-        let images = ["image0", "image1", "image2"].map(str::to_owned);
-        let known: &[String] = if matches!(source, Source::Cohort(_)) { &self.contrasts } else { &images };
-        match self.windows.keys().find(|&name| !known.contains(name)) {
-            Some(name) => Err(Problem::usage(format!("a window for {name:?}")).expected(known.join(", "))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// What a source gave; its patches lie in the data folder already.
-#[derive(Debug, Default)]
-pub(super) struct Extracted {
-    pub simulated: bool,
-    pub contrasts: Vec<Contrast>,
-    pub patch: [u32; 3],
-    pub patient_source: String,
-    pub voxel_mm: Option<[f64; 3]>,
-    pub lesions: Vec<Lesion>,
-    pub slices: Vec<Slice>,
-    pub hashes: Vec<PixelHash>,
-    pub inputs: Vec<FileHash>,
-    pub non_finite: u64,
-    /// Whether votes of two readers are behind the classes.
-    pub has_readers: bool,
-    pub notes: Vec<String>,
-}
 
 /// Prepares `source` into the folder `out` and returns the record that it also leaves there.
 ///
@@ -263,21 +141,9 @@ fn remove_foreign_patches(out: &Path, manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// Folder of the patches below the data folder.
-pub(super) const PATCHES: &str = "patches";
-
 fn remove_if_there(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),
         _ => Ok(()),
     }
-}
-
-/// Stops where the user asked to; finished patients are kept.
-pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<()> {
-    if observer.stop_requested() {
-        return Err(Problem::new(Kind::Interrupted, "stopped before the data set was complete")
-            .advice("run the same command again; it goes on from there"));
-    }
-    Ok(())
 }

@@ -26,6 +26,8 @@ pub mod background;
 
 pub mod inversion;
 
+mod k_space;
+
 pub mod tv;
 
 pub use background::BackgroundConfig;

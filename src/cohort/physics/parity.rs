@@ -5,7 +5,8 @@ use std::path::Path;
 use realfft::num_complex::Complex32;
 
 use super::fit::fit_field;
-use super::inversion::{KSpace, l2, tkd};
+use super::inversion::{l2, tkd};
+use super::k_space::KSpace;
 use super::matrix::SliceResampler;
 use super::signal::{EchoConfig, Echoes};
 use super::tv::{TvConfig, Weights, solve};

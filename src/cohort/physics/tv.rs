@@ -8,7 +8,7 @@ use realfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::fit::FieldFit;
-use super::inversion::KSpace;
+use super::k_space::KSpace;
 use crate::cohort::volume::Volume;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,43 @@
+//! What every source gives, and what all of them need while they give it.
+
+use super::manifest::{Contrast, Lesion, Slice};
+use super::patch_file;
+use super::split::PixelHash;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
+
+/// Folder of the patches below the data folder.
+pub(super) const PATCHES: &str = "patches";
+
+/// What a source gave; its patches lie in the data folder already.
+#[derive(Debug, Default)]
+pub(super) struct Extracted {
+    pub simulated: bool,
+    pub contrasts: Vec<Contrast>,
+    pub patch: [u32; 3],
+    pub patient_source: String,
+    pub voxel_mm: Option<[f64; 3]>,
+    pub lesions: Vec<Lesion>,
+    pub slices: Vec<Slice>,
+    pub hashes: Vec<PixelHash>,
+    pub inputs: Vec<FileHash>,
+    pub non_finite: u64,
+    /// Whether votes of two readers are behind the classes.
+    pub has_readers: bool,
+    pub notes: Vec<String>,
+}
+
+/// SHA-256 of float32 values.
+pub(super) fn hash_pixels(values: &[f32]) -> String {
+    patch_file::hash(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+/// Stops where the user asked to; finished patients are kept.
+pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<()> {
+    if observer.stop_requested() {
+        return Err(Problem::new(Kind::Interrupted, "stopped before the data set was complete")
+            .advice("run the same command again; it goes on from there"));
+    }
+    Ok(())
+}
