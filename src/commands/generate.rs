@@ -157,6 +157,11 @@ pub fn run_stage(
             .advice("use --format npy"));
     }
     std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
+    let reals = data.map(Prepared::training_rims);
+    let shown_reals = reals.as_ref().map(TrainSlices::largest_of_each_lesion);
+    // As many synthetic ones as reals, so that both are seen at one scale; a full square.
+    let most = shown_reals.as_ref().map_or(GRID, |reals| reals.len().min(GRID)).min(seeds.len());
+    let side = (1..=most).take_while(|side| side * side <= most).last().unwrap_or(1);
     let mut shown = Vec::new();
     let mut rims = source.rim_meter(network.generator.config().resolution as usize);
     observer.begin("generate", "images", seeds.len() as u64);
@@ -169,7 +174,7 @@ pub fn run_stage(
         for (image, &seed) in images.iter().zip(chunk) {
             write_image(out, &config.formats, seed, image, &source)?;
             rims.synthetic(image);
-            if shown.len() < GRID {
+            if shown.len() < side * side {
                 shown.push(image.canvas());
             }
         }
@@ -179,16 +184,14 @@ pub fn run_stage(
     let texts = source.texts("grid of images");
     pictures::grid(&shown).write_png(out.join("grid.png"), &as_refs(&texts))?;
     let mut real_grid = None;
-    if let Some(data) = data {
-        let reals = data.training_rims();
-        real_images(&reals)?.iter().for_each(|image| rims.real(image));
+    if let (Some(data), Some(reals), Some(shown_reals)) = (data, &reals, &shown_reals) {
+        real_images(reals)?.iter().for_each(|image| rims.real(image));
         let non_rims = data.training(Class::NonRim);
         let shape = data.image_shape();
         for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
             rims.non_rim(&Image { pixels: non_rims.image(position)?.pixels, shape });
         }
-        let shown: Vec<_> =
-            real_images(&reals.largest_of_each_lesion())?.iter().take(GRID).map(Image::canvas).collect();
+        let shown: Vec<_> = real_images(shown_reals)?.iter().take(side * side).map(Image::canvas).collect();
         let name = "real-grid.png".to_owned();
         pictures::grid(&shown).write_png(out.join(&name), &[("Description", "real training rims")])?;
         real_grid = Some(name);
@@ -202,6 +205,7 @@ pub fn run_stage(
         truncation: config.truncation,
         noise: noise_name(config.noise).into(),
         synthetic_grid: "grid.png".into(),
+        grid_images: shown.len() as u64,
         real_grid,
         rim_contrast: rims.summary(),
     };

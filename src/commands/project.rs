@@ -29,9 +29,6 @@ mod targets;
 
 pub use stage::{run_images, run_stage};
 
-/// Default feature net of `--features auto`.
-pub const DEFAULT_FEATURES: &str = "random-vgg";
-
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
     /// Trained network: a .safetensors file, or a training run's folder (its best network, else its last).

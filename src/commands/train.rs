@@ -156,8 +156,13 @@ pub fn run_stage(
     let generator = &settings.generator;
     let record = TrainingRecord {
         network: format!(
-            "{height}x{width}, {channels} channel(s), channel base {}, at most {} channels, z {}, w {}, mapping {}",
-            generator.channel_base, generator.channel_max, generator.z_dim, generator.w_dim, generator.mapping_layers
+            "{height}x{width}, {channels} {}, channel base {}, at most {} channels, z {}, w {}, mapping {}",
+            if channels == 1 { "contrast" } else { "contrasts" },
+            generator.channel_base,
+            generator.channel_max,
+            generator.z_dim,
+            generator.w_dim,
+            generator.mapping_layers
         ),
         generator_parameters: state.generator.parameter_count(),
         discriminator_parameters: state.discriminator.parameter_count(),

@@ -170,20 +170,22 @@ impl Shape {
     }
 }
 
-/// Mean of the mask's edge band (pixels within 2 pixels of its border) minus mean of its core (the rest), ppb.
+/// Mean of the mask's edge band (its second and third layer of pixels) minus mean of its core (all deeper ones), ppb.
 ///
+/// The outermost layer shares its voxels with the tissue outside and tells nothing: without it the area under the curve
+/// of true rims against non-rims (largest slices of 409 lesions at the paper's resolution) is .96, with it .93 to .95.
 /// `slice` and `mask` are height x width, x fastest. `None` when the lengths disagree or the mask has no core.
 pub fn rim_contrast_in_mask(slice: &[f32], mask: &[bool], width: usize) -> Option<f64> {
     if slice.len() != mask.len() || width == 0 || !mask.len().is_multiple_of(width) {
         return None;
     }
-    let once = eroded(mask, width);
-    let core = eroded(&once, width);
+    let inside = eroded(mask, width);
+    let core = eroded(&eroded(&inside, width), width);
     let mean = |chosen: &dyn Fn(usize) -> bool| -> Option<f64> {
         let values: Vec<f64> = (0..slice.len()).filter(|&at| chosen(at)).map(|at| f64::from(slice[at])).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
-    Some(mean(&|at| mask[at] && !core[at])? - mean(&|at| core[at])?)
+    Some(mean(&|at| inside[at] && !core[at])? - mean(&|at| core[at])?)
 }
 
 /// The mask without its pixels that touch the outside (4-neighbours; beyond the slice is outside).
@@ -277,15 +279,21 @@ mod tests {
         assert_eq!(RimSearch::new(8, 8).best(&[0.0; 64]), None);
     }
 
-    /// By hand: a 7x7 mask has a 3x3 core (9 pixels) once two layers are peeled; edge 50, core 10: contrast 40.
+    /// By hand: a 9x9 mask has a 3x3 core once three layers are peeled; its border is not looked at; edge 50, core 10:
+    /// contrast 40.
     #[test]
     fn a_square_mask_by_hand() {
         let inside =
             |at: usize, from: usize, to: usize| (from..to).contains(&(at % 11)) && (from..to).contains(&(at / 11));
-        let mask: Vec<bool> = (0..121).map(|at| inside(at, 2, 9)).collect();
-        let image: Vec<f32> = (0..121).map(|at| if inside(at, 4, 7) { 10.0 } else { 50.0 }).collect();
+        let mask: Vec<bool> = (0..121).map(|at| inside(at, 1, 10)).collect();
+        let value = |at: usize| match at {
+            _ if inside(at, 4, 7) => 10.0,
+            _ if inside(at, 2, 9) => 50.0,
+            _ => -70.0,
+        };
+        let image: Vec<f32> = (0..121).map(value).collect();
         assert_eq!(rim_contrast_in_mask(&image, &mask, 11), Some(40.0));
-        let thin: Vec<bool> = (0..121).map(|at| inside(at, 2, 5)).collect();
+        let thin: Vec<bool> = (0..121).map(|at| inside(at, 2, 7)).collect();
         assert_eq!(rim_contrast_in_mask(&image, &thin, 11), None);
         assert_eq!(rim_contrast_in_mask(&image, &mask[..3], 11), None);
     }

@@ -48,7 +48,9 @@ impl Gauge {
     /// What [`Gauge::contrast`] measures, in words.
     pub fn method(masked: bool) -> &'static str {
         match masked {
-            true => "mean of the lesion mask's edge band (2 pixels) minus mean of its core",
+            true => {
+                "mean of the lesion mask's edge band (second and third pixel from its border) minus mean of its core"
+            }
             false => "ring minus core or outside, the smaller, of the most rim-like ellipse about the centre",
         }
     }
@@ -129,12 +131,12 @@ mod tests {
         Gauge { channel: 1, height: 11, width: 11, scale: 100.0 }
     }
 
-    /// Second of two channels: a 7x7 lesion whose 3x3 core is 0.4 below its edge.
+    /// Second of two channels: a 7x7 lesion whose core, the pixel under three layers, is 0.4 below the rest.
     fn ring() -> (Vec<f32>, Vec<bool>) {
         let inside =
             |at: usize, from: usize, to: usize| (from..to).contains(&(at % 11)) && (from..to).contains(&(at / 11));
         let mask = (0..121).map(|at| inside(at, 2, 9)).collect();
-        let channel = (0..121).map(|at| if inside(at, 4, 7) { 0.1 } else { 0.5 });
+        let channel = (0..121).map(|at| if inside(at, 5, 6) { 0.1 } else { 0.5 });
         (std::iter::repeat_n(9.0, 121).chain(channel).collect(), mask)
     }
 

@@ -16,6 +16,8 @@ pub struct SynthesisRecord {
     pub noise: String,
     /// Grids for the eye, relative to the stage's folder.
     pub synthetic_grid: String,
+    /// Images in it: those of the first seeds.
+    pub grid_images: u64,
     pub real_grid: Option<String>,
     /// Whether the generator's lesions carry rims: the same contrast measure as in projection.
     pub rim_contrast: Option<RimContrastSummary>,

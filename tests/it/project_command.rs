@@ -42,7 +42,7 @@ fn prepare(root: &Path) {
             let voxels = SIDE * SIDE * 3;
             let value = |at: u32| {
                 let texture = f64::from((at * 7919 + index * 104_729) % 101) * 0.1 - 5.0;
-                let edge = radius(at) > 6.0 && radius(at) <= 8.0;
+                let edge = radius(at) > 5.0 && radius(at) <= 8.0;
                 let shown = edge && (number == 0 || number == 1 && at % SIDE < SIDE / 2);
                 (texture + if shown { 40.0 + f64::from(patient) } else { 0.0 }) as f32
             };

@@ -154,6 +154,7 @@ fn study() -> StudyRecord {
             truncation: 1.0,
             noise: "const".into(),
             synthetic_grid: "grid.png".into(),
+            grid_images: 100,
             real_grid: Some("real.png".into()),
             rim_contrast: Some(RimContrastSummary {
                 synthetic_median: 22.0,

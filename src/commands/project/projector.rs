@@ -58,6 +58,12 @@ impl Projector {
         [config.channels, config.resolution, config.resolution]
     }
 
+    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known rims'
+    /// contrast where the three were compared (README, "What was measured"); an imported network may come without it.
+    pub fn usual_features(&self) -> &'static str {
+        if self.discriminator.is_some() { "discriminator" } else { "random-vgg" }
+    }
+
     /// A feature net by its name in the settings.
     pub fn features(&self, name: &str) -> Result<Box<dyn FeatureNet + '_>> {
         let [channels, _, _] = self.shape();

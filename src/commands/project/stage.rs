@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::DEFAULT_FEATURES;
 use super::feature_choice::{Trial, candidates};
 use super::items::Outcome;
 use super::job::Job;
@@ -72,7 +71,7 @@ pub fn run_stage(
         }
     };
     let chosen = feature_choice.iter().position(|choice| choice.chosen).map(|at| candidates(&projector)[at]);
-    let features = features(&projector, &config.features, chosen.unwrap_or(DEFAULT_FEATURES))?;
+    let features = features(&projector, &config.features, chosen.unwrap_or(projector.usual_features()))?;
     let channels: Vec<_> =
         prepared.contrasts().iter().map(|c| (c.name.clone(), c.unit.clone(), c.window.scale())).collect();
     let job = Job {
@@ -140,7 +139,7 @@ pub fn run_images(
         }
         targets.push(Target { id, pixels: store::read_image(file, shape)?, mask: None, lesion: None });
     }
-    let features = features(&projector, &config.features, DEFAULT_FEATURES)?;
+    let features = features(&projector, &config.features, projector.usual_features())?;
     let channels: Vec<_> = (0..shape[0]).map(|c| (format!("channel {c}"), "network units".to_owned(), 1.0)).collect();
     let gauge = Gauge { channel: 0, height: shape[1] as usize, width: shape[2] as usize, scale: 1.0 };
     let job = Job {
