@@ -34,6 +34,9 @@ pub mod data;
 /// 2. Tensors to tensors: generator, discriminator, perceptual nets, classifier, strict weights.
 pub mod nets;
 
+/// Networks of the StyleGAN2-ADA reference in and out; no pickle is run.
+pub mod pickle;
+
 /// 3. The differentiable augmentation and its controller.
 pub mod augment;
 

@@ -55,6 +55,17 @@ pub struct NetworkDescription {
     pub provenance: serde_json::Value,
 }
 
+impl NetworkDescription {
+    pub fn new(
+        generator: GeneratorConfig,
+        discriminator: Option<DiscriminatorConfig>,
+        channels: serde_json::Value,
+        provenance: serde_json::Value,
+    ) -> Self {
+        Self { schema: SCHEMA, generator, discriminator, channels, provenance }
+    }
+}
+
 /// A network read from a file.
 #[derive(Debug)]
 pub struct SavedNetwork {
@@ -75,20 +86,25 @@ pub fn save_network(
     channels: serde_json::Value,
     provenance: serde_json::Value,
 ) -> Result<String> {
-    let description = NetworkDescription {
-        schema: SCHEMA,
-        generator: generator.config().clone(),
-        discriminator: discriminator.map(|network| network.config().clone()),
-        channels,
-        provenance,
-    };
-    let text = serde_json::to_string(&description)
-        .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot express as JSON: {error}")))?;
     let mut tensors = prefixed("G.", generator.tensors());
     if let Some(discriminator) = discriminator {
         tensors.extend(prefixed("D.", discriminator.tensors()));
     }
-    write_tensors(path, &tensors, &text)
+    let description = NetworkDescription::new(
+        generator.config().clone(),
+        discriminator.map(|network| network.config().clone()),
+        channels,
+        provenance,
+    );
+    write_network(path, &description, &tensors)
+}
+
+/// Writes a network from its tensors, `G.<name>` and `D.<name>`, which have to be those of `description`; returns the
+/// file's SHA-256. For networks that are only passed on: a large one need not be built.
+pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, tensors: &Named) -> Result<String> {
+    let text = serde_json::to_string(description)
+        .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot express as JSON: {error}")))?;
+    write_tensors(path, tensors, &text)
 }
 
 /// Reads what [`save_network`] wrote.

@@ -9,6 +9,9 @@ mod parity;
 
 mod augment_parity;
 
+/// Networks of the reference: in, out, and files made to do harm.
+mod pickles;
+
 mod project;
 
 /// The stages through the program, in flow order.
@@ -30,3 +33,6 @@ mod report;
 mod cohort_files;
 
 mod phantoms;
+
+/// Counts memory for the tests that promise a bound.
+mod allocation;

@@ -1,0 +1,145 @@
+//! The names that a pickle may use. Each stands for data; none is a function that could run.
+
+use tch::Kind as Type;
+
+use super::value::shortened;
+use crate::problem::{Kind, Problem, Result};
+
+/// Element type of a storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    Half,
+    BFloat16,
+    Float,
+    Double,
+    Int64,
+    Int32,
+    Uint8,
+    Bool,
+}
+
+/// Python's name of each storage class, without `torch.`.
+const STORAGES: [(&str, Element); 8] = [
+    ("HalfStorage", Element::Half),
+    ("BFloat16Storage", Element::BFloat16),
+    ("FloatStorage", Element::Float),
+    ("DoubleStorage", Element::Double),
+    ("LongStorage", Element::Int64),
+    ("IntStorage", Element::Int32),
+    ("ByteStorage", Element::Uint8),
+    ("BoolStorage", Element::Bool),
+];
+
+impl Element {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        self.kind().elt_size_in_bytes()
+    }
+
+    pub fn kind(self) -> Type {
+        match self {
+            Self::Half => Type::Half,
+            Self::BFloat16 => Type::BFloat16,
+            Self::Float => Type::Float,
+            Self::Double => Type::Double,
+            Self::Int64 => Type::Int64,
+            Self::Int32 => Type::Int,
+            Self::Uint8 => Type::Uint8,
+            Self::Bool => Type::Bool,
+        }
+    }
+}
+
+/// A name from the allow-list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Global {
+    /// Rebuilds a module of the reference; here it keeps the description.
+    PersistentObject,
+    RebuildTensor,
+    RebuildParameter,
+    /// Reads a `torch.save` stream inside a byte string.
+    LoadStorage,
+    /// Makes bytes from text in protocol 2.
+    Encode,
+    NumpyScalar,
+    NumpyType,
+    OrderedDict,
+    /// The reference's dict with attribute access.
+    EasyDict,
+    Set,
+    Bytes,
+    StorageClass(Element),
+}
+
+/// (module, name, meaning); modules are those of Python 3 and, in protocol 2, of Python 2.
+const NAMES: [(&str, &str, Global); 14] = [
+    ("torch_utils.persistence", "_reconstruct_persistent_obj", Global::PersistentObject),
+    ("torch._utils", "_rebuild_tensor_v2", Global::RebuildTensor),
+    ("torch._utils", "_rebuild_parameter", Global::RebuildParameter),
+    ("torch.storage", "_load_from_bytes", Global::LoadStorage),
+    ("_codecs", "encode", Global::Encode),
+    ("numpy.core.multiarray", "scalar", Global::NumpyScalar),
+    ("numpy._core.multiarray", "scalar", Global::NumpyScalar),
+    ("numpy", "dtype", Global::NumpyType),
+    ("collections", "OrderedDict", Global::OrderedDict),
+    ("dnnlib.util", "EasyDict", Global::EasyDict),
+    ("builtins", "set", Global::Set),
+    ("__builtin__", "set", Global::Set),
+    ("builtins", "bytes", Global::Bytes),
+    ("__builtin__", "bytes", Global::Bytes),
+];
+
+impl Global {
+    /// Looks a name up.
+    ///
+    /// # Errors
+    /// It is not on the list; the message names it.
+    pub fn find(module: &str, name: &str) -> Result<Self> {
+        if module == "torch"
+            && let Some((_, element)) = STORAGES.iter().find(|(known, _)| *known == name)
+        {
+            return Ok(Self::StorageClass(*element));
+        }
+        if let Some((.., global)) = NAMES.iter().find(|known| (known.0, known.1) == (module, name)) {
+            return Ok(*global);
+        }
+        let problem = Problem::new(
+            Kind::Input,
+            format!("the pickle refers to {}.{}, which this program does not know", shortened(module), shortened(name)),
+        )
+        .expected("only what a StyleGAN2-ADA network of the PyTorch reference is made of");
+        Err(match module.starts_with("dnnlib.tflib") {
+            true => problem.advice("this is a pickle of the TensorFlow version; convert it with the reference first"),
+            false => {
+                problem.advice("nothing of it was run; do not open this file with Python unless you trust its source")
+            }
+        })
+    }
+
+    /// Dotted Python name.
+    pub fn name(self) -> String {
+        if let Self::StorageClass(element) = self {
+            let name = STORAGES.iter().find(|(_, known)| *known == element).map_or("Storage", |(name, _)| name);
+            return format!("torch.{name}");
+        }
+        NAMES.iter().find(|known| known.2 == self).map_or(String::new(), |(module, name, _)| format!("{module}.{name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_names_are_found_and_others_named() {
+        assert_eq!(Global::find("torch", "HalfStorage").unwrap(), Global::StorageClass(Element::Half));
+        assert_eq!(Global::find("collections", "OrderedDict").unwrap().name(), "collections.OrderedDict");
+        assert_eq!(Global::StorageClass(Element::Int64).name(), "torch.LongStorage");
+        for (module, name) in [("os", "system"), ("builtins", "eval"), ("torch", "load"), ("posix", "system")] {
+            let text = Global::find(module, name).unwrap_err().to_string();
+            assert!(text.contains(&format!("{module}.{name}")), "{text}");
+        }
+        let text = Global::find("dnnlib.tflib.network", "Network").unwrap_err().to_string();
+        assert!(text.contains("TensorFlow"), "{text}");
+    }
+}

@@ -1,0 +1,79 @@
+//! A network of ours under the module names of the reference.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tch::{Kind as Type, Tensor};
+
+use super::layout::{self, FILTER, Layer};
+use super::writer::write_archive;
+use crate::nets::network::Named;
+use crate::nets::{DiscriminatorConfig, GeneratorConfig, Network, SavedNetwork, resample};
+use crate::problem::{Kind, Problem, Result};
+
+/// Writes {"G_ema": {name: tensor}, "D": {..}} as PyTorch's `torch.save` would; returns the file's SHA-256.
+///
+/// # Errors
+/// Writing failed.
+pub fn write_state_dict(path: impl AsRef<Path>, network: &SavedNetwork) -> Result<String> {
+    let path = path.as_ref();
+    let generator = &network.generator;
+    let mut sections = vec![("G_ema", named(&layout::generator(generator.config()), &generator.tensors())?)];
+    if let Some(discriminator) = &network.discriminator {
+        let layers = layout::discriminator(discriminator.config());
+        sections.push(("D", named(&layers, &discriminator.tensors())?));
+    }
+    let bytes = write_archive(path, &sections)?;
+    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Arguments that make the reference's generator of these sizes.
+pub fn generator_arguments(config: &GeneratorConfig) -> Value {
+    json!({
+        "z_dim": config.z_dim,
+        "c_dim": config.c_dim,
+        "w_dim": config.w_dim,
+        "img_resolution": config.resolution,
+        "img_channels": config.channels,
+        "mapping_kwargs": {"num_layers": config.mapping_layers},
+        "synthesis_kwargs": {
+            "channel_base": config.channel_base,
+            "channel_max": config.channel_max,
+            "num_fp16_res": 0,
+            "conv_clamp": config.conv_clamp,
+        },
+    })
+}
+
+/// Arguments that make the reference's discriminator of these sizes.
+pub fn discriminator_arguments(config: &DiscriminatorConfig) -> Value {
+    json!({
+        "c_dim": config.c_dim,
+        "img_resolution": config.resolution,
+        "img_channels": config.channels,
+        "channel_base": config.channel_base,
+        "channel_max": config.channel_max,
+        "num_fp16_res": 0,
+        "conv_clamp": config.conv_clamp,
+        "mapping_kwargs": {"num_layers": config.mapping_layers},
+        "epilogue_kwargs": {"mbstd_group_size": config.mbstd_group},
+    })
+}
+
+/// Tensors in the order of the modules, with the filters that the reference keeps as buffers.
+fn named(layers: &[Layer], tensors: &Named) -> Result<Vec<(String, Tensor)>> {
+    let mut named = Vec::new();
+    for layer in layers {
+        for (name, _) in &layer.tensors {
+            let name_of_all = layout::join(&layer.path, name);
+            let tensor = match (*name, tensors.get(&name_of_all)) {
+                (_, Some(tensor)) => tensor.shallow_clone(),
+                (FILTER, None) => resample::filter(&Tensor::zeros([1], (Type::Float, tch::Device::Cpu))),
+                _ => return Err(Problem::new(Kind::Internal, format!("no tensor {name_of_all} to export"))),
+            };
+            named.push((name_of_all, tensor));
+        }
+    }
+    Ok(named)
+}
