@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, classify, config, doctor, generate, prepare, project, report, run, simulate, train};
+use crate::commands::{
+    bench, classify, config, doctor, export, generate, import, prepare, project, report, run, simulate, train,
+};
 
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
@@ -33,6 +35,10 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     /// Project lesions into a network's latent space ("denoise" their label).
     Project(project::ProjectArgs),
+    /// Read a published StyleGAN2-ADA pickle without running it.
+    Import(import::ImportArgs),
+    /// Write a network as a PyTorch state dict with the module names of StyleGAN2-ADA.
+    Export(export::ExportArgs),
     /// Train one classifier per augmentation arm and compare.
     Classify(classify::ClassifyArgs),
     /// Write the HTML report of a study folder.
@@ -54,6 +60,8 @@ impl Cli {
             Command::Train(args) => train::run(args),
             Command::Generate(args) => generate::run(args),
             Command::Project(args) => project::run(args),
+            Command::Import(args) => import::run(args),
+            Command::Export(args) => export::run(args),
             Command::Classify(args) => classify::run(args),
             Command::Report(args) => report::run(args),
             Command::Config(args) => config::run(args),

@@ -117,6 +117,48 @@ impl GanDir {
     }
 }
 
+/// Folder of an imported network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportDir(PathBuf);
+
+impl ImportDir {
+    pub const NETWORK: &str = "network.safetensors";
+
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    pub fn network(&self) -> PathBuf {
+        self.0.join(Self::NETWORK)
+    }
+
+    /// Where the network comes from, its settings, and the shape of every tensor.
+    pub fn manifest(&self) -> PathBuf {
+        self.0.join("manifest.json")
+    }
+}
+
+/// Folder of an exported network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportDir(PathBuf);
+
+impl ExportDir {
+    pub const STATE_DICT: &str = "state_dict.pt";
+
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    pub fn state_dict(&self) -> PathBuf {
+        self.0.join(Self::STATE_DICT)
+    }
+
+    /// Arguments that make the reference's networks, and what the network is.
+    pub fn manifest(&self) -> PathBuf {
+        self.0.join("manifest.json")
+    }
+}
+
 /// A folder of projections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectionDir(PathBuf);

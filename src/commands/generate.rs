@@ -7,6 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::network_source::{network_file, one_hot};
 use super::pictures;
 use super::progress::Progress;
 use crate::atomic_file;
@@ -20,7 +21,7 @@ use crate::nets::{Generator, Noise, latents};
 use crate::observer::Observer;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::synthesis::{RimContrastSummary, SynthesisRecord};
-use crate::run_dir::{GanDir, RECORD};
+use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::statistics::bootstrap::quantile;
 
@@ -43,11 +44,20 @@ pub struct GenerateConfig {
     pub truncation: f64,
     pub noise: NoiseMode,
     pub formats: Vec<Format>,
+    /// Class of a conditional network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<i64>,
 }
 
 impl Default for GenerateConfig {
     fn default() -> Self {
-        Self { seeds: "0-99".into(), truncation: 1.0, noise: NoiseMode::Const, formats: vec![Format::Npy, Format::Png] }
+        Self {
+            seeds: "0-99".into(),
+            truncation: 1.0,
+            noise: NoiseMode::Const,
+            formats: vec![Format::Npy, Format::Png],
+            class: None,
+        }
     }
 }
 
@@ -74,7 +84,7 @@ pub enum Format {
 
 #[derive(Args, Debug)]
 pub struct GenerateArgs {
-    /// A network file, or the folder of a training run (its best network).
+    /// A network file, or the folder of a training run (its best network, else its last) or an import.
     #[arg(long, value_name = "FILE|DIR")]
     network: PathBuf,
     /// Seeds and ranges of seeds, each NumPy's RandomState(seed).
@@ -83,6 +93,9 @@ pub struct GenerateArgs {
     /// Truncation psi: 1 full variety, 0 the mean image.
     #[arg(long, default_value_t = 1.0, value_name = "PSI")]
     trunc: f64,
+    /// Class of a conditional network, counted from 0.
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    class: Option<i64>,
     /// Noise maps.
     #[arg(long, value_enum, default_value = "const")]
     noise: NoiseMode,
@@ -110,6 +123,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         truncation: args.trunc,
         noise: args.noise,
         formats: args.format.clone(),
+        class: args.class,
     };
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let record = run_stage(&args.network, &args.out, &config, data.as_ref(), &engine, &Progress::new()?)?;
@@ -148,13 +162,14 @@ pub fn run_stage(
     if !(0.0..=2.0).contains(&config.truncation) {
         return Err(Problem::usage(format!("truncation {}", config.truncation)).expected("0 to 2"));
     }
-    let network = weights::load_network(network_file(network), engine.device)?;
+    let network = weights::load_network(network_file(network)?, engine.device)?;
+    let class = one_hot(network.generator.config().c_dim, config.class, "--class", engine.device)?;
     let source = Source::of(&network.description);
     let nifti = config.formats.contains(&Format::Nifti);
     if nifti && source.contrasts.is_empty() {
         return Err(Problem::usage("this network does not say which units its channels have")
-            .expected("a network trained by `rimforge train`")
-            .advice("use --format npy"));
+            .expected("a network trained by `rimforge train`, or imported with --window")
+            .advice("use --format npy, or import it again with --window LOW,HIGH"));
     }
     std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
     let reals = data.map(Prepared::training_rims);
@@ -170,9 +185,9 @@ pub fn run_stage(
             return Err(Problem::new(ProblemKind::Interrupted, "stopped while drawing images")
                 .advice("run the same command again"));
         }
-        let images = draw(&network.generator, chunk, config)?;
+        let images = draw(&network.generator, chunk, class.as_ref(), config)?;
         for (image, &seed) in images.iter().zip(chunk) {
-            write_image(out, &config.formats, seed, image, &source)?;
+            write_image(out, config, seed, image, &source)?;
             rims.synthetic(image);
             if shown.len() < side * side {
                 shown.push(image.canvas());
@@ -204,6 +219,7 @@ pub fn run_stage(
         last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
         truncation: config.truncation,
         noise: noise_name(config.noise).into(),
+        class: config.class,
         synthetic_grid: "grid.png".into(),
         grid_images: shown.len() as u64,
         real_grid,
@@ -235,13 +251,14 @@ impl Image {
     }
 }
 
-/// The images of `seeds` (at most [`BATCH`]).
-fn draw(generator: &Generator, seeds: &[u32], config: &GenerateConfig) -> Result<Vec<Image>> {
+/// The images of `seeds` (at most [`BATCH`]), of `class` \[1, c_dim\] where the network has classes.
+fn draw(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, config: &GenerateConfig) -> Result<Vec<Image>> {
     let filled: Vec<u32> = seeds.iter().copied().cycle().take(BATCH).collect();
     let device = generator.device();
     let images = tch::no_grad(|| {
         let z = latents::latents(&filled, generator.config().z_dim).to_device(device);
-        let ws = generator.mapping.truncate(&generator.mapping.forward(&z, None), config.truncation, None);
+        let c = class.map(|class| class.expand([BATCH as i64, -1], false));
+        let ws = generator.mapping.truncate(&generator.mapping.forward(&z, c.as_ref()), config.truncation, None);
         match config.noise {
             NoiseMode::Const => generator.synthesis.forward(&ws, &Noise::Const),
             NoiseMode::None => generator.synthesis.forward(&ws, &Noise::None),
@@ -268,16 +285,17 @@ fn noise_maps(generator: &Generator, seeds: &[u32]) -> Vec<Tensor> {
     maps.iter().map(|map| Tensor::cat(map, 0).to_device(generator.device())).collect()
 }
 
-fn write_image(out: &Path, formats: &[Format], seed: u32, image: &Image, source: &Source) -> Result<()> {
+fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, source: &Source) -> Result<()> {
     let stem = format!("seed{seed:04}");
-    for format in formats {
+    for format in &config.formats {
         match format {
             Format::Npy => {
                 let path = out.join(format!("{stem}.npy"));
                 crate::data::patch_file::write(&path, &image.shape.map(|n| n as u64), &image.pixels)?;
             }
             Format::Png => {
-                let texts = source.texts(&format!("seed {seed}"));
+                let class = config.class.map_or(String::new(), |class| format!(", class {class}"));
+                let texts = source.texts(&format!("seed {seed}{class}"));
                 image.canvas().write_png(out.join(format!("{stem}.png")), &as_refs(&texts))?;
             }
             Format::Nifti => source.write_nifti(out, &stem, image)?,
@@ -401,15 +419,6 @@ impl RimMeter {
 pub fn real_images(slices: &TrainSlices) -> Result<Vec<Image>> {
     let shape = slices.prepared().image_shape();
     Ok(slices.images()?.into_iter().map(|image| Image { pixels: image.pixels, shape }).collect())
-}
-
-/// The network file that `path` means: itself, or the best network of a training run's or a study's folder.
-pub fn network_file(path: &Path) -> PathBuf {
-    let candidates = [GanDir::new(path).best_network(), GanDir::new(path.join("gan")).best_network()];
-    match path.is_dir() {
-        true => candidates.iter().find(|file| file.exists()).unwrap_or(&candidates[0]).clone(),
-        false => path.to_owned(),
-    }
 }
 
 /// "0-99" or "1,5,7-9", in the order given.

@@ -12,7 +12,13 @@ pub mod embedded;
 
 pub mod events;
 
+pub mod export;
+
 pub mod generate;
+
+pub mod import;
+
+pub mod network_source;
 
 pub mod pictures;
 

@@ -31,7 +31,7 @@ pub use stage::{run_images, run_stage};
 
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
-    /// Trained network: a .safetensors file, or a training run's folder (its best network, else its last).
+    /// Trained network: a .safetensors file, or the folder of a training run (its best network, else its last) or an import.
     #[arg(long)]
     network: PathBuf,
     /// Prepared data set.

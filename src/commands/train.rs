@@ -353,7 +353,7 @@ fn base_network(config: &TrainConfig, device: Device) -> Result<Option<Base>> {
         "none" => return Ok(None),
         "embedded" => ("embedded base generator".to_owned(), embedded::base_network(device)?),
         file => {
-            let path = super::generate::network_file(Path::new(file));
+            let path = super::network_source::network_file(Path::new(file))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             (name, weights::load_network(path, device)?)
         }

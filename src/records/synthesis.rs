@@ -14,6 +14,9 @@ pub struct SynthesisRecord {
     pub last_seed: u64,
     pub truncation: f64,
     pub noise: String,
+    /// Class that was asked of a conditional network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<i64>,
     /// Grids for the eye, relative to the stage's folder.
     pub synthetic_grid: String,
     /// Images in it: those of the first seeds.

@@ -12,6 +12,8 @@ mod augment_parity;
 /// Networks of the reference: in, out, and files made to do harm.
 mod pickles;
 
+mod import_export;
+
 mod project;
 
 /// The stages through the program, in flow order.

@@ -152,6 +152,7 @@ fn study() -> StudyRecord {
             first_seed: 0,
             last_seed: 99,
             truncation: 1.0,
+            class: None,
             noise: "const".into(),
             synthetic_grid: "grid.png".into(),
             grid_images: 100,

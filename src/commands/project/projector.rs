@@ -1,10 +1,11 @@
 //! A network opened for projection: frozen weights, its cloud of w, its feature nets.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tch::{Device, Kind as Type, Tensor};
+use tch::{Device, Tensor};
 
 use super::targets::Target;
+use crate::commands::network_source::{network_file, one_hot};
 use crate::nets::network::Network;
 use crate::nets::perceptual::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use crate::nets::weights::load_network;
@@ -12,7 +13,6 @@ use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::{Descent, Draws, LatentCloud, ProjectConfig, Projected, optimise};
-use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 
 /// Names of the built-in feature nets; the last needs a network file with its discriminator.
@@ -30,7 +30,7 @@ pub struct Projector {
 }
 
 impl Projector {
-    /// Opens a network file, or the best network of a training run's folder.
+    /// Opens a network file, or the network in the folder of a training run or an import.
     pub fn open(path: &Path, config: &ProjectConfig, device: Device) -> Result<Self> {
         let network = load_network(network_file(path)?, device)?;
         for (_, parameter) in network.generator.parameters() {
@@ -39,7 +39,7 @@ impl Projector {
         for (_, parameter) in network.discriminator.iter().flat_map(Network::parameters) {
             let _ = parameter.set_requires_grad(false);
         }
-        let condition = one_hot(network.generator.config().c_dim, config.condition, device)?;
+        let condition = one_hot(network.generator.config().c_dim, config.condition, "--condition", device)?;
         let cloud = LatentCloud::sample(&network.generator, config.w_samples as i64, condition.as_ref());
         Ok(Self {
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
@@ -107,36 +107,5 @@ impl Projector {
             }
             _ => problem,
         })
-    }
-}
-
-fn network_file(path: &Path) -> Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let run = GanDir::new(path);
-    [run.best_network(), run.last_network()].into_iter().find(|file| file.exists()).ok_or_else(|| {
-        Problem::input(path, "no trained network in this folder")
-            .expected("network-best.safetensors or network-last.safetensors")
-            .advice("give the --out folder of `rimforge train`, or a network file")
-    })
-}
-
-/// Class `condition` as \[1, c_dim\]; `None` for an unconditional network.
-fn one_hot(c_dim: i64, condition: Option<i64>, device: Device) -> Result<Option<Tensor>> {
-    match condition {
-        None if c_dim == 0 => Ok(None),
-        Some(class) if (0..c_dim).contains(&class) => {
-            let label = Tensor::zeros([1, c_dim], (Type::Float, device));
-            let _ = label.narrow(1, class, 1).fill_(1.0);
-            Ok(Some(label))
-        }
-        None => Err(Problem::usage("the network is conditional").expected(format!("--condition 0 to {}", c_dim - 1))),
-        Some(class) if c_dim == 0 => {
-            Err(Problem::usage(format!("--condition {class}")).expected("none: the network is unconditional"))
-        }
-        Some(class) => {
-            Err(Problem::usage(format!("--condition {class}")).expected(format!("a class from 0 to {}", c_dim - 1)))
-        }
     }
 }

@@ -1,0 +1,47 @@
+//! `rimforge export`: a network of ours as a PyTorch state dict under the reference's module names.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use tch::Device;
+
+use super::network_source::network_file;
+use crate::atomic_file;
+use crate::nets::load_network;
+use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
+use crate::problem::Result;
+use crate::run_dir::ExportDir;
+
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// A network file, or the folder of a training run or an import.
+    #[arg(long, value_name = "FILE|DIR")]
+    network: PathBuf,
+    /// Folder for state_dict.pt (torch.load with weights_only reads it) and manifest.json (sizes; what made the network).
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub fn run(args: &ExportArgs) -> Result<()> {
+    let network = load_network(network_file(&args.network)?, Device::Cpu)?;
+    let dir = ExportDir::new(&args.out);
+    let sha256 = write_state_dict(dir.state_dict(), &network)?;
+    let description = &network.description;
+    let mut networks = serde_json::Map::new();
+    let generator = json!({"class_name": "Generator", "init_kwargs": generator_arguments(&description.generator)});
+    networks.insert("G_ema".into(), generator);
+    if let Some(config) = &description.discriminator {
+        let discriminator = json!({"class_name": "Discriminator", "init_kwargs": discriminator_arguments(config)});
+        networks.insert("D".into(), discriminator);
+    }
+    let manifest = json!({
+        "rimforge": env!("CARGO_PKG_VERSION"),
+        "state_dict": {"file": ExportDir::STATE_DICT, "sha256": sha256},
+        "networks": networks,
+        "source": {"sha256": network.sha256, "channels": description.channels, "provenance": description.provenance},
+    });
+    atomic_file::write_json(dir.manifest(), &manifest)?;
+    println!("{}", dir.state_dict().display());
+    Ok(())
+}

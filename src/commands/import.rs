@@ -1,0 +1,117 @@
+//! `rimforge import`: a published StyleGAN2-ADA pickle as a network of ours, without running it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::atomic_file;
+use crate::data::intensity::default_contrast;
+use crate::data::manifest::{Contrast, Window};
+use crate::nets::weights::{NetworkDescription, write_network};
+use crate::pickle::{ImportedNetwork, read_network};
+use crate::problem::{Kind, Problem, Result};
+use crate::run_dir::ImportDir;
+
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Network pickle of StyleGAN2-ADA (PyTorch version). It is read as data; nothing in it is run.
+    #[arg(value_name = "NET.pkl")]
+    pickle: PathBuf,
+    /// Folder for network.safetensors and manifest.json.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What -1 and 1 of the network's range mean in the unit of the contrast (chimap: ppb), so that NIfTI can be written;
+    /// once for each channel. A pickle does not say.
+    #[arg(long, value_name = "[NAME:]LOW,HIGH", allow_hyphen_values = true)]
+    window: Vec<String>,
+    /// Leave out the discriminator, which only `project --features discriminator` and further training use.
+    #[arg(long)]
+    without_discriminator: bool,
+}
+
+pub fn run(args: &ImportArgs) -> Result<()> {
+    let contrasts = args.window.iter().map(|text| parse_window(text)).collect::<Result<Vec<_>>>()?;
+    let network = read_network(&args.pickle, !args.without_discriminator)?;
+    let channels = network.generator.channels;
+    if !contrasts.is_empty() && contrasts.len() as i64 != channels {
+        return Err(Problem::usage(format!("{} windows for {channels} channels", contrasts.len()))
+            .expected("one --window for each channel"));
+    }
+    let dir = ImportDir::new(&args.out);
+    let name = args.pickle.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let source = json!({"file": name, "sha256": network.sha256, "format": "StyleGAN2-ADA pickle", "network": "G_ema"});
+    let provenance = json!({"rimforge": env!("CARGO_PKG_VERSION"), "imported": source});
+    let known = match contrasts.is_empty() {
+        true => serde_json::Value::Null,
+        false => serde_json::to_value(&contrasts).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?,
+    };
+    let description =
+        NetworkDescription::new(network.generator.clone(), network.discriminator.clone(), known.clone(), provenance);
+    let sha256 = write_network(dir.network(), &description, &network.tensors)?;
+    let manifest = json!({
+        "rimforge": env!("CARGO_PKG_VERSION"),
+        "source": source,
+        "network": {"file": ImportDir::NETWORK, "sha256": sha256},
+        "generator": network.generator,
+        "discriminator": network.discriminator,
+        "fp16_resolutions": network.fp16_resolutions,
+        "channels": known,
+        "tensors": network.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.size()))).collect::<serde_json::Map<_, _>>(),
+    });
+    atomic_file::write_json(dir.manifest(), &manifest)?;
+    print_summary(&network, contrasts.is_empty());
+    println!("{}", dir.network().display());
+    Ok(())
+}
+
+fn print_summary(network: &ImportedNetwork, no_window: bool) {
+    let config = &network.generator;
+    let classes = match config.c_dim {
+        0 => "unconditional".to_owned(),
+        count => format!("{count} classes (generate --class 0 to {})", count - 1),
+    };
+    println!(
+        "generator of {} x {} pixels, {} channel{}, {classes}; discriminator {}",
+        config.resolution,
+        config.resolution,
+        config.channels,
+        if config.channels == 1 { "" } else { "s" },
+        if network.discriminator.is_some() { "included" } else { "not included" },
+    );
+    if network.fp16_resolutions > 0 {
+        println!("set to fp16 at {} resolutions on a GPU; computed in float32 here", network.fp16_resolutions);
+    }
+    if no_window {
+        println!("no intensity window: images come as PNG and npy (-1..1); --window LOW,HIGH adds NIfTI");
+    }
+}
+
+/// "-100,150" or "flair:0,2.5".
+fn parse_window(text: &str) -> Result<Contrast> {
+    let wrong =
+        || Problem::usage(format!("--window {text}")).expected("LOW,HIGH or NAME:LOW,HIGH, e.g. chimap:-80,120");
+    let (name, range) = text.split_once(':').unwrap_or(("chimap", text));
+    let (low, high) = range.split_once(',').ok_or_else(wrong)?;
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
+    let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match named {
+        true => Ok(Contrast { window: Window::new(number(low)?, number(high)?)?, ..default_contrast(name) }),
+        false => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_names_its_contrast_or_is_a_susceptibility() {
+        let plain = parse_window("-100,150").unwrap();
+        assert_eq!((plain.name.as_str(), plain.unit.as_str(), plain.window.low), ("chimap", "ppb", -100.0));
+        assert_eq!(parse_window("flair:0, 2.5").unwrap().window.high, 2.5);
+        for wrong in ["", "5", "5,1", "a,b", "x/y:0,1", ":0,1", "nan,1"] {
+            assert_eq!(parse_window(wrong).unwrap_err().kind(), Kind::Usage, "{wrong}");
+        }
+    }
+}
