@@ -181,7 +181,7 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let mut text = format!("{}", self.benchmark);
+        let mut text = self.benchmark.to_owned();
         if let (Some(net), Some(batch)) = (self.net, self.batch) {
             text.push_str(&format!(", {net} net, batch {batch}"));
         }

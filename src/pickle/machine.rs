@@ -275,7 +275,7 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn pairs(&mut self, items: &[Value<'a>], at: usize) -> Result<Vec<(Value<'a>, Value<'a>)>> {
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(refused(at, "a key without a value"));
         }
         let mut pairs = Vec::new();

@@ -33,7 +33,7 @@ pub fn generator(modules: &Modules<'_, '_>) -> Result<(GeneratorConfig, i64)> {
         channels: size(root, "", "img_channels")?,
         channel_base: argument(synthesis, "channel_base", CHANNEL_BASE)?,
         channel_max: argument(synthesis, "channel_max", CHANNEL_MAX)?,
-        mapping_layers: size(mapping, "mapping", "num_layers")?,
+        mapping_layers: depth(mapping, modules)?,
         conv_clamp: clamp(module(modules, "synthesis.b4.conv1")?, "synthesis.b4.conv1")?,
     };
     config.validate().map_err(unsupported)?;
@@ -55,7 +55,7 @@ pub fn discriminator(modules: &Modules<'_, '_>) -> Result<DiscriminatorConfig> {
         channel_max: argument(root, "channel_max", CHANNEL_MAX)?,
         mapping_layers: match c_dim {
             0 => 8,
-            _ => size(module(modules, "mapping")?, "mapping", "num_layers")?,
+            _ => depth(module(modules, "mapping")?, modules)?,
         },
         conv_clamp: clamp(module(modules, "b4.conv")?, "b4.conv")?,
         mbstd_group: size(module(modules, "b4.mbstd")?, "b4.mbstd", "group_size")?,
@@ -68,6 +68,16 @@ fn module<'m, 'h, 'a>(modules: &'m Modules<'h, 'a>, path: &str) -> Result<&'m Mo
     modules.get(path).ok_or_else(|| {
         Problem::new(Kind::Input, format!("the network has no module {path}")).expected("a StyleGAN2 network")
     })
+}
+
+/// Layers of a mapping, each of which is a module; so a number out of nowhere makes no long table.
+fn depth(mapping: &Module<'_, '_>, modules: &Modules<'_, '_>) -> Result<i64> {
+    let found = size(mapping, "mapping", "num_layers")?;
+    match found < modules.len() as i64 {
+        true => Ok(found),
+        false => Err(Problem::new(Kind::Input, format!("mapping: num_layers is {found}"))
+            .expected(format!("fewer than the network's {} modules", modules.len()))),
+    }
 }
 
 fn size(module: &Module<'_, '_>, path: &str, name: &str) -> Result<i64> {

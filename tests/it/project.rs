@@ -123,3 +123,36 @@ fn a_batch_gives_each_image_what_it_gets_alone() {
     // itself about zero, Adam turns that into a step of full size: one image in a few departs, the others do not.
     assert!(errors[1] < 1e-4 && errors[2] < 1e-2, "{errors:?}");
 }
+
+#[test]
+fn an_image_of_the_network_is_found_again() {
+    let generator = reference_generator();
+    let cloud = LatentCloud::sample(&generator, 500, None);
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let target = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
+    let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 100, Device::Cpu);
+    let distance = |steps: u64| {
+        let descent = Descent { steps, learning_rate: 0.1, noise_regularisation: 1e5 };
+        optimise(&generator, &PixelPyramid, &target, &cloud, &draws, &descent, &mut |_, _| true).unwrap().distance[0]
+    };
+    let (start, end) = (distance(0), distance(100));
+    assert!(end < 0.25 * start, "{end} after, {start} before");
+}
+
+#[test]
+fn a_stopped_projection_is_interrupted() {
+    let generator = reference_generator();
+    let cloud = LatentCloud::sample(&generator, 10, None);
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 5, Device::Cpu);
+    let target = Tensor::zeros([1, 1, 32, 32], (tch::Kind::Float, Device::Cpu));
+    let descent = Descent { steps: 5, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let mut seen = 0;
+    let problem = optimise(&generator, &PixelPyramid, &target, &cloud, &draws, &descent, &mut |_, _| {
+        seen += 1;
+        seen < 2
+    })
+    .err()
+    .unwrap();
+    assert_eq!((problem.kind(), seen), (rimforge::problem::Kind::Interrupted, 2));
+}
