@@ -7,9 +7,9 @@ use toml::{Table, Value};
 
 use crate::classify::ClassifyConfig;
 use crate::cohort::CohortConfig;
-use crate::commands::generate::GenerateConfig;
 use crate::data::PrepareConfig;
 use crate::engine::EngineConfig;
+use crate::generate::GenerateConfig;
 use crate::problem::{Problem, Result};
 use crate::project::ProjectConfig;
 use crate::train::TrainConfig;

@@ -43,6 +43,9 @@ pub mod augment;
 /// 4. GAN training: phases, losses, Adam, EMA, state, checkpoints.
 pub mod train;
 
+/// 4b. Seeds to images.
+pub mod generate;
+
 /// 5. Image to latent, and whether to believe the result.
 pub mod project;
 

@@ -2,85 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use rand_distr::{Distribution, StandardNormal};
-use serde::{Deserialize, Serialize};
+use clap::Args;
 use tch::{Device, Kind, Tensor};
 
 use super::network_source::{network_file, one_hot};
 use super::pictures;
 use super::progress::Progress;
 use crate::atomic_file;
-use crate::data::manifest::Class;
-use crate::data::manifest::Contrast;
+use crate::data::manifest::{Class, Contrast};
 use crate::data::{Prepared, TrainSlices};
 use crate::engine::{Engine, EngineConfig};
-use crate::metrics::rim_contrast::RimSearch;
+use crate::generate::draw::BATCH;
+use crate::generate::{Format, GenerateConfig, NoiseMode, RimMeter, draw};
 use crate::nets::weights::{self, NetworkDescription};
-use crate::nets::{Generator, Noise, latents};
 use crate::observer::Observer;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
-use crate::records::synthesis::{RimContrastSummary, SynthesisRecord};
+use crate::records::synthesis::SynthesisRecord;
 use crate::run_dir::RECORD;
-use crate::seed::RunSeed;
-use crate::statistics::bootstrap::quantile;
-
-/// Images that pass through the network at a time; a last smaller batch is filled up, so that no image depends on it.
-const BATCH: usize = 16;
 
 /// Images in the grids.
 const GRID: usize = 100;
 
 /// Slices of non-rims that are measured, at most; evenly spread over all of them.
 const NULL_SLICES: usize = 1000;
-
-/// What `generate` makes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GenerateConfig {
-    /// "0-99", "1,5,7-9": each is NumPy's `RandomState(seed)`.
-    pub seeds: String,
-    /// Truncation psi: 1 keeps the full variety, 0 gives the mean image.
-    pub truncation: f64,
-    pub noise: NoiseMode,
-    pub formats: Vec<Format>,
-    /// Class of a conditional network.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub class: Option<i64>,
-}
-
-impl Default for GenerateConfig {
-    fn default() -> Self {
-        Self {
-            seeds: "0-99".into(),
-            truncation: 1.0,
-            noise: NoiseMode::Const,
-            formats: vec![Format::Npy, Format::Png],
-            class: None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoiseMode {
-    /// The network's own noise maps.
-    Const,
-    /// Fresh maps for each image, a function of its seed.
-    Random,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// 8-bit picture for the eye.
-    Png,
-    /// float32 [channels, height, width] in the network's own range (-1..1).
-    Npy,
-    /// Physical units: ppm for a susceptibility map.
-    Nifti,
-}
 
 #[derive(Args, Debug)]
 pub struct GenerateArgs {
@@ -158,10 +102,7 @@ pub fn run_stage(
     engine: &Engine,
     observer: &dyn Observer,
 ) -> Result<SynthesisRecord> {
-    let seeds = parse_seeds(&config.seeds)?;
-    if !(0.0..=2.0).contains(&config.truncation) {
-        return Err(Problem::usage(format!("truncation {}", config.truncation)).expected("0 to 2"));
-    }
+    let seeds = config.checked_seeds()?;
     let network = weights::load_network(network_file(network)?, engine.device)?;
     let class = one_hot(network.generator.config().c_dim, config.class, "--class", engine.device)?;
     let source = Source::of(&network.description);
@@ -178,17 +119,17 @@ pub fn run_stage(
     let most = shown_reals.as_ref().map_or(GRID, |reals| reals.len().min(GRID)).min(seeds.len());
     let side = (1..=most).take_while(|side| side * side <= most).last().unwrap_or(1);
     let mut shown = Vec::new();
-    let mut rims = source.rim_meter(network.generator.config().resolution as usize);
+    let mut rims = RimMeter::new(&source.contrasts, network.generator.config().resolution as usize);
     observer.begin("generate", "images", seeds.len() as u64);
     for chunk in seeds.chunks(BATCH) {
         if observer.stop_requested() {
             return Err(Problem::new(ProblemKind::Interrupted, "stopped while drawing images")
                 .advice("run the same command again"));
         }
-        let images = draw(&network.generator, chunk, class.as_ref(), config)?;
+        let images = Image::split(&draw(&network.generator, chunk, class.as_ref(), config))?;
         for (image, &seed) in images.iter().zip(chunk) {
             write_image(out, config, seed, image, &source)?;
-            rims.synthetic(image);
+            rims.synthetic(&image.pixels);
             if shown.len() < side * side {
                 shown.push(image.canvas());
             }
@@ -200,11 +141,10 @@ pub fn run_stage(
     pictures::grid(&shown).write_png(out.join("grid.png"), &as_refs(&texts))?;
     let mut real_grid = None;
     if let (Some(data), Some(reals), Some(shown_reals)) = (data, &reals, &shown_reals) {
-        real_images(reals)?.iter().for_each(|image| rims.real(image));
+        real_images(reals)?.iter().for_each(|image| rims.real(&image.pixels));
         let non_rims = data.training(Class::NonRim);
-        let shape = data.image_shape();
         for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
-            rims.non_rim(&Image { pixels: non_rims.image(position)?.pixels, shape });
+            rims.non_rim(&non_rims.image(position)?.pixels);
         }
         let shown: Vec<_> = real_images(shown_reals)?.iter().take(side * side).map(Image::canvas).collect();
         let name = "real-grid.png".to_owned();
@@ -218,7 +158,7 @@ pub fn run_stage(
         first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
         last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
         truncation: config.truncation,
-        noise: noise_name(config.noise).into(),
+        noise: config.noise.name().into(),
         class: config.class,
         synthetic_grid: "grid.png".into(),
         grid_images: shown.len() as u64,
@@ -249,40 +189,6 @@ impl Image {
         let image = |index| Ok(Self { pixels: Vec::try_from(batch.get(index).reshape([-1]))?, shape });
         (0..count).map(image).collect()
     }
-}
-
-/// The images of `seeds` (at most [`BATCH`]), of `class` \[1, c_dim\] where the network has classes.
-fn draw(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, config: &GenerateConfig) -> Result<Vec<Image>> {
-    let filled: Vec<u32> = seeds.iter().copied().cycle().take(BATCH).collect();
-    let device = generator.device();
-    let images = tch::no_grad(|| {
-        let z = latents::latents(&filled, generator.config().z_dim).to_device(device);
-        let c = class.map(|class| class.expand([BATCH as i64, -1], false));
-        let ws = generator.mapping.truncate(&generator.mapping.forward(&z, c.as_ref()), config.truncation, None);
-        match config.noise {
-            NoiseMode::Const => generator.synthesis.forward(&ws, &Noise::Const),
-            NoiseMode::None => generator.synthesis.forward(&ws, &Noise::None),
-            NoiseMode::Random => {
-                let maps = noise_maps(generator, &filled);
-                generator.synthesis.forward(&ws, &Noise::Given(&maps))
-            }
-        }
-    });
-    Image::split(&images.narrow(0, 0, seeds.len() as i64))
-}
-
-/// Noise maps \[N, 1, r, r\] for each layer; each image's depend on its seed alone.
-fn noise_maps(generator: &Generator, seeds: &[u32]) -> Vec<Tensor> {
-    let shapes = generator.synthesis.noise_shapes();
-    let mut maps: Vec<Vec<Tensor>> = shapes.iter().map(|_| Vec::new()).collect();
-    for &seed in seeds {
-        let mut draws = RunSeed(u64::from(seed)).stream("generate.noise", 0);
-        for (map, (_, side)) in maps.iter_mut().zip(&shapes) {
-            let values: Vec<f32> = StandardNormal.sample_iter(&mut draws).take((side * side) as usize).collect();
-            map.push(Tensor::from_slice(&values).reshape([1, 1, *side, *side]));
-        }
-    }
-    maps.iter().map(|map| Tensor::cat(map, 0).to_device(generator.device())).collect()
 }
 
 fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, source: &Source) -> Result<()> {
@@ -349,70 +255,6 @@ impl Source {
         }
         Ok(())
     }
-
-    fn rim_meter(&self, side: usize) -> RimMeter {
-        let channel = self.contrasts.iter().position(|contrast| contrast.name == "chimap" && contrast.unit == "ppb");
-        RimMeter {
-            channel: channel.map(|channel| (channel, self.contrasts[channel].clone(), RimSearch::new(side, side))),
-            synthetic: vec![],
-            real: vec![],
-            non_rim: vec![],
-        }
-    }
-}
-
-/// Rim contrast of every image, where there is a susceptibility map to measure it on.
-struct RimMeter {
-    channel: Option<(usize, Contrast, RimSearch)>,
-    synthetic: Vec<f64>,
-    real: Vec<f64>,
-    non_rim: Vec<f64>,
-}
-
-impl RimMeter {
-    fn measure(&self, image: &Image) -> Option<f64> {
-        let (channel, contrast, search) = self.channel.as_ref()?;
-        let [_, height, width] = image.shape;
-        let values = &image.pixels[channel * height * width..][..height * width];
-        let ppb: Vec<f32> = values.iter().map(|&value| contrast.window.to_physical(value)).collect();
-        Some(search.best(&ppb)?.ppb)
-    }
-
-    fn synthetic(&mut self, image: &Image) {
-        self.synthetic.extend(self.measure(image));
-    }
-
-    fn real(&mut self, image: &Image) {
-        self.real.extend(self.measure(image));
-    }
-
-    fn non_rim(&mut self, image: &Image) {
-        self.non_rim.extend(self.measure(image));
-    }
-
-    /// `None` without a susceptibility map, or without reals to compare with.
-    fn summary(mut self) -> Option<RimContrastSummary> {
-        if self.synthetic.is_empty() || self.real.is_empty() {
-            return None;
-        }
-        for values in [&mut self.synthetic, &mut self.real, &mut self.non_rim] {
-            values.sort_by(f64::total_cmp);
-        }
-        let quartiles = |values: &[f64]| (quantile(values, 0.25), quantile(values, 0.75));
-        let floor = quantile(&self.real, 0.5);
-        let with_rim = |values: &[f64]| values.iter().filter(|&&ppb| ppb > floor).count() as f64 / values.len() as f64;
-        let null = Some(&self.non_rim[..]).filter(|values| !values.is_empty());
-        Some(RimContrastSummary {
-            synthetic_median: quantile(&self.synthetic, 0.5),
-            synthetic_quartiles: quartiles(&self.synthetic),
-            real_median: quantile(&self.real, 0.5),
-            real_quartiles: quartiles(&self.real),
-            non_rim_median: null.map(|values| quantile(values, 0.5)),
-            non_rim_quartiles: null.map(quartiles),
-            synthetic_with_rim: with_rim(&self.synthetic),
-            non_rims_with_rim: null.map(with_rim),
-        })
-    }
 }
 
 /// Slices of training lesions as pictures.
@@ -421,48 +263,6 @@ pub fn real_images(slices: &TrainSlices) -> Result<Vec<Image>> {
     Ok(slices.images()?.into_iter().map(|image| Image { pixels: image.pixels, shape }).collect())
 }
 
-/// "0-99" or "1,5,7-9", in the order given.
-fn parse_seeds(text: &str) -> Result<Vec<u32>> {
-    let wrong = || Problem::usage(format!("seeds {text:?}")).expected("numbers and ranges, e.g. 0-99 or 1,5,7-9");
-    let mut seeds = Vec::new();
-    for part in text.split(',') {
-        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
-        match part.split_once('-') {
-            None => seeds.push(number(part)?),
-            Some((first, last)) => {
-                let (first, last) = (number(first)?, number(last)?);
-                if first > last || last - first >= 10_000_000 {
-                    return Err(wrong());
-                }
-                seeds.extend(first..=last);
-            }
-        }
-    }
-    Ok(seeds)
-}
-
-fn noise_name(mode: NoiseMode) -> &'static str {
-    match mode {
-        NoiseMode::Const => "const",
-        NoiseMode::Random => "random",
-        NoiseMode::None => "none",
-    }
-}
-
 fn as_refs<'a>(texts: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     texts.iter().map(|(key, text)| (*key, text.as_str())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_and_ranges_of_seeds() {
-        assert_eq!(parse_seeds("0-3").unwrap(), [0, 1, 2, 3]);
-        assert_eq!(parse_seeds("1, 5,7-9").unwrap(), [1, 5, 7, 8, 9]);
-        for wrong in ["", "a", "3-1", "-1", "1-", "0-4294967295"] {
-            assert_eq!(parse_seeds(wrong).unwrap_err().kind(), ProblemKind::Usage, "{wrong}");
-        }
-    }
 }

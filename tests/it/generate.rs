@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
-use rimforge::commands::generate::{self, GenerateConfig};
+use rimforge::commands::generate;
 use rimforge::data::Prepared;
 use rimforge::engine::{Engine, EngineConfig};
+use rimforge::generate::GenerateConfig;
 use rimforge::nets::{Generator, GeneratorConfig, Noise, latents, weights};
 use rimforge::observer::Silent;
 use rimforge::records::synthesis::SynthesisRecord;

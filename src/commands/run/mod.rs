@@ -119,7 +119,10 @@ pub fn run_study(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) 
         name: study.name.clone(),
         rimforge_version: env!("CARGO_PKG_VERSION").into(),
         libtorch_version: engine.facts.libtorch_version.clone(),
-        device: format!("{:?}", engine.device),
+        device: match engine.device {
+            tch::Device::Cpu => "CPU".to_owned(),
+            other => format!("{other:?}"),
+        },
         threads: engine.facts.threads as u64,
         seed: study.seed,
         simulated: prepared_record.simulated,

@@ -1,0 +1,13 @@
+//! 4b. Seeds to images: what to draw, the drawing, and how much rim the result shows.
+//!
+//! Nothing here writes files; `commands/generate.rs` does.
+
+pub mod config;
+
+pub mod draw;
+
+pub mod rim_meter;
+
+pub use config::{Format, GenerateConfig, NoiseMode};
+pub use draw::draw;
+pub use rim_meter::RimMeter;
