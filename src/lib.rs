@@ -8,6 +8,8 @@ pub mod problem;
 
 pub mod observer;
 
+pub mod digest;
+
 pub mod seed;
 
 pub mod records;

@@ -15,6 +15,7 @@ use crate::data::batches::Images;
 use crate::data::dataset::{LesionSlices, Side, Slices};
 use crate::data::manifest::Class;
 use crate::data::{Prepared, TestSlices, TrainSlices};
+use crate::digest;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 
@@ -117,7 +118,7 @@ impl Pool {
             let values: Vec<f32> = Vec::try_from(pixels.to_device(Device::Cpu).reshape([-1]))?;
             values.iter().for_each(|value| hash.update(value.to_le_bytes()));
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest::hex(hash.finalize()))
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
 use super::arms::{Arm, TrainingSet};
@@ -14,6 +13,7 @@ use super::config::{ClassifyConfig, Control};
 use super::fit::{self, Plan};
 use super::pool::{Pool, Scoring};
 use crate::data::Prepared;
+use crate::digest;
 use crate::nets::cnn::Cnn;
 use crate::nets::network::{Named, Network};
 use crate::nets::weights::{read_tensors, write_tensors};
@@ -123,7 +123,7 @@ pub fn run(
                 set: set.clone(),
                 seed: repetition_seed,
                 file: fit_file(out, *arm, repetition),
-                key: hex(Sha256::digest(identity.to_string())),
+                key: digest::sha256(identity.to_string()),
             });
         }
     }
@@ -289,8 +289,4 @@ pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Cnn> {
 
 fn device_name(device: Device) -> &'static str {
     if device == Device::Cpu { "cpu" } else { "gpu" }
-}
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::bids_writer::{self, CohortLayout, LesionRow};
 use super::phantom::{LesionTruth, Phantom};
@@ -17,6 +16,7 @@ use super::presets::CohortDesign;
 use super::readers::{Visibility, visibilities, vote};
 use super::summary::{LesionVotes, summarise};
 use crate::atomic_file;
+use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
@@ -191,7 +191,7 @@ fn notes_folder(layout: &CohortLayout) -> PathBuf {
 fn settings_key(design: &CohortDesign) -> Result<String> {
     let text = serde_json::to_vec(&(env!("CARGO_PKG_VERSION"), design))
         .map_err(|error| Problem::new(Kind::Internal, format!("cannot express the design as JSON: {error}")))?;
-    Ok(Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::sha256(&text))
 }
 
 /// Deletes what an earlier simulation wrote, and nothing else.

@@ -16,6 +16,7 @@ use crate::augment::ChannelRule;
 use crate::data::Prepared;
 use crate::data::batches::{Batches, Images};
 use crate::data::manifest::Manifest;
+use crate::digest;
 use crate::engine::{Engine, EngineConfig};
 use crate::metrics::features::Features;
 use crate::metrics::frechet;
@@ -392,12 +393,12 @@ fn images_hash(images: &Images, base: Option<&str>) -> Result<String> {
     pixels.f_copy_data_u8(&mut bytes, pixels.numel())?;
     hash.update(&bytes);
     hash.update(base.unwrap_or_default());
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::hex(hash.finalize()))
 }
 
 fn hash_file(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|e| Problem::io(path, "reading", e))?;
-    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::sha256(&bytes))
 }
 
 fn distinct(lesions: &[u32]) -> u64 {

@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split};
 use super::patch_file;
+use crate::digest;
 use crate::problem::{Kind, Problem, Result};
 
 /// File name of the manifest in a prepared data set.
@@ -116,7 +117,7 @@ impl Prepared {
             }
             Ok(())
         })?;
-        Ok(Self(Arc::new(Opened { root: root.to_owned(), manifest, sha256: patch_file::hash(&text) })))
+        Ok(Self(Arc::new(Opened { root: root.to_owned(), manifest, sha256: digest::sha256(&text) })))
     }
 
     pub fn root(&self) -> &Path {

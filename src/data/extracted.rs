@@ -1,8 +1,8 @@
 //! What every source gives, and what all of them need while they give it.
 
 use super::manifest::{Contrast, Lesion, Slice};
-use super::patch_file;
 use super::split::PixelHash;
+use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
@@ -30,7 +30,7 @@ pub(super) struct Extracted {
 
 /// SHA-256 of float32 values.
 pub(super) fn hash_pixels(values: &[f32]) -> String {
-    patch_file::hash(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+    digest::sha256(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
 }
 
 /// Stops where the user asked to; finished patients are kept.

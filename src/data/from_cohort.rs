@@ -18,6 +18,7 @@ use super::reader_table::{self, LesionKey};
 use super::split::{self, PixelHash};
 use super::{nifti_reader, patch_file};
 use crate::atomic_file;
+use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -165,7 +166,7 @@ impl Work<'_> {
             let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             facts.push_str(&format!(" {} {} {changed:?}", path.display(), file.len()));
         }
-        Ok(patch_file::hash(facts.as_bytes()))
+        Ok(digest::sha256(facts.as_bytes()))
     }
 
     fn votes_of(&self, patient: &Patient) -> Vec<(u32, (bool, bool))> {
@@ -373,7 +374,7 @@ fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {
     let path = &cohort.reader_table;
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     let relative = path.strip_prefix(&cohort.root).unwrap_or(path);
-    Ok(vec![FileHash { path: relative.to_string_lossy().into_owned(), sha256: patch_file::hash(&bytes) }])
+    Ok(vec![FileHash { path: relative.to_string_lossy().into_owned(), sha256: digest::sha256(&bytes) }])
 }
 
 /// The voxel size that all patients share, as depth, height, width.

@@ -15,6 +15,7 @@ use super::png_image::{self, Form, PngImage};
 use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
 use super::zip_dataset::ZipDataset;
+use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
@@ -192,7 +193,7 @@ impl<'a> ImageSet<'a> {
             Problem::input(self.source, format!("{}: {found}", image.name))
                 .expected("a whole 8 or 16 bit gray or RGB PNG")
         })?;
-        Ok((png, FileHash { path: image.name.clone(), sha256: patch_file::hash(bytes) }))
+        Ok((png, FileHash { path: image.name.clone(), sha256: digest::sha256(bytes) }))
     }
 
     fn write(&self, out: &Path, image: &Image, png: &PngImage) -> Result<(Lesion, PixelHash)> {

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::grid::Volume;
 use super::nifti_header::{HEADER_BYTES, Header};
-use super::patch_file;
+use crate::digest;
 use crate::problem::{Problem, Result};
 
 /// Share of voxels that may be NaN or infinite; above it a volume is refused.
@@ -52,7 +52,7 @@ pub fn read(path: &Path) -> Result<NiftiFile> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)).map_err(failed)?;
     let (volume, non_finite) = parse(&bytes).map_err(|problem| problem.at(path))?;
-    Ok(NiftiFile { volume, non_finite, sha256: patch_file::hash(&bytes) })
+    Ok(NiftiFile { volume, non_finite, sha256: digest::sha256(&bytes) })
 }
 
 /// The volume in a file's bytes, and how many voxels were NaN or infinite.

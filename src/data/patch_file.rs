@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use npyz::{AutoSerialize, Deserialize, NpyFile, WriterBuilder};
-use sha2::{Digest, Sha256};
 
+use crate::digest;
 use crate::problem::{Kind, Problem, Result};
 
 /// Writes `values` in C order and returns the file's SHA-256.
@@ -18,7 +18,7 @@ pub fn write<T: AutoSerialize + Copy>(path: &Path, shape: &[u64], values: &[T]) 
     writer.extend(values.iter().copied()).map_err(failed)?;
     writer.finish().map_err(failed)?;
     std::fs::write(path, &bytes).map_err(failed)?;
-    Ok(hash(&bytes))
+    Ok(digest::sha256(&bytes))
 }
 
 /// Parses an npy file's bytes; `path` only names it in errors.
@@ -44,7 +44,7 @@ pub fn read<T: Deserialize + AutoSerialize>(path: &Path, shape: &[u64], sha256: 
 /// The bytes of a file that must have the given hash.
 pub fn read_verified(path: &Path, sha256: &str) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let found = hash(&bytes);
+    let found = digest::sha256(&bytes);
     if found != sha256 {
         return Err(Problem::new(Kind::Input, format!("changed since it was prepared: SHA-256 {found}"))
             .at(path)
@@ -52,16 +52,6 @@ pub fn read_verified(path: &Path, sha256: &str) -> Result<Vec<u8>> {
             .advice("run `rimforge prepare` again"));
     }
     Ok(bytes)
-}
-
-/// Lower-case hexadecimal SHA-256.
-pub fn hash(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
@@ -96,6 +86,6 @@ mod tests {
 
     #[test]
     fn the_hash_of_nothing_is_the_published_one() {
-        assert_eq!(hash(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(digest::sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use super::config::{DiscriminatorConfig, GeneratorConfig};
@@ -13,6 +12,7 @@ use super::discriminator::Discriminator;
 use super::generator::Generator;
 use super::network::{Named, Network};
 use super::resample;
+use crate::digest;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::seed::RunSeed;
 
@@ -163,7 +163,7 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str)
     let metadata = HashMap::from([(DESCRIPTION.to_owned(), description.to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
     crate::atomic_file::write(path, &bytes)?;
-    Ok(hex(&bytes))
+    Ok(digest::sha256(&bytes))
 }
 
 /// Reads every tensor of a safetensors file, on the CPU.
@@ -193,7 +193,7 @@ pub fn read_tensors(path: impl AsRef<Path>) -> Result<TensorFile> {
     }
     let description =
         metadata.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)).cloned().unwrap_or_default();
-    Ok(TensorFile { tensors, description, sha256: hex(&bytes) })
+    Ok(TensorFile { tensors, description, sha256: digest::sha256(&bytes) })
 }
 
 /// The tensors whose names start with `prefix`, without it.
@@ -224,10 +224,6 @@ pub fn without_resample_filters(tensors: Named) -> Result<Named> {
 
 fn prefixed(prefix: &str, tensors: Named) -> Named {
     tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

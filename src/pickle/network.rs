@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::budget::Budget;
 use super::cursor::Cursor;
 use super::layout::{self, Layer};
@@ -13,6 +11,7 @@ use super::modules::Module;
 use super::settings::{self, Modules};
 use super::tensor;
 use super::value::{Value, shortened};
+use crate::digest;
 use crate::nets::network::Named;
 use crate::nets::weights::without_resample_filters;
 use crate::nets::{DiscriminatorConfig, GeneratorConfig};
@@ -72,7 +71,7 @@ pub fn parse_network(bytes: &[u8], with_discriminator: bool) -> Result<ImportedN
         tensors.extend(part.into_iter().map(|(name, tensor)| (format!("D.{name}"), tensor)));
         discriminator = Some(config);
     }
-    let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = digest::sha256(bytes);
     Ok(ImportedNetwork { generator, discriminator, tensors, fp16_resolutions, sha256 })
 }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tch::{Kind as Type, Tensor};
 
 use super::layout::{self, FILTER, Layer};
 use super::writer::write_archive;
+use crate::digest;
 use crate::nets::network::Named;
 use crate::nets::{DiscriminatorConfig, GeneratorConfig, Network, SavedNetwork, resample};
 use crate::problem::{Kind, Problem, Result};
@@ -25,7 +25,7 @@ pub fn write_state_dict(path: impl AsRef<Path>, network: &SavedNetwork) -> Resul
         sections.push(("D", named(&layers, &discriminator.tensors())?));
     }
     let bytes = write_archive(path, &sections)?;
-    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::sha256(&bytes))
 }
 
 /// Arguments that make the reference's generator of these sizes.

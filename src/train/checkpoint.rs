@@ -9,9 +9,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::atomic_file;
+use crate::digest;
 use crate::nets::network::Named;
 use crate::nets::weights;
 use crate::observer::Observer;
@@ -126,7 +125,7 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
     }
     for (name, text) in &contents.texts {
         atomic_file::write(folder.join(name), text.as_bytes())?;
-        sums.push((hex(text.as_bytes()), (*name).to_owned()));
+        sums.push((digest::sha256(text.as_bytes()), (*name).to_owned()));
     }
     for (name, from) in &contents.links {
         let to = folder.join(name);
@@ -234,11 +233,7 @@ fn free_bytes(folder: &Path) -> Result<u64> {
 }
 
 fn hash_file(path: &Path) -> Result<String> {
-    Ok(hex(&fs::read(path).map_err(|e| Problem::io(path, "reading", e))?))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(digest::sha256(&fs::read(path).map_err(|e| Problem::io(path, "reading", e))?))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tch::Device;
 
 use super::checkpoint::{self, Verified};
@@ -12,6 +11,7 @@ use super::config::Resolved;
 use super::state::{BEST, Identity, TrainState};
 use super::stats;
 use crate::atomic_file::{self, FolderLock};
+use crate::digest;
 use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -69,7 +69,7 @@ impl<'a> RunFolder<'a> {
         let Some(wanted) = &state.counters.best_sha256 else {
             return remove(&path);
         };
-        if fs::read(&path).is_ok_and(|bytes| hex(&bytes) == *wanted) {
+        if fs::read(&path).is_ok_and(|bytes| digest::sha256(&bytes) == *wanted) {
             return Ok(());
         }
         remove(&path)?;
@@ -140,8 +140,4 @@ fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),
         _ => Ok(()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

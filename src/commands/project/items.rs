@@ -8,6 +8,7 @@ use tch::Tensor;
 
 use super::targets::Target;
 use crate::atomic_file;
+use crate::digest;
 use crate::problem::{Kind, Problem, Result};
 use crate::project::{Projected, figure, store};
 use crate::records::projection::{ProjectedImage, ProjectedLesion};
@@ -43,7 +44,7 @@ pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
     for &voxel in target.mask.iter().flatten() {
         hash.update([u8::from(voxel)]);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::hex(hash.finalize())
 }
 
 /// The finished item of a target, if it was made from the same things and its files are there.

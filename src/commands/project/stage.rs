@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::feature_choice::{Trial, candidates};
 use super::items::Outcome;
@@ -12,6 +11,7 @@ use super::projector::Projector;
 use super::targets::{self, Pick, Selection, Target};
 use crate::atomic_file;
 use crate::data::Prepared;
+use crate::digest;
 use crate::engine::Engine;
 use crate::nets::perceptual::FeatureNet;
 use crate::observer::Observer;
@@ -243,7 +243,7 @@ fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Fea
     let identity = match name.ends_with(".pt") {
         true => {
             let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
-            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+            digest::sha256(&bytes)
         }
         false => net.name().to_owned(),
     };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::atomic_file;
+use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::study::StageRun;
@@ -45,7 +46,7 @@ impl Stage {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        let key = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = digest::hex(hash.finalize());
         Ok(Self { name, folder, key })
     }
 
@@ -147,7 +148,7 @@ pub fn hash_folder(folder: &Path) -> Result<String> {
         }
         hash.update(length.to_le_bytes());
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest::hex(hash.finalize()))
 }
 
 fn list(folder: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
