@@ -132,29 +132,52 @@ impl Canvas {
     /// # Errors
     /// A keyword that PNG does not allow (1 to 79 Latin-1 characters), or an empty canvas.
     pub fn png(&self, texts: &[(&str, &str)]) -> Result<Vec<u8>> {
-        let grey = self.pixels.iter().all(|[r, g, b]| r == g && g == b);
-        let fail = |error: png::EncodingError| Problem::new(Kind::Internal, format!("PNG: {error}")).because(error);
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
-        encoder.set_depth(png::BitDepth::Eight);
-        for (keyword, text) in texts {
-            encoder.add_text_chunk((*keyword).to_owned(), (*text).to_owned()).map_err(fail)?;
-        }
-        let mut writer = encoder.write_header().map_err(fail)?;
-        let data: Vec<u8> = match grey {
-            true => self.pixels.iter().map(|p| p[0]).collect(),
-            false => self.pixels.as_flattened().to_vec(),
-        };
-        writer.write_image_data(&data).map_err(fail)?;
-        writer.finish().map_err(fail)?;
-        Ok(bytes)
+        encode(std::slice::from_ref(self), None, texts)
+    }
+
+    /// The frames as an animated PNG that starts anew when it ends; viewers that know no animation show the first.
+    ///
+    /// # Errors
+    /// As [`Self::png`]; no frame, or frames of unequal size.
+    pub fn film(frames: &[Canvas], per_second: u16, texts: &[(&str, &str)]) -> Result<Vec<u8>> {
+        encode(frames, Some(per_second), texts)
     }
 
     /// Writes [`Self::png`] to `path`, making its folder.
     pub fn write_png(&self, path: impl AsRef<Path>, texts: &[(&str, &str)]) -> Result<()> {
         atomic_file::write(path, &self.png(texts)?)
     }
+}
+
+/// One frame, or several shown at `per_second`.
+fn encode(frames: &[Canvas], per_second: Option<u16>, texts: &[(&str, &str)]) -> Result<Vec<u8>> {
+    let size = |canvas: &Canvas| (canvas.width, canvas.height);
+    let Some(first) = frames.first().filter(|first| frames.iter().all(|frame| size(frame) == size(first))) else {
+        return Err(Problem::new(Kind::Internal, "a film needs frames, all of one size"));
+    };
+    let grey = frames.iter().flat_map(|frame| &frame.pixels).all(|[r, g, b]| r == g && g == b);
+    let fail = |error: png::EncodingError| Problem::new(Kind::Internal, format!("PNG: {error}")).because(error);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, first.width as u32, first.height as u32);
+    encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    encoder.set_depth(png::BitDepth::Eight);
+    if let Some(per_second) = per_second {
+        encoder.set_animated(frames.len() as u32, 0).map_err(fail)?;
+        encoder.set_frame_delay(1, per_second).map_err(fail)?;
+    }
+    for (keyword, text) in texts {
+        encoder.add_text_chunk((*keyword).to_owned(), (*text).to_owned()).map_err(fail)?;
+    }
+    let mut writer = encoder.write_header().map_err(fail)?;
+    for frame in frames {
+        let data: Vec<u8> = match grey {
+            true => frame.pixels.iter().map(|p| p[0]).collect(),
+            false => frame.pixels.as_flattened().to_vec(),
+        };
+        writer.write_image_data(&data).map_err(fail)?;
+    }
+    writer.finish().map_err(fail)?;
+    Ok(bytes)
 }
 
 /// Width in pixels of [`Canvas::text`].
@@ -190,6 +213,21 @@ mod tests {
         data.truncate(frame.buffer_size());
         let texts = &reader.info().uncompressed_latin1_text;
         (frame, data, texts.iter().map(|t| (t.keyword.clone(), t.text.clone())).collect())
+    }
+
+    #[test]
+    fn a_film_has_all_its_frames_and_needs_one_size() {
+        let frames = [BLACK, WHITE, BLACK].map(|colour| Canvas::new(3, 2, colour));
+        let bytes = Canvas::film(&frames, 10, &[]).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+        assert_eq!(reader.info().animation_control().unwrap().num_frames, 3);
+        let mut data = vec![0; reader.output_buffer_size().unwrap()];
+        let greys = [0, 1, 2].map(|_| {
+            reader.next_frame(&mut data).unwrap();
+            data[0]
+        });
+        assert_eq!(greys, [0, 255, 0]);
+        assert!(Canvas::film(&[Canvas::new(1, 1, BLACK), Canvas::new(2, 1, BLACK)], 10, &[]).is_err());
     }
 
     #[test]

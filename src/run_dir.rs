@@ -192,6 +192,16 @@ impl ProjectionDir {
         self.0.join("items").join(format!("{item}.json"))
     }
 
+    /// Animated PNG of an item's optimisation, relative to the folder.
+    pub fn film(item: &str) -> String {
+        format!("films/{item}.png")
+    }
+
+    /// Descents that were stopped half-way.
+    pub fn underway(&self) -> PathBuf {
+        self.0.join("underway")
+    }
+
     /// w of all items, npz with the key `w` \[N, num_ws, w_dim\] in the record's order.
     pub fn latents(&self) -> PathBuf {
         self.0.join("projected_w.npz")

@@ -2,23 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use tch::{Device, Kind, Tensor};
-
-use super::network_source::{network_file, one_hot};
+use super::image::Image;
+use super::network_source::{Source, network_file};
 use super::pictures;
 use super::progress::Progress;
 use crate::atomic_file;
-use crate::data::manifest::{Class, Contrast};
+use crate::data::manifest::Class;
 use crate::data::{Prepared, TrainSlices};
 use crate::engine::{Engine, EngineConfig};
 use crate::generate::draw::BATCH;
 use crate::generate::{Format, GenerateConfig, NoiseMode, RimMeter, draw};
-use crate::nets::weights::{self, NetworkDescription};
+use crate::nets::class::{ClassChoice, class_number, one_hot};
+use crate::nets::weights::{self, SavedNetwork};
 use crate::observer::Observer;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::synthesis::SynthesisRecord;
 use crate::run_dir::RECORD;
+use clap::Args;
+use tch::{Device, Tensor};
+
+mod explore;
+
+use explore::{ExploreArgs, Explorer};
 
 /// Images in the grids.
 const GRID: usize = 100;
@@ -37,9 +42,9 @@ pub struct GenerateArgs {
     /// Truncation psi: 1 full variety, 0 the mean image.
     #[arg(long, default_value_t = 1.0, value_name = "PSI")]
     trunc: f64,
-    /// Class of a conditional network, counted from 0.
-    #[arg(long, value_name = "K", allow_negative_numbers = true)]
-    class: Option<i64>,
+    /// Class of a conditional network: its name, or its number from 0.
+    #[arg(long, value_name = "K", allow_hyphen_values = true)]
+    class: Option<ClassChoice>,
     /// Noise maps.
     #[arg(long, value_enum, default_value = "const")]
     noise: NoiseMode,
@@ -52,6 +57,8 @@ pub struct GenerateArgs {
     /// Prepared data set whose training rims to show and measure beside the synthetic ones.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    explore: ExploreArgs,
     /// auto, cpu or cuda.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -67,11 +74,23 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         truncation: args.trunc,
         noise: args.noise,
         formats: args.format.clone(),
-        class: args.class,
+        class: args.class.clone(),
     };
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let record = run_stage(&args.network, &args.out, &config, data.as_ref(), &engine, &Progress::new()?)?;
     println!("{} images in {}", record.count, args.out.display());
+    let opened = Opened::load(&args.network, args.class.as_ref(), engine.device)?;
+    let explorer = Explorer {
+        generator: &opened.network.generator,
+        source: &opened.source,
+        class: opened.class.as_ref(),
+        truncation: args.trunc,
+        seeds: &config.checked_seeds()?,
+        out: &args.out,
+    };
+    for name in explorer.write(&args.explore)? {
+        println!("{}", args.out.join(name).display());
+    }
     if let Some(rims) = &record.rim_contrast {
         println!(
             "rim contrast, median (quartiles): synthetic {:.1} ({:.1} to {:.1}) ppb, real rims {:.1} ({:.1} to {:.1}) ppb",
@@ -103,9 +122,7 @@ pub fn run_stage(
     observer: &dyn Observer,
 ) -> Result<SynthesisRecord> {
     let seeds = config.checked_seeds()?;
-    let network = weights::load_network(network_file(network)?, engine.device)?;
-    let class = one_hot(network.generator.config().c_dim, config.class, "--class", engine.device)?;
-    let source = Source::of(&network.description);
+    let Opened { network, source, number, class } = Opened::load(network, config.class.as_ref(), engine.device)?;
     let nifti = config.formats.contains(&Format::Nifti);
     if nifti && source.contrasts.is_empty() {
         return Err(Problem::usage("this network does not say which units its channels have")
@@ -119,19 +136,20 @@ pub fn run_stage(
     let most = shown_reals.as_ref().map_or(GRID, |reals| reals.len().min(GRID)).min(seeds.len());
     let side = (1..=most).take_while(|side| side * side <= most).last().unwrap_or(1);
     let mut shown = Vec::new();
-    let mut rims = RimMeter::new(&source.contrasts, network.generator.config().resolution as usize);
+    let mut rims = RimMeter::new(&source.contrasts, [source.padding.height, source.padding.width]);
     observer.begin("generate", "images", seeds.len() as u64);
     for chunk in seeds.chunks(BATCH) {
         if observer.stop_requested() {
             return Err(Problem::new(ProblemKind::Interrupted, "stopped while drawing images")
                 .advice("run the same command again"));
         }
-        let images = Image::split(&draw(&network.generator, chunk, class.as_ref(), config))?;
+        let images = source.padding.crop(&draw(&network.generator, chunk, class.as_ref(), config));
+        let images = Image::split(&images)?;
         for (image, &seed) in images.iter().zip(chunk) {
             write_image(out, config, seed, image, &source)?;
             rims.synthetic(&image.pixels);
             if shown.len() < side * side {
-                shown.push(image.canvas());
+                shown.push(image.canvas(source.look()));
             }
         }
         observer.advance(chunk.len() as u64);
@@ -141,12 +159,13 @@ pub fn run_stage(
     pictures::grid(&shown).write_png(out.join("grid.png"), &as_refs(&texts))?;
     let mut real_grid = None;
     if let (Some(data), Some(reals), Some(shown_reals)) = (data, &reals, &shown_reals) {
-        real_images(reals)?.iter().for_each(|image| rims.real(&image.pixels));
+        Image::of_slices(reals)?.iter().for_each(|image| rims.real(&image.pixels));
         let non_rims = data.training(Class::NonRim);
         for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
             rims.non_rim(&non_rims.image(position)?.pixels);
         }
-        let shown: Vec<_> = real_images(shown_reals)?.iter().take(side * side).map(Image::canvas).collect();
+        let reals = Image::of_slices(shown_reals)?;
+        let shown: Vec<_> = reals.iter().take(side * side).map(|image| image.canvas(source.look())).collect();
         let name = "real-grid.png".to_owned();
         pictures::grid(&shown).write_png(out.join(&name), &[("Description", "real training rims")])?;
         real_grid = Some(name);
@@ -159,7 +178,9 @@ pub fn run_stage(
         last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
         truncation: config.truncation,
         noise: config.noise.name().into(),
-        class: config.class,
+        class: number,
+        class_name: number.and_then(|number| source.classes.get(number as usize).cloned()),
+        channels: source.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
         synthetic_grid: "grid.png".into(),
         grid_images: shown.len() as u64,
         real_grid,
@@ -169,25 +190,23 @@ pub fn run_stage(
     Ok(record)
 }
 
-/// One image in the network's range.
-pub struct Image {
-    /// Row-major \[channels, height, width\].
-    pub pixels: Vec<f32>,
-    pub shape: [usize; 3],
+/// A network and the class of it that is drawn.
+struct Opened {
+    network: SavedNetwork,
+    source: Source,
+    number: Option<i64>,
+    /// \[1, c_dim\].
+    class: Option<Tensor>,
 }
 
-impl Image {
-    pub fn canvas(&self) -> crate::raster::Canvas {
-        pictures::canvas(&self.pixels, self.shape)
-    }
-
-    /// Splits a batch \[N, C, H, W\].
-    pub fn split(batch: &Tensor) -> Result<Vec<Self>> {
-        let (count, channels, height, width) = batch.size4()?;
-        let shape = [channels, height, width].map(|n| n as usize);
-        let batch = batch.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-        let image = |index| Ok(Self { pixels: Vec::try_from(batch.get(index).reshape([-1]))?, shape });
-        (0..count).map(image).collect()
+impl Opened {
+    fn load(network: &Path, class: Option<&ClassChoice>, device: Device) -> Result<Self> {
+        let network = weights::load_network(network_file(network)?, device)?;
+        let source = Source::of(&network.description);
+        let c_dim = network.generator.config().c_dim;
+        let number = class_number(c_dim, &source.classes, class, "--class")?;
+        let class = number.map(|number| one_hot(number, c_dim, device));
+        Ok(Self { network, source, number, class })
     }
 }
 
@@ -200,67 +219,35 @@ fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, so
                 crate::data::patch_file::write(&path, &image.shape.map(|n| n as u64), &image.pixels)?;
             }
             Format::Png => {
-                let class = config.class.map_or(String::new(), |class| format!(", class {class}"));
+                let class = config.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
                 let texts = source.texts(&format!("seed {seed}{class}"));
-                image.canvas().write_png(out.join(format!("{stem}.png")), &as_refs(&texts))?;
+                image.canvas(source.look()).write_png(out.join(format!("{stem}.png")), &as_refs(&texts))?;
             }
-            Format::Nifti => source.write_nifti(out, &stem, image)?,
+            Format::Nifti => write_nifti(out, &stem, image, source)?,
         }
     }
     Ok(())
 }
 
-/// What a network's description says about the images it makes.
-struct Source {
-    contrasts: Vec<Contrast>,
-    /// Depth, height, width in mm.
-    voxel_mm: Option<[f64; 3]>,
-    simulated: bool,
-}
-
-impl Source {
-    fn of(description: &NetworkDescription) -> Self {
-        let provenance = |key: &str| description.provenance.get(key).cloned().unwrap_or_default();
-        let contrasts: Vec<Contrast> = serde_json::from_value(description.channels.clone()).unwrap_or_default();
-        let known = contrasts.len() as i64 == description.generator.channels;
-        Self {
-            contrasts: if known { contrasts } else { vec![] },
-            voxel_mm: serde_json::from_value(provenance("voxel_mm")).ok(),
-            simulated: provenance("simulated").as_bool().unwrap_or(false),
-        }
+/// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm, a probability within 0..1.
+fn write_nifti(out: &Path, stem: &str, image: &Image, source: &Source) -> Result<()> {
+    let [_, height, width] = image.shape;
+    for (contrast, values) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
+        let name = match source.contrasts.len() {
+            1 => format!("{stem}.nii.gz"),
+            _ => format!("{stem}_{}.nii.gz", contrast.name),
+        };
+        let physical = |value: f32| match (contrast.unit.as_str(), contrast.window.to_physical(value)) {
+            ("ppb", ppb) => ppb * 1e-3,
+            ("probability", share) => share.clamp(0.0, 1.0),
+            (_, value) => value,
+        };
+        let values: Vec<f32> = values.iter().map(|&value| physical(value)).collect();
+        let what = if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
+        let voxel = source.voxel_mm.unwrap_or([1.0; 3]);
+        pictures::write_slice_nifti(&out.join(name), &values, [width, height], voxel, what)?;
     }
-
-    /// PNG text chunks.
-    fn texts(&self, what: &str) -> [(&'static str, String); 2] {
-        let data = if self.simulated { "a generator trained on SIMULATED data" } else { "a generator" };
-        [
-            ("Description", format!("SYNTHETIC: drawn by {data}; {what}")),
-            ("Software", format!("rimforge {}", env!("CARGO_PKG_VERSION"))),
-        ]
-    }
-
-    /// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm.
-    fn write_nifti(&self, out: &Path, stem: &str, image: &Image) -> Result<()> {
-        let [_, height, width] = image.shape;
-        for (contrast, values) in self.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
-            let name = match self.contrasts.len() {
-                1 => format!("{stem}.nii.gz"),
-                _ => format!("{stem}_{}.nii.gz", contrast.name),
-            };
-            let per_unit = if contrast.unit == "ppb" { 1e-3 } else { 1.0 };
-            let values: Vec<f32> = values.iter().map(|&v| contrast.window.to_physical(v) * per_unit).collect();
-            let what = if self.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
-            let voxel = self.voxel_mm.unwrap_or([1.0; 3]);
-            pictures::write_slice_nifti(&out.join(name), &values, [width, height], voxel, what)?;
-        }
-        Ok(())
-    }
-}
-
-/// Slices of training lesions as pictures.
-pub fn real_images(slices: &TrainSlices) -> Result<Vec<Image>> {
-    let shape = slices.prepared().image_shape();
-    Ok(slices.images()?.into_iter().map(|image| Image { pixels: image.pixels, shape }).collect())
+    Ok(())
 }
 
 fn as_refs<'a>(texts: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {

@@ -16,6 +16,8 @@ pub mod export;
 
 pub mod generate;
 
+pub mod image;
+
 pub mod import;
 
 pub mod network_source;

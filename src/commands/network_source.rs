@@ -1,9 +1,11 @@
-//! Which network `--network` means, and which of its classes.
+//! Which network `--network` means, and what it says about its images.
 
 use std::path::{Path, PathBuf};
 
-use tch::{Device, Kind as Type, Tensor};
-
+use super::pictures::Look;
+use crate::data::Padding;
+use crate::data::manifest::Contrast;
+use crate::nets::weights::NetworkDescription;
 use crate::problem::{Problem, Result};
 use crate::run_dir::{GanDir, ImportDir};
 
@@ -26,26 +28,48 @@ pub fn network_file(path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// Class `class` of a network of `c_dim` classes as \[1, c_dim\]; `None` for an unconditional network. `option` is the
-/// name of the option that chose it.
-///
-/// # Errors
-/// A class for an unconditional network, none for a conditional one, or one that it does not have.
-pub fn one_hot(c_dim: i64, class: Option<i64>, option: &str, device: Device) -> Result<Option<Tensor>> {
-    match class {
-        None if c_dim == 0 => Ok(None),
-        Some(class) if (0..c_dim).contains(&class) => {
-            let label = Tensor::zeros([1, c_dim], (Type::Float, device));
-            let _ = label.narrow(1, class, 1).fill_(1.0);
-            Ok(Some(label))
+/// What a network's description says about the images it makes.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Empty where it does not say.
+    pub contrasts: Vec<Contrast>,
+    /// Depth, height, width in mm.
+    pub voxel_mm: Option<[f64; 3]>,
+    pub simulated: bool,
+    /// Names of the classes; empty where there are none or they have none.
+    pub classes: Vec<String>,
+    /// Where the image lies in the network's square.
+    pub padding: Padding,
+}
+
+impl Source {
+    pub fn of(description: &NetworkDescription) -> Self {
+        let provenance = |key: &str| description.provenance.get(key).cloned().unwrap_or_default();
+        let contrasts: Vec<Contrast> = serde_json::from_value(description.channels.clone()).unwrap_or_default();
+        let known = contrasts.len() as i64 == description.generator.channels;
+        let side = description.generator.resolution as usize;
+        let padding: Option<Padding> = serde_json::from_value(provenance("padding")).ok();
+        let fits = |padding: &Padding| padding.side == side && padding.height.max(padding.width) <= side;
+        Self {
+            contrasts: if known { contrasts } else { vec![] },
+            voxel_mm: serde_json::from_value(provenance("voxel_mm")).ok(),
+            simulated: provenance("simulated").as_bool().unwrap_or(false),
+            classes: serde_json::from_value(provenance("classes")).unwrap_or_default(),
+            padding: padding.filter(fits).unwrap_or(Padding::none(side)),
         }
-        None => Err(Problem::usage("the network is conditional").expected(format!("{option} 0 to {}", c_dim - 1))),
-        Some(class) if c_dim == 0 => {
-            Err(Problem::usage(format!("{option} {class}")).expected("none: the network is unconditional"))
-        }
-        Some(class) => {
-            Err(Problem::usage(format!("{option} {class}")).expected(format!("a class from 0 to {}", c_dim - 1)))
-        }
+    }
+
+    pub fn look(&self) -> Look {
+        Look::of(&self.contrasts)
+    }
+
+    /// PNG text chunks.
+    pub fn texts(&self, what: &str) -> [(&'static str, String); 2] {
+        let data = if self.simulated { "a generator trained on SIMULATED data" } else { "a generator" };
+        [
+            ("Description", format!("SYNTHETIC: drawn by {data}; {what}")),
+            ("Software", format!("rimforge {}", env!("CARGO_PKG_VERSION"))),
+        ]
     }
 }
 
@@ -63,16 +87,5 @@ mod tests {
         }
         let file = folder.path().join("other.safetensors");
         assert_eq!(network_file(&file).unwrap(), file);
-    }
-
-    #[test]
-    fn a_class_is_asked_for_exactly_where_there_are_some() {
-        let label = one_hot(3, Some(1), "--class", Device::Cpu).unwrap().unwrap();
-        assert_eq!(Vec::<f32>::try_from(label.reshape([-1])).unwrap(), [0.0, 1.0, 0.0]);
-        assert!(one_hot(0, None, "--class", Device::Cpu).unwrap().is_none());
-        for (c_dim, class) in [(0, Some(0)), (3, None), (3, Some(3)), (3, Some(-1))] {
-            let problem = one_hot(c_dim, class, "--class", Device::Cpu).unwrap_err();
-            assert!(problem.to_string().contains("--class"), "{problem}");
-        }
     }
 }

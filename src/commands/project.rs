@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 
 use crate::commands::progress::Progress;
 use crate::engine::{Engine, EngineConfig};
+use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use crate::project::ProjectConfig;
 use crate::project::config::{Class, Side};
+use crate::project::{ProjectConfig, Space};
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
@@ -26,6 +27,8 @@ mod projector;
 mod stage;
 
 mod targets;
+
+mod trace;
 
 pub use stage::{run_images, run_stage};
 
@@ -70,9 +73,15 @@ pub struct ProjectArgs {
     /// Images optimised together; changes speed and memory, not results.
     #[arg(long, default_value_t = ProjectConfig::default().batch)]
     batch: u64,
-    /// Class of a conditional network.
-    #[arg(long)]
-    condition: Option<i64>,
+    /// Class of a conditional network: its name, its number from 0, or "estimate" for the one that fits each image best.
+    #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
+    condition: Option<ClassChoice>,
+    /// w, or w-plus for a w of its own in each layer.
+    #[arg(long, default_value = "w", value_parser = named::<Space>)]
+    space: Space,
+    /// Also write an animated PNG of each optimisation with so many frames.
+    #[arg(long, default_value_t = 0, value_name = "FRAMES")]
+    film: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// auto, cpu or cuda.
@@ -94,7 +103,9 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
         features: args.features.clone(),
         choose_features: args.choose_features,
         batch: args.batch,
-        condition: args.condition,
+        condition: args.condition.clone(),
+        space: args.space,
+        film: args.film,
         ..ProjectConfig::default()
     };
     config.validate()?;
@@ -165,6 +176,7 @@ fn print_summary(record: &ProjectionRecord) {
         println!("{} lesions are too small for a rim to be told from a core and were left out", record.without_core);
     }
     for image in &record.images {
-        println!("{}: rms {:.4}, w distance {:.1}", image.id, image.rms, image.w_distance);
+        let class = image.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
+        println!("{}: rms {:.4}, w distance {:.1}{class}", image.id, image.rms, image.w_distance);
     }
 }

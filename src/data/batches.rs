@@ -40,6 +40,15 @@ impl Images {
         }
     }
 
+    /// The same images, not copied.
+    pub fn shallow_clone(&self) -> Self {
+        Self {
+            pixels: self.pixels.shallow_clone(),
+            masks: self.masks.as_ref().map(Tensor::shallow_clone),
+            lesions: self.lesions.clone(),
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.lesions.len()
     }

@@ -49,6 +49,12 @@ pub mod dataset;
 
 pub mod batches;
 
+pub mod condition;
+
+pub mod padding;
+
+pub use condition::{Condition, Conditioned};
+pub use padding::Padding;
 pub use prepare::prepare;
 pub use prepare_config::{PrepareConfig, Source};
 

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
 
 /// What `generate` makes.
@@ -17,7 +18,7 @@ pub struct GenerateConfig {
     pub formats: Vec<Format>,
     /// Class of a conditional network.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub class: Option<i64>,
+    pub class: Option<ClassChoice>,
 }
 
 impl Default for GenerateConfig {
@@ -78,7 +79,7 @@ impl NoiseMode {
 }
 
 /// "0-99" or "1,5,7-9", in the order given.
-fn parse_seeds(text: &str) -> Result<Vec<u32>> {
+pub fn parse_seeds(text: &str) -> Result<Vec<u32>> {
     let wrong = || Problem::usage(format!("seeds {text:?}")).expected("numbers and ranges, e.g. 0-99 or 1,5,7-9");
     let mut seeds = Vec::new();
     for part in text.split(',') {

@@ -13,21 +13,25 @@ pub const BATCH: usize = 16;
 /// Images \[N, C, R, R\] of `seeds` (at most [`BATCH`]), of `class` \[1, c_dim\] where the network has classes.
 pub fn draw(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, config: &GenerateConfig) -> Tensor {
     let filled: Vec<u32> = seeds.iter().copied().cycle().take(BATCH).collect();
-    let device = generator.device();
-    let images = tch::no_grad(|| {
-        let z = latents::latents(&filled, generator.config().z_dim).to_device(device);
-        let c = class.map(|class| class.expand([BATCH as i64, -1], false));
-        let ws = generator.mapping.truncate(&generator.mapping.forward(&z, c.as_ref()), config.truncation, None);
-        match config.noise {
-            NoiseMode::Const => generator.synthesis.forward(&ws, &Noise::Const),
-            NoiseMode::None => generator.synthesis.forward(&ws, &Noise::None),
-            NoiseMode::Random => {
-                let maps = noise_maps(generator, &filled);
-                generator.synthesis.forward(&ws, &Noise::Given(&maps))
-            }
+    let ws = styles(generator, &filled, class, config.truncation);
+    let images = tch::no_grad(|| match config.noise {
+        NoiseMode::Const => generator.synthesis.forward(&ws, &Noise::Const),
+        NoiseMode::None => generator.synthesis.forward(&ws, &Noise::None),
+        NoiseMode::Random => {
+            let maps = noise_maps(generator, &filled);
+            generator.synthesis.forward(&ws, &Noise::Given(&maps))
         }
     });
     images.narrow(0, 0, seeds.len() as i64)
+}
+
+/// ws \[N, num_ws, w_dim\] of `seeds`, of `class` \[1, c_dim\] where the network has classes.
+pub fn styles(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, truncation: f64) -> Tensor {
+    tch::no_grad(|| {
+        let z = latents::latents(seeds, generator.config().z_dim).to_device(generator.device());
+        let c = class.map(|class| class.expand([seeds.len() as i64, -1], false));
+        generator.mapping.truncate(&generator.mapping.forward(&z, c.as_ref()), truncation, None)
+    })
 }
 
 /// Noise maps \[N, 1, r, r\] for each layer; each image's depend on its seed alone.

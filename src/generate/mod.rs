@@ -6,8 +6,10 @@ pub mod config;
 
 pub mod draw;
 
+pub mod explore;
+
 pub mod rim_meter;
 
-pub use config::{Format, GenerateConfig, NoiseMode};
+pub use config::{Format, GenerateConfig, NoiseMode, parse_seeds};
 pub use draw::draw;
 pub use rim_meter::RimMeter;

@@ -7,7 +7,8 @@ use crate::statistics::bootstrap::quantile;
 
 /// Rim contrast of every image, where there is a susceptibility map to measure it on.
 pub struct RimMeter {
-    side: usize,
+    /// Pixels of one channel.
+    plane: usize,
     channel: Option<(usize, Contrast, RimSearch)>,
     synthetic: Vec<f64>,
     real: Vec<f64>,
@@ -15,22 +16,21 @@ pub struct RimMeter {
 }
 
 impl RimMeter {
-    /// For images of `side` pixels with these channels; the map in ppb is measured, where there is one.
-    pub fn new(contrasts: &[Contrast], side: usize) -> Self {
+    /// For images of `height` x `width` pixels with these channels; the map in ppb is measured, where there is one.
+    pub fn new(contrasts: &[Contrast], [height, width]: [usize; 2]) -> Self {
         let channel = contrasts.iter().position(|contrast| contrast.name == "chimap" && contrast.unit == "ppb");
-        let channel = channel.map(|channel| (channel, contrasts[channel].clone(), RimSearch::new(side, side)));
-        Self { side, channel, synthetic: vec![], real: vec![], non_rim: vec![] }
+        let channel = channel.map(|channel| (channel, contrasts[channel].clone(), RimSearch::new(width, height)));
+        Self { plane: height * width, channel, synthetic: vec![], real: vec![], non_rim: vec![] }
     }
 
     fn measure(&self, pixels: &[f32]) -> Option<f64> {
         let (channel, contrast, search) = self.channel.as_ref()?;
-        let plane = self.side * self.side;
-        let values = &pixels[channel * plane..][..plane];
+        let values = &pixels[channel * self.plane..][..self.plane];
         let ppb: Vec<f32> = values.iter().map(|&value| contrast.window.to_physical(value)).collect();
         Some(search.best(&ppb)?.ppb)
     }
 
-    /// Adds an image \[C, side, side\] in the network's range, as do `real` and `non_rim`.
+    /// Adds an image \[C, height, width\] in the network's range, as do `real` and `non_rim`.
     pub fn synthetic(&mut self, pixels: &[f32]) {
         self.synthetic.extend(self.measure(pixels));
     }

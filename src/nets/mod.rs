@@ -5,6 +5,8 @@
 
 pub mod config;
 
+pub mod class;
+
 pub mod network;
 
 pub mod latents;

@@ -174,6 +174,8 @@ mod tests {
     #[test]
     fn rates_are_counted_by_role() {
         let lesion = |role: &str, rim_erased, rim_invented| ProjectedLesion {
+            film: None,
+            class: None,
             lesion_id: "l".into(),
             patient: "p".into(),
             slice: 0,

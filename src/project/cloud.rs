@@ -57,10 +57,11 @@ impl LatentCloud {
         self.deviation
     }
 
-    /// Distance of each w \[N, w_dim\] to its nearest member, in units of the median distance between a member and its nearest
-    /// other member: about 1 for another draw from the network, more the further outside.
+    /// Distance of each w \[N, L, w_dim\] to its nearest member, mean over its L layers, in units of the median distance
+    /// between a member and its nearest other member: about 1 for another draw from the network, more the further outside.
     pub fn distance(&self, w: &Tensor) -> Vec<f64> {
-        let (nearest, _) = distances(w, &self.samples).min_dim(1, false);
+        let (nearest, _) = distances(&w.flatten(0, 1), &self.samples).min_dim(1, false);
+        let nearest = nearest.view([w.size()[0], -1]).mean_dim(1i64, false, None);
         let nearest = Vec::<f64>::try_from(nearest.to_kind(Kind::Double).to_device(Device::Cpu)).expect("one axis");
         nearest.into_iter().map(|d| d / self.spacing).collect()
     }
@@ -83,7 +84,9 @@ mod tests {
         assert_eq!(Vec::<f32>::try_from(cloud.mean()).unwrap(), [1.0, 1.0]);
         assert!((cloud.deviation() - 2f64.sqrt()).abs() < 1e-12);
         // Neighbours are 2 apart; (5, 2) is 3 from its nearest corner.
-        let w = Tensor::from_slice(&[5.0f32, 2.0, 2.0, 2.0]).view([2, 2]);
-        assert_eq!(cloud.distance(&w), [1.5, 0.0]);
+        let w = Tensor::from_slice(&[5.0f32, 2.0, 2.0, 2.0]);
+        assert_eq!(cloud.distance(&w.view([2, 1, 2])), [1.5, 0.0]);
+        // One image with a w for each of two layers.
+        assert_eq!(cloud.distance(&w.view([1, 2, 2])), [0.75]);
     }
 }

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::optimise::Descent;
+use super::optimise::{Descent, Space};
+use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
+
+/// Frames of a film, at most.
+const MOST_FRAMES: u64 = 1000;
 
 /// Settings of `project`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,9 +36,13 @@ pub struct ProjectConfig {
     pub w_samples: u64,
     /// Images optimised together; changes speed and memory, not results.
     pub batch: u64,
-    /// Class of a conditional network that is projected into.
+    /// "w", or "w-plus" for a w of its own in each layer.
+    pub space: Space,
+    /// Frames of an animated PNG of each optimisation; 0 writes none.
+    pub film: u64,
+    /// Class of a conditional network that is projected into, or "estimate" for the one that fits each image best.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub condition: Option<i64>,
+    pub condition: Option<ClassChoice>,
 }
 
 impl Default for ProjectConfig {
@@ -52,6 +60,8 @@ impl Default for ProjectConfig {
             choose_features: 0,
             w_samples: 10_000,
             batch: 16,
+            space: Space::W,
+            film: 0,
             condition: None,
         }
     }
@@ -87,8 +97,8 @@ pub enum Side {
 
 impl ProjectConfig {
     pub fn descent(&self) -> Descent {
-        let Self { steps, learning_rate, noise_regularisation, .. } = *self;
-        Descent { steps, learning_rate, noise_regularisation }
+        let Self { steps, learning_rate, noise_regularisation, space, .. } = *self;
+        Descent { steps, learning_rate, noise_regularisation, space }
     }
 
     /// Refuses numbers that make no sense.
@@ -101,6 +111,11 @@ impl ProjectConfig {
         at_least("steps", self.steps, 1)?;
         at_least("batch", self.batch, 1)?;
         at_least("w_samples", self.w_samples, 2)?;
+        if self.film > MOST_FRAMES {
+            return Err(
+                Problem::usage(format!("project.film = {}", self.film)).expected(format!("at most {MOST_FRAMES}"))
+            );
+        }
         for (name, value) in
             [("learning_rate", self.learning_rate), ("noise_regularisation", self.noise_regularisation)]
         {

@@ -26,4 +26,4 @@ pub mod store;
 pub use cloud::LatentCloud;
 pub use config::ProjectConfig;
 pub use draws::Draws;
-pub use optimise::{Descent, Projected, optimise};
+pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};

@@ -3,6 +3,7 @@
 //! Every image has its own w, maps and moments, and the loss is a sum over images, so an image's path is the one it would
 //! take alone. Nothing is read back from the device before the end.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::cloud::LatentCloud;
@@ -25,11 +26,33 @@ pub struct Descent {
     pub learning_rate: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
+    pub space: Space,
+}
+
+/// What is optimised besides the noise maps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Space {
+    /// One w for all layers, as published: stays near what the generator draws.
+    #[default]
+    W,
+    /// A w for each layer: nearer to the original, further from what the generator draws.
+    WPlus,
+}
+
+impl Space {
+    /// As written in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::W => "w",
+            Self::WPlus => "w-plus",
+        }
+    }
 }
 
 /// Projections of N images.
 pub struct Projected {
-    /// \[N, w_dim\]; the same w for every layer.
+    /// \[N, L, w_dim\]: L is 1 where one w serves all layers.
     pub w: Tensor,
     /// The optimised maps, one \[N, 1, r, r\] per styled convolution.
     pub noise: Vec<Tensor>,
@@ -39,28 +62,76 @@ pub struct Projected {
     pub distance: Vec<f64>,
 }
 
-/// Projects `targets` \[N, C, R, R\] (-1..1). `after_step(step, w)` sees w \[N, w_dim\] after each step and ends the descent by
-/// returning false.
+/// A descent under way: what the next step depends on, random draws aside.
+#[derive(Debug)]
+pub struct Underway {
+    /// Steps done.
+    pub step: u64,
+    /// Unknowns, and Adam's first and second moments, each \[N, unknowns\].
+    pub tensors: [Tensor; 3],
+}
+
+/// What is known after each step.
+pub struct Moment<'a> {
+    /// Counted from 0.
+    pub step: u64,
+    /// \[N, L, w_dim\].
+    pub w: Tensor,
+    /// Images that the step's gradient came from, \[N, C, R, R\].
+    pub images: &'a Tensor,
+    unknowns: &'a Unknowns,
+    adam: &'a Adam,
+}
+
+impl Moment<'_> {
+    /// A copy of everything that the next step depends on.
+    pub fn underway(&self) -> Underway {
+        let tensors = [&self.unknowns.all, &self.adam.first, &self.adam.second].map(Tensor::copy);
+        Underway { step: self.step + 1, tensors }
+    }
+}
+
+/// Called after each step; false ends the descent.
+pub type AfterStep<'a> = dyn FnMut(&Moment<'_>) -> bool + 'a;
+
+/// Everything that a descent depends on.
+pub struct Projection<'a> {
+    pub generator: &'a Generator,
+    pub features: &'a dyn FeatureNet,
+    /// \[N, C, R, R\] in -1..1.
+    pub targets: &'a Tensor,
+    pub cloud: &'a LatentCloud,
+    pub draws: &'a Draws,
+    pub descent: &'a Descent,
+}
+
+/// Projects from the start or from `underway`. `after_step` sees each step and ends the descent by returning false.
 ///
 /// # Errors
 /// `Kind::Interrupted` where `after_step` returned false; what the feature net reports; a result that is not finite.
 pub fn optimise(
-    generator: &Generator,
-    features: &dyn FeatureNet,
-    targets: &Tensor,
-    cloud: &LatentCloud,
-    draws: &Draws,
-    descent: &Descent,
-    after_step: &mut dyn FnMut(u64, &Tensor) -> bool,
+    projection: &Projection<'_>,
+    underway: Option<Underway>,
+    after_step: &mut AfterStep<'_>,
 ) -> Result<Projected> {
+    let &Projection { generator, features, targets, cloud, draws, descent } = projection;
     let target_features = tch::no_grad(|| features.features(targets))?;
-    let unknowns = Unknowns::start(cloud.mean(), &draws.noise);
+    let layers = match descent.space {
+        Space::W => 1,
+        Space::WPlus => generator.synthesis.num_ws(),
+    };
+    let mut unknowns = Unknowns::start(cloud.mean(), layers, &draws.noise);
     let mut adam = Adam::new(&unknowns.all);
-    for step in 0..descent.steps {
+    let mut first = 0;
+    if let Some(Underway { step, tensors: [all, moment, square] }) = underway {
+        (unknowns.all, adam.first, adam.second) = (all, moment, square);
+        (first, adam.steps) = (step, step as i32);
+    }
+    for step in first..descent.steps {
         let all = unknowns.all.detach().set_requires_grad(true);
         let (w, maps) = unknowns.split(&all);
         let scale = cloud.deviation() * schedule::w_noise(step, descent.steps);
-        let noisy = if scale > 0.0 { &w + draws.w.get(step as i64) * scale } else { w };
+        let noisy = if scale > 0.0 { &w + draws.w.get(step as i64).unsqueeze(1) * scale } else { w };
         let images = synthesise(generator, &noisy, &maps);
         let distance = squared_distance(&features.features(&images)?, &target_features).sum(Kind::Float);
         let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
@@ -70,7 +141,8 @@ pub fn optimise(
             adam.step(&unknowns.all, &gradient, rate);
             unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
         });
-        if !after_step(step, &unknowns.split(&unknowns.all).0) {
+        let w = unknowns.split(&unknowns.all).0;
+        if !after_step(&Moment { step, w, images: &images.detach(), unknowns: &unknowns, adam: &adam }) {
             return Err(Problem::new(ProblemKind::Interrupted, "projection stopped"));
         }
     }
@@ -88,36 +160,37 @@ pub fn optimise(
     })
 }
 
-/// Images of w \[N, w_dim\], repeated over the layers, with given maps.
+/// Images of w \[N, L, w_dim\], one repeated over the layers where L is 1, with given maps.
 pub fn synthesise(generator: &Generator, w: &Tensor, maps: &[Tensor]) -> Tensor {
-    let ws = w.unsqueeze(1).expand([-1, generator.synthesis.num_ws(), -1], false);
-    generator.synthesis.forward(&ws, &Noise::Given(maps))
+    generator.synthesis.forward(&w.expand([-1, generator.synthesis.num_ws(), -1], false), &Noise::Given(maps))
 }
 
-/// w and all maps side by side in one tensor \[N, w_dim + sum of r^2\], so that Adam is a handful of operations.
+/// w and all maps side by side in one tensor \[N, L w_dim + sum of r^2\], so that Adam is a handful of operations.
 struct Unknowns {
     all: Tensor,
-    /// w_dim, then the number of values of each map.
+    layers: i64,
+    /// L w_dim, then the number of values of each map.
     lengths: Vec<i64>,
     sides: Vec<i64>,
 }
 
 impl Unknowns {
-    fn start(mean: &Tensor, noise: &[Tensor]) -> Self {
+    fn start(mean: &Tensor, layers: i64, noise: &[Tensor]) -> Self {
         let count = noise.first().map_or(1, |map| map.size()[0]);
-        let mut parts = vec![mean.unsqueeze(0).expand([count, -1], false)];
+        let mut parts = vec![mean.repeat([layers]).unsqueeze(0).expand([count, -1], false)];
         parts.extend(noise.iter().map(|map| map.flatten(1, -1)));
         Self {
+            layers,
             lengths: parts.iter().map(|part| part.size()[1]).collect(),
             sides: noise.iter().map(|map| map.size()[2]).collect(),
             all: Tensor::cat(&parts, 1),
         }
     }
 
-    /// Views of `all`: w \[N, w_dim\] and the maps \[N, 1, r, r\].
+    /// Views of `all`: w \[N, L, w_dim\] and the maps \[N, 1, r, r\].
     fn split(&self, all: &Tensor) -> (Tensor, Vec<Tensor>) {
         let mut parts = all.split_with_sizes(&self.lengths, 1);
-        let w = parts.remove(0);
+        let w = parts.remove(0).unflatten(1, [self.layers, -1]);
         let maps = parts.iter().zip(&self.sides).map(|(part, &side)| part.unflatten(1, [1, side, side]));
         (w, maps.collect())
     }
@@ -167,11 +240,14 @@ mod tests {
             Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu)),
             Tensor::zeros([2, 1, 8, 8], (Kind::Float, Device::Cpu)),
         ];
-        let unknowns = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0]), &maps);
+        let unknowns = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0]), 1, &maps);
         assert_eq!(unknowns.all.size(), [2, 2 + 16 + 64]);
         let (w, mut views) = unknowns.split(&unknowns.all);
-        assert_eq!(w.double_value(&[1, 1]), 4.0);
+        assert_eq!(w.double_value(&[1, 0, 1]), 4.0);
         let _ = views[0].fill_(7.0);
         assert_eq!(unknowns.all.double_value(&[1, 2]), 7.0);
+        let for_each_layer = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0]), 3, &maps);
+        let (w, _) = for_each_layer.split(&for_each_layer.all);
+        assert_eq!((w.size(), w.double_value(&[1, 2, 0])), (vec![2, 3, 2], 3.0));
     }
 }

@@ -13,6 +13,9 @@ pub struct ProjectionRecord {
     /// Name of the feature net that the distance was measured with.
     pub features: String,
     pub steps: u64,
+    /// "w" or "w-plus".
+    #[serde(default = "w")]
+    pub space: String,
     pub seed: u64,
     /// One entry per projected slice of a lesion.
     pub lesions: Vec<ProjectedLesion>,
@@ -26,6 +29,10 @@ pub struct ProjectionRecord {
     pub flag_rates: Vec<FlagRate>,
     /// Images that came from files instead of a prepared data set.
     pub images: Vec<ProjectedImage>,
+}
+
+fn w() -> String {
+    "w".into()
 }
 
 /// The yardstick of the "rim erased" and "rim invented" flags.
@@ -65,6 +72,11 @@ pub struct ProjectedImage {
     pub rms: f64,
     pub figure: String,
     pub image: String,
+    /// As in [`ProjectedLesion`].
+    #[serde(default)]
+    pub film: Option<String>,
+    #[serde(default)]
+    pub class: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +103,12 @@ pub struct ProjectedLesion {
     pub figure: String,
     /// The denoised slice, float32 npy [channels, height, width] in the network's range.
     pub image: String,
+    /// Animated PNG of the optimisation, relative to the stage's folder.
+    #[serde(default)]
+    pub film: Option<String>,
+    /// Class of a conditional network that it was projected into, given or estimated.
+    #[serde(default)]
+    pub class: Option<String>,
     /// True label, where the cohort was simulated; only scoring writes it.
     pub true_rim: Option<bool>,
 }

@@ -17,6 +17,12 @@ pub struct SynthesisRecord {
     /// Class that was asked of a conditional network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<i64>,
+    /// Its name, where the network names its classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+    /// What the images' channels show, where the network says so.
+    #[serde(default)]
+    pub channels: Vec<String>,
     /// Grids for the eye, relative to the stage's folder.
     pub synthetic_grid: String,
     /// Images in it: those of the first seeds.

@@ -18,7 +18,11 @@ pub struct TickRecord {
     /// Overfitting signal E[sign D(real)], -1..1.
     pub ada_rt: f64,
     /// Frechet distance, generated to real training rims, on the features that `TrainingRecord::frechet_features` names.
+    /// With classes: of the rim class to real training rims, where one class holds the rims.
     pub frechet: Option<f64>,
+    /// The same over all classes, where `frechet` is of the rim class alone.
+    #[serde(default)]
+    pub frechet_all_classes: Option<f64>,
 }
 
 /// Wall-clock facts of a tick; kept apart (`timing.jsonl`) because they never repeat, and logs must.
@@ -39,6 +43,9 @@ pub struct TrainingRecord {
     /// Lesions and slices it saw.
     pub train_lesions: u64,
     pub train_slices: u64,
+    /// Classes of a conditional network; empty otherwise.
+    #[serde(default)]
+    pub classes: Vec<String>,
     pub images: u64,
     pub batch: u64,
     pub seed: u64,

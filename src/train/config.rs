@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::LazyConfig;
 use crate::augment::{AdaConfig, AugmentConfig, ChannelRule};
+use crate::data::Condition;
 use crate::nets::{DiscriminatorConfig, GeneratorConfig};
 use crate::problem::{Problem, Result};
 
@@ -29,6 +30,12 @@ pub struct TrainConfig {
     pub style_mixing: f64,
     /// Symmetries that the real images are declared to have; each is shown in a random orientation.
     pub symmetry: Symmetry,
+    /// What the networks are told about each image.
+    pub condition: Condition,
+    /// With condition "readers": training non-rims a training rim, lesions; 0 takes all.
+    pub non_rims_per_rim: f64,
+    /// How often each class is generated during training.
+    pub fake_classes: FakeClasses,
     /// Half-life of the generator's moving average in thousands of images; absent: batch x 10 / 32.
     pub ema_kimg: Option<f64>,
     /// The half-life is at most this share of the images seen so far; 0 turns the ramp off.
@@ -62,6 +69,9 @@ impl Default for TrainConfig {
             lazy: LazyConfig::default(),
             style_mixing: 0.9,
             symmetry: Symmetry::default(),
+            condition: Condition::None,
+            non_rims_per_rim: 2.0,
+            fake_classes: FakeClasses::default(),
             ema_kimg: None,
             ema_ramp: 0.05,
             ada: AdaptiveConfig::default(),
@@ -109,6 +119,28 @@ pub enum Symmetry {
     Dihedral,
 }
 
+/// How often each class is generated during training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FakeClasses {
+    /// As often as it is among the real images.
+    #[default]
+    Natural,
+    /// All alike.
+    Balanced,
+}
+
+impl FakeClasses {
+    /// Chance of each class, given the real images of each.
+    fn shares(self, counts: &[u64]) -> Vec<f64> {
+        let all: u64 = counts.iter().sum();
+        match self {
+            Self::Natural => counts.iter().map(|&count| count as f64 / all as f64).collect(),
+            Self::Balanced => counts.iter().map(|_| 1.0 / counts.len() as f64).collect(),
+        }
+    }
+}
+
 /// Adaptive discriminator augmentation (Karras et al. 2020).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -146,6 +178,8 @@ pub struct Resolved {
     pub lazy: LazyConfig,
     pub style_mixing: f64,
     pub symmetry: Symmetry,
+    /// Chance of each class among generated images; empty without classes.
+    pub fake_classes: Vec<f64>,
     /// Images.
     pub ema_half_life: f64,
     pub ema_ramp: Option<f64>,
@@ -162,13 +196,15 @@ pub struct Resolved {
 }
 
 impl TrainConfig {
-    /// Settles every open value for square images of `resolution` pixels with one rule a channel.
+    /// Settles every open value for square images of `resolution` pixels with one rule a channel; `class_counts` are the real
+    /// images of each class, none without classes.
     ///
     /// # Errors
     /// A value out of its range, or sizes that no network can be built from.
-    pub fn resolve(&self, resolution: i64, rules: &[ChannelRule]) -> Result<Resolved> {
+    pub fn resolve(&self, resolution: i64, rules: &[ChannelRule], class_counts: &[u64]) -> Result<Resolved> {
         self.check()?;
-        let generator = self.net.generator(resolution, rules.len() as i64);
+        let c_dim = class_counts.len() as i64;
+        let generator = GeneratorConfig { c_dim, ..self.net.generator(resolution, rules.len() as i64) };
         generator.validate()?;
         let discriminator = DiscriminatorConfig::matching(&generator);
         discriminator.validate()?;
@@ -191,6 +227,7 @@ impl TrainConfig {
             lazy: self.lazy,
             style_mixing: self.style_mixing,
             symmetry: self.symmetry,
+            fake_classes: self.fake_classes.shares(class_counts),
             ema_half_life: self.ema_kimg.unwrap_or(batch * 10.0 / 32.0) * 1000.0,
             ema_ramp: (self.ema_ramp > 0.0).then_some(self.ema_ramp),
             augment,
@@ -228,6 +265,7 @@ impl TrainConfig {
         within("r1_gamma", self.r1_gamma.unwrap_or(0.0), 0.0, 1e9)?;
         within("path_length_weight", self.path_length_weight, 0.0, 1e9)?;
         within("style_mixing", self.style_mixing, 0.0, 1.0)?;
+        within("non_rims_per_rim", self.non_rims_per_rim, 0.0, 1e9)?;
         within("ema_kimg", self.ema_kimg.unwrap_or(1.0), 0.0, 1e9)?;
         within("ema_ramp", self.ema_ramp, 0.0, 1e9)
     }
@@ -288,14 +326,24 @@ mod tests {
     #[test]
     fn open_values_follow_the_method() {
         let config = TrainConfig::default();
-        let resolved = config.resolve(64, &GREY).unwrap();
+        let resolved = config.resolve(64, &GREY, &[]).unwrap();
         approx::assert_relative_eq!(resolved.r1_gamma, 0.0256);
         assert_eq!(resolved.ema_half_life, 10_000.0);
         assert_eq!((resolved.ada.speed_kimg, resolved.ada.interval), (500.0, 4));
         assert_eq!(resolved.tick_steps, 31);
         assert_eq!(resolved.generator, GeneratorConfig::small(64, 1));
-        let tuned = TrainConfig { base: "embedded".into(), ..config }.resolve(64, &GREY).unwrap();
+        let tuned = TrainConfig { base: "embedded".into(), ..config }.resolve(64, &GREY, &[]).unwrap();
         assert_eq!(tuned.ada.speed_kimg, 100.0);
+    }
+
+    #[test]
+    fn generated_classes_are_as_frequent_as_real_ones_or_alike() {
+        let config = TrainConfig::default();
+        let natural = config.resolve(64, &GREY, &[300, 100]).unwrap();
+        assert_eq!((natural.generator.c_dim, natural.discriminator.c_dim), (2, 2));
+        assert_eq!(natural.fake_classes, [0.75, 0.25]);
+        let balanced = TrainConfig { fake_classes: FakeClasses::Balanced, ..config };
+        assert_eq!(balanced.resolve(64, &GREY, &[300, 100]).unwrap().fake_classes, [0.5, 0.5]);
     }
 
     #[test]
@@ -317,7 +365,7 @@ mod tests {
                 ..config.clone()
             },
         ] {
-            assert_eq!(wrong.resolve(64, &GREY).unwrap_err().kind(), crate::problem::Kind::Usage);
+            assert_eq!(wrong.resolve(64, &GREY, &[]).unwrap_err().kind(), crate::problem::Kind::Usage);
         }
         let unknown = toml::from_str::<TrainConfig>("bach = 3").unwrap_err().to_string();
         assert!(unknown.contains("bach"), "{unknown}");

@@ -29,9 +29,10 @@ pub fn path_lengths(gradient: &Tensor) -> Tensor {
     gradient.square().sum_dim_intlist(2i64, false, Kind::Float).mean_dim(1i64, false, Kind::Float).sqrt()
 }
 
-/// The running mean of the path lengths after a batch: `decay` is the share of the batch's mean (0.01).
+/// The running mean of the path lengths after a batch: `decay` is the share of the batch's mean (0.01). The penalty is
+/// against this mean, and its gradient flows through the batch's share of it; detach what is carried to the next step.
 pub fn path_length_mean(mean: &Tensor, lengths: &Tensor, decay: f64) -> Tensor {
-    mean.lerp(&lengths.mean(Kind::Float).detach(), decay)
+    mean.lerp(&lengths.mean(Kind::Float), decay)
 }
 
 /// Path-length penalty: `weight` times the mean of (length - mean)^2 over \[N\] lengths.

@@ -13,11 +13,15 @@ pub mod adam;
 
 pub mod ema;
 
+pub mod draws;
+
 pub mod phases;
 
 pub mod stats;
 
 pub mod state;
+
+pub mod transfer;
 
 pub mod checkpoint;
 
@@ -27,10 +31,11 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-pub use config::{Resolved, Symmetry, TrainConfig};
+pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
 pub use run_folder::{Label, RunFolder};
 pub use state::TrainState;
 
+use crate::data::batches::Batches;
 use crate::nets::Generator;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -41,14 +46,40 @@ use phases::Step;
 /// Times that a diverged run is rolled back before it is given up.
 pub const MAX_ROLLBACKS: usize = 3;
 
-/// Batches of real images \[batch, C, H, W\] in -1..1; batch `step` is a function of `step` alone.
-pub trait Reals {
-    fn at(&self, step: u64) -> Tensor;
+/// Real images of one step.
+#[derive(Debug)]
+pub struct RealBatch {
+    /// \[batch, C, R, R\] in -1..1.
+    pub pixels: Tensor,
+    /// One-hot \[batch, c_dim\]; absent without classes.
+    pub classes: Option<Tensor>,
 }
 
-impl Reals for crate::data::batches::Batches {
-    fn at(&self, step: u64) -> Tensor {
-        self.at(step).pixels
+/// Batches of real images; batch `step` is a function of `step` alone.
+pub trait Reals {
+    fn at(&self, step: u64) -> RealBatch;
+}
+
+impl Reals for Batches {
+    fn at(&self, step: u64) -> RealBatch {
+        RealBatch { pixels: self.at(step).pixels, classes: None }
+    }
+}
+
+/// Batches with the class of each image.
+#[derive(Debug)]
+pub struct ClassedBatches {
+    pub batches: Batches,
+    /// One-hot \[images, c_dim\].
+    pub classes: Tensor,
+}
+
+impl Reals for ClassedBatches {
+    fn at(&self, step: u64) -> RealBatch {
+        let batch = self.batches.at(step);
+        let rows: Vec<i64> = batch.positions.iter().map(|&position| position as i64).collect();
+        let rows = Tensor::from_slice(&rows).to_device(self.classes.device());
+        RealBatch { pixels: batch.pixels, classes: Some(self.classes.index_select(0, &rows)) }
     }
 }
 
@@ -56,7 +87,7 @@ impl Reals for crate::data::batches::Batches {
 pub enum Event<'a> {
     /// Training begins, goes on after an interruption, or goes on after a rollback, from this point.
     Opened { images: u64, tick: u64 },
-    /// The moving average may be scored; answer with [`Control::Score`], lower is better.
+    /// The moving average may be scored; answer with [`Control::Score`].
     Score { images: u64, tick: u64, average: &'a Generator },
     /// A preview is due.
     Preview { images: u64, tick: u64, average: &'a Generator },
@@ -64,11 +95,20 @@ pub enum Event<'a> {
     Tick { record: &'a TickRecord, timing: &'a TimingRecord },
 }
 
+/// Distances of generated images to real ones; lower is better.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
+    /// Chooses the best snapshot.
+    pub distance: f64,
+    /// Over all classes, where `distance` is of one.
+    pub all_classes: Option<f64>,
+}
+
 /// The answer to an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
     Continue,
-    Score(f64),
+    Score(Scores),
     /// Save a checkpoint and return [`Kind::Interrupted`].
     Stop,
 }
@@ -148,8 +188,9 @@ impl Training<'_> {
         let attempt = state.counters.rollbacks.len() as u64;
         let seed = if attempt == 0 { self.seed } else { self.seed.child("train.retry", attempt) };
         // A step number that no first attempt reaches: the retry sees the reals in another order.
-        let reals = self.reals.at(index + (attempt << 40));
-        let reals = phases::symmetric(&reals, self.settings.symmetry, &mut seed.stream("train.symmetry", index));
+        let mut reals = self.reals.at(index + (attempt << 40));
+        let mut turns = seed.stream("train.symmetry", index);
+        reals.pixels = phases::symmetric(&reals.pixels, self.settings.symmetry, &mut turns);
         let learning_rate_scale = 0.5f64.powi(attempt as i32);
         let step = Step { settings: self.settings, seed, index, learning_rate_scale, reals: &reals };
         let due = self.settings.lazy.due(index);
@@ -200,9 +241,9 @@ impl Training<'_> {
         let images_per_s = (images - since.images) as f64 / seconds;
         let due = |every: u64| every > 0 && (last || tick.is_multiple_of(every));
         let mut answers = Vec::new();
-        let frechet = match due(self.settings.frechet_ticks) {
+        let scores = match due(self.settings.frechet_ticks) {
             true => match on_event(Event::Score { images, tick, average: &state.average })? {
-                Control::Score(distance) => Some(distance),
+                Control::Score(scores) => Some(scores),
                 other => {
                     answers.push(other);
                     None
@@ -210,12 +251,12 @@ impl Training<'_> {
             },
             false => None,
         };
-        if let Some(distance) = frechet
+        if let Some(Scores { distance, .. }) = scores
             && state.best_distance.is_none_or(|best| distance < best)
         {
             self.folder.save_best(state, distance)?;
         }
-        let record = state.tick_record(self.settings, frechet);
+        let record = state.tick_record(self.settings, scores);
         let timing = TimingRecord { tick, seconds, images_per_s, peak_bytes: stats::peak_memory() };
         self.folder.log(state, &record, &timing)?;
         let text =

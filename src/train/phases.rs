@@ -1,19 +1,18 @@
-//! One function per training phase: draw, run the networks, take the gradient, step the optimiser.
+//! One function per training phase: run the networks, take the gradient, step the optimiser.
 //!
 //! Each phase draws from a stream of its own name and step, never from libtorch's shared generator, so that it
 //! repeats wherever training was interrupted and whatever else the process does.
 
 use rand::{Rng, RngExt};
-use rand_distr::{Distribution, StandardNormal};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::adam::{Adam, AdamConfig};
 use super::config::{Resolved, Symmetry};
-use super::loss;
+use super::draws::{Draws, FakeDraws, Mixing};
 use super::schedule::{Phase, lazy_optimiser};
 use super::state::TrainState;
 use super::stats::Quantity;
-use crate::augment::params::BatchSize;
+use super::{RealBatch, loss};
 use crate::augment::{self, AugmentParams};
 use crate::nets::{Generator, Noise};
 use crate::seed::RunSeed;
@@ -27,9 +26,6 @@ const W_AVG_BETA: f64 = 0.995;
 /// Share of a batch's mean in the running path length.
 const PATH_LENGTH_DECAY: f64 = 0.01;
 
-/// The path-length phase takes this part of the batch.
-const PATH_LENGTH_SHRINK: u64 = 2;
-
 /// What the phases of one step share.
 pub struct Step<'a> {
     pub settings: &'a Resolved,
@@ -39,53 +35,67 @@ pub struct Step<'a> {
     pub index: u64,
     /// Factor on the learning rates (halved by each rollback).
     pub learning_rate_scale: f64,
-    /// Real images of the step \[batch, C, H, W\].
-    pub reals: &'a Tensor,
+    /// Real images of the step.
+    pub reals: &'a RealBatch,
 }
 
 /// Runs one phase; returns loss + squared norm of the gradient, float64: where that is finite, so are the gradient,
 /// Adam's moments and the new weights.
 pub fn run(phase: Phase, state: &mut TrainState, step: &Step<'_>) -> Tensor {
-    let mut draws = step.seed.stream(stream(phase), step.index);
-    match phase {
-        Phase::GeneratorMain => generator_main(state, step, &mut draws),
-        Phase::GeneratorPathLength => generator_path_length(state, step, &mut draws),
-        Phase::DiscriminatorMain => discriminator_main(state, step, &mut draws),
-        Phase::DiscriminatorR1 => discriminator_r1(state, step, &mut draws),
+    let mut stream = step.seed.stream(stream(phase), step.index);
+    let draws = Draws::sample(phase, step.settings, &state.generator, state.ada.p, &mut stream);
+    descend_with(&draws, state, step)
+}
+
+/// Runs the phase that `draws` are of; returns what [`run`] does.
+pub fn descend_with(draws: &Draws, state: &mut TrainState, step: &Step<'_>) -> Tensor {
+    match draws {
+        Draws::GeneratorMain { fakes, augment } => generator_main(state, step, fakes, augment),
+        Draws::GeneratorPathLength { fakes, direction } => generator_path_length(state, step, fakes, direction),
+        Draws::DiscriminatorMain { fakes, augment_fakes, augment_reals } => {
+            discriminator_main(state, step, fakes, [augment_fakes, augment_reals])
+        }
+        Draws::DiscriminatorR1 { augment } => discriminator_r1(state, step, augment),
     }
 }
 
-fn generator_main(state: &mut TrainState, step: &Step<'_>, draws: &mut impl Rng) -> Tensor {
-    let ws = latents(&mut state.generator, step, step.settings.batch, draws);
-    let fakes = synthesise(&state.generator, &ws, draws);
-    let logits = state.discriminator.forward(&augmented(&fakes, state.ada.p, step, draws), None);
+fn generator_main(state: &mut TrainState, step: &Step<'_>, fakes: &FakeDraws, augment: &AugmentParams) -> Tensor {
+    let ws = latents(&mut state.generator, fakes);
+    let images = augment::apply(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment);
+    let logits = state.discriminator.forward(&images, fakes.c.as_ref());
     let loss = loss::generator_logistic(&logits);
     state.tick_sums.add(Quantity::LossGenerator, &loss);
     descend(&mut state.generator_adam, &loss, 1.0, &generator_optimiser(step))
 }
 
-fn generator_path_length(state: &mut TrainState, step: &Step<'_>, draws: &mut impl Rng) -> Tensor {
-    let batch = (step.settings.batch / PATH_LENGTH_SHRINK).max(1);
-    let ws = latents(&mut state.generator, step, batch, draws);
-    let fakes = synthesise(&state.generator, &ws, draws);
-    let pixels = (fakes.size()[2] * fakes.size()[3]) as f64;
-    let noise = normal(&fakes.size(), fakes.device(), draws) / pixels.sqrt();
-    let gradient = Tensor::run_backward(&[(fakes * noise).sum(Kind::Float)], &[&ws], true, true);
+fn generator_path_length(state: &mut TrainState, step: &Step<'_>, fakes: &FakeDraws, direction: &Tensor) -> Tensor {
+    let ws = latents(&mut state.generator, fakes);
+    let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
+    let pixels = (images.size()[2] * images.size()[3]) as f64;
+    let projected = (images * (direction / pixels.sqrt())).sum(Kind::Float);
+    let gradient = Tensor::run_backward(&[projected], &[&ws], true, true);
     let lengths = loss::path_lengths(&gradient[0]);
-    state.path_length_mean = loss::path_length_mean(&state.path_length_mean, &lengths, PATH_LENGTH_DECAY).detach();
-    let loss = loss::path_length_penalty(&lengths, &state.path_length_mean, step.settings.path_length_weight);
+    let mean = loss::path_length_mean(&state.path_length_mean, &lengths, PATH_LENGTH_DECAY);
+    let loss = loss::path_length_penalty(&lengths, &mean, step.settings.path_length_weight);
+    state.path_length_mean = mean.detach();
     state.tick_sums.add(Quantity::PathLength, &lengths);
     let gain = step.settings.lazy.gain(Phase::GeneratorPathLength);
     descend(&mut state.generator_adam, &loss, gain, &generator_optimiser(step))
 }
 
-fn discriminator_main(state: &mut TrainState, step: &Step<'_>, draws: &mut impl Rng) -> Tensor {
-    let fakes = tch::no_grad(|| {
-        let ws = latents(&mut state.generator, step, step.settings.batch, draws);
-        synthesise(&state.generator, &ws, draws)
+fn discriminator_main(
+    state: &mut TrainState,
+    step: &Step<'_>,
+    fakes: &FakeDraws,
+    [augment_fakes, augment_reals]: [&AugmentParams; 2],
+) -> Tensor {
+    let images = tch::no_grad(|| {
+        let ws = latents(&mut state.generator, fakes);
+        augment::apply(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment_fakes)
     });
-    let fake_logits = state.discriminator.forward(&augmented(&fakes, state.ada.p, step, draws), None);
-    let real_logits = state.discriminator.forward(&augmented(step.reals, state.ada.p, step, draws), None);
+    let fake_logits = state.discriminator.forward(&images, fakes.c.as_ref());
+    let reals = augment::apply(&step.reals.pixels, augment_reals);
+    let real_logits = state.discriminator.forward(&reals, step.reals.classes.as_ref());
     let loss = loss::discriminator_logistic(&fake_logits, &real_logits);
     state.tick_sums.add(Quantity::LossDiscriminator, &loss);
     let signs = real_logits.detach().sign();
@@ -95,21 +105,15 @@ fn discriminator_main(state: &mut TrainState, step: &Step<'_>, draws: &mut impl 
     descend(&mut state.discriminator_adam, &loss, 1.0, &discriminator_optimiser(step))
 }
 
-fn discriminator_r1(state: &mut TrainState, step: &Step<'_>, draws: &mut impl Rng) -> Tensor {
+fn discriminator_r1(state: &mut TrainState, step: &Step<'_>, augment: &AugmentParams) -> Tensor {
     // The penalty is on the discriminator's own input: the augmented image.
-    let images = augmented(step.reals, state.ada.p, step, draws).detach().set_requires_grad(true);
-    let logits = state.discriminator.forward(&images, None);
+    let images = augment::apply(&step.reals.pixels, augment).detach().set_requires_grad(true);
+    let logits = state.discriminator.forward(&images, step.reals.classes.as_ref());
     let gradient = Tensor::run_backward(&[logits.sum(Kind::Float)], &[&images], true, true);
     let loss = loss::r1_penalty(&gradient[0], step.settings.r1_gamma);
     state.tick_sums.add(Quantity::R1, &loss);
     let gain = step.settings.lazy.gain(Phase::DiscriminatorR1);
     descend(&mut state.discriminator_adam, &loss, gain, &discriminator_optimiser(step))
-}
-
-fn augmented(images: &Tensor, p: f64, step: &Step<'_>, draws: &mut impl Rng) -> Tensor {
-    let [count, channels, height, width] = [0, 1, 2, 3].map(|axis| images.size()[axis] as usize);
-    let size = BatchSize { images: count, channels, height, width };
-    augment::apply(images, &AugmentParams::sample(draws, p, &step.settings.augment, size))
 }
 
 /// One optimiser step down `gain` x `loss`.
@@ -121,42 +125,17 @@ fn descend(adam: &mut Adam, loss: &Tensor, gain: f64, config: &AdamConfig) -> Te
     gradient.square().sum(Kind::Double) + loss.detach()
 }
 
-/// ws \[batch, num_ws, w_dim\] of fresh latents, some mixed of two (StyleGAN, section 3.1); moves w_avg.
-fn latents(generator: &mut Generator, step: &Step<'_>, batch: u64, draws: &mut impl Rng) -> Tensor {
-    let (batch, device) = (batch as i64, generator.device());
-    let shape = [batch, step.settings.generator.z_dim];
-    let ws = generator.mapping.forward(&normal(&shape, device, draws), None);
+/// ws \[batch, num_ws, w_dim\], some mixed of two; moves w_avg.
+fn latents(generator: &mut Generator, draws: &FakeDraws) -> Tensor {
+    let ws = generator.mapping.forward(&draws.z, draws.c.as_ref());
     generator.mapping.update_w_avg(&ws.detach(), W_AVG_BETA);
-    if step.settings.style_mixing == 0.0 {
+    let Some(Mixing { cutoffs, z }) = &draws.mixing else {
         return ws;
-    }
-    let layers = ws.size()[1];
-    // Layer from which an image takes its second latent; `layers` keeps the first throughout.
-    let cutoffs: Vec<i64> = (0..batch)
-        .map(|_| match draws.random_bool(step.settings.style_mixing) {
-            true => draws.random_range(1..layers),
-            false => layers,
-        })
-        .collect();
-    let cutoffs = Tensor::from_slice(&cutoffs).to_device(device).view([batch, 1, 1]);
-    let layer = Tensor::arange(layers, (Kind::Int64, device)).view([1, layers, 1]);
-    let second = generator.mapping.forward(&normal(&shape, device, draws), None);
-    ws.where_self(&layer.less_tensor(&cutoffs), &second)
-}
-
-/// Images of `ws` with fresh noise in every layer.
-fn synthesise(generator: &Generator, ws: &Tensor, draws: &mut impl Rng) -> Tensor {
-    let (count, device) = (ws.size()[0], ws.device());
-    let shapes = generator.synthesis.noise_shapes();
-    let maps: Vec<Tensor> = shapes.iter().map(|(_, side)| normal(&[count, 1, *side, *side], device, draws)).collect();
-    generator.synthesis.forward(ws, &Noise::Given(&maps))
-}
-
-/// Standard normal draws, float32.
-fn normal(shape: &[i64], device: Device, draws: &mut impl Rng) -> Tensor {
-    let count = shape.iter().product::<i64>() as usize;
-    let values: Vec<f32> = StandardNormal.sample_iter(draws).take(count).collect();
-    Tensor::from_slice(&values).reshape(shape).to_device(device)
+    };
+    let (batch, layers) = (ws.size()[0], ws.size()[1]);
+    let layer = Tensor::arange(layers, (Kind::Int64, ws.device())).view([1, layers, 1]);
+    let second = generator.mapping.forward(z, draws.c.as_ref());
+    ws.where_self(&layer.less_tensor(&cutoffs.view([batch, 1, 1])), &second)
 }
 
 /// Each image turned by a random element of the symmetry group that the data are declared to have.

@@ -14,6 +14,7 @@ use super::checkpoint::{Contents, Verified};
 use super::config::Resolved;
 use super::ema;
 use super::stats::{Quantity, TickSums};
+use super::{Scores, transfer};
 use crate::augment::Ada;
 use crate::nets::network::Named;
 use crate::nets::{Discriminator, Generator, Network};
@@ -117,14 +118,25 @@ impl TrainState {
         })
     }
 
-    /// Takes the weights of a trained generator and, where given, discriminator.
-    pub fn start_from(&mut self, generator: &Generator, discriminator: Option<&Discriminator>) -> Result<()> {
-        self.generator.copy_from(generator)?;
-        self.average.copy_from(generator)?;
+    /// Takes what it can of a trained generator and, where given, discriminator; returns what starts anew.
+    ///
+    /// # Errors
+    /// Networks that differ in more than classes and channels.
+    pub fn start_from(
+        &mut self,
+        generator: &Generator,
+        discriminator: Option<&Discriminator>,
+        channels: &transfer::ChannelMap,
+    ) -> Result<transfer::Fresh> {
+        let mut fresh = transfer::generator(&mut self.generator, generator, channels)?;
+        self.average.copy_from(&self.generator)?;
         match discriminator {
-            Some(discriminator) => self.discriminator.copy_from(discriminator),
-            None => Ok(()),
+            Some(discriminator) => {
+                fresh.extend(transfer::discriminator(&mut self.discriminator, discriminator, channels)?)
+            }
+            None => fresh.push("the discriminator".into()),
         }
+        Ok(fresh)
     }
 
     pub fn device(&self) -> Device {
@@ -164,7 +176,7 @@ impl TrainState {
     }
 
     /// The line of the log for the tick that ends here; starts the next tick's sums.
-    pub fn tick_record(&mut self, settings: &Resolved, frechet: Option<f64>) -> TickRecord {
+    pub fn tick_record(&mut self, settings: &Resolved, scores: Option<Scores>) -> TickRecord {
         let mean = |quantity| self.tick_sums.mean(quantity);
         let always = |quantity| mean(quantity).expect("a tick has at least one step");
         let record = TickRecord {
@@ -176,7 +188,8 @@ impl TrainState {
             path_length: mean(Quantity::PathLength),
             ada_p: self.ada.p,
             ada_rt: always(Quantity::RealSign),
-            frechet,
+            frechet: scores.map(|scores| scores.distance),
+            frechet_all_classes: scores.and_then(|scores| scores.all_classes),
         };
         self.tick_sums.clear();
         record
@@ -357,7 +370,7 @@ mod tests {
         let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
         config.net.channel_base = Some(64);
         config.net.channel_max = Some(8);
-        config.resolve(8, &[ChannelRule::Image]).unwrap()
+        config.resolve(8, &[ChannelRule::Image], &[]).unwrap()
     }
 
     #[test]

@@ -23,6 +23,8 @@ mod prepare;
 
 mod train;
 
+mod training_parity;
+
 mod generate;
 
 mod project_command;

@@ -7,7 +7,7 @@ use rimforge::nets::latents::{RandomState, latents};
 use rimforge::nets::network::Network;
 use rimforge::nets::perceptual::{PixelPyramid, RandomVgg, TorchScriptFeatures};
 use rimforge::nets::{Generator, GeneratorConfig, Noise};
-use rimforge::project::{Descent, Draws, LatentCloud, optimise};
+use rimforge::project::{AfterStep, Descent, Draws, LatentCloud, Projected, Projection, Space, Underway, optimise};
 use rimforge::seed::RunSeed;
 use tch::{Device, Tensor};
 
@@ -70,10 +70,18 @@ fn forty_steps_follow_the_reference_with_its_draws() {
     };
     let cloud = cloud_of_the_reference(&generator, &golden["w_steps"]);
     let target = (&golden["target"] / 127.5 - 1.0).unsqueeze(0);
-    let descent = Descent { steps: 40, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let descent = Descent { steps: 40, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
     let mut path = Vec::new();
-    let projected = optimise(&generator, &features, &target, &cloud, &draws, &descent, &mut |_, w| {
-        path.push(w.copy());
+    let run = Projection {
+        generator: &generator,
+        features: &features,
+        targets: &target,
+        cloud: &cloud,
+        draws: &draws,
+        descent: &descent,
+    };
+    let projected = optimise(&run, None, &mut |moment| {
+        path.push(moment.w.squeeze_dim(1).copy());
         true
     })
     .unwrap();
@@ -88,7 +96,7 @@ fn forty_steps_follow_the_reference_with_its_draws() {
     }
     let error = relative_error(&projected.images, &golden["final_image"]);
     assert!(error < 1e-5, "the image differs by {error}");
-    let ws = projected.w.unsqueeze(1).repeat([1, generator.synthesis.num_ws(), 1]);
+    let ws = projected.w.repeat([1, generator.synthesis.num_ws(), 1]);
     let stock = tch::no_grad(|| generator.synthesis.forward(&ws, &Noise::Const));
     let error = relative_error(&stock, &golden["final_image_stock_noise"]);
     assert!(error < 1e-5, "the image with the network's own noise differs by {error}");
@@ -103,10 +111,18 @@ fn a_batch_gives_each_image_what_it_gets_alone() {
     let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
     let z = latents(&[7, 8, 9], 64);
     let targets = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
-    let descent = Descent { steps: 20, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let descent = Descent { steps: 20, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
     let run = |names: &[String], targets: &Tensor| {
         let draws = Draws::sample(RunSeed(2), names, &sides, 64, descent.steps, Device::Cpu);
-        optimise(&generator, &features, targets, &cloud, &draws, &descent, &mut |_, _| true).unwrap()
+        let run = Projection {
+            generator: &generator,
+            features: &features,
+            targets,
+            cloud: &cloud,
+            draws: &draws,
+            descent: &descent,
+        };
+        optimise(&run, None, &mut |_| true).unwrap()
     };
     let together = run(&names, &targets);
     let mut errors: Vec<f64> = names
@@ -132,11 +148,50 @@ fn an_image_of_the_network_is_found_again() {
     let target = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 100, Device::Cpu);
     let distance = |steps: u64| {
-        let descent = Descent { steps, learning_rate: 0.1, noise_regularisation: 1e5 };
-        optimise(&generator, &PixelPyramid, &target, &cloud, &draws, &descent, &mut |_, _| true).unwrap().distance[0]
+        let descent = Descent { steps, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+        let run = Projection {
+            generator: &generator,
+            features: &PixelPyramid,
+            targets: &target,
+            cloud: &cloud,
+            draws: &draws,
+            descent: &descent,
+        };
+        optimise(&run, None, &mut |_| true).unwrap().distance[0]
     };
     let (start, end) = (distance(0), distance(100));
     assert!(end < 0.25 * start, "{end} after, {start} before");
+}
+
+#[test]
+fn a_stopped_descent_goes_on_to_the_same_bits() {
+    let generator = reference_generator();
+    let cloud = LatentCloud::sample(&generator, 10, None);
+    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 12, Device::Cpu);
+    let targets = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
+    let descent = Descent { steps: 12, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::WPlus };
+    let run = Projection {
+        generator: &generator,
+        features: &PixelPyramid,
+        targets: &targets,
+        cloud: &cloud,
+        draws: &draws,
+        descent: &descent,
+    };
+    let whole = optimise(&run, None, &mut |_| true).unwrap();
+    let mut kept: Option<Underway> = None;
+    let stop: &mut AfterStep<'_> = &mut |moment| {
+        kept = Some(moment.underway());
+        moment.step < 6
+    };
+    assert!(optimise(&run, None, stop).is_err());
+    assert_eq!(kept.as_ref().unwrap().step, 7);
+    let resumed: Projected = optimise(&run, kept, &mut |_| true).unwrap();
+    assert!(resumed.images.equal(&whole.images) && resumed.w.equal(&whole.w));
+    // Each layer went its own way.
+    assert_eq!(whole.w.size(), [1, 8, 64]);
+    assert!(!whole.w.select(1, 0).equal(&whole.w.select(1, 7)));
 }
 
 #[test]
@@ -146,9 +201,17 @@ fn a_stopped_projection_is_interrupted() {
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 5, Device::Cpu);
     let target = Tensor::zeros([1, 1, 32, 32], (tch::Kind::Float, Device::Cpu));
-    let descent = Descent { steps: 5, learning_rate: 0.1, noise_regularisation: 1e5 };
+    let descent = Descent { steps: 5, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
     let mut seen = 0;
-    let problem = optimise(&generator, &PixelPyramid, &target, &cloud, &draws, &descent, &mut |_, _| {
+    let run = Projection {
+        generator: &generator,
+        features: &PixelPyramid,
+        targets: &target,
+        cloud: &cloud,
+        draws: &draws,
+        descent: &descent,
+    };
+    let problem = optimise(&run, None, &mut |_| {
         seen += 1;
         seen < 2
     })

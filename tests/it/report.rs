@@ -42,6 +42,8 @@ fn arm(name: &str, shift: f64) -> ArmRecord {
 
 fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
     ProjectedLesion {
+        film: None,
+        class: None,
         lesion_id: format!("sub-{index:03}_lesion-001"),
         patient: format!("sub-{index:03}"),
         slice: 12,
@@ -62,6 +64,7 @@ fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
 
 fn study() -> StudyRecord {
     let tick = |tick: u64| TickRecord {
+        frechet_all_classes: None,
         tick,
         images: tick * 1000,
         loss_g: 1.0,
@@ -124,6 +127,7 @@ fn study() -> StudyRecord {
             seed: 1,
         },
         training: TrainingRecord {
+            classes: vec![],
             network: "64x64, 1 channel".into(),
             generator_parameters: 1_234_567,
             discriminator_parameters: 7_654_321,
@@ -146,6 +150,8 @@ fn study() -> StudyRecord {
         },
         timing: Vec::new(),
         synthesis: SynthesisRecord {
+            class_name: None,
+            channels: vec!["chimap".into()],
             network_sha256: "ef".into(),
             data_sha256: None,
             count: 100,
@@ -169,6 +175,7 @@ fn study() -> StudyRecord {
             }),
         },
         projection: ProjectionRecord {
+            space: "w".into(),
             network_sha256: "ef".into(),
             data_sha256: None,
             features: "multi-scale pixels".into(),

@@ -19,7 +19,8 @@ use rimforge::run_dir::GanDir;
 use rimforge::seed::RunSeed;
 use rimforge::train::state::Identity;
 use rimforge::train::{
-    Control, Event, Label, Reals, Resolved, RunFolder, TrainConfig, TrainState, Training, loss, train,
+    Control, Event, Label, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, loss,
+    train,
 };
 use tch::{Device, Tensor};
 
@@ -209,8 +210,8 @@ fn fine_tuning_starts_from_the_given_network_and_names_it() {
     assert!(named.description.contains("simulated"), "{}", named.description);
 
     let output = short(&other).arg("--base").arg(&base).args(["--set", "net.channel_max=8"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("weights do not fit the network"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("other sizes"));
 }
 
 /// Batches of noise that turn to NaN at one step of the first `poisoned` attempts.
@@ -220,11 +221,12 @@ struct Poison {
 }
 
 impl Reals for Poison {
-    fn at(&self, step: u64) -> Tensor {
+    fn at(&self, step: u64) -> RealBatch {
         let values: Vec<f32> = RunSeed(step).stream("reals", 0).random_iter().take(256).collect();
         let images = Tensor::from_slice(&values).reshape([4, 1, 8, 8]);
         let (attempt, step) = (step >> 40, step & ((1 << 40) - 1));
-        if step == self.step && attempt < self.attempts { images * f64::NAN } else { images }
+        let pixels = if step == self.step && attempt < self.attempts { images * f64::NAN } else { images };
+        RealBatch { pixels, classes: None }
     }
 }
 
@@ -233,7 +235,7 @@ fn settings(tick_kimg: f64) -> Resolved {
         TrainConfig { batch: 4, tick_kimg, checkpoint_ticks: 1, frechet_ticks: 0, ..TrainConfig::default() };
     (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
     (config.net.z_dim, config.net.w_dim) = (Some(8), Some(8));
-    config.resolve(8, &[ChannelRule::Image]).unwrap()
+    config.resolve(8, &[ChannelRule::Image], &[]).unwrap()
 }
 
 /// Trains 20 steps of 4 images in `folder`, a tick and a checkpoint every second one.
@@ -359,7 +361,7 @@ fn a_lower_score_becomes_the_best_network() {
     let clean = Poison { step: 0, attempts: 0 };
     let mut config = TrainConfig { batch: 4, tick_kimg: 0.008, frechet_ticks: 1, ..TrainConfig::default() };
     (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
-    let settings = config.resolve(8, &[ChannelRule::Image]).unwrap();
+    let settings = config.resolve(8, &[ChannelRule::Image], &[]).unwrap();
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
     let folder = RunFolder::open(GanDir::new(out.path()), identity, label, Device::Cpu).unwrap();
@@ -374,7 +376,7 @@ fn a_lower_score_becomes_the_best_network() {
     let mut scores = [3.0, 1.0, 2.0, 1.5].into_iter();
     let state = train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), &mut |event| {
         Ok(match event {
-            Event::Score { .. } => Control::Score(scores.next().unwrap()),
+            Event::Score { .. } => Control::Score(Scores { distance: scores.next().unwrap(), all_classes: None }),
             _ => Control::Continue,
         })
     })
@@ -395,7 +397,7 @@ fn the_losses_agree_with_the_reference() {
     let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
     (config.net.channel_base, config.net.channel_max) = (Some(512), Some(32));
     (config.net.z_dim, config.net.w_dim) = (Some(64), Some(64));
-    let settings = config.resolve(32, &[ChannelRule::Image]).unwrap();
+    let settings = config.resolve(32, &[ChannelRule::Image], &[]).unwrap();
     let mut generator = Generator::new(&settings.generator, RunSeed(0), Device::Cpu).unwrap();
     let mut discriminator = Discriminator::new(&settings.discriminator, RunSeed(0), Device::Cpu).unwrap();
     let part = |prefix| weights::without_resample_filters(weights::part(prefix, &weights_file)).unwrap();

@@ -28,8 +28,8 @@ const THICKNESS_MM: (f64, f64) = (0.8, 1.5);
 /// Cores: white matter that lost its myelin gains up to 36 ppb; those of rims gave up to 15 ppb of iron away, and diffuse
 /// lesions without a rim hold some in scattered cells. The whole diffuse lesion comes out of the
 /// inversion at 45 +/- 16 ppb over its surround (early to intermediate lesions: 38.4 +/- 13.0, Chen 2014).
-const RIM_CORE_PPB: (f64, f64) = (36.0, 9.0);
-const DIFFUSE_CORE_PPB: (f64, f64) = (60.0, 14.0);
+const RIM_CORE_PPB: (f64, f64) = (38.0, 9.0);
+const DIFFUSE_CORE_PPB: (f64, f64) = (66.0, 14.0);
 const ISOINTENSE_CORE_PPB: (f64, f64) = (7.0, 5.0);
 const DIFFUSE_SHARE: f64 = 0.85;
 
@@ -255,7 +255,7 @@ fn compose(rng: &mut impl Rng, plan: &PatientPlan, layout: &Compartments, site: 
         core_ppb,
         shell,
         patches: Waves::new(rng, 4.0),
-        centre_excess: normal(rng, if rim { (0.14, 0.2) } else { (0.25, 0.3) }).clamp(-0.3, 1.2),
+        centre_excess: normal(rng, if rim { (0.14, 0.2) } else { (0.18, 0.3) }).clamp(-0.3, 1.2),
         vein: rng.random_bool(0.42),
         flair: rng.random_range(1.5..2.0),
     }

@@ -10,18 +10,22 @@ use crate::augment::ChannelRule;
 use crate::nets::perceptual::RandomVgg;
 use crate::nets::{Generator, Noise};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
-use crate::project::{Descent, Draws, LatentCloud, optimise};
+use crate::project::{Descent, Draws, LatentCloud, Projection, Space, optimise};
 use crate::seed::RunSeed;
 use crate::train::config::{NetConfig, Preset};
 use crate::train::phases::{self, Step};
 use crate::train::schedule::Phase;
-use crate::train::{Resolved, TrainConfig, TrainState};
+use crate::train::{RealBatch, Resolved, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
 fn settings(net: &NetArgs) -> Result<Resolved> {
     let preset = if net.net == Net::Small { Preset::Small } else { Preset::Paper };
     let net_config = NetConfig { preset, ..NetConfig::default() };
-    TrainConfig { net: net_config, batch: net.batch()?, ..TrainConfig::default() }.resolve(SIDE, &[ChannelRule::Image])
+    TrainConfig { net: net_config, batch: net.batch()?, ..TrainConfig::default() }.resolve(
+        SIDE,
+        &[ChannelRule::Image],
+        &[],
+    )
 }
 
 pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
@@ -29,6 +33,7 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
     let batch = settings.batch as f64;
     let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
     let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
+    let reals = RealBatch { pixels: reals, classes: None };
     let mut parts_ms = BTreeMap::new();
     let mut step_ms = 0.0;
     for (name, phase) in [
@@ -92,9 +97,16 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
     let names: Vec<String> = (0..batch).map(|image| image.to_string()).collect();
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
     let draws = Draws::sample(RunSeed(1), &names, &sides, generator.config().w_dim, PROJECTOR_STEPS, clock.device);
-    let descent = Descent { steps: PROJECTOR_STEPS, learning_rate: 0.1, noise_regularisation: 1e5 };
-    let seconds = clock
-        .seconds(|| optimise(&generator, &features, &targets, &cloud, &draws, &descent, &mut |_, _| true).map(drop))?;
+    let descent = Descent { steps: PROJECTOR_STEPS, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+    let projection = Projection {
+        generator: &generator,
+        features: &features,
+        targets: &targets,
+        cloud: &cloud,
+        draws: &draws,
+        descent: &descent,
+    };
+    let seconds = clock.seconds(|| optimise(&projection, None, &mut |_| true).map(drop))?;
     let steps = (batch * PROJECTOR_STEPS) as f64;
     let report = Report::new("project", Some(net), BTreeMap::from([("step", 1e3 * seconds / steps)]))?;
     Ok(Report { image_steps_per_s: Some(steps / seconds), ..report })

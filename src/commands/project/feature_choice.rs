@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::items;
 use super::job::{measured, pixels_of};
-use super::projector::{BUILT_IN, Projector};
+use super::projector::{BUILT_IN, NothingKept, Projector};
 use super::targets::Target;
 use crate::atomic_file;
 use crate::observer::Observer;
@@ -66,8 +66,10 @@ impl Trial<'_> {
         let start = Instant::now();
         let mut pairs = Vec::new();
         for batch in rims.chunks(self.config.batch as usize) {
-            let projected = self.projector.project(net.as_ref(), batch, &self.config.descent(), self.seed, observer)?;
-            for (target, after) in batch.iter().zip(pixels_of(&projected.images)?) {
+            let descent = self.config.descent();
+            let projected =
+                self.projector.project(net.as_ref(), batch, &descent, self.seed, observer, &mut NothingKept)?;
+            for (target, after) in batch.iter().zip(pixels_of(&projected.projected.images)?) {
                 let after = measured(self.gauge.contrast(&after, target.mask.as_deref()), &target.id)?;
                 pairs.extend(target.lesion.as_ref().map(|lesion| (lesion.contrast, after)));
             }

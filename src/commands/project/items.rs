@@ -11,6 +11,7 @@ use crate::atomic_file;
 use crate::digest;
 use crate::problem::{Kind, Problem, Result};
 use crate::project::{Projected, figure, store};
+use crate::raster::{BLACK, Canvas};
 use crate::records::projection::{ProjectedImage, ProjectedLesion};
 use crate::run_dir::ProjectionDir;
 
@@ -20,7 +21,7 @@ use crate::run_dir::ProjectionDir;
 pub struct Item {
     /// Hash of everything that the result depends on.
     fingerprint: String,
-    /// \[w_dim\].
+    /// \[L, w_dim\], L 1 where one w serves all layers.
     pub w: Vec<f32>,
     pub outcome: Outcome,
 }
@@ -47,8 +48,8 @@ pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
     digest::hex(hash.finalize())
 }
 
-/// The finished item of a target, if it was made from the same things and its files are there.
-pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str) -> Result<Option<Item>> {
+/// The finished item of a target, if it was made from the same things and its files are there, its film too where wanted.
+pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: bool) -> Result<Option<Item>> {
     let path = dir.item(&target.id);
     let text = match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -59,7 +60,8 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str) -> Resu
     let there = |name: String| dir.root().join(name).exists();
     let whole = there(ProjectionDir::image(&target.id))
         && there(ProjectionDir::figure(&target.id))
-        && dir.noise(&target.id).exists();
+        && dir.noise(&target.id).exists()
+        && (!film || there(ProjectionDir::film(&target.id)));
     Ok(item.filter(|_| whole))
 }
 
@@ -67,6 +69,8 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str) -> Resu
 pub struct Captions<'a> {
     /// Name, unit and units per unit of the network's range of each channel.
     pub channels: &'a [(String, String, f64)],
+    /// Pixels.
+    pub width: usize,
     pub simulated: bool,
     /// Names of the noise maps.
     pub maps: &'a [String],
@@ -88,21 +92,45 @@ pub fn write(
     store::write_npz(&dir.noise(&target.id), &named)?;
     let after = Vec::<f32>::try_from(image.to_device(tch::Device::Cpu).flatten(0, -1))?;
     draw(&dir.root().join(ProjectionDir::figure(&target.id)), target, &after, &outcome, captions)?;
-    let w = Vec::<f32>::try_from(projected.w.get(index as i64).to_device(tch::Device::Cpu))?;
+    let w = Vec::<f32>::try_from(projected.w.get(index as i64).flatten(0, -1).to_device(tch::Device::Cpu))?;
     let item = Item { fingerprint, w, outcome };
     atomic_file::write_json(dir.item(&target.id), &item)?;
     // Numbers may lose their last bit on the way through JSON; read back, a first run and a resumed one report the same.
-    finished(dir, target, &item.fingerprint)?.ok_or_else(|| {
+    finished(dir, target, &item.fingerprint, false)?.ok_or_else(|| {
         Problem::new(Kind::Internal, "a projection just written cannot be read").at(dir.item(&target.id))
     })
 }
 
+/// Side of a film's picture, about.
+const FILM_SIDE: usize = 192;
+
+/// Frames a second of a film.
+const FRAMES_PER_SECOND: u16 = 10;
+
+/// Writes the film of a projection: original beside each of `frames` \[C, H, W\].
+pub fn write_film(dir: &ProjectionDir, target: &Target, frames: &[Vec<f32>], captions: &Captions<'_>) -> Result<()> {
+    let width = captions.width;
+    let row = |pixels: &[f32]| -> Vec<Canvas> {
+        let plane = pixels.len() / captions.channels.len();
+        pixels.chunks_exact(plane).map(|channel| Canvas::grey(width, channel)).collect()
+    };
+    let columns = captions.channels.len();
+    let canvases: Vec<Canvas> = frames
+        .iter()
+        .map(|frame| {
+            let cells: Vec<Canvas> = row(&target.pixels).into_iter().chain(row(frame)).collect();
+            Canvas::tiled(&cells, columns, 2, BLACK).enlarged((FILM_SIDE / width).max(1))
+        })
+        .collect();
+    let note = if captions.simulated { "SIMULATED; " } else { "" };
+    let description = format!("{note}{}: above the original, below its projection", target.id);
+    let film = Canvas::film(&canvases, FRAMES_PER_SECOND, &[("Description", &description)])?;
+    atomic_file::write(dir.root().join(ProjectionDir::film(&target.id)), &film)
+}
+
 fn draw(path: &Path, target: &Target, after: &[f32], outcome: &Outcome, captions: &Captions<'_>) -> Result<()> {
     let plane = target.pixels.len() / captions.channels.len();
-    let width = plane.isqrt();
-    if width * width != plane {
-        return Err(Problem::new(Kind::Internal, format!("a picture of {plane} pixels is not square")));
-    }
+    let width = captions.width;
     let unit = captions.channels.first().map_or("", |(_, unit, _)| unit.as_str());
     let mut lines = match outcome {
         Outcome::Lesion(lesion) => vec![

@@ -3,14 +3,15 @@
 use tch::Tensor;
 
 use super::items::{self, Captions, Item, Outcome};
-use super::projector::Projector;
+use super::projector::{Batch, Projector};
 use super::targets::Target;
+use super::trace::Trace;
 use crate::atomic_file;
 use crate::nets::perceptual::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::project::acceptance::{Gauge, Levels};
-use crate::project::{ProjectConfig, Projected, store};
+use crate::project::{ProjectConfig, store};
 use crate::records::projection::{ProjectedImage, ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
@@ -36,36 +37,47 @@ impl Job<'_> {
         let prints: Vec<String> = targets.iter().map(|target| items::fingerprint(&self.settings, target)).collect();
         let mut items: Vec<Option<Item>> = Vec::new();
         for (target, print) in targets.iter().zip(&prints) {
-            items.push(items::finished(self.dir, target, print)?);
+            items.push(items::finished(self.dir, target, print, self.config.film > 0)?);
         }
         let pending: Vec<usize> = (0..targets.len()).filter(|&at| items[at].is_none()).collect();
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
         observer.advance((targets.len() - pending.len()) as u64 * self.config.steps);
         let maps: Vec<String> =
             self.projector.generator.synthesis.noise_shapes().into_iter().map(|(name, _)| name).collect();
-        let captions = Captions { channels: self.channels, simulated: self.simulated, maps: &maps };
+        let width = self.gauge.width;
+        let captions = Captions { channels: self.channels, width, simulated: self.simulated, maps: &maps };
+        let padding = self.projector.source.padding;
+        let mut trace = Trace::new(self.dir, targets, &prints, padding, self.config.steps, self.config.film);
         for batch in pending.chunks(self.config.batch as usize) {
             let chosen: Vec<Target> = batch.iter().map(|&at| targets[at].clone()).collect();
             let descent = self.config.descent();
-            let projected = self.projector.project(self.features, &chosen, &descent, self.seed, observer)?;
+            let projected =
+                self.projector.project(self.features, &chosen, &descent, self.seed, observer, &mut trace)?;
             let outcomes = self.judge(&chosen, &projected)?;
             for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
                 let print = prints[at].clone();
-                items[at] = Some(items::write(self.dir, &targets[at], (&projected, index), outcome, print, &captions)?);
+                let target = &targets[at];
+                if self.config.film > 0 {
+                    items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
+                }
+                let of = (&projected.projected, index);
+                items[at] = Some(items::write(self.dir, target, of, outcome, print, &captions)?);
             }
         }
         observer.end();
+        Trace::clear(self.dir)?;
         Ok(items.into_iter().flatten().collect())
     }
 
-    fn judge(&self, batch: &[Target], projected: &Projected) -> Result<Vec<Outcome>> {
-        let w_distance = self.projector.cloud.distance(&projected.w);
+    fn judge(&self, batch: &[Target], Batch { projected, classes, w_distance }: &Batch) -> Result<Vec<Outcome>> {
         let after = pixels_of(&projected.images)?;
         let mut outcomes = Vec::new();
         for (i, target) in batch.iter().enumerate() {
             let mask = target.mask.as_deref();
             let (lesion_rms, slice_rms) = self.gauge.root_mean_squares(&target.pixels, &after[i], mask);
             let (figure, image) = (ProjectionDir::figure(&target.id), ProjectionDir::image(&target.id));
+            let film = (self.config.film > 0).then(|| ProjectionDir::film(&target.id));
+            let class = classes.get(i).map(|&class| self.projector.class_name(class));
             outcomes.push(match (&target.lesion, &self.levels) {
                 (Some(lesion), Some(levels)) => {
                     let before = lesion.contrast;
@@ -85,6 +97,8 @@ impl Job<'_> {
                         slice_rms,
                         figure,
                         image,
+                        film,
+                        class,
                         true_rim: None,
                     })
                 }
@@ -95,6 +109,8 @@ impl Job<'_> {
                     rms: slice_rms,
                     figure,
                     image,
+                    film,
+                    class,
                 }),
             });
         }
@@ -105,7 +121,8 @@ impl Job<'_> {
     pub fn finish(&self, items: &[Item], record: &ProjectionRecord) -> Result<()> {
         let config = self.projector.generator.config();
         let w: Vec<f32> = items.iter().flat_map(|item| item.w.iter().copied()).collect();
-        let w = Tensor::from_slice(&w).view([items.len() as i64, 1, config.w_dim]).repeat([1, config.num_ws(), 1]);
+        let w = Tensor::from_slice(&w).view([items.len() as i64, -1, config.w_dim]);
+        let w = w.expand([-1, config.num_ws(), -1], false);
         store::write_npz(&self.dir.latents(), &[("w", &w)])?;
         atomic_file::write_json(self.dir.record(), record)
     }

@@ -5,28 +5,56 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 use super::targets::Target;
-use crate::commands::network_source::{network_file, one_hot};
+use crate::commands::network_source::{Source, network_file};
+use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::network::Network;
 use crate::nets::perceptual::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use crate::nets::weights::load_network;
 use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::project::{Descent, Draws, LatentCloud, ProjectConfig, Projected, optimise};
+use crate::project::{Descent, Draws, LatentCloud, Moment, ProjectConfig, Projected, Projection, Underway, optimise};
 use crate::seed::RunSeed;
 
 /// Names of the built-in feature nets; the last needs a network file with its discriminator.
 pub const BUILT_IN: [&str; 3] = ["random-vgg", "pixels", "discriminator"];
 
+/// The condition that asks for the class that fits best.
+const ESTIMATE: &str = "estimate";
+
+/// One in so many steps tells which class fits.
+const TRIAL_SHARE: u64 = 5;
+const FEWEST_TRIAL_STEPS: u64 = 20;
+
 pub struct Projector {
     pub generator: Generator,
     pub discriminator: Option<Discriminator>,
-    pub cloud: LatentCloud,
+    pub source: Source,
+    /// One for each class, or one.
+    clouds: Vec<LatentCloud>,
+    condition: Condition,
     pub network_sha256: String,
     /// Manifest of the data set that the network was trained on, where it says so.
     pub data_sha256: Option<String>,
     pub device: Device,
     sides: Vec<i64>,
+}
+
+/// The class that images are projected into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    /// Number of the cloud: the class, or 0 without classes.
+    Given(usize),
+    Estimate,
+}
+
+/// A projected batch and the class of each image.
+pub struct Batch {
+    pub projected: Projected,
+    /// Numbers; empty without classes.
+    pub classes: Vec<i64>,
+    /// Distance of each w \[N, L, w_dim\] to the cloud of its class.
+    pub w_distance: Vec<f64>,
 }
 
 impl Projector {
@@ -39,13 +67,33 @@ impl Projector {
         for (_, parameter) in network.discriminator.iter().flat_map(Network::parameters) {
             let _ = parameter.set_requires_grad(false);
         }
-        let condition = one_hot(network.generator.config().c_dim, config.condition, "--condition", device)?;
-        let cloud = LatentCloud::sample(&network.generator, config.w_samples as i64, condition.as_ref());
+        let source = Source::of(&network.description);
+        let c_dim = network.generator.config().c_dim;
+        let condition = match &config.condition {
+            Some(ClassChoice::Name(name)) if name == ESTIMATE && c_dim > 0 => Condition::Estimate,
+            choice => {
+                let number =
+                    class_number(c_dim, &source.classes, choice.as_ref(), "--condition").map_err(|problem| {
+                        if c_dim > 0 {
+                            problem.advice("or --condition estimate: the class that fits each image best")
+                        } else {
+                            problem
+                        }
+                    })?;
+                Condition::Given(number.unwrap_or(0) as usize)
+            }
+        };
+        let cloud = |class: Option<i64>| {
+            let c = class.map(|class| one_hot(class, c_dim, device));
+            LatentCloud::sample(&network.generator, config.w_samples as i64, c.as_ref())
+        };
         Ok(Self {
+            clouds: if c_dim == 0 { vec![cloud(None)] } else { (0..c_dim).map(|class| cloud(Some(class))).collect() },
+            condition,
+            source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,
             discriminator: network.discriminator,
-            cloud,
             network_sha256: network.sha256,
             data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
             device,
@@ -54,8 +102,13 @@ impl Projector {
 
     /// Image shape of the network: channels, height, width.
     pub fn shape(&self) -> [i64; 3] {
-        let config = self.generator.config();
-        [config.channels, config.resolution, config.resolution]
+        let padding = self.source.padding;
+        [self.generator.config().channels, padding.height as i64, padding.width as i64]
+    }
+
+    /// Name of a class, or its number where it has none.
+    pub fn class_name(&self, class: i64) -> String {
+        self.source.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
     }
 
     /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known rims'
@@ -81,7 +134,8 @@ impl Projector {
         }
     }
 
-    /// Projects one batch; advances `observer` by the batch's size at every step.
+    /// Projects one batch; advances `observer` by the batch's size at every step. `keep` sees every step of the final descent,
+    /// with the names of its images, and may end it.
     pub fn project(
         &self,
         features: &dyn FeatureNet,
@@ -89,23 +143,144 @@ impl Projector {
         descent: &Descent,
         seed: RunSeed,
         observer: &dyn Observer,
+        keeper: &mut dyn Keeper,
+    ) -> Result<Batch> {
+        let classes = match self.condition {
+            Condition::Given(class) => vec![class; batch.len()],
+            Condition::Estimate => self.estimate(features, batch, descent, seed, observer)?,
+        };
+        let mut parts = Vec::new();
+        for class in 0..self.clouds.len() {
+            let places: Vec<usize> = (0..batch.len()).filter(|&at| classes[at] == class).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let own: Vec<Target> = places.iter().map(|&at| batch[at].clone()).collect();
+            let projected = self.descend(features, &own, class, descent, seed, observer, keeper)?;
+            parts.push((places, class, projected));
+        }
+        Ok(self.in_order(parts, classes))
+    }
+
+    /// The class of each image whose projection with a fifth of the steps comes nearest.
+    fn estimate(
+        &self,
+        features: &dyn FeatureNet,
+        batch: &[Target],
+        descent: &Descent,
+        seed: RunSeed,
+        observer: &dyn Observer,
+    ) -> Result<Vec<usize>> {
+        let short = Descent { steps: (descent.steps / TRIAL_SHARE).max(FEWEST_TRIAL_STEPS), ..*descent };
+        let mut best = vec![(f64::INFINITY, 0); batch.len()];
+        for class in 0..self.clouds.len() {
+            let silent = &Quiet(observer);
+            let tried = self.descend(features, batch, class, &short, seed, silent, &mut NothingKept)?;
+            for (best, distance) in best.iter_mut().zip(tried.distance) {
+                if distance < best.0 {
+                    *best = (distance, class);
+                }
+            }
+        }
+        Ok(best.into_iter().map(|(_, class)| class).collect())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a projection depends on all of them")]
+    fn descend(
+        &self,
+        features: &dyn FeatureNet,
+        batch: &[Target],
+        class: usize,
+        descent: &Descent,
+        seed: RunSeed,
+        observer: &dyn Observer,
+        keeper: &mut dyn Keeper,
     ) -> Result<Projected> {
         let names: Vec<String> = batch.iter().map(|target| target.id.clone()).collect();
         let w_dim = self.generator.config().w_dim;
         let draws = Draws::sample(seed, &names, &self.sides, w_dim, descent.steps, self.device);
         let [channels, height, width] = self.shape();
         let pixels: Vec<f32> = batch.iter().flat_map(|target| target.pixels.iter().copied()).collect();
-        let targets =
-            Tensor::from_slice(&pixels).view([batch.len() as i64, channels, height, width]).to_device(self.device);
-        optimise(&self.generator, features, &targets, &self.cloud, &draws, descent, &mut |_, _| {
+        let targets = Tensor::from_slice(&pixels).view([batch.len() as i64, channels, height, width]);
+        let targets = self.source.padding.pad(&targets.to_device(self.device));
+        let underway = keeper.resume(&names, self.device)?;
+        observer.advance(underway.as_ref().map_or(0, |underway| underway.step) * batch.len() as u64);
+        let mut failed = Ok(());
+        let mut after_step = |moment: &Moment<'_>| {
             observer.advance(batch.len() as u64);
-            !observer.stop_requested()
-        })
-        .map_err(|problem| match problem.kind() {
-            crate::problem::Kind::Interrupted => {
-                problem.advice("the same command goes on from the last finished batch")
-            }
+            let stop = observer.stop_requested();
+            failed = keeper.keep(&names, moment, stop);
+            failed.is_ok() && !stop
+        };
+        let (generator, cloud) = (&self.generator, &self.clouds[class]);
+        let projection = Projection { generator, features, targets: &targets, cloud, draws: &draws, descent };
+        let projected = optimise(&projection, underway, &mut after_step);
+        failed?;
+        projected.map_err(|problem| match problem.kind() {
+            crate::problem::Kind::Interrupted => problem.advice("the same command goes on where it stopped"),
             _ => problem,
         })
+    }
+
+    fn in_order(&self, parts: Vec<(Vec<usize>, usize, Projected)>, classes: Vec<usize>) -> Batch {
+        let mut order: Vec<(usize, i64)> = parts.iter().flat_map(|(places, ..)| places.clone()).zip(0..).collect();
+        order.sort_unstable();
+        let order = Tensor::from_slice(&order.iter().map(|(_, row)| *row).collect::<Vec<_>>()).to_device(self.device);
+        let joined = |tensors: &[&Tensor]| Tensor::cat(tensors, 0).index_select(0, &order);
+        let all = |of: &dyn Fn(&Projected) -> Tensor| {
+            let tensors: Vec<Tensor> = parts.iter().map(|(_, _, part)| of(part)).collect();
+            joined(&tensors.iter().collect::<Vec<_>>())
+        };
+        let mut distance = vec![0.0; classes.len()];
+        let mut w_distance = vec![0.0; classes.len()];
+        for (places, class, part) in &parts {
+            let from_cloud = self.clouds[*class].distance(&part.w);
+            for (row, &at) in places.iter().enumerate() {
+                (distance[at], w_distance[at]) = (part.distance[row], from_cloud[row]);
+            }
+        }
+        let maps = 0..self.sides.len();
+        let images = self.source.padding.crop(&all(&|part| part.images.shallow_clone()));
+        let noise = maps.map(|map| all(&|part| part.noise[map].shallow_clone())).collect();
+        let projected = Projected { w: all(&|part| part.w.shallow_clone()), noise, images, distance };
+        let conditional = self.generator.config().c_dim > 0;
+        let classes = if conditional { classes.into_iter().map(|class| class as i64).collect() } else { vec![] };
+        Batch { projected, classes, w_distance }
+    }
+}
+
+/// What is done with a descent while it runs.
+pub trait Keeper {
+    /// Where an earlier attempt at the images `names` got to.
+    fn resume(&mut self, names: &[String], device: Device) -> Result<Option<Underway>>;
+
+    /// After each step; `last_chance` where the descent is about to be stopped.
+    fn keep(&mut self, names: &[String], moment: &Moment<'_>, last_chance: bool) -> Result<()>;
+}
+
+/// For descents that are short or need no trace.
+pub struct NothingKept;
+
+impl Keeper for NothingKept {
+    fn resume(&mut self, _: &[String], _: Device) -> Result<Option<Underway>> {
+        Ok(None)
+    }
+
+    fn keep(&mut self, _: &[String], _: &Moment<'_>, _: bool) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Passes on a request to stop and nothing else.
+struct Quiet<'a>(&'a dyn Observer);
+
+impl Observer for Quiet<'_> {
+    fn begin(&self, _: &str, _: &str, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn status(&self, _: &str) {}
+    fn note(&self, _: &str) {}
+    fn end(&self) {}
+    fn stop_requested(&self) -> bool {
+        self.0.stop_requested()
     }
 }

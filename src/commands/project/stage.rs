@@ -11,6 +11,7 @@ use super::projector::Projector;
 use super::targets::{self, Pick, Selection, Target};
 use crate::atomic_file;
 use crate::data::Prepared;
+use crate::data::manifest::Contrast;
 use crate::digest;
 use crate::engine::Engine;
 use crate::nets::perceptual::FeatureNet;
@@ -42,7 +43,7 @@ pub fn run_stage(
     let _lock = atomic_file::lock(dir.lock())?;
     let prepared = Prepared::open(data)?;
     let projector = Projector::open(network, config, engine.device)?;
-    check_shape(&prepared, &projector, data)?;
+    check_channels(&prepared, &projector, data)?;
     let (gauge, unit) = targets::gauge(&prepared);
     let pick = |class, split, limit| Pick { class, split, limit, slices: config.slices };
     let rims = targets::select(&prepared, pick(Class::Rim, Side::Train, 0), &gauge, seed)?;
@@ -97,6 +98,7 @@ pub fn run_stage(
         data_sha256: projector.data_sha256.clone(),
         features: job.features.name().to_owned(),
         steps: config.steps,
+        space: config.space.name().to_owned(),
         seed: seed.0,
         flag_rates: flag_rates(&lesions),
         lesions,
@@ -140,7 +142,10 @@ pub fn run_images(
         targets.push(Target { id, pixels: store::read_image(file, shape)?, mask: None, lesion: None });
     }
     let features = features(&projector, &config.features, projector.usual_features())?;
-    let channels: Vec<_> = (0..shape[0]).map(|c| (format!("channel {c}"), "network units".to_owned(), 1.0)).collect();
+    let channels: Vec<_> = match projector.source.contrasts.as_slice() {
+        [] => (0..shape[0]).map(|c| (format!("channel {c}"), "network units".to_owned(), 1.0)).collect(),
+        known => known.iter().map(|c| (c.name.clone(), "network units".to_owned(), 1.0)).collect(),
+    };
     let gauge = Gauge { channel: 0, height: shape[1] as usize, width: shape[2] as usize, scale: 1.0 };
     let job = Job {
         projector: &projector,
@@ -164,6 +169,7 @@ pub fn run_images(
         data_sha256: projector.data_sha256.clone(),
         features: job.features.name().to_owned(),
         steps: config.steps,
+        space: config.space.name().to_owned(),
         seed: seed.0,
         lesions: Vec::new(),
         feature_choice: Vec::new(),
@@ -180,15 +186,26 @@ fn contrasts(targets: &[Target]) -> Vec<f64> {
     targets.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast).collect()
 }
 
-fn check_shape(prepared: &Prepared, projector: &Projector, data: &Path) -> Result<()> {
+/// The data must be what the network draws: shape, and where it says so, channels and windows.
+pub(super) fn check_channels(prepared: &Prepared, projector: &Projector, data: &Path) -> Result<()> {
     let found = prepared.image_shape().map(|n| n as i64);
     let expected = projector.shape();
-    match found == expected {
-        true => Ok(()),
-        false => Err(Problem::input(data, format!("slices of shape {found:?} (channels, height, width)"))
+    if found != expected {
+        return Err(Problem::input(data, format!("slices of shape {found:?} (channels, height, width)"))
             .expected(format!("{expected:?}, as the network draws"))
-            .advice("train a network on this data set, or prepare with the contrasts it was trained on")),
+            .advice("train a network on this data set, or prepare with the contrasts it was trained on"));
     }
+    let known = &projector.source.contrasts;
+    if !known.is_empty() && known.as_slice() != prepared.contrasts() {
+        let list = |contrasts: &[Contrast]| {
+            let one = |c: &Contrast| format!("{} {}..{} {}", c.name, c.window.low, c.window.high, c.unit);
+            contrasts.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        return Err(Problem::input(data, format!("channels {}", list(prepared.contrasts())))
+            .expected(format!("{}, as the network was trained", list(known)))
+            .advice("prepare the data with the network's contrasts and windows"));
+    }
+    Ok(())
 }
 
 /// Adds control lesions that are not already among the targets, and says so where there are fewer than asked.
@@ -219,6 +236,7 @@ fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> ser
         "noise_regularisation": config.noise_regularisation,
         "w_samples": config.w_samples,
         "condition": config.condition,
+        "space": config.space,
         "seed": seed.0,
     })
 }

@@ -1,0 +1,90 @@
+//! The network that training starts from.
+
+use std::path::Path;
+
+use serde_json::json;
+use tch::Device;
+
+use crate::commands::embedded;
+use crate::commands::network_source::{Source, network_file};
+use crate::data::manifest::Contrast;
+use crate::nets::weights::{self, SavedNetwork};
+use crate::problem::{Problem, Result};
+use crate::records::training::BaseGenerator;
+use crate::train::TrainState;
+
+/// A network to start from.
+pub struct Base {
+    name: String,
+    network: SavedNetwork,
+    contrasts: Vec<Contrast>,
+}
+
+impl Base {
+    /// `base` as in the settings: "none", "embedded", a file or a folder.
+    pub fn open(base: &str, device: Device) -> Result<Option<Self>> {
+        let (name, network) = match base {
+            "none" => return Ok(None),
+            "embedded" => ("embedded base generator".to_owned(), embedded::base_network(device)?),
+            file => {
+                let path = network_file(Path::new(file))?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (name, weights::load_network(path, device)?)
+            }
+        };
+        let contrasts = Source::of(&network.description).contrasts;
+        Ok(Some(Self { name, network, contrasts }))
+    }
+
+    pub fn sha256(&self) -> &str {
+        &self.network.sha256
+    }
+
+    /// Gives `state` what it can of the network; returns what starts anew.
+    ///
+    /// # Errors
+    /// Networks that differ in more than classes and channels, or channels that cannot be told apart.
+    pub fn start(&self, state: &mut TrainState, own: &[Contrast]) -> Result<Vec<String>> {
+        let channels = self.channels(own)?;
+        state
+            .start_from(&self.network.generator, self.network.discriminator.as_ref(), &channels)
+            .map_err(|problem| problem.at(&self.name))
+    }
+
+    /// For each own channel the base's channel of the same name.
+    fn channels(&self, own: &[Contrast]) -> Result<Vec<Option<i64>>> {
+        let count = self.network.generator.config().channels;
+        if self.contrasts.is_empty() {
+            return match own.len() as i64 == count {
+                true => Ok((0..count).map(Some).collect()),
+                false => Err(Problem::usage(format!("a base network of {count} channels that it does not name"))
+                    .at(&self.name)
+                    .expected(format!("{} channels", own.len()))),
+            };
+        }
+        let place = |contrast: &Contrast| self.contrasts.iter().position(|known| known.name == contrast.name);
+        let map: Vec<Option<i64>> = own.iter().map(|contrast| place(contrast).map(|at| at as i64)).collect();
+        if map.iter().all(Option::is_none) {
+            let list = |contrasts: &[Contrast]| {
+                contrasts.iter().map(|contrast| contrast.name.as_str()).collect::<Vec<_>>().join(", ")
+            };
+            return Err(Problem::usage(format!("a base network of {}", list(&self.contrasts)))
+                .at(&self.name)
+                .expected(format!("one that shows at least one of {}", list(own)))
+                .advice("train with base = \"none\""));
+        }
+        Ok(map)
+    }
+
+    pub fn describe(&self, fresh: &[String]) -> BaseGenerator {
+        let provenance = &self.network.description.provenance;
+        let images = provenance.get("images").and_then(serde_json::Value::as_u64);
+        let data = if provenance["simulated"] == json!(true) { ", trained on a simulated cohort" } else { "" };
+        let images = images.map_or(String::new(), |images| format!(", {images} images"));
+        let fresh = if fresh.is_empty() { String::new() } else { format!("; new: {}", fresh.join(", ")) };
+        BaseGenerator {
+            description: format!("{}{data}{images}{fresh}", self.name),
+            sha256: self.network.sha256.clone(),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Everything random about a training phase, drawn before anything is computed: what is computed is then a plain function,
+//! and can be held against another implementation.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+use tch::{Device, Tensor};
+
+use super::config::Resolved;
+use super::schedule::Phase;
+use crate::augment::AugmentParams;
+use crate::augment::params::BatchSize;
+use crate::nets::Generator;
+
+/// The path-length phase takes this part of the batch.
+const PATH_LENGTH_SHRINK: u64 = 2;
+
+/// Latents, classes, style mixing and noise of a batch of generated images.
+#[derive(Debug)]
+pub struct FakeDraws {
+    /// \[N, z_dim\].
+    pub z: Tensor,
+    /// One-hot \[N, c_dim\]; absent without classes.
+    pub c: Option<Tensor>,
+    pub mixing: Option<Mixing>,
+    /// One \[N, 1, r, r\] for each styled convolution.
+    pub noise: Vec<Tensor>,
+}
+
+/// Style mixing (StyleGAN, section 3.1).
+#[derive(Debug)]
+pub struct Mixing {
+    /// int64 \[N\]: layer from which an image takes its second latent; the number of layers keeps the first throughout.
+    pub cutoffs: Tensor,
+    /// \[N, z_dim\].
+    pub z: Tensor,
+}
+
+/// All draws of one phase.
+#[derive(Debug)]
+pub enum Draws {
+    GeneratorMain {
+        fakes: FakeDraws,
+        augment: AugmentParams,
+    },
+    GeneratorPathLength {
+        fakes: FakeDraws,
+        /// Standard normals \[N, C, R, R\], the image's direction.
+        direction: Tensor,
+    },
+    DiscriminatorMain {
+        fakes: FakeDraws,
+        augment_fakes: AugmentParams,
+        augment_reals: AugmentParams,
+    },
+    DiscriminatorR1 {
+        augment: AugmentParams,
+    },
+}
+
+impl Draws {
+    /// Draws for `phase` at augmentation probability `p`.
+    pub fn sample(phase: Phase, settings: &Resolved, generator: &Generator, p: f64, draws: &mut impl Rng) -> Self {
+        let batch = settings.batch;
+        match phase {
+            Phase::GeneratorMain => Self::GeneratorMain {
+                fakes: FakeDraws::sample(settings, generator, batch, draws),
+                augment: augment(settings, p, draws),
+            },
+            Phase::GeneratorPathLength => {
+                let batch = (batch / PATH_LENGTH_SHRINK).max(1);
+                let net = &settings.generator;
+                let shape = [batch as i64, net.channels, net.resolution, net.resolution];
+                Self::GeneratorPathLength {
+                    fakes: FakeDraws::sample(settings, generator, batch, draws),
+                    direction: normal(&shape, generator.device(), draws),
+                }
+            }
+            Phase::DiscriminatorMain => Self::DiscriminatorMain {
+                fakes: FakeDraws::sample(settings, generator, batch, draws),
+                augment_fakes: augment(settings, p, draws),
+                augment_reals: augment(settings, p, draws),
+            },
+            Phase::DiscriminatorR1 => Self::DiscriminatorR1 { augment: augment(settings, p, draws) },
+        }
+    }
+}
+
+impl FakeDraws {
+    fn sample(settings: &Resolved, generator: &Generator, batch: u64, draws: &mut impl Rng) -> Self {
+        let (count, device) = (batch as i64, generator.device());
+        let shape = [count, settings.generator.z_dim];
+        let z = normal(&shape, device, draws);
+        let c = classes(&settings.fake_classes, batch, device, draws);
+        let mixing = (settings.style_mixing > 0.0).then(|| {
+            let layers = settings.generator.num_ws();
+            let cutoffs: Vec<i64> = (0..batch)
+                .map(|_| match draws.random_bool(settings.style_mixing) {
+                    true => draws.random_range(1..layers),
+                    false => layers,
+                })
+                .collect();
+            Mixing { cutoffs: Tensor::from_slice(&cutoffs).to_device(device), z: normal(&shape, device, draws) }
+        });
+        let shapes = generator.synthesis.noise_shapes();
+        let noise = shapes.iter().map(|(_, side)| normal(&[count, 1, *side, *side], device, draws)).collect();
+        Self { z, c, mixing, noise }
+    }
+}
+
+/// One-hot classes drawn with `shares`; `None` where there are none.
+fn classes(shares: &[f64], batch: u64, device: Device, draws: &mut impl Rng) -> Option<Tensor> {
+    let last = shares.len().checked_sub(1)?;
+    let mut one_hot = vec![0f32; batch as usize * shares.len()];
+    for row in one_hot.chunks_exact_mut(shares.len()) {
+        let mut left = draws.random::<f64>();
+        let chosen = shares.iter().position(|share| {
+            left -= share;
+            left < 0.0
+        });
+        row[chosen.unwrap_or(last)] = 1.0;
+    }
+    Some(Tensor::from_slice(&one_hot).view([batch as i64, shares.len() as i64]).to_device(device))
+}
+
+fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {
+    let net = &settings.generator;
+    let side = net.resolution as usize;
+    let size =
+        BatchSize { images: settings.batch as usize, channels: net.channels as usize, height: side, width: side };
+    AugmentParams::sample(draws, p, &settings.augment, size)
+}
+
+/// Standard normal draws, float32.
+fn normal(shape: &[i64], device: Device, draws: &mut impl Rng) -> Tensor {
+    let count = shape.iter().product::<i64>() as usize;
+    let values: Vec<f32> = StandardNormal.sample_iter(draws).take(count).collect();
+    Tensor::from_slice(&values).reshape(shape).to_device(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::RunSeed;
+    use tch::Kind;
+
+    #[test]
+    fn classes_come_as_often_as_their_shares() {
+        let mut draws = RunSeed(3).stream("classes", 0);
+        let drawn = classes(&[0.25, 0.0, 0.75], 4000, Device::Cpu, &mut draws).unwrap();
+        let counts = Vec::<f64>::try_from(drawn.sum_dim_intlist([0i64].as_slice(), false, Kind::Double)).unwrap();
+        assert_eq!((counts[1], counts.iter().sum::<f64>()), (0.0, 4000.0));
+        assert!((counts[0] - 1000.0).abs() < 110.0, "{counts:?}");
+        assert!(classes(&[], 4, Device::Cpu, &mut draws).is_none());
+    }
+}

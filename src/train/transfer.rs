@@ -1,0 +1,183 @@
+//! Starting from a network that was trained for something slightly else: without classes, or with other channels.
+//!
+//! What the two have in common is copied. A layer that sees more inputs than before starts with zeros for the new ones, so
+//! that the generator draws at first what it drew before; what has no counterpart keeps its random start.
+
+use tch::Tensor;
+
+use crate::nets::Discriminator;
+use crate::nets::network::Named;
+use crate::nets::{DiscriminatorConfig, Generator, GeneratorConfig, Network};
+use crate::problem::{Problem, Result};
+
+/// For each channel of the new network the channel of the old one that shows the same, where there is one.
+pub type ChannelMap = [Option<i64>];
+
+/// What starts anew, e.g. "mapping.embed"; empty where everything was copied.
+pub type Fresh = Vec<String>;
+
+/// Copies `source` into `target` as far as the two agree.
+///
+/// # Errors
+/// They differ in more than classes and channels.
+pub fn generator(target: &mut Generator, source: &Generator, channels: &ChannelMap) -> Result<Fresh> {
+    let (new, old) = (target.config().clone(), source.config().clone());
+    let alike = GeneratorConfig { c_dim: old.c_dim, channels: old.channels, ..new.clone() };
+    if alike != old {
+        return Err(differs(format!("{old:?}"), format!("{alike:?}")));
+    }
+    let mut fresh = Fresh::new();
+    let mut merged = source.tensors();
+    if new.c_dim != old.c_dim {
+        merged.retain(|name, _| !name.starts_with("mapping.embed."));
+        let first = "mapping.fc0.weight";
+        merged.insert(first.into(), resized_inputs(&merged[first], &target.tensors()[first], new.z_dim));
+        fresh.push("the class's embedding".into());
+    }
+    if new.channels != old.channels || !is_identity(channels) {
+        for (name, tensor) in target.tensors().iter().filter(|(name, _)| is_to_image(name)) {
+            merged.insert(name.clone(), chosen(&merged[name], tensor, channels, 0, 1.0));
+        }
+        fresh.extend(fresh_channels(channels));
+    }
+    adopt(target, merged)?;
+    Ok(fresh)
+}
+
+/// As [`generator`] for the discriminator.
+///
+/// # Errors
+/// They differ in more than classes and channels.
+pub fn discriminator(target: &mut Discriminator, source: &Discriminator, channels: &ChannelMap) -> Result<Fresh> {
+    let (new, old) = (target.config().clone(), source.config().clone());
+    let alike = DiscriminatorConfig { c_dim: old.c_dim, channels: old.channels, ..new.clone() };
+    // Without classes the depth of the class mapping means nothing.
+    let alike = DiscriminatorConfig { mapping_layers: old.mapping_layers, ..alike };
+    if alike != old {
+        return Err(differs(format!("{old:?}"), format!("{alike:?}")));
+    }
+    let mut fresh = Fresh::new();
+    let mut merged = source.tensors();
+    if new.c_dim != old.c_dim {
+        merged.retain(|name, _| !name.starts_with("mapping.") && !name.starts_with("b4.out."));
+        fresh.push("the discriminator's last layer and its class mapping".into());
+    }
+    if new.channels != old.channels || !is_identity(channels) {
+        let name = format!("b{}.fromrgb.weight", new.resolution);
+        // Weights are scaled at run time by one over the root of the number of inputs.
+        let gain = (new.channels as f64 / old.channels as f64).sqrt();
+        merged.insert(name.clone(), chosen(&merged[&name], &target.tensors()[&name], channels, 1, gain));
+    }
+    adopt(target, merged)?;
+    Ok(fresh)
+}
+
+/// Loads what `merged` has; the network keeps the rest.
+fn adopt<N: Network>(network: &mut N, merged: Named) -> Result<()> {
+    let mut all = network.tensors();
+    all.extend(merged);
+    network.load(&all)
+}
+
+/// \[out, old\] as \[out, new\]: the first `shared` columns (the latent's), then zeros, at the same outputs for the same latents.
+fn resized_inputs(old: &Tensor, new: &Tensor, shared: i64) -> Tensor {
+    let gain = (new.size()[1] as f64 / old.size()[1] as f64).sqrt();
+    let resized = new.detach().zeros_like();
+    resized.narrow(1, 0, shared).copy_(&(old.detach().narrow(1, 0, shared) * gain));
+    resized
+}
+
+/// `new` with what `old` knows of its channels along `axis`, times `gain`.
+fn chosen(old: &Tensor, new: &Tensor, channels: &ChannelMap, axis: i64, gain: f64) -> Tensor {
+    let result = new.detach().copy();
+    for (to, from) in (0..).zip(channels) {
+        if let Some(from) = *from {
+            result.narrow(axis, to, 1).copy_(&(old.detach().narrow(axis, from, 1) * gain));
+        }
+    }
+    result
+}
+
+fn is_to_image(name: &str) -> bool {
+    name.ends_with(".torgb.weight") || name.ends_with(".torgb.bias")
+}
+
+fn is_identity(channels: &ChannelMap) -> bool {
+    (0..).zip(channels).all(|(to, from)| *from == Some(to))
+}
+
+fn fresh_channels(channels: &ChannelMap) -> Option<String> {
+    let fresh: Vec<String> =
+        (0..).zip(channels).filter(|(_, from)| from.is_none()).map(|(to, _): (usize, _)| to.to_string()).collect();
+    (!fresh.is_empty()).then(|| format!("channel {}", fresh.join(", ")))
+}
+
+fn differs(found: String, expected: String) -> Problem {
+    Problem::usage(format!("a base network of other sizes: {found}"))
+        .expected(expected)
+        .advice("give the base's sizes under train.net (preset, channel_base, ...), or train with base = \"none\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::{Noise, latents};
+    use crate::seed::RunSeed;
+    use tch::Device;
+
+    fn config(channels: i64, c_dim: i64) -> GeneratorConfig {
+        let small = GeneratorConfig::small(16, channels);
+        GeneratorConfig { z_dim: 8, w_dim: 6, c_dim, channel_base: 64, channel_max: 8, ..small }
+    }
+
+    fn pair(channels: i64, c_dim: i64, seed: u64) -> (Generator, Discriminator) {
+        let config = config(channels, c_dim);
+        (
+            Generator::new(&config, RunSeed(seed), Device::Cpu).unwrap(),
+            Discriminator::new(&DiscriminatorConfig::matching(&config), RunSeed(seed), Device::Cpu).unwrap(),
+        )
+    }
+
+    fn images(generator: &Generator, class: Option<i64>) -> Tensor {
+        let z = latents::latents(&[1, 2], 8);
+        let c = class.map(|class| Tensor::from_slice(&[class, class]).one_hot(2).to_kind(tch::Kind::Float));
+        tch::no_grad(|| generator.forward(&z, c.as_ref(), &Noise::Const))
+    }
+
+    #[test]
+    fn a_conditional_generator_starts_where_the_unconditional_one_ended() {
+        let (old, old_d) = pair(1, 0, 1);
+        let (mut new, mut new_d) = pair(1, 2, 2);
+        assert_eq!(generator(&mut new, &old, &[Some(0)]).unwrap().len(), 1);
+        for class in [0, 1] {
+            assert!(images(&new, Some(class)).allclose(&images(&old, None), 1e-5, 1e-6, false));
+        }
+        assert_eq!(discriminator(&mut new_d, &old_d, &[Some(0)]).unwrap().len(), 1);
+        let x = images(&old, None);
+        assert!(new_d.features(&x)[0].equal(&old_d.features(&x)[0]));
+        assert_eq!(new_d.tensors()["b4.out.weight"].size()[0], 8);
+    }
+
+    #[test]
+    fn channels_are_taken_by_what_they_show() {
+        let (old, old_d) = pair(3, 0, 1);
+        let (mut new, mut new_d) = pair(2, 0, 2);
+        // The old third channel first; the second shows something that the old network never saw.
+        assert_eq!(generator(&mut new, &old, &[Some(2), None]).unwrap(), ["channel 1"]);
+        let (was, is) = (images(&old, None), images(&new, None));
+        assert!(is.narrow(1, 0, 1).allclose(&was.narrow(1, 2, 1), 1e-5, 1e-6, false));
+        discriminator(&mut new_d, &old_d, &[Some(2), None]).unwrap();
+        // An image whose other channels are zero looks the same to both.
+        let silent = &is.narrow(1, 0, 1) * 0.0;
+        let new_x = Tensor::cat(&[is.narrow(1, 0, 1), silent.shallow_clone()], 1);
+        let old_x = Tensor::cat(&[silent.shallow_clone(), silent, is.narrow(1, 0, 1)], 1);
+        assert!(new_d.features(&new_x)[0].allclose(&old_d.features(&old_x)[0], 1e-4, 1e-5, false));
+    }
+
+    #[test]
+    fn other_sizes_are_refused() {
+        let (old, _) = pair(1, 0, 1);
+        let mut new = Generator::new(&GeneratorConfig { w_dim: 7, ..config(1, 0) }, RunSeed(0), Device::Cpu).unwrap();
+        assert!(generator(&mut new, &old, &[Some(0)]).unwrap_err().to_string().contains("other sizes"));
+    }
+}
