@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, classify, config, doctor, export, generate, import, prepare, project, report, run, simulate, train,
+    bench, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run, simulate, train,
 };
 
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
@@ -35,6 +35,8 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     /// Project lesions into a network's latent space ("denoise" their label).
     Project(project::ProjectArgs),
+    /// Spoil known lesions, project them back, and measure what returns.
+    Perturb(perturb::PerturbArgs),
     /// Read a published StyleGAN2-ADA pickle without running it.
     Import(import::ImportArgs),
     /// Write a network as a PyTorch state dict with the module names of StyleGAN2-ADA.
@@ -60,6 +62,7 @@ impl Cli {
             Command::Train(args) => train::run(args),
             Command::Generate(args) => generate::run(args),
             Command::Project(args) => project::run(args),
+            Command::Perturb(args) => perturb::run(args),
             Command::Import(args) => import::run(args),
             Command::Export(args) => export::run(args),
             Command::Classify(args) => classify::run(args),

@@ -7,11 +7,11 @@ use toml::{Table, Value};
 
 use crate::classify::ClassifyConfig;
 use crate::cohort::CohortConfig;
-use crate::data::PrepareConfig;
+use crate::data::{Condition, PrepareConfig};
 use crate::engine::EngineConfig;
 use crate::generate::GenerateConfig;
 use crate::problem::{Problem, Result};
-use crate::project::ProjectConfig;
+use crate::project::{PerturbConfig, ProjectConfig};
 use crate::train::TrainConfig;
 
 /// The whole experiment.
@@ -30,7 +30,59 @@ pub struct StudyConfig {
     pub train: TrainConfig,
     pub generate: GenerateConfig,
     pub project: ProjectConfig,
+    /// Known lesions spoiled and projected back.
+    pub perturb: PerturbConfig,
     pub classify: ClassifyConfig,
+    /// A second generator that is told rims from non-rims (the paper's ADA-cGAN), beside the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditional: Option<ConditionalConfig>,
+    /// A generator of several contrasts at once (the paper's QSM, rim map and FLAIR).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_contrast: Option<MultiContrastConfig>,
+}
+
+/// What departs from `train` for the conditional generator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConditionalConfig {
+    /// Thousands of images; as `train.kimg` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kimg: Option<f64>,
+}
+
+/// What departs from `prepare`, `train`, `generate` and `project` for several contrasts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MultiContrastConfig {
+    /// The first is the one that rims are measured on.
+    pub contrasts: Vec<String>,
+    /// Thousands of images; as `train.kimg` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kimg: Option<f64>,
+    /// Contested lesions to denoise, at most; 0 denoises none.
+    pub denoise: u64,
+}
+
+impl Default for MultiContrastConfig {
+    fn default() -> Self {
+        Self { contrasts: ["chimap", "rim", "flair"].map(str::to_owned).into(), kimg: None, denoise: 8 }
+    }
+}
+
+impl StudyConfig {
+    /// Settings of the conditional generator's training.
+    pub fn conditional_train(&self, conditional: &ConditionalConfig) -> TrainConfig {
+        let kimg = conditional.kimg.unwrap_or(self.train.kimg);
+        TrainConfig { condition: Condition::Readers, kimg, ..self.train.clone() }
+    }
+
+    /// Settings of the stages with several contrasts.
+    pub fn multi_contrast_stages(&self, multi: &MultiContrastConfig) -> (PrepareConfig, TrainConfig, ProjectConfig) {
+        let prepare = PrepareConfig { contrasts: multi.contrasts.clone(), ..self.prepare.clone() };
+        let train = TrainConfig { kimg: multi.kimg.unwrap_or(self.train.kimg), ..self.train.clone() };
+        let project = ProjectConfig { limit: multi.denoise, controls: 0, choose_features: 0, ..self.project.clone() };
+        (prepare, train, project)
+    }
 }
 
 /// Where the lesions come from: exactly one of the two.
@@ -57,7 +109,10 @@ impl Default for StudyConfig {
             train: TrainConfig::default(),
             generate: GenerateConfig::default(),
             project: ProjectConfig::default(),
+            perturb: PerturbConfig::default(),
             classify: ClassifyConfig::default(),
+            conditional: None,
+            multi_contrast: None,
         }
     }
 }

@@ -10,6 +10,8 @@ pub mod observer;
 
 pub mod digest;
 
+pub mod filter;
+
 pub mod seed;
 
 pub mod records;

@@ -36,6 +36,36 @@ impl StudyDir {
         self.0.join("denoised")
     }
 
+    /// Of the conditional generator.
+    pub fn conditional_gan(&self) -> GanDir {
+        GanDir(self.0.join("gan-conditional"))
+    }
+
+    pub fn conditional_synthetic(&self) -> PathBuf {
+        self.0.join("synthetic-conditional")
+    }
+
+    /// Of several contrasts.
+    pub fn multi_contrast_data(&self) -> PathBuf {
+        self.0.join("data-multi-contrast")
+    }
+
+    pub fn multi_contrast_gan(&self) -> GanDir {
+        GanDir(self.0.join("gan-multi-contrast"))
+    }
+
+    pub fn multi_contrast_synthetic(&self) -> PathBuf {
+        self.0.join("synthetic-multi-contrast")
+    }
+
+    pub fn multi_contrast_denoised(&self) -> PathBuf {
+        self.0.join("denoised-multi-contrast")
+    }
+
+    pub fn perturbed(&self) -> PathBuf {
+        self.0.join("perturbed")
+    }
+
     pub fn classify(&self) -> PathBuf {
         self.0.join("classify")
     }
@@ -210,6 +240,43 @@ impl ProjectionDir {
     /// Which feature net keeps how much of a rim.
     pub fn feature_choice(&self) -> PathBuf {
         self.0.join("feature_choice.json")
+    }
+
+    pub fn record(&self) -> PathBuf {
+        self.0.join(RECORD)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.0.join(".lock")
+    }
+}
+
+/// A folder of spoiled and projected lesions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerturbationDir(PathBuf);
+
+impl PerturbationDir {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// A projection, relative to the folder; float32 npy \[channels, height, width\].
+    pub fn image(case: &str) -> String {
+        format!("images/{case}.npy")
+    }
+
+    /// A picture of several cases, relative to the folder.
+    pub fn sheet(name: &str) -> String {
+        format!("sheets/{name}.png")
+    }
+
+    /// What is known of a finished case.
+    pub fn case(&self, case: &str) -> PathBuf {
+        self.0.join("cases").join(format!("{case}.json"))
     }
 
     pub fn record(&self) -> PathBuf {

@@ -26,6 +26,10 @@ pub enum Arm {
     #[serde(rename = "ada-gan+ld")]
     #[value(name = "ada-gan+ld")]
     AdaGanPlusLd,
+    /// Synthetic rims of a generator that also knows non-rims.
+    #[serde(rename = "ada-cgan")]
+    #[value(name = "ada-cgan")]
+    AdaCgan,
     /// Nothing added; a rim's loss counts as much more as rims are fewer.
     ClassWeight,
     /// Nothing added; half of every batch are rims.
@@ -42,6 +46,7 @@ pub enum Source {
     Ambiguous,
     Denoised,
     Synthetic,
+    Conditional,
 }
 
 /// An example with its probability of being a rim.
@@ -63,7 +68,7 @@ pub struct TrainingSet {
 }
 
 impl Arm {
-    /// The arms of the paper that rimforge has, in its order.
+    /// The arms of the paper's main table that rimforge has, in its order; ADA-cGAN of its second one needs a second generator.
     pub const PAPER: [Arm; 6] = [Arm::None, Arm::Ambiguous, Arm::Affine, Arm::AdaGan, Arm::AdaGanLd, Arm::AdaGanPlusLd];
 
     /// As in the tables.
@@ -75,6 +80,7 @@ impl Arm {
             Self::AdaGan => "ADA-GAN",
             Self::AdaGanLd => "ADA-GAN-LD",
             Self::AdaGanPlusLd => "ADA-GAN+LD",
+            Self::AdaCgan => "ADA-cGAN",
             Self::ClassWeight => "Class weight",
             Self::Oversample => "Oversample",
             Self::SoftLabel => "Soft label",
@@ -94,6 +100,7 @@ impl Arm {
             Self::AdaGan => &[Source::Synthetic],
             Self::AdaGanLd => &[Source::Denoised],
             Self::AdaGanPlusLd => &[Source::Denoised, Source::Synthetic],
+            Self::AdaCgan => &[Source::Conditional],
         }
     }
 
@@ -131,6 +138,7 @@ impl Arm {
                 set.rims.extend(examples(&selection.denoised[..denoised], 1.0));
                 set.rims.extend(examples(&selection.synthetic[..synthetic.min(selection.synthetic.len())], 1.0));
             }
+            Self::AdaCgan => set.rims.extend(examples(&selection.conditional, 1.0)),
             Self::ClassWeight => set.rim_weight = ((1.0 - share) / share) as f32,
             Self::Oversample => set.rims_per_batch = batch / 2,
             Self::SoftLabel => set.rims.extend(examples(&selection.ambiguous, 0.5)),
@@ -194,13 +202,14 @@ mod tests {
 
     #[test]
     fn every_arm_of_the_paper_adds_the_same_number_of_rims() {
-        use Origin::{Affine, Ambiguous, Denoised, NonRim, Rim, Synthetic};
+        use Origin::{Affine, Ambiguous, Conditional, Denoised, NonRim, Rim, Synthetic};
         assert_eq!(counts(Arm::None), [(Rim, 10), (NonRim, 20)]);
         assert_eq!(counts(Arm::Ambiguous), [(Rim, 10), (NonRim, 20), (Ambiguous, 5)]);
         assert_eq!(counts(Arm::Affine), [(Rim, 10), (NonRim, 15), (Affine, 5)]);
         assert_eq!(counts(Arm::AdaGan), [(Rim, 10), (NonRim, 20), (Synthetic, 5)]);
         assert_eq!(counts(Arm::AdaGanLd), [(Rim, 10), (NonRim, 20), (Denoised, 5)]);
         assert_eq!(counts(Arm::AdaGanPlusLd), [(Rim, 10), (NonRim, 20), (Synthetic, 2), (Denoised, 3)]);
+        assert_eq!(counts(Arm::AdaCgan), [(Rim, 10), (NonRim, 20), (Conditional, 5)]);
     }
 
     #[test]

@@ -308,6 +308,7 @@ fn about(arm: Arm) -> &'static str {
         Arm::AdaGan => "synthetic rims added",
         Arm::AdaGanLd => "contested lesions added as their projections onto the rim generator",
         Arm::AdaGanPlusLd => "projections and synthetic rims added, half each",
+        Arm::AdaCgan => "synthetic rims of the conditional generator added",
         Arm::ClassWeight => "rims weighted by the inverse of their share",
         Arm::Oversample => "half of every batch are rims",
         Arm::SoftLabel => "contested lesions added with probability one half, in the rims' place in a batch",

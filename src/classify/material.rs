@@ -15,6 +15,8 @@ pub enum Origin {
     Ambiguous,
     Affine,
     Synthetic,
+    /// Synthetic, of a conditional generator.
+    Conditional,
     Denoised,
     /// Copied from the test side by the control that is meant to leak.
     Leaked,
@@ -28,6 +30,7 @@ impl Origin {
             Self::Ambiguous => "contested",
             Self::Affine => "affine copy of a rim",
             Self::Synthetic => "synthetic rim",
+            Self::Conditional => "synthetic rim of the conditional generator",
             Self::Denoised => "denoised contested",
             Self::Leaked => "copied test lesion",
         }
@@ -53,6 +56,7 @@ pub struct Material {
     pub ambiguous: Vec<Unit>,
     pub denoised: Vec<Unit>,
     pub synthetic: Vec<Unit>,
+    pub conditional: Vec<Unit>,
     /// One list a repetition.
     pub affine: Vec<Vec<Unit>>,
     /// The test side, for the control that leaks it: rims and others.
@@ -68,6 +72,7 @@ pub struct Selection {
     pub ambiguous: Vec<Unit>,
     pub denoised: Vec<Unit>,
     pub synthetic: Vec<Unit>,
+    pub conditional: Vec<Unit>,
     pub affine: Vec<Unit>,
     pub leaked: (Vec<Unit>, Vec<Unit>),
 }
@@ -102,6 +107,7 @@ impl Material {
             ambiguous: draw(&self.ambiguous, extra, "contested"),
             denoised: draw(&self.denoised, extra, "contested"),
             synthetic: draw(&self.synthetic, extra, "synthetic"),
+            conditional: draw(&self.conditional, extra, "conditional"),
             affine: self
                 .affine
                 .get(repetition as usize)
@@ -120,7 +126,7 @@ pub mod tests {
         let unit = |i| Unit {
             origin,
             rows: (0..rows).map(|row| first_row + i * rows + row).collect(),
-            lesion: (origin != Origin::Synthetic).then_some(i),
+            lesion: (!matches!(origin, Origin::Synthetic | Origin::Conditional)).then_some(i),
         };
         (0..count).map(unit).collect()
     }
@@ -133,6 +139,7 @@ pub mod tests {
             ambiguous: units(Origin::Ambiguous, 8, 200, 2),
             denoised: units(Origin::Denoised, 8, 300, 1),
             synthetic: units(Origin::Synthetic, 12, 400, 1),
+            conditional: units(Origin::Conditional, 9, 600, 1),
             affine: vec![units(Origin::Affine, 8, 500, 1), units(Origin::Affine, 8, 520, 1)],
             leaked: Default::default(),
         }

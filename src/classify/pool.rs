@@ -23,6 +23,8 @@ use crate::seed::RunSeed;
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     pub synthetic: Option<Vec<Synthetic>>,
+    /// Rims of a conditional generator.
+    pub conditional: Option<Vec<Synthetic>>,
     pub denoised: Option<Vec<Denoised>>,
 }
 
@@ -80,7 +82,11 @@ impl Pool {
             material.ambiguous = originals(&training, denoised)?;
             material.denoised = denoised.iter().map(|lesion| rows.denoised(lesion)).collect();
         }
-        material.synthetic = extras.synthetic.iter().flatten().map(|slice| rows.synthetic(slice)).collect();
+        let mut drawn = |slices: &Option<Vec<Synthetic>>, origin| -> Vec<Unit> {
+            slices.iter().flatten().map(|slice| rows.synthetic(slice, origin)).collect()
+        };
+        material.synthetic = drawn(&extras.synthetic, Origin::Synthetic);
+        material.conditional = drawn(&extras.conditional, Origin::Conditional);
         let extra = extra_count(config, &material, data)?;
         if config.arms.contains(&Arm::Affine) && !material.rims.is_empty() {
             material.affine = (0..config.seeds)
@@ -167,6 +173,9 @@ fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) ->
                 Source::Ambiguous => (material.ambiguous.len(), "contested training lesions", None),
                 Source::Denoised => (material.denoised.len(), "denoised lesions", Some("--denoised DIR")),
                 Source::Synthetic => (material.synthetic.len(), "synthetic lesions", Some("--synthetic DIR")),
+                Source::Conditional => {
+                    (material.conditional.len(), "rims of a conditional generator", Some("--conditional DIR"))
+                }
             };
             if available == 0 {
                 let give = option.map(|option| format!("give {option}, or ")).unwrap_or_default();
@@ -218,8 +227,8 @@ impl Rows {
         Unit { origin: Origin::Denoised, rows, lesion: Some(lesion.lesion) }
     }
 
-    fn synthetic(&mut self, slice: &Synthetic) -> Unit {
-        Unit { origin: Origin::Synthetic, rows: self.push(self.tensor(&slice.pixels)).collect(), lesion: None }
+    fn synthetic(&mut self, slice: &Synthetic, origin: Origin) -> Unit {
+        Unit { origin, rows: self.push(self.tensor(&slice.pixels)).collect(), lesion: None }
     }
 
     /// `count` copies, each of one slice of one rim.

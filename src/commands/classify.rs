@@ -32,6 +32,9 @@ pub struct ClassifyArgs {
     /// Folder of synthetic slices (`rimforge generate --format npy`); needed by the ADA-GAN and ADA-GAN+LD arms.
     #[arg(long)]
     synthetic: Option<PathBuf>,
+    /// Folder of a conditional generator's rims (`rimforge generate --class rim --format npy`); needed by the ADA-cGAN arm.
+    #[arg(long)]
+    conditional: Option<PathBuf>,
     /// Folder of projected contested lesions (`rimforge project`); needed by the ADA-GAN-LD and ADA-GAN+LD arms.
     #[arg(long)]
     denoised: Option<PathBuf>,
@@ -92,6 +95,7 @@ pub struct ClassifyArgs {
 pub struct Inputs<'a> {
     pub data: &'a Prepared,
     pub synthetic: Option<&'a Path>,
+    pub conditional: Option<&'a Path>,
     pub denoised: Option<&'a Path>,
     pub truth: Option<&'a Path>,
 }
@@ -124,6 +128,7 @@ pub fn run(args: &ClassifyArgs) -> Result<()> {
     let inputs = Inputs {
         data: &data,
         synthetic: args.synthetic.as_deref(),
+        conditional: args.conditional.as_deref(),
         denoised: args.denoised.as_deref(),
         truth: args.truth.as_deref(),
     };
@@ -216,6 +221,11 @@ fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<Stri
         let loaded = extras::synthetic(folder, inputs.data)?;
         notes.extend(loaded.notes);
         extras.synthetic = Some(loaded.items);
+    }
+    if let Some(folder) = inputs.conditional.filter(|_| wanted(arms::Source::Conditional)) {
+        let loaded = extras::synthetic(folder, inputs.data)?;
+        notes.extend(loaded.notes);
+        extras.conditional = Some(loaded.items);
     }
     // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing else.
     let contested = wanted(arms::Source::Denoised) || wanted(arms::Source::Ambiguous);

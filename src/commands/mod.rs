@@ -22,6 +22,8 @@ pub mod import;
 
 pub mod network_source;
 
+pub mod perturb;
+
 pub mod pictures;
 
 pub mod prepare;

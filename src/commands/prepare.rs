@@ -46,6 +46,9 @@ pub struct PrepareArgs {
     /// Use slices with at least this share of the lesion voxels of the lesion's largest slice.
     #[arg(long, default_value_t = PrepareConfig::default().slice_area_fraction)]
     slice_area_fraction: f64,
+    /// Blur of traced rims within a slice, standard deviation in voxels; 0 leaves them as traced.
+    #[arg(long, default_value_t = PrepareConfig::default().rim_softness)]
+    rim_softness: f64,
     /// What maps to -1..1, in the contrast's unit (ppb for chimap); may be repeated.
     #[arg(long = "window", value_name = "CONTRAST=LOW:HIGH", value_parser = window, allow_hyphen_values = true)]
     windows: Vec<(String, Window)>,
@@ -80,6 +83,7 @@ impl PrepareArgs {
         let config = PrepareConfig {
             contrasts: self.contrasts.clone(),
             slice_area_fraction: self.slice_area_fraction,
+            rim_softness: self.rim_softness,
             test_fraction: self.test_fraction,
             validation_fraction: self.validation_fraction,
             windows: self.windows.iter().cloned().collect(),

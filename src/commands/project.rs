@@ -10,7 +10,7 @@ use crate::engine::{Engine, EngineConfig};
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::project::config::{Class, Side};
-use crate::project::{ProjectConfig, Space};
+use crate::project::{ProjectConfig, Space, Start};
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
@@ -30,7 +30,12 @@ mod targets;
 
 mod trace;
 
+pub(super) use items::fingerprint;
+pub(super) use job::{measured, pixels_of};
+pub(super) use projector::{NothingKept, Projector};
+pub(super) use stage::{check_channels, features, settings};
 pub use stage::{run_images, run_stage};
+pub(super) use targets::{Pick, Target, gauge, select};
 
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
@@ -79,6 +84,9 @@ pub struct ProjectArgs {
     /// w, or w-plus for a w of its own in each layer.
     #[arg(long, default_value = "w", value_parser = named::<Space>)]
     space: Space,
+    /// Where w begins: nearest (of 1000 drawn images) or mean (as published).
+    #[arg(long, default_value = "nearest", value_parser = named::<Start>)]
+    start: Start,
     /// Also write an animated PNG of each optimisation with so many frames.
     #[arg(long, default_value_t = 0, value_name = "FRAMES")]
     film: u64,
@@ -106,6 +114,7 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
         condition: args.condition.clone(),
         space: args.space,
         film: args.film,
+        start: args.start,
         ..ProjectConfig::default()
     };
     config.validate()?;

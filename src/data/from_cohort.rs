@@ -19,6 +19,7 @@ use super::split::{self, PixelHash};
 use super::{nifti_reader, patch_file};
 use crate::atomic_file;
 use crate::digest;
+use crate::filter::gaussian;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -234,10 +235,12 @@ impl Work<'_> {
             .map(|label| u8::from(label == lesion.key.number as f32))
             .collect();
         let channel = |(volume, contrast): (&Option<Volume>, &String)| match volume {
-            Some(volume) => {
-                let border = if contrast == "rim" { Border::Zero } else { Border::Edge };
-                patches::cut(volume, centre, shape, border)
+            Some(volume) if contrast == "rim" => {
+                let traced = patches::cut(volume, centre, shape, Border::Zero);
+                let size = (shape[1] as usize, shape[2] as usize);
+                traced.chunks_exact(plane).flat_map(|slice| gaussian(slice, size, self.config.rim_softness)).collect()
             }
+            Some(volume) => patches::cut(volume, centre, shape, Border::Edge),
             None => vec![0.0; mask.len()],
         };
         let patch: Vec<f32> = volumes.iter().zip(&self.config.contrasts).flat_map(channel).collect();

@@ -34,6 +34,9 @@ pub struct PrepareConfig {
     /// Share of the patients.
     pub test_fraction: f64,
     pub validation_fraction: f64,
+    /// Standard deviation in voxels of the blur, within a slice, that turns traced rims into a map of probability: between the
+    /// hard edges of a tracing and its own soft ones a discriminator needs no look at anything else.
+    pub rim_softness: f64,
     /// Windows that replace the defaults, by contrast.
     pub windows: BTreeMap<String, Window>,
     /// Which session of a cohort, where there are several.
@@ -55,6 +58,7 @@ impl Default for PrepareConfig {
             slice_area_fraction: 0.5,
             test_fraction: 0.25,
             validation_fraction: 0.15,
+            rim_softness: 1.0,
             windows: BTreeMap::new(),
             session: None,
             rim_label: None,
@@ -95,6 +99,9 @@ impl PrepareConfig {
         }
         if !(0.0..=1.0).contains(&self.slice_area_fraction) {
             return Err(Problem::usage(format!("slice_area_fraction {}", self.slice_area_fraction)).expected("0 to 1"));
+        }
+        if !(0.0..=10.0).contains(&self.rim_softness) {
+            return Err(Problem::usage(format!("rim_softness {}", self.rim_softness)).expected("0 to 10 voxels"));
         }
         self.windows.values().try_for_each(|window| Window::new(window.low, window.high).map(|_| ()))
     }

@@ -47,7 +47,12 @@ impl LatentCloud {
         Self { mean: mean.to_kind(Kind::Float), samples, deviation, spacing }
     }
 
-    /// Mean w \[w_dim\]: where projection starts.
+    /// \[M, w_dim\].
+    pub fn samples(&self) -> &Tensor {
+        &self.samples
+    }
+
+    /// Mean w \[w_dim\]: where the published projection starts.
     pub fn mean(&self) -> &Tensor {
         &self.mean
     }

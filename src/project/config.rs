@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::optimise::{Descent, Space};
+use super::start::Start;
 use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
 
@@ -38,6 +39,9 @@ pub struct ProjectConfig {
     pub batch: u64,
     /// "w", or "w-plus" for a w of its own in each layer.
     pub space: Space,
+    /// "nearest" of `candidates` drawn images, or "mean", as published.
+    pub start: Start,
+    pub candidates: u64,
     /// Frames of an animated PNG of each optimisation; 0 writes none.
     pub film: u64,
     /// Class of a conditional network that is projected into, or "estimate" for the one that fits each image best.
@@ -61,6 +65,8 @@ impl Default for ProjectConfig {
             w_samples: 10_000,
             batch: 16,
             space: Space::W,
+            start: Start::default(),
+            candidates: 1000,
             film: 0,
             condition: None,
         }
@@ -111,6 +117,7 @@ impl ProjectConfig {
         at_least("steps", self.steps, 1)?;
         at_least("batch", self.batch, 1)?;
         at_least("w_samples", self.w_samples, 2)?;
+        at_least("candidates", self.candidates, 1)?;
         if self.film > MOST_FRAMES {
             return Err(
                 Problem::usage(format!("project.film = {}", self.film)).expected(format!("at most {MOST_FRAMES}"))

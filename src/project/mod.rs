@@ -13,11 +13,15 @@ pub mod cloud;
 
 pub mod draws;
 
+pub mod start;
+
 pub mod optimise;
 
 pub mod acceptance;
 
 pub mod choice;
+
+pub mod corruption;
 
 pub mod figure;
 
@@ -25,5 +29,7 @@ pub mod store;
 
 pub use cloud::LatentCloud;
 pub use config::ProjectConfig;
+pub use corruption::PerturbConfig;
 pub use draws::Draws;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
+pub use start::Start;

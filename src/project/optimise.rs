@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::cloud::LatentCloud;
 use super::draws::Draws;
 use super::{noise, schedule};
 use crate::nets::perceptual::{FeatureNet, squared_distance};
@@ -100,7 +99,10 @@ pub struct Projection<'a> {
     pub features: &'a dyn FeatureNet,
     /// \[N, C, R, R\] in -1..1.
     pub targets: &'a Tensor,
-    pub cloud: &'a LatentCloud,
+    /// \[N, w_dim\]: where w begins.
+    pub start: &'a Tensor,
+    /// Deviation of w, the unit of the noise on it.
+    pub deviation: f64,
     pub draws: &'a Draws,
     pub descent: &'a Descent,
 }
@@ -114,13 +116,13 @@ pub fn optimise(
     underway: Option<Underway>,
     after_step: &mut AfterStep<'_>,
 ) -> Result<Projected> {
-    let &Projection { generator, features, targets, cloud, draws, descent } = projection;
+    let &Projection { generator, features, targets, start, deviation, draws, descent } = projection;
     let target_features = tch::no_grad(|| features.features(targets))?;
     let layers = match descent.space {
         Space::W => 1,
         Space::WPlus => generator.synthesis.num_ws(),
     };
-    let mut unknowns = Unknowns::start(cloud.mean(), layers, &draws.noise);
+    let mut unknowns = Unknowns::start(start, layers, &draws.noise);
     let mut adam = Adam::new(&unknowns.all);
     let mut first = 0;
     if let Some(Underway { step, tensors: [all, moment, square] }) = underway {
@@ -130,7 +132,7 @@ pub fn optimise(
     for step in first..descent.steps {
         let all = unknowns.all.detach().set_requires_grad(true);
         let (w, maps) = unknowns.split(&all);
-        let scale = cloud.deviation() * schedule::w_noise(step, descent.steps);
+        let scale = deviation * schedule::w_noise(step, descent.steps);
         let noisy = if scale > 0.0 { &w + draws.w.get(step as i64).unsqueeze(1) * scale } else { w };
         let images = synthesise(generator, &noisy, &maps);
         let distance = squared_distance(&features.features(&images)?, &target_features).sum(Kind::Float);
@@ -175,9 +177,9 @@ struct Unknowns {
 }
 
 impl Unknowns {
-    fn start(mean: &Tensor, layers: i64, noise: &[Tensor]) -> Self {
-        let count = noise.first().map_or(1, |map| map.size()[0]);
-        let mut parts = vec![mean.repeat([layers]).unsqueeze(0).expand([count, -1], false)];
+    /// `w` \[N, w_dim\].
+    fn start(w: &Tensor, layers: i64, noise: &[Tensor]) -> Self {
+        let mut parts = vec![w.repeat([1, layers])];
         parts.extend(noise.iter().map(|map| map.flatten(1, -1)));
         Self {
             layers,
@@ -240,13 +242,13 @@ mod tests {
             Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu)),
             Tensor::zeros([2, 1, 8, 8], (Kind::Float, Device::Cpu)),
         ];
-        let unknowns = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0]), 1, &maps);
+        let unknowns = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0, 3.0, 4.0]).view([2, 2]), 1, &maps);
         assert_eq!(unknowns.all.size(), [2, 2 + 16 + 64]);
         let (w, mut views) = unknowns.split(&unknowns.all);
         assert_eq!(w.double_value(&[1, 0, 1]), 4.0);
         let _ = views[0].fill_(7.0);
         assert_eq!(unknowns.all.double_value(&[1, 2]), 7.0);
-        let for_each_layer = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0]), 3, &maps);
+        let for_each_layer = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0, 3.0, 4.0]).view([2, 2]), 3, &maps);
         let (w, _) = for_each_layer.split(&for_each_layer.all);
         assert_eq!((w.size(), w.double_value(&[1, 2, 0])), (vec![2, 3, 2], 3.0));
     }

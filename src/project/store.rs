@@ -43,6 +43,18 @@ fn npy(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads back `count` float32 values that [`write_npy`] wrote.
+pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+    let wrong = |found: String| Problem::input(path, found).advice("delete the file and run the command again");
+    let file = NpyFile::new(&bytes[..]).map_err(|error| wrong(format!("not an npy file: {error}")))?;
+    let values: Vec<f32> = file.into_vec().map_err(|error| wrong(format!("unreadable values: {error}")))?;
+    match values.len() == count {
+        true => Ok(values),
+        false => Err(wrong(format!("{} values instead of {count}", values.len()))),
+    }
+}
+
 /// Reads an image \[C, H, W\] in the network's range from a float32 npy file; \[H, W\] is taken as one channel.
 ///
 /// # Errors

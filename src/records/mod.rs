@@ -14,6 +14,8 @@ pub mod synthesis;
 
 pub mod projection;
 
+pub mod perturbation;
+
 pub mod classify;
 
 pub mod study;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classify::ClassifyRecord;
 use super::cohort::CohortRecord;
+use super::perturbation::PerturbationRecord;
 use super::prepare::PrepareRecord;
 use super::projection::ProjectionRecord;
 use super::synthesis::SynthesisRecord;
@@ -28,7 +29,31 @@ pub struct StudyRecord {
     pub timing: Vec<TimingRecord>,
     pub synthesis: SynthesisRecord,
     pub projection: ProjectionRecord,
+    #[serde(default)]
+    pub perturbation: Option<PerturbationRecord>,
     pub classify: ClassifyRecord,
+    #[serde(default)]
+    pub conditional: Option<ConditionalRecord>,
+    #[serde(default)]
+    pub multi_contrast: Option<MultiContrastRecord>,
+}
+
+/// The generator that is told rims from non-rims.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConditionalRecord {
+    pub training: TrainingRecord,
+    /// Of its rim class.
+    pub synthesis: SynthesisRecord,
+}
+
+/// The generator of several contrasts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MultiContrastRecord {
+    pub prepare: PrepareRecord,
+    pub training: TrainingRecord,
+    pub synthesis: SynthesisRecord,
+    /// Contested lesions, all contrasts at once.
+    pub projection: Option<ProjectionRecord>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -55,6 +55,11 @@ fn cloud_of_the_reference(generator: &Generator, steps: &Tensor) -> LatentCloud 
     LatentCloud::new(w + shift)
 }
 
+/// Where the published projection starts, for `count` images.
+fn mean(cloud: &LatentCloud, count: i64) -> Tensor {
+    cloud.mean().unsqueeze(0).repeat([count, 1])
+}
+
 #[test]
 fn forty_steps_follow_the_reference_with_its_draws() {
     let generator = reference_generator();
@@ -76,7 +81,8 @@ fn forty_steps_follow_the_reference_with_its_draws() {
         generator: &generator,
         features: &features,
         targets: &target,
-        cloud: &cloud,
+        start: &mean(&cloud, 1),
+        deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,
     };
@@ -118,7 +124,8 @@ fn a_batch_gives_each_image_what_it_gets_alone() {
             generator: &generator,
             features: &features,
             targets,
-            cloud: &cloud,
+            start: &mean(&cloud, targets.size()[0]),
+            deviation: cloud.deviation(),
             draws: &draws,
             descent: &descent,
         };
@@ -153,7 +160,8 @@ fn an_image_of_the_network_is_found_again() {
             generator: &generator,
             features: &PixelPyramid,
             targets: &target,
-            cloud: &cloud,
+            start: &mean(&cloud, 1),
+            deviation: cloud.deviation(),
             draws: &draws,
             descent: &descent,
         };
@@ -175,7 +183,8 @@ fn a_stopped_descent_goes_on_to_the_same_bits() {
         generator: &generator,
         features: &PixelPyramid,
         targets: &targets,
-        cloud: &cloud,
+        start: &mean(&cloud, 1),
+        deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,
     };
@@ -207,7 +216,8 @@ fn a_stopped_projection_is_interrupted() {
         generator: &generator,
         features: &PixelPyramid,
         targets: &target,
-        cloud: &cloud,
+        start: &mean(&cloud, 1),
+        deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,
     };

@@ -102,7 +102,8 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
         generator: &generator,
         features: &features,
         targets: &targets,
-        cloud: &cloud,
+        start: &cloud.mean().unsqueeze(0).repeat([batch as i64, 1]),
+        deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,
     };

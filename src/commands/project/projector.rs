@@ -13,7 +13,9 @@ use crate::nets::weights::load_network;
 use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::project::{Descent, Draws, LatentCloud, Moment, ProjectConfig, Projected, Projection, Underway, optimise};
+use crate::project::{
+    Descent, Draws, LatentCloud, Moment, ProjectConfig, Projected, Projection, Start, Underway, optimise, start,
+};
 use crate::seed::RunSeed;
 
 /// Names of the built-in feature nets; the last needs a network file with its discriminator.
@@ -33,6 +35,8 @@ pub struct Projector {
     /// One for each class, or one.
     clouds: Vec<LatentCloud>,
     condition: Condition,
+    start: Start,
+    candidates: i64,
     pub network_sha256: String,
     /// Manifest of the data set that the network was trained on, where it says so.
     pub data_sha256: Option<String>,
@@ -90,6 +94,8 @@ impl Projector {
         Ok(Self {
             clouds: if c_dim == 0 { vec![cloud(None)] } else { (0..c_dim).map(|class| cloud(Some(class))).collect() },
             condition,
+            start: config.start,
+            candidates: config.candidates as i64,
             source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,
@@ -213,7 +219,16 @@ impl Projector {
             failed.is_ok() && !stop
         };
         let (generator, cloud) = (&self.generator, &self.clouds[class]);
-        let projection = Projection { generator, features, targets: &targets, cloud, draws: &draws, descent };
+        let start = start::of(self.start, generator, features, &targets, cloud, self.candidates)?;
+        let projection = Projection {
+            generator,
+            features,
+            targets: &targets,
+            start: &start,
+            deviation: cloud.deviation(),
+            draws: &draws,
+            descent,
+        };
         let projected = optimise(&projection, underway, &mut after_step);
         failed?;
         projected.map_err(|problem| match problem.kind() {

@@ -187,7 +187,7 @@ fn contrasts(targets: &[Target]) -> Vec<f64> {
 }
 
 /// The data must be what the network draws: shape, and where it says so, channels and windows.
-pub(super) fn check_channels(prepared: &Prepared, projector: &Projector, data: &Path) -> Result<()> {
+pub fn check_channels(prepared: &Prepared, projector: &Projector, data: &Path) -> Result<()> {
     let found = prepared.image_shape().map(|n| n as i64);
     let expected = projector.shape();
     if found != expected {
@@ -227,7 +227,7 @@ fn add_controls(selection: &mut Selection, control: Selection, class: Class, ask
 }
 
 /// What every projection of a run depends on, feature net aside.
-fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> serde_json::Value {
+pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> serde_json::Value {
     json!({
         "version": 1,
         "network": projector.network_sha256,
@@ -237,6 +237,8 @@ fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> ser
         "w_samples": config.w_samples,
         "condition": config.condition,
         "space": config.space,
+        "start": config.start,
+        "candidates": config.candidates,
         "seed": seed.0,
     })
 }
@@ -250,12 +252,12 @@ fn w_unit(config: &ProjectConfig) -> String {
 }
 
 /// A feature net and what tells it from every other.
-struct Features<'a> {
-    net: Box<dyn FeatureNet + 'a>,
-    identity: String,
+pub struct Features<'a> {
+    pub net: Box<dyn FeatureNet + 'a>,
+    pub identity: String,
 }
 
-fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
+pub fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
     let name = if asked == "auto" { auto } else { asked };
     let net = projector.features(name)?;
     let identity = match name.ends_with(".pt") {

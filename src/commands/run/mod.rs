@@ -7,7 +7,7 @@ use clap::Args;
 use crate::atomic_file;
 use crate::classify::truth;
 use crate::commands::progress::Progress;
-use crate::commands::{classify, generate, project, simulate, train};
+use crate::commands::{classify, generate, perturb, project, simulate, train};
 use crate::config::StudyConfig;
 use crate::data::{Prepared, Source, prepare};
 use crate::engine::Engine;
@@ -22,7 +22,10 @@ use crate::seed::RunSeed;
 
 mod cache;
 
+mod extensions;
+
 use cache::Stage;
+use extensions::Study;
 
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -100,16 +103,45 @@ pub fn run_study(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) 
     stages.push(run);
     let denoised_key = stage.key().to_owned();
 
+    let mut perturbation = None;
+    if study.perturb.lesions > 0 {
+        let settings = (&study.perturb, &study.project, study.seed);
+        let stage = Stage::new("perturb", dir.perturbed(), &settings, &[&gan_key])?;
+        let (record, run) = stage.run(observer, |folder| {
+            let configs = (&study.perturb, &study.project);
+            perturb::run_stage(&dir.data(), &network, folder, configs, seed.child("perturb", 0), engine, observer)
+        })?;
+        stages.push(run);
+        perturbation = Some(record);
+    }
+
+    let beside = Study { config: study, dir: &dir, seed, engine, observer };
+    let (mut conditional, mut conditional_key) = (None, String::new());
+    if let Some(config) = &study.conditional {
+        let (record, key) = beside.conditional(config, &prepared, &data_key, &mut stages)?;
+        (conditional, conditional_key) = (Some(record), key);
+    }
+    let multi_contrast = match &study.multi_contrast {
+        Some(config) => Some(beside.multi_contrast(config, (&cohort_folder, &cohort_key), &mut stages)?),
+        None => None,
+    };
+
     let truth = truth_file(&cohort_folder);
+    let conditional_rims = conditional.as_ref().map(|_| dir.conditional_synthetic());
     let (synthetic, denoised) = (dir.synthetic(), dir.denoised());
     let inputs = || classify::Inputs {
         data: &prepared,
         synthetic: Some(&synthetic),
+        conditional: conditional_rims.as_deref(),
         denoised: Some(&denoised),
         truth: truth.as_deref(),
     };
-    let stage =
-        Stage::new("classify", dir.classify(), &(&study.classify, study.seed), &[&synthetic_key, &denoised_key])?;
+    let stage = Stage::new(
+        "classify",
+        dir.classify(),
+        &(&study.classify, study.seed),
+        &[&synthetic_key, &denoised_key, &conditional_key],
+    )?;
     let (classify, run): (ClassifyRecord, _) = stage.run(observer, |folder| {
         classify::run_stage(inputs(), folder, &study.classify, seed.child("classify", 0), engine, observer)
     })?;
@@ -134,7 +166,10 @@ pub fn run_study(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) 
         timing: read_timing(&dir.gan().timing())?,
         synthesis,
         projection: with_truth(projection, &prepared, truth.as_deref())?,
+        perturbation,
         classify,
+        conditional,
+        multi_contrast,
     };
     atomic_file::write_json(dir.results(), &record)?;
     crate::report::write(&dir)?;
