@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use self::clock::Clock;
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::{Engine, EngineConfig, Precision};
 use crate::nets::GeneratorConfig;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::train::stats;
@@ -62,11 +62,23 @@ enum What {
     Simulate,
 }
 
+impl What {
+    fn net(&self) -> Option<&NetArgs> {
+        match self {
+            Self::Train { net } | Self::Project { net } | Self::Generate { net } => Some(net),
+            Self::Simulate => None,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 struct NetArgs {
     /// Size of the networks.
     #[arg(long, value_enum, default_value = "small")]
     net: Net,
+    /// Of convolutions: float32, bfloat16, or auto (bfloat16 where it is faster).
+    #[arg(long, default_value = "auto", value_parser = precision)]
+    precision: Precision,
     /// Images at once; absent: 32 for the small net, 8 for the paper's.
     #[arg(long)]
     batch: Option<u64>,
@@ -96,6 +108,10 @@ impl Net {
     }
 }
 
+fn precision(text: &str) -> std::result::Result<Precision, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}
+
 impl NetArgs {
     fn batch(&self) -> Result<u64> {
         let batch = self.batch.unwrap_or(if self.net == Net::Small { 32 } else { 8 });
@@ -114,6 +130,9 @@ struct Report {
     net: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     batch: Option<u64>,
+    /// Of convolutions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<&'static str>,
     device: String,
     threads: usize,
     /// Parts of the work, in milliseconds of wall-clock time per image (per patient).
@@ -145,6 +164,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         What::Simulate => patient::simulate(&clock)?,
     };
     report.conv_fp32_gflops = before.max(clock.convolution_rate());
+    report.precision = args.what.net().map(|net| net.precision.resolve(engine.device).name());
     report.device = format!("{:?}", engine.device).to_lowercase();
     report.threads = engine.facts.threads;
     report.peak_bytes = stats::peak_memory();
@@ -168,6 +188,7 @@ impl Report {
             benchmark,
             net: net.map(|net| if net.net == Net::Small { "small" } else { "paper" }),
             batch: net.map(NetArgs::batch).transpose()?,
+            precision: None,
             device: String::new(),
             threads: 0,
             parts_ms,
@@ -185,7 +206,8 @@ impl Report {
         if let (Some(net), Some(batch)) = (self.net, self.batch) {
             text.push_str(&format!(", {net} net, batch {batch}"));
         }
-        text.push_str(&format!(", {}, {} threads\n", self.device, self.threads));
+        let precision = self.precision.map_or(String::new(), |precision| format!(", {precision}"));
+        text.push_str(&format!("{precision}, {}, {} threads\n", self.device, self.threads));
         for (part, ms) in &self.parts_ms {
             text.push_str(&format!("  {part:<34} {ms:>10.2} ms\n"));
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::{Engine, EngineConfig, Precision, precision};
 use crate::problem::Result;
 
 #[derive(Args, Debug)]
@@ -20,6 +20,10 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
         [] => "none".to_owned(),
         names => names.join(", "),
     };
+    let speed_up = precision::speed_up();
+    let precision = Precision::Auto.resolve(engine.device);
+    let measured =
+        speed_up.map_or(String::new(), |factor| format!("; convolutions {factor:.1} x as fast as in float32"));
     if args.json {
         let found = json!({
             "rimforge": env!("CARGO_PKG_VERSION"),
@@ -28,6 +32,8 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
             "libtorch_folder": facts.libtorch_folder,
             "cpu_kernels": facts.cpu_capability,
             "cpu_bfloat16": facts.cpu_low_precision,
+            "bfloat16_speed_up": speed_up,
+            "precision": precision.name(),
             "threads": facts.threads,
             "gpu": facts.gpu,
             "device": format!("{:?}", engine.device),
@@ -37,7 +43,8 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
         println!("rimforge       {}", env!("CARGO_PKG_VERSION"));
         println!("libtorch       {} in {}", facts.libtorch_version, facts.libtorch_folder.display());
         println!("CPU kernels    {}", facts.cpu_capability);
-        println!("CPU bfloat16   {low_precision}");
+        println!("CPU bfloat16   {low_precision}{measured}");
+        println!("precision      {} (\"auto\")", precision.name());
         println!("threads        {}", facts.threads);
         println!("GPU            {}", facts.gpu);
         println!("device used    {:?}", engine.device);

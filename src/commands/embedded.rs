@@ -1,19 +1,27 @@
-//! The base generator that comes with the program: fine-tuning starts there where random weights would take too long.
+//! The base generators that come with the program: fine-tuning starts there where random weights would take too long.
 
 use tch::Device;
 
+use crate::data::manifest::Contrast;
 use crate::nets::weights::SavedNetwork;
 use crate::problem::{Problem, Result};
 
-/// Trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every study's.
-const BASE: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
+/// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every study's.
+const SUSCEPTIBILITY: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
+/// QSM, rim map and FLAIR together.
+const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");
 
-/// The base generator with its discriminator.
+/// The base generator for data with these channels, with its discriminator, and its name.
 ///
 /// # Errors
 /// No room for a temporary file.
-pub fn base_network(device: Device) -> Result<SavedNetwork> {
+pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, SavedNetwork)> {
+    let beyond = contrasts.iter().any(|contrast| ["rim", "flair"].contains(&contrast.name.as_str()));
+    let (name, bytes) = match beyond {
+        true => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
+        false => ("embedded base generator", SUSCEPTIBILITY),
+    };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
-    std::fs::write(file.path(), BASE).map_err(|e| Problem::io(file.path(), "writing", e))?;
-    crate::nets::weights::load_network(file.path(), device)
+    std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;
+    Ok((name.to_owned(), crate::nets::weights::load_network(file.path(), device)?))
 }

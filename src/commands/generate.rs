@@ -11,7 +11,7 @@ use crate::data::manifest::Class;
 use crate::data::{Prepared, TrainSlices};
 use crate::engine::{Engine, EngineConfig};
 use crate::generate::draw::BATCH;
-use crate::generate::{Format, GenerateConfig, NoiseMode, RimMeter, draw};
+use crate::generate::{Format, GenerateConfig, MapMeter, NoiseMode, RimMeter, draw};
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::weights::{self, SavedNetwork};
 use crate::observer::Observer;
@@ -136,7 +136,8 @@ pub fn run_stage(
     let most = shown_reals.as_ref().map_or(GRID, |reals| reals.len().min(GRID)).min(seeds.len());
     let side = (1..=most).take_while(|side| side * side <= most).last().unwrap_or(1);
     let mut shown = Vec::new();
-    let mut rims = RimMeter::new(&source.contrasts, [source.padding.height, source.padding.width]);
+    let size = [source.padding.height, source.padding.width];
+    let (mut rims, mut maps) = (RimMeter::new(&source.contrasts, size), MapMeter::new(&source.contrasts, size));
     observer.begin("generate", "images", seeds.len() as u64);
     for chunk in seeds.chunks(BATCH) {
         if observer.stop_requested() {
@@ -148,6 +149,7 @@ pub fn run_stage(
         for (image, &seed) in images.iter().zip(chunk) {
             write_image(out, config, seed, image, &source)?;
             rims.synthetic(&image.pixels);
+            maps.synthetic(&image.pixels);
             if shown.len() < side * side {
                 shown.push(image.canvas(source.look()));
             }
@@ -159,7 +161,10 @@ pub fn run_stage(
     pictures::grid(&shown).write_png(out.join("grid.png"), &as_refs(&texts))?;
     let mut real_grid = None;
     if let (Some(data), Some(reals), Some(shown_reals)) = (data, &reals, &shown_reals) {
-        Image::of_slices(reals)?.iter().for_each(|image| rims.real(&image.pixels));
+        for image in Image::of_slices(reals)? {
+            rims.real(&image.pixels);
+            maps.real(&image.pixels);
+        }
         let non_rims = data.training(Class::NonRim);
         for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
             rims.non_rim(&non_rims.image(position)?.pixels);
@@ -185,6 +190,7 @@ pub fn run_stage(
         grid_images: shown.len() as u64,
         real_grid,
         rim_contrast: rims.summary(),
+        map_contrast: maps.summary(),
     };
     atomic_file::write_json(out.join(RECORD), &record)?;
     Ok(record)

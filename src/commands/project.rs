@@ -69,6 +69,15 @@ pub struct ProjectArgs {
     /// Optimiser steps of each image.
     #[arg(long, default_value_t = ProjectConfig::default().steps)]
     steps: u64,
+    /// The published descent: 1000 steps from the mean of w, rate .1, noise on w.
+    #[arg(long, conflicts_with_all = ["steps", "learning_rate", "w_noise", "start"])]
+    published: bool,
+    /// Learning rate between the ramps.
+    #[arg(long, default_value_t = ProjectConfig::default().learning_rate)]
+    learning_rate: f64,
+    /// Noise on w at first, in units of its deviation.
+    #[arg(long, default_value_t = ProjectConfig::default().w_noise)]
+    w_noise: f64,
     /// auto, random-vgg, pixels, discriminator, or a TorchScript file (VGG16 with LPIPS weighting).
     #[arg(long, default_value = "auto")]
     features: String,
@@ -108,6 +117,8 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
         slices: args.slices,
         controls: args.controls,
         steps: args.steps,
+        learning_rate: args.learning_rate,
+        w_noise: args.w_noise,
         features: args.features.clone(),
         choose_features: args.choose_features,
         batch: args.batch,
@@ -116,6 +127,13 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
         film: args.film,
         start: args.start,
         ..ProjectConfig::default()
+    };
+    let config = match args.published {
+        true => {
+            let ProjectConfig { steps, learning_rate, w_noise, start, .. } = ProjectConfig::published();
+            ProjectConfig { steps, learning_rate, w_noise, start, ..config }
+        }
+        false => config,
     };
     config.validate()?;
     let observer = Progress::new()?;
@@ -161,11 +179,12 @@ fn print_summary(record: &ProjectionRecord) {
             quantile(&values, 0.5)
         };
         println!(
-            "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}",
+            "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}, feature distance {:.4}",
             of_role.len(),
             median(|lesion| lesion.contrast_before),
             median(|lesion| lesion.contrast_after),
             median(|lesion| lesion.w_distance),
+            median(|lesion| lesion.distance),
         );
         for rate in record.flag_rates.iter().filter(|rate| rate.role == role) {
             let share = &rate.share;

@@ -103,8 +103,9 @@ pub fn run_stage(
 ) -> Result<TrainingRecord> {
     let set = TrainingSet::load(data, config, seed, engine.device)?;
     let side = set.padding.side as i64;
-    let settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
-    let base = Base::open(&config.base, engine.device)?;
+    let mut settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
+    settings.precision = settings.precision.resolve(engine.device);
+    let base = Base::open(&config.base, data.contrasts(), engine.device)?;
     let start = || -> Result<(TrainState, Vec<String>)> {
         let mut state = TrainState::new(&settings, seed, engine.device)?;
         let fresh = match &base {
@@ -158,6 +159,7 @@ pub fn run_stage(
         train_lesions: set.lesions(),
         train_slices: set.images.len() as u64,
         classes: set.chosen.names.clone(),
+        precision: settings.precision.name().to_owned(),
         images: state.images(&settings),
         batch: settings.batch,
         seed: seed.0,

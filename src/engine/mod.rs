@@ -10,6 +10,9 @@ pub mod start;
 
 pub mod fused;
 
+pub mod precision;
+
+pub use precision::Precision;
 pub use start::{Engine, EngineConfig, Facts};
 
 /// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.

@@ -8,8 +8,11 @@ pub mod draw;
 
 pub mod explore;
 
+pub mod map_meter;
+
 pub mod rim_meter;
 
 pub use config::{Format, GenerateConfig, NoiseMode, parse_seeds};
 pub use draw::draw;
+pub use map_meter::MapMeter;
 pub use rim_meter::RimMeter;

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::activation::{self, clamp, leaky_relu};
 use super::network::{Init, Role, Visitor, join};
 use super::resample;
-use crate::engine::fused;
+use crate::engine::{fused, precision};
 
 /// What follows the linear part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,14 +128,16 @@ impl Conv {
         let bias = self.bias.as_ref().map(|bias| if gain == 1.0 { bias.shallow_clone() } else { bias * gain });
         let pad = weight.size()[2] / 2;
         let y = match (self.halve, pad) {
-            (false, _) => x.conv2d(&weight, bias, [1, 1], [pad, pad], [1, 1], 1),
-            (true, 0) => resample::downsample2(x).conv2d(&weight, bias, [1, 1], [0, 0], [1, 1], 1),
-            (true, _) => resample::conv_down2(x, &weight, bias.as_ref()),
+            (false, _) => precision::conv2d(x, &weight, 1, pad, 1),
+            (true, 0) => precision::conv2d(&resample::downsample2(x), &weight, 1, 0, 1),
+            (true, _) => resample::conv_down2(x, &weight),
         };
         let bound = self.bound.map(|bound| bound * self.gain);
         match self.activation {
-            Activation::Linear => clamp(y, bound),
-            Activation::LeakyRelu => fused::activate(&y, fused::Before::default(), bound),
+            Activation::Linear => clamp(bias.map_or(y.shallow_clone(), |bias| y + bias.reshape([1, -1, 1, 1])), bound),
+            Activation::LeakyRelu => {
+                fused::activate(&y, fused::Before { bias: bias.as_ref(), ..fused::Before::default() }, bound)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::activation::{self, clamp};
 use super::equalized::Linear;
 use super::network::{Init, Role, Visitor, join};
 use super::resample;
-use crate::engine::fused;
+use crate::engine::{fused, precision};
 
 /// One styled convolution of the synthesis: 3x3, demodulated, noise, bias, leaky ReLU.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl StyledConv {
         let weight = self.weight.to_kind(x.kind());
         let y = match self.double {
             true => resample::conv_up2(&x, &weight),
-            false => x.conv2d(&weight, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1),
+            false => precision::conv2d(&x, &weight, 1, 1, 1),
         };
         let scale = demodulation(&self.weight, &styles) * activation::GAIN;
         let bias = &self.bias * activation::GAIN;

@@ -4,6 +4,8 @@
 
 use tch::{Kind, Tensor};
 
+use crate::engine::precision;
+
 /// One axis of the filter, unit sum.
 pub const TAPS: [f64; 4] = [0.125, 0.375, 0.375, 0.125];
 
@@ -58,13 +60,12 @@ fn merged(weight: &Tensor, gain: f64) -> Tensor {
 /// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4.
 /// x \[N, I, H, W\], weight \[O, I, 3, 3\] (oriented as a true convolution) -> \[N, O, 2H, 2W\].
 pub fn conv_up2(x: &Tensor, weight: &Tensor) -> Tensor {
-    let none = None::<Tensor>;
     let kernel = merged(weight, 4.0).transpose(0, 1);
-    x.conv_transpose2d(&kernel, none, [2, 2], [2, 2], [0, 0], 1, [1, 1])
+    precision::conv_transpose2d(x, &kernel, 2, 2)
 }
 
 /// Halving convolution: the filter with padding 2, then 3x3 correlation with stride 2.
 /// x \[N, I, H, W\], weight \[O, I, 3, 3\] -> \[N, O, H/2, W/2\].
-pub fn conv_down2(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-    x.conv2d(&merged(weight, 1.0), bias, [2, 2], [2, 2], [1, 1], 1)
+pub fn conv_down2(x: &Tensor, weight: &Tensor) -> Tensor {
+    precision::conv2d(x, &merged(weight, 1.0), 2, 2, 1)
 }

@@ -3,14 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::optimise::{Descent, Space};
+use super::schedule;
 use super::start::Start;
+use crate::engine::Precision;
 use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
 
 /// Frames of a film, at most.
 const MOST_FRAMES: u64 = 1000;
 
-/// Settings of `project`.
+/// Settings of `project`. The defaults reach on held-out rims the feature distance that the published descent
+/// ([`ProjectConfig::published`]) has after 1000 steps (docs/performance.md).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProjectConfig {
@@ -27,6 +30,8 @@ pub struct ProjectConfig {
     /// Optimiser steps of each image.
     pub steps: u64,
     pub learning_rate: f64,
+    /// Noise on w at first, in units of the deviation of w; it is gone after three quarters of the steps.
+    pub w_noise: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
     /// "auto", "random-vgg", "pixels", "discriminator", or a TorchScript file (.pt).
@@ -44,6 +49,8 @@ pub struct ProjectConfig {
     pub candidates: u64,
     /// Frames of an animated PNG of each optimisation; 0 writes none.
     pub film: u64,
+    /// Of convolutions: "float32", "bfloat16", or "auto": bfloat16 where this CPU is measurably faster with it.
+    pub precision: Precision,
     /// Class of a conditional network that is projected into, or "estimate" for the one that fits each image best.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<ClassChoice>,
@@ -57,8 +64,9 @@ impl Default for ProjectConfig {
             limit: 0,
             slices: 1,
             controls: 0,
-            steps: 1000,
-            learning_rate: 0.1,
+            steps: 400,
+            learning_rate: 0.2,
+            w_noise: 0.0,
             noise_regularisation: 1e5,
             features: "auto".into(),
             choose_features: 0,
@@ -67,6 +75,7 @@ impl Default for ProjectConfig {
             space: Space::W,
             start: Start::default(),
             candidates: 1000,
+            precision: Precision::Float32,
             film: 0,
             condition: None,
         }
@@ -102,9 +111,14 @@ pub enum Side {
 }
 
 impl ProjectConfig {
+    /// As published: 1000 steps from the mean of w, rate .1, noise on w.
+    pub fn published() -> Self {
+        Self { steps: 1000, learning_rate: 0.1, w_noise: schedule::NOISE, start: Start::Mean, ..Self::default() }
+    }
+
     pub fn descent(&self) -> Descent {
-        let Self { steps, learning_rate, noise_regularisation, space, .. } = *self;
-        Descent { steps, learning_rate, noise_regularisation, space }
+        let Self { steps, learning_rate, w_noise, noise_regularisation, space, .. } = *self;
+        Descent { steps, learning_rate, w_noise, noise_regularisation, space }
     }
 
     /// Refuses numbers that make no sense.
@@ -123,9 +137,11 @@ impl ProjectConfig {
                 Problem::usage(format!("project.film = {}", self.film)).expected(format!("at most {MOST_FRAMES}"))
             );
         }
-        for (name, value) in
-            [("learning_rate", self.learning_rate), ("noise_regularisation", self.noise_regularisation)]
-        {
+        for (name, value) in [
+            ("learning_rate", self.learning_rate),
+            ("w_noise", self.w_noise),
+            ("noise_regularisation", self.noise_regularisation),
+        ] {
             if !value.is_finite() || value < 0.0 {
                 return Err(Problem::usage(format!("project.{name} = {value}")).expected("a number of at least 0"));
             }
@@ -139,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_are_the_published_ones_and_unknown_keys_are_refused() {
+    fn what_is_not_set_is_the_default_and_unknown_keys_are_refused() {
         let config: ProjectConfig = toml::from_str("class = \"non-rim\"\nsteps = 200").unwrap();
         assert_eq!((config.class, config.steps, config.noise_regularisation), (Class::NonRim, 200, 1e5));
         assert!(toml::from_str::<ProjectConfig>("step = 200").is_err());

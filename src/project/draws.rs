@@ -22,7 +22,7 @@ impl Draws {
     /// `sides`: of the noise maps in order; `steps`: of the whole projection.
     pub fn sample(seed: RunSeed, images: &[String], sides: &[i64], w_dim: i64, steps: u64, device: Device) -> Self {
         let count = images.len() as i64;
-        let noisy_steps = (0..steps).take_while(|&step| schedule::w_noise(step, steps) > 0.0).count();
+        let noisy_steps = (0..steps).take_while(|&step| schedule::w_noise(step, steps, schedule::NOISE) > 0.0).count();
         let mut noise = vec![Vec::new(); sides.len()];
         let mut w = vec![0f32; noisy_steps * images.len() * w_dim as usize];
         for (i, image) in images.iter().enumerate() {

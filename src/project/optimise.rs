@@ -23,6 +23,8 @@ pub struct Descent {
     pub steps: u64,
     /// Learning rate between the ramps.
     pub learning_rate: f64,
+    /// Noise on w at first, in units of its deviation.
+    pub w_noise: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
     pub space: Space,
@@ -132,7 +134,7 @@ pub fn optimise(
     for step in first..descent.steps {
         let all = unknowns.all.detach().set_requires_grad(true);
         let (w, maps) = unknowns.split(&all);
-        let scale = deviation * schedule::w_noise(step, descent.steps);
+        let scale = deviation * schedule::w_noise(step, descent.steps, descent.w_noise);
         let noisy = if scale > 0.0 { &w + draws.w.get(step as i64).unsqueeze(1) * scale } else { w };
         let images = synthesise(generator, &noisy, &maps);
         let distance = squared_distance(&features.features(&images)?, &target_features).sum(Kind::Float);

@@ -30,6 +30,19 @@ pub struct SynthesisRecord {
     pub real_grid: Option<String>,
     /// Whether the generator's lesions carry rims: the same contrast measure as in projection.
     pub rim_contrast: Option<RimContrastSummary>,
+    /// Whether a drawn rim map lies over the drawn rim; absent without such a map.
+    #[serde(default)]
+    pub map_contrast: Option<MapContrast>,
+}
+
+/// Mean susceptibility (ppb) where the rim map is above one half, minus that within four pixels of it: lower quartile, median,
+/// upper quartile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MapContrast {
+    pub synthetic: (f64, f64, f64),
+    pub real: (f64, f64, f64),
+    /// Share of the synthetic images with any such pixel.
+    pub synthetic_with_map: f64,
 }
 
 /// Rim contrast (ppb) of synthetic slices beside that of the training rims, and of the training non-rims: the measure

@@ -46,6 +46,9 @@ pub struct TrainingRecord {
     /// Classes of a conditional network; empty otherwise.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// Of convolutions: "float32" or "bfloat16".
+    #[serde(default)]
+    pub precision: String,
     pub images: u64,
     pub batch: u64,
     pub seed: u64,

@@ -47,6 +47,27 @@ pub fn frechet_curve(training: &TrainingRecord) -> String {
     plot.finish("Fréchet distance during training", true)
 }
 
+/// The same distance for the standard and the conditional generator, and the conditional one's over both classes.
+pub fn conditional_curve(standard: &TrainingRecord, conditional: &TrainingRecord) -> String {
+    let points = |training: &TrainingRecord, of: fn(&TickRecord) -> Option<f64>| -> Vec<(f64, f64)> {
+        training.curve.iter().filter_map(|tick| Some((thousands(tick), of(tick)?))).collect()
+    };
+    let curves = [
+        ("standard", "c1", points(standard, |tick| tick.frechet)),
+        ("conditional, rims", "c2", points(conditional, |tick| tick.frechet)),
+        ("conditional, both classes", "c3", points(conditional, |tick| tick.frechet_all_classes)),
+    ];
+    let values = curves.iter().flat_map(|(.., points)| points.iter().map(|p| p.1));
+    let longer = if standard.images > conditional.images { standard } else { conditional };
+    let mut plot = Plot::new(548.0, 300.0, kimg_axis(longer), Axis::around("Fréchet distance", values, Some(0.0)));
+    for (name, class, points) in &curves {
+        plot.line(points, class);
+        points.iter().for_each(|(x, y)| plot.dot(*x, *y, 2.5, class));
+        plot.legend(name, class);
+    }
+    plot.finish("Standard and conditional generator", true)
+}
+
 /// Losses against images seen.
 pub fn loss_curves(training: &TrainingRecord) -> String {
     let losses = |of: fn(&TickRecord) -> f64| -> Vec<(f64, f64)> {

@@ -6,6 +6,8 @@ use crate::problem::{Problem, Result};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
+mod beside;
+
 mod figures;
 
 mod images;

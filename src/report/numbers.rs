@@ -13,6 +13,12 @@ pub fn interval(interval: &Interval, digits: usize) -> String {
     format!("{value} ({low} to {high})")
 }
 
+/// "29 % (19 to 42)" of an interval within 0..1.
+pub fn interval_percent(interval: &Interval) -> String {
+    let [value, low, high] = [interval.value, interval.low, interval.high].map(|v| number(100.0 * v, 0));
+    format!("{value} % ({low} to {high})")
+}
+
 /// "+0.04 (−0.01 to +0.09)".
 pub fn signed_interval(interval: &Interval, digits: usize) -> String {
     let signed = |v: f64| if v > 0.0 { format!("+{}", number(v, digits)) } else { number(v, digits) };

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::beside::{self, Accuracy, Conditional, MultiContrast};
 use super::figures;
 use super::images::{Figure, data_uri, stage_image};
 use super::numbers::{confusion, count, interval, median, number, signed_interval};
@@ -39,6 +40,11 @@ struct Page<'a> {
     augmentation_curves: String,
     real_grid: Option<String>,
     synthetic_grid: Option<String>,
+    conditional: Option<Conditional<'a>>,
+    accuracy: Option<Accuracy<'a>>,
+    multi_contrast: Option<MultiContrast<'a>>,
+    /// Numbers of the last two chapters, which depend on the one before.
+    chapters: [u32; 2],
     roles: Vec<RoleRow>,
     truth_of_denoised: Option<String>,
     denoised: Vec<Figure>,
@@ -118,6 +124,10 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         augmentation_curves: figures::augmentation_curves(&study.training),
         real_grid: study.synthesis.real_grid.as_ref().map(|f| data_uri(&dir.synthetic().join(f))).transpose()?,
         synthetic_grid: Some(data_uri(&dir.synthetic().join(&study.synthesis.synthetic_grid))?),
+        conditional: beside::conditional(study, dir)?,
+        accuracy: beside::accuracy(study, dir)?,
+        multi_contrast: beside::multi_contrast(study, dir)?,
+        chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         roles: roles(projection),
         truth_of_denoised: truth_of_denoised(projection),
         denoised: denoised(projection, dir)?,

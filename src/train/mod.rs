@@ -36,6 +36,7 @@ pub use run_folder::{Label, RunFolder};
 pub use state::TrainState;
 
 use crate::data::batches::Batches;
+use crate::engine::precision::Scope;
 use crate::nets::Generator;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -193,6 +194,7 @@ impl Training<'_> {
         reals.pixels = phases::symmetric(&reals.pixels, self.settings.symmetry, &mut turns);
         let learning_rate_scale = 0.5f64.powi(attempt as i32);
         let step = Step { settings: self.settings, seed, index, learning_rate_scale, reals: &reals };
+        let _precision = Scope::enter(self.settings.precision);
         let due = self.settings.lazy.due(index);
         let probes: Vec<Tensor> = due.iter().map(|&phase| phases::run(phase, state, &step)).collect();
         let probes = Vec::<f64>::try_from(Tensor::stack(&probes, 0)).map_err(|error| error.to_string())?;

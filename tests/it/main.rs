@@ -29,6 +29,8 @@ mod generate;
 
 mod project_command;
 
+mod classes_and_contrasts;
+
 mod classify;
 
 mod report;

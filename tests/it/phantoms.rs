@@ -19,10 +19,23 @@ pub fn rings(folder: &Path, lesions: u32, slices: u32, side: u32) {
 
 /// The same, and `plain` training non-rims of noise alone.
 pub fn rings_and_plain(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32) {
+    write(folder, lesions, plain, slices, side, false);
+}
+
+/// Rims with a second channel: the probability that a pixel is ring.
+pub fn rings_with_map(folder: &Path, lesions: u32, slices: u32, side: u32) {
+    write(folder, lesions, 0, slices, side, true);
+}
+
+fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: bool) {
     let mut manifest = Manifest {
         schema: SCHEMA,
         simulated: true,
-        contrasts: vec![Contrast { name: "chimap".into(), unit: "ppb".into(), window: WINDOW }],
+        contrasts: [
+            Contrast { name: "chimap".into(), unit: "ppb".into(), window: WINDOW },
+            Contrast { name: "rim".into(), unit: "probability".into(), window: Window { low: 0.0, high: 1.0 } },
+        ][..if map { 2 } else { 1 }]
+            .to_vec(),
         patch: [slices, side, side],
         patient_source: "participant_id".into(),
         voxel_mm: Some([1.0, 0.4, 0.4]),
@@ -37,8 +50,13 @@ pub fn rings_and_plain(folder: &Path, lesions: u32, plain: u32, slices: u32, sid
         let rim = index < lesions;
         let id = format!("sub-{index:03}_lesion-001");
         let (patch, mask) = (format!("patches/{id}.npy"), format!("patches/{id}_mask.npy"));
-        let (values, inside) = ring(index, if rim { 60.0 } else { 0.0 }, slices, side);
-        let sha256 = patch_file::write(&folder.join(&patch), &[1, shape[0], shape[1], shape[2]], &values).unwrap();
+        let (mut values, inside) = ring(index, if rim { 60.0 } else { 0.0 }, slices, side);
+        if map {
+            values.extend(values.clone().iter().map(|ppb| f32::from(u8::from(*ppb > 15.0))));
+        }
+        let channels = manifest.contrasts.len() as u64;
+        let shape4 = [channels, shape[0], shape[1], shape[2]];
+        let sha256 = patch_file::write(&folder.join(&patch), &shape4, &values).unwrap();
         manifest.slices.extend((0..slices).map(|z| Slice { lesion: index, z, voxels: 1 }));
         manifest.lesions.push(Lesion {
             id,

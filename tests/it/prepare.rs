@@ -36,8 +36,10 @@ fn refused(cohort: &CohortFiles) -> String {
 fn a_cohort_becomes_patches_with_a_proven_split() {
     let cohort = CohortFiles::new(8);
     let out = cohort.root.parent().unwrap().join("data");
-    let done =
-        prepare("--cohort", &cohort.root, &out).args(["--contrasts", "chimap,flair,rim", "--json"]).assert().success();
+    let done = prepare("--cohort", &cohort.root, &out)
+        .args(["--contrasts", "chimap,flair,rim", "--rim-softness", "0", "--json"])
+        .assert()
+        .success();
     let record: PrepareRecord = serde_json::from_slice(&done.get_output().stdout).unwrap();
     assert_eq!((record.patients, record.lesions, record.slices), (8, 24, 24 * 4));
     assert_eq!((record.patients_on_two_sides, record.pixel_hashes_on_two_sides), (0, 0));
@@ -67,6 +69,12 @@ fn a_cohort_becomes_patches_with_a_proven_split() {
     let rim = &prepared.patch(0).unwrap()[2 * 24 * 64 * 64..];
     assert_eq!(rim.iter().filter(|&&value| value == 0.5).count(), 144);
     assert_eq!(prepared.mask(0).unwrap().unwrap().iter().filter(|&&value| value == 1).count(), 144);
+    // Softened it covers more at the same sum.
+    let soft = cohort.root.with_extension("soft");
+    prepare("--cohort", &cohort.root, &soft).args(["--contrasts", "chimap,rim"]).assert().success();
+    let rim = &Prepared::open(&soft).unwrap().patch(0).unwrap()[24 * 64 * 64..];
+    assert!((rim.iter().sum::<f32>() - 72.0).abs() < 0.1 && rim.iter().all(|value| (0.0..0.5).contains(value)));
+    assert!(rim.iter().filter(|&&value| value > 0.0).count() > 300);
     let image = prepared.training_rims().image(0).unwrap();
     assert!(image.pixels.iter().all(|value| (-1.0..=1.0).contains(value)));
 }

@@ -75,7 +75,7 @@ fn forty_steps_follow_the_reference_with_its_draws() {
     };
     let cloud = cloud_of_the_reference(&generator, &golden["w_steps"]);
     let target = (&golden["target"] / 127.5 - 1.0).unsqueeze(0);
-    let descent = Descent { steps: 40, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+    let descent = Descent { steps: 40, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
     let mut path = Vec::new();
     let run = Projection {
         generator: &generator,
@@ -117,7 +117,7 @@ fn a_batch_gives_each_image_what_it_gets_alone() {
     let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
     let z = latents(&[7, 8, 9], 64);
     let targets = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
-    let descent = Descent { steps: 20, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+    let descent = Descent { steps: 20, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
     let run = |names: &[String], targets: &Tensor| {
         let draws = Draws::sample(RunSeed(2), names, &sides, 64, descent.steps, Device::Cpu);
         let run = Projection {
@@ -155,7 +155,7 @@ fn an_image_of_the_network_is_found_again() {
     let target = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 100, Device::Cpu);
     let distance = |steps: u64| {
-        let descent = Descent { steps, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+        let descent = Descent { steps, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
         let run = Projection {
             generator: &generator,
             features: &PixelPyramid,
@@ -178,7 +178,8 @@ fn a_stopped_descent_goes_on_to_the_same_bits() {
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 12, Device::Cpu);
     let targets = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
-    let descent = Descent { steps: 12, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::WPlus };
+    let descent =
+        Descent { steps: 12, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::WPlus };
     let run = Projection {
         generator: &generator,
         features: &PixelPyramid,
@@ -210,7 +211,7 @@ fn a_stopped_projection_is_interrupted() {
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 5, Device::Cpu);
     let target = Tensor::zeros([1, 1, 32, 32], (tch::Kind::Float, Device::Cpu));
-    let descent = Descent { steps: 5, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+    let descent = Descent { steps: 5, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
     let mut seen = 0;
     let run = Projection {
         generator: &generator,

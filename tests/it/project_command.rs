@@ -9,6 +9,7 @@ use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice,
 use rimforge::data::patch_file;
 use rimforge::nets::weights::save_network;
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use rimforge::records::perturbation::PerturbationRecord;
 use rimforge::records::projection::ProjectionRecord;
 use rimforge::seed::RunSeed;
 use tch::Device;
@@ -197,4 +198,48 @@ fn unusable_requests_are_refused_with_advice() {
     refused(&["--images", "wrong.npy", "--data", "data"], 2, "cannot be used with");
     std::fs::create_dir(place.path("empty")).unwrap();
     refused(&["--data", "data", "--network", "empty"], 2, "network");
+}
+
+#[test]
+fn known_lesions_are_spoiled_projected_and_measured() {
+    let place = Place::new();
+    let perturb = |more: &[&str]| {
+        let mut command = Command::cargo_bin("rimforge").unwrap();
+        command.current_dir(place.folder.path()).args([
+            "perturb",
+            "--data",
+            "data",
+            "--network",
+            ".",
+            "--out",
+            "spoiled",
+        ]);
+        command.args(["--device", "cpu", "--threads", "1", "--steps", "3", "--lesions", "2"]).args(more);
+        command.output().unwrap()
+    };
+    let output = perturb(&[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let text = std::fs::read(place.path("spoiled/record.json")).unwrap();
+    let record: PerturbationRecord = serde_json::from_slice(&text).unwrap();
+    let rows: Vec<_> =
+        record.summary.iter().map(|row| (row.role.as_str(), row.corruption.as_str(), row.lesions)).collect();
+    let names = ["none", "Gaussian noise", "salt and pepper", "blur", "inpainting"];
+    assert_eq!(rows[..5], names.map(|name| ("rim", name, 2)));
+    assert_eq!(rows[5..], [("training rim", "none", 2), ("non-rim", "none", 2)]);
+    let untouched = &record.cases[0].corrupted;
+    assert_eq!((untouched.ssim, untouched.mse, untouched.lesion_rms), (1.0, 0.0, 0.0));
+    assert!(record.cases[1].corrupted.ssim < 0.9 && record.cases[1].corrupted.lesion_rms > 10.0);
+    // Held out: the rims that are spoiled are not those that the generator may have learnt from.
+    let patient = |case: &str| case[4..7].parse::<u32>().unwrap();
+    assert!(record.cases.iter().all(|case| (patient(&case.lesion_id) < 6) == (case.role == "training rim")));
+    assert_eq!(record.sheets.len(), 4);
+    assert!(record.sheets.iter().all(|sheet| place.path("spoiled").join(&sheet.file).exists()));
+    assert_eq!((record.erased.as_ref().unwrap().n, record.hallucinated.as_ref().unwrap().n), (2, 2));
+    assert!(said.contains("rims invented in non-rims"), "{said}");
+    // A second run finds all cases done.
+    assert!(perturb(&[]).status.success());
+    assert!(std::fs::read(place.path("spoiled/record.json")).unwrap() == text);
+    let refused = perturb(&["--salt-and-pepper", "2"]);
+    assert_eq!(refused.status.code(), Some(2));
 }

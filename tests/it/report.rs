@@ -128,6 +128,7 @@ fn study() -> StudyRecord {
         },
         training: TrainingRecord {
             classes: vec![],
+            precision: "float32".into(),
             network: "64x64, 1 channel".into(),
             generator_parameters: 1_234_567,
             discriminator_parameters: 7_654_321,
@@ -152,6 +153,7 @@ fn study() -> StudyRecord {
         synthesis: SynthesisRecord {
             class_name: None,
             channels: vec!["chimap".into()],
+            map_contrast: None,
             network_sha256: "ef".into(),
             data_sha256: None,
             count: 100,
@@ -199,6 +201,9 @@ fn study() -> StudyRecord {
                 chosen: true,
             }],
         },
+        perturbation: None,
+        conditional: None,
+        multi_contrast: None,
         classify: ClassifyRecord {
             pooling: "A lesion's score is the mean of its slices' logits.".into(),
             optimiser_steps: 500,

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::clock::Clock;
 use super::{Net, NetArgs, Report, SIDE};
 use crate::augment::ChannelRule;
+use crate::engine::precision::Scope;
 use crate::nets::perceptual::RandomVgg;
 use crate::nets::{Generator, Noise};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
@@ -29,6 +30,7 @@ fn settings(net: &NetArgs) -> Result<Resolved> {
 }
 
 pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
+    let _precision = Scope::enter(net.precision.resolve(clock.device));
     let settings = settings(net)?;
     let batch = settings.batch as f64;
     let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
@@ -72,6 +74,7 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
 }
 
 pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
+    let _precision = Scope::enter(net.precision.resolve(clock.device));
     let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
     let batch = net.batch()?;
     let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
@@ -89,6 +92,7 @@ pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
 const PROJECTOR_STEPS: u64 = 4;
 
 pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
+    let _precision = Scope::enter(net.precision.resolve(clock.device));
     let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
     let features = RandomVgg::new(1, clock.device);
     let batch = net.batch()?;
@@ -97,7 +101,13 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
     let names: Vec<String> = (0..batch).map(|image| image.to_string()).collect();
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
     let draws = Draws::sample(RunSeed(1), &names, &sides, generator.config().w_dim, PROJECTOR_STEPS, clock.device);
-    let descent = Descent { steps: PROJECTOR_STEPS, learning_rate: 0.1, noise_regularisation: 1e5, space: Space::W };
+    let descent = Descent {
+        steps: PROJECTOR_STEPS,
+        learning_rate: 0.1,
+        w_noise: 0.05,
+        noise_regularisation: 1e5,
+        space: Space::W,
+    };
     let projection = Projection {
         generator: &generator,
         features: &features,

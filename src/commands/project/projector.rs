@@ -6,6 +6,7 @@ use tch::{Device, Tensor};
 
 use super::targets::Target;
 use crate::commands::network_source::{Source, network_file};
+use crate::engine::precision::{Precision, Scope};
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::network::Network;
 use crate::nets::perceptual::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
@@ -37,6 +38,7 @@ pub struct Projector {
     condition: Condition,
     start: Start,
     candidates: i64,
+    pub precision: Precision,
     pub network_sha256: String,
     /// Manifest of the data set that the network was trained on, where it says so.
     pub data_sha256: Option<String>,
@@ -96,6 +98,7 @@ impl Projector {
             condition,
             start: config.start,
             candidates: config.candidates as i64,
+            precision: config.precision.resolve(device),
             source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,
@@ -218,6 +221,7 @@ impl Projector {
             failed = keeper.keep(&names, moment, stop);
             failed.is_ok() && !stop
         };
+        let _precision = Scope::enter(self.precision);
         let (generator, cloud) = (&self.generator, &self.clouds[class]);
         let start = start::of(self.start, generator, features, &targets, cloud, self.candidates)?;
         let projection = Projection {

@@ -233,12 +233,14 @@ pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) ->
         "network": projector.network_sha256,
         "steps": config.steps,
         "learning_rate": config.learning_rate,
+        "w_noise": config.w_noise,
         "noise_regularisation": config.noise_regularisation,
         "w_samples": config.w_samples,
         "condition": config.condition,
         "space": config.space,
         "start": config.start,
         "candidates": config.candidates,
+        "precision": projector.precision,
         "seed": seed.0,
     })
 }

@@ -21,11 +21,11 @@ pub struct Base {
 }
 
 impl Base {
-    /// `base` as in the settings: "none", "embedded", a file or a folder.
-    pub fn open(base: &str, device: Device) -> Result<Option<Self>> {
+    /// `base` as in the settings: "none", "embedded", a file or a folder; for data with the channels `own`.
+    pub fn open(base: &str, own: &[Contrast], device: Device) -> Result<Option<Self>> {
         let (name, network) = match base {
             "none" => return Ok(None),
-            "embedded" => ("embedded base generator".to_owned(), embedded::base_network(device)?),
+            "embedded" => embedded::base_network(own, device)?,
             file => {
                 let path = network_file(Path::new(file))?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
