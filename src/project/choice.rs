@@ -26,10 +26,11 @@ pub fn summarise(features: &str, contrasts: &[(f64, f64)], seconds: f64) -> Resu
     })
 }
 
-/// Marks the candidate whose median share of kept contrast is nearest to 1 (a rim made stronger is as wrong as one made
-/// weaker); the first of equals. Returns its position.
+/// Marks the candidate whose quartiles of kept contrast both lie nearest to 1 (a rim made stronger is as wrong as one made
+/// weaker, and one that keeps half of the rims well is no better than one that keeps all of them fairly); the first of equals.
+/// Returns its position.
 pub fn choose(candidates: &mut [FeatureChoice]) -> Option<usize> {
-    let error = |choice: &FeatureChoice| (choice.contrast_kept - 1.0).abs();
+    let error = |choice: &FeatureChoice| (choice.quartiles.0 - 1.0).abs().max((choice.quartiles.1 - 1.0).abs());
     let best = (0..candidates.len()).min_by(|&a, &b| error(&candidates[a]).total_cmp(&error(&candidates[b])))?;
     candidates[best].chosen = true;
     Some(best)
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_share_nearest_to_one_wins() {
+    fn the_shares_nearest_to_one_win() {
         let pairs = |shares: [f64; 3]| shares.map(|share| (40.0, 40.0 * share));
         let mut candidates = vec![
             summarise("weak", &pairs([0.1, 0.5, 0.9]), 1.0).unwrap(),

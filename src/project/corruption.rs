@@ -30,19 +30,13 @@ impl Default for Strengths {
 }
 
 /// Settings of `perturb`; how to project is `project`'s business.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PerturbConfig {
     /// Lesions of each role: held-out rims, training rims, non-rims; 0 leaves the stage out of a study.
     pub lesions: u64,
     #[serde(flatten)]
     pub strengths: Strengths,
-}
-
-impl Default for PerturbConfig {
-    fn default() -> Self {
-        Self { lesions: 0, strengths: Strengths::default() }
-    }
 }
 
 /// What is done to an image.

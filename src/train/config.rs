@@ -22,6 +22,8 @@ pub struct TrainConfig {
     pub learning_rate: f64,
     /// Adam's decay rates, before the same correction.
     pub betas: (f64, f64),
+    /// Adam's epsilon.
+    pub epsilon: f64,
     /// Weight of the R1 penalty; absent: 0.0002 R^2 / batch.
     pub r1_gamma: Option<f64>,
     /// Weight of the path-length penalty.
@@ -67,6 +69,7 @@ impl Default for TrainConfig {
             kimg: 100.0,
             learning_rate: 2.5e-3,
             betas: (0.0, 0.99),
+            epsilon: 1e-8,
             r1_gamma: None,
             path_length_weight: 2.0,
             lazy: LazyConfig::default(),
@@ -177,6 +180,7 @@ pub struct Resolved {
     pub batch: u64,
     pub learning_rate: f64,
     pub betas: (f64, f64),
+    pub epsilon: f64,
     pub r1_gamma: f64,
     pub path_length_weight: f64,
     pub lazy: LazyConfig,
@@ -228,6 +232,7 @@ impl TrainConfig {
             batch: self.batch,
             learning_rate: self.learning_rate,
             betas: self.betas,
+            epsilon: self.epsilon,
             r1_gamma: self.r1_gamma.unwrap_or(2e-4 * (resolution * resolution) as f64 / batch),
             path_length_weight: self.path_length_weight,
             lazy: self.lazy,
@@ -269,6 +274,7 @@ impl TrainConfig {
         within("learning_rate", self.learning_rate, 0.0, 1.0)?;
         within("betas[0]", self.betas.0, 0.0, 0.999_999)?;
         within("betas[1]", self.betas.1, 0.0, 0.999_999)?;
+        within("epsilon", self.epsilon, 1e-30, 1.0)?;
         within("r1_gamma", self.r1_gamma.unwrap_or(0.0), 0.0, 1e9)?;
         within("path_length_weight", self.path_length_weight, 0.0, 1e9)?;
         within("style_mixing", self.style_mixing, 0.0, 1.0)?;

@@ -17,9 +17,6 @@ use crate::augment::{self, AugmentParams};
 use crate::nets::{Generator, Noise};
 use crate::seed::RunSeed;
 
-/// Adam's epsilon.
-const EPSILON: f64 = 1e-8;
-
 /// Share of a batch's mean w in w_avg, complement of.
 const W_AVG_BETA: f64 = 0.995;
 
@@ -168,7 +165,7 @@ fn discriminator_optimiser(step: &Step<'_>) -> AdamConfig {
 fn optimiser(step: &Step<'_>, regularised_every: u64) -> AdamConfig {
     let rate = step.settings.learning_rate * step.learning_rate_scale;
     let (learning_rate, betas) = lazy_optimiser(rate, step.settings.betas, regularised_every);
-    AdamConfig { learning_rate, betas, epsilon: EPSILON }
+    AdamConfig { learning_rate, betas, epsilon: step.settings.epsilon }
 }
 
 fn stream(phase: Phase) -> &'static str {

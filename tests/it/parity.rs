@@ -204,7 +204,7 @@ fn resampling_gives_the_reference_values() {
     assert_close("upsample2", &resample::upsample2(x), &ops["up2"], VALUES);
     assert_close("downsample2", &resample::downsample2(x), &ops["down2"], VALUES);
     assert_close("conv_up2", &resample::conv_up2(x, w), &ops["conv_up2"], VALUES);
-    assert_close("conv_down2", &resample::conv_down2(x, w, None), &ops["conv_down2"], VALUES);
+    assert_close("conv_down2", &resample::conv_down2(x, w), &ops["conv_down2"], VALUES);
 }
 
 #[test]
