@@ -1,7 +1,7 @@
 //! 1. Files to patches, and prepared patches to training images.
 //!
 //! [`manifest`] is the data set on disk, [`dataset`] reads it (test lesions are another type than training lesions),
-//! [`batches`] is the only file here that knows the engine.
+//! only [`batches`] and [`padding`] know the engine.
 
 pub mod manifest;
 

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use rimforge::records::classify::{ArmRecord, ClassifyRecord, DifferenceRecord, SeedScores, TestSetRecord};
 use rimforge::records::cohort::{CohortRecord, Gate, TruthCounts};
+use rimforge::records::perturbation::{Likeness, PerturbationRecord, PerturbationRow, Sheet};
 use rimforge::records::prepare::{PrepareRecord, SplitCount};
 use rimforge::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord};
-use rimforge::records::study::{StageRun, StudyRecord};
-use rimforge::records::synthesis::{RimContrastSummary, SynthesisRecord};
+use rimforge::records::study::{ConditionalRecord, MultiContrastRecord, StageRun, StudyRecord};
+use rimforge::records::synthesis::{MapContrast, RimContrastSummary, SynthesisRecord};
 use rimforge::records::training::{TickRecord, TrainingRecord};
 use rimforge::records::{Confusion, FileHash, Interval};
 use rimforge::run_dir::StudyDir;
@@ -271,6 +272,92 @@ fn the_page_is_one_file_that_says_what_it_shows() {
     assert_eq!(pictures, page.matches("<img src=\"data:image/png;base64,").count());
     assert_eq!(pictures, 3 + 6, "gallery, two grids, six denoised lesions");
     assert!(!page.contains("NaN") && !page.contains("inf\""));
+}
+
+#[test]
+fn what_runs_beside_the_main_path_has_its_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = StudyDir::new(folder.path());
+    let main = study();
+    let mut training = main.training.clone();
+    training.classes = ["non-rim", "rim"].map(str::to_owned).into();
+    for tick in &mut training.curve {
+        tick.frechet_all_classes = tick.frechet;
+    }
+    let mut drawn = main.synthesis.clone();
+    (drawn.class_name, drawn.real_grid) = (Some("rim".into()), None);
+    let map = MapContrast { synthetic: (31.0, 38.0, 48.0), real: (27.0, 33.0, 42.0), synthetic_with_map: 0.99 };
+    let joint = SynthesisRecord {
+        channels: ["chimap", "rim"].map(str::to_owned).into(),
+        map_contrast: Some(map),
+        ..drawn.clone()
+    };
+    let mut prepare = main.prepare.clone();
+    prepare.contrasts = ["chimap", "rim", "flair"].map(str::to_owned).into();
+    let like = |ssim| Likeness { ssim, mse: 0.01, lesion_rms: 14.1, contrast: 16.0 };
+    let row = PerturbationRow {
+        role: "rim".into(),
+        corruption: "blur".into(),
+        strength: "sd 1.5 pixels".into(),
+        lesions: 4,
+        corrupted: like(0.86),
+        projected: like(0.59),
+        contrast_kept: Some(0.26),
+    };
+    let perturbation = PerturbationRecord {
+        network_sha256: "ef".into(),
+        features: "discriminator features".into(),
+        steps: 200,
+        seed: 1,
+        unit: "ppb".into(),
+        present: 17.7,
+        absent: 1.4,
+        cases: vec![],
+        summary: vec![row],
+        erased: Some(interval(0.25)),
+        hallucinated: None,
+        sheets: vec![Sheet { file: "sheets/a.png".into(), caption: "a held-out rim".into() }],
+    };
+    let record = StudyRecord {
+        perturbation: Some(perturbation),
+        conditional: Some(ConditionalRecord { training: training.clone(), synthesis: drawn }),
+        multi_contrast: Some(MultiContrastRecord {
+            prepare,
+            training,
+            synthesis: joint,
+            projection: Some(main.projection.clone()),
+        }),
+        ..main
+    };
+    for path in [
+        dir.cohort().join("gallery.png"),
+        dir.synthetic().join("grid.png"),
+        dir.synthetic().join("real.png"),
+        dir.denoised().join("figure.png"),
+        dir.perturbed().join("sheets/a.png"),
+        dir.conditional_synthetic().join("grid.png"),
+        dir.multi_contrast_synthetic().join("grid.png"),
+        dir.multi_contrast_denoised().join("figure.png"),
+    ] {
+        picture(&path);
+    }
+    std::fs::write(dir.results(), serde_json::to_string(&record).unwrap()).unwrap();
+    let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
+    for text in [
+        "How far to trust a projection",
+        "0.86 → 0.59",
+        "blur, sd 1.5 pixels",
+        "Held-out rims lost: 25 % (20 to 29)",
+        "conditional, both classes",
+        "class rim of the conditional generator",
+        "5. Several contrasts at once",
+        "QSM, rim probability, FLAIR",
+        "synthetic 38.0 (31.0 to 48.0) ppb, real 33.0",
+        "6. Does it help a classifier?",
+    ] {
+        assert!(page.contains(text), "{text} is missing");
+    }
+    assert_eq!(page.matches("<img ").count(), 3 + 6 + 1 + 1 + 1 + 4);
 }
 
 #[test]
