@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::classify::ClassifyConfig;
+use crate::classify::{Arm, ClassifyConfig};
 use crate::cohort::CohortConfig;
 use crate::data::{Condition, PrepareConfig};
 use crate::engine::EngineConfig;
@@ -142,6 +142,12 @@ impl StudyConfig {
     }
 
     fn validate(&self) -> Result<()> {
+        self.perturb.strengths.validate()?;
+        if self.classify.arms.contains(&Arm::AdaCgan) && self.conditional.is_none() {
+            return Err(Problem::usage("the arm \"ada-cgan\" without a conditional generator")
+                .expected("a section [conditional]")
+                .advice("add it, or leave the arm out of classify.arms"));
+        }
         match (&self.cohort.path, &self.cohort.simulate) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
             (None, None) => Err(Problem::usage("no cohort")

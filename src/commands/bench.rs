@@ -76,7 +76,7 @@ struct NetArgs {
     /// Size of the networks.
     #[arg(long, value_enum, default_value = "small")]
     net: Net,
-    /// Of convolutions: float32, bfloat16, or auto (bfloat16 where it is faster).
+    /// Of convolutions: float32, bfloat16, or auto (bfloat16 where the CPU has it).
     #[arg(long, default_value = "auto", value_parser = precision)]
     precision: Precision,
     /// Images at once; absent: 32 for the small net, 8 for the paper's.

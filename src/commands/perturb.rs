@@ -13,6 +13,7 @@ use crate::atomic_file;
 use crate::data::Prepared;
 use crate::engine::{Engine, EngineConfig};
 use crate::metrics::ssim::ssim;
+use crate::nets::class::ClassChoice;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::{Gauge, Levels};
@@ -60,6 +61,9 @@ pub struct PerturbArgs {
     /// auto, random-vgg, pixels, discriminator, or a TorchScript file.
     #[arg(long, default_value = "auto")]
     features: String,
+    /// Class of a conditional network: its name, its number from 0, or "estimate".
+    #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
+    condition: Option<ClassChoice>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// auto, cpu or cuda.
@@ -79,7 +83,12 @@ pub fn run(args: &PerturbArgs) -> Result<()> {
         inpainting: args.inpainting,
     };
     let config = PerturbConfig { lesions: args.lesions, strengths };
-    let project = ProjectConfig { steps: args.steps, features: args.features.clone(), ..ProjectConfig::default() };
+    let project = ProjectConfig {
+        steps: args.steps,
+        features: args.features.clone(),
+        condition: args.condition.clone(),
+        ..ProjectConfig::default()
+    };
     let observer = Progress::new()?;
     let seed = RunSeed(args.seed);
     let record = run_stage(&args.data, &args.network, &args.out, (&config, &project), seed, &engine, &observer)?;
@@ -131,7 +140,7 @@ pub fn run_stage(
         ("non-rim", select(Class::NonRim, Side::Validation, config.lesions)?, &Corruption::ALL[..1]),
     ];
     let features = project::features(&projector, &project.features, projector.usual_features())?;
-    let settings = json!([project::settings(project, &projector, seed), features.identity, config]);
+    let settings = json!([project::settings(project, &projector, seed), features.identity, config.strengths]);
     let bench = Workbench { dir: &dir, gauge: &gauge, unit: &unit, config };
     let spoiled: Vec<Spoiled> = roles
         .iter()

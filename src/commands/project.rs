@@ -30,6 +30,7 @@ mod targets;
 
 mod trace;
 
+pub use feature_choice::with_chosen_features;
 pub(super) use items::fingerprint;
 pub(super) use job::{measured, pixels_of};
 pub(super) use projector::{NothingKept, Projector};

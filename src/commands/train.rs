@@ -18,7 +18,7 @@ use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 use crate::train::state::Identity;
-use crate::train::{Label, RunFolder, TrainConfig, TrainState, Training, train};
+use crate::train::{Label, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 
 mod base;
 
@@ -104,12 +104,21 @@ pub fn run_stage(
     let set = TrainingSet::load(data, config, seed, engine.device)?;
     let side = set.padding.side as i64;
     let mut settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
+    if config.symmetry == Symmetry::Dihedral && set.padding.height != set.padding.width {
+        return Err(Problem::usage(format!(
+            "symmetry dihedral on images of {} x {} pixels",
+            set.padding.height, set.padding.width
+        ))
+        .at(data.root())
+        .expected("square images, which a quarter turn leaves in their frame")
+        .advice("train with symmetry = \"mirror\" or \"none\""));
+    }
     settings.precision = settings.precision.resolve(engine.device);
     let base = Base::open(&config.base, data.contrasts(), engine.device)?;
     let start = || -> Result<(TrainState, Vec<String>)> {
         let mut state = TrainState::new(&settings, seed, engine.device)?;
         let fresh = match &base {
-            Some(base) => base.start(&mut state, data.contrasts())?,
+            Some(base) => base.start(&mut state, data.contrasts(), &set.chosen.names, settings.freeze_discriminator)?,
             None => vec![],
         };
         Ok((state, fresh))

@@ -53,10 +53,12 @@ pub fn class_number(c_dim: i64, names: &[String], choice: Option<&ClassChoice>, 
     if c_dim == 0 {
         return Err(Problem::usage(format!("{option} {choice}")).expected("none: the network is unconditional"));
     }
-    let number = match choice {
+    // A class that is called "1" is what 1 means, whatever its place.
+    let named = names.iter().position(|known| *known == choice.to_string()).map(|at| at as i64);
+    let number = named.or(match choice {
         ClassChoice::Number(number) => Some(*number).filter(|number| (0..c_dim).contains(number)),
-        ClassChoice::Name(name) => names.iter().position(|known| known == name).map(|at| at as i64),
-    };
+        ClassChoice::Name(_) => None,
+    });
     match number {
         Some(number) => Ok(Some(number)),
         None => Err(Problem::usage(format!("{option} {choice}")).expected(format!("a class from {known}"))),
@@ -82,6 +84,11 @@ mod tests {
         assert_eq!(number(2, &names, Some("rim")).unwrap(), Some(1));
         assert_eq!(number(3, &[], Some("2")).unwrap(), Some(2));
         assert_eq!(number(0, &[], None).unwrap(), None);
+        let grades = ["1", "2"].map(str::to_owned);
+        assert_eq!(
+            (number(2, &grades, Some("1")).unwrap(), number(2, &grades, Some("2")).unwrap()),
+            (Some(0), Some(1))
+        );
         for (c_dim, text) in [(0, Some("0")), (2, None), (2, Some("2")), (2, Some("-1")), (2, Some("ring"))] {
             let problem = number(c_dim, &names, text).unwrap_err();
             assert!(problem.to_string().contains("--class"), "{problem}");

@@ -1,7 +1,7 @@
 //! Starting from a network that was trained for something slightly else: without classes, or with other channels.
 //!
-//! What the two have in common is copied. A layer that sees more inputs than before starts with zeros for the new ones, so
-//! that the generator draws at first what it drew before; what has no counterpart keeps its random start.
+//! What the two have in common is copied. The mapping starts with zeros for the class, so that a generator draws at first what
+//! it drew before; what has no counterpart keeps its random start.
 
 use tch::Tensor;
 

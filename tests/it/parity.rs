@@ -23,6 +23,7 @@ pub fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f6
     let expected = expected.to_kind(Kind::Double);
     let scale = expected.abs() + expected.square().mean(Kind::Double).sqrt() + 1e-12;
     let error = ((found.to_kind(Kind::Double) - &expected).abs() / scale).max().double_value(&[]);
+    println!("{what}: {error:.1e}");
     assert!(error <= tolerance, "{what}: relative error {error:.2e}, allowed {tolerance:.0e}");
 }
 

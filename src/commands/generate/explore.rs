@@ -80,7 +80,7 @@ impl Explorer<'_> {
             Problem::usage(format!("--mix {text}")).expected("seeds of the rows, a colon, seeds of the columns")
         })?;
         let (rows, columns) = (parse_seeds(rows)?, parse_seeds(columns)?);
-        check_count("--mix", rows.len() * columns.len())?;
+        check_count("--mix", rows.len().saturating_mul(columns.len()))?;
         let layers = match layers {
             Some(text) => parse_layers(text)?,
             None => 0..=self.generator.config().num_ws() / 2 - 1,
@@ -111,7 +111,7 @@ impl Explorer<'_> {
                 Problem::usage(format!("--walk {text} with {frames} steps")).expected("two seeds and a step, or more")
             );
         }
-        check_count("--walk", seeds.len() * frames)?;
+        check_count("--walk", seeds.len().saturating_mul(frames))?;
         let walk = |closed| explore::walk(self.generator, &seeds, frames, (path, closed), self.class, self.truncation);
         let what = format!("on the way between seeds {text}");
         let strip = self.canvases(&walk(false))?;
@@ -122,7 +122,8 @@ impl Explorer<'_> {
             cells.iter().chain([end]).cloned().collect::<Vec<_>>()
         });
         self.sheet("walk-strip.png", &cells.collect::<Vec<_>>(), frames + 1, &what)?;
-        let film: Vec<Canvas> = self.canvases(&walk(true))?.iter().map(|frame| frame.enlarged(4)).collect();
+        let film: Vec<Canvas> =
+            self.canvases(&walk(true))?.iter().map(|frame| frame.enlarged((256 / frame.width()).max(1))).collect();
         let film = Canvas::film(&film, FRAMES_PER_SECOND, &as_refs(&self.source.texts(&what)))?;
         atomic_file::write(self.out.join("walk.png"), &film)
     }
@@ -132,7 +133,7 @@ impl Explorer<'_> {
             return Err(Problem::usage(format!("--truncation-sweep {psi}")).expected("numbers from -2 to 2"));
         }
         let seeds = &self.seeds[..self.seeds.len().min(8)];
-        check_count("--truncation-sweep", seeds.len() * psis.len())?;
+        check_count("--truncation-sweep", seeds.len().saturating_mul(psis.len()))?;
         let cells = self.canvases(&explore::truncation_sweep(self.generator, seeds, psis, self.class))?;
         self.sheet(
             "truncation.png",

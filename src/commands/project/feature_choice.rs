@@ -13,7 +13,7 @@ use crate::observer::Observer;
 use crate::problem::Result;
 use crate::project::acceptance::{Gauge, Levels};
 use crate::project::{ProjectConfig, choice};
-use crate::records::projection::FeatureChoice;
+use crate::records::projection::{FeatureChoice, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
 
@@ -21,6 +21,17 @@ use crate::seed::RunSeed;
 pub fn candidates(projector: &Projector) -> Vec<&'static str> {
     let usable = |name: &&str| *name != "discriminator" || projector.discriminator.is_some();
     BUILT_IN.into_iter().filter(usable).collect()
+}
+
+/// `config` with the feature net that the trial of `record` chose, where there was one and "auto" was asked.
+pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -> ProjectConfig {
+    let chosen = record.feature_choice.iter().position(|choice| choice.chosen);
+    // Candidates come in the order of the built-in nets, the discriminator's, which may be missing, last.
+    let features = match chosen {
+        Some(at) if config.features == "auto" => BUILT_IN[at].to_owned(),
+        _ => config.features.clone(),
+    };
+    ProjectConfig { features, ..config.clone() }
 }
 
 /// What the trial depends on.

@@ -23,6 +23,8 @@ pub struct Item {
     fingerprint: String,
     /// \[L, w_dim\], L 1 where one w serves all layers.
     pub w: Vec<f32>,
+    /// Frames of its film; 0 without one.
+    film: u64,
     pub outcome: Outcome,
 }
 
@@ -49,19 +51,21 @@ pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
 }
 
 /// The finished item of a target, if it was made from the same things and its files are there, its film too where wanted.
-pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: bool) -> Result<Option<Item>> {
+pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u64) -> Result<Option<Item>> {
     let path = dir.item(&target.id);
     let text = match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(|error| Problem::io(&path, "reading", error))?,
     };
     // A record that cannot be read, or of other settings, is one that is not there: it is made again.
-    let item = serde_json::from_slice::<Item>(&text).ok().filter(|item| item.fingerprint == fingerprint);
+    let item = serde_json::from_slice::<Item>(&text)
+        .ok()
+        .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
     let there = |name: String| dir.root().join(name).exists();
     let whole = there(ProjectionDir::image(&target.id))
         && there(ProjectionDir::figure(&target.id))
         && dir.noise(&target.id).exists()
-        && (!film || there(ProjectionDir::film(&target.id)));
+        && (film == 0 || there(ProjectionDir::film(&target.id)));
     Ok(item.filter(|_| whole))
 }
 
@@ -71,6 +75,8 @@ pub struct Captions<'a> {
     pub channels: &'a [(String, String, f64)],
     /// Pixels.
     pub width: usize,
+    /// Frames of a film.
+    pub film: u64,
     pub simulated: bool,
     /// Names of the noise maps.
     pub maps: &'a [String],
@@ -93,10 +99,10 @@ pub fn write(
     let after = Vec::<f32>::try_from(image.to_device(tch::Device::Cpu).flatten(0, -1))?;
     draw(&dir.root().join(ProjectionDir::figure(&target.id)), target, &after, &outcome, captions)?;
     let w = Vec::<f32>::try_from(projected.w.get(index as i64).flatten(0, -1).to_device(tch::Device::Cpu))?;
-    let item = Item { fingerprint, w, outcome };
+    let item = Item { fingerprint, w, film: captions.film, outcome };
     atomic_file::write_json(dir.item(&target.id), &item)?;
     // Numbers may lose their last bit on the way through JSON; read back, a first run and a resumed one report the same.
-    finished(dir, target, &item.fingerprint, false)?.ok_or_else(|| {
+    finished(dir, target, &item.fingerprint, captions.film)?.ok_or_else(|| {
         Problem::new(Kind::Internal, "a projection just written cannot be read").at(dir.item(&target.id))
     })
 }

@@ -37,7 +37,7 @@ impl Job<'_> {
         let prints: Vec<String> = targets.iter().map(|target| items::fingerprint(&self.settings, target)).collect();
         let mut items: Vec<Option<Item>> = Vec::new();
         for (target, print) in targets.iter().zip(&prints) {
-            items.push(items::finished(self.dir, target, print, self.config.film > 0)?);
+            items.push(items::finished(self.dir, target, print, self.config.film)?);
         }
         let pending: Vec<usize> = (0..targets.len()).filter(|&at| items[at].is_none()).collect();
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
@@ -45,7 +45,8 @@ impl Job<'_> {
         let maps: Vec<String> =
             self.projector.generator.synthesis.noise_shapes().into_iter().map(|(name, _)| name).collect();
         let width = self.gauge.width;
-        let captions = Captions { channels: self.channels, width, simulated: self.simulated, maps: &maps };
+        let captions =
+            Captions { channels: self.channels, width, film: self.config.film, simulated: self.simulated, maps: &maps };
         let padding = self.projector.source.padding;
         let mut trace = Trace::new(self.dir, targets, &prints, padding, self.config.steps, self.config.film);
         for batch in pending.chunks(self.config.batch as usize) {

@@ -70,7 +70,20 @@ impl<'a> Trace<'a> {
 
     fn file(&self, names: &[String]) -> std::path::PathBuf {
         let prints: String = names.iter().map(|name| self.prints[name].as_str()).collect();
+        // A film of other frames cannot be gone on with.
+        let prints = format!("{prints} {}", self.frames);
         self.dir.underway().join(format!("{}.safetensors", &digest::sha256(prints.as_bytes())[..16]))
+    }
+
+    /// The frames shown so far are the films of `names`.
+    fn finish_films(&mut self, names: &[String]) -> Result<()> {
+        for (row, name) in (0..).zip(names) {
+            let frame = |images: &Tensor| Vec::<f32>::try_from(images.get(row).flatten(0, -1));
+            let frames = self.shown.iter().map(frame).collect::<std::result::Result<Vec<_>, _>>()?;
+            self.films.insert(name.clone(), frames);
+        }
+        self.shown.clear();
+        Ok(())
     }
 
     fn save(&mut self, names: &[String], moment: &Moment<'_>) -> Result<()> {
@@ -105,7 +118,12 @@ impl Keeper for Trace<'_> {
             let step = file.tensors.get(STEP)?.int64_value(&[]) as u64;
             Some(Underway { step, tensors: [get(UNKNOWNS[0])?, get(UNKNOWNS[1])?, get(UNKNOWNS[2])?] })
         };
-        Ok(underway())
+        let underway = underway();
+        if underway.as_ref().is_some_and(|underway| underway.step == self.steps) {
+            // Stopped when nothing but the writing was left.
+            self.finish_films(names)?;
+        }
+        Ok(underway)
     }
 
     fn keep(&mut self, names: &[String], moment: &Moment<'_>, last_chance: bool) -> Result<()> {
@@ -116,14 +134,9 @@ impl Keeper for Trace<'_> {
         if last_chance || self.saved.elapsed() > INTERVAL {
             self.save(names, moment)?;
         }
-        if done == self.steps {
-            for (row, name) in (0..).zip(names) {
-                let frame = |images: &Tensor| Vec::<f32>::try_from(images.get(row).flatten(0, -1));
-                let frames = self.shown.iter().map(frame).collect::<std::result::Result<Vec<_>, _>>()?;
-                self.films.insert(name.clone(), frames);
-            }
-            self.shown.clear();
+        match done == self.steps {
+            true => self.finish_films(names),
+            false => Ok(()),
         }
-        Ok(())
     }
 }

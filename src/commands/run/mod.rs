@@ -105,10 +105,12 @@ pub fn run_study(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) 
 
     let mut perturbation = None;
     if study.perturb.lesions > 0 {
-        let settings = (&study.perturb, &study.project, study.seed);
+        // What is tested is the projector that made the denoised lesions.
+        let config = project::with_chosen_features(&study.project, &projection);
+        let settings = (&study.perturb, &config, study.seed);
         let stage = Stage::new("perturb", dir.perturbed(), &settings, &[&gan_key])?;
         let (record, run) = stage.run(observer, |folder| {
-            let configs = (&study.perturb, &study.project);
+            let configs = (&study.perturb, &config);
             perturb::run_stage(&dir.data(), &network, folder, configs, seed.child("perturb", 0), engine, observer)
         })?;
         stages.push(run);

@@ -18,6 +18,7 @@ pub struct Base {
     name: String,
     network: SavedNetwork,
     contrasts: Vec<Contrast>,
+    classes: Vec<String>,
 }
 
 impl Base {
@@ -32,8 +33,8 @@ impl Base {
                 (name, weights::load_network(path, device)?)
             }
         };
-        let contrasts = Source::of(&network.description).contrasts;
-        Ok(Some(Self { name, network, contrasts }))
+        let Source { contrasts, classes, .. } = Source::of(&network.description);
+        Ok(Some(Self { name, network, contrasts, classes }))
     }
 
     pub fn sha256(&self) -> &str {
@@ -44,8 +45,28 @@ impl Base {
     ///
     /// # Errors
     /// Networks that differ in more than classes and channels, or channels that cannot be told apart.
-    pub fn start(&self, state: &mut TrainState, own: &[Contrast]) -> Result<Vec<String>> {
+    pub fn start(
+        &self,
+        state: &mut TrainState,
+        own: &[Contrast],
+        classes: &[String],
+        frozen: u64,
+    ) -> Result<Vec<String>> {
         let channels = self.channels(own)?;
+        let known = &self.classes;
+        if !known.is_empty() && !classes.is_empty() && known != classes {
+            return Err(Problem::usage(format!("a base network of the classes {}", known.join(", ")))
+                .at(&self.name)
+                .expected(classes.join(", "))
+                .advice("start from a network without classes, or from one of the same"));
+        }
+        if frozen > 0 && channels.contains(&None) {
+            return Err(Problem::usage(format!(
+                "freeze_discriminator = {frozen} with channels that the base network does not know"
+            ))
+            .at(&self.name)
+            .expected("freeze_discriminator = 0: the layers that see the new channels have to learn"));
+        }
         state
             .start_from(&self.network.generator, self.network.discriminator.as_ref(), &channels)
             .map_err(|problem| problem.at(&self.name))
