@@ -79,17 +79,19 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let record = run_stage(&args.network, &args.out, &config, data.as_ref(), &engine, &Progress::new()?)?;
     println!("{} images in {}", record.count, args.out.display());
-    let opened = Opened::load(&args.network, args.class.as_ref(), engine.device)?;
-    let explorer = Explorer {
-        generator: &opened.network.generator,
-        source: &opened.source,
-        class: opened.class.as_ref(),
-        truncation: args.trunc,
-        seeds: &config.checked_seeds()?,
-        out: &args.out,
-    };
-    for name in explorer.write(&args.explore)? {
-        println!("{}", args.out.join(name).display());
+    if !args.explore.is_empty() {
+        let opened = Opened::load(&args.network, args.class.as_ref(), engine.device)?;
+        let explorer = Explorer {
+            generator: &opened.network.generator,
+            source: &opened.source,
+            class: opened.class.as_ref(),
+            truncation: args.trunc,
+            seeds: &config.checked_seeds()?,
+            out: &args.out,
+        };
+        for name in explorer.write(&args.explore)? {
+            println!("{}", args.out.join(name).display());
+        }
     }
     if let Some(rims) = &record.rim_contrast {
         println!(
@@ -211,7 +213,7 @@ impl Opened {
         let source = Source::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let number = class_number(c_dim, &source.classes, class, "--class")?;
-        let class = number.map(|number| one_hot(number, c_dim, device));
+        let class = number.map(|number| one_hot(&[number], c_dim, device));
         Ok(Self { network, source, number, class })
     }
 }

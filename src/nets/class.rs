@@ -65,9 +65,9 @@ pub fn class_number(c_dim: i64, names: &[String], choice: Option<&ClassChoice>, 
     }
 }
 
-/// Class `class` of `c_dim` as \[1, c_dim\].
-pub fn one_hot(class: i64, c_dim: i64, device: Device) -> Tensor {
-    Tensor::from_slice(&[class]).one_hot(c_dim).to_kind(Kind::Float).to_device(device)
+/// Classes of `c_dim` as float32 \[N, c_dim\].
+pub fn one_hot(classes: &[i64], c_dim: i64, device: Device) -> Tensor {
+    Tensor::from_slice(classes).one_hot(c_dim).to_kind(Kind::Float).to_device(device)
 }
 
 #[cfg(test)]
@@ -94,6 +94,6 @@ mod tests {
             assert!(problem.to_string().contains("--class"), "{problem}");
         }
         assert!(number(2, &names, None).unwrap_err().to_string().contains("non-rim, rim"));
-        assert_eq!(Vec::<f32>::try_from(one_hot(1, 3, Device::Cpu).reshape([-1])).unwrap(), [0.0, 1.0, 0.0]);
+        assert_eq!(Vec::<f32>::try_from(one_hot(&[1], 3, Device::Cpu).reshape([-1])).unwrap(), [0.0, 1.0, 0.0]);
     }
 }

@@ -57,6 +57,11 @@ impl LatentCloud {
         &self.mean
     }
 
+    /// The mean for each of `count` images, \[count, w_dim\].
+    pub fn mean_of(&self, count: i64) -> Tensor {
+        self.mean.unsqueeze(0).repeat([count, 1])
+    }
+
     /// Root of the mean squared distance to the mean, one number for the whole vector: the unit of the noise on w.
     pub fn deviation(&self) -> f64 {
         self.deviation

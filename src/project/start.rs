@@ -33,9 +33,8 @@ pub fn of(
     cloud: &LatentCloud,
     candidates: i64,
 ) -> Result<Tensor> {
-    let count = targets.size()[0];
     match start {
-        Start::Mean => Ok(cloud.mean().unsqueeze(0).repeat([count, 1])),
+        Start::Mean => Ok(cloud.mean_of(targets.size()[0])),
         Start::Nearest => tch::no_grad(|| nearest(generator, features, targets, cloud, candidates)),
     }
 }

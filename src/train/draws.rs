@@ -10,6 +10,7 @@ use super::schedule::Phase;
 use crate::augment::AugmentParams;
 use crate::augment::params::BatchSize;
 use crate::nets::Generator;
+use crate::nets::class::one_hot;
 
 /// The path-length phase takes this part of the batch.
 const PATH_LENGTH_SHRINK: u64 = 2;
@@ -109,17 +110,21 @@ impl FakeDraws {
 
 /// One-hot classes drawn with `shares`; `None` where there are none.
 fn classes(shares: &[f64], batch: u64, device: Device, draws: &mut impl Rng) -> Option<Tensor> {
-    let last = shares.len().checked_sub(1)?;
-    let mut one_hot = vec![0f32; batch as usize * shares.len()];
-    for row in one_hot.chunks_exact_mut(shares.len()) {
-        let mut left = draws.random::<f64>();
-        let chosen = shares.iter().position(|share| {
-            left -= share;
-            left < 0.0
-        });
-        row[chosen.unwrap_or(last)] = 1.0;
-    }
-    Some(Tensor::from_slice(&one_hot).view([batch as i64, shares.len() as i64]).to_device(device))
+    (!shares.is_empty()).then(|| {
+        let drawn: Vec<i64> = (0..batch).map(|_| class_at(shares, draws.random())).collect();
+        one_hot(&drawn, shares.len() as i64, device)
+    })
+}
+
+/// The class at `quantile` (0..1) of the classes laid side by side, each as wide as its share.
+pub fn class_at(shares: &[f64], quantile: f64) -> i64 {
+    let mut left = quantile;
+    let chosen = shares.iter().position(|share| {
+        left -= share;
+        left < 0.0
+    });
+    // The shares' rounded sum may be a little below 1.
+    chosen.unwrap_or(shares.len() - 1) as i64
 }
 
 fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {

@@ -61,26 +61,22 @@ pub trait Reals {
     fn at(&self, step: u64) -> RealBatch;
 }
 
-impl Reals for Batches {
-    fn at(&self, step: u64) -> RealBatch {
-        RealBatch { pixels: self.at(step).pixels, classes: None }
-    }
-}
-
-/// Batches with the class of each image.
+/// Batches of prepared images, with the class of each where there are classes.
 #[derive(Debug)]
-pub struct ClassedBatches {
+pub struct RealBatches {
     pub batches: Batches,
     /// One-hot \[images, c_dim\].
-    pub classes: Tensor,
+    pub classes: Option<Tensor>,
 }
 
-impl Reals for ClassedBatches {
+impl Reals for RealBatches {
     fn at(&self, step: u64) -> RealBatch {
         let batch = self.batches.at(step);
-        let rows: Vec<i64> = batch.positions.iter().map(|&position| position as i64).collect();
-        let rows = Tensor::from_slice(&rows).to_device(self.classes.device());
-        RealBatch { pixels: batch.pixels, classes: Some(self.classes.index_select(0, &rows)) }
+        let classes = self.classes.as_ref().map(|classes| {
+            let rows: Vec<i64> = batch.positions.iter().map(|&position| position as i64).collect();
+            classes.index_select(0, &Tensor::from_slice(&rows).to_device(classes.device()))
+        });
+        RealBatch { pixels: batch.pixels, classes }
     }
 }
 

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use rimforge::nets::latents::{RandomState, latents};
 use rimforge::nets::network::Network;
-use rimforge::nets::perceptual::{PixelPyramid, RandomVgg, TorchScriptFeatures};
+use rimforge::nets::perceptual::{FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use rimforge::nets::{Generator, GeneratorConfig, Noise};
-use rimforge::project::{AfterStep, Descent, Draws, LatentCloud, Projected, Projection, Space, Underway, optimise};
+use rimforge::problem::Result;
+use rimforge::project::{
+    AfterStep, Descent, Draws, LatentCloud, ProjectConfig, Projected, Projection, Space, Underway, optimise,
+};
 use rimforge::seed::RunSeed;
 use tch::{Device, Tensor};
 
@@ -55,9 +58,34 @@ fn cloud_of_the_reference(generator: &Generator, steps: &Tensor) -> LatentCloud 
     LatentCloud::new(w + shift)
 }
 
-/// Where the published projection starts, for `count` images.
-fn mean(cloud: &LatentCloud, count: i64) -> Tensor {
-    cloud.mean().unsqueeze(0).repeat([count, 1])
+/// The published descent in so many steps.
+fn published(steps: u64) -> Descent {
+    Descent { steps, ..ProjectConfig::published().descent() }
+}
+
+/// Sides of the generator's noise maps.
+fn sides(generator: &Generator) -> Vec<i64> {
+    generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect()
+}
+
+/// A projection of `targets` that starts at the mean of `cloud`.
+struct FromMean<'a> {
+    generator: &'a Generator,
+    features: &'a dyn FeatureNet,
+    targets: &'a Tensor,
+    cloud: &'a LatentCloud,
+    draws: &'a Draws,
+    descent: Descent,
+}
+
+impl FromMean<'_> {
+    fn run(&self, underway: Option<Underway>, after_step: &mut AfterStep<'_>) -> Result<Projected> {
+        let &Self { generator, features, targets, cloud, draws, ref descent } = self;
+        let start = &cloud.mean_of(targets.size()[0]);
+        let projection =
+            Projection { generator, features, targets, start, deviation: cloud.deviation(), draws, descent };
+        optimise(&projection, underway, after_step)
+    }
 }
 
 #[test]
@@ -75,22 +103,22 @@ fn forty_steps_follow_the_reference_with_its_draws() {
     };
     let cloud = cloud_of_the_reference(&generator, &golden["w_steps"]);
     let target = (&golden["target"] / 127.5 - 1.0).unsqueeze(0);
-    let descent = Descent { steps: 40, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
+    let descent = published(40);
     let mut path = Vec::new();
-    let run = Projection {
+    let run = FromMean {
         generator: &generator,
         features: &features,
         targets: &target,
-        start: &mean(&cloud, 1),
-        deviation: cloud.deviation(),
+        cloud: &cloud,
         draws: &draws,
-        descent: &descent,
+        descent,
     };
-    let projected = optimise(&run, None, &mut |moment| {
-        path.push(moment.w.squeeze_dim(1).copy());
-        true
-    })
-    .unwrap();
+    let projected = run
+        .run(None, &mut |moment| {
+            path.push(moment.w.squeeze_dim(1).copy());
+            true
+        })
+        .unwrap();
     for (step, w) in path.iter().enumerate() {
         let expected = golden["w_steps"].get(step as i64).narrow(0, 0, 1);
         let error = relative_error(w, &expected);
@@ -113,23 +141,16 @@ fn a_batch_gives_each_image_what_it_gets_alone() {
     let generator = reference_generator();
     let features = RandomVgg::new(1, Device::Cpu);
     let cloud = LatentCloud::sample(&generator, 500, None);
-    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let sides = sides(&generator);
     let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
     let z = latents(&[7, 8, 9], 64);
     let targets = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
-    let descent = Descent { steps: 20, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
+    let descent = published(20);
     let run = |names: &[String], targets: &Tensor| {
         let draws = Draws::sample(RunSeed(2), names, &sides, 64, descent.steps, Device::Cpu);
-        let run = Projection {
-            generator: &generator,
-            features: &features,
-            targets,
-            start: &mean(&cloud, targets.size()[0]),
-            deviation: cloud.deviation(),
-            draws: &draws,
-            descent: &descent,
-        };
-        optimise(&run, None, &mut |_| true).unwrap()
+        let run =
+            FromMean { generator: &generator, features: &features, targets, cloud: &cloud, draws: &draws, descent };
+        run.run(None, &mut |_| true).unwrap()
     };
     let together = run(&names, &targets);
     let mut errors: Vec<f64> = names
@@ -151,21 +172,20 @@ fn a_batch_gives_each_image_what_it_gets_alone() {
 fn an_image_of_the_network_is_found_again() {
     let generator = reference_generator();
     let cloud = LatentCloud::sample(&generator, 500, None);
-    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let sides = sides(&generator);
     let target = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 100, Device::Cpu);
     let distance = |steps: u64| {
-        let descent = Descent { steps, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
-        let run = Projection {
+        let descent = published(steps);
+        let run = FromMean {
             generator: &generator,
             features: &PixelPyramid,
             targets: &target,
-            start: &mean(&cloud, 1),
-            deviation: cloud.deviation(),
+            cloud: &cloud,
             draws: &draws,
-            descent: &descent,
+            descent,
         };
-        optimise(&run, None, &mut |_| true).unwrap().distance[0]
+        run.run(None, &mut |_| true).unwrap().distance[0]
     };
     let (start, end) = (distance(0), distance(100));
     assert!(end < 0.25 * start, "{end} after, {start} before");
@@ -175,29 +195,27 @@ fn an_image_of_the_network_is_found_again() {
 fn a_stopped_descent_goes_on_to_the_same_bits() {
     let generator = reference_generator();
     let cloud = LatentCloud::sample(&generator, 10, None);
-    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let sides = sides(&generator);
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 12, Device::Cpu);
     let targets = tch::no_grad(|| generator.forward(&latents(&[7], 64), None, &Noise::Const));
-    let descent =
-        Descent { steps: 12, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::WPlus };
-    let run = Projection {
+    let descent = Descent { space: Space::WPlus, ..published(12) };
+    let run = FromMean {
         generator: &generator,
         features: &PixelPyramid,
         targets: &targets,
-        start: &mean(&cloud, 1),
-        deviation: cloud.deviation(),
+        cloud: &cloud,
         draws: &draws,
-        descent: &descent,
+        descent,
     };
-    let whole = optimise(&run, None, &mut |_| true).unwrap();
+    let whole = run.run(None, &mut |_| true).unwrap();
     let mut kept: Option<Underway> = None;
     let stop: &mut AfterStep<'_> = &mut |moment| {
         kept = Some(moment.underway());
         moment.step < 6
     };
-    assert!(optimise(&run, None, stop).is_err());
+    assert!(run.run(None, stop).is_err());
     assert_eq!(kept.as_ref().unwrap().step, 7);
-    let resumed: Projected = optimise(&run, kept, &mut |_| true).unwrap();
+    let resumed: Projected = run.run(kept, &mut |_| true).unwrap();
     assert!(resumed.images.equal(&whole.images) && resumed.w.equal(&whole.w));
     // Each layer went its own way.
     assert_eq!(whole.w.size(), [1, 8, 64]);
@@ -208,25 +226,25 @@ fn a_stopped_descent_goes_on_to_the_same_bits() {
 fn a_stopped_projection_is_interrupted() {
     let generator = reference_generator();
     let cloud = LatentCloud::sample(&generator, 10, None);
-    let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+    let sides = sides(&generator);
     let draws = Draws::sample(RunSeed(2), &["a".to_owned()], &sides, 64, 5, Device::Cpu);
     let target = Tensor::zeros([1, 1, 32, 32], (tch::Kind::Float, Device::Cpu));
-    let descent = Descent { steps: 5, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
+    let descent = published(5);
     let mut seen = 0;
-    let run = Projection {
+    let run = FromMean {
         generator: &generator,
         features: &PixelPyramid,
         targets: &target,
-        start: &mean(&cloud, 1),
-        deviation: cloud.deviation(),
+        cloud: &cloud,
         draws: &draws,
-        descent: &descent,
+        descent,
     };
-    let problem = optimise(&run, None, &mut |_| {
-        seen += 1;
-        seen < 2
-    })
-    .err()
-    .unwrap();
+    let problem = run
+        .run(None, &mut |_| {
+            seen += 1;
+            seen < 2
+        })
+        .err()
+        .unwrap();
     assert_eq!((problem.kind(), seen), (rimforge::problem::Kind::Interrupted, 2));
 }

@@ -11,7 +11,7 @@ use crate::engine::precision::Scope;
 use crate::nets::perceptual::RandomVgg;
 use crate::nets::{Generator, Noise};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
-use crate::project::{Descent, Draws, LatentCloud, Projection, Space, optimise};
+use crate::project::{Descent, Draws, LatentCloud, ProjectConfig, Projection, optimise};
 use crate::seed::RunSeed;
 use crate::train::config::{NetConfig, Preset};
 use crate::train::phases::{self, Step};
@@ -101,18 +101,12 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
     let names: Vec<String> = (0..batch).map(|image| image.to_string()).collect();
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
     let draws = Draws::sample(RunSeed(1), &names, &sides, generator.config().w_dim, PROJECTOR_STEPS, clock.device);
-    let descent = Descent {
-        steps: PROJECTOR_STEPS,
-        learning_rate: 0.1,
-        w_noise: 0.05,
-        noise_regularisation: 1e5,
-        space: Space::W,
-    };
+    let descent = Descent { steps: PROJECTOR_STEPS, ..ProjectConfig::published().descent() };
     let projection = Projection {
         generator: &generator,
         features: &features,
         targets: &targets,
-        start: &cloud.mean().unsqueeze(0).repeat([batch as i64, 1]),
+        start: &cloud.mean_of(batch as i64),
         deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,

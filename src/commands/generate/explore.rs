@@ -43,6 +43,12 @@ pub struct ExploreArgs {
     truncation_sweep: Vec<f64>,
 }
 
+impl ExploreArgs {
+    pub fn is_empty(&self) -> bool {
+        self.mix.is_none() && self.walk.is_none() && self.truncation_sweep.is_empty()
+    }
+}
+
 /// The sheets that are asked for.
 pub struct Explorer<'a> {
     pub generator: &'a Generator,

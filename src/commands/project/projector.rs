@@ -90,7 +90,7 @@ impl Projector {
             }
         };
         let cloud = |class: Option<i64>| {
-            let c = class.map(|class| one_hot(class, c_dim, device));
+            let c = class.map(|class| one_hot(&[class], c_dim, device));
             LatentCloud::sample(&network.generator, config.w_samples as i64, c.as_ref())
         };
         Ok(Self {

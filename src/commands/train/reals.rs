@@ -8,9 +8,10 @@ use crate::data::batches::{Batches, Images};
 use crate::data::manifest::Manifest;
 use crate::data::{Conditioned, Padding, Prepared};
 use crate::digest;
+use crate::nets::class::one_hot;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
-use crate::train::{ClassedBatches, RealBatch, Reals, TrainConfig};
+use crate::train::{RealBatches, TrainConfig};
 
 /// Training images and their classes.
 pub struct TrainingSet {
@@ -44,10 +45,7 @@ impl TrainingSet {
     /// One-hot \[images, c_dim\]; `None` without classes.
     pub fn one_hot(&self) -> Option<Tensor> {
         let numbers: Vec<i64> = self.chosen.classes.iter().map(|&class| class as i64).collect();
-        (self.c_dim() > 0).then(|| {
-            let one_hot = Tensor::from_slice(&numbers).one_hot(self.c_dim()).to_kind(Kind::Float);
-            one_hot.to_device(self.images.pixels.device())
-        })
+        (self.c_dim() > 0).then(|| one_hot(&numbers, self.c_dim(), self.images.pixels.device()))
     }
 
     /// Positions of the images that a rim generator is compared with: the rims, or all where no class holds the rims.
@@ -76,27 +74,9 @@ impl TrainingSet {
     ///
     /// # Errors
     /// No images.
-    pub fn batches(&self, size: u64, seed: RunSeed) -> Result<EitherBatches> {
+    pub fn batches(&self, size: u64, seed: RunSeed) -> Result<RealBatches> {
         let batches = Batches::new(self.images.shallow_clone(), size as usize, seed, "train.reals")?;
-        Ok(match self.one_hot() {
-            Some(classes) => EitherBatches::Classed(ClassedBatches { batches, classes }),
-            None => EitherBatches::Plain(batches),
-        })
-    }
-}
-
-/// With classes or without.
-pub enum EitherBatches {
-    Plain(Batches),
-    Classed(ClassedBatches),
-}
-
-impl Reals for EitherBatches {
-    fn at(&self, step: u64) -> RealBatch {
-        match self {
-            Self::Plain(batches) => Reals::at(batches, step),
-            Self::Classed(batches) => batches.at(step),
-        }
+        Ok(RealBatches { batches, classes: self.one_hot() })
     }
 }
 

@@ -10,12 +10,14 @@ use crate::commands::pictures::{self, Look};
 use crate::data::{Padding, Prepared};
 use crate::metrics::features::Features;
 use crate::metrics::frechet;
+use crate::nets::class::one_hot;
 use crate::nets::perceptual::FrechetFeatures;
 use crate::nets::{Generator, Noise, latents};
 use crate::problem::Result;
 use crate::raster::Canvas;
 use crate::records::training::{TickRecord, TimingRecord};
 use crate::run_dir::GanDir;
+use crate::train::draws::class_at;
 use crate::train::{Control, Event, Scores};
 
 /// Generated images for a Frechet distance; seeds 0.. of NumPy's RandomState.
@@ -211,16 +213,11 @@ fn fixed_images(generator: &Generator, c: &Option<Tensor>, count: u32) -> Tensor
 impl Classes {
     /// One-hot \[count, c_dim\]: all `rim`, or each class as often as it is among the real images; `None` without classes.
     fn draw(&self, count: u32, rim: Option<i64>) -> Option<Tensor> {
-        let last = self.shares.len().checked_sub(1)?;
-        let at = |index: u32| {
-            let mut left = (f64::from(index) + 0.5) / f64::from(count);
-            let chosen = self.shares.iter().position(|share| {
-                left -= share;
-                left < 0.0
-            });
-            chosen.unwrap_or(last) as i64
-        };
+        if self.shares.is_empty() {
+            return None;
+        }
+        let at = |index: u32| class_at(&self.shares, (f64::from(index) + 0.5) / f64::from(count));
         let numbers: Vec<i64> = (0..count).map(|index| rim.unwrap_or_else(|| at(index))).collect();
-        Some(Tensor::from_slice(&numbers).one_hot(self.shares.len() as i64).to_kind(tch::Kind::Float))
+        Some(one_hot(&numbers, self.shares.len() as i64, tch::Device::Cpu))
     }
 }
