@@ -4,9 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 fn main() {
-    println!("cargo:rerun-if-changed=shim/rimforge_shim.cpp");
-    println!("cargo:rerun-if-changed=shim/rimforge_shim.h");
-    println!("cargo:rerun-if-changed=shim/fused_ops.cpp");
+    println!("cargo:rerun-if-changed=shim");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     // torch-sys (`links = "tch"`) tells where it found libtorch; only direct dependants hear it.
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
@@ -14,11 +12,24 @@ fn main() {
     };
     let torch = lib.parent().expect("libtorch's lib folder has a parent");
 
+    // Inner loops first: the shim, which is linked before them, calls them.
+    kernels("plain", &[]);
+    if env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("x86_64") {
+        kernels("avx2", &["-mavx2", "-mfma"]);
+        kernels(
+            "avx512",
+            &["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
+        );
+    }
+    // One unit: libtorch's headers take longer to read than our code.
+    let parts = ["rimforge_shim", "activation", "convolution", "pixel_mix", "resample", "kernels_select"];
+    let unit: String = parts.iter().map(|part| format!("#include \"{part}.cpp\"\n")).collect();
+    let path = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for outputs")).join("shim.cpp");
+    std::fs::write(&path, unit).expect("cargo's folder for outputs can be written");
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        .file("shim/rimforge_shim.cpp")
-        .file("shim/fused_ops.cpp")
+        .file(&path)
         // libtorch's parallel_for is a header; without OpenMP it would run on one thread.
         .flag("-fopenmp")
         .include("shim")
@@ -39,4 +50,16 @@ fn main() {
     println!("cargo:rustc-link-lib=dl");
     println!("cargo:rustc-link-lib=gomp");
     println!("cargo:rustc-env=RIMFORGE_LIBTORCH_LIB={}", lib.display());
+}
+
+/// Compiles the inner loops for one instruction set; `kernels_select.cpp` picks when the program runs.
+fn kernels(name: &str, flags: &[&str]) {
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").opt_level(3).file("shim/kernels.cpp").define("RIMFORGE_ISA", name);
+    // Vectors wider than the machine's never cross a function that is not inlined.
+    build.flag("-Wno-psabi");
+    flags.iter().for_each(|flag| {
+        build.flag(flag);
+    });
+    build.compile(&format!("rimforge_kernels_{name}"));
 }

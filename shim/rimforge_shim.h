@@ -24,10 +24,31 @@ void rf_set_allow_tf32(int on);
 // Denormals cost a factor of ten on the CPU once activations die out.
 int rf_set_flush_denormal(int on);
 
-// fused_ops.cpp. Tensors are at::Tensor pointers as tch holds them; the result is a new one, or nullptr on failure.
-// clamp(lrelu(x * scale + bias + noise * strength), bound) with slope 0.2; all but x may be null, the bound infinite.
+// Tensors are at::Tensor pointers as tch holds them; a result is a new one, or nullptr on failure. On the CPU results lie
+// channels-last. All can be differentiated twice.
+
+// activation.cpp
+// clamp(lrelu(x * scale + (bias + noise * strength) * gain), bound) with slope 0.2; all but x may be null, the bound infinite.
 void* rf_styled_activation(const void* x, const void* scale, const void* bias, const void* noise, const void* strength,
-                           double bound);
+                           double gain, double bound);
 // x [N, C, H, W] times scale [N, C].
 void* rf_scale_channels(const void* x, const void* scale);
+
+// convolution.cpp
+// x [N, I, H, W], weight [O, I, k, k] times `gain`; the result is of x's kind, whatever the weight's.
+void* rf_convolution(const void* x, const void* weight, double gain, int64_t stride, int64_t padding);
+// x [N, I, H, W], weight [I, O, k, k] times `gain`.
+void* rf_transposed_convolution(const void* x, const void* weight, double gain, int64_t stride, int64_t padding);
+// x [N, I] times the transposed weight [O, I] and `gain`, plus bias [O] times `bias_gain`.
+void* rf_linear(const void* x, const void* weight, const void* bias, double gain, double bias_gain);
+
+// pixel_mix.cpp
+// x [N, C, H, W], k [N or 1, J, C] -> image [N, J, H, W], float32.
+void* rf_to_image(const void* x, const void* k);
+// image [N, J, H, W] of float32, k [N or 1, J, C] -> [N, C, H, W], in bfloat16 where `low`.
+void* rf_from_image(const void* image, const void* k, int low);
+
+// resample.cpp
+// x [N, C, H, W]; mode: a Resample of kernels.h.
+void* rf_low_pass(const void* x, int mode, double gain);
 }

@@ -17,8 +17,33 @@ unsafe extern "C" {
         bias: *const c_void,
         noise: *const c_void,
         strength: *const c_void,
+        gain: f64,
         bound: f64,
     ) -> *mut c_void;
+    pub(super) fn rf_convolution(
+        x: *const c_void,
+        weight: *const c_void,
+        gain: f64,
+        stride: i64,
+        padding: i64,
+    ) -> *mut c_void;
+    pub(super) fn rf_linear(
+        x: *const c_void,
+        weight: *const c_void,
+        bias: *const c_void,
+        gain: f64,
+        bias_gain: f64,
+    ) -> *mut c_void;
+    pub(super) fn rf_transposed_convolution(
+        x: *const c_void,
+        weight: *const c_void,
+        gain: f64,
+        stride: i64,
+        padding: i64,
+    ) -> *mut c_void;
+    pub(super) fn rf_to_image(x: *const c_void, kernel: *const c_void) -> *mut c_void;
+    pub(super) fn rf_from_image(image: *const c_void, kernel: *const c_void, low: c_int) -> *mut c_void;
+    pub(super) fn rf_low_pass(x: *const c_void, mode: c_int, gain: f64) -> *mut c_void;
     pub(super) fn rf_scale_channels(x: *const c_void, scale: *const c_void) -> *mut c_void;
 }
 

@@ -1,13 +1,15 @@
-//! Operations that libtorch would make in many passes over memory, in one; differentiable twice.
+//! Operations of the C++ shim: what libtorch would make in many passes over memory in one, and convolutions whose second
+//! derivative is made of convolutions of the same size. Differentiable twice; on the CPU results lie channels-last (the
+//! channels of a pixel side by side), in float32 or bfloat16.
 
 use std::ffi::c_void;
 
 use tch::Tensor;
 
-use super::ffi;
+use super::{ffi, precision};
 
 /// What [`activate`] does before the leaky ReLU.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Before<'a> {
     /// Factor for each image and channel \[N, C\].
     pub scale: Option<&'a Tensor>,
@@ -15,9 +17,17 @@ pub struct Before<'a> {
     pub bias: Option<&'a Tensor>,
     /// Map \[1 or N, 1, H, W\] and its strength \[\].
     pub noise: Option<(&'a Tensor, &'a Tensor)>,
+    /// Factor on bias and noise; 1 by default.
+    pub gain: f64,
 }
 
-/// clamp(lrelu(x scale + bias + noise strength)) with slope 0.2; x \[N, C, H, W\].
+impl Default for Before<'_> {
+    fn default() -> Self {
+        Self { scale: None, bias: None, noise: None, gain: 1.0 }
+    }
+}
+
+/// clamp(lrelu(x scale + (bias + noise strength) gain)) with slope 0.2; x \[N, C, H, W\].
 pub fn activate(x: &Tensor, before: Before<'_>, bound: Option<f64>) -> Tensor {
     let (noise, strength) = before.noise.unzip();
     // SAFETY: every pointer is null or a live tensor's; the shim copies the handles and keeps none.
@@ -28,6 +38,7 @@ pub fn activate(x: &Tensor, before: Before<'_>, bound: Option<f64>) -> Tensor {
             handle(before.bias),
             handle(noise),
             handle(strength),
+            before.gain,
             bound.unwrap_or(f64::INFINITY),
         )
     };
@@ -38,6 +49,64 @@ pub fn activate(x: &Tensor, before: Before<'_>, bound: Option<f64>) -> Tensor {
 pub fn scale_channels(x: &Tensor, scale: &Tensor) -> Tensor {
     // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
     let result = unsafe { ffi::rf_scale_channels(handle(Some(x)), handle(Some(scale))) };
+    own(result, x)
+}
+
+/// x \[N, I, H, W\] with weight \[O, I, k, k\] times `gain` -> \[N, O, H', W'\]. The result is of x's kind, the gradient of the
+/// weight of the weight's.
+pub fn convolution(x: &Tensor, weight: &Tensor, gain: f64, stride: i64, padding: i64) -> Tensor {
+    // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
+    let result = unsafe { ffi::rf_convolution(handle(Some(x)), handle(Some(weight)), gain, stride, padding) };
+    own(result, x)
+}
+
+/// x \[N, I, H, W\] with weight \[I, O, k, k\] times `gain` -> \[N, O, (H - 1) stride - 2 padding + k, ...\], of x's kind.
+pub fn transposed_convolution(x: &Tensor, weight: &Tensor, gain: f64, stride: i64, padding: i64) -> Tensor {
+    // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
+    let result =
+        unsafe { ffi::rf_transposed_convolution(handle(Some(x)), handle(Some(weight)), gain, stride, padding) };
+    own(result, x)
+}
+
+/// x \[N, I\] with weight \[O, I\] times `gain`, and bias \[O\] times `bias_gain` -> \[N, O\].
+pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, gain: f64, bias_gain: f64) -> Tensor {
+    // SAFETY: the pointers are live tensors'; the shim copies the handles and keeps none.
+    let result = unsafe { ffi::rf_linear(handle(Some(x)), handle(Some(weight)), handle(Some(bias)), gain, bias_gain) };
+    own(result, x)
+}
+
+/// Activation x \[N, C, H, W\] to a float32 image \[N, J, H, W\] of few channels by kernels \[N or 1, J, C\], pixel by pixel.
+pub fn to_image(x: &Tensor, kernels: &Tensor) -> Tensor {
+    // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
+    let result = unsafe { ffi::rf_to_image(handle(Some(x)), handle(Some(kernels))) };
+    own(result, x)
+}
+
+/// The way back: float32 image \[N, J, H, W\] to an activation \[N, C, H, W\] in the precision of the scope.
+pub fn from_image(image: &Tensor, kernels: &Tensor) -> Tensor {
+    // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
+    let result =
+        unsafe { ffi::rf_from_image(handle(Some(image)), handle(Some(kernels)), i32::from(precision::is_low())) };
+    own(result, image)
+}
+
+/// Kinds of filtering with \[1, 3, 3, 1\] / 8 in both directions; zeros lie outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resample {
+    /// H -> H + 1: padded by 2 on each side.
+    Grow = 0,
+    /// H -> H - 1: padded by 1.
+    Shrink = 1,
+    /// H -> H / 2: padded by 1, every second pixel kept.
+    Halve = 2,
+    /// H -> 2 H: zeros between the pixels. Each output sees a quarter of the filter's sum.
+    Double = 3,
+}
+
+/// x \[N, C, H, W\] filtered, times `gain`.
+pub fn low_pass(x: &Tensor, mode: Resample, gain: f64) -> Tensor {
+    // SAFETY: a live tensor's pointer, which the shim copies; `mode` is one of its own.
+    let result = unsafe { ffi::rf_low_pass(handle(Some(x)), mode as i32, gain) };
     own(result, x)
 }
 
@@ -56,61 +125,4 @@ fn own(result: *mut c_void, x: &Tensor) -> Tensor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::{Device, Kind};
-
-    const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
-
-    fn varied(shape: &[i64], frequency: f64) -> Tensor {
-        let count: i64 = shape.iter().product();
-        (((Tensor::arange(count, OPTIONS) + 0.5) * frequency).sin() * 2.0).reshape(shape).set_requires_grad(true)
-    }
-
-    /// The same in plain operations.
-    fn plain(x: &Tensor, [scale, bias, noise, strength]: [&Tensor; 4], bound: f64) -> Tensor {
-        let y = x * scale.unsqueeze(-1).unsqueeze(-1) + bias.reshape([1, -1, 1, 1]) + noise * strength;
-        y.maximum(&(&y * 0.2)).clamp(-bound, bound)
-    }
-
-    fn close(found: &Tensor, expected: &Tensor) {
-        assert!(found.allclose(expected, 1e-4, 1e-4, false), "{:?}", (found - expected).abs().max());
-    }
-
-    #[test]
-    fn hand_checkable_values() {
-        let x = Tensor::from_slice(&[1.0_f32, -1.0, 10.0, -50.0]).reshape([1, 1, 2, 2]);
-        let y = activate(&x, Before::default(), Some(4.0));
-        assert_eq!(Vec::<f32>::try_from(y.reshape([4])).unwrap(), [1.0, -0.2, 4.0, -4.0]);
-        let y = scale_channels(&x, &Tensor::from_slice(&[3.0_f32]).reshape([1, 1]));
-        assert_eq!(Vec::<f32>::try_from(y.reshape([4])).unwrap(), [3.0, -3.0, 30.0, -150.0]);
-    }
-
-    #[test]
-    fn first_and_second_derivatives_are_those_of_plain_operations() {
-        for shared_noise in [1, 2] {
-            let (x, scale, bias) = (varied(&[2, 3, 4, 5], 0.7), varied(&[2, 3], 1.3), varied(&[3], 2.1));
-            let (noise, strength) = (varied(&[shared_noise, 1, 4, 5], 0.9), varied(&[], 0.0));
-            let strength = (strength.detach() + 0.3).set_requires_grad(true);
-            let inputs = [&x, &scale, &bias, &noise, &strength];
-            let fused = |x: &Tensor| {
-                let before = Before { scale: Some(&scale), bias: Some(&bias), noise: Some((&noise, &strength)) };
-                scale_channels(&activate(x, before, Some(1.5)), &scale)
-            };
-            let reference =
-                |x: &Tensor| plain(x, [&scale, &bias, &noise, &strength], 1.5) * scale.unsqueeze(-1).unsqueeze(-1);
-            close(&fused(&x), &reference(&x));
-            let first = |y: Tensor, graph: bool| {
-                Tensor::run_backward(&[(&y * y.cos()).sum(Kind::Float)], &inputs, graph, graph)
-            };
-            let (found, expected) = (first(fused(&x), false), first(reference(&x), false));
-            found.iter().zip(&expected).for_each(|(found, expected)| close(found, expected));
-            let second = |gradients: Vec<Tensor>| {
-                let penalty = gradients.iter().map(|g| g.square().sum(Kind::Float)).reduce(|a, b| a + b).unwrap();
-                Tensor::run_backward(&[penalty], &inputs, false, false)
-            };
-            let (found, expected) = (second(first(fused(&x), true)), second(first(reference(&x), true)));
-            found.iter().zip(&expected).for_each(|(found, expected)| close(found, expected));
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! Low precision of convolutions: inputs, kernels and results rounded to bfloat16, sums in float32, all else untouched.
+//! Low precision of convolutional networks: activations and kernels rounded to bfloat16, sums, weights and whatever comes
+//! before and after (latents, images, scores) in float32.
 //!
 //! It holds for the thread and the time of a [`Scope`], so that what is measured or compared stays in float32 unless it is
 //! inside one.
@@ -9,6 +10,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
+
+use super::fused;
 
 /// Precision of convolutions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ fn time(precision: Precision) -> f64 {
     let weight = Tensor::ones([64, 64, 3, 3], options).set_requires_grad(true);
     let pass = || {
         let start = Instant::now();
-        let y = conv2d(&x, &weight, 1, 1, 1);
+        let y = fused::convolution(&lowered(&x), &weight, 1.0, 1, 1);
         drop(Tensor::run_backward(&[y.sum(Kind::Float)], &[&x, &weight], false, false));
         start.elapsed().as_secs_f64()
     };
@@ -98,27 +101,11 @@ pub fn is_low() -> bool {
     LOW.get()
 }
 
-/// x \[N, I, H, W\], weight \[O, I / groups, k, k\] -> \[N, O, H', W'\], of x's kind.
-pub fn conv2d(x: &Tensor, weight: &Tensor, stride: i64, padding: i64, groups: i64) -> Tensor {
-    let convolve = |x: &Tensor, weight: &Tensor| {
-        x.conv2d(weight, None::<Tensor>, [stride, stride], [padding, padding], [1, 1], groups)
-    };
-    low_or_as_given(x, weight, convolve)
-}
-
-/// x \[N, I, H, W\], weight \[I, O, k, k\] -> \[N, O, H', W'\], of x's kind.
-pub fn conv_transpose2d(x: &Tensor, weight: &Tensor, stride: i64, padding: i64) -> Tensor {
-    let convolve = |x: &Tensor, weight: &Tensor| {
-        let (stride, padding) = ([stride, stride], [padding, padding]);
-        x.conv_transpose2d(weight, None::<Tensor>, stride, padding, [0, 0], 1, [1, 1])
-    };
-    low_or_as_given(x, weight, convolve)
-}
-
-fn low_or_as_given(x: &Tensor, weight: &Tensor, convolve: impl Fn(&Tensor, &Tensor) -> Tensor) -> Tensor {
+/// A float32 tensor in the precision of the scope; any other as it is.
+pub fn lowered(x: &Tensor) -> Tensor {
     match is_low() && x.kind() == Kind::Float {
-        true => convolve(&x.to_kind(Kind::BFloat16), &weight.to_kind(Kind::BFloat16)).to_kind(Kind::Float),
-        false => convolve(x, weight),
+        true => x.to_kind(Kind::BFloat16),
+        false => x.shallow_clone(),
     }
 }
 
@@ -126,23 +113,27 @@ fn low_or_as_given(x: &Tensor, weight: &Tensor, convolve: impl Fn(&Tensor, &Tens
 mod tests {
     use super::*;
 
+    fn convolve(x: &Tensor, weight: &Tensor) -> Tensor {
+        fused::convolution(&lowered(x), weight, 1.0, 1, 1)
+    }
+
     #[test]
     fn low_precision_ends_with_its_scope_and_is_near() {
         tch::manual_seed(1);
         let options = (Kind::Float, Device::Cpu);
         let x = Tensor::randn([2, 8, 12, 12], options);
         let weight = Tensor::randn([4, 8, 3, 3], options);
-        let exact = conv2d(&x, &weight, 1, 1, 1);
+        let exact = convolve(&x, &weight);
         let low = {
             let _scope = Scope::enter(Precision::Bfloat16);
             assert!(is_low());
-            conv2d(&x, &weight, 1, 1, 1)
+            convolve(&x, &weight)
         };
-        assert!(!is_low() && low.kind() == Kind::Float);
-        let error = ((&low - &exact).abs().max() / exact.abs().max()).double_value(&[]);
+        assert!(!is_low() && low.kind() == Kind::BFloat16);
+        let error = ((low.to_kind(Kind::Float) - &exact).abs().max() / exact.abs().max()).double_value(&[]);
         // Eight bits of mantissa: some, and less than 2^-7.
         assert!((1e-5..8e-3).contains(&error), "{error}");
-        assert!(conv2d(&x, &weight, 1, 1, 1).equal(&exact));
+        assert!(convolve(&x, &weight).equal(&exact));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::network::{Init, Network, Role, Visitor, join};
+use crate::engine::fused;
 use crate::seed::RunSeed;
 
 /// Units of the network.
@@ -78,7 +79,7 @@ impl Unit {
 
     /// \[N, I, H, W\] -> \[N, O, H', W'\], halved where the unit pools.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = x.conv2d(&self.weight, None::<&Tensor>, 1, 1, 1, 1);
+        let x = fused::convolution(x, &self.weight, 1.0, 1, 1);
         let x = if self.pooled { x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false) } else { x };
         x.batch_norm(
             Some(&self.scale),

@@ -86,8 +86,24 @@ impl Discriminator {
 
     /// images \[N, C, R, R\], c \[N, c_dim\] where conditional -> logits \[N, 1\]. N must be divisible by min(group, N).
     pub fn forward(&self, images: &Tensor, c: Option<&Tensor>) -> Tensor {
-        let x = self.trunk(images, |_| {});
-        let x = Tensor::cat(&[&x, &minibatch_std(&x, self.config.mbstd_group)], 1);
+        self.judge(&self.trunk(images, |_| {}), c)
+    }
+
+    /// [`Self::forward`] of two batches, whose images share the layers that see each image alone.
+    pub fn forward_both(&self, batches: [(&Tensor, Option<&Tensor>); 2]) -> [Tensor; 2] {
+        let images = Tensor::cat(&batches.map(|(images, _)| images), 0);
+        let x = self.trunk(&images, |_| {});
+        let mut first = 0;
+        batches.map(|(images, c)| {
+            let count = images.size()[0];
+            first += count;
+            self.judge(&x.narrow(0, first - count, count), c)
+        })
+    }
+
+    /// Last block: activations \[N, C, 4, 4\] to logits \[N, 1\].
+    fn judge(&self, x: &Tensor, c: Option<&Tensor>) -> Tensor {
+        let x = Tensor::cat(&[x, &minibatch_std(x, self.config.mbstd_group)], 1);
         let x = self.conv.forward(&x).flatten(1, -1).to_kind(Kind::Float);
         let x = self.out.forward(&self.fc.forward(&x));
         match &self.mapping {
@@ -105,7 +121,7 @@ impl Discriminator {
     /// Activations \[N, C_r, r, r\] after each residual block, from R/2 down to 4; independent from image to image.
     pub fn features(&self, images: &Tensor) -> Vec<Tensor> {
         let mut features = Vec::new();
-        let _ = self.trunk(images, |x| features.push(x.shallow_clone()));
+        let _ = self.trunk(images, |x| features.push(x.to_kind(Kind::Float)));
         features
     }
 
@@ -113,7 +129,7 @@ impl Discriminator {
         let mut x = images.shallow_clone();
         for block in &self.blocks {
             if let Some(from_image) = &block.from_image {
-                x = from_image.forward(&x);
+                x = from_image.forward_image(&x);
             }
             let skip = block.skip.forward(&x);
             x = block.conv1.forward(&block.conv0.forward(&x)) + skip;

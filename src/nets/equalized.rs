@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::activation::{self, clamp, leaky_relu};
 use super::network::{Init, Role, Visitor, join};
 use super::resample;
-use crate::engine::{fused, precision};
+use crate::engine::fused;
 
 /// What follows the linear part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +60,7 @@ impl Linear {
     /// `forward` times `gain`, at no extra cost.
     pub fn forward_scaled(&self, x: &Tensor, gain: f64) -> Tensor {
         let gain = gain * self.activation.gain();
-        let weight = &self.weight * (self.weight_gain * gain);
-        let bias =
-            if self.bias_gain * gain == 1.0 { self.bias.shallow_clone() } else { &self.bias * (self.bias_gain * gain) };
-        let y = bias.addmm(x, &weight.tr());
+        let y = fused::linear(x, &self.weight, &self.bias, self.weight_gain * gain, self.bias_gain * gain);
         match self.activation {
             Activation::Linear => y,
             Activation::LeakyRelu => leaky_relu(&y),
@@ -81,7 +78,8 @@ impl Linear {
     }
 }
 
-/// Convolution \[N, in, H, W\] -> \[N, out, H', W'\], optionally after low-pass filtering and halving.
+/// Convolution \[N, in, H, W\] -> \[N, out, H', W'\], optionally after low-pass filtering and halving, in the precision of
+/// the scope.
 #[derive(Debug)]
 pub struct Conv {
     weight: Tensor,
@@ -122,21 +120,39 @@ impl Conv {
         }
     }
 
+    /// x in the precision of the scope; so is the result.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let gain = self.gain * self.activation.gain();
-        let weight = &self.weight * (self.weight_gain * gain);
-        let bias = self.bias.as_ref().map(|bias| if gain == 1.0 { bias.shallow_clone() } else { bias * gain });
-        let pad = weight.size()[2] / 2;
+        let pad = self.weight.size()[2] / 2;
+        let gain = self.weight_gain * self.output_gain();
         let y = match (self.halve, pad) {
-            (false, _) => precision::conv2d(x, &weight, 1, pad, 1),
-            (true, 0) => precision::conv2d(&resample::downsample2(x), &weight, 1, 0, 1),
-            (true, _) => resample::conv_down2(x, &weight),
+            (false, _) => fused::convolution(x, &self.weight, gain, 1, pad),
+            (true, 0) => fused::convolution(&resample::downsample2(x), &self.weight, gain, 1, 0),
+            (true, _) => resample::conv_down2(x, &self.weight, gain),
         };
-        let bound = self.bound.map(|bound| bound * self.gain);
+        self.finish(&y)
+    }
+
+    /// `forward` of a 1x1 convolution that takes images (float32, few channels).
+    pub fn forward_image(&self, images: &Tensor) -> Tensor {
+        let kernel = &self.weight * (self.weight_gain * self.output_gain());
+        self.finish(&fused::from_image(images, &kernel.flatten(1, -1).tr().unsqueeze(0)))
+    }
+
+    fn output_gain(&self) -> f64 {
+        self.gain * self.activation.gain()
+    }
+
+    /// Bias, activation and bound.
+    fn finish(&self, y: &Tensor) -> Tensor {
+        let (bound, gain) = (self.bound.map(|bound| bound * self.gain), self.output_gain());
+        let bias = self.bias.as_ref();
         match self.activation {
-            Activation::Linear => clamp(bias.map_or(y.shallow_clone(), |bias| y + bias.reshape([1, -1, 1, 1])), bound),
             Activation::LeakyRelu => {
-                fused::activate(&y, fused::Before { bias: bias.as_ref(), ..fused::Before::default() }, bound)
+                fused::activate(y, fused::Before { bias, gain, ..fused::Before::default() }, bound)
+            }
+            Activation::Linear => {
+                let shifted = bias.map(|bias| y + (bias * gain).reshape([1, -1, 1, 1]));
+                clamp(shifted.unwrap_or_else(|| y.shallow_clone()), bound)
             }
         }
     }

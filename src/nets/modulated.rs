@@ -58,17 +58,16 @@ impl StyledConv {
     /// x \[N, I, H, W\], w \[N, w_dim\], noise broadcastable to \[N, 1, R, R\] -> \[N, O, R, R\].
     pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
         let styles = self.affine.forward(w);
-        let x = fused::scale_channels(x, &styles);
-        let weight = self.weight.to_kind(x.kind());
+        let x = fused::scale_channels(&precision::lowered(x), &styles);
+        // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
+        let gain = activation::GAIN;
         let y = match self.double {
-            true => resample::conv_up2(&x, &weight),
-            false => precision::conv2d(&x, &weight, 1, 1, 1),
+            true => resample::conv_up2(&x, &self.weight, gain),
+            false => fused::convolution(&x, &self.weight, gain, 1, 1),
         };
-        let scale = demodulation(&self.weight, &styles) * activation::GAIN;
-        let bias = &self.bias * activation::GAIN;
-        let strength = &self.noise_strength * activation::GAIN;
-        let before = fused::Before { scale: Some(&scale), bias: Some(&bias), noise: noise.map(|map| (map, &strength)) };
-        fused::activate(&y, before, self.bound)
+        let scale = demodulation(&self.weight, &styles);
+        let noise = noise.map(|map| (map, &self.noise_strength));
+        fused::activate(&y, fused::Before { scale: Some(&scale), bias: Some(&self.bias), noise, gain }, self.bound)
     }
 
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
@@ -111,13 +110,11 @@ impl ToImage {
 
     /// x \[N, I, R, R\], w \[N, w_dim\] -> \[N, C, R, R\], float32.
     pub fn forward(&self, x: &Tensor, w: &Tensor) -> Tensor {
-        let (batch, inputs, height, width) = x.size4().expect("an activation has 4 axes");
+        let inputs = x.size()[1];
         let styles = self.affine.forward_scaled(w, 1.0 / (inputs as f64).sqrt());
-        // Few outputs: a kernel for each image [N, C, I] times pixels [N, I, HW] spares the scaled copy of x.
+        // Few outputs: a kernel for each image [N, C, I] spares the scaled copy of x.
         let kernels = self.weight.reshape([1, -1, inputs]) * styles.unsqueeze(1);
-        let y = kernels.to_kind(x.kind()).bmm(&x.reshape([batch, inputs, height * width]));
-        let y = y.reshape([batch, -1, height, width]).to_kind(Kind::Float) + self.bias.reshape([1, -1, 1, 1]);
-        clamp(y, self.bound)
+        clamp(fused::to_image(x, &kernels) + self.bias.reshape([1, -1, 1, 1]), self.bound)
     }
 
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {

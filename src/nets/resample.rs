@@ -4,7 +4,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::engine::precision;
+use crate::engine::fused::{Resample, convolution, low_pass, transposed_convolution};
 
 /// One axis of the filter, unit sum.
 pub const TAPS: [f64; 4] = [0.125, 0.375, 0.375, 0.125];
@@ -15,57 +15,28 @@ pub fn filter(like: &Tensor) -> Tensor {
     taps.outer(&taps).to_kind(like.kind())
 }
 
-/// The filter once for each of `channels`, times `gain`: \[channels, 1, 4, 4\].
-fn depthwise(like: &Tensor, channels: i64, gain: f64) -> Tensor {
-    (filter(like) * gain).expand([channels, 1, 4, 4], false).contiguous()
-}
-
-/// Filters without changing the size (padding 2 before, 1 after). x \[N, C, H, W\].
-pub fn filter_same(x: &Tensor) -> Tensor {
-    let channels = x.size()[1];
-    let none = None::<Tensor>;
-    x.constant_pad_nd([2, 1, 2, 1]).conv2d(&depthwise(x, channels, 1.0), none, [1, 1], [0, 0], [1, 1], channels)
-}
-
-/// \[N, C, H, W\] -> \[N, C, 2H, 2W\]: zeros between pixels, filtered, gain 4 (mean kept away from the border).
+/// Images of few channels doubled, \[N, C, H, W\] -> \[N, C, 2H, 2W\]: zeros between pixels, filtered, gain 4 (mean kept away
+/// from the border).
 pub fn upsample2(x: &Tensor) -> Tensor {
-    let channels = x.size()[1];
-    let none = None::<Tensor>;
-    x.conv_transpose2d(&depthwise(x, channels, 4.0), none, [2, 2], [1, 1], [0, 0], channels, [1, 1])
+    let (batch, channels, height, width) = x.size4().expect("an image has 4 axes");
+    // A plane by itself, because there are too few channels to go by.
+    let planes = x.contiguous().reshape([batch * channels, 1, height, width]);
+    low_pass(&planes, Resample::Double, 4.0).reshape([batch, channels, 2 * height, 2 * width])
 }
 
-/// \[N, C, H, W\] -> \[N, C, H/2, W/2\]: filtered with padding 1, every second pixel kept.
+/// Activations \[N, C, H, W\] -> \[N, C, H/2, W/2\]: filtered with padding 1, every second pixel kept.
 pub fn downsample2(x: &Tensor) -> Tensor {
-    let channels = x.size()[1];
-    let none = None::<Tensor>;
-    x.conv2d(&depthwise(x, channels, 1.0), none, [2, 2], [1, 1], [1, 1], channels)
-}
-
-/// The 3x3 kernels with the filter folded in: \[O, I, 3, 3\] -> \[O, I, 6, 6\], as one matrix product.
-fn merged(weight: &Tensor, gain: f64) -> Tensor {
-    let (outputs, inputs, height, width) = weight.size4().expect("a kernel has 4 axes");
-    assert_eq!((height, width), (3, 3), "only 3x3 kernels are merged with the filter");
-    let mut spread = [0.0_f32; 9 * 36];
-    for tap in 0..9 {
-        for (y, vertical) in TAPS.iter().enumerate() {
-            for (x, horizontal) in TAPS.iter().enumerate() {
-                spread[tap * 36 + (tap / 3 + y) * 6 + tap % 3 + x] = (vertical * horizontal * gain) as f32;
-            }
-        }
-    }
-    let spread = Tensor::from_slice(&spread).reshape([9, 36]).to_device(weight.device()).to_kind(weight.kind());
-    weight.reshape([outputs * inputs, 9]).matmul(&spread).reshape([outputs, inputs, 6, 6])
+    low_pass(x, Resample::Halve, 1.0)
 }
 
 /// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4.
-/// x \[N, I, H, W\], weight \[O, I, 3, 3\] (oriented as a true convolution) -> \[N, O, 2H, 2W\].
-pub fn conv_up2(x: &Tensor, weight: &Tensor) -> Tensor {
-    let kernel = merged(weight, 4.0).transpose(0, 1);
-    precision::conv_transpose2d(x, &kernel, 2, 2)
+/// x \[N, I, H, W\], weight \[O, I, 3, 3\] (oriented as a true convolution) times `gain` -> \[N, O, 2H, 2W\].
+pub fn conv_up2(x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
+    low_pass(&transposed_convolution(x, &weight.transpose(0, 1), gain, 2, 0), Resample::Shrink, 4.0)
 }
 
 /// Halving convolution: the filter with padding 2, then 3x3 correlation with stride 2.
-/// x \[N, I, H, W\], weight \[O, I, 3, 3\] -> \[N, O, H/2, W/2\].
-pub fn conv_down2(x: &Tensor, weight: &Tensor) -> Tensor {
-    precision::conv2d(x, &merged(weight, 1.0), 2, 2, 1)
+/// x \[N, I, H, W\], weight \[O, I, 3, 3\] times `gain` -> \[N, O, H/2, W/2\].
+pub fn conv_down2(x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
+    convolution(&low_pass(x, Resample::Grow, 1.0), weight, gain, 2, 0)
 }

@@ -1,6 +1,6 @@
 //! Adam (Kingma and Ba 2015) whose moments can be read, saved and restored bit for bit.
 //!
-//! All parameters of a network share one flat vector for each moment, so that a step is a handful of large
+//! All parameters of a network share one flat vector, and so do their moments, so that a step is a handful of large
 //! operations. Nothing here touches gradients' values: a non-finite gradient is for the caller to refuse.
 
 use tch::{Device, Kind, Tensor};
@@ -18,6 +18,8 @@ pub struct AdamConfig {
 pub struct Adam {
     /// In the order in which every call passes parameters and gradients.
     parameters: Vec<Tensor>,
+    /// The storage that they all lie in.
+    values: Tensor,
     /// First and second moment, flat, in parameter order.
     pub first: Tensor,
     pub second: Tensor,
@@ -26,12 +28,24 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Zero moments for `parameters` (contiguous float32 leaves on one device; shared, not copied).
-    pub fn new(parameters: Vec<Tensor>) -> Self {
+    /// Zero moments for `parameters` (contiguous float32 leaves on one device), which move to a common storage; whoever
+    /// shares the tensors goes with them.
+    pub fn new(mut parameters: Vec<Tensor>) -> Self {
+        let flat: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().reshape([-1])).collect();
+        let values = match flat.is_empty() {
+            true => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
+            false => Tensor::cat(&flat, 0),
+        };
+        let mut offset = 0;
+        for parameter in &mut parameters {
+            let length = parameter.numel() as i64;
+            parameter.set_data(&values.narrow(0, offset, length).view_as(parameter));
+            offset += length;
+        }
         let length: usize = parameters.iter().map(Tensor::numel).sum();
         let device = parameters.first().map_or(Device::Cpu, Tensor::device);
         let zeros = || Tensor::zeros([length as i64], (Kind::Float, device));
-        Self { first: zeros(), second: zeros(), steps: 0, parameters }
+        Self { first: zeros(), second: zeros(), steps: 0, parameters, values }
     }
 
     pub fn parameters(&self) -> &[Tensor] {
@@ -64,13 +78,7 @@ impl Adam {
             self.second += gradient.square() * (1.0 - beta2);
             let denominator = self.second.sqrt() / correction2.sqrt() + config.epsilon;
             let update = &self.first / denominator * (config.learning_rate / correction1);
-            let mut offset = 0;
-            for parameter in &self.parameters {
-                let length = parameter.numel() as i64;
-                let mut parameter = parameter.shallow_clone();
-                let _ = parameter.g_sub_(&update.narrow(0, offset, length).view_as(&parameter));
-                offset += length;
-            }
+            let _ = self.values.g_sub_(&update);
         });
     }
 }

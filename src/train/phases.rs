@@ -90,9 +90,9 @@ fn discriminator_main(
         let ws = latents(&mut state.generator, fakes);
         augment::apply(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment_fakes)
     });
-    let fake_logits = state.discriminator.forward(&images, fakes.c.as_ref());
     let reals = augment::apply(&step.reals.pixels, augment_reals);
-    let real_logits = state.discriminator.forward(&reals, step.reals.classes.as_ref());
+    let both = [(&images, fakes.c.as_ref()), (&reals, step.reals.classes.as_ref())];
+    let [fake_logits, real_logits] = state.discriminator.forward_both(both);
     let loss = loss::discriminator_logistic(&fake_logits, &real_logits);
     state.tick_sums.add(Quantity::LossDiscriminator, &loss);
     let signs = real_logits.detach().sign();

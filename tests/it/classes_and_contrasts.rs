@@ -126,14 +126,15 @@ fn an_image_finds_its_class_and_its_film_is_kept() {
         ]);
         fs::copy(place.path(class).join("seed0002.npy"), place.path(&format!("class{class}.npy"))).unwrap();
     }
-    let project =
-        ["project", "--network", "cgan", "--images", "class0.npy", "class1.npy", "--out", "out", "--steps", "100"];
-    let more =
-        ["--condition", "estimate", "--features", "pixels", "--space", "w-plus", "--film", "5", "--threads", "1"];
-    place.done(&[&project[..], &more].concat());
-    let record: ProjectionRecord = read(&place.path("out/record.json"));
+    let project = ["project", "--network", "cgan", "--images", "class0.npy", "class1.npy", "--condition", "estimate"];
+    let more = ["--steps", "100", "--features", "pixels", "--threads", "1"];
+    // One w for all layers: with one for each, the other class would reach the image about as well.
+    place.done(&[&project[..], &more, &["--out", "one-w"]].concat());
+    let record: ProjectionRecord = read(&place.path("one-w/record.json"));
     let classes: Vec<_> = record.images.iter().map(|image| image.class.as_deref().unwrap()).collect();
     assert_eq!(classes, ["non-rim", "rim"], "{:?}", record.images);
+    place.done(&[&project[..], &more, &["--out", "out", "--space", "w-plus", "--film", "5"]].concat());
+    let record: ProjectionRecord = read(&place.path("out/record.json"));
     assert_eq!(record.space, "w-plus");
     let mut w = zip::ZipArchive::new(fs::File::open(place.path("out/projected_w.npz")).unwrap()).unwrap();
     let w = npyz::NpyFile::new(w.by_name("w.npy").unwrap()).unwrap();

@@ -1,0 +1,138 @@
+//! Against plain operations of libtorch: values, first and second derivatives.
+
+use tch::{Device, Kind};
+
+use super::*;
+
+const GAIN: f64 = 1.5;
+
+const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+fn varied(shape: &[i64], frequency: f64) -> Tensor {
+    let count: i64 = shape.iter().product();
+    (((Tensor::arange(count, OPTIONS) + 0.5) * frequency).sin() * 2.0).reshape(shape).set_requires_grad(true)
+}
+
+/// The same in plain operations.
+fn plain(x: &Tensor, [scale, bias, noise, strength]: [&Tensor; 4], bound: f64) -> Tensor {
+    let y = x * scale.unsqueeze(-1).unsqueeze(-1) + (bias.reshape([1, -1, 1, 1]) + noise * strength) * GAIN;
+    y.maximum(&(&y * 0.2)).clamp(-bound, bound)
+}
+
+/// Within some roundings of the largest value.
+fn close(found: &Tensor, expected: &Tensor) {
+    let error = ((found - expected).abs().max() / (expected.abs().max() + 1e-6)).double_value(&[]);
+    assert!(found.size() == expected.size() && error < 1e-5, "{error}");
+}
+
+#[test]
+fn hand_checkable_values() {
+    let x = Tensor::from_slice(&[1.0_f32, -1.0, 10.0, -50.0]).reshape([1, 1, 2, 2]);
+    let y = activate(&x, Before::default(), Some(4.0));
+    assert_eq!(Vec::<f32>::try_from(y.reshape([4])).unwrap(), [1.0, -0.2, 4.0, -4.0]);
+    let y = scale_channels(&x, &Tensor::from_slice(&[3.0_f32]).reshape([1, 1]));
+    assert_eq!(Vec::<f32>::try_from(y.reshape([4])).unwrap(), [3.0, -3.0, 30.0, -150.0]);
+}
+
+/// Compares two functions of `inputs`: values, gradients, and gradients of the gradients' squared norm.
+fn alike(inputs: &[&Tensor], found: impl Fn() -> Tensor, expected: impl Fn() -> Tensor) {
+    close(&found(), &expected());
+    let first = |y: Tensor, graph: bool| Tensor::run_backward(&[(&y * y.cos()).sum(Kind::Float)], inputs, graph, graph);
+    let second = |gradients: Vec<Tensor>| {
+        let penalty = gradients.iter().map(|g| g.square().sum(Kind::Float)).reduce(|a, b| a + b).unwrap();
+        Tensor::run_backward(&[penalty], inputs, false, false)
+    };
+    let pairs = |found: Vec<Tensor>, expected: Vec<Tensor>| {
+        found.iter().zip(&expected).for_each(|(found, expected)| close(found, expected));
+    };
+    pairs(first(found(), false), first(expected(), false));
+    pairs(second(first(found(), true)), second(first(expected(), true)));
+}
+
+#[test]
+fn an_activation_is_that_of_plain_operations() {
+    for shared_noise in [1, 2] {
+        // More channels than a register has lanes, and a few left over.
+        let (x, scale, bias) = (varied(&[2, 19, 4, 5], 0.7), varied(&[2, 19], 1.3), varied(&[19], 2.1));
+        let noise = varied(&[shared_noise, 1, 4, 5], 0.9);
+        let strength = Tensor::from(0.3_f32).set_requires_grad(true);
+        let before = || Before { scale: Some(&scale), bias: Some(&bias), noise: Some((&noise, &strength)), gain: GAIN };
+        alike(
+            &[&x, &scale, &bias, &noise, &strength],
+            || scale_channels(&activate(&x, before(), Some(1.5)), &scale),
+            || plain(&x, [&scale, &bias, &noise, &strength], 1.5) * scale.unsqueeze(-1).unsqueeze(-1),
+        );
+    }
+}
+
+#[test]
+fn convolutions_are_those_of_libtorch() {
+    let (x, w) = (varied(&[2, 3, 7, 9], 0.7), varied(&[5, 3, 3, 3], 1.1));
+    for (stride, padding) in [(1, 1), (2, 0)] {
+        let libtorch = || {
+            let (stride, padding) = ([stride, stride], [padding, padding]);
+            x.conv2d(&(&w * GAIN), None::<Tensor>, stride, padding, [1, 1], 1)
+        };
+        alike(&[&x, &w], || convolution(&x, &w, GAIN, stride, padding), libtorch);
+    }
+    let w = varied(&[3, 5, 3, 3], 1.1);
+    let libtorch = || x.conv_transpose2d(&(&w * GAIN), None::<Tensor>, [2, 2], [0, 0], [0, 0], 1, [1, 1]);
+    alike(&[&x, &w], || transposed_convolution(&x, &w, GAIN, 2, 0), libtorch);
+}
+
+#[test]
+fn a_linear_layer_is_a_matrix_product() {
+    let (x, w, b) = (varied(&[4, 3], 0.7), varied(&[2, 3], 1.1), varied(&[2], 0.4));
+    alike(&[&x, &w, &b], || linear(&x, &w, &b, 1.5, 0.5), || x.matmul(&w.tr()) * 1.5 + &b * 0.5);
+}
+
+#[test]
+fn filtering_is_a_depthwise_convolution() {
+    let taps = Tensor::from_slice(&[0.125_f32, 0.375, 0.375, 0.125]);
+    for channels in [1, 20] {
+        let x = varied(&[2, channels, 6, 8], 0.7);
+        let kernel = taps.outer(&taps).expand([channels, 1, 4, 4], false) * 3.0;
+        for (mode, stride, padding) in [(Resample::Grow, 1, 2), (Resample::Shrink, 1, 1), (Resample::Halve, 2, 1)] {
+            let libtorch = || x.conv2d(&kernel, None::<Tensor>, [stride, stride], [padding, padding], [1, 1], channels);
+            alike(&[&x], || low_pass(&x, mode, 3.0), libtorch);
+        }
+        let libtorch = || x.conv_transpose2d(&kernel, None::<Tensor>, [2, 2], [1, 1], [0, 0], channels, [1, 1]);
+        alike(&[&x], || low_pass(&x, Resample::Double, 3.0), libtorch);
+    }
+}
+
+#[test]
+fn images_and_activations_are_mixed_pixel_by_pixel() {
+    let (x, image) = (varied(&[2, 20, 3, 4], 0.7), varied(&[2, 2, 3, 4], 1.3));
+    for kernels in [varied(&[2, 2, 20], 0.9), varied(&[1, 2, 20], 0.9)] {
+        let flat = |t: &Tensor| t.flatten(2, -1);
+        alike(&[&x, &kernels], || to_image(&x, &kernels), || kernels.matmul(&flat(&x)).reshape([2, 2, 3, 4]));
+        let libtorch = || kernels.transpose(1, 2).matmul(&flat(&image)).reshape([2, 20, 3, 4]);
+        alike(&[&image, &kernels], || from_image(&image, &kernels), libtorch);
+    }
+}
+
+#[test]
+fn bfloat16_is_float32_rounded() {
+    let x = varied(&[2, 19, 6, 6], 0.7).detach().to_kind(Kind::BFloat16);
+    let wide = x.to_kind(Kind::Float);
+    let scale = varied(&[2, 19], 1.3);
+    let cases: [&dyn Fn(&Tensor) -> Tensor; 3] = [
+        &|x| activate(x, Before { scale: Some(&scale), ..Before::default() }, Some(1.5)),
+        &|x| low_pass(x, Resample::Halve, 1.0),
+        &|x| low_pass(x, Resample::Double, 4.0),
+    ];
+    for case in cases {
+        let low = case(&x);
+        assert_eq!(low.kind(), Kind::BFloat16);
+        assert!(low.equal(&case(&wide).to_kind(Kind::BFloat16)));
+    }
+}
+
+#[test]
+fn what_is_not_a_number_stays_so() {
+    for kind in [Kind::Float, Kind::BFloat16] {
+        let x = Tensor::from_slice(&[f32::NAN; 20]).reshape([1, 20, 1, 1]).to_kind(kind);
+        assert!(bool::try_from(activate(&x, Before::default(), Some(1.0)).isnan().all()).unwrap());
+    }
+}
