@@ -332,6 +332,56 @@ void mix_kernel(const Mix& with, int64_t pixels) {
   }
 }
 
+// Keeps the direction of a vector of zeros finite.
+constexpr float kSmall = 1e-10f;
+
+void unit(const float* x, float factor, float* y, int64_t channels, int64_t pixels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels) {
+    Lanes squares{};
+    grouped(channels, [&](int64_t at, int64_t count) {
+      const Lanes v = load(x + at, count);
+      squares += v * v;
+    });
+    const float inverse = factor / __builtin_sqrtf(total(squares) + kSmall);
+    grouped(channels, [&](int64_t at, int64_t count) { store(y + at, load(x + at, count) * inverse, count); });
+  }
+}
+
+void unit_backward(const float* g, const float* x, float factor, float* gx, int64_t channels, int64_t pixels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, g += channels, x += channels, gx += channels) {
+    Lanes squares{}, products{};
+    grouped(channels, [&](int64_t at, int64_t count) {
+      const Lanes v = load(x + at, count);
+      squares += v * v;
+      products += v * load(g + at, count);
+    });
+    const float square = total(squares) + kSmall;
+    const float inverse = factor / __builtin_sqrtf(square), along = inverse * total(products) / square;
+    grouped(channels, [&](int64_t at, int64_t count) {
+      store(gx + at, load(g + at, count) * inverse - load(x + at, count) * along, count);
+    });
+  }
+}
+
+double squares(const float* a, const float* b, int64_t count) {
+  double sum = 0;
+  for (int64_t first = 0; first < count; first += 4096) {
+    Lanes part{};
+    grouped(count - first < 4096 ? count - first : 4096, [&](int64_t at, int64_t lanes) {
+      const Lanes d = load(a + first + at, lanes) - load(b + first + at, lanes);
+      part += d * d;
+    });
+    sum += total(part);
+  }
+  return sum;
+}
+
+void squares_backward(const float* a, const float* b, float g, float* ga, int64_t count) {
+  grouped(count, [&](int64_t at, int64_t lanes) {
+    store(ga + at, (load(a + at, lanes) - load(b + at, lanes)) * (2 * g), lanes);
+  });
+}
+
 template <typename T>
 void from_float(const float* from, float gain, void* to, int64_t count) {
   grouped(count, [&](int64_t at, int64_t lanes) { store(static_cast<T*>(to) + at, load(from + at, lanes) * gain, lanes); });
@@ -355,6 +405,10 @@ const Kernels table = {
     {mix_to_image<float>, mix_to_image<BFloat16>},
     {mix_from_image<float>, mix_from_image<BFloat16>},
     {mix_kernel<float>, mix_kernel<BFloat16>},
+    unit,
+    unit_backward,
+    squares,
+    squares_backward,
     {from_float<float>, from_float<BFloat16>},
     {to_float<float>, to_float<BFloat16>},
 };

@@ -107,6 +107,13 @@ struct Kernels {
   void (*mix_from_image[2])(const Mix&, int64_t pixels);
   // sum[j, c] += sum over p of image[j, p] x[p, c]
   void (*mix_kernel[2])(const Mix&, int64_t pixels);
+  // y = x factor / |x| for the float32 vector of C values at each pixel.
+  void (*unit)(const float* x, float factor, float* y, int64_t channels, int64_t pixels);
+  // Its derivative, given that g of y.
+  void (*unit_backward)(const float* g, const float* x, float factor, float* gx, int64_t channels, int64_t pixels);
+  // Sum of (a - b)^2, and its derivative 2 g (a - b).
+  double (*squares)(const float* a, const float* b, int64_t count);
+  void (*squares_backward)(const float* a, const float* b, float g, float* ga, int64_t count);
   // to[i] = from[i] gain, from float32 and to float32.
   void (*from_float[2])(const float* from, float gain, void* to, int64_t count);
   void (*to_float[2])(const void* from, float gain, float* to, int64_t count);

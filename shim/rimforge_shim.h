@@ -48,6 +48,12 @@ void* rf_to_image(const void* x, const void* k);
 // image [N, J, H, W] of float32, k [N or 1, J, C] -> [N, C, H, W], in bfloat16 where `low`.
 void* rf_from_image(const void* image, const void* k, int low);
 
+// perceptual.cpp; these can be differentiated once.
+// x [N, C, H, W] -> [N, H W C]: each pixel's vector at unit length, divided by the root of the number of pixels.
+void* rf_unit_features(const void* x);
+// [N, F] and [N, F] -> [N]: sum of squared differences.
+void* rf_squared_distance(const void* a, const void* b);
+
 // resample.cpp
 // x [N, C, H, W]; mode: a Resample of kernels.h.
 void* rf_low_pass(const void* x, int mode, double gain);

@@ -4,6 +4,7 @@
 //! is the best of its repetitions: what disturbs a run only ever makes it slower.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -14,7 +15,11 @@ use crate::nets::GeneratorConfig;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::train::stats;
 
+mod classifier;
+
 mod clock;
+
+mod cohort;
 
 mod nets;
 
@@ -60,13 +65,25 @@ enum What {
     },
     /// One full-size patient on one core: anatomy, scan, inversion.
     Simulate,
+    /// Reading a cohort's files and cutting patches, beside inflating the files alone.
+    Prepare {
+        /// BIDS folder, simulated or your own; nothing is written into it.
+        #[arg(long, value_name = "FOLDER")]
+        cohort: PathBuf,
+    },
+    /// Training steps of the lesion classifier, a fit on each thread.
+    Classify {
+        /// Width of the classifier.
+        #[arg(long, value_enum, default_value = "small")]
+        net: Net,
+    },
 }
 
 impl What {
     fn net(&self) -> Option<&NetArgs> {
         match self {
             Self::Train { net } | Self::Project { net } | Self::Generate { net } => Some(net),
-            Self::Simulate => None,
+            Self::Simulate | Self::Prepare { .. } | Self::Classify { .. } => None,
         }
     }
 }
@@ -91,6 +108,13 @@ enum Net {
 }
 
 impl Net {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Paper => "paper",
+        }
+    }
+
     /// Arithmetic of training on one image (forward and backward of both networks), by hand from the layers: for the share
     /// of the convolution rate only.
     fn training_gflop(self) -> f64 {
@@ -162,6 +186,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         What::Project { net } => nets::project(&clock, net)?,
         What::Generate { net } => nets::generate(&clock, net)?,
         What::Simulate => patient::simulate(&clock)?,
+        What::Prepare { cohort } => cohort::prepare_cohort(&clock, cohort)?,
+        What::Classify { net } => classifier::classify(&clock, *net, engine.facts.threads)?,
     };
     report.conv_fp32_gflops = before.max(clock.convolution_rate());
     report.precision = args.what.net().map(|net| net.precision.resolve(engine.device).name());
@@ -186,7 +212,7 @@ impl Report {
     fn new(benchmark: &'static str, net: Option<&NetArgs>, parts_ms: BTreeMap<&'static str, f64>) -> Result<Self> {
         Ok(Self {
             benchmark,
-            net: net.map(|net| if net.net == Net::Small { "small" } else { "paper" }),
+            net: net.map(|net| net.net.name()),
             batch: net.map(NetArgs::batch).transpose()?,
             precision: None,
             device: String::new(),

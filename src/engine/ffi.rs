@@ -43,6 +43,8 @@ unsafe extern "C" {
     ) -> *mut c_void;
     pub(super) fn rf_to_image(x: *const c_void, kernel: *const c_void) -> *mut c_void;
     pub(super) fn rf_from_image(image: *const c_void, kernel: *const c_void, low: c_int) -> *mut c_void;
+    pub(super) fn rf_unit_features(x: *const c_void) -> *mut c_void;
+    pub(super) fn rf_squared_distance(a: *const c_void, b: *const c_void) -> *mut c_void;
     pub(super) fn rf_low_pass(x: *const c_void, mode: c_int, gain: f64) -> *mut c_void;
     pub(super) fn rf_scale_channels(x: *const c_void, scale: *const c_void) -> *mut c_void;
 }

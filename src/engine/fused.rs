@@ -90,6 +90,20 @@ pub fn from_image(image: &Tensor, kernels: &Tensor) -> Tensor {
     own(result, image)
 }
 
+/// Layer x \[N, C, H, W\] -> \[N, H W C\]: each pixel's vector at unit length, divided by sqrt(H W). Differentiable once.
+pub fn unit_features(x: &Tensor) -> Tensor {
+    // SAFETY: a live tensor's pointer, which the shim copies.
+    let result = unsafe { ffi::rf_unit_features(handle(Some(x))) };
+    own(result, x)
+}
+
+/// Sums of squared differences of \[N, F\] and \[N, F\], \[N\]. Differentiable once.
+pub fn squared_distance(a: &Tensor, b: &Tensor) -> Tensor {
+    // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
+    let result = unsafe { ffi::rf_squared_distance(handle(Some(a)), handle(Some(b))) };
+    own(result, a)
+}
+
 /// Kinds of filtering with \[1, 3, 3, 1\] / 8 in both directions; zeros lie outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resample {

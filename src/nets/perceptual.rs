@@ -5,6 +5,7 @@
 
 use tch::Tensor;
 
+use crate::engine::fused;
 use crate::problem::Result;
 
 pub mod discriminator;
@@ -42,18 +43,13 @@ pub trait FeatureNet {
 
 /// Sum over features of the squared difference: \[N\] from two \[N, F\].
 pub fn squared_distance(a: &Tensor, b: &Tensor) -> Tensor {
-    (a - b).square().sum_dim_intlist([1i64].as_slice(), false, None)
+    fused::squared_distance(a, b)
 }
 
 /// As LPIPS: each position's channel vector at unit length, each layer's sum of squares divided by its number of
-/// positions. Layers \[N, C, H, W\] -> \[N, F\].
+/// positions. Layers \[N, C, H, W\] -> \[N, F\], the channels of a position side by side.
 pub(super) fn unit_normalised(layers: &[Tensor]) -> Tensor {
-    let part = |layer: &Tensor| {
-        let size = layer.size();
-        let norm = (layer.square().sum_dim_intlist([1i64].as_slice(), true, None) + 1e-10).sqrt(); // [N, 1, H, W]
-        (layer / norm).flatten(1, -1) / ((size[2] * size[3]) as f64).sqrt()
-    };
-    Tensor::cat(&layers.iter().map(part).collect::<Vec<_>>(), 1)
+    Tensor::cat(&layers.iter().map(fused::unit_features).collect::<Vec<_>>(), 1)
 }
 
 /// Area-averages images whose longer side exceeds [`LARGEST_SIDE`]; others pass unchanged.

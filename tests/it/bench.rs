@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::cohort_files::CohortFiles;
+
 fn bench(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_rimforge")).arg("bench").args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -22,6 +24,22 @@ fn training_is_given_beside_the_convolution_rate() {
     // 1.15 GFLOP an image, by the table of the networks' layers.
     let share = number("images_per_s") * 1.15 / number("conv_fp32_gflops");
     assert!((number("share_of_conv_rate") - share).abs() < 1e-9 * share, "{text}");
+}
+
+#[test]
+fn the_classifier_and_a_cohort_are_timed() {
+    let (code, text, error) = bench(&["classify", "--repetitions", "1", "--device", "cpu", "--json"]);
+    assert_eq!(code, Some(0), "{error}");
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(found["images_per_s"].as_f64().unwrap() > 0.0 && found["net"] == "small", "{text}");
+    let cohort = CohortFiles::new(8);
+    let folder = cohort.root.to_str().unwrap();
+    let (code, text, error) =
+        bench(&["prepare", "--cohort", folder, "--repetitions", "1", "--device", "cpu", "--json"]);
+    assert_eq!(code, Some(0), "{error}");
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let part = |name: &str| found["parts_ms"][name].as_f64().unwrap_or_else(|| panic!("no {name} in {text}"));
+    assert!(part("whole") > 0.0 && part("inflating its files alone") > 0.0);
 }
 
 #[test]

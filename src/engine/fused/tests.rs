@@ -136,3 +136,20 @@ fn what_is_not_a_number_stays_so() {
         assert!(bool::try_from(activate(&x, Before::default(), Some(1.0)).isnan().all()).unwrap());
     }
 }
+
+#[test]
+fn distances_between_features_are_those_of_plain_operations() {
+    let (x, y) = (varied(&[2, 19, 3, 4], 0.7), varied(&[2, 19, 3, 4], 1.9).detach());
+    let unit = |x: &Tensor| {
+        let norm = (x.square().sum_dim_intlist([1i64].as_slice(), true, None) + 1e-10).sqrt();
+        (x / norm / 12f64.sqrt()).permute([0, 2, 3, 1]).flatten(1, -1)
+    };
+    let target = unit(&y);
+    close(&unit_features(&x), &unit(&x));
+    let gradient =
+        |distance: Tensor| Tensor::run_backward(&[(&distance * &distance).sum(Kind::Float)], &[&x], false, false);
+    let found = squared_distance(&unit_features(&x), &target);
+    let expected = (unit(&x) - &target).square().sum_dim_intlist([1i64].as_slice(), false, None);
+    close(&found, &expected);
+    close(&gradient(found)[0], &gradient(expected)[0]);
+}

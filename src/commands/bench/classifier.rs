@@ -1,0 +1,60 @@
+//! Fits of the lesion classifier, as many at a time as there are threads, each on one: as a comparison of arms runs them.
+
+use std::collections::BTreeMap;
+
+use tch::{Device, Kind, Tensor};
+
+use super::clock::Clock;
+use super::{Net, Report, SIDE};
+use crate::classify::arms::{Example, TrainingSet};
+use crate::classify::fit::{Plan, fit};
+use crate::classify::material::{Origin, Unit};
+use crate::nets::cnn::CnnConfig;
+use crate::observer::Silent;
+use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::seed::RunSeed;
+
+const STEPS: u64 = 20;
+const BATCH: u64 = 64;
+
+/// Slices to learn from.
+const SLICES: u32 = 256;
+
+pub fn classify(clock: &Clock, net: Net, threads: usize) -> Result<Report> {
+    let cnn = if net == Net::Small { CnnConfig::small(1) } else { CnnConfig::paper(1) };
+    let plan = Plan { cnn, steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
+    let workers = if clock.device == Device::Cpu { threads } else { 1 };
+    let seconds = clock.seconds(|| {
+        std::thread::scope(|scope| {
+            let fits: Vec<_> =
+                (0..workers).map(|seed| scope.spawn(move || one(&plan, seed as u64, clock.device))).collect();
+            fits.into_iter().try_for_each(|fit| {
+                fit.join().unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "a fit broke off")))
+            })
+        })
+    });
+    // The workers' number has become libtorch's default for threads to come.
+    tch::set_num_threads(threads as i32);
+    let images = (STEPS * BATCH) as f64 * workers as f64;
+    let ms = 1e3 * seconds? / images;
+    let report = Report::new("classify", None, BTreeMap::from([("training step", ms)]))?;
+    Ok(Report { net: Some(net.name()), batch: Some(BATCH), images_per_s: Some(1e3 / ms), ..report })
+}
+
+fn one(plan: &Plan, seed: u64, device: Device) -> Result<()> {
+    if device == Device::Cpu {
+        tch::set_num_threads(1);
+    }
+    let pixels = Tensor::randn([i64::from(SLICES), 1, SIDE, SIDE], (Kind::Float, device)).clamp(-1.0, 1.0);
+    let example = |row: u32, target: f32| {
+        let origin = if target > 0.5 { Origin::Rim } else { Origin::NonRim };
+        Example { unit: Unit { origin, rows: vec![row], lesion: None }, target }
+    };
+    let set = TrainingSet {
+        rims: (0..SLICES / 4).map(|row| example(row, 1.0)).collect(),
+        others: (SLICES / 4..SLICES).map(|row| example(row, 0.0)).collect(),
+        rims_per_batch: BATCH / 4,
+        rim_weight: 1.0,
+    };
+    fit(&set, &pixels, plan, RunSeed(seed), &Silent).map(drop)
+}

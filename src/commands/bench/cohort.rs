@@ -1,0 +1,43 @@
+//! Preparing a cohort, beside the least that it can take: inflating the files that it reads.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use rayon::prelude::*;
+
+use super::Report;
+use super::clock::Clock;
+use crate::data::PrepareConfig;
+use crate::data::prepare::prepare;
+use crate::data::prepare_config::Source;
+use crate::observer::Silent;
+use crate::problem::{Kind, Problem, Result};
+use crate::seed::RunSeed;
+
+pub fn prepare_cohort(clock: &Clock, cohort: &Path) -> Result<Report> {
+    let source = Source::Cohort(cohort.to_owned());
+    let whole = || {
+        let out = tempfile::tempdir()
+            .map_err(|error| Problem::new(Kind::Environment, format!("cannot make a temporary folder: {error}")))?;
+        prepare(&source, out.path(), &PrepareConfig::default(), RunSeed(1), &Silent)
+    };
+    let record = whole()?;
+    let preparing = clock.seconds(|| whole().map(drop))?;
+    let inflating = clock.seconds(|| {
+        record.inputs.par_iter().filter(|input| input.path.ends_with(".gz")).try_for_each(|input| {
+            let path = cohort.join(&input.path);
+            let file = File::open(&path).map_err(|error| Problem::io(&path, "opening", error))?;
+            std::io::copy(&mut MultiGzDecoder::new(BufReader::new(file)), &mut std::io::sink())
+                .map(drop)
+                .map_err(|error| Problem::io(&path, "inflating", error))
+        })
+    })?;
+    let patients = record.patients.max(1) as f64;
+    let part = |seconds: f64| 1e3 * seconds / patients;
+    let parts = BTreeMap::from([("whole", part(preparing)), ("inflating its files alone", part(inflating))]);
+    let report = Report::new("prepare", None, parts)?;
+    Ok(Report { seconds_per_patient: Some(preparing / patients), ..report })
+}
