@@ -69,6 +69,7 @@ struct SlopeProduct : torch::autograd::Function<SlopeProduct> {
     const auto row = [&](const Tensor& t, int64_t image) {
       return t.defined() ? floats(t) + image * pieces.channels : nullptr;
     };
+    const float bound = static_cast<float>(ctx->saved_data["bound"].toDouble());
     pieces.each([&](int64_t image, int64_t piece, int64_t first, int64_t pixels) {
       ActivateSecond with{};
       with.g = at_pixel(data(g), pieces, image, first, size);
@@ -76,7 +77,7 @@ struct SlopeProduct : torch::autograd::Function<SlopeProduct> {
       with.x = at_pixel(data(x), pieces, image, first, size);
       with.scale = row(scale, image);
       with.slope = kSlope;
-      with.bound = static_cast<float>(ctx->saved_data["bound"].toDouble());
+      with.bound = bound;
       with.u = at_pixel(data(u), pieces, image, first, size);
       with.a = row(a, image);
       with.b = row(b, image);
@@ -171,8 +172,15 @@ void* rf_styled_activation(const void* x, const void* scale, const void* bias, c
     TORCH_CHECK(!maps || maps->sizes() == at::IntArrayRef({1, 1, height, width}) ||
                     maps->sizes() == at::IntArrayRef({images, 1, height, width}),
                 "noise of shape ", maps->sizes());
-    TORCH_CHECK(!amount || amount->numel() == 1, "noise strength of shape ", amount->sizes());
-    if (has_kernels(input)) return StyledActivation::apply(input, factors, shift, maps, amount, false, gain, bound);
+    TORCH_CHECK(maps.has_value() == amount.has_value(), "noise and its strength go together");
+    TORCH_CHECK(!amount || amount->dim() == 0, "noise strength of shape ", amount->sizes());
+    TORCH_CHECK(channels > 0 && height > 0 && width > 0, "activation of shape ", input.sizes());
+    if (has_kernels(input)) {
+      // As the kernels store it, so that the derivative knows a value at the bound.
+      const bool low = input.scalar_type() == at::kBFloat16 && std::isfinite(bound);
+      const double stored = low ? static_cast<float>(c10::BFloat16(static_cast<float>(bound))) : bound;
+      return StyledActivation::apply(input, factors, shift, maps, amount, false, gain, stored);
+    }
     Tensor y = factors ? input * per_channel(*factors).to(input.scalar_type()) : input;
     if (shift) y = y + (*shift * gain).view({1, -1, 1, 1}).to(input.scalar_type());
     if (maps) y = y + (*maps * (*amount * gain)).to(input.scalar_type());
@@ -187,6 +195,7 @@ void* rf_scale_channels(const void* x, const void* scale) {
     const Tensor& factors = *static_cast<const Tensor*>(scale);
     TORCH_CHECK(input.dim() == 4 && factors.sizes() == at::IntArrayRef({input.size(0), input.size(1)}),
                 "factors of shape ", factors.sizes(), " for ", input.sizes());
+    TORCH_CHECK(input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0, "activation of shape ", input.sizes());
     if (!has_kernels(input)) return input * per_channel(factors).to(input.scalar_type());
     const Optional none;
     return StyledActivation::apply(input, Optional(factors), none, none, none, true, 1.0, INFINITY);

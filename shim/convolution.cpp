@@ -33,7 +33,8 @@ Tensor filtered(const Tensor& x, const Tensor& w, const Geometry& g) {
 
 // libtorch wants all three tensors of a convolution for each derivative, and of the one it does not read only the shape.
 Tensor by_input(const Tensor& grad, const Tensor& w, const Geometry& g) {
-  const Tensor x = empty_channels_last(g.input, grad);
+  const at::MemoryFormat format = grad.is_cpu() ? at::MemoryFormat::ChannelsLast : grad.suggest_memory_format();
+  const Tensor x = at::empty(g.input, grad.options(), format);
   return std::get<0>(at::convolution_backward(laid_out(grad), x, scaled(w, g, grad), at::OptionalIntArrayRef(), {g.stride, g.stride},
                                               {g.padding, g.padding}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
 }

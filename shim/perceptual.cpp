@@ -88,6 +88,7 @@ void* rf_unit_features(const void* x) {
   return handed_over([&]() -> Tensor {
     const Tensor& input = *static_cast<const Tensor*>(x);
     TORCH_CHECK(input.dim() == 4, "features of ", input.dim(), " axes");
+    TORCH_CHECK(input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0, "features of shape ", input.sizes());
     const double factor = 1.0 / std::sqrt(static_cast<double>(input.size(2) * input.size(3)));
     if (plain_floats(input)) return Unit::apply(input, factor);
     const Tensor norm = (input.square().sum(1, /*keepdim=*/true) + 1e-10).sqrt();

@@ -12,7 +12,7 @@ using Kernel = void (*)(const Mix&, int64_t);
 void run(Kernel kernel, const Pieces& pieces, const Tensor& x, const Tensor& y, const Tensor& image, const Tensor& to_image,
          const Tensor& k, const Tensor& sum, int64_t planes) {
   const size_t size = x.defined() ? x.element_size() : y.defined() ? y.element_size() : 0;
-  const int64_t shared = k.defined() && k.size(0) == 1 ? 0 : planes * pieces.channels;
+  const int64_t kernel_step = k.defined() && k.size(0) == 1 ? 0 : planes * pieces.channels;
   pieces.each([&](int64_t at, int64_t piece, int64_t first, int64_t pixels) {
     Mix with{};
     with.x = at_pixel(data(x), pieces, at, first, size);
@@ -20,7 +20,7 @@ void run(Kernel kernel, const Pieces& pieces, const Tensor& x, const Tensor& y, 
     const int64_t plane = at * planes * pieces.pixels + first;
     with.image = image.defined() ? floats(image) + plane : nullptr;
     with.to_image = to_image.defined() ? to_image.mutable_data_ptr<float>() + plane : nullptr;
-    with.k = k.defined() ? floats(k) + at * shared : nullptr;
+    with.k = k.defined() ? floats(k) + at * kernel_step : nullptr;
     with.sum = sum.defined() ? sum.mutable_data_ptr<float>() + (at * pieces.count + piece) * planes * pieces.channels : nullptr;
     with.channels = pieces.channels;
     with.planes = planes;
@@ -101,7 +101,7 @@ variable_list KernelSum::backward(AutogradContext* ctx, const variable_list& gra
   return {dimage, dx, Tensor()};
 }
 
-// [N, H, W, channels], without a copy where it lies so.
+// [N, H W, C], without a copy where it lies so.
 Tensor pixels_first(const Tensor& t) { return t.permute({0, 2, 3, 1}).flatten(1, 2); }
 
 Tensor planes_first(const Tensor& t, const Tensor& like) {
@@ -111,6 +111,7 @@ Tensor planes_first(const Tensor& t, const Tensor& like) {
 void check(const Tensor& t, const Tensor& k, int64_t axis) {
   TORCH_CHECK(t.dim() == 4 && k.dim() == 3 && k.size(axis) == t.size(1) && (k.size(0) == 1 || k.size(0) == t.size(0)),
               "kernel of shape ", k.sizes());
+  TORCH_CHECK(k.size(1) > 0 && k.size(2) > 0 && t.size(2) > 0 && t.size(3) > 0, "image of shape ", t.sizes());
 }
 }  // namespace
 }  // namespace rimforge
@@ -133,7 +134,7 @@ void* rf_from_image(const void* image, const void* k, int low) {
   return handed_over([&]() -> Tensor {
     const Tensor &planes = *static_cast<const Tensor*>(image), &kernel = *static_cast<const Tensor*>(k);
     check(planes, kernel, 1);
-    const at::ScalarType kind = low ? at::kBFloat16 : planes.scalar_type();
+    const at::ScalarType kind = low && planes.scalar_type() == at::kFloat ? at::kBFloat16 : planes.scalar_type();
     if (planes.is_cpu() && planes.scalar_type() == at::kFloat) return FromImage::apply(planes, kernel, kind);
     return planes_first(at::matmul(pixels_first(planes).to(kind), kernel.to(kind)), planes);
   });

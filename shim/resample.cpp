@@ -21,9 +21,9 @@ Resample transposed(Resample mode) {
 
 // The same by a depthwise convolution of libtorch, which can be differentiated as it is.
 Tensor plain(const Tensor& x, Resample mode, double gain) {
-  const Tensor taps = at::tensor({0.125, 0.375, 0.375, 0.125}, x.options());
+  const Tensor taps = at::tensor({0.125, 0.375, 0.375, 0.125}, x.options().dtype(at::kFloat));
   const int64_t channels = x.size(1);
-  const Tensor kernel = (taps.outer(taps) * gain).expand({channels, 1, 4, 4});
+  const Tensor kernel = (taps.outer(taps) * gain).to(x.scalar_type()).expand({channels, 1, 4, 4});
   if (mode == Resample::Double) return at::conv_transpose2d(x, kernel, {}, 2, 1, 0, channels);
   const int64_t stride = mode == Resample::Halve ? 2 : 1, padding = mode == Resample::Grow ? 2 : 1;
   return at::conv2d(x, kernel, {}, stride, padding, 1, channels);
@@ -80,6 +80,8 @@ void* rf_low_pass(const void* x, int mode, double gain) {
     const Tensor& input = *static_cast<const Tensor*>(x);
     TORCH_CHECK(input.dim() == 4, "image of ", input.dim(), " axes");
     const Resample kind = static_cast<Resample>(mode);
+    TORCH_CHECK(input.size(1) > 0 && resampled(kind, input.size(2)) > 0 && resampled(kind, input.size(3)) > 0,
+                "image of shape ", input.sizes());
     // Doubling is the derivative of halving only where nothing is cut off.
     const bool reversible = kind != Resample::Halve || (input.size(2) % 2 == 0 && input.size(3) % 2 == 0);
     return has_kernels(input) && reversible ? Filter::apply(input, mode, gain) : plain(input, kind, gain);

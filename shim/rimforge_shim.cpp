@@ -56,6 +56,8 @@ int rf_open_cuda(const char* path) {
 void rf_set_deterministic(int on) {
   at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false);
   at::globalContext().setDeterministicCuDNN(on != 0);
+  // libtorch would fill every new tensor, for those who read what nobody wrote.
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
 void rf_set_allow_tf32(int on) {

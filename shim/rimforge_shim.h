@@ -25,10 +25,11 @@ void rf_set_allow_tf32(int on);
 int rf_set_flush_denormal(int on);
 
 // Tensors are at::Tensor pointers as tch holds them; a result is a new one, or nullptr on failure. On the CPU results lie
-// channels-last. All can be differentiated twice.
+// channels-last where they are activations. All can be differentiated twice, unless it says once.
 
 // activation.cpp
-// clamp(lrelu(x * scale + (bias + noise * strength) * gain), bound) with slope 0.2; all but x may be null, the bound infinite.
+// clamp(lrelu(x * scale + (bias + noise * strength) * gain), bound) with slope 0.2; all but x may be null, noise and strength
+// together; the bound may be infinite.
 void* rf_styled_activation(const void* x, const void* scale, const void* bias, const void* noise, const void* strength,
                            double gain, double bound);
 // x [N, C, H, W] times scale [N, C].
@@ -48,7 +49,7 @@ void* rf_to_image(const void* x, const void* k);
 // image [N, J, H, W] of float32, k [N or 1, J, C] -> [N, C, H, W], in bfloat16 where `low`.
 void* rf_from_image(const void* image, const void* k, int low);
 
-// perceptual.cpp; these can be differentiated once.
+// perceptual.cpp; these can be differentiated once
 // x [N, C, H, W] -> [N, H W C]: each pixel's vector at unit length, divided by the root of the number of pixels.
 void* rf_unit_features(const void* x);
 // [N, F] and [N, F] -> [N]: sum of squared differences.

@@ -44,7 +44,7 @@ inline Optional optional(const void* tensor) {
   return tensor ? Optional(*static_cast<const Tensor*>(tensor)) : std::nullopt;
 }
 
-// Sums over pixels are made by pieces of this size, whatever the number of threads, so that they do not depend on it.
+// The kernels sum over pixels by pieces of this size, whatever the number of threads, so that their sums do not depend on it.
 constexpr int64_t kPiece = 1024;
 
 // The pieces of an activation [N, C, H, W] that lies channels-last.

@@ -93,7 +93,7 @@ struct NetArgs {
     /// Size of the networks.
     #[arg(long, value_enum, default_value = "small")]
     net: Net,
-    /// Of convolutions: float32, bfloat16, or auto (bfloat16 where the CPU has it).
+    /// Of activations and kernels: float32, bfloat16, or auto (bfloat16 where the CPU has it).
     #[arg(long, default_value = "auto", value_parser = precision)]
     precision: Precision,
     /// Images at once; absent: 32 for the small net, 8 for the paper's.
@@ -154,7 +154,7 @@ struct Report {
     net: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     batch: Option<u64>,
-    /// Of convolutions.
+    /// Of activations and kernels.
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<&'static str>,
     device: String,
@@ -186,8 +186,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         What::Project { net } => nets::project(&clock, net)?,
         What::Generate { net } => nets::generate(&clock, net)?,
         What::Simulate => patient::simulate(&clock)?,
-        What::Prepare { cohort } => cohort::prepare_cohort(&clock, cohort)?,
-        What::Classify { net } => classifier::classify(&clock, *net, engine.facts.threads)?,
+        What::Prepare { cohort } => cohort::prepare_cohort(&clock, cohort, engine.facts.threads)?,
+        What::Classify { net } => classifier::classify(&clock, *net, &engine)?,
     };
     report.conv_fp32_gflops = before.max(clock.convolution_rate());
     report.precision = args.what.net().map(|net| net.precision.resolve(engine.device).name());

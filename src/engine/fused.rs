@@ -1,6 +1,6 @@
 //! Operations of the C++ shim: what libtorch would make in many passes over memory in one, and convolutions whose second
-//! derivative is made of convolutions of the same size. Differentiable twice; on the CPU results lie channels-last (the
-//! channels of a pixel side by side), in float32 or bfloat16.
+//! derivative is made of convolutions of the same size. Differentiable twice, distances between features once. On the CPU
+//! activations lie channels-last (the channels of a pixel side by side), in float32 or bfloat16.
 
 use std::ffi::c_void;
 
@@ -128,7 +128,8 @@ fn handle(tensor: Option<&Tensor>) -> *const c_void {
     tensor.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast())
 }
 
-/// Takes over a tensor that the shim made. A failure means shapes that do not fit: our bug, as in any plain operation.
+/// Takes over a tensor that the shim made. A failure means shapes or kinds that do not fit, our bug, or no memory left, as in any
+/// plain operation.
 fn own(result: *mut c_void, x: &Tensor) -> Tensor {
     if result.is_null() {
         // SAFETY: a query without arguments.

@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::fused;
 
-/// Precision of convolutions.
+/// Precision of convolutional networks' activations and kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -29,7 +29,8 @@ thread_local! {
     static LOW: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, convolutions that this thread begins take the scope's precision.
+/// While it lives, what this thread brings into a convolutional network ([`lowered`], `fused::from_image`) is in the scope's
+/// precision, and so are the layers after it.
 pub struct Scope {
     before: bool,
 }

@@ -151,7 +151,7 @@ impl Conv {
                 fused::activate(y, fused::Before { bias, gain, ..fused::Before::default() }, bound)
             }
             Activation::Linear => {
-                let shifted = bias.map(|bias| y + (bias * gain).reshape([1, -1, 1, 1]));
+                let shifted = bias.map(|bias| y + (bias * gain).reshape([1, -1, 1, 1]).to_kind(y.kind()));
                 clamp(shifted.unwrap_or_else(|| y.shallow_clone()), bound)
             }
         }

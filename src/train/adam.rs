@@ -29,7 +29,8 @@ pub struct Adam {
 
 impl Adam {
     /// Zero moments for `parameters` (contiguous float32 leaves on one device), which move to a common storage; whoever
-    /// shares the tensors goes with them.
+    /// shares the tensors goes with them. A step is not seen by libtorch's check for values changed in place: do not
+    /// differentiate through a graph that is older than it.
     pub fn new(mut parameters: Vec<Tensor>) -> Self {
         let flat: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().reshape([-1])).collect();
         let values = match flat.is_empty() {

@@ -55,7 +55,7 @@ pub struct TrainConfig {
     /// Where training starts: "none" (random weights), "embedded" (the generator that comes with the program) or
     /// a network file with its discriminator.
     pub base: String,
-    /// Of convolutions: "float32", "bfloat16", or "auto": bfloat16 where this CPU has instructions for it.
+    /// Of activations and kernels: "float32", "bfloat16", or "auto": bfloat16 where this CPU has instructions for it.
     pub precision: Precision,
     /// Highest-resolution discriminator blocks that fine-tuning leaves as they are (Mo et al. 2020).
     pub freeze_discriminator: u64,

@@ -9,6 +9,7 @@ use super::{Net, Report, SIDE};
 use crate::classify::arms::{Example, TrainingSet};
 use crate::classify::fit::{Plan, fit};
 use crate::classify::material::{Origin, Unit};
+use crate::engine::Engine;
 use crate::nets::cnn::CnnConfig;
 use crate::observer::Silent;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
@@ -20,14 +21,19 @@ const BATCH: u64 = 64;
 /// Slices to learn from.
 const SLICES: u32 = 256;
 
-pub fn classify(clock: &Clock, net: Net, threads: usize) -> Result<Report> {
+pub fn classify(clock: &Clock, net: Net, engine: &Engine) -> Result<Report> {
+    let threads = engine.facts.threads;
     let cnn = if net == Net::Small { CnnConfig::small(1) } else { CnnConfig::paper(1) };
     let plan = Plan { cnn, steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
     let workers = if clock.device == Device::Cpu { threads } else { 1 };
+    // As in a comparison: the same result whatever the number of threads.
+    engine.set_deterministic(true);
+    let pixels: Vec<Tensor> = (0..workers).map(|_| slices(clock.device)).collect();
     let seconds = clock.seconds(|| {
+        let own: Vec<Tensor> = pixels.iter().map(Tensor::shallow_clone).collect();
         std::thread::scope(|scope| {
-            let fits: Vec<_> =
-                (0..workers).map(|seed| scope.spawn(move || one(&plan, seed as u64, clock.device))).collect();
+            let start = |(seed, pixels): (u64, Tensor)| scope.spawn(move || one(&plan, &pixels, seed));
+            let fits: Vec<_> = (0u64..).zip(own).map(start).collect();
             fits.into_iter().try_for_each(|fit| {
                 fit.join().unwrap_or_else(|_| Err(Problem::new(ProblemKind::Internal, "a fit broke off")))
             })
@@ -41,11 +47,14 @@ pub fn classify(clock: &Clock, net: Net, threads: usize) -> Result<Report> {
     Ok(Report { net: Some(net.name()), batch: Some(BATCH), images_per_s: Some(1e3 / ms), ..report })
 }
 
-fn one(plan: &Plan, seed: u64, device: Device) -> Result<()> {
-    if device == Device::Cpu {
+fn slices(device: Device) -> Tensor {
+    Tensor::randn([i64::from(SLICES), 1, SIDE, SIDE], (Kind::Float, device)).clamp(-1.0, 1.0)
+}
+
+fn one(plan: &Plan, pixels: &Tensor, seed: u64) -> Result<()> {
+    if pixels.device() == Device::Cpu {
         tch::set_num_threads(1);
     }
-    let pixels = Tensor::randn([i64::from(SLICES), 1, SIDE, SIDE], (Kind::Float, device)).clamp(-1.0, 1.0);
     let example = |row: u32, target: f32| {
         let origin = if target > 0.5 { Origin::Rim } else { Origin::NonRim };
         Example { unit: Unit { origin, rows: vec![row], lesion: None }, target }
@@ -56,5 +65,5 @@ fn one(plan: &Plan, seed: u64, device: Device) -> Result<()> {
         rims_per_batch: BATCH / 4,
         rim_weight: 1.0,
     };
-    fit(&set, &pixels, plan, RunSeed(seed), &Silent).map(drop)
+    fit(&set, pixels, plan, RunSeed(seed), &Silent).map(drop)
 }

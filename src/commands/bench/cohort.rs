@@ -17,7 +17,15 @@ use crate::observer::Silent;
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 
-pub fn prepare_cohort(clock: &Clock, cohort: &Path) -> Result<Report> {
+pub fn prepare_cohort(clock: &Clock, cohort: &Path, threads: usize) -> Result<Report> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Problem::new(Kind::Environment, format!("cannot start threads: {error}")))?;
+    pool.install(|| measure(clock, cohort))
+}
+
+fn measure(clock: &Clock, cohort: &Path) -> Result<Report> {
     let source = Source::Cohort(cohort.to_owned());
     let whole = || {
         let out = tempfile::tempdir()

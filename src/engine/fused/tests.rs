@@ -51,10 +51,10 @@ fn alike(inputs: &[&Tensor], found: impl Fn() -> Tensor, expected: impl Fn() -> 
 
 #[test]
 fn an_activation_is_that_of_plain_operations() {
-    for shared_noise in [1, 2] {
-        // More channels than a register has lanes, and a few left over.
-        let (x, scale, bias) = (varied(&[2, 19, 4, 5], 0.7), varied(&[2, 19], 1.3), varied(&[19], 2.1));
-        let noise = varied(&[shared_noise, 1, 4, 5], 0.9);
+    // More channels than a register has lanes, and a few left over; more pixels than are summed in one piece.
+    for (shared_noise, channels, side) in [(1, 19, 5), (2, 19, 5), (2, 3, 40), (1, 1, 6)] {
+        let (x, scale) = (varied(&[2, channels, side, side], 0.7), varied(&[2, channels], 1.3));
+        let (bias, noise) = (varied(&[channels], 2.1), varied(&[shared_noise, 1, side, side], 0.9));
         let strength = Tensor::from(0.3_f32).set_requires_grad(true);
         let before = || Before { scale: Some(&scale), bias: Some(&bias), noise: Some((&noise, &strength)), gain: GAIN };
         alike(
@@ -63,6 +63,36 @@ fn an_activation_is_that_of_plain_operations() {
             || plain(&x, [&scale, &bias, &noise, &strength], 1.5) * scale.unsqueeze(-1).unsqueeze(-1),
         );
     }
+}
+
+#[test]
+fn parts_of_an_activation_may_be_left_out() {
+    let (x, bias) = (varied(&[2, 3, 4, 5], 0.7), varied(&[3], 2.1));
+    let (noise, strength) = (varied(&[1, 1, 4, 5], 0.9), Tensor::from(0.3_f32).set_requires_grad(true));
+    let slope = |y: Tensor| y.maximum(&(&y * 0.2));
+    let found = || activate(&x, Before { bias: Some(&bias), ..Before::default() }, None);
+    alike(&[&x, &bias], found, || slope(&x + bias.reshape([1, -1, 1, 1])));
+    let found = || activate(&x, Before { noise: Some((&noise, &strength)), ..Before::default() }, None);
+    alike(&[&x, &noise, &strength], found, || slope(&x + &noise * &strength));
+}
+
+#[test]
+fn at_the_bound_the_derivative_is_zero_in_bfloat16_too() {
+    // 181.0193 is rounded to 181 where it is stored.
+    let x = Tensor::from_slice(&[1000.0_f32, 100.0, -1000.0]).reshape([1, 3, 1, 1]).to_kind(Kind::BFloat16);
+    let x = x.set_requires_grad(true);
+    let y = activate(&x, Before::default(), Some(256.0 * std::f64::consts::FRAC_1_SQRT_2));
+    let gradient = Tensor::run_backward(&[y.sum(Kind::Float)], &[&x], false, false).remove(0);
+    assert_eq!(Vec::<f32>::try_from(gradient.to_kind(Kind::Float).reshape([3])).unwrap()[..2], [0.0, 1.0]);
+}
+
+#[test]
+fn odd_sides_are_halved_in_either_precision() {
+    let x = varied(&[1, 4, 5, 5], 0.7).detach();
+    let whole = low_pass(&x, Resample::Halve, 1.0);
+    assert_eq!(whole.size(), [1, 4, 2, 2]);
+    let low = low_pass(&x.to_kind(Kind::BFloat16), Resample::Halve, 1.0).to_kind(Kind::Float);
+    assert!(low.allclose(&whole, 0.02, 0.02, false));
 }
 
 #[test]
