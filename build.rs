@@ -12,7 +12,7 @@ fn main() {
     };
     let torch = lib.parent().expect("libtorch's lib folder has a parent");
 
-    // Inner loops first: the shim, which is linked before them, calls them.
+    // The inner loops, once for each instruction set; `kernels_select.cpp` picks one of them at run time.
     kernels("plain", &[]);
     if env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("x86_64") {
         kernels("avx2", &["-mavx2", "-mfma"]);
