@@ -165,7 +165,7 @@ void* rf_styled_activation(const void* x, const void* scale, const void* bias, c
     const Tensor& input = *static_cast<const Tensor*>(x);
     const Optional factors = optional(scale), shift = optional(bias), maps = optional(noise), amount = optional(strength);
     // The kernels trust the shapes.
-    TORCH_CHECK(input.dim() == 4, "activation of ", input.dim(), " axes");
+    require_pixels(input);
     const int64_t images = input.size(0), channels = input.size(1), height = input.size(2), width = input.size(3);
     TORCH_CHECK(!factors || factors->sizes() == at::IntArrayRef({images, channels}), "factors of shape ", factors->sizes());
     TORCH_CHECK(!shift || shift->sizes() == at::IntArrayRef({channels}), "bias of shape ", shift->sizes());
@@ -174,7 +174,6 @@ void* rf_styled_activation(const void* x, const void* scale, const void* bias, c
                 "noise of shape ", maps->sizes());
     TORCH_CHECK(maps.has_value() == amount.has_value(), "noise and its strength go together");
     TORCH_CHECK(!amount || amount->dim() == 0, "noise strength of shape ", amount->sizes());
-    TORCH_CHECK(channels > 0 && height > 0 && width > 0, "activation of shape ", input.sizes());
     if (has_kernels(input)) {
       // As the kernels store it, so that the derivative knows a value at the bound.
       const bool low = input.scalar_type() == at::kBFloat16 && std::isfinite(bound);
@@ -193,9 +192,9 @@ void* rf_scale_channels(const void* x, const void* scale) {
   return handed_over([&]() -> Tensor {
     const Tensor& input = *static_cast<const Tensor*>(x);
     const Tensor& factors = *static_cast<const Tensor*>(scale);
-    TORCH_CHECK(input.dim() == 4 && factors.sizes() == at::IntArrayRef({input.size(0), input.size(1)}),
-                "factors of shape ", factors.sizes(), " for ", input.sizes());
-    TORCH_CHECK(input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0, "activation of shape ", input.sizes());
+    require_pixels(input);
+    TORCH_CHECK(factors.sizes() == at::IntArrayRef({input.size(0), input.size(1)}), "factors of shape ", factors.sizes(),
+                " for ", input.sizes());
     if (!has_kernels(input)) return input * per_channel(factors).to(input.scalar_type());
     const Optional none;
     return StyledActivation::apply(input, Optional(factors), none, none, none, true, 1.0, INFINITY);

@@ -8,8 +8,6 @@ namespace {
 
 constexpr int64_t kRows = 512;
 
-bool plain_floats(const Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; }
-
 void once() { TORCH_CHECK(!at::GradMode::is_enabled(), "a distance between features can be differentiated only once"); }
 
 // x [N, C, H, W] -> [N, H W C]: the vector at each pixel at length `factor`.
@@ -87,10 +85,9 @@ extern "C" {
 void* rf_unit_features(const void* x) {
   return handed_over([&]() -> Tensor {
     const Tensor& input = *static_cast<const Tensor*>(x);
-    TORCH_CHECK(input.dim() == 4, "features of ", input.dim(), " axes");
-    TORCH_CHECK(input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0, "features of shape ", input.sizes());
+    require_pixels(input);
     const double factor = 1.0 / std::sqrt(static_cast<double>(input.size(2) * input.size(3)));
-    if (plain_floats(input)) return Unit::apply(input, factor);
+    if (is_cpu_float(input)) return Unit::apply(input, factor);
     const Tensor norm = (input.square().sum(1, /*keepdim=*/true) + 1e-10).sqrt();
     return (input / norm * factor).permute({0, 2, 3, 1}).flatten(1);
   });
@@ -100,7 +97,7 @@ void* rf_squared_distance(const void* a, const void* b) {
   return handed_over([&]() -> Tensor {
     const Tensor &first = *static_cast<const Tensor*>(a), &second = *static_cast<const Tensor*>(b);
     TORCH_CHECK(first.dim() == 2 && first.sizes() == second.sizes(), "features of shape ", second.sizes());
-    if (plain_floats(first) && plain_floats(second)) return Squares::apply(first, second);
+    if (is_cpu_float(first) && is_cpu_float(second)) return Squares::apply(first, second);
     return (first - second).square().sum(1);
   });
 }

@@ -135,7 +135,7 @@ void* rf_from_image(const void* image, const void* k, int low) {
     const Tensor &planes = *static_cast<const Tensor*>(image), &kernel = *static_cast<const Tensor*>(k);
     check(planes, kernel, 1);
     const at::ScalarType kind = low && planes.scalar_type() == at::kFloat ? at::kBFloat16 : planes.scalar_type();
-    if (planes.is_cpu() && planes.scalar_type() == at::kFloat) return FromImage::apply(planes, kernel, kind);
+    if (is_cpu_float(planes)) return FromImage::apply(planes, kernel, kind);
     return planes_first(at::matmul(pixels_first(planes).to(kind), kernel.to(kind)), planes);
   });
 }

@@ -24,6 +24,15 @@ inline bool has_kernels(const Tensor& x) {
   return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
+// Whether x is an image, or features, that the float32 kernels take.
+inline bool is_cpu_float(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
+
+// The kernels trust that x [N, C, H, W] has pixels and channels; N may be 0.
+inline void require_pixels(const Tensor& x) {
+  TORCH_CHECK(x.dim() == 4, "activation of ", x.dim(), " axes");
+  TORCH_CHECK(x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0, "activation of shape ", x.sizes());
+}
+
 // Row of the kernel table for x's element type.
 inline int element(const Tensor& x) { return x.scalar_type() == at::kBFloat16; }
 

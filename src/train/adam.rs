@@ -43,10 +43,7 @@ impl Adam {
             parameter.set_data(&values.narrow(0, offset, length).view_as(parameter));
             offset += length;
         }
-        let length: usize = parameters.iter().map(Tensor::numel).sum();
-        let device = parameters.first().map_or(Device::Cpu, Tensor::device);
-        let zeros = || Tensor::zeros([length as i64], (Kind::Float, device));
-        Self { first: zeros(), second: zeros(), steps: 0, parameters, values }
+        Self { first: values.zeros_like(), second: values.zeros_like(), steps: 0, parameters, values }
     }
 
     pub fn parameters(&self) -> &[Tensor] {

@@ -32,10 +32,14 @@ fn measure(clock: &Clock, cohort: &Path) -> Result<Report> {
             .map_err(|error| Problem::new(Kind::Environment, format!("cannot make a temporary folder: {error}")))?;
         prepare(&source, out.path(), &PrepareConfig::default(), RunSeed(1), &Silent)
     };
-    let record = whole()?;
-    let preparing = clock.seconds(|| whole().map(drop))?;
+    let (mut inputs, mut patients) = (Vec::new(), 0);
+    let preparing = clock.seconds(|| {
+        let record = whole()?;
+        (inputs, patients) = (record.inputs, record.patients);
+        Ok(())
+    })?;
     let inflating = clock.seconds(|| {
-        record.inputs.par_iter().filter(|input| input.path.ends_with(".gz")).try_for_each(|input| {
+        inputs.par_iter().filter(|input| input.path.ends_with(".gz")).try_for_each(|input| {
             let path = cohort.join(&input.path);
             let file = File::open(&path).map_err(|error| Problem::io(&path, "opening", error))?;
             std::io::copy(&mut MultiGzDecoder::new(BufReader::new(file)), &mut std::io::sink())
@@ -43,7 +47,7 @@ fn measure(clock: &Clock, cohort: &Path) -> Result<Report> {
                 .map_err(|error| Problem::io(&path, "inflating", error))
         })
     })?;
-    let patients = record.patients.max(1) as f64;
+    let patients = patients.max(1) as f64;
     let part = |seconds: f64| 1e3 * seconds / patients;
     let parts = BTreeMap::from([("whole", part(preparing)), ("inflating its files alone", part(inflating))]);
     let report = Report::new("prepare", None, parts)?;
