@@ -22,7 +22,17 @@ fn main() {
         );
     }
     // One unit: libtorch's headers take longer to read than our code.
-    let parts = ["rimforge_shim", "activation", "convolution", "pixel_mix", "perceptual", "resample", "kernels_select"];
+    let parts = [
+        "rimforge_shim",
+        "accelerator",
+        "operations",
+        "activation",
+        "convolution",
+        "pixel_mix",
+        "perceptual",
+        "resample",
+        "kernels_select",
+    ];
     let unit: String = parts.iter().map(|part| format!("#include \"{part}.cpp\"\n")).collect();
     let path = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for outputs")).join("shim.cpp");
     std::fs::write(&path, unit).expect("cargo's folder for outputs can be written");

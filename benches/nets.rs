@@ -58,7 +58,8 @@ fn convolution_rate() -> (f64, f64) {
 
 fn main() {
     let threads = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(0);
-    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads }).expect("libtorch starts");
+    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads, ..EngineConfig::default() })
+        .expect("libtorch starts");
     println!("threads {}", engine.facts.threads);
     let (cpu, wall) = convolution_rate();
     println!("fp32 convolution rate {cpu:.0} GFLOP per CPU second, {wall:.0} per second");

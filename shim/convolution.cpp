@@ -20,29 +20,26 @@ struct Geometry {
   at::ScalarType kernel_kind;
 };
 
-Tensor laid_out(const Tensor& t) { return t.is_cpu() ? channels_last(t) : t; }
-
 // The kernel as an activation of this kind meets it.
 Tensor scaled(const Tensor& w, const Geometry& g, const Tensor& like) {
   return times(w, g.gain, like.scalar_type());
 }
 
 Tensor filtered(const Tensor& x, const Tensor& w, const Geometry& g) {
-  return at::convolution(laid_out(x), scaled(w, g, x), {}, {g.stride, g.stride}, {g.padding, g.padding}, {1, 1}, false, {0, 0}, 1);
+  return at::convolution(channels_last(x), scaled(w, g, x), {}, {g.stride, g.stride}, {g.padding, g.padding}, {1, 1}, false, {0, 0}, 1);
 }
 
 // libtorch wants all three tensors of a convolution for each derivative, and of the one it does not read only the shape.
 Tensor by_input(const Tensor& grad, const Tensor& w, const Geometry& g) {
-  const at::MemoryFormat format = grad.is_cpu() ? at::MemoryFormat::ChannelsLast : grad.suggest_memory_format();
-  const Tensor x = at::empty(g.input, grad.options(), format);
-  return std::get<0>(at::convolution_backward(laid_out(grad), x, scaled(w, g, grad), at::OptionalIntArrayRef(), {g.stride, g.stride},
+  const Tensor x = at::empty(g.input, grad.options(), at::MemoryFormat::ChannelsLast);
+  return std::get<0>(at::convolution_backward(channels_last(grad), x, scaled(w, g, grad), at::OptionalIntArrayRef(), {g.stride, g.stride},
                                               {g.padding, g.padding}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
 }
 
 Tensor by_kernel(const Tensor& grad, const Tensor& x, const Geometry& g) {
   const Tensor w = at::empty(g.kernel, grad.options());
   const Tensor sum = std::get<1>(at::convolution_backward(
-      laid_out(grad), laid_out(x), w, at::OptionalIntArrayRef(), {g.stride, g.stride}, {g.padding, g.padding}, {1, 1},
+      channels_last(grad), channels_last(x), w, at::OptionalIntArrayRef(), {g.stride, g.stride}, {g.padding, g.padding}, {1, 1},
       false, {0, 0}, 1, {false, true, false}));
   return times(sum, g.gain, g.kernel_kind);
 }

@@ -130,12 +130,12 @@ void* rf_to_image(const void* x, const void* k) {
   });
 }
 
-void* rf_from_image(const void* image, const void* k, int low) {
+void* rf_from_image(const void* image, const void* k, int kind_of_result) {
   return handed_over([&]() -> Tensor {
     const Tensor &planes = *static_cast<const Tensor*>(image), &kernel = *static_cast<const Tensor*>(k);
     check(planes, kernel, 1);
-    const at::ScalarType kind = low && planes.scalar_type() == at::kFloat ? at::kBFloat16 : planes.scalar_type();
-    if (is_cpu_float(planes)) return FromImage::apply(planes, kernel, kind);
+    const at::ScalarType kind = static_cast<at::ScalarType>(kind_of_result);
+    if (is_cpu_float(planes) && kind != at::kHalf) return FromImage::apply(planes, kernel, kind);
     return planes_first(at::matmul(pixels_first(planes).to(kind), kernel.to(kind)), planes);
   });
 }

@@ -37,20 +37,17 @@ const char* rf_compiled_version() { return TORCH_VERSION; }
 
 uint64_t rf_loaded_version() { return aoti_torch_abi_version(); }
 
+const char* rf_loaded_from() {
+  Dl_info info{};
+  return dladdr(reinterpret_cast<const void*>(&aoti_torch_abi_version), &info) ? info.dli_fname : nullptr;
+}
+
 const char* rf_cpu_capability() {
   thread_local std::string name;
   return guarded(static_cast<const char*>(nullptr), [] {
     name = at::get_cpu_capability();
     return name.c_str();
   });
-}
-
-int rf_open_cuda(const char* path) {
-  // RTLD_GLOBAL: the library registers its kernels with the dispatcher of libtorch_cpu.
-  if (dlopen(path, RTLD_NOW | RTLD_GLOBAL)) return 0;
-  const char* reason = dlerror();
-  last_error = reason ? reason : "dlopen failed without a reason";
-  return -1;
 }
 
 void rf_set_deterministic(int on) {

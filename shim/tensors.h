@@ -19,13 +19,19 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Optional = std::optional<Tensor>;
 
+// Off, this thread takes the plain operations that a GPU takes; for tests of those.
+inline bool& use_kernels() {
+  thread_local bool on = true;
+  return on;
+}
+
 // Whether the kernels take x.
 inline bool has_kernels(const Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && use_kernels();
 }
 
 // Whether x is an image, or features, that the float32 kernels take.
-inline bool is_cpu_float(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
+inline bool is_cpu_float(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat && use_kernels(); }
 
 // The kernels trust that x [N, C, H, W] has pixels and channels; N may be 0.
 inline void require_pixels(const Tensor& x) {
@@ -116,7 +122,7 @@ inline Tensor times(const Tensor& t, double gain, at::ScalarType kind) {
   if (gain == 1.0 && t.scalar_type() == kind) return t;
   const bool from_float = t.scalar_type() == at::kFloat, to_float = kind == at::kFloat;
   const bool known = (from_float || t.scalar_type() == at::kBFloat16) && (to_float || kind == at::kBFloat16);
-  if (!t.is_cpu() || !known || !(from_float || to_float) || !t.is_non_overlapping_and_dense()) return (t * gain).to(kind);
+  if (!t.is_cpu() || !use_kernels() || !known || !(from_float || to_float) || !t.is_non_overlapping_and_dense()) return (t * gain).to(kind);
   const Tensor result = at::empty_like(t, t.options().dtype(kind));
   const float factor = static_cast<float>(gain);
   if (from_float) {

@@ -3,29 +3,36 @@
 use tch::{Kind, Tensor};
 
 use super::bands::amplify;
-use super::params::{AugmentParams, Color};
+use super::params::AugmentParams;
+use super::tensors::{AugmentTensors, Margin, Recolor};
 use super::warp::warp;
 
 /// Augments images \[N, C, H, W\]; without any operation returns them as they are.
 pub fn apply(images: &Tensor, params: &AugmentParams) -> Tensor {
+    let tensors = AugmentTensors::of(params, &images.size(), Margin::AsNeeded);
+    carry_out(images, &tensors.map(&mut |_, tensor| tensor.to_device(images.device())))
+}
+
+/// Augments images \[N, C, H, W\] by tensors on their device.
+pub fn carry_out(images: &Tensor, tensors: &AugmentTensors) -> Tensor {
     let mut x = images.shallow_clone();
-    if let Some(maps) = &params.geometry {
-        x = warp(&x, maps);
+    if let Some(geometry) = &tensors.geometry {
+        x = warp(&x, geometry);
     }
     let moved = x.shallow_clone();
-    if let Some(colors) = &params.color {
-        x = recolor(&x, colors);
+    if let Some(color) = &tensors.color {
+        x = recolor(&x, color);
     }
-    if let Some(gains) = &params.bands {
+    if let Some(gains) = &tensors.bands {
         x = amplify(&x, gains);
     }
-    if let Some(values) = &params.noise {
-        x = &x + Tensor::from_slice(values).to_device(x.device()).reshape(x.size());
+    if let Some(values) = &tensors.noise {
+        x = &x + values;
     }
-    if let Some(centres) = &params.cutout {
-        x = &x * keep(&x, centres, params.cutout_size);
+    if let Some(centres) = &tensors.cutout {
+        x = &x * keep(&x, centres, tensors.cutout_size);
     }
-    restore_masks(x, &moved, &params.image_channels)
+    restore_masks(x, &moved, &tensors.image_channels)
 }
 
 /// Takes the channels that only move from before the operations on values.
@@ -41,33 +48,20 @@ fn restore_masks(x: Tensor, moved: &Tensor, image_channels: &[bool]) -> Tensor {
     Tensor::cat(&channels, 1)
 }
 
-fn recolor(x: &Tensor, colors: &[Color]) -> Tensor {
+fn recolor(x: &Tensor, Recolor { matrix, shift }: &Recolor) -> Tensor {
     let (batch, channels, height, width) = x.size4().expect("images have 4 axes");
-    let tensor = |values: Vec<f32>, shape: &[i64]| Tensor::from_slice(&values).reshape(shape).to_device(x.device());
-    if channels != 3 {
-        let (factors, shifts) = colors.iter().map(|map| map.grey()).map(|(f, s)| (f as f32, s as f32)).unzip();
-        let shape = [batch, 1, 1, 1];
-        return tensor(shifts, &shape).addcmul(x, &tensor(factors, &shape));
+    if matrix.size()[1] == 1 {
+        return shift.unsqueeze(3).addcmul(x, &matrix.unsqueeze(3));
     }
-    let part = |columns: std::ops::Range<usize>| -> Vec<f32> {
-        colors.iter().flat_map(|map| map.rows).flat_map(|row| row[columns.clone()].to_vec()).map(|v| v as f32).collect()
-    };
-    let matrix = tensor(part(0..3), &[batch, 3, 3]);
-    let shift = tensor(part(3..4), &[batch, 3, 1]);
-    shift.baddbmm(&matrix, &x.reshape([batch, 3, height * width]), 1.0, 1.0).reshape([batch, 3, height, width])
+    shift.baddbmm(matrix, &x.reshape([batch, channels, height * width]), 1.0, 1.0).reshape(x.size())
 }
 
-/// 0 inside each image's rectangle, 1 elsewhere: \[N, 1, H, W\].
-fn keep(x: &Tensor, centres: &[Option<[f64; 2]>], side: f64) -> Tensor {
+/// 0 inside each image's rectangle, centred at `centres` \[N, 2\] as shares of the sides, 1 elsewhere: \[N, 1, H, W\].
+fn keep(x: &Tensor, centres: &Tensor, side: f64) -> Tensor {
     let (batch, _, height, width) = x.size4().expect("images have 4 axes");
-    // A centre far away blanks nothing.
-    let centre = |axis: usize| {
-        let values: Vec<f32> = centres.iter().map(|centre| centre.map_or(9.0, |c| c[axis]) as f32).collect();
-        Tensor::from_slice(&values).to_device(x.device()).reshape([batch, 1])
-    };
-    let outside = |count: i64, axis: usize| {
+    let outside = |count: i64, axis: i64| {
         let position = (Tensor::arange(count, (Kind::Float, x.device())) + 0.5) / count as f64;
-        (position.unsqueeze(0) - centre(axis)).abs().ge(side / 2.0)
+        (position.unsqueeze(0) - centres.narrow(1, axis, 1)).abs().ge(side / 2.0)
     };
     let (columns, rows) =
         (outside(width, 0).reshape([batch, 1, 1, width]), outside(height, 1).reshape([batch, 1, height, 1]));

@@ -3,23 +3,25 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::constants;
 use super::warp::reflect;
 
 /// Low-pass decomposition filter of the symlet-2 wavelet, sum sqrt 2 (PyWavelets 1.8 `sym2.dec_lo`).
 const SYM2: [f64; 4] = [-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025];
 
-/// Scales the bands of each image of `x` \[N, C, H, W\] by its gains, lowest band first, along both axes.
-pub fn amplify(x: &Tensor, gains: &[[f64; 4]]) -> Tensor {
-    let (_, _, height, width) = x.size4().expect("images have 4 axes");
-    let batch = gains.len() as i64;
-    let values: Vec<f32> = gains.iter().flatten().map(|gain| *gain as f32).collect();
-    let gains = Tensor::from_slice(&values).reshape([batch, 4]).to_device(x.device());
+/// Scales the bands of each image of `x` \[N, C, H, W\] by its gains \[N, 4\], lowest band first, along both axes.
+pub fn amplify(x: &Tensor, gains: &Tensor) -> Tensor {
+    let (batch, _, height, width) = x.size4().expect("images have 4 axes");
     let along = |side: i64| gains.matmul(&bands(side, x.device()).reshape([4, -1])).reshape([batch, 1, side, side]);
     along(height).matmul(&x.to_kind(Kind::Float)).matmul(&along(width).transpose(2, 3))
 }
 
 /// The bands as filters with reflection at the border: \[4, side, side\], adding up to the identity.
 fn bands(side: i64, device: Device) -> Tensor {
+    constants::on(device, ("bands", side, 0), || built(side))
+}
+
+fn built(side: i64) -> Tensor {
     let mut matrix = vec![0.0_f32; (4 * side * side) as usize];
     for (band, taps) in filters().iter().enumerate() {
         let reach = taps.len() as i64 / 2;
@@ -30,7 +32,7 @@ fn bands(side: i64, device: Device) -> Tensor {
             }
         }
     }
-    Tensor::from_slice(&matrix).reshape([4, side, side]).to_device(device)
+    Tensor::from_slice(&matrix).reshape([4, side, side])
 }
 
 /// Symmetric filters of odd length, lowest band first.
@@ -72,7 +74,7 @@ mod tests {
     fn equal_gains_scale_the_image() {
         let x = Tensor::arange(2 * 64, (Kind::Float, Device::Cpu)).reshape([2, 1, 8, 8]).sin();
         // Along both axes, so a gain of 2 counts twice.
-        let y = amplify(&x, &[[1.0; 4], [2.0; 4]]);
+        let y = amplify(&x, &Tensor::from_slice(&[1f32, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]).view([2, 4]));
         let expected = Tensor::cat(&[x.narrow(0, 0, 1), x.narrow(0, 1, 1) * 4.0], 0);
         assert!((y - expected).abs().max().double_value(&[]) < 1e-5);
     }
@@ -80,7 +82,7 @@ mod tests {
     #[test]
     fn a_constant_lies_in_the_lowest_band() {
         let x = Tensor::ones([1, 1, 16, 16], (Kind::Float, Device::Cpu));
-        let y = amplify(&x, &[[1.0, 0.0, 0.0, 0.0]]);
+        let y = amplify(&x, &Tensor::from_slice(&[1f32, 0.0, 0.0, 0.0]).view([1, 4]));
         assert!((y - &x).abs().max().double_value(&[]) < 1e-5);
     }
 }

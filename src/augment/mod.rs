@@ -10,6 +10,10 @@ pub mod affine;
 
 pub mod params;
 
+pub mod tensors;
+
+mod constants;
+
 pub mod warp;
 
 pub mod bands;
@@ -19,6 +23,7 @@ pub mod apply;
 pub mod ada;
 
 pub use ada::{Ada, AdaConfig};
-pub use apply::apply;
+pub use apply::{apply, carry_out};
 pub use params::AugmentParams;
 pub use sets::{AugmentConfig, ChannelRule};
+pub use tensors::{AugmentTensors, Margin};

@@ -27,6 +27,8 @@ pub struct AugmentParams {
     pub cutout_size: f64,
     /// For each channel whether it takes operations on values.
     pub image_channels: Vec<bool>,
+    /// Whether anything could have happened: p was above 0.
+    pub drawn: bool,
 }
 
 /// Map of channel values: rows of an affine 3x3 matrix with the shift in the last column.
@@ -124,6 +126,32 @@ impl AugmentParams {
         draw(&mut Random(rng), p, config, size)
     }
 
+    /// The same augmentation with every operation that `config` knows carried out on every image, on most to no effect, so
+    /// that what is computed does not depend on what was drawn. At p = 0, as it is.
+    pub fn in_full(&self, config: &AugmentConfig, size: BatchSize) -> Self {
+        if !self.drawn {
+            return self.clone();
+        }
+        let values = size.images * size.channels * size.height * size.width;
+        let full = |part: bool| part.then_some(());
+        let geometric = [config.flip, config.quarter_turns, config.shift, config.scale, config.rotate]
+            .into_iter()
+            .chain([config.stretch, config.fine_shift]);
+        let colors = [config.brightness, config.contrast, config.luma_flip, config.hue, config.saturation];
+        let known = |probability: f64| probability > 0.0;
+        let each = size.images;
+        Self {
+            geometry: full(geometric.into_iter().any(known))
+                .map(|()| self.geometry.clone().unwrap_or_else(|| vec![Affine::IDENTITY; each])),
+            color: full(colors.into_iter().any(known))
+                .map(|()| self.color.clone().unwrap_or_else(|| vec![Color::IDENTITY; each])),
+            bands: full(known(config.bands)).map(|()| self.bands.clone().unwrap_or_else(|| vec![[1.0; 4]; each])),
+            noise: full(known(config.noise)).map(|()| self.noise.clone().unwrap_or_else(|| vec![0.0; values])),
+            cutout: full(known(config.cutout)).map(|()| self.cutout.clone().unwrap_or_else(|| vec![None; each])),
+            ..self.clone()
+        }
+    }
+
     /// For comparison with reference values: p = 1, every draw at percentile `q`.
     pub fn at_percentile(q: f64, config: &AugmentConfig, size: BatchSize) -> Self {
         draw(&mut Percentile(q), 1.0, config, size)
@@ -150,6 +178,7 @@ fn draw(draws: &mut impl Draws, p: f64, config: &AugmentConfig, size: BatchSize)
         cutout: cutout.iter().any(Option::is_some).then_some(cutout),
         cutout_size: config.cutout_size,
         image_channels,
+        drawn: true,
     }
 }
 

@@ -4,9 +4,11 @@
 //! nothing and both directions of differentiation are matrix products; sampling is bilinear, by gather, because
 //! libtorch's grid_sample cannot be differentiated twice.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::affine::Affine;
+use super::constants;
+use super::tensors::tensor;
 
 /// Low-pass decomposition filter of the symlet-6 wavelet, sum sqrt 2 (Daubechies 1992; PyWavelets 1.8 `sym6.dec_lo`).
 const SYM6: [f64; 12] = [
@@ -30,26 +32,83 @@ const REACH: i64 = 3;
 /// The wavelet is not symmetric: its weight lies about half a fine pixel off its middle, and maps turn about that point.
 const LAG: f64 = 0.5;
 
-/// Moves each image of `x` \[N, C, H, W\] by its map. What lies outside is the image's mirror image, as far as one
-/// reflection goes; beyond that the outermost value.
-pub fn warp(x: &Tensor, maps: &[Affine]) -> Tensor {
-    let (batch, channels, height, width) = x.size4().expect("images have 4 axes");
-    assert_eq!(batch as usize, maps.len(), "one map for each image");
-    let device = x.device();
-    let inverse: Vec<Affine> = maps.iter().map(|map| map.inverse()).collect();
-    let (margin_x, margin_y) = margins(&inverse, height, width);
+/// Size of images and how far beyond their border they are mirrored, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mirrored {
+    height: i64,
+    width: i64,
+    margin_y: i64,
+    margin_x: i64,
+}
 
-    let across = doubling(width, margin_x, device);
-    let down = doubling(height, margin_y, device);
+impl Mirrored {
+    /// As far as the maps back take samples, at most one reflection.
+    pub(super) fn reached_by(inverse: &[Affine], height: i64, width: i64) -> Self {
+        let (margin_x, margin_y) = margins(inverse, height, width);
+        Self { height, width, margin_y, margin_x }
+    }
+
+    /// One reflection.
+    pub(super) fn in_full(height: i64, width: i64) -> Self {
+        Self { height, width, margin_y: height - 1, margin_x: width - 1 }
+    }
+
+    /// Rows and columns of the doubled source.
+    fn fine(self) -> (i64, i64) {
+        (2 * (self.height + 2 * self.margin_y), 2 * (self.width + 2 * self.margin_x))
+    }
+}
+
+/// Movement of N images.
+#[derive(Debug)]
+pub(super) struct Geometry {
+    mirrored: Mirrored,
+    /// float32 \[N, 6\]: column and row of the doubled source as affine functions (of x, of y, constant) of the place in the
+    /// output, in pixels from the centre.
+    pub(super) places: Tensor,
+}
+
+impl Geometry {
+    /// `inverse`: from places in the output to places in the image.
+    pub(super) fn of(inverse: &[Affine], mirrored: Mirrored) -> Self {
+        let (rows, columns) = mirrored.fine();
+        let function = |[of_x, of_y, constant]: [f64; 3], count: i64| {
+            [of_x * 2.0, of_y * 2.0, constant * 2.0 + ((count as f64 - 1.0) / 2.0 - LAG)].map(|value| value as f32)
+        };
+        let values: Vec<f32> = inverse
+            .iter()
+            .flat_map(|map| {
+                let [x, y] = map.rows();
+                [function(x, columns), function(y, rows)].concat()
+            })
+            .collect();
+        Self { mirrored, places: tensor(&values, &[-1, 6]) }
+    }
+
+    pub(super) fn with(&self, places: Tensor) -> Self {
+        Self { mirrored: self.mirrored, places }
+    }
+}
+
+/// Moves each image of `x` \[N, C, H, W\]. What lies outside is the image's mirror image, as far as one reflection goes; beyond
+/// that the outermost value.
+pub(super) fn warp(x: &Tensor, geometry: &Geometry) -> Tensor {
+    let (batch, channels, height, width) = x.size4().expect("images have 4 axes");
+    assert_eq!(batch, geometry.places.size()[0], "one map for each image");
+    let device = x.device();
+    let Mirrored { margin_y, margin_x, .. } = geometry.mirrored;
+
+    let across = constants::on(device, ("doubling", width, margin_x), || doubling(width, margin_x));
+    let down = constants::on(device, ("doubling", height, margin_y), || doubling(height, margin_y));
     let fine = down.matmul(&x.to_kind(Kind::Float).matmul(&across.tr()));
 
     let (rows, columns) = (2 * (height + 2 * REACH), 2 * (width + 2 * REACH));
-    let (fine_rows, fine_columns) = (down.size()[0], across.size()[0]);
-    let (at_x, at_y) = positions(&inverse, (rows, columns), (fine_rows, fine_columns), device);
-    let sampled = bilinear(&fine.reshape([batch, channels, -1]), &at_x, &at_y, (fine_rows, fine_columns));
+    let (at_x, at_y) = positions(&geometry.places, (rows, columns));
+    let sampled = bilinear(&fine.reshape([batch, channels, -1]), &at_x, &at_y, geometry.mirrored.fine());
     let sampled = sampled.reshape([batch, channels, rows, columns]);
 
-    halving(height, device).matmul(&sampled.matmul(&halving(width, device).tr()))
+    let halved = |side: i64| constants::on(device, ("halving", side, 0), || halving(side));
+    halved(height).matmul(&sampled.matmul(&halved(width).tr()))
 }
 
 /// How far beyond the border samples are taken, in pixels, at most one reflection.
@@ -78,7 +137,7 @@ pub(super) fn reflect(index: i64, side: i64) -> i64 {
 }
 
 /// Extends one axis by `margin` reflected pixels on both sides and doubles it: \[2 (side + 2 margin), side\].
-fn doubling(side: i64, margin: i64, device: Device) -> Tensor {
+fn doubling(side: i64, margin: i64) -> Tensor {
     let rows = 2 * (side + 2 * margin);
     let mut matrix = vec![0.0_f32; (rows * side) as usize];
     for row in 0..rows {
@@ -90,11 +149,11 @@ fn doubling(side: i64, margin: i64, device: Device) -> Tensor {
             }
         }
     }
-    Tensor::from_slice(&matrix).reshape([rows, side]).to_device(device)
+    Tensor::from_slice(&matrix).reshape([rows, side])
 }
 
 /// Halves an axis that was sampled with [`REACH`] pixels more on both sides: \[side, 2 (side + 2 REACH)\].
-fn halving(side: i64, device: Device) -> Tensor {
+fn halving(side: i64) -> Tensor {
     let columns = 2 * (side + 2 * REACH);
     let mut matrix = vec![0.0_f32; (side * columns) as usize];
     for row in 0..side {
@@ -103,24 +162,21 @@ fn halving(side: i64, device: Device) -> Tensor {
                 (weight * std::f64::consts::FRAC_1_SQRT_2) as f32;
         }
     }
-    Tensor::from_slice(&matrix).reshape([side, columns]).to_device(device)
+    Tensor::from_slice(&matrix).reshape([side, columns])
 }
 
 /// For each sample of the doubled output its column and row in the doubled source, \[N, samples\] each.
-fn positions(inverse: &[Affine], out: (i64, i64), fine: (i64, i64), device: Device) -> (Tensor, Tensor) {
-    let batch = inverse.len() as i64;
+fn positions(places: &Tensor, out: (i64, i64)) -> (Tensor, Tensor) {
+    let batch = places.size()[0];
     // Sample k of n lies at (k + 1/2 - n/2)/2 pixels from the centre, and LAG/2 more.
-    let axis = |count: i64| (Tensor::arange(count, (Kind::Float, device)) - (count as f64 - 1.0) / 2.0 + LAG) / 2.0;
+    let axis =
+        |count: i64| (Tensor::arange(count, (Kind::Float, places.device())) - (count as f64 - 1.0) / 2.0 + LAG) / 2.0;
     let (x, y) = (axis(out.1).reshape([1, 1, -1]), axis(out.0).reshape([1, -1, 1]));
-    let place = |row: usize, count: i64| {
-        let coefficient = |column: usize, factor: f64, add: f64| {
-            let values: Vec<f32> = inverse.iter().map(|map| (map.rows()[row][column] * factor + add) as f32).collect();
-            Tensor::from_slice(&values).to_device(device).reshape([batch, 1, 1])
-        };
-        let constant = coefficient(2, 2.0, (count as f64 - 1.0) / 2.0 - LAG);
-        (coefficient(0, 2.0, 0.0) * &x + (coefficient(1, 2.0, 0.0) * &y + constant)).reshape([batch, -1])
+    let coefficients = places.reshape([batch, 6, 1, 1]).unbind(1);
+    let place = |first: usize| {
+        (&coefficients[first] * &x + (&coefficients[first + 1] * &y + &coefficients[first + 2])).reshape([batch, -1])
     };
-    (place(0, fine.1), place(1, fine.0))
+    (place(0), place(3))
 }
 
 /// Samples planes \[N, C, rows x columns\] between pixels -> \[N, C, samples\].
@@ -141,6 +197,13 @@ fn bilinear(planes: &Tensor, x: &Tensor, y: &Tensor, (rows, columns): (i64, i64)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Device;
+
+    fn warp(x: &Tensor, maps: &[Affine]) -> Tensor {
+        let inverse: Vec<Affine> = maps.iter().map(|map| map.inverse()).collect();
+        let mirrored = Mirrored::reached_by(&inverse, x.size()[2], x.size()[3]);
+        super::warp(x, &Geometry::of(&inverse, mirrored))
+    }
 
     fn ramp(side: i64) -> Tensor {
         Tensor::arange(side * side, (Kind::Float, Device::Cpu)).reshape([1, 1, side, side]) / (side * side) as f64

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use self::clock::Clock;
-use crate::engine::{Engine, EngineConfig, Precision};
+use crate::commands::engine_args::EngineArgs;
+use crate::engine::Precision;
 use crate::nets::GeneratorConfig;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::train::stats;
@@ -32,12 +33,8 @@ const SIDE: i64 = 64;
 pub struct BenchArgs {
     #[command(subcommand)]
     what: What,
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto", global = true)]
-    device: String,
-    /// Threads; 0 takes all cores.
-    #[arg(long, default_value_t = 0, global = true)]
-    threads: usize,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Timed repetitions of each piece of work, after one that is not counted.
     #[arg(long, default_value_t = 3, global = true)]
     repetitions: u32,
@@ -93,7 +90,7 @@ struct NetArgs {
     /// Size of the networks.
     #[arg(long, value_enum, default_value = "small")]
     net: Net,
-    /// Of activations and kernels: float32, bfloat16, or auto (bfloat16 where the CPU has it).
+    /// Of activations and kernels: float32, bfloat16, auto (what the device is made for); on a GPU also tf32, float16.
     #[arg(long, default_value = "auto", value_parser = precision)]
     precision: Precision,
     /// Images at once; absent: 32 for the small net, 8 for the paper's.
@@ -178,7 +175,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     if args.repetitions == 0 {
         return Err(Problem::usage("--repetitions 0").expected("at least 1"));
     }
-    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let engine = args.engine.start()?;
     let clock = Clock { repetitions: args.repetitions, device: engine.device };
     let before = clock.convolution_rate();
     let mut report = match &args.what {
@@ -190,10 +187,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         What::Classify { net } => classifier::classify(&clock, *net, &engine)?,
     };
     report.conv_fp32_gflops = before.max(clock.convolution_rate());
-    report.precision = args.what.net().map(|net| net.precision.resolve(engine.device).name());
+    report.precision =
+        args.what.net().map(|net| net.precision.resolve(engine.device)).transpose()?.map(Precision::name);
     report.device = format!("{:?}", engine.device).to_lowercase();
     report.threads = engine.facts.threads;
-    report.peak_bytes = stats::peak_memory();
+    report.peak_bytes = stats::peak_memory(engine.device);
     if let (What::Train { net }, Some(rate)) = (&args.what, report.images_per_s) {
         report.share_of_conv_rate = Some(rate * net.net.training_gflop() / report.conv_fp32_gflops);
     }

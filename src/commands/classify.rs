@@ -12,9 +12,10 @@ use crate::classify::config::{ClassifyConfig, Control, Pooling, ThresholdRule, W
 use crate::classify::pool::{Extras, Pool};
 use crate::classify::runs::{self, Machine, Runs};
 use crate::classify::{Arm, arms, cam, extras, truth};
+use crate::commands::engine_args::EngineArgs;
 use crate::data::manifest::Class;
 use crate::data::{Prepared, TestSlices};
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 use crate::nets::Network;
 use crate::nets::cnn::{Cnn, SMALLEST};
 use crate::observer::Observer;
@@ -79,12 +80,8 @@ pub struct ClassifyArgs {
     control: Option<Control>,
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Fits at a time on the CPU; 0 takes the number of cores.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Print the record as JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -123,7 +120,7 @@ impl ClassifyArgs {
 pub fn run(args: &ClassifyArgs) -> Result<()> {
     let config = args.config();
     config.check()?;
-    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
     let inputs = Inputs {
         data: &data,

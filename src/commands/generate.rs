@@ -7,9 +7,10 @@ use super::network_source::{Source, network_file};
 use super::pictures;
 use super::progress::Progress;
 use crate::atomic_file;
+use crate::commands::engine_args::EngineArgs;
 use crate::data::manifest::Class;
 use crate::data::{Prepared, TrainSlices};
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 use crate::generate::draw::BATCH;
 use crate::generate::{Format, GenerateConfig, MapMeter, NoiseMode, RimMeter, draw};
 use crate::nets::class::{ClassChoice, class_number, one_hot};
@@ -59,16 +60,12 @@ pub struct GenerateArgs {
     data: Option<PathBuf>,
     #[command(flatten)]
     explore: ExploreArgs,
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads; 0 takes all cores.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 pub fn run(args: &GenerateArgs) -> Result<()> {
-    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let engine = args.engine.start()?;
     let config = GenerateConfig {
         seeds: args.seeds.clone(),
         truncation: args.trunc,

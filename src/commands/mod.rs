@@ -10,6 +10,8 @@ pub mod doctor;
 
 pub mod embedded;
 
+pub mod engine_args;
+
 pub mod events;
 
 pub mod export;

@@ -10,8 +10,9 @@ use serde_json::json;
 use super::progress::Progress;
 use super::project::{self, NothingKept, Pick, Projector, Target};
 use crate::atomic_file;
+use crate::commands::engine_args::EngineArgs;
 use crate::data::Prepared;
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 use crate::metrics::ssim::ssim;
 use crate::nets::class::ClassChoice;
 use crate::observer::Observer;
@@ -66,16 +67,12 @@ pub struct PerturbArgs {
     condition: Option<ClassChoice>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads; 0 takes all cores.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 pub fn run(args: &PerturbArgs) -> Result<()> {
-    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let engine = args.engine.start()?;
     let strengths = Strengths {
         noise: args.noise,
         salt_and_pepper: args.salt_and_pepper,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
+use crate::commands::engine_args::EngineArgs;
 use crate::commands::progress::Progress;
-use crate::engine::{Engine, EngineConfig};
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::project::config::{Class, Side};
@@ -102,12 +102,8 @@ pub struct ProjectArgs {
     film: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads; 0 takes all cores.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 pub fn run(args: &ProjectArgs) -> Result<()> {
@@ -138,7 +134,7 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
     };
     config.validate()?;
     let observer = Progress::new()?;
-    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let engine = args.engine.start()?;
     let seed = RunSeed(args.seed);
     let record = match &args.data {
         Some(data) => run_stage(data, &args.network, &args.out, &config, seed, &engine, &observer)?,

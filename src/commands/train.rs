@@ -8,9 +8,10 @@ use serde_json::json;
 use super::progress::Progress;
 use super::settings;
 use crate::atomic_file;
+use crate::commands::engine_args::EngineArgs;
 use crate::data::Prepared;
 use crate::digest;
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 use crate::nets::Network;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -55,19 +56,15 @@ pub struct TrainArgs {
     /// Classes of a conditional network: "readers" (rim and non-rim), "labels" (those of the source), or "none".
     #[arg(long, value_name = "none|readers|labels")]
     condition: Option<String>,
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads; 0 takes all cores.
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Any setting by its dotted name, e.g. ada.target=0.5; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let engine = Engine::start(&EngineConfig { device: args.device.clone(), threads: args.threads })?;
+    let engine = args.engine.start()?;
     let named = [
         args.kimg.map(|kimg| format!("kimg={kimg}")),
         args.batch.map(|batch| format!("batch={batch}")),
@@ -101,7 +98,7 @@ pub fn run_stage(
     engine: &Engine,
     observer: &dyn Observer,
 ) -> Result<TrainingRecord> {
-    let set = TrainingSet::load(data, config, seed, engine.device)?;
+    let set = TrainingSet::load(data, config, seed)?;
     let side = set.padding.side as i64;
     let mut settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
     if config.symmetry == Symmetry::Dihedral && set.padding.height != set.padding.width {
@@ -113,7 +110,7 @@ pub fn run_stage(
         .expected("square images, which a quarter turn leaves in their frame")
         .advice("train with symmetry = \"mirror\" or \"none\""));
     }
-    settings.precision = settings.precision.resolve(engine.device);
+    settings.precision = settings.precision.resolve(engine.device)?;
     let base = Base::open(&config.base, data.contrasts(), engine.device)?;
     let start = || -> Result<(TrainState, Vec<String>)> {
         let mut state = TrainState::new(&settings, seed, engine.device)?;
@@ -134,7 +131,7 @@ pub fn run_stage(
     let label = label(data, &set, seed)?;
     let identity = Identity { seed, settings: &settings, data_sha256: &identity };
     let folder = RunFolder::open(dir.clone(), identity, label, engine.device)?;
-    let mut watch = Watch::new(&dir, data, &set, settings.frechet_ticks > 0)?;
+    let mut watch = Watch::new(&dir, data, &set, settings.frechet_ticks > 0, engine.device)?;
     let run = Training {
         reals: &batches,
         settings: &settings,

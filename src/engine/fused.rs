@@ -4,7 +4,7 @@
 
 use std::ffi::c_void;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{ffi, precision};
 
@@ -84,9 +84,12 @@ pub fn to_image(x: &Tensor, kernels: &Tensor) -> Tensor {
 
 /// The way back: float32 image \[N, J, H, W\] to an activation \[N, C, H, W\] in the precision of the scope.
 pub fn from_image(image: &Tensor, kernels: &Tensor) -> Tensor {
+    let kind = match image.kind() {
+        Kind::Float => precision::kind(),
+        other => other,
+    };
     // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
-    let result =
-        unsafe { ffi::rf_from_image(handle(Some(image)), handle(Some(kernels)), i32::from(precision::is_low())) };
+    let result = unsafe { ffi::rf_from_image(handle(Some(image)), handle(Some(kernels)), scalar_type(kind)) };
     own(result, image)
 }
 
@@ -124,13 +127,24 @@ pub fn low_pass(x: &Tensor, mode: Resample, gain: f64) -> Tensor {
     own(result, x)
 }
 
-fn handle(tensor: Option<&Tensor>) -> *const c_void {
+/// c10::ScalarType of the kinds that images and activations come in.
+fn scalar_type(kind: Kind) -> i32 {
+    match kind {
+        Kind::Half => 5,
+        Kind::Float => 6,
+        Kind::Double => 7,
+        Kind::BFloat16 => 15,
+        other => panic!("images of {other:?}"),
+    }
+}
+
+pub(super) fn handle(tensor: Option<&Tensor>) -> *const c_void {
     tensor.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast())
 }
 
 /// Takes over a tensor that the shim made. A failure means shapes or kinds that do not fit, our bug, or no memory left, as in any
 /// plain operation.
-fn own(result: *mut c_void, x: &Tensor) -> Tensor {
+pub(super) fn own(result: *mut c_void, x: &Tensor) -> Tensor {
     if result.is_null() {
         // SAFETY: a query without arguments.
         panic!("on a tensor of shape {:?}: {}", x.size(), unsafe { ffi::text(ffi::rf_last_error()) });

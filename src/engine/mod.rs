@@ -1,4 +1,5 @@
-//! The only door to libtorch beyond plain tensor calls: start-up, device, threads, determinism, memory format.
+//! The only door to libtorch beyond plain tensor calls: start-up, device, threads, determinism, memory format,
+//! and a GPU's streams, transfers and recorded work.
 
 use tch::{Device, Tensor};
 
@@ -12,8 +13,40 @@ pub mod fused;
 
 pub mod precision;
 
+pub mod stream;
+
+pub mod transfer;
+
+pub mod graph;
+
+#[cfg(test)]
+pub mod watch;
+
+pub use graph::{GraphMemory, Repeated};
 pub use precision::Precision;
 pub use start::{Engine, EngineConfig, Facts};
+pub use stream::SideStream;
+pub use transfer::{Download, Upload};
+
+/// Most bytes of GPU memory in use so far; `None` on the CPU.
+pub fn peak_device_bytes(device: Device) -> Option<u64> {
+    let Device::Cuda(index) = device else {
+        return None;
+    };
+    // SAFETY: a query that takes no pointers.
+    u64::try_from(unsafe { ffi::rf_peak_bytes(index as i32) }).ok()
+}
+
+/// `Err` with the shim's own reason where what was being done did not succeed.
+fn checked(succeeded: bool, doing: &str) -> Result<()> {
+    match succeeded {
+        true => Ok(()),
+        // SAFETY: a query without arguments.
+        false => {
+            Err(Problem::new(Kind::Environment, format!("{doing}: {}", unsafe { ffi::text(ffi::rf_last_error()) })))
+        }
+    }
+}
 
 /// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.
 pub fn channels_last(x: &Tensor) -> Tensor {

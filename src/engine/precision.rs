@@ -1,5 +1,5 @@
-//! Low precision of convolutional networks: activations and kernels rounded to bfloat16, sums, weights and whatever comes
-//! before and after (latents, images, scores) in float32.
+//! Low precision of convolutional networks: activations and kernels rounded, sums, weights and whatever comes before and
+//! after (latents, images, scores) in float32.
 //!
 //! It holds for the thread and the time of a [`Scope`], so that what is measured or compared stays in float32 unless it is
 //! inside one.
@@ -11,41 +11,71 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::fused;
+use super::{ffi, fused};
+use crate::problem::{Problem, Result};
 
 /// Precision of convolutional networks' activations and kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// bfloat16 on a CPU that has instructions for it, else float32: a fact, not a measurement, so that a run that goes on
-    /// on a busy machine goes on as it began ([`speed_up`] measures what it brings).
+    /// bfloat16 where the device has instructions for it; else float16 on a GPU and float32 on a CPU. A fact, not a
+    /// measurement, so that a run that goes on on a busy machine goes on as it began ([`speed_up`] measures what it brings).
     #[default]
     Auto,
     Float32,
+    /// float32 whose products a GPU rounds to 10 bits of mantissa.
+    Tf32,
     Bfloat16,
+    /// GPU only: CPUs compute in it many times slower than in float32.
+    Float16,
 }
 
+/// What a [`Scope`] brings about.
+#[derive(Clone, Copy)]
+struct Numbers {
+    kind: Kind,
+    tf32: bool,
+}
+
+const FULL: Numbers = Numbers { kind: Kind::Float, tf32: false };
+
 thread_local! {
-    static LOW: Cell<bool> = const { Cell::new(false) };
+    static NUMBERS: Cell<Numbers> = const { Cell::new(FULL) };
 }
 
 /// While it lives, what this thread brings into a convolutional network ([`lowered`], `fused::from_image`) is in the scope's
 /// precision, and so are the layers after it.
 pub struct Scope {
-    before: bool,
+    before: Numbers,
 }
 
 impl Scope {
     /// [`Precision::Auto`] counts as float32 here: resolve it first.
     pub fn enter(precision: Precision) -> Self {
-        Self { before: LOW.replace(precision == Precision::Bfloat16) }
+        let numbers = match precision {
+            Precision::Auto | Precision::Float32 => FULL,
+            Precision::Tf32 => Numbers { tf32: true, ..FULL },
+            Precision::Bfloat16 => Numbers { kind: Kind::BFloat16, ..FULL },
+            Precision::Float16 => Numbers { kind: Kind::Half, ..FULL },
+        };
+        Self { before: change_to(numbers) }
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        LOW.set(self.before);
+        change_to(self.before);
     }
+}
+
+/// Returns what held before.
+fn change_to(numbers: Numbers) -> Numbers {
+    let before = NUMBERS.replace(numbers);
+    if before.tf32 != numbers.tf32 {
+        // SAFETY: sets process-wide flags, which only GPU kernels read; takes no pointers.
+        unsafe { ffi::rf_set_allow_tf32(i32::from(numbers.tf32)) }
+    }
+    before
 }
 
 impl Precision {
@@ -54,16 +84,26 @@ impl Precision {
         match self {
             Self::Auto => "auto",
             Self::Float32 => "float32",
+            Self::Tf32 => "tf32",
             Self::Bfloat16 => "bfloat16",
+            Self::Float16 => "float16",
         }
     }
 
     /// Settles "auto" on `device`.
-    pub fn resolve(self, device: Device) -> Self {
-        match self {
-            Self::Auto if device == Device::Cpu && has_bfloat16() => Self::Bfloat16,
-            Self::Auto => Self::Float32,
-            chosen => chosen,
+    ///
+    /// # Errors
+    /// A precision that only GPUs have, on a CPU.
+    pub fn resolve(self, device: Device) -> Result<Self> {
+        // SAFETY: a query without arguments, of a GPU that is there.
+        let gpu_has_bfloat16 = || unsafe { ffi::rf_gpu_has_bfloat16() } != 0;
+        match (self, device == Device::Cpu) {
+            (Self::Auto, true) => Ok(if has_bfloat16() { Self::Bfloat16 } else { Self::Float32 }),
+            (Self::Auto, false) => Ok(if gpu_has_bfloat16() { Self::Bfloat16 } else { Self::Float16 }),
+            (Self::Tf32 | Self::Float16, true) => Err(Problem::usage(format!("precision {:?} on a CPU", self.name()))
+                .expected("\"auto\", \"float32\" or \"bfloat16\"")
+                .advice("use --device cuda where there is a GPU")),
+            (chosen, _) => Ok(chosen),
         }
     }
 }
@@ -97,16 +137,16 @@ fn time(precision: Precision) -> f64 {
     (0..3).map(|_| pass()).fold(f64::INFINITY, f64::min)
 }
 
-/// Whether convolutions are in low precision here.
-pub fn is_low() -> bool {
-    LOW.get()
+/// Kind of activations here: float32 outside every scope.
+pub fn kind() -> Kind {
+    NUMBERS.get().kind
 }
 
 /// A float32 tensor in the precision of the scope; any other as it is.
 pub fn lowered(x: &Tensor) -> Tensor {
-    match is_low() && x.kind() == Kind::Float {
-        true => x.to_kind(Kind::BFloat16),
-        false => x.shallow_clone(),
+    match x.kind() {
+        Kind::Float if kind() != Kind::Float => x.to_kind(kind()),
+        _ => x.shallow_clone(),
     }
 }
 
@@ -127,10 +167,10 @@ mod tests {
         let exact = convolve(&x, &weight);
         let low = {
             let _scope = Scope::enter(Precision::Bfloat16);
-            assert!(is_low());
+            assert_eq!(kind(), Kind::BFloat16);
             convolve(&x, &weight)
         };
-        assert!(!is_low() && low.kind() == Kind::BFloat16);
+        assert_eq!((kind(), low.kind()), (Kind::Float, Kind::BFloat16));
         let error = ((low.to_kind(Kind::Float) - &exact).abs().max() / exact.abs().max()).double_value(&[]);
         // Eight bits of mantissa: some, and less than 2^-7.
         assert!((1e-5..8e-3).contains(&error), "{error}");
@@ -139,9 +179,12 @@ mod tests {
 
     #[test]
     fn auto_is_settled_by_what_the_machine_has() {
-        assert_eq!(Precision::Float32.resolve(Device::Cpu), Precision::Float32);
+        let resolved = |precision: Precision| precision.resolve(Device::Cpu).unwrap();
+        assert_eq!(resolved(Precision::Float32), Precision::Float32);
         let expected = if has_bfloat16() { Precision::Bfloat16 } else { Precision::Float32 };
         assert_eq!(speed_up().is_some(), has_bfloat16());
-        assert_eq!(Precision::Auto.resolve(Device::Cpu), expected);
+        assert_eq!(resolved(Precision::Auto), expected);
+        let problem = Precision::Float16.resolve(Device::Cpu).unwrap_err().to_string();
+        assert!(problem.contains("float16") && problem.contains("bfloat16"), "{problem}");
     }
 }

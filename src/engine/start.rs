@@ -17,11 +17,13 @@ pub struct EngineConfig {
     pub device: String,
     /// Threads of one operation; 0 takes the number of cores.
     pub threads: usize,
+    /// Whether a GPU records the steps of training and projection and repeats them.
+    pub graphs: bool,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { device: "auto".into(), threads: 0 }
+        Self { device: "auto".into(), threads: 0, graphs: true }
     }
 }
 
@@ -42,7 +44,7 @@ pub struct Facts {
     /// Instruction sets that low precision would use: "avx512_bf16", "amx_bf16".
     pub cpu_low_precision: Vec<String>,
     pub threads: usize,
-    /// "1 x ...", or why none.
+    /// "1 x NVIDIA ...", or why none.
     pub gpu: String,
 }
 
@@ -52,7 +54,7 @@ impl Engine {
     /// # Errors
     /// The loaded libtorch is not the version that rimforge was built for, or the asked device is not there.
     pub fn start(config: &EngineConfig) -> Result<Self> {
-        let folder = PathBuf::from(env!("RIMFORGE_LIBTORCH_LIB"));
+        let folder = folder();
         // SAFETY: plain queries without arguments.
         let (compiled, loaded) =
             unsafe { (ffi::text(ffi::rf_compiled_version()), version_text(ffi::rf_loaded_version())) };
@@ -68,10 +70,13 @@ impl Engine {
             n => n,
         };
         tch::set_num_threads(threads as i32);
+        super::graph::set_records(config.graphs);
         // SAFETY: sets process-wide flags of libtorch; takes no pointers.
         unsafe {
             ffi::rf_set_flush_denormal(1);
             ffi::rf_set_allow_tf32(0);
+            // Shapes repeat, so that trying out convolutions pays; without a GPU it does nothing.
+            ffi::rf_set_tuned(1);
         }
         let device = super::device(&config.device)?;
         Ok(Self {
@@ -94,12 +99,13 @@ impl Engine {
         // SAFETY: sets a process-wide flag; takes no pointers.
         unsafe { ffi::rf_set_deterministic(i32::from(on)) }
     }
+}
 
-    /// Lets GPU convolutions and matrix products round their inputs to TF32.
-    pub fn set_tf32(&self, on: bool) {
-        // SAFETY: sets a process-wide flag; takes no pointers.
-        unsafe { ffi::rf_set_allow_tf32(i32::from(on)) }
-    }
+/// Where the loaded libtorch lies: the folder that we were linked with, or one that LD_LIBRARY_PATH puts before it.
+fn folder() -> PathBuf {
+    // SAFETY: a query without arguments.
+    let loaded = PathBuf::from(unsafe { ffi::text(ffi::rf_loaded_from()) });
+    loaded.parent().map_or_else(|| PathBuf::from(env!("RIMFORGE_LIBTORCH_LIB")), Path::to_owned)
 }
 
 fn version_text(packed: u64) -> String {
@@ -122,7 +128,8 @@ fn open_cuda(folder: &Path) -> String {
         return format!("none: {}", unsafe { ffi::text(ffi::rf_last_error()) });
     }
     match (tch::Cuda::is_available(), tch::Cuda::device_count()) {
-        (true, n) => format!("{n} x NVIDIA (CUDA)"),
+        // SAFETY: a query of a GPU that is there.
+        (true, n) => format!("{n} x {}", unsafe { ffi::text(ffi::rf_gpu_name(0)) }),
         (false, _) => "none: libtorch_cuda.so is loaded, but no driver or card answers".into(),
     }
 }
@@ -145,7 +152,8 @@ mod tests {
 
     #[test]
     fn starts_on_the_cpu_with_the_version_it_was_built_for() {
-        let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1 }).unwrap();
+        let engine =
+            Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() }).unwrap();
         assert_eq!(engine.device, Device::Cpu);
         assert!(engine.facts.compiled_version.starts_with(&engine.facts.libtorch_version));
     }

@@ -4,10 +4,11 @@
 //! take alone. Nothing is read back from the device before the end.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::draws::Draws;
 use super::{noise, schedule};
+use crate::engine::{GraphMemory, Repeated, SideStream};
 use crate::nets::perceptual::{FeatureNet, squared_distance};
 use crate::nets::{Generator, Noise};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
@@ -119,6 +120,8 @@ pub fn optimise(
     after_step: &mut AfterStep<'_>,
 ) -> Result<Projected> {
     let &Projection { generator, features, targets, start, deviation, draws, descent } = projection;
+    let device = generator.device();
+    let _stream = SideStream::enter(device)?;
     let target_features = tch::no_grad(|| features.features(targets))?;
     let layers = match descent.space {
         Space::W => 1,
@@ -129,24 +132,23 @@ pub fn optimise(
     let mut first = 0;
     if let Some(Underway { step, tensors: [all, moment, square] }) = underway {
         (unknowns.all, adam.first, adam.second) = (all, moment, square);
-        (first, adam.steps) = (step, step as i32);
+        first = step;
     }
+    let schedule = Schedule::of(descent, deviation, draws, device);
+    let (mut repeated, mut memory) = (Repeated::new(device), GraphMemory::default());
     for step in first..descent.steps {
-        let all = unknowns.all.detach().set_requires_grad(true);
-        let (w, maps) = unknowns.split(&all);
-        let scale = deviation * schedule::w_noise(step, descent.steps, descent.w_noise);
-        let noisy = if scale > 0.0 { &w + draws.w.get(step as i64).unsqueeze(1) * scale } else { w };
-        let images = synthesise(generator, &noisy, &maps);
-        let distance = squared_distance(&features.features(&images)?, &target_features).sum(Kind::Float);
-        let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
-        let gradient = Tensor::run_backward(&[loss], &[&all], false, false).remove(0);
-        let rate = schedule::learning_rate(step, descent.steps, descent.learning_rate);
-        tch::no_grad(|| {
-            adam.step(&unknowns.all, &gradient, rate);
-            unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
-        });
+        schedule.move_to(step);
+        let mut made = None;
+        repeated.run(&mut memory, || {
+            made = Some(descend(projection, &target_features, &schedule, &unknowns, &mut adam));
+        })?;
+        // A repetition of recorded work makes the images where the recording did.
+        if let Some(made) = made {
+            unknowns.shown = made?;
+        }
         let w = unknowns.split(&unknowns.all).0;
-        if !after_step(&Moment { step, w, images: &images.detach(), unknowns: &unknowns, adam: &adam }) {
+        let moment = Moment { step, w, images: &unknowns.shown, unknowns: &unknowns, adam: &adam };
+        if !after_step(&moment) {
             return Err(Problem::new(ProblemKind::Interrupted, "projection stopped"));
         }
     }
@@ -164,6 +166,74 @@ pub fn optimise(
     })
 }
 
+/// One step; returns the images that its gradient came from. Nothing in it comes from the host, so that a GPU can record it.
+fn descend(
+    projection: &Projection<'_>,
+    target_features: &Tensor,
+    schedule: &Schedule,
+    unknowns: &Unknowns,
+    adam: &mut Adam,
+) -> Result<Tensor> {
+    let &Projection { generator, features, descent, .. } = projection;
+    let all = unknowns.all.detach().set_requires_grad(true);
+    let (w, maps) = unknowns.split(&all);
+    let images = synthesise(generator, &(w + schedule.noise()), &maps);
+    let distance = squared_distance(&features.features(&images)?, target_features).sum(Kind::Float);
+    let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
+    let gradient = Tensor::run_backward(&[loss], &[&all], false, false).remove(0);
+    tch::no_grad(|| {
+        adam.step(&unknowns.all, &gradient, schedule);
+        unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
+    });
+    Ok(images.detach())
+}
+
+/// What differs from step to step, on the device: all of it, and in fixed places what the present step takes.
+struct Schedule {
+    /// float32 \[steps, 3\]: scale of the noise on w, minus the learning rate over the first moment's correction, the second
+    /// moment's correction.
+    table: Tensor,
+    now: Tensor,
+    /// Normals for w \[steps with noise, N, w_dim\].
+    normals: Tensor,
+    normals_now: Tensor,
+}
+
+impl Schedule {
+    fn of(descent: &Descent, deviation: f64, draws: &Draws, device: Device) -> Self {
+        let row = |step: u64| {
+            let rate = schedule::learning_rate(step, descent.steps, descent.learning_rate);
+            let taken = step as i32 + 1;
+            [
+                deviation * schedule::w_noise(step, descent.steps, descent.w_noise),
+                -rate / (1.0 - BETA1.powi(taken)),
+                1.0 - BETA2.powi(taken),
+            ]
+        };
+        let values: Vec<f32> = (0..descent.steps).flat_map(row).map(|value| value as f32).collect();
+        let shape = draws.w.size();
+        Self {
+            table: Tensor::from_slice(&values).view([-1, 3]).to_device(device),
+            now: Tensor::zeros([3], (Kind::Float, device)),
+            normals: draws.w.shallow_clone(),
+            normals_now: Tensor::zeros(&shape[1..], (Kind::Float, device)),
+        }
+    }
+
+    fn move_to(&self, step: u64) {
+        let step = step as i64;
+        self.now.shallow_clone().copy_(&self.table.get(step));
+        if step < self.normals.size()[0] {
+            self.normals_now.shallow_clone().copy_(&self.normals.get(step));
+        }
+    }
+
+    /// \[N, 1, w_dim\].
+    fn noise(&self) -> Tensor {
+        self.normals_now.unsqueeze(1) * self.now.get(0)
+    }
+}
+
 /// Images of w \[N, L, w_dim\], one repeated over the layers where L is 1, with given maps.
 pub fn synthesise(generator: &Generator, w: &Tensor, maps: &[Tensor]) -> Tensor {
     generator.synthesis.forward(&w.expand([-1, generator.synthesis.num_ws(), -1], false), &Noise::Given(maps))
@@ -176,6 +246,8 @@ struct Unknowns {
     /// L w_dim, then the number of values of each map.
     lengths: Vec<i64>,
     sides: Vec<i64>,
+    /// Images of the last step, \[N, C, R, R\].
+    shown: Tensor,
 }
 
 impl Unknowns {
@@ -188,6 +260,7 @@ impl Unknowns {
             lengths: parts.iter().map(|part| part.size()[1]).collect(),
             sides: noise.iter().map(|map| map.size()[2]).collect(),
             all: Tensor::cat(&parts, 1),
+            shown: Tensor::new(),
         }
     }
 
@@ -200,40 +273,44 @@ impl Unknowns {
     }
 }
 
-/// Adam (Kingma and Ba 2015) with a rate given at each step.
+/// Adam (Kingma and Ba 2015) with rate and corrections from the schedule.
 struct Adam {
     first: Tensor,
     second: Tensor,
-    steps: i32,
 }
 
 impl Adam {
     fn new(like: &Tensor) -> Self {
-        Self { first: like.zeros_like(), second: like.zeros_like(), steps: 0 }
+        Self { first: like.zeros_like(), second: like.zeros_like() }
     }
 
-    fn step(&mut self, values: &Tensor, gradient: &Tensor, rate: f64) {
-        self.steps += 1;
+    fn step(&mut self, values: &Tensor, gradient: &Tensor, schedule: &Schedule) {
         let _ = self.first.lerp_(gradient, 1.0 - BETA1);
         self.second *= BETA2;
         self.second += gradient.square() * (1.0 - BETA2);
-        let root = (&self.second / (1.0 - BETA2.powi(self.steps))).sqrt() + EPSILON;
-        let step = &self.first / root * (-rate / (1.0 - BETA1.powi(self.steps)));
+        let root = (&self.second / schedule.now.get(2)).sqrt() + EPSILON;
+        let step = &self.first / root * schedule.now.get(1);
         let _ = values.shallow_clone().g_add_(&step);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
 
     #[test]
     fn adams_first_step_is_the_rate_against_the_sign() {
         let values = Tensor::from_slice(&[1.0f32, 1.0, 1.0]);
         let mut adam = Adam::new(&values);
-        adam.step(&values, &Tensor::from_slice(&[5.0f32, -0.01, 0.0]), 0.1);
+        let draws = Draws { noise: vec![], w: Tensor::zeros([0, 1, 1], (Kind::Float, Device::Cpu)) };
+        let descent =
+            Descent { steps: 100, learning_rate: 0.1, w_noise: 0.0, noise_regularisation: 0.0, space: Space::W };
+        let schedule = Schedule::of(&descent, 1.0, &draws, Device::Cpu);
+        // The first step's corrections, at the rate of the plateau.
+        let rows = [0i64, 50].map(|step| Vec::<f32>::try_from(schedule.table.get(step)).unwrap());
+        let rate = rows[1][1] * (1.0 - BETA1.powi(51)) as f32;
+        schedule.now.shallow_clone().copy_(&Tensor::from_slice(&[0.0, rate / (1.0 - BETA1) as f32, rows[0][2]]));
+        adam.step(&values, &Tensor::from_slice(&[5.0f32, -0.01, 0.0]), &schedule);
         let expected = Tensor::from_slice(&[0.9f32, 1.1, 1.0]);
         assert!(values.allclose(&expected, 0.0, 1e-6, false), "{values}");
     }

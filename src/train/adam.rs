@@ -19,7 +19,7 @@ pub struct Adam {
     /// In the order in which every call passes parameters and gradients.
     parameters: Vec<Tensor>,
     /// The storage that they all lie in.
-    values: Tensor,
+    pub values: Tensor,
     /// First and second moment, flat, in parameter order.
     pub first: Tensor,
     pub second: Tensor,
@@ -28,21 +28,10 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Zero moments for `parameters` (contiguous float32 leaves on one device), which move to a common storage; whoever
-    /// shares the tensors goes with them. A step is not seen by libtorch's check for values changed in place: do not
+    /// Zero moments for `parameters`, which move to a common storage ([`side_by_side`]). A step is not seen by libtorch's check for values changed in place: do not
     /// differentiate through a graph that is older than it.
     pub fn new(mut parameters: Vec<Tensor>) -> Self {
-        let flat: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().reshape([-1])).collect();
-        let values = match flat.is_empty() {
-            true => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
-            false => Tensor::cat(&flat, 0),
-        };
-        let mut offset = 0;
-        for parameter in &mut parameters {
-            let length = parameter.numel() as i64;
-            parameter.set_data(&values.narrow(0, offset, length).view_as(parameter));
-            offset += length;
-        }
+        let values = side_by_side(&mut parameters);
         Self { first: values.zeros_like(), second: values.zeros_like(), steps: 0, parameters, values }
     }
 
@@ -64,21 +53,45 @@ impl Adam {
         Tensor::cat(&flat, 0)
     }
 
-    /// Moves the parameters against `gradient` (flat, from [`Adam::flatten`]).
-    pub fn step(&mut self, gradient: &Tensor, config: &AdamConfig) {
+    /// Counts a step; what it depends on besides the gradient, float32 \[2\] on the host: the learning rate over the first
+    /// moment's correction, and the root of the second's.
+    pub fn next(&mut self, config: &AdamConfig) -> Tensor {
         let (beta1, beta2) = config.betas;
         self.steps += 1;
         let correction1 = 1.0 - beta1.powf(self.steps as f64);
         let correction2 = 1.0 - beta2.powf(self.steps as f64);
+        Tensor::from_slice(&[(config.learning_rate / correction1) as f32, correction2.sqrt() as f32])
+    }
+
+    /// Moves the parameters against `gradient` (flat, from [`Adam::flatten`]); `rates` are of [`Adam::next`], on the device.
+    pub fn step(&mut self, gradient: &Tensor, rates: &Tensor, config: &AdamConfig) {
+        let (beta1, beta2) = config.betas;
         tch::no_grad(|| {
             let _ = self.first.lerp_(gradient, 1.0 - beta1);
             let _ = self.second.g_mul_scalar_(beta2);
             self.second += gradient.square() * (1.0 - beta2);
-            let denominator = self.second.sqrt() / correction2.sqrt() + config.epsilon;
-            let update = &self.first / denominator * (config.learning_rate / correction1);
+            let denominator = self.second.sqrt() / rates.get(1) + config.epsilon;
+            let update = &self.first / denominator * rates.get(0);
             let _ = self.values.g_sub_(&update);
         });
     }
+}
+
+/// Puts `parameters` (contiguous float32 leaves on one device) side by side into one new storage, which is returned, and
+/// makes each a view of its part; whoever shares the tensors goes with them.
+pub fn side_by_side(parameters: &mut [Tensor]) -> Tensor {
+    let flat: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().reshape([-1])).collect();
+    let values = match flat.is_empty() {
+        true => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
+        false => Tensor::cat(&flat, 0),
+    };
+    let mut offset = 0;
+    for parameter in parameters {
+        let length = parameter.numel() as i64;
+        parameter.set_data(&values.narrow(0, offset, length).view_as(parameter));
+        offset += length;
+    }
+    values
 }
 
 #[cfg(test)]
@@ -110,7 +123,8 @@ mod tests {
                 let gradient: Vec<f32> = numbers(gradient).iter().map(|&x| x as f32).collect();
                 let gradients = [Tensor::from_slice(&gradient[..4]).view([2, 2]), Tensor::from_slice(&gradient[4..])];
                 let flat = adam.flatten(&gradients);
-                adam.step(&flat, &config);
+                let rates = adam.next(&config);
+                adam.step(&flat, &rates, &config);
                 let now = Tensor::cat(&[parts[0].reshape([-1]), parts[1].reshape([-1])], 0);
                 for (index, want) in numbers(expected).into_iter().enumerate() {
                     approx::assert_relative_eq!(now.double_value(&[index as i64]), want, max_relative = 2e-6);
@@ -125,7 +139,8 @@ mod tests {
         let mut adam = Adam::new(vec![parameter.shallow_clone()]);
         let config = AdamConfig { learning_rate: 0.1, betas: (0.9, 0.999), epsilon: 1e-8 };
         let flat = adam.flatten(&[Tensor::from_slice(&[5f32, -0.01])]);
-        adam.step(&flat, &config);
+        let rates = adam.next(&config);
+        adam.step(&flat, &rates, &config);
         approx::assert_relative_eq!(parameter.double_value(&[0]), 0.9, max_relative = 1e-5);
         approx::assert_relative_eq!(parameter.double_value(&[1]), 1.1, max_relative = 1e-5);
     }
@@ -137,7 +152,9 @@ mod tests {
         let loss = parameters[0].sum(Kind::Float);
         let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
         let flat = adam.flatten(&gradients);
-        adam.step(&flat, &AdamConfig { learning_rate: 0.1, betas: (0.0, 0.99), epsilon: 1e-8 });
+        let config = AdamConfig { learning_rate: 0.1, betas: (0.0, 0.99), epsilon: 1e-8 };
+        let rates = adam.next(&config);
+        adam.step(&flat, &rates, &config);
         assert_eq!(parameters[1].double_value(&[0]), 2.0);
         assert!(parameters[0].double_value(&[0]) < 1.0);
     }

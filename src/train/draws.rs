@@ -9,7 +9,6 @@ use super::config::Resolved;
 use super::schedule::Phase;
 use crate::augment::AugmentParams;
 use crate::augment::params::BatchSize;
-use crate::nets::Generator;
 use crate::nets::class::one_hot;
 
 /// The path-length phase takes this part of the batch.
@@ -59,12 +58,12 @@ pub enum Draws {
 }
 
 impl Draws {
-    /// Draws for `phase` at augmentation probability `p`.
-    pub fn sample(phase: Phase, settings: &Resolved, generator: &Generator, p: f64, draws: &mut impl Rng) -> Self {
+    /// Draws for `phase` at augmentation probability `p`, on the host.
+    pub fn sample(phase: Phase, settings: &Resolved, p: f64, draws: &mut impl Rng) -> Self {
         let batch = settings.batch;
         match phase {
             Phase::GeneratorMain => Self::GeneratorMain {
-                fakes: FakeDraws::sample(settings, generator, batch, draws),
+                fakes: FakeDraws::sample(settings, batch, draws),
                 augment: augment(settings, p, draws),
             },
             Phase::GeneratorPathLength => {
@@ -72,26 +71,36 @@ impl Draws {
                 let net = &settings.generator;
                 let shape = [batch as i64, net.channels, net.resolution, net.resolution];
                 Self::GeneratorPathLength {
-                    fakes: FakeDraws::sample(settings, generator, batch, draws),
-                    direction: normal(&shape, generator.device(), draws),
+                    fakes: FakeDraws::sample(settings, batch, draws),
+                    direction: normal(&shape, draws),
                 }
             }
             Phase::DiscriminatorMain => Self::DiscriminatorMain {
-                fakes: FakeDraws::sample(settings, generator, batch, draws),
+                fakes: FakeDraws::sample(settings, batch, draws),
                 augment_fakes: augment(settings, p, draws),
                 augment_reals: augment(settings, p, draws),
             },
             Phase::DiscriminatorR1 => Self::DiscriminatorR1 { augment: augment(settings, p, draws) },
         }
     }
+
+    /// The phase that they are for.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::GeneratorMain { .. } => Phase::GeneratorMain,
+            Self::GeneratorPathLength { .. } => Phase::GeneratorPathLength,
+            Self::DiscriminatorMain { .. } => Phase::DiscriminatorMain,
+            Self::DiscriminatorR1 { .. } => Phase::DiscriminatorR1,
+        }
+    }
 }
 
 impl FakeDraws {
-    fn sample(settings: &Resolved, generator: &Generator, batch: u64, draws: &mut impl Rng) -> Self {
-        let (count, device) = (batch as i64, generator.device());
+    fn sample(settings: &Resolved, batch: u64, draws: &mut impl Rng) -> Self {
+        let count = batch as i64;
         let shape = [count, settings.generator.z_dim];
-        let z = normal(&shape, device, draws);
-        let c = classes(&settings.fake_classes, batch, device, draws);
+        let z = normal(&shape, draws);
+        let c = classes(&settings.fake_classes, batch, draws);
         let mixing = (settings.style_mixing > 0.0).then(|| {
             let layers = settings.generator.num_ws();
             let cutoffs: Vec<i64> = (0..batch)
@@ -100,19 +109,19 @@ impl FakeDraws {
                     false => layers,
                 })
                 .collect();
-            Mixing { cutoffs: Tensor::from_slice(&cutoffs).to_device(device), z: normal(&shape, device, draws) }
+            Mixing { cutoffs: Tensor::from_slice(&cutoffs), z: normal(&shape, draws) }
         });
-        let shapes = generator.synthesis.noise_shapes();
-        let noise = shapes.iter().map(|(_, side)| normal(&[count, 1, *side, *side], device, draws)).collect();
+        let sides = settings.generator.noise_sides();
+        let noise = sides.into_iter().map(|side| normal(&[count, 1, side, side], draws)).collect();
         Self { z, c, mixing, noise }
     }
 }
 
 /// One-hot classes drawn with `shares`; `None` where there are none.
-fn classes(shares: &[f64], batch: u64, device: Device, draws: &mut impl Rng) -> Option<Tensor> {
+fn classes(shares: &[f64], batch: u64, draws: &mut impl Rng) -> Option<Tensor> {
     (!shares.is_empty()).then(|| {
         let drawn: Vec<i64> = (0..batch).map(|_| class_at(shares, draws.random())).collect();
-        one_hot(&drawn, shares.len() as i64, device)
+        one_hot(&drawn, shares.len() as i64, Device::Cpu)
     })
 }
 
@@ -136,10 +145,10 @@ fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {
 }
 
 /// Standard normal draws, float32.
-fn normal(shape: &[i64], device: Device, draws: &mut impl Rng) -> Tensor {
+fn normal(shape: &[i64], draws: &mut impl Rng) -> Tensor {
     let count = shape.iter().product::<i64>() as usize;
     let values: Vec<f32> = StandardNormal.sample_iter(draws).take(count).collect();
-    Tensor::from_slice(&values).reshape(shape).to_device(device)
+    Tensor::from_slice(&values).reshape(shape)
 }
 
 #[cfg(test)]
@@ -151,10 +160,10 @@ mod tests {
     #[test]
     fn classes_come_as_often_as_their_shares() {
         let mut draws = RunSeed(3).stream("classes", 0);
-        let drawn = classes(&[0.25, 0.0, 0.75], 4000, Device::Cpu, &mut draws).unwrap();
+        let drawn = classes(&[0.25, 0.0, 0.75], 4000, &mut draws).unwrap();
         let counts = Vec::<f64>::try_from(drawn.sum_dim_intlist([0i64].as_slice(), false, Kind::Double)).unwrap();
         assert_eq!((counts[1], counts.iter().sum::<f64>()), (0.0, 4000.0));
         assert!((counts[0] - 1000.0).abs() < 110.0, "{counts:?}");
-        assert!(classes(&[], 4, Device::Cpu, &mut draws).is_none());
+        assert!(classes(&[], 4, &mut draws).is_none());
     }
 }

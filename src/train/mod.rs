@@ -15,7 +15,11 @@ pub mod ema;
 
 pub mod draws;
 
+pub mod inputs;
+
 pub mod phases;
+
+pub mod runner;
 
 pub mod stats;
 
@@ -33,21 +37,22 @@ use tch::Tensor;
 
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
 pub use run_folder::{Label, RunFolder};
+pub use runner::{Runner, Step};
 pub use state::TrainState;
 
 use crate::data::batches::Batches;
+use crate::engine::SideStream;
 use crate::engine::precision::Scope;
 use crate::nets::Generator;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::training::{TickRecord, TimingRecord};
 use crate::seed::RunSeed;
-use phases::Step;
 
 /// Times that a diverged run is rolled back before it is given up.
 pub const MAX_ROLLBACKS: usize = 3;
 
-/// Real images of one step.
+/// Real images of one step, on the host.
 #[derive(Debug)]
 pub struct RealBatch {
     /// \[batch, C, R, R\] in -1..1.
@@ -56,12 +61,19 @@ pub struct RealBatch {
     pub classes: Option<Tensor>,
 }
 
+impl RealBatch {
+    /// The same images, not copied.
+    pub fn shallow_clone(&self) -> Self {
+        Self { pixels: self.pixels.shallow_clone(), classes: self.classes.as_ref().map(Tensor::shallow_clone) }
+    }
+}
+
 /// Batches of real images; batch `step` is a function of `step` alone.
 pub trait Reals {
     fn at(&self, step: u64) -> RealBatch;
 }
 
-/// Batches of prepared images, with the class of each where there are classes.
+/// Batches of prepared images on the host, with the class of each where there are classes.
 #[derive(Debug)]
 pub struct RealBatches {
     pub batches: Batches,
@@ -74,7 +86,7 @@ impl Reals for RealBatches {
         let batch = self.batches.at(step);
         let classes = self.classes.as_ref().map(|classes| {
             let rows: Vec<i64> = batch.positions.iter().map(|&position| position as i64).collect();
-            classes.index_select(0, &Tensor::from_slice(&rows).to_device(classes.device()))
+            classes.index_select(0, &Tensor::from_slice(&rows))
         });
         RealBatch { pixels: batch.pixels, classes }
     }
@@ -133,25 +145,37 @@ pub fn train(
     on_event: &mut OnEvent<'_>,
 ) -> Result<TrainState> {
     let mut state = run.open(&start)?;
+    // The networks are made; what follows is in the order of one stream.
+    let _stream = SideStream::enter(state.device())?;
+    let mut runner = Runner::new(state.device());
     run.observer.begin("train", "images", run.total_images);
     run.observer.advance(state.images(run.settings));
     let mut stop = run.opened(&state, on_event)?;
     let mut since = Since::now(state.images(run.settings));
     while state.images(run.settings) < run.total_images {
+        let mut failed = None;
         if stop || run.observer.stop_requested() {
-            run.folder.save(&mut state)?;
-            return Err(interrupted(state.images(run.settings)));
+            failed = run.failed(&mut state);
+            if failed.is_none() {
+                run.folder.save(&mut state)?;
+                return Err(interrupted(state.images(run.settings)));
+            }
+        } else {
+            run.step(&mut runner, &mut state)?;
+            run.observer.advance(run.settings.batch);
+            let last = state.images(run.settings) >= run.total_images;
+            if last || state.counters.step.is_multiple_of(run.settings.tick_steps) {
+                failed = run.failed(&mut state);
+                if failed.is_none() {
+                    stop = run.tick(&mut state, last, &since, on_event)?;
+                    since = Since::now(state.images(run.settings));
+                }
+            }
         }
-        if let Err(reason) = run.step(&mut state) {
+        if let Some(reason) = failed {
             state = run.roll_back(&state, &reason, &start)?;
+            runner = Runner::new(state.device());
             stop = run.opened(&state, on_event)?;
-            since = Since::now(state.images(run.settings));
-            continue;
-        }
-        run.observer.advance(run.settings.batch);
-        let last = state.images(run.settings) >= run.total_images;
-        if last || state.counters.step.is_multiple_of(run.settings.tick_steps) {
-            stop = run.tick(&mut state, last, &since, on_event)?;
             since = Since::now(state.images(run.settings));
         }
     }
@@ -179,8 +203,8 @@ impl Training<'_> {
         Ok(on_event(event)? == Control::Stop)
     }
 
-    /// All phases that are due, the moving average and the augmentation probability; `Err` says what is not finite.
-    fn step(&self, state: &mut TrainState) -> std::result::Result<(), String> {
+    /// All phases that are due, the moving average and the augmentation probability.
+    fn step(&self, runner: &mut Runner, state: &mut TrainState) -> Result<()> {
         let index = state.counters.step;
         let attempt = state.counters.rollbacks.len() as u64;
         let seed = if attempt == 0 { self.seed } else { self.seed.child("train.retry", attempt) };
@@ -191,16 +215,18 @@ impl Training<'_> {
         let learning_rate_scale = 0.5f64.powi(attempt as i32);
         let step = Step { settings: self.settings, seed, index, learning_rate_scale, reals: &reals };
         let _precision = Scope::enter(self.settings.precision);
-        let due = self.settings.lazy.due(index);
-        let probes: Vec<Tensor> = due.iter().map(|&phase| phases::run(phase, state, &step)).collect();
-        let probes = Vec::<f64>::try_from(Tensor::stack(&probes, 0)).map_err(|error| error.to_string())?;
-        if let Some((phase, _)) = due.iter().zip(probes).find(|(_, probe)| !probe.is_finite()) {
-            return Err(format!("loss or gradient of {phase:?} is not finite at step {index}"));
+        for phase in self.settings.lazy.due(index) {
+            runner.run(phase, state, &step)?;
         }
         state.counters.step += 1;
         state.update_average(self.settings);
-        state.update_augmentation(self.settings);
-        Ok(())
+        state.update_augmentation(self.settings)
+    }
+
+    /// What went wrong since the last look, if anything: between two ticks nobody waits for the device to tell.
+    fn failed(&self, state: &mut TrainState) -> Option<String> {
+        let phase = state.probes.failed()?;
+        Some(format!("loss or gradient of {phase:?} is not finite by step {}", state.counters.step))
     }
 
     fn roll_back(
@@ -255,7 +281,7 @@ impl Training<'_> {
             self.folder.save_best(state, distance)?;
         }
         let record = state.tick_record(self.settings, scores);
-        let timing = TimingRecord { tick, seconds, images_per_s, peak_bytes: stats::peak_memory() };
+        let timing = TimingRecord { tick, seconds, images_per_s, peak_bytes: stats::peak_memory(state.device()) };
         self.folder.log(state, &record, &timing)?;
         let text =
             format!("G {:.2} D {:.2} p {:.3} r_t {:+.2}", record.loss_g, record.loss_d, record.ada_p, record.ada_rt);

@@ -1,21 +1,19 @@
-//! One function per training phase: run the networks, take the gradient, step the optimiser.
-//!
-//! Each phase draws from a stream of its own name and step, never from libtorch's shared generator, so that it
-//! repeats wherever training was interrupted and whatever else the process does.
+//! One function per training phase: run the networks, take the gradient, step the optimiser. They compute from tensors of the
+//! device alone and change tensors of the state in place, so that a GPU can record them.
 
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
 
 use super::adam::{Adam, AdamConfig};
 use super::config::{Resolved, Symmetry};
-use super::draws::{Draws, FakeDraws, Mixing};
+use super::draws::{FakeDraws, Mixing};
+use super::inputs::Inputs;
+use super::loss;
 use super::schedule::{Phase, lazy_optimiser};
 use super::state::TrainState;
 use super::stats::Quantity;
-use super::{RealBatch, loss};
-use crate::augment::{self, AugmentParams};
+use crate::augment::{AugmentTensors, carry_out};
 use crate::nets::{Generator, Noise};
-use crate::seed::RunSeed;
 
 /// Share of a batch's mean w in w_avg, complement of.
 const W_AVG_BETA: f64 = 0.995;
@@ -23,75 +21,53 @@ const W_AVG_BETA: f64 = 0.995;
 /// Share of a batch's mean in the running path length.
 const PATH_LENGTH_DECAY: f64 = 0.01;
 
-/// What the phases of one step share.
-pub struct Step<'a> {
-    pub settings: &'a Resolved,
-    /// Of the current attempt (another after each rollback).
-    pub seed: RunSeed,
-    /// Counted from 0.
-    pub index: u64,
-    /// Factor on the learning rates (halved by each rollback).
-    pub learning_rate_scale: f64,
-    /// Real images of the step.
-    pub reals: &'a RealBatch,
+/// Runs one phase and tells the state's probes how it went.
+pub fn descend(phase: Phase, inputs: &Inputs, state: &mut TrainState, settings: &Resolved) {
+    let probe = match phase {
+        Phase::GeneratorMain => generator_main(inputs, state, settings),
+        Phase::GeneratorPathLength => generator_path_length(inputs, state, settings),
+        Phase::DiscriminatorMain => discriminator_main(inputs, state, settings),
+        Phase::DiscriminatorR1 => discriminator_r1(inputs, state, settings),
+    };
+    state.probes.add(phase, &probe);
 }
 
-/// Runs one phase; returns loss + squared norm of the gradient, float64: where that is finite, so are the gradient,
-/// Adam's moments and the new weights.
-pub fn run(phase: Phase, state: &mut TrainState, step: &Step<'_>) -> Tensor {
-    let mut stream = step.seed.stream(stream(phase), step.index);
-    let draws = Draws::sample(phase, step.settings, &state.generator, state.ada.p, &mut stream);
-    descend_with(&draws, state, step)
-}
-
-/// Runs the phase that `draws` are of; returns what [`run`] does.
-pub fn descend_with(draws: &Draws, state: &mut TrainState, step: &Step<'_>) -> Tensor {
-    match draws {
-        Draws::GeneratorMain { fakes, augment } => generator_main(state, step, fakes, augment),
-        Draws::GeneratorPathLength { fakes, direction } => generator_path_length(state, step, fakes, direction),
-        Draws::DiscriminatorMain { fakes, augment_fakes, augment_reals } => {
-            discriminator_main(state, step, fakes, [augment_fakes, augment_reals])
-        }
-        Draws::DiscriminatorR1 { augment } => discriminator_r1(state, step, augment),
-    }
-}
-
-fn generator_main(state: &mut TrainState, step: &Step<'_>, fakes: &FakeDraws, augment: &AugmentParams) -> Tensor {
+fn generator_main(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
+    let fakes = inputs.fakes();
     let ws = latents(&mut state.generator, fakes);
-    let images = augment::apply(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment);
-    let logits = state.discriminator.forward(&images, fakes.c.as_ref());
+    let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
+    let logits = state.discriminator.forward(&augmented(&images, &inputs.augment_fakes), fakes.c.as_ref());
     let loss = loss::generator_logistic(&logits);
     state.tick_sums.add(Quantity::LossGenerator, &loss);
-    descend(&mut state.generator_adam, &loss, 1.0, &generator_optimiser(step))
+    step_down(&mut state.generator_adam, &loss, Phase::GeneratorMain, inputs, settings)
 }
 
-fn generator_path_length(state: &mut TrainState, step: &Step<'_>, fakes: &FakeDraws, direction: &Tensor) -> Tensor {
+fn generator_path_length(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
+    let fakes = inputs.fakes();
     let ws = latents(&mut state.generator, fakes);
     let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
     let pixels = (images.size()[2] * images.size()[3]) as f64;
+    let direction = inputs.direction.as_ref().expect("the path-length phase has a direction");
     let projected = (images * (direction / pixels.sqrt())).sum(Kind::Float);
     let gradient = Tensor::run_backward(&[projected], &[&ws], true, true);
     let lengths = loss::path_lengths(&gradient[0]);
     let mean = loss::path_length_mean(&state.path_length_mean, &lengths, PATH_LENGTH_DECAY);
-    let loss = loss::path_length_penalty(&lengths, &mean, step.settings.path_length_weight);
-    state.path_length_mean = mean.detach();
+    let loss = loss::path_length_penalty(&lengths, &mean, settings.path_length_weight);
     state.tick_sums.add(Quantity::PathLength, &lengths);
-    let gain = step.settings.lazy.gain(Phase::GeneratorPathLength);
-    descend(&mut state.generator_adam, &loss, gain, &generator_optimiser(step))
+    let probe = step_down(&mut state.generator_adam, &loss, Phase::GeneratorPathLength, inputs, settings);
+    // After the gradient, which the mean of before has a part in.
+    state.path_length_mean.copy_(&mean.detach());
+    probe
 }
 
-fn discriminator_main(
-    state: &mut TrainState,
-    step: &Step<'_>,
-    fakes: &FakeDraws,
-    [augment_fakes, augment_reals]: [&AugmentParams; 2],
-) -> Tensor {
+fn discriminator_main(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
+    let (fakes, shown) = (inputs.fakes(), inputs.reals());
     let images = tch::no_grad(|| {
         let ws = latents(&mut state.generator, fakes);
-        augment::apply(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment_fakes)
+        augmented(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), &inputs.augment_fakes)
     });
-    let reals = augment::apply(&step.reals.pixels, augment_reals);
-    let both = [(&images, fakes.c.as_ref()), (&reals, step.reals.classes.as_ref())];
+    let reals = augmented(&shown.pixels, &inputs.augment_reals);
+    let both = [(&images, fakes.c.as_ref()), (&reals, shown.classes.as_ref())];
     let [fake_logits, real_logits] = state.discriminator.forward_both(both);
     let loss = loss::discriminator_logistic(&fake_logits, &real_logits);
     state.tick_sums.add(Quantity::LossDiscriminator, &loss);
@@ -99,27 +75,42 @@ fn discriminator_main(
     state.tick_sums.add(Quantity::RealSign, &signs);
     let sum = signs.sum(Kind::Double);
     state.ada_signal += Tensor::stack(&[sum.shallow_clone(), sum.full_like(signs.numel() as f64)], 0);
-    descend(&mut state.discriminator_adam, &loss, 1.0, &discriminator_optimiser(step))
+    step_down(&mut state.discriminator_adam, &loss, Phase::DiscriminatorMain, inputs, settings)
 }
 
-fn discriminator_r1(state: &mut TrainState, step: &Step<'_>, augment: &AugmentParams) -> Tensor {
+fn discriminator_r1(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
+    let shown = inputs.reals();
     // The penalty is on the discriminator's own input: the augmented image.
-    let images = augment::apply(&step.reals.pixels, augment).detach().set_requires_grad(true);
-    let logits = state.discriminator.forward(&images, step.reals.classes.as_ref());
+    let images = augmented(&shown.pixels, &inputs.augment_reals).detach().set_requires_grad(true);
+    let logits = state.discriminator.forward(&images, shown.classes.as_ref());
     let gradient = Tensor::run_backward(&[logits.sum(Kind::Float)], &[&images], true, true);
-    let loss = loss::r1_penalty(&gradient[0], step.settings.r1_gamma);
+    let loss = loss::r1_penalty(&gradient[0], settings.r1_gamma);
     state.tick_sums.add(Quantity::R1, &loss);
-    let gain = step.settings.lazy.gain(Phase::DiscriminatorR1);
-    descend(&mut state.discriminator_adam, &loss, gain, &discriminator_optimiser(step))
+    step_down(&mut state.discriminator_adam, &loss, Phase::DiscriminatorR1, inputs, settings)
 }
 
-/// One optimiser step down `gain` x `loss`.
-fn descend(adam: &mut Adam, loss: &Tensor, gain: f64, config: &AdamConfig) -> Tensor {
-    let scaled = loss * gain;
+fn augmented(images: &Tensor, operations: &Option<AugmentTensors>) -> Tensor {
+    carry_out(images, operations.as_ref().expect("the phase augments"))
+}
+
+/// One optimiser step down the phase's gain x `loss`. Returns loss + squared norm of the gradient, float64: where that is
+/// finite, so are the gradient, Adam's moments and the new weights.
+fn step_down(adam: &mut Adam, loss: &Tensor, phase: Phase, inputs: &Inputs, settings: &Resolved) -> Tensor {
+    let scaled = loss * settings.lazy.gain(phase);
     let gradients = Tensor::run_backward(&[&scaled], adam.parameters(), false, false);
     let gradient = adam.flatten(&gradients);
-    adam.step(&gradient, config);
+    adam.step(&gradient, &inputs.rates, &optimiser(phase, settings, 1.0));
     gradient.square().sum(Kind::Double) + loss.detach()
+}
+
+/// Adam's settings for a phase; `rate_scale` is a factor on the learning rate.
+pub(super) fn optimiser(phase: Phase, settings: &Resolved, rate_scale: f64) -> AdamConfig {
+    let regularised_every = match phase {
+        Phase::GeneratorMain | Phase::GeneratorPathLength => settings.lazy.path_length_every,
+        Phase::DiscriminatorMain | Phase::DiscriminatorR1 => settings.lazy.r1_every,
+    };
+    let (learning_rate, betas) = lazy_optimiser(settings.learning_rate * rate_scale, settings.betas, regularised_every);
+    AdamConfig { learning_rate, betas, epsilon: settings.epsilon }
 }
 
 /// ws \[batch, num_ws, w_dim\], some mixed of two; moves w_avg.
@@ -130,7 +121,7 @@ fn latents(generator: &mut Generator, draws: &FakeDraws) -> Tensor {
         return ws;
     };
     let (batch, layers) = (ws.size()[0], ws.size()[1]);
-    let layer = Tensor::arange(layers, (Kind::Int64, ws.device())).view([1, layers, 1]);
+    let layer = Tensor::arange(layers, (cutoffs.kind(), ws.device())).view([1, layers, 1]);
     let second = generator.mapping.forward(z, draws.c.as_ref());
     ws.where_self(&layer.less_tensor(&cutoffs.view([batch, 1, 1])), &second)
 }
@@ -151,28 +142,5 @@ pub fn symmetric(images: &Tensor, symmetry: Symmetry, draws: &mut impl Rng) -> T
             let images = images.flip([2]).where_self(&chosen(), &images);
             images.transpose(2, 3).where_self(&chosen(), &images)
         }
-    }
-}
-
-fn generator_optimiser(step: &Step<'_>) -> AdamConfig {
-    optimiser(step, step.settings.lazy.path_length_every)
-}
-
-fn discriminator_optimiser(step: &Step<'_>) -> AdamConfig {
-    optimiser(step, step.settings.lazy.r1_every)
-}
-
-fn optimiser(step: &Step<'_>, regularised_every: u64) -> AdamConfig {
-    let rate = step.settings.learning_rate * step.learning_rate_scale;
-    let (learning_rate, betas) = lazy_optimiser(rate, step.settings.betas, regularised_every);
-    AdamConfig { learning_rate, betas, epsilon: step.settings.epsilon }
-}
-
-fn stream(phase: Phase) -> &'static str {
-    match phase {
-        Phase::GeneratorMain => "train.generator-main",
-        Phase::GeneratorPathLength => "train.generator-path-length",
-        Phase::DiscriminatorMain => "train.discriminator-main",
-        Phase::DiscriminatorR1 => "train.discriminator-r1",
     }
 }

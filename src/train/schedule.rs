@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One optimiser step of a training step, in the order in which they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Non-saturating logistic loss of the generator.
     GeneratorMain,
@@ -13,6 +13,12 @@ pub enum Phase {
     DiscriminatorMain,
     /// R1 gradient penalty of the discriminator on real images.
     DiscriminatorR1,
+}
+
+impl Phase {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 4] =
+        [Self::GeneratorMain, Self::GeneratorPathLength, Self::DiscriminatorMain, Self::DiscriminatorR1];
 }
 
 /// Intervals of lazy regularisation, in steps (StyleGAN2, Karras et al. 2020, section 3.1).

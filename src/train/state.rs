@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::adam::Adam;
+use super::adam::{Adam, side_by_side};
 use super::checkpoint::{Contents, Verified};
 use super::config::Resolved;
 use super::ema;
-use super::stats::{Quantity, TickSums};
+use super::stats::{Probes, Quantity, TickSums};
 use super::{Scores, transfer};
 use crate::augment::Ada;
+use crate::engine::Download;
 use crate::nets::network::Named;
 use crate::nets::{Discriminator, Generator, Network};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
@@ -23,7 +24,7 @@ use crate::records::training::TickRecord;
 use crate::seed::RunSeed;
 
 /// Version of a checkpoint's layout.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Name of the best snapshot's network file within a checkpoint.
 pub const BEST: &str = "network-best.safetensors";
@@ -37,15 +38,22 @@ pub struct TrainState {
     pub discriminator: Discriminator,
     /// Moving average of the generator; the result of training.
     pub average: Generator,
+    /// The storage of its parameters, in the order of the generator's own.
+    average_values: Tensor,
     pub generator_adam: Adam,
     pub discriminator_adam: Adam,
     /// Running mean of the path lengths, float32 scalar.
     pub path_length_mean: Tensor,
     /// Augmentation probability and its controller.
     pub ada: Ada,
-    /// Sum of sign D(real) and number of images since the controller last read them, float64 \[2\].
+    /// Sum of sign D(real) and number of images in the controller's present interval, float64 \[2\].
     pub ada_signal: Tensor,
+    /// Those of the interval before, which the controller goes by at the end of the present one: by then they have reached the
+    /// host without anyone waiting for them.
+    ada_reading: Download,
     pub tick_sums: TickSums,
+    /// Whether the steps since the last look went well; empty in a checkpoint, which is saved after a look.
+    pub probes: Probes,
     pub counters: Counters,
     /// Frechet distance of the best snapshot.
     pub best_distance: Option<f64>,
@@ -101,12 +109,16 @@ impl TrainState {
         let discriminator = Discriminator::new(&settings.discriminator, seed, device)?;
         let generator_adam = Adam::new(values(generator.parameters()));
         let discriminator_adam = Adam::new(trained(&discriminator, settings));
+        let ada_signal = Tensor::zeros([2], (Kind::Double, device));
         Ok(Self {
+            average_values: side_by_side(&mut values(average.parameters())),
+            probes: Probes::new(device),
+            ada_reading: Download::new(&ada_signal)?,
             generator_adam,
             discriminator_adam,
             path_length_mean: Tensor::zeros([0i64; 0], (Kind::Float, device)),
             ada: Ada::new(&settings.ada),
-            ada_signal: Tensor::zeros([2], (Kind::Double, device)),
+            ada_signal,
             tick_sums: TickSums::new(device),
             counters: Counters::default(),
             best_distance: None,
@@ -151,28 +163,32 @@ impl TrainState {
     /// Moves the generator's average towards the generator; call after the step is counted.
     pub fn update_average(&mut self, settings: &Resolved) {
         let decay = ema::decay(settings.batch, self.images(settings), settings.ema_half_life, settings.ema_ramp);
-        let pairs = |average: Vec<(String, Tensor)>, live: Vec<(String, Tensor)>| -> Vec<(Tensor, Tensor)> {
-            average.into_iter().zip(live).map(|((_, average), (_, live))| (average, live)).collect()
-        };
-        ema::update(
-            &pairs(self.average.parameters(), self.generator.parameters()),
-            &pairs(self.average.buffers(), self.generator.buffers()),
-            decay,
-        );
+        ema::update(&mut self.average_values, &self.generator_adam.values, decay);
+        tch::no_grad(|| {
+            for ((_, mut average), (_, live)) in self.average.buffers().into_iter().zip(self.generator.buffers()) {
+                average.copy_(&live);
+            }
+        });
     }
 
-    /// Tells the controller of the augmentation probability about one batch.
-    pub fn update_augmentation(&mut self, settings: &Resolved) {
+    /// Tells the controller of the augmentation probability that a batch is done.
+    ///
+    /// # Errors
+    /// The GPU reports a failure.
+    pub fn update_augmentation(&mut self, settings: &Resolved) -> Result<()> {
         if settings.ada_fixed {
-            return;
+            return Ok(());
         }
         if !self.ada.is_due(&settings.ada) {
             self.ada.observe(&settings.ada, settings.batch, 0.0, 0);
-            return;
+            return Ok(());
         }
-        let (sum, count) = (self.ada_signal.double_value(&[0]), self.ada_signal.double_value(&[1]));
-        let _ = self.ada_signal.zero_();
+        let before = self.ada_reading.values()?;
+        let (sum, count) = (before.double_value(&[0]), before.double_value(&[1]));
         self.ada.observe(&settings.ada, settings.batch, sum, count as u64);
+        self.ada_reading.start(&self.ada_signal)?;
+        let _ = self.ada_signal.zero_();
+        Ok(())
     }
 
     /// The line of the log for the tick that ends here; starts the next tick's sums.
@@ -213,7 +229,7 @@ impl TrainState {
                 ("discriminator", self.discriminator.tensors()),
                 ("average", self.average.tensors()),
                 ("optimisers", self.optimisers()),
-                ("scalars", self.scalars()),
+                ("scalars", self.scalars()?),
             ],
             texts: vec![(COUNTERS, header), (STATS, stats)],
             links: best.into_iter().map(|path| (BEST, path)).collect(),
@@ -270,17 +286,18 @@ impl TrainState {
         Ok(())
     }
 
-    fn scalars(&self) -> Named {
+    fn scalars(&self) -> Result<Named> {
         let mut named = BTreeMap::from([
             ("path_length_mean".to_owned(), self.path_length_mean.shallow_clone()),
             ("ada_p_and_rt".to_owned(), Tensor::from_slice(&[self.ada.p, self.ada.rt])),
             ("ada_signal".to_owned(), self.ada_signal.shallow_clone()),
+            ("ada_reading".to_owned(), self.ada_reading.values()?.shallow_clone()),
             ("tick_sums".to_owned(), self.tick_sums.sums.shallow_clone()),
         ]);
         if let Some(distance) = self.best_distance {
             named.insert("best_distance".to_owned(), Tensor::from(distance));
         }
-        named
+        Ok(named)
     }
 
     fn load_scalars(&mut self, named: &Named) -> Result<()> {
@@ -289,6 +306,7 @@ impl TrainState {
         let exact = get(named, "ada_p_and_rt", &[2])?;
         (self.ada.p, self.ada.rt) = (exact.double_value(&[0]), exact.double_value(&[1]));
         self.ada_signal = get(named, "ada_signal", &[2])?.to_device(device);
+        self.ada_reading.replace(get(named, "ada_reading", &[2])?)?;
         self.tick_sums.sums = get(named, "tick_sums", &self.tick_sums.sums.size())?.to_device(device);
         self.best_distance = named.get("best_distance").map(|tensor| tensor.double_value(&[]));
         Ok(())
@@ -382,6 +400,7 @@ mod tests {
         state.generator_adam.steps = 77;
         let _ = state.generator_adam.second.fill_(0.3);
         state.path_length_mean = Tensor::from(0.7f32);
+        state.ada_reading.replace(&Tensor::from_slice(&[3f64, 4.0])).unwrap();
         state.best_distance = Some(1.0 / 3.0);
         state.counters = Counters { step: 5, tick: 1, rollbacks: vec!["once".into()], ..Counters::default() };
         state.stats = vec!["{\"tick\":1}".into()];
@@ -391,6 +410,7 @@ mod tests {
         let again = TrainState::restore(&found, &identity, Device::Cpu).unwrap();
         assert_eq!(again.ada, state.ada);
         assert_eq!(again.best_distance, state.best_distance);
+        assert_eq!(Vec::<f64>::try_from(again.ada_reading.values().unwrap()).unwrap(), [3.0, 4.0]);
         assert_eq!(again.counters, state.counters);
         assert_eq!(again.stats, state.stats);
         assert_eq!(again.generator_adam.steps, 77);

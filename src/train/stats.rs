@@ -6,6 +6,8 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
+use super::schedule::Phase;
+use crate::engine::peak_device_bytes;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 
 /// A quantity whose mean over the tick is logged.
@@ -52,6 +54,32 @@ impl TickSums {
     }
 }
 
+/// Whether the phases since the last look went well, on the device.
+#[derive(Debug)]
+pub struct Probes {
+    /// float64 \[phases\]: sums of what is not finite where a phase went wrong.
+    sums: Tensor,
+}
+
+impl Probes {
+    pub fn new(device: Device) -> Self {
+        Self { sums: Tensor::zeros([Phase::ALL.len() as i64], (Kind::Double, device)) }
+    }
+
+    /// `probe` float64 \[\]: finite where the phase went well.
+    pub fn add(&mut self, phase: Phase, probe: &Tensor) {
+        let mut place = self.sums.get(phase as i64);
+        place += probe;
+    }
+
+    /// The first phase that did not go well, if any; looks at what was added so far, and forgets it.
+    pub fn failed(&mut self) -> Option<Phase> {
+        let sums = Vec::<f64>::try_from(&self.sums).expect("one axis of float64");
+        let _ = self.sums.zero_();
+        Phase::ALL.into_iter().zip(sums).find(|(_, sum)| !sum.is_finite()).map(|(phase, _)| phase)
+    }
+}
+
 /// One line of JSON.
 pub fn line(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value)
@@ -64,8 +92,12 @@ pub fn append(path: &Path, line: &str) -> Result<()> {
     write().map_err(|error| Problem::io(path, "writing", error))
 }
 
-/// Largest resident memory of this process so far in bytes; 0 where the system does not tell.
-pub fn peak_memory() -> u64 {
+/// Most memory in use so far in bytes: of the GPU where that is the device, else resident of this process; 0 where the system
+/// does not tell.
+pub fn peak_memory(device: Device) -> u64 {
+    if let Some(bytes) = peak_device_bytes(device) {
+        return bytes;
+    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
     kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
@@ -90,7 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_was_not_finite_is_found_later() {
+        let mut probes = Probes::new(Device::Cpu);
+        probes.add(Phase::GeneratorMain, &Tensor::from(1f64));
+        assert_eq!(probes.failed(), None);
+        probes.add(Phase::DiscriminatorMain, &Tensor::from(f64::INFINITY));
+        probes.add(Phase::DiscriminatorMain, &Tensor::from(1f64));
+        probes.add(Phase::GeneratorMain, &Tensor::from(1f64));
+        assert_eq!((probes.failed(), probes.failed()), (Some(Phase::DiscriminatorMain), None));
+    }
+
+    #[test]
     fn peak_memory_is_at_least_a_megabyte() {
-        assert!(peak_memory() > 1 << 20);
+        assert!(peak_memory(Device::Cpu) > 1 << 20);
     }
 }

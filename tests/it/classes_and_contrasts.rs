@@ -170,7 +170,7 @@ fn a_projection_goes_on_where_it_was_stopped_and_ends_in_the_same_bytes() {
     phantoms::rings(&place.path("data"), 5, 2, 16);
     place.train("data", "gan", &[]);
     place.done(&["generate", "--network", "gan", "--out", "drawn", "--seeds", "2", "--format", "npy"]);
-    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1 }).unwrap();
+    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() }).unwrap();
     let config = ProjectConfig {
         steps: 12,
         features: "pixels".into(),

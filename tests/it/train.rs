@@ -245,7 +245,7 @@ fn train_on(
     observer: &dyn Observer,
     on_event: &mut dyn FnMut(Event<'_>) -> rimforge::problem::Result<Control>,
 ) -> rimforge::problem::Result<TrainState> {
-    Engine::start(&EngineConfig { device: "cpu".into(), threads: 1 })?;
+    Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() })?;
     let settings = settings(0.008);
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
@@ -269,7 +269,7 @@ fn a_poisoned_batch_rolls_back_halves_the_rate_and_is_logged() {
     assert_eq!(opened, [0, 24, 24]);
     let log = &state.counters.rollbacks;
     assert_eq!(log.len(), 2);
-    assert!(log[0].contains("DiscriminatorMain is not finite at step 7"), "{}", log[0]);
+    assert!(log[0].contains("DiscriminatorMain is not finite by step 8"), "{}", log[0]);
     assert!(log[0].contains("back to 24 images, learning rate x 0.5"), "{}", log[0]);
     assert!(log[1].contains("learning rate x 0.25"), "{}", log[1]);
     assert_eq!(fs::read_to_string(out.path().join("stats.jsonl")).unwrap().lines().count(), 10);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
 use super::{Net, NetArgs, Report, SIDE};
 use crate::augment::ChannelRule;
+use crate::engine::SideStream;
 use crate::engine::precision::Scope;
 use crate::nets::perceptual::RandomVgg;
 use crate::nets::{Generator, Noise};
@@ -14,9 +15,8 @@ use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::project::{Descent, Draws, LatentCloud, ProjectConfig, Projection, optimise};
 use crate::seed::RunSeed;
 use crate::train::config::{NetConfig, Preset};
-use crate::train::phases::{self, Step};
 use crate::train::schedule::Phase;
-use crate::train::{RealBatch, Resolved, TrainConfig, TrainState};
+use crate::train::{RealBatch, Resolved, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
 fn settings(net: &NetArgs) -> Result<Resolved> {
@@ -30,12 +30,16 @@ fn settings(net: &NetArgs) -> Result<Resolved> {
 }
 
 pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device));
+    let _precision = Scope::enter(net.precision.resolve(clock.device)?);
     let settings = settings(net)?;
     let batch = settings.batch as f64;
     let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
-    let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
+    let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, Device::Cpu)) * 0.3;
     let reals = RealBatch { pixels: reals, classes: None };
+    let _stream = SideStream::enter(clock.device)?;
+    let mut runner = Runner::new(clock.device);
+    // On a GPU the host draws one step while the device computes the one before: several at a time show what that hides.
+    let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
     let mut parts_ms = BTreeMap::new();
     let mut step_ms = 0.0;
     for (name, phase) in [
@@ -46,15 +50,18 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
     ] {
         let mut index = 0;
         let seconds = clock.seconds(|| {
-            let step = Step { settings: &settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals };
-            index += 1;
-            // Reading it waits for the device, as training does once a step.
-            let probe = f64::try_from(phases::run(phase, &mut state, &step))?;
-            match probe.is_finite() {
-                true => Ok(()),
-                false => Err(Problem::new(ProblemKind::Gate, format!("{name} gave a loss of {probe}"))),
+            for _ in 0..at_once {
+                let settings = &settings;
+                let step = Step { settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals };
+                index += 1;
+                runner.run(phase, &mut state, &step)?;
+            }
+            match state.probes.failed() {
+                None => Ok(()),
+                Some(_) => Err(Problem::new(ProblemKind::Gate, format!("the loss of {name} is not finite"))),
             }
         })?;
+        let seconds = seconds / f64::from(at_once);
         let ms = 1e3 * seconds / batch;
         parts_ms.insert(name, ms);
         step_ms += match phase {
@@ -74,7 +81,7 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
 }
 
 pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device));
+    let _precision = Scope::enter(net.precision.resolve(clock.device)?);
     let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
     let batch = net.batch()?;
     let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
@@ -89,19 +96,23 @@ pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
 }
 
 /// Steps of one timed projection.
-const PROJECTOR_STEPS: u64 = 4;
+fn projector_steps(device: Device) -> u64 {
+    // On a GPU many more than it does before it records them.
+    if device == Device::Cpu { 4 } else { 200 }
+}
 
 pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device));
+    let _precision = Scope::enter(net.precision.resolve(clock.device)?);
     let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
     let features = RandomVgg::new(1, clock.device);
     let batch = net.batch()?;
     let targets = Tensor::randn([batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
     let cloud = LatentCloud::sample(&generator, 256, None);
+    let steps = projector_steps(clock.device);
     let names: Vec<String> = (0..batch).map(|image| image.to_string()).collect();
     let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
-    let draws = Draws::sample(RunSeed(1), &names, &sides, generator.config().w_dim, PROJECTOR_STEPS, clock.device);
-    let descent = Descent { steps: PROJECTOR_STEPS, ..ProjectConfig::published().descent() };
+    let draws = Draws::sample(RunSeed(1), &names, &sides, generator.config().w_dim, steps, clock.device);
+    let descent = Descent { steps, ..ProjectConfig::published().descent() };
     let projection = Projection {
         generator: &generator,
         features: &features,
@@ -112,7 +123,7 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
         descent: &descent,
     };
     let seconds = clock.seconds(|| optimise(&projection, None, &mut |_| true).map(drop))?;
-    let steps = (batch * PROJECTOR_STEPS) as f64;
+    let steps = (batch * steps) as f64;
     let report = Report::new("project", Some(net), BTreeMap::from([("step", 1e3 * seconds / steps)]))?;
     Ok(Report { image_steps_per_s: Some(steps / seconds), ..report })
 }

@@ -98,7 +98,7 @@ impl Projector {
             condition,
             start: config.start,
             candidates: config.candidates as i64,
-            precision: config.precision.resolve(device),
+            precision: config.precision.resolve(device)?,
             source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,

@@ -17,18 +17,18 @@ use crate::train::{RealBatches, TrainConfig};
 pub struct TrainingSet {
     pub chosen: Conditioned,
     pub padding: Padding,
-    /// Padded.
+    /// Padded, on the host.
     pub images: Images,
 }
 
 impl TrainingSet {
     /// # Errors
     /// Nothing to learn from, or no classes where some are asked for.
-    pub fn load(data: &Prepared, config: &TrainConfig, seed: RunSeed, device: Device) -> Result<Self> {
+    pub fn load(data: &Prepared, config: &TrainConfig, seed: RunSeed) -> Result<Self> {
         let [_, height, width] = data.image_shape();
         let padding = Padding::of(height, width);
         let chosen = Conditioned::choose(data, config.condition, config.non_rims_per_rim, seed)?;
-        let mut images = Images::load(&chosen.slices, device).map_err(|problem| problem.at(data.root()))?;
+        let mut images = Images::load(&chosen.slices, Device::Cpu).map_err(|problem| problem.at(data.root()))?;
         if images.is_empty() {
             return Err(Problem::input(data.root(), "no training slice that both readers call rim")
                 .advice("check the reader table, or prepare with another split"));
@@ -45,7 +45,7 @@ impl TrainingSet {
     /// One-hot \[images, c_dim\]; `None` without classes.
     pub fn one_hot(&self) -> Option<Tensor> {
         let numbers: Vec<i64> = self.chosen.classes.iter().map(|&class| class as i64).collect();
-        (self.c_dim() > 0).then(|| one_hot(&numbers, self.c_dim(), self.images.pixels.device()))
+        (self.c_dim() > 0).then(|| one_hot(&numbers, self.c_dim(), Device::Cpu))
     }
 
     /// Positions of the images that a rim generator is compared with: the rims, or all where no class holds the rims.
@@ -61,7 +61,7 @@ impl TrainingSet {
     /// Hash of every training pixel, its class, and of the base network.
     pub fn sha256(&self, base: Option<&str>) -> Result<String> {
         let mut hash = Sha256::new();
-        let pixels = self.images.pixels.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+        let pixels = self.images.pixels.to_kind(Kind::Float).contiguous();
         let mut bytes = vec![0; pixels.numel() * size_of::<f32>()];
         pixels.f_copy_data_u8(&mut bytes, pixels.numel())?;
         hash.update(&bytes);

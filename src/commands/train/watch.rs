@@ -1,6 +1,6 @@
 //! What is done with a run while it trains: distance, previews, TensorBoard.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::reals::TrainingSet;
 use crate::atomic_file;
@@ -56,12 +56,12 @@ struct Distance {
 }
 
 impl Watch {
-    pub fn new(dir: &GanDir, data: &Prepared, set: &TrainingSet, measure: bool) -> Result<Self> {
+    pub fn new(dir: &GanDir, data: &Prepared, set: &TrainingSet, measure: bool, device: Device) -> Result<Self> {
         let reals = &set.images.pixels;
-        let compared = Tensor::from_slice(&set.compared()).to_device(reals.device());
+        let compared = Tensor::from_slice(&set.compared());
         let distance = match measure {
             true => {
-                let features = FrechetFeatures::new(reals.size()[1], reals.device());
+                let features = FrechetFeatures::new(reals.size()[1], device);
                 let of = |images: &Tensor| Features::new(&all_features(&features, images));
                 let real = of(&reals.index_select(0, &compared))?;
                 let all = set.chosen.rim.map(|_| of(reals)).transpose()?;
@@ -185,7 +185,7 @@ impl Watch {
             return Ok(None);
         }
         let of = |picks: &[i64]| {
-            let picks = Tensor::from_slice(picks).to_device(images.pixels.device());
+            let picks = Tensor::from_slice(picks);
             Features::new(&all_features(features, &images.pixels.index_select(0, &picks)))
         };
         Ok(Some(frechet::distance(&of(&even)?, &of(&odd)?)?.distance))
@@ -218,6 +218,6 @@ impl Classes {
         }
         let at = |index: u32| class_at(&self.shares, (f64::from(index) + 0.5) / f64::from(count));
         let numbers: Vec<i64> = (0..count).map(|index| rim.unwrap_or_else(|| at(index))).collect();
-        Some(one_hot(&numbers, self.shares.len() as i64, tch::Device::Cpu))
+        Some(one_hot(&numbers, self.shares.len() as i64, Device::Cpu))
     }
 }

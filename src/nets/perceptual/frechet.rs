@@ -14,12 +14,13 @@ const CHANNELS: i64 = 8;
 pub struct FrechetFeatures {
     net: RandomVgg,
     name: String,
+    device: Device,
 }
 
 impl FrechetFeatures {
     pub fn new(channels: i64, device: Device) -> Self {
         let name = format!("channel means and deviations of random VGG-like features (seed {WEIGHT_SEED})");
-        Self { net: RandomVgg::new(channels, device), name }
+        Self { net: RandomVgg::new(channels, device), name, device }
     }
 
     /// What the distance is to be called after.
@@ -27,11 +28,11 @@ impl FrechetFeatures {
         &self.name
     }
 
-    /// Features without gradient, float32 \[N, F\].
+    /// Features without gradient of images on any device, float32 \[N, F\].
     pub fn of(&self, images: &Tensor) -> Tensor {
         tch::no_grad(|| {
             let mut parts = Vec::new();
-            for activation in self.net.activations(images) {
+            for activation in self.net.activations(&images.to_device(self.device)) {
                 let positions = activation.narrow(1, 0, CHANNELS).flatten(2, -1); // [N, 8, H*W]
                 let mean = positions.mean_dim([2i64].as_slice(), true, None);
                 let variance = (&positions - &mean).square().mean_dim([2i64].as_slice(), false, None);

@@ -1,0 +1,210 @@
+// Streams, events, pinned memory and captured graphs of a GPU. All but the graphs go through libtorch's device-neutral
+// interface. The graphs are in its CUDA half alone, which is not there when we link: one program serves both builds, so
+// their functions are looked up by name when that half is opened.
+#include "tensors.h"
+
+#include <dlfcn.h>
+
+#include <string>
+#include <tuple>
+
+#include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+namespace rimforge {
+namespace {
+
+// at::cuda::CUDAGraph by its functions; the engine makes sure that libtorch is the version whose names these are.
+struct CudaGraphs {
+  // An integer twice; {0, 0} asks for a new pool of memory.
+  using Pool = std::pair<unsigned long long, unsigned long long>;
+  // cudaStreamCaptureModeGlobal: whatever cannot be captured fails, on any thread.
+  static constexpr int kGlobal = 0;
+
+  void (*construct)(void*, bool) = nullptr;
+  void (*destroy)(void*) = nullptr;
+  void (*begin)(void*, Pool, int) = nullptr;
+  void (*end)(void*) = nullptr;
+  void (*replay)(void*) = nullptr;
+  Pool (*pool)(void*) = nullptr;
+  // Begins with the card's name.
+  const char* (*properties)(int8_t) = nullptr;
+};
+
+CudaGraphs& graphs() {
+  static CudaGraphs table;
+  return table;
+}
+
+template <typename F>
+void look_up(void* library, const char* name, F& function) {
+  function = reinterpret_cast<F>(dlsym(library, name));
+  TORCH_CHECK(function, "libtorch_cuda.so has no ", name);
+}
+
+// Room for an at::cuda::CUDAGraph, a few hundred bytes.
+struct Graph {
+  alignas(64) char storage[4096] = {};
+  bool capturing = true;
+
+  explicit Graph(CudaGraphs::Pool pool) {
+    TORCH_CHECK(graphs().construct, "captured graphs need the CUDA build of libtorch");
+    graphs().construct(storage, false);
+    try {
+      graphs().begin(storage, pool, CudaGraphs::kGlobal);
+    } catch (...) {
+      graphs().destroy(storage);
+      throw;
+    }
+  }
+  ~Graph() { graphs().destroy(storage); }
+  Graph(const Graph&) = delete;
+};
+
+c10::impl::VirtualGuardImpl cuda() { return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA); }
+c10::Device on(int index) { return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)}; }
+
+template <typename F>
+int attempted(F&& body) {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception& error) {
+    rf_set_last_error(error.what());
+  } catch (...) {
+    rf_set_last_error("unknown C++ exception");
+  }
+  return -1;
+}
+
+template <typename T, typename F>
+T* made(F&& body) {
+  T* result = nullptr;
+  attempted([&] { result = body(); });
+  return result;
+}
+}  // namespace
+}  // namespace rimforge
+
+using namespace rimforge;
+
+extern "C" {
+
+int rf_open_cuda(const char* path) {
+  // RTLD_GLOBAL: the library registers its kernels with the dispatcher of libtorch_cpu.
+  void* const library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+  if (!library) {
+    const char* reason = dlerror();
+    rf_set_last_error(reason ? reason : "dlopen failed without a reason");
+    return -1;
+  }
+  return attempted([&] {
+    CudaGraphs found;
+    look_up(library, "_ZN2at4cuda9CUDAGraphC1Eb", found.construct);
+    look_up(library, "_ZN2at4cuda9CUDAGraphD1Ev", found.destroy);
+    look_up(library, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode", found.begin);
+    look_up(library, "_ZN2at4cuda9CUDAGraph11capture_endEv", found.end);
+    look_up(library, "_ZN2at4cuda9CUDAGraph6replayEv", found.replay);
+    look_up(library, "_ZN2at4cuda9CUDAGraph4poolEv", found.pool);
+    look_up(library, "_ZN2at4cuda19getDevicePropertiesEa", found.properties);
+    graphs() = found;
+  });
+}
+
+const char* rf_gpu_name(int index) {
+  thread_local std::string name;
+  const int failed = attempted([&] {
+    TORCH_CHECK(graphs().properties, "the CUDA half of libtorch is not open");
+    name = graphs().properties(static_cast<int8_t>(index));
+  });
+  return failed ? nullptr : name.c_str();
+}
+
+int rf_gpu_has_bfloat16() { return at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8(); }
+
+void rf_set_tuned(int on) { at::globalContext().setBenchmarkCuDNN(on != 0); }
+
+int64_t rf_peak_bytes(int index) {
+  int64_t peak = -1;
+  attempted([&] {
+    const auto stats = at::getDeviceAllocator(c10::DeviceType::CUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    peak = stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+  });
+  return peak;
+}
+
+void* rf_stream_enter(int index) {
+  return made<c10::Stream>([&] {
+    const auto guard = cuda();
+    const c10::Stream before = guard.getStream(on(index)), side = guard.getStreamFromGlobalPool(on(index));
+    // What was made so far is whole before the other stream reads it.
+    guard.synchronizeStream(before);
+    guard.exchangeStream(side);
+    return new c10::Stream(before);
+  });
+}
+
+int rf_stream_leave(void* handle) {
+  const std::unique_ptr<c10::Stream> before(static_cast<c10::Stream*>(handle));
+  return attempted([&] {
+    const auto guard = cuda();
+    guard.synchronizeStream(guard.getStream(before->device()));
+    guard.exchangeStream(*before);
+  });
+}
+
+void* rf_event_new() {
+  return made<c10::Event>([] { return new c10::Event(c10::DeviceType::CUDA); });
+}
+
+void rf_event_free(void* event) { delete static_cast<c10::Event*>(event); }
+
+int rf_event_record(void* event, int index) {
+  return attempted([&] { static_cast<c10::Event*>(event)->record(cuda().getStream(on(index))); });
+}
+
+int rf_event_wait(const void* event) {
+  return attempted([&] { static_cast<const c10::Event*>(event)->synchronize(); });
+}
+
+void* rf_pinned_like(const void* tensor) {
+  return handed_over([&]() -> Tensor {
+    const Tensor& like = *static_cast<const Tensor*>(tensor);
+    const auto options = at::TensorOptions().dtype(like.scalar_type()).pinned_memory(like.is_cuda());
+    return at::empty(like.sizes(), options);
+  });
+}
+
+int rf_copy_async(const void* to, const void* from) {
+  return attempted([&] {
+    const at::NoGradGuard no_grad;
+    static_cast<const Tensor*>(to)->copy_(*static_cast<const Tensor*>(from), /*non_blocking=*/true);
+  });
+}
+
+void* rf_graph_begin(const uint64_t* pool) {
+  return made<Graph>([&] { return new Graph({pool[0], pool[1]}); });
+}
+
+int rf_graph_end(void* handle, uint64_t* pool) {
+  return attempted([&] {
+    Graph* const graph = static_cast<Graph*>(handle);
+    graph->capturing = false;
+    graphs().end(graph->storage);
+    std::tie(pool[0], pool[1]) = graphs().pool(graph->storage);
+  });
+}
+
+int rf_graph_replay(void* graph) {
+  return attempted([&] { graphs().replay(static_cast<Graph*>(graph)->storage); });
+}
+
+void rf_graph_free(void* handle) {
+  const std::unique_ptr<Graph> graph(static_cast<Graph*>(handle));
+  // Work that failed half-way leaves the stream capturing; ending it then fails too, and must.
+  if (graph->capturing) attempted([&] { graphs().end(graph->storage); });
+}
+}

@@ -1,0 +1,120 @@
+//! Work that is repeated on the same tensors: a GPU records it once and then repeats it by one launch; a CPU does it each time.
+
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tch::Device;
+
+use super::{checked, ffi};
+use crate::problem::{Kind, Problem, Result};
+
+/// Times that work is done before it is recorded: libtorch picks its kernels and makes its workspaces then.
+const WARM_UP: u32 = 3;
+
+/// `EngineConfig::graphs`.
+static RECORDS: AtomicBool = AtomicBool::new(true);
+
+pub(super) fn set_records(on: bool) {
+    RECORDS.store(on, Ordering::Relaxed);
+}
+
+/// The memory of recordings that are never under way together.
+#[derive(Debug, Default)]
+pub struct GraphMemory([u64; 2]);
+
+/// Work on fixed tensors. It reads and writes only tensors that live as long as it does: a repetition of the recording sees
+/// no number of the host, and nothing in it may wait for the device.
+#[derive(Debug)]
+pub struct Repeated {
+    records: bool,
+    done: u32,
+    recording: Option<Recording>,
+}
+
+impl Repeated {
+    /// On a GPU records, unless the process is started without.
+    pub fn new(device: Device) -> Self {
+        Self { records: RECORDS.load(Ordering::Relaxed) && device != Device::Cpu, done: 0, recording: None }
+    }
+
+    /// Does the work once: by itself, or by repeating what was recorded. On a GPU within a [`super::SideStream`].
+    ///
+    /// # Errors
+    /// The work cannot be recorded, or the GPU reports a failure.
+    pub fn run(&mut self, memory: &mut GraphMemory, work: impl FnOnce()) -> Result<()> {
+        if !self.records || self.done < WARM_UP {
+            work();
+            self.done += 1;
+            return Ok(());
+        }
+        if self.recording.is_none() {
+            self.recording = Some(Recording::of(memory, work)?);
+        }
+        self.recording.as_ref().map_or(Ok(()), Recording::replay)
+    }
+
+    pub fn is_recorded(&self) -> bool {
+        self.recording.is_some()
+    }
+}
+
+#[derive(Debug)]
+struct Recording(*mut c_void);
+
+impl Recording {
+    fn of(memory: &mut GraphMemory, work: impl FnOnce()) -> Result<Self> {
+        // SAFETY: two numbers are read; what is returned is freed once, in `drop`.
+        let recording = Self(unsafe { ffi::rf_graph_begin(memory.0.as_ptr()) });
+        let advice = |problem: Problem| {
+            problem.advice("go on without recorded steps: --no-graphs, or engine.graphs = false in a study")
+        };
+        checked(!recording.0.is_null(), "recording a step on the GPU").map_err(advice)?;
+        // An operation that cannot be recorded panics, as any operation that fails.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            let reason = panic.downcast_ref::<String>().map_or("it panicked", String::as_str);
+            let problem = Problem::new(Kind::Environment, format!("a step cannot be recorded on the GPU: {reason}"));
+            return Err(advice(problem));
+        }
+        // SAFETY: the handle is this recording's own; two numbers are written.
+        checked(unsafe { ffi::rf_graph_end(recording.0, memory.0.as_mut_ptr()) } == 0, "recording a step on the GPU")
+            .map_err(advice)?;
+        Ok(recording)
+    }
+
+    fn replay(&self) -> Result<()> {
+        // SAFETY: the handle is this recording's own, and it has ended.
+        checked(unsafe { ffi::rf_graph_replay(self.0) } == 0, "repeating a recorded step on the GPU")
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: the handle is this recording's own and is not used again.
+            unsafe { ffi::rf_graph_free(self.0) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_does_the_work_each_time() {
+        let mut repeated = Repeated::new(Device::Cpu);
+        let mut times = 0;
+        for _ in 0..2 * WARM_UP {
+            repeated.run(&mut GraphMemory::default(), || times += 1).unwrap();
+        }
+        assert_eq!((times, repeated.is_recorded()), (2 * WARM_UP, false));
+    }
+
+    #[test]
+    fn without_the_cuda_half_a_recording_is_refused_with_advice() {
+        let problem = Recording::of(&mut GraphMemory::default(), || panic!("the work is not to begin"));
+        let problem = problem.unwrap_err().to_string();
+        assert!(problem.contains("CUDA build of libtorch") && problem.contains("--no-graphs"), "{problem}");
+    }
+}

@@ -1,0 +1,234 @@
+//! Runs phases: on a CPU from the host's tensors as they are; for a GPU by way of fixed tensors of the device, so that the phase
+//! can be recorded once and repeated, and the host draws the next one meanwhile.
+
+use tch::{Device, Tensor};
+
+use super::RealBatch;
+use super::config::Resolved;
+use super::draws::Draws;
+use super::inputs::{Inputs, Shapes};
+use super::phases;
+use super::schedule::Phase;
+use super::state::TrainState;
+use crate::engine::{GraphMemory, Repeated, Upload};
+use crate::problem::Result;
+use crate::seed::RunSeed;
+
+/// What the phases of one step share.
+pub struct Step<'a> {
+    pub settings: &'a Resolved,
+    /// Of the current attempt (another after each rollback).
+    pub seed: RunSeed,
+    /// Counted from 0.
+    pub index: u64,
+    /// Factor on the learning rates (halved by each rollback).
+    pub learning_rate_scale: f64,
+    /// Real images of the step, on the host.
+    pub reals: &'a RealBatch,
+}
+
+/// Values to a multiple of which each input is shifted in the buffer that takes them to the device.
+const ALIGNMENT: i64 = 64;
+
+/// Runs phases of one state. Each draws from a stream of its own name and step, never from libtorch's shared generator, so
+/// that it repeats wherever training was interrupted and whatever else the process does.
+#[derive(Debug)]
+pub struct Runner {
+    device: Device,
+    /// Whether inputs go by way of fixed tensors.
+    staged: bool,
+    programs: Vec<Program>,
+    memory: GraphMemory,
+}
+
+/// A phase with inputs of given shapes.
+#[derive(Debug)]
+struct Program {
+    phase: Phase,
+    shapes: Vec<(&'static str, Vec<i64>)>,
+    upload: Upload,
+    /// Views of the upload's arrival.
+    inputs: Inputs,
+    repeated: Repeated,
+}
+
+impl Runner {
+    /// For a state on `device`. On a GPU, use it within one [`crate::engine::SideStream`].
+    pub fn new(device: Device) -> Self {
+        Self { device, staged: device != Device::Cpu, programs: Vec::new(), memory: GraphMemory::default() }
+    }
+
+    /// Draws for a phase and runs it.
+    ///
+    /// # Errors
+    /// The GPU reports a failure, or cannot record the phase.
+    pub fn run(&mut self, phase: Phase, state: &mut TrainState, step: &Step<'_>) -> Result<()> {
+        let mut stream = step.seed.stream(stream(phase), step.index);
+        let draws = Draws::sample(phase, step.settings, state.ada.p, &mut stream);
+        self.run_with(draws, state, step)
+    }
+
+    /// Runs the phase that `draws` are of.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub fn run_with(&mut self, draws: Draws, state: &mut TrainState, step: &Step<'_>) -> Result<()> {
+        let phase = draws.phase();
+        let optimiser = phases::optimiser(phase, step.settings, step.learning_rate_scale);
+        let rates = match phase {
+            Phase::GeneratorMain | Phase::GeneratorPathLength => state.generator_adam.next(&optimiser),
+            Phase::DiscriminatorMain | Phase::DiscriminatorR1 => state.discriminator_adam.next(&optimiser),
+        };
+        let shapes = if self.staged { Shapes::Fixed } else { Shapes::AsDrawn };
+        let inputs = Inputs::of(draws, step.reals, rates, step.settings, shapes);
+        if !self.staged {
+            phases::descend(phase, &inputs, state, step.settings);
+            return Ok(());
+        }
+        let at = self.program(phase, &inputs)?;
+        let Program { upload, inputs: arrived, repeated, .. } = &mut self.programs[at];
+        upload.send(&parts(&inputs))?;
+        repeated.run(&mut self.memory, || phases::descend(phase, arrived, state, step.settings))
+    }
+
+    /// The place of the program for such inputs, which is made where there is none.
+    fn program(&mut self, phase: Phase, inputs: &Inputs) -> Result<usize> {
+        let shapes: Vec<_> = inputs.tensors().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+        if let Some(at) = self.programs.iter().position(|known| known.phase == phase && known.shapes == shapes) {
+            return Ok(at);
+        }
+        let length = parts(inputs).iter().map(|part| part.numel() as i64).sum();
+        let upload = Upload::new(length, self.device)?;
+        let mut offset = 0;
+        let inputs = inputs.map(&mut |_, tensor| {
+            let length = tensor.numel() as i64;
+            let view = upload.arrival().narrow(0, offset, length).view(tensor.size().as_slice());
+            offset += aligned(length);
+            view
+        });
+        self.programs.push(Program { phase, shapes, upload, inputs, repeated: Repeated::new(self.device) });
+        Ok(self.programs.len() - 1)
+    }
+}
+
+/// The inputs' tensors with what shifts each to its place.
+fn parts(inputs: &Inputs) -> Vec<Tensor> {
+    let filled = |tensor: Tensor| {
+        let length = tensor.numel() as i64;
+        let gap = aligned(length) - length;
+        let filling = (gap > 0).then(|| Tensor::zeros([gap], (tch::Kind::Float, Device::Cpu)));
+        std::iter::once(tensor).chain(filling)
+    };
+    inputs.tensors().into_iter().flat_map(|(_, tensor)| filled(tensor)).collect()
+}
+
+fn aligned(length: i64) -> i64 {
+    (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
+}
+
+fn stream(phase: Phase) -> &'static str {
+    match phase {
+        Phase::GeneratorMain => "train.generator-main",
+        Phase::GeneratorPathLength => "train.generator-path-length",
+        Phase::DiscriminatorMain => "train.discriminator-main",
+        Phase::DiscriminatorR1 => "train.discriminator-r1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::augment::ChannelRule;
+    use crate::engine::watch::{PlainOperations, operations};
+    use crate::nets::Network;
+    use crate::train::TrainConfig;
+
+    fn settings() -> Resolved {
+        let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
+        config.net.channel_base = Some(64);
+        config.net.channel_max = Some(8);
+        config.resolve(16, &[ChannelRule::Image], &[1, 1]).unwrap()
+    }
+
+    fn reals(index: u64) -> RealBatch {
+        let values: Vec<f32> = (0..1024).map(|at| ((at + 7 * index) as f32 * 0.37).sin()).collect();
+        let classes = Tensor::from_slice(&[0i64, 1, 1, 0]).one_hot(2).to_kind(tch::Kind::Float);
+        RealBatch { pixels: Tensor::from_slice(&values).view([4, 1, 16, 16]), classes: Some(classes) }
+    }
+
+    fn trained(runner: &mut Runner, p: f64) -> TrainState {
+        let settings = settings();
+        let mut state = TrainState::new(&settings, RunSeed(1), Device::Cpu).unwrap();
+        state.ada.p = p;
+        for index in 0..3 {
+            let reals = reals(index);
+            let step = Step { settings: &settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals };
+            for phase in settings.lazy.due(index) {
+                runner.run(phase, &mut state, &step).unwrap();
+            }
+        }
+        assert_eq!(state.probes.failed(), None);
+        state
+    }
+
+    #[test]
+    fn by_way_of_fixed_tensors_it_is_the_same_training() {
+        for (p, tolerance) in [(0.0, 0.0), (0.3, 2e-3)] {
+            let mut direct = Runner::new(Device::Cpu);
+            let mut staged = Runner { staged: true, ..Runner::new(Device::Cpu) };
+            let (one, other) = (trained(&mut direct, p), trained(&mut staged, p));
+            assert!(direct.programs.is_empty());
+            // One for each phase: shapes do not depend on what was drawn.
+            assert_eq!(staged.programs.len(), 4);
+            for (name, tensor) in one.generator.tensors().into_iter().chain(one.discriminator.tensors()) {
+                let all = other.generator.tensors().into_iter().chain(other.discriminator.tensors());
+                let twin = all.into_iter().find(|(at, twin)| *at == name && twin.size() == tensor.size()).unwrap().1;
+                let error = (&tensor - &twin).abs().max().double_value(&[]);
+                assert!(error <= tolerance, "p {p}, {name}: {error}");
+            }
+        }
+    }
+
+    /// Reading a number from the device, or choosing elements by value, makes the host wait for it; tch makes a tensor of the
+    /// host's numbers in a new one of zeros.
+    const NOT_TO_RECORD: [&str; 6] =
+        ["aten::item", "aten::is_nonzero", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::zeros"];
+
+    #[test]
+    fn a_phase_neither_waits_for_the_device_nor_brings_it_numbers() {
+        let settings = settings();
+        let mut state = TrainState::new(&settings, RunSeed(1), Device::Cpu).unwrap();
+        state.ada.p = 0.5;
+        let _plain = PlainOperations::enter();
+        let mut runner = Runner { staged: true, ..Runner::new(Device::Cpu) };
+        let reals = reals(0);
+        let step = Step { settings: &settings, seed: RunSeed(1), index: 0, learning_rate_scale: 1.0, reals: &reals };
+        for phase in settings.lazy.due(0) {
+            let mut stream = step.seed.stream(stream(phase), 0);
+            let draws = Draws::sample(phase, &settings, state.ada.p, &mut stream);
+            let rates = Tensor::from_slice(&[1e-3f32, 1.0]);
+            let inputs = Inputs::of(draws, &reals, rates, &settings, Shapes::Fixed);
+            let at = runner.program(phase, &inputs).unwrap();
+            runner.programs[at].upload.send(&parts(&inputs)).unwrap();
+            // Once before, as before a recording: matrices that depend on sizes only are made and kept.
+            phases::descend(phase, &runner.programs[at].inputs, &mut state, &settings);
+            let names = operations(|| phases::descend(phase, &runner.programs[at].inputs, &mut state, &settings));
+            assert!(names.len() > 300, "{phase:?}: {} operations", names.len());
+            for name in NOT_TO_RECORD {
+                let at = names.iter().position(|found| found == name);
+                assert!(
+                    at.is_none(),
+                    "{phase:?} runs {name} after {:?}",
+                    at.map(|at| &names[at.saturating_sub(4)..at + 4])
+                );
+            }
+        }
+        // The test sees what it looks for.
+        let found = operations(|| {
+            let _ = Tensor::from_slice(&[1f32]).double_value(&[0]);
+        });
+        for name in ["aten::zeros", "aten::item"] {
+            assert!(found.iter().any(|found| found == name), "{found:?}");
+        }
+    }
+}
