@@ -112,9 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn without_the_cuda_half_a_recording_is_refused_with_advice() {
+    fn without_a_gpu_a_recording_is_refused_with_advice() {
         let problem = Recording::of(&mut GraphMemory::default(), || panic!("the work is not to begin"));
         let problem = problem.unwrap_err().to_string();
-        assert!(problem.contains("CUDA build of libtorch") && problem.contains("--no-graphs"), "{problem}");
+        assert!(problem.contains("--no-graphs"), "{problem}");
     }
 }

@@ -4,6 +4,12 @@ use std::ffi::c_int;
 
 use super::ffi;
 
+/// Reading a number from the device, or choosing elements by value, makes the host wait for it; tch makes a tensor of the
+/// host's numbers in a new one of zeros. Work that is
+/// to be recorded does neither.
+pub const NOT_TO_RECORD: [&str; 6] =
+    ["aten::item", "aten::is_nonzero", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::zeros"];
+
 /// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add", "aten::_local_scalar_dense").
 pub fn operations(work: impl FnOnce()) -> Vec<String> {
     // SAFETY: the second call ends what the first began, on the same thread.

@@ -57,17 +57,31 @@ impl StyledConv {
 
     /// x \[N, I, H, W\], w \[N, w_dim\], noise broadcastable to \[N, 1, R, R\] -> \[N, O, R, R\].
     pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
-        let styles = self.affine.forward(w);
+        let (styles, shrink) = self.in_range(self.affine.forward(w));
         let x = fused::scale_channels(&precision::lowered(x), &styles);
         // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
         let gain = activation::GAIN;
         let y = match self.double {
-            true => resample::conv_up2(&x, &self.weight, gain),
-            false => fused::convolution(&x, &self.weight, gain, 1, 1),
+            true => resample::conv_up2(&x, &self.weight, gain * shrink),
+            false => fused::convolution(&x, &self.weight, gain * shrink, 1, 1),
         };
-        let scale = demodulation(&self.weight, &styles);
+        let mut scale = demodulation(&self.weight, &styles);
+        if shrink != 1.0 {
+            scale = scale / shrink;
+        }
         let noise = noise.map(|map| (map, &self.noise_strength));
         fused::activate(&y, fused::Before { scale: Some(&scale), bias: Some(&self.bias), noise, gain }, self.bound)
+    }
+
+    /// Styles, and a factor on the kernel, that keep sums within what float16 holds (65504); the demodulation undoes both. In
+    /// other precisions neither is needed.
+    fn in_range(&self, styles: Tensor) -> (Tensor, f64) {
+        if precision::kind() != Kind::Half {
+            return (styles, 1.0);
+        }
+        let largest = styles.abs().amax([1i64].as_slice(), true).clamp_min(1e-8);
+        let terms: i64 = self.weight.size()[1..].iter().product();
+        (styles / largest, 1.0 / (terms as f64).sqrt())
     }
 
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
@@ -125,5 +139,36 @@ impl ToImage {
 
     pub fn affine(&self) -> &Linear {
         &self.affine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::engine::Precision;
+    use crate::engine::precision::Scope;
+    use crate::seed::RunSeed;
+
+    #[test]
+    fn float16_holds_large_styles_and_activations() {
+        tch::manual_seed(1);
+        let init = Init::new(RunSeed(1), Device::Cpu, "layer");
+        for double in [false, true] {
+            let layer = StyledConv::new(&init.sub("conv"), 64, 8, 16, if double { 16 } else { 8 }, double, Some(256.0));
+            let options = (Kind::Float, Device::Cpu);
+            // Activations at their bound, styles in the hundreds: the plain sums are near a million.
+            let x = Tensor::randn([2, 64, 8, 8], options).sign() * 256.0;
+            let w = Tensor::randn([2, 16], options) * 300.0;
+            let exact = layer.forward(&x, &w, None);
+            let low = {
+                let _scope = Scope::enter(Precision::Float16);
+                layer.forward(&x, &w, None)
+            };
+            assert_eq!(low.kind(), Kind::Half);
+            let error = (low.to_kind(Kind::Float) - &exact).abs().max() / exact.abs().max();
+            assert!(error.double_value(&[]) < 4e-3, "{error}");
+        }
     }
 }

@@ -139,7 +139,7 @@ fn stream(phase: Phase) -> &'static str {
 mod tests {
     use super::*;
     use crate::augment::ChannelRule;
-    use crate::engine::watch::{PlainOperations, operations};
+    use crate::engine::watch::{self, PlainOperations, operations};
     use crate::nets::Network;
     use crate::train::TrainConfig;
 
@@ -189,11 +189,6 @@ mod tests {
         }
     }
 
-    /// Reading a number from the device, or choosing elements by value, makes the host wait for it; tch makes a tensor of the
-    /// host's numbers in a new one of zeros.
-    const NOT_TO_RECORD: [&str; 6] =
-        ["aten::item", "aten::is_nonzero", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::zeros"];
-
     #[test]
     fn a_phase_neither_waits_for_the_device_nor_brings_it_numbers() {
         let settings = settings();
@@ -214,7 +209,7 @@ mod tests {
             phases::descend(phase, &runner.programs[at].inputs, &mut state, &settings);
             let names = operations(|| phases::descend(phase, &runner.programs[at].inputs, &mut state, &settings));
             assert!(names.len() > 300, "{phase:?}: {} operations", names.len());
-            for name in NOT_TO_RECORD {
+            for name in watch::NOT_TO_RECORD {
                 let at = names.iter().position(|found| found == name);
                 assert!(
                     at.is_none(),
