@@ -168,6 +168,9 @@ struct Report {
     conv_fp32_gflops: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     share_of_conv_rate: Option<f64>,
+    /// Of training time at the default settings, spent writing checkpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint_share: Option<f64>,
     peak_bytes: u64,
 }
 
@@ -221,6 +224,7 @@ impl Report {
             seconds_per_patient: None,
             conv_fp32_gflops: 0.0,
             share_of_conv_rate: None,
+            checkpoint_share: None,
             peak_bytes: 0,
         })
     }
@@ -245,6 +249,7 @@ impl Report {
         line("patient", self.seconds_per_patient, "s");
         line("float32 convolution rate", Some(self.conv_fp32_gflops), "GFLOP/s");
         line("share of it", self.share_of_conv_rate, "");
+        line("share of time in checkpoints", self.checkpoint_share.map(|share| 100.0 * share), "%");
         line("peak memory", Some(self.peak_bytes as f64 / f64::from(1 << 20)), "MiB");
         text
     }

@@ -13,10 +13,12 @@ use crate::nets::perceptual::RandomVgg;
 use crate::nets::{Generator, Noise};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::project::{Descent, Draws, LatentCloud, ProjectConfig, Projection, optimise};
+use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 use crate::train::config::{NetConfig, Preset};
 use crate::train::schedule::Phase;
-use crate::train::{RealBatch, Resolved, Runner, Step, TrainConfig, TrainState};
+use crate::train::state::Identity;
+use crate::train::{Label, RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
 fn settings(net: &NetArgs) -> Result<Resolved> {
@@ -76,8 +78,30 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
             Ok(())
         })?;
     parts_ms.insert("moving average", average);
+    // A checkpoint's time spread over the images between two.
+    let apart = settings.checkpoint_ticks * settings.tick_steps * settings.batch;
+    let checkpoint = 1e3 * checkpoint_seconds(clock, &settings, &mut state)? / apart as f64;
+    parts_ms.insert("checkpoint", checkpoint);
     let report = Report::new("train", Some(net), parts_ms)?;
-    Ok(Report { images_per_s: Some(1e3 / (step_ms + average)), ..report })
+    let step_ms = step_ms + average;
+    Ok(Report {
+        images_per_s: Some(1e3 / step_ms),
+        checkpoint_share: Some(checkpoint / (step_ms + checkpoint)),
+        ..report
+    })
+}
+
+/// Of writing all of the state to the disk for temporary files.
+fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState) -> Result<f64> {
+    let out = tempfile::tempdir()
+        .map_err(|error| Problem::new(ProblemKind::Environment, format!("cannot make a temporary folder: {error}")))?;
+    let identity = Identity { seed: RunSeed(1), settings, data_sha256: "bench" };
+    let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
+    let folder = RunFolder::open(GanDir::new(out.path()), identity, label, clock.device)?;
+    clock.seconds(|| {
+        state.saved_images = None;
+        folder.save(state)
+    })
 }
 
 pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
