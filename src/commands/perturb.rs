@@ -156,11 +156,12 @@ pub fn run_stage(
     }
     let pending: Vec<usize> = (0..spoiled.len()).filter(|&at| cases[at].is_none()).collect();
     observer.advance((spoiled.len() - pending.len()) as u64 * project.steps);
-    for batch in pending.chunks(project.batch as usize) {
+    let batches = pending.chunks(project.batch as usize);
+    let mut comparison = projector.comparison(features.net.as_ref(), batches.len());
+    for batch in batches {
         let targets: Vec<Target> = batch.iter().map(|&at| spoiled[at].target.clone()).collect();
         let descent = project.descent();
-        let projected =
-            projector.project(features.net.as_ref(), &targets, &descent, seed, observer, &mut NothingKept)?;
+        let projected = projector.project(&mut comparison, &targets, &descent, seed, observer, &mut NothingKept)?;
         let images = project::pixels_of(&projected.projected.images)?;
         for ((row, &at), image) in batch.iter().enumerate().zip(images) {
             let tensor = projected.projected.images.get(row as i64);

@@ -32,4 +32,4 @@ pub use config::ProjectConfig;
 pub use corruption::PerturbConfig;
 pub use draws::Draws;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
-pub use start::Start;
+pub use start::{Comparison, Start};

@@ -76,10 +76,12 @@ impl Trial<'_> {
         let net = self.projector.features(name)?;
         let start = Instant::now();
         let mut pairs = Vec::new();
-        for batch in rims.chunks(self.config.batch as usize) {
+        let batches = rims.chunks(self.config.batch as usize);
+        let mut comparison = self.projector.comparison(net.as_ref(), batches.len());
+        for batch in batches {
             let descent = self.config.descent();
             let projected =
-                self.projector.project(net.as_ref(), batch, &descent, self.seed, observer, &mut NothingKept)?;
+                self.projector.project(&mut comparison, batch, &descent, self.seed, observer, &mut NothingKept)?;
             for (target, after) in batch.iter().zip(pixels_of(&projected.projected.images)?) {
                 let after = measured(self.gauge.contrast(&after, target.mask.as_deref()), &target.id)?;
                 pairs.extend(target.lesion.as_ref().map(|lesion| (lesion.contrast, after)));

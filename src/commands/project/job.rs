@@ -49,11 +49,13 @@ impl Job<'_> {
             Captions { channels: self.channels, width, film: self.config.film, simulated: self.simulated, maps: &maps };
         let padding = self.projector.source.padding;
         let mut trace = Trace::new(self.dir, targets, &prints, padding, self.config.steps, self.config.film);
-        for batch in pending.chunks(self.config.batch as usize) {
+        let batches = pending.chunks(self.config.batch as usize);
+        let mut comparison = self.projector.comparison(self.features, batches.len());
+        for batch in batches {
             let chosen: Vec<Target> = batch.iter().map(|&at| targets[at].clone()).collect();
             let descent = self.config.descent();
             let projected =
-                self.projector.project(self.features, &chosen, &descent, self.seed, observer, &mut trace)?;
+                self.projector.project(&mut comparison, &chosen, &descent, self.seed, observer, &mut trace)?;
             let outcomes = self.judge(&chosen, &projected)?;
             for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
                 let print = prints[at].clone();

@@ -15,7 +15,8 @@ use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::{
-    Descent, Draws, LatentCloud, Moment, ProjectConfig, Projected, Projection, Start, Underway, optimise, start,
+    Comparison, Descent, Draws, LatentCloud, Moment, ProjectConfig, Projected, Projection, Start, Underway, optimise,
+    start,
 };
 use crate::seed::RunSeed;
 
@@ -143,11 +144,18 @@ impl Projector {
         }
     }
 
-    /// Projects one batch; advances `observer` by the batch's size at every step. `keep` sees every step of the final descent,
-    /// with the names of its images, and may end it.
+    /// What so many batches are to be projected with by a feature net; for [`Self::project`] of this projector alone.
+    pub fn comparison<'a>(&self, features: &'a dyn FeatureNet, batches: usize) -> Comparison<'a> {
+        // The trial of each class is followed by a descent in one of them.
+        let again = batches > 1 || self.condition == Condition::Estimate;
+        Comparison::new(features, self.candidates, if again { start::MOST_KEPT } else { 0 })
+    }
+
+    /// Projects one batch; advances `observer` by the batch's size at every step. `keeper` sees every step of the final descent
+    /// and may end it.
     pub fn project(
         &self,
-        features: &dyn FeatureNet,
+        comparison: &mut Comparison<'_>,
         batch: &[Target],
         descent: &Descent,
         seed: RunSeed,
@@ -156,7 +164,7 @@ impl Projector {
     ) -> Result<Batch> {
         let classes = match self.condition {
             Condition::Given(class) => vec![class; batch.len()],
-            Condition::Estimate => self.estimate(features, batch, descent, seed, observer)?,
+            Condition::Estimate => self.estimate(comparison, batch, descent, seed, observer)?,
         };
         let mut parts = Vec::new();
         for class in 0..self.clouds.len() {
@@ -165,7 +173,7 @@ impl Projector {
                 continue;
             }
             let own: Vec<Target> = places.iter().map(|&at| batch[at].clone()).collect();
-            let projected = self.descend(features, &own, class, descent, seed, observer, keeper)?;
+            let projected = self.descend(comparison, &own, class, descent, seed, observer, keeper)?;
             parts.push((places, class, projected));
         }
         Ok(self.in_order(parts, classes))
@@ -174,7 +182,7 @@ impl Projector {
     /// The class of each image whose projection with a fifth of the steps comes nearest.
     fn estimate(
         &self,
-        features: &dyn FeatureNet,
+        comparison: &mut Comparison<'_>,
         batch: &[Target],
         descent: &Descent,
         seed: RunSeed,
@@ -184,7 +192,7 @@ impl Projector {
         let mut best = vec![(f64::INFINITY, 0); batch.len()];
         for class in 0..self.clouds.len() {
             let silent = &Quiet(observer);
-            let tried = self.descend(features, batch, class, &short, seed, silent, &mut NothingKept)?;
+            let tried = self.descend(comparison, batch, class, &short, seed, silent, &mut NothingKept)?;
             for (best, distance) in best.iter_mut().zip(tried.distance) {
                 if distance < best.0 {
                     *best = (distance, class);
@@ -197,7 +205,7 @@ impl Projector {
     #[expect(clippy::too_many_arguments, reason = "a projection depends on all of them")]
     fn descend(
         &self,
-        features: &dyn FeatureNet,
+        comparison: &mut Comparison<'_>,
         batch: &[Target],
         class: usize,
         descent: &Descent,
@@ -223,10 +231,10 @@ impl Projector {
         };
         let _precision = Scope::enter(self.precision);
         let (generator, cloud) = (&self.generator, &self.clouds[class]);
-        let start = start::of(self.start, generator, features, &targets, cloud, self.candidates)?;
+        let start = comparison.start(self.start, generator, (class, cloud), &targets)?;
         let projection = Projection {
             generator,
-            features,
+            features: comparison.features,
             targets: &targets,
             start: &start,
             deviation: cloud.deviation(),
@@ -301,5 +309,72 @@ impl Observer for Quiet<'_> {
     fn end(&self) {}
     fn stop_requested(&self) -> bool {
         self.0.stop_requested()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::nets::GeneratorConfig;
+    use crate::nets::weights::save_network;
+    use crate::observer::Silent;
+
+    const CANDIDATES: u64 = 60;
+
+    /// A network of two classes, opened to project into one of them or to estimate it.
+    pub fn opened(condition: &str) -> (Projector, ProjectConfig) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.safetensors");
+        let small = GeneratorConfig::small(16, 1);
+        let sizes = GeneratorConfig { z_dim: 8, w_dim: 6, c_dim: 2, channel_base: 64, channel_max: 8, ..small };
+        let generator = Generator::new(&sizes, RunSeed(1), Device::Cpu).unwrap();
+        save_network(&path, &generator, None, serde_json::Value::Null, serde_json::Value::Null).unwrap();
+        let condition = Some(condition.parse::<ClassChoice>().unwrap());
+        let config =
+            ProjectConfig { steps: 4, w_samples: 80, candidates: CANDIDATES, condition, ..ProjectConfig::default() };
+        (Projector::open(&path, &config, Device::Cpu).unwrap(), config)
+    }
+
+    pub fn target(id: &str) -> Target {
+        let phase = id.len() as f32;
+        let pixels = (0..256).map(|at| (phase * at as f32).sin()).collect();
+        Target { id: id.to_owned(), pixels, mask: None, lesion: None }
+    }
+
+    /// Counts the images that it is shown.
+    struct Counting(Cell<i64>);
+
+    impl FeatureNet for Counting {
+        fn name(&self) -> &str {
+            "counting"
+        }
+
+        fn features(&self, images: &Tensor) -> Result<Tensor> {
+            self.0.set(self.0.get() + images.size()[0]);
+            PixelPyramid.features(images)
+        }
+    }
+
+    #[test]
+    fn candidates_are_measured_once_for_all_batches_of_a_class() {
+        for (condition, classes) in [("1", 1), ("estimate", 2)] {
+            let (projector, config) = opened(condition);
+            let project = |comparison: &mut Comparison<'_>, id: &str| {
+                let descent = config.descent();
+                let batch = [target(id)];
+                projector.project(comparison, &batch, &descent, RunSeed(3), &Silent, &mut NothingKept).unwrap()
+            };
+            let net = Counting(Cell::new(0));
+            let mut comparison = projector.comparison(&net, 2);
+            project(&mut comparison, "a");
+            let first = net.0.take();
+            let second = project(&mut comparison, "bb");
+            assert_eq!(first - net.0.get(), classes * CANDIDATES as i64, "{condition}");
+            let anew = project(&mut Comparison::new(&net, CANDIDATES as i64, 0), "bb");
+            assert!(second.projected.w.equal(&anew.projected.w) && second.classes == anew.classes);
+            assert!(second.projected.images.equal(&anew.projected.images));
+        }
     }
 }
