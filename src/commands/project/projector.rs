@@ -220,13 +220,14 @@ impl Projector {
         let pixels: Vec<f32> = batch.iter().flat_map(|target| target.pixels.iter().copied()).collect();
         let targets = Tensor::from_slice(&pixels).view([batch.len() as i64, channels, height, width]);
         let targets = self.source.padding.pad(&targets.to_device(self.device));
-        let underway = keeper.resume(&names, self.device)?;
+        let images = Images { names: &names, class };
+        let underway = keeper.resume(images, self.device)?;
         observer.advance(underway.as_ref().map_or(0, |underway| underway.step) * batch.len() as u64);
         let mut failed = Ok(());
         let mut after_step = |moment: &Moment<'_>| {
             observer.advance(batch.len() as u64);
             let stop = observer.stop_requested();
-            failed = keeper.keep(&names, moment, stop);
+            failed = keeper.keep(images, moment, stop);
             failed.is_ok() && !stop
         };
         let _precision = Scope::enter(self.precision);
@@ -276,24 +277,33 @@ impl Projector {
     }
 }
 
+/// What one descent projects, and into what.
+#[derive(Clone, Copy, Debug)]
+pub struct Images<'a> {
+    pub names: &'a [String],
+    /// Number of the class, 0 without classes. An estimate may come out differently when it is made again: with other threads,
+    /// or beside other images.
+    pub class: usize,
+}
+
 /// What is done with a descent while it runs.
 pub trait Keeper {
-    /// Where an earlier attempt at the images `names` got to.
-    fn resume(&mut self, names: &[String], device: Device) -> Result<Option<Underway>>;
+    /// Where an earlier attempt at `images` got to.
+    fn resume(&mut self, images: Images<'_>, device: Device) -> Result<Option<Underway>>;
 
     /// After each step; `last_chance` where the descent is about to be stopped.
-    fn keep(&mut self, names: &[String], moment: &Moment<'_>, last_chance: bool) -> Result<()>;
+    fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()>;
 }
 
 /// For descents that are short or need no trace.
 pub struct NothingKept;
 
 impl Keeper for NothingKept {
-    fn resume(&mut self, _: &[String], _: Device) -> Result<Option<Underway>> {
+    fn resume(&mut self, _: Images<'_>, _: Device) -> Result<Option<Underway>> {
         Ok(None)
     }
 
-    fn keep(&mut self, _: &[String], _: &Moment<'_>, _: bool) -> Result<()> {
+    fn keep(&mut self, _: Images<'_>, _: &Moment<'_>, _: bool) -> Result<()> {
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Tensor};
 
-use super::projector::Keeper;
+use super::projector::{Images, Keeper};
 use super::targets::Target;
 use crate::atomic_file;
 use crate::data::Padding;
@@ -68,10 +68,11 @@ impl<'a> Trace<'a> {
         }
     }
 
-    fn file(&self, names: &[String]) -> std::path::PathBuf {
+    fn file(&self, Images { names, class }: Images<'_>) -> std::path::PathBuf {
         let prints: String = names.iter().map(|name| self.prints[name].as_str()).collect();
-        // A film of other frames cannot be gone on with.
-        let prints = format!("{prints} {}", self.frames);
+        // A film of other frames cannot be gone on with, nor a descent into another class: the settings that the prints know say
+        // only that it was to be estimated.
+        let prints = format!("{prints} {} {class}", self.frames);
         self.dir.underway().join(format!("{}.safetensors", &digest::sha256(prints.as_bytes())[..16]))
     }
 
@@ -86,13 +87,13 @@ impl<'a> Trace<'a> {
         Ok(())
     }
 
-    fn save(&mut self, names: &[String], moment: &Moment<'_>) -> Result<()> {
+    fn save(&mut self, images: Images<'_>, moment: &Moment<'_>) -> Result<()> {
         let Underway { step, tensors } = moment.underway();
         let mut named: Named = UNKNOWNS.iter().map(|name| (*name).to_owned()).zip(tensors).collect();
         named.insert(STEP.into(), Tensor::from(step as i64));
         let frames = self.shown.iter().enumerate();
         named.extend(frames.map(|(at, frame)| (format!("{FRAME}{at:04}"), frame.shallow_clone())));
-        let path = self.file(names);
+        let path = self.file(images);
         std::fs::create_dir_all(self.dir.underway()).map_err(|e| Problem::io(&path, "making the folder", e))?;
         write_tensors(&path, &named, "")?;
         self.saved = Instant::now();
@@ -101,10 +102,10 @@ impl<'a> Trace<'a> {
 }
 
 impl Keeper for Trace<'_> {
-    fn resume(&mut self, names: &[String], device: Device) -> Result<Option<Underway>> {
+    fn resume(&mut self, images: Images<'_>, device: Device) -> Result<Option<Underway>> {
         self.shown.clear();
         self.saved = Instant::now();
-        let path = self.file(names);
+        let path = self.file(images);
         if !path.exists() {
             return Ok(None);
         }
@@ -121,22 +122,70 @@ impl Keeper for Trace<'_> {
         let underway = underway();
         if underway.as_ref().is_some_and(|underway| underway.step == self.steps) {
             // Stopped when nothing but the writing was left.
-            self.finish_films(names)?;
+            self.finish_films(images.names)?;
         }
         Ok(underway)
     }
 
-    fn keep(&mut self, names: &[String], moment: &Moment<'_>, last_chance: bool) -> Result<()> {
+    fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()> {
         let done = moment.step + 1;
         if done * self.frames / self.steps > moment.step * self.frames / self.steps {
             self.shown.push(self.padding.crop(moment.images).to_device(Device::Cpu));
         }
         if last_chance || self.saved.elapsed() > INTERVAL {
-            self.save(names, moment)?;
+            self.save(images, moment)?;
         }
         match done == self.steps {
-            true => self.finish_films(names),
+            true => self.finish_films(images.names),
             false => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::projector::NothingKept;
+    use super::super::projector::tests::{opened, target};
+    use super::*;
+    use crate::nets::perceptual::PixelPyramid;
+    use crate::observer::Silent;
+    use crate::problem::Kind;
+    use crate::project::Projected;
+    use crate::seed::RunSeed;
+
+    /// Saves the first step and stops there.
+    struct Stopped<'a>(Trace<'a>);
+
+    impl Keeper for Stopped<'_> {
+        fn resume(&mut self, images: Images<'_>, device: Device) -> Result<Option<Underway>> {
+            self.0.resume(images, device)
+        }
+
+        fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, _: bool) -> Result<()> {
+            self.0.keep(images, moment, true)?;
+            Err(Problem::new(Kind::Interrupted, "stopped"))
+        }
+    }
+
+    fn project(class: &str, keeper: &mut dyn Keeper) -> Result<Projected> {
+        let (projector, config) = opened(class);
+        let mut comparison = projector.comparison(&PixelPyramid, 1);
+        let (batch, descent) = ([target("a")], config.descent());
+        let batch = projector.project(&mut comparison, &batch, &descent, RunSeed(3), &Silent, keeper)?;
+        Ok(batch.projected)
+    }
+
+    #[test]
+    fn a_descent_into_another_class_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = ProjectionDir::new(folder.path());
+        // The same print, as where the class is estimated.
+        let trace = || Trace::new(&dir, &[target("a")], &["print".to_owned()], Padding::none(16), 4, 0);
+        assert_eq!(project("0", &mut Stopped(trace())).err().unwrap().kind(), Kind::Interrupted);
+        assert_eq!(dir.underway().read_dir().unwrap().count(), 1);
+        let (found, expected) = (project("1", &mut trace()).unwrap(), project("1", &mut NothingKept).unwrap());
+        assert!(found.w.equal(&expected.w) && found.images.equal(&expected.images));
+        let names = ["a".to_owned()];
+        assert!(trace().resume(Images { names: &names, class: 0 }, Device::Cpu).unwrap().is_some());
     }
 }
