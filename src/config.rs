@@ -142,7 +142,7 @@ impl StudyConfig {
     }
 
     fn validate(&self) -> Result<()> {
-        self.perturb.strengths.validate()?;
+        self.perturb.strengths().validate()?;
         if self.classify.arms.contains(&Arm::AdaCgan) && self.conditional.is_none() {
             return Err(Problem::usage("the arm \"ada-cgan\" without a conditional generator")
                 .expected("a section [conditional]")
@@ -222,6 +222,18 @@ mod tests {
     fn an_unknown_key_suggests_the_nearest() {
         let error = load("sed = 3\n[cohort]\npath = \"x\"\n", &[]).unwrap_err().to_string();
         assert!(error.contains("unknown key `sed`") && error.contains("did you mean `seed`?"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_of_any_table_suggests_the_nearest() {
+        let Value::Table(tables) = Value::try_from(StudyConfig::default()).unwrap() else { panic!("not a table") };
+        let tables = tables.iter().filter_map(|(name, table)| Some((name, table.as_table()?)));
+        for (table, keys) in tables {
+            // An option that is not set is not printed.
+            let Some(key) = keys.keys().next() else { continue };
+            let error = load(&format!("[{table}]\n{key}x = 1\n"), &[]).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{key}`?")), "[{table}]: {error}");
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn run(args: &PerturbArgs) -> Result<()> {
         blur: args.blur,
         inpainting: args.inpainting,
     };
-    let config = PerturbConfig { lesions: args.lesions, strengths };
+    let config = PerturbConfig::new(args.lesions, strengths);
     let project = ProjectConfig {
         steps: args.steps,
         features: args.features.clone(),
@@ -108,7 +108,8 @@ pub fn run_stage(
     engine: &Engine,
     observer: &dyn Observer,
 ) -> Result<PerturbationRecord> {
-    config.strengths.validate()?;
+    let strengths = config.strengths();
+    strengths.validate()?;
     project.validate()?;
     if config.lesions == 0 {
         return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
@@ -137,8 +138,8 @@ pub fn run_stage(
         ("non-rim", select(Class::NonRim, Side::Validation, config.lesions)?, &Corruption::ALL[..1]),
     ];
     let features = project::features(&projector, &project.features, projector.usual_features())?;
-    let settings = json!([project::settings(project, &projector, seed), features.identity, config.strengths]);
-    let bench = Workbench { dir: &dir, gauge: &gauge, unit: &unit, config };
+    let settings = json!([project::settings(project, &projector, seed), features.identity, strengths]);
+    let bench = Workbench { dir: &dir, gauge: &gauge, unit: &unit, strengths };
     let spoiled: Vec<Spoiled> = roles
         .iter()
         .flat_map(|(role, targets, corruptions)| {
@@ -208,7 +209,7 @@ struct Workbench<'a> {
     dir: &'a PerturbationDir,
     gauge: &'a Gauge,
     unit: &'a str,
-    config: &'a PerturbConfig,
+    strengths: Strengths,
 }
 
 impl Workbench<'_> {
@@ -217,7 +218,7 @@ impl Workbench<'_> {
         let mut draws = seed.stream(&format!("perturb {id}"), 0);
         let size = (self.gauge.height, self.gauge.width);
         let mask = original.mask.as_deref();
-        let pixels = corrupt(&original.pixels, size, mask, corruption, &self.config.strengths, &mut draws);
+        let pixels = corrupt(&original.pixels, size, mask, corruption, &self.strengths, &mut draws);
         let target = Target { id, pixels, ..original.clone() };
         Spoiled { role, corruption, original: original.clone(), target }
     }
@@ -250,7 +251,7 @@ impl Workbench<'_> {
             slice: lesion.slice,
             role: item.role.to_owned(),
             corruption: item.corruption.name().to_owned(),
-            strength: item.corruption.strength(&self.config.strengths, self.gauge.scale, self.unit),
+            strength: item.corruption.strength(&self.strengths, self.gauge.scale, self.unit),
             corrupted: self.likeness(&item.original, &item.target.pixels)?,
             projected: self.likeness(&item.original, image)?,
             contrast: lesion.contrast,

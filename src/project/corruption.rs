@@ -30,13 +30,34 @@ impl Default for Strengths {
 }
 
 /// Settings of `perturb`; how to project is `project`'s business.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PerturbConfig {
     /// Lesions of each role: held-out rims, training rims, non-rims; 0 leaves the stage out of a study.
     pub lesions: u64,
-    #[serde(flatten)]
-    pub strengths: Strengths,
+    // Those of `Strengths` one by one: of a flattened struct serde does not say which keys it knows.
+    pub noise: f64,
+    pub salt_and_pepper: f64,
+    pub blur: f64,
+    pub inpainting: f64,
+}
+
+impl PerturbConfig {
+    pub fn new(lesions: u64, strengths: Strengths) -> Self {
+        let Strengths { noise, salt_and_pepper, blur, inpainting } = strengths;
+        Self { lesions, noise, salt_and_pepper, blur, inpainting }
+    }
+
+    pub fn strengths(&self) -> Strengths {
+        let Self { noise, salt_and_pepper, blur, inpainting, .. } = *self;
+        Strengths { noise, salt_and_pepper, blur, inpainting }
+    }
+}
+
+impl Default for PerturbConfig {
+    fn default() -> Self {
+        Self::new(0, Strengths::default())
+    }
 }
 
 /// What is done to an image.
