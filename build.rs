@@ -26,6 +26,7 @@ fn main() {
         "rimforge_shim",
         "accelerator",
         "operations",
+        "optimiser",
         "activation",
         "convolution",
         "pixel_mix",
@@ -68,6 +69,8 @@ fn kernels(name: &str, flags: &[&str]) {
     build.cpp(true).std("c++17").opt_level(3).file("shim/kernels.cpp").define("RIMFORGE_ISA", name);
     // Vectors wider than the machine's never cross a function that is not inlined.
     build.flag("-Wno-psabi");
+    // Roots in vectors: nobody reads errno.
+    build.flag("-fno-math-errno");
     flags.iter().for_each(|flag| {
         build.flag(flag);
     });

@@ -382,6 +382,26 @@ void squares_backward(const float* a, const float* b, float g, float* ga, int64_
   });
 }
 
+double adam(const AdamStep& step, const float* __restrict g, float* __restrict values, float* __restrict first,
+            float* __restrict second, int64_t count) {
+  const AdamStep s = step;
+  for (int64_t i = 0; i < count; ++i) {
+    first[i] = g[i] + (first[i] - g[i]) * s.beta1;
+    second[i] = second[i] * s.beta2 + g[i] * g[i] * (1.0f - s.beta2);
+    values[i] -= first[i] / (__builtin_sqrtf(second[i]) / s.root_correction + s.epsilon) * s.rate;
+  }
+  double sum = 0;
+  for (int64_t start = 0; start < count; start += 4096) {
+    Lanes part{};
+    grouped(count - start < 4096 ? count - start : 4096, [&](int64_t at, int64_t lanes) {
+      const Lanes v = load(g + start + at, lanes);
+      part += v * v;
+    });
+    sum += total(part);
+  }
+  return sum;
+}
+
 template <typename T>
 void from_float(const float* from, float gain, void* to, int64_t count) {
   grouped(count, [&](int64_t at, int64_t lanes) { store(static_cast<T*>(to) + at, load(from + at, lanes) * gain, lanes); });
@@ -409,6 +429,7 @@ const Kernels table = {
     unit_backward,
     squares,
     squares_backward,
+    adam,
     {from_float<float>, from_float<BFloat16>},
     {to_float<float>, to_float<BFloat16>},
 };

@@ -95,6 +95,13 @@ struct Mix {
   int64_t channels, planes, plane;
 };
 
+// One step of Adam (Kingma and Ba 2015, algorithm 1).
+struct AdamStep {
+  float rate;             // learning rate / (1 - beta1^t)
+  float root_correction;  // sqrt(1 - beta2^t)
+  float beta1, beta2, epsilon;
+};
+
 // One entry for each element type: 0 float32, 1 bfloat16.
 struct Kernels {
   void (*activate[2])(const Activate&, int64_t pixels);
@@ -114,6 +121,8 @@ struct Kernels {
   // Sum of (a - b)^2, and its derivative 2 g (a - b).
   double (*squares)(const float* a, const float* b, int64_t count);
   void (*squares_backward)(const float* a, const float* b, float g, float* ga, int64_t count);
+  // Moves values against the gradient g and updates both moments; returns the sum of g^2.
+  double (*adam)(const AdamStep&, const float* g, float* values, float* first, float* second, int64_t count);
   // to[i] = from[i] gain, from float32 and to float32.
   void (*from_float[2])(const float* from, float gain, void* to, int64_t count);
   void (*to_float[2])(const void* from, float gain, float* to, int64_t count);

@@ -91,6 +91,12 @@ void* rf_unit_features(const void* x);
 // [N, F] and [N, F] -> [N]: sum of squared differences.
 void* rf_squared_distance(const void* a, const void* b);
 
+// optimiser.cpp
+// One step of Adam on values, first and second moment of like shape, in place. `rates` [2] are the learning rate over the first
+// moment's correction and the root of the second's. Returns the sum of the squared gradient, float64. Not differentiable.
+void* rf_adam(const void* values, const void* first, const void* second, const void* gradient, const void* rates, double beta1,
+              double beta2, double epsilon);
+
 // resample.cpp
 // x [N, C, H, W]; mode: a Resample of kernels.h.
 void* rf_low_pass(const void* x, int mode, double gain);

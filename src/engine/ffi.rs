@@ -68,6 +68,16 @@ unsafe extern "C" {
     pub(super) fn rf_from_image(image: *const c_void, kernel: *const c_void, kind: c_int) -> *mut c_void;
     pub(super) fn rf_unit_features(x: *const c_void) -> *mut c_void;
     pub(super) fn rf_squared_distance(a: *const c_void, b: *const c_void) -> *mut c_void;
+    pub(super) fn rf_adam(
+        values: *const c_void,
+        first: *const c_void,
+        second: *const c_void,
+        gradient: *const c_void,
+        rates: *const c_void,
+        beta1: f64,
+        beta2: f64,
+        epsilon: f64,
+    ) -> *mut c_void;
     pub(super) fn rf_low_pass(x: *const c_void, mode: c_int, gain: f64) -> *mut c_void;
     pub(super) fn rf_scale_channels(x: *const c_void, scale: *const c_void) -> *mut c_void;
 }

@@ -107,6 +107,24 @@ pub fn squared_distance(a: &Tensor, b: &Tensor) -> Tensor {
     own(result, a)
 }
 
+/// What Adam keeps and moves, of one shape; contiguous float32.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamState<'a> {
+    pub values: &'a Tensor,
+    /// First and second moment.
+    pub moments: [&'a Tensor; 2],
+}
+
+/// One step of Adam (Kingma and Ba 2015) in place; `rates` \[2\] are the learning rate over the first moment's correction and
+/// the root of the second's. Returns the sum of the squared gradient, float64 \[\]. Not differentiable.
+pub fn adam(state: AdamState<'_>, gradient: &Tensor, rates: &Tensor, betas: (f64, f64), epsilon: f64) -> Tensor {
+    let AdamState { values, moments: [first, second] } = state;
+    let pointers = [values, first, second, gradient, rates].map(|tensor| handle(Some(tensor)));
+    let [v, m, s, g, r] = pointers;
+    // SAFETY: the pointers are live tensors'; the shim copies the handles and keeps none.
+    own(unsafe { ffi::rf_adam(v, m, s, g, r, betas.0, betas.1, epsilon) }, values)
+}
+
 /// Kinds of filtering with \[1, 3, 3, 1\] / 8 in both directions; zeros lie outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resample {

@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::draws::Draws;
 use super::{noise, schedule};
+use crate::engine::fused::{self, AdamState};
 use crate::engine::{GraphMemory, Repeated, SideStream};
 use crate::nets::perceptual::{FeatureNet, squared_distance};
 use crate::nets::{Generator, Noise};
@@ -190,8 +191,8 @@ fn descend(
 
 /// What differs from step to step, on the device: all of it, and in fixed places what the present step takes.
 struct Schedule {
-    /// float32 \[steps, 3\]: scale of the noise on w, minus the learning rate over the first moment's correction, the second
-    /// moment's correction.
+    /// float32 \[steps, 3\]: scale of the noise on w, the learning rate over the first moment's correction, the root of the
+    /// second's.
     table: Tensor,
     now: Tensor,
     /// Normals for w \[steps with noise, N, w_dim\].
@@ -206,8 +207,8 @@ impl Schedule {
             let taken = step as i32 + 1;
             [
                 deviation * schedule::w_noise(step, descent.steps, descent.w_noise),
-                -rate / (1.0 - BETA1.powi(taken)),
-                1.0 - BETA2.powi(taken),
+                rate / (1.0 - BETA1.powi(taken)),
+                (1.0 - BETA2.powi(taken)).sqrt(),
             ]
         };
         let values: Vec<f32> = (0..descent.steps).flat_map(row).map(|value| value as f32).collect();
@@ -285,12 +286,8 @@ impl Adam {
     }
 
     fn step(&mut self, values: &Tensor, gradient: &Tensor, schedule: &Schedule) {
-        let _ = self.first.lerp_(gradient, 1.0 - BETA1);
-        self.second *= BETA2;
-        self.second += gradient.square() * (1.0 - BETA2);
-        let root = (&self.second / schedule.now.get(2)).sqrt() + EPSILON;
-        let step = &self.first / root * schedule.now.get(1);
-        let _ = values.shallow_clone().g_add_(&step);
+        let state = AdamState { values, moments: [&self.first, &self.second] };
+        let _ = fused::adam(state, gradient, &schedule.now.narrow(0, 1, 2), (BETA1, BETA2), EPSILON);
     }
 }
 

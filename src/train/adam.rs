@@ -5,6 +5,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::engine::fused::{self, AdamState};
+
 /// Settings of one optimiser.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamConfig {
@@ -64,16 +66,10 @@ impl Adam {
     }
 
     /// Moves the parameters against `gradient` (flat, from [`Adam::flatten`]); `rates` are of [`Adam::next`], on the device.
-    pub fn step(&mut self, gradient: &Tensor, rates: &Tensor, config: &AdamConfig) {
-        let (beta1, beta2) = config.betas;
-        tch::no_grad(|| {
-            let _ = self.first.lerp_(gradient, 1.0 - beta1);
-            let _ = self.second.g_mul_scalar_(beta2);
-            self.second += gradient.square() * (1.0 - beta2);
-            let denominator = self.second.sqrt() / rates.get(1) + config.epsilon;
-            let update = &self.first / denominator * rates.get(0);
-            let _ = self.values.g_sub_(&update);
-        });
+    /// Returns the gradient's squared norm, float64 \[\].
+    pub fn step(&mut self, gradient: &Tensor, rates: &Tensor, config: &AdamConfig) -> Tensor {
+        let state = AdamState { values: &self.values, moments: [&self.first, &self.second] };
+        fused::adam(state, gradient, rates, config.betas, config.epsilon)
     }
 }
 
@@ -124,7 +120,7 @@ mod tests {
                 let gradients = [Tensor::from_slice(&gradient[..4]).view([2, 2]), Tensor::from_slice(&gradient[4..])];
                 let flat = adam.flatten(&gradients);
                 let rates = adam.next(&config);
-                adam.step(&flat, &rates, &config);
+                let _ = adam.step(&flat, &rates, &config);
                 let now = Tensor::cat(&[parts[0].reshape([-1]), parts[1].reshape([-1])], 0);
                 for (index, want) in numbers(expected).into_iter().enumerate() {
                     approx::assert_relative_eq!(now.double_value(&[index as i64]), want, max_relative = 2e-6);
@@ -140,7 +136,7 @@ mod tests {
         let config = AdamConfig { learning_rate: 0.1, betas: (0.9, 0.999), epsilon: 1e-8 };
         let flat = adam.flatten(&[Tensor::from_slice(&[5f32, -0.01])]);
         let rates = adam.next(&config);
-        adam.step(&flat, &rates, &config);
+        let _ = adam.step(&flat, &rates, &config);
         approx::assert_relative_eq!(parameter.double_value(&[0]), 0.9, max_relative = 1e-5);
         approx::assert_relative_eq!(parameter.double_value(&[1]), 1.1, max_relative = 1e-5);
     }
@@ -154,7 +150,7 @@ mod tests {
         let flat = adam.flatten(&gradients);
         let config = AdamConfig { learning_rate: 0.1, betas: (0.0, 0.99), epsilon: 1e-8 };
         let rates = adam.next(&config);
-        adam.step(&flat, &rates, &config);
+        let _ = adam.step(&flat, &rates, &config);
         assert_eq!(parameters[1].double_value(&[0]), 2.0);
         assert!(parameters[0].double_value(&[0]) < 1.0);
     }

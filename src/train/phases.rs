@@ -99,8 +99,7 @@ fn step_down(adam: &mut Adam, loss: &Tensor, phase: Phase, inputs: &Inputs, sett
     let scaled = loss * settings.lazy.gain(phase);
     let gradients = Tensor::run_backward(&[&scaled], adam.parameters(), false, false);
     let gradient = adam.flatten(&gradients);
-    adam.step(&gradient, &inputs.rates, &optimiser(phase, settings, 1.0));
-    gradient.square().sum(Kind::Double) + loss.detach()
+    adam.step(&gradient, &inputs.rates, &optimiser(phase, settings, 1.0)) + loss.detach()
 }
 
 /// Adam's settings for a phase; `rate_scale` is a factor on the learning rate.

@@ -3,6 +3,7 @@
 use tch::{Device, Kind};
 
 use super::*;
+use crate::engine::watch::PlainOperations;
 
 const GAIN: f64 = 1.5;
 
@@ -182,4 +183,34 @@ fn distances_between_features_are_those_of_plain_operations() {
     let expected = (unit(&x) - &target).square().sum_dim_intlist([1i64].as_slice(), false, None);
     close(&found, &expected);
     close(&gradient(found)[0], &gradient(expected)[0]);
+}
+
+#[test]
+fn adam_is_the_same_in_one_pass_and_in_many() {
+    tch::manual_seed(3);
+    let options = (Kind::Float, Device::Cpu);
+    // More than one piece, and no multiple of the vectors' length.
+    let start = Tensor::randn([40_003], options);
+    let run = || {
+        let (values, first, second) = (start.copy(), start.zeros_like(), start.zeros_like());
+        let mut norms = Vec::new();
+        for step in 1..4 {
+            let gradient = (&start * f64::from(step)).sin();
+            let rates = Tensor::from_slice(&[0.01 / (1.0 - 0.9f32.powi(step)), (1.0 - 0.99f32.powi(step)).sqrt()]);
+            let state = AdamState { values: &values, moments: [&first, &second] };
+            norms.push(adam(state, &gradient, &rates, (0.9, 0.99), 1e-8).double_value(&[]));
+            let expected = gradient.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[]);
+            approx::assert_relative_eq!(norms[norms.len() - 1], expected, max_relative = 1e-6);
+        }
+        [values, first, second]
+    };
+    let fused = run();
+    let plain = {
+        let _plain = PlainOperations::enter();
+        run()
+    };
+    for (fused, plain) in fused.iter().zip(&plain) {
+        assert!((fused - plain).abs().max().double_value(&[]) < 1e-6);
+    }
+    assert!((&fused[0] - &start).abs().max().double_value(&[]) > 0.02);
 }
