@@ -1,6 +1,6 @@
 # Everything below `setup` needs no environment variable.
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test test-gpu lint clean
 .DEFAULT_GOAL := setup
 
 STUDY ?= studies/demo.toml
@@ -14,6 +14,10 @@ demo: setup
 # Cheapest checks first.
 test: setup lint
 	cargo test --release --locked
+
+# On a machine with an NVIDIA GPU: the reference values there, by recorded steps too.
+test-gpu: setup
+	cargo test --release --locked --test it -- --ignored gpu
 
 lint:
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "skipped: rustfmt is not installed"; fi

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <string>
 #include <tuple>
 
@@ -94,6 +95,8 @@ using namespace rimforge;
 extern "C" {
 
 int rf_open_cuda(const char* path) {
+  // What deterministic matrix products need, and read from here alone; another value that the user has set stays.
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   // RTLD_GLOBAL: the library registers its kernels with the dispatcher of libtorch_cpu.
   void* const library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
   if (!library) {

@@ -53,6 +53,8 @@ const char* rf_cpu_capability() {
 void rf_set_deterministic(int on) {
   at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false);
   at::globalContext().setDeterministicCuDNN(on != 0);
+  // The fastest convolution of today's trial may not be that of tomorrow's.
+  at::globalContext().setBenchmarkCuDNN(on == 0);
   // libtorch would fill every new tensor, for those who read what nobody wrote.
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rimforge::engine::fused;
+use rimforge::engine::{Engine, EngineConfig, fused};
 use rimforge::nets::latents::{RandomState, latents};
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
@@ -34,24 +34,24 @@ struct Reference {
     expected: Named,
 }
 
-fn reference(name: &str, generator: GeneratorConfig) -> Reference {
+fn reference(name: &str, generator: GeneratorConfig, device: Device) -> Reference {
     let weights = read_tensors(fixture(&format!("{name}.weights.safetensors"))).unwrap().tensors;
     let expected = read_tensors(fixture(&format!("{name}.expected.safetensors"))).unwrap().tensors;
-    let mut discriminator =
-        Discriminator::new(&DiscriminatorConfig::matching(&generator), RunSeed(0), Device::Cpu).unwrap();
-    let mut generator = Generator::new(&generator, RunSeed(0), Device::Cpu).unwrap();
+    let expected = expected.into_iter().map(|(name, tensor)| (name, tensor.to_device(device))).collect();
+    let mut discriminator = Discriminator::new(&DiscriminatorConfig::matching(&generator), RunSeed(0), device).unwrap();
+    let mut generator = Generator::new(&generator, RunSeed(0), device).unwrap();
     generator.load(&without_resample_filters(part("G.", &weights)).unwrap()).unwrap();
     discriminator.load(&without_resample_filters(part("D.", &weights)).unwrap()).unwrap();
     Reference { generator, discriminator, expected }
 }
 
-fn unconditional() -> Reference {
+fn unconditional(device: Device) -> Reference {
     let sizes =
         GeneratorConfig { z_dim: 64, w_dim: 64, channel_base: 512, channel_max: 32, ..GeneratorConfig::small(32, 1) };
-    reference("uncond_r32_c1", sizes)
+    reference("uncond_r32_c1", sizes, device)
 }
 
-fn conditional() -> Reference {
+fn conditional(device: Device) -> Reference {
     let small = GeneratorConfig::small(16, 3);
     let sizes = GeneratorConfig {
         z_dim: 32,
@@ -62,7 +62,7 @@ fn conditional() -> Reference {
         mapping_layers: 3,
         ..small
     };
-    reference("cond_r16_c3", sizes)
+    reference("cond_r16_c3", sizes, device)
 }
 
 impl Reference {
@@ -170,31 +170,44 @@ impl Reference {
 
 #[test]
 fn the_unconditional_networks_give_the_reference_values() {
-    unconditional().check_values();
+    unconditional(Device::Cpu).check_values();
 }
 
 #[test]
 fn the_unconditional_networks_give_the_reference_gradients() {
-    let reference = unconditional();
+    let reference = unconditional(Device::Cpu);
     reference.check_gmain();
     reference.check_dmain();
 }
 
 #[test]
 fn the_unconditional_networks_give_the_reference_second_order_gradients() {
-    let reference = unconditional();
+    let reference = unconditional(Device::Cpu);
     reference.check_path_length();
     reference.check_r1();
 }
 
 #[test]
 fn the_conditional_networks_give_the_reference_values_and_gradients() {
-    let reference = conditional();
+    let reference = conditional(Device::Cpu);
     reference.check_values();
     reference.check_gmain();
     reference.check_dmain();
     reference.check_path_length();
     reference.check_r1();
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn on_a_gpu_the_networks_give_the_reference_values_and_gradients() {
+    let engine = Engine::start(&EngineConfig { device: "cuda".into(), ..EngineConfig::default() }).unwrap();
+    for reference in [unconditional(engine.device), conditional(engine.device)] {
+        reference.check_values();
+        reference.check_gmain();
+        reference.check_dmain();
+        reference.check_path_length();
+        reference.check_r1();
+    }
 }
 
 #[test]
@@ -229,6 +242,6 @@ fn seeds_give_numpys_latents() {
             assert!((found - value).abs() <= 1e-14 * value.abs(), "seed {seed}, draw {i}: {found} is not {value}");
         }
     }
-    let reference = unconditional();
+    let reference = unconditional(Device::Cpu);
     assert_close("z", &latents(&[0, 1, 2, 3], 64), reference.expected("z"), 1e-7);
 }

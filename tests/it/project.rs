@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rimforge::engine::{Engine, EngineConfig};
 use rimforge::nets::latents::{RandomState, latents};
 use rimforge::nets::network::Network;
 use rimforge::nets::perceptual::{FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
@@ -24,9 +25,13 @@ fn tensors(name: &str) -> BTreeMap<String, Tensor> {
 
 /// The reference's random 32 x 32 network.
 fn reference_generator() -> Generator {
+    reference_generator_on(Device::Cpu)
+}
+
+fn reference_generator_on(device: Device) -> Generator {
     let config =
         GeneratorConfig { z_dim: 64, w_dim: 64, channel_base: 512, channel_max: 32, ..GeneratorConfig::small(32, 1) };
-    let mut generator = Generator::new(&config, RunSeed(0), Device::Cpu).unwrap();
+    let mut generator = Generator::new(&config, RunSeed(0), device).unwrap();
     let own = generator.tensors();
     let weights = tensors("uncond_r32_c1.weights.safetensors")
         .into_iter()
@@ -52,7 +57,7 @@ fn cloud_of_the_reference(generator: &Generator, steps: &Tensor) -> LatentCloud 
     let reference_mean = steps.get(0).get(0);
     let error = relative_error(LatentCloud::sample(generator, 10_000, None).mean(), &reference_mean);
     assert!(error < 1e-5, "the mean of w differs by {error}");
-    let z = RandomState::new(123).randn(10_000, 64);
+    let z = RandomState::new(123).randn(10_000, 64).to_device(generator.device());
     let w = tch::no_grad(|| generator.mapping.forward(&z, None).select(1, 0).contiguous());
     let shift = reference_mean - LatentCloud::new(w.copy()).mean();
     LatentCloud::new(w + shift)
@@ -90,9 +95,22 @@ impl FromMean<'_> {
 
 #[test]
 fn forty_steps_follow_the_reference_with_its_draws() {
-    let generator = reference_generator();
+    follow(Device::Cpu, 1e-5);
+}
+
+/// From the fourth step on by repeating a recorded one. Adam makes much of other rounding.
+#[test]
+#[ignore = "needs a GPU"]
+fn forty_steps_on_a_gpu_follow_the_reference_with_its_draws() {
+    let engine = Engine::start(&EngineConfig { device: "cuda".into(), ..EngineConfig::default() }).unwrap();
+    follow(engine.device, 2e-3);
+}
+
+fn follow(device: Device, tolerance: f64) {
+    let generator = reference_generator_on(device);
     let golden = tensors("projector.uncond_r32_c1.safetensors");
-    let features = TorchScriptFeatures::load(&fixture("standin_perceptual.pt"), Device::Cpu).unwrap();
+    let golden: BTreeMap<_, _> = golden.into_iter().map(|(name, tensor)| (name, tensor.to_device(device))).collect();
+    let features = TorchScriptFeatures::load(&fixture("standin_perceptual.pt"), device).unwrap();
     let sides = generator.synthesis.noise_shapes();
     let map = |prefix: &str, name: &str, side: i64| {
         golden[&format!("{prefix}.{name}.noise_const")].reshape([1, 1, side, side])
@@ -122,18 +140,18 @@ fn forty_steps_follow_the_reference_with_its_draws() {
     for (step, w) in path.iter().enumerate() {
         let expected = golden["w_steps"].get(step as i64).narrow(0, 0, 1);
         let error = relative_error(w, &expected);
-        assert!(error < 1e-5, "step {step}: w differs by {error}");
+        assert!(error < tolerance, "step {step}: w differs by {error}");
     }
     for ((name, side), found) in sides.iter().zip(&projected.noise) {
         let error = relative_error(found, &map("final_noise", name, *side));
-        assert!(error < 1e-5, "{name}: the final map differs by {error}");
+        assert!(error < tolerance, "{name}: the final map differs by {error}");
     }
     let error = relative_error(&projected.images, &golden["final_image"]);
-    assert!(error < 1e-5, "the image differs by {error}");
+    assert!(error < tolerance, "the image differs by {error}");
     let ws = projected.w.repeat([1, generator.synthesis.num_ws(), 1]);
     let stock = tch::no_grad(|| generator.synthesis.forward(&ws, &Noise::Const));
     let error = relative_error(&stock, &golden["final_image_stock_noise"]);
-    assert!(error < 1e-5, "the image with the network's own noise differs by {error}");
+    assert!(error < tolerance, "the image with the network's own noise differs by {error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use rimforge::augment::params::Color;
 use rimforge::augment::{AugmentParams, ChannelRule};
+use rimforge::engine::{Engine, EngineConfig, SideStream};
 use rimforge::nets::latents::RandomState;
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
@@ -121,7 +122,7 @@ fn reals(it: i64) -> RealBatch {
 fn deviation(found: &Named, expected: &Named) -> (f64, String) {
     let mut worst = (0.0, String::new());
     for (name, expected) in expected {
-        let found = found[name].detach().to_kind(Kind::Double);
+        let found = found[name].detach().to_device(Device::Cpu).to_kind(Kind::Double);
         let expected = expected.to_kind(Kind::Double);
         let scale = expected.abs() + expected.square().mean(Kind::Double).sqrt() + 1e-12;
         let error = ((found - &expected).abs() / scale).max().double_value(&[]);
@@ -134,16 +135,29 @@ fn deviation(found: &Named, expected: &Named) -> (f64, String) {
 
 #[test]
 fn twenty_iterations_end_where_the_reference_does() {
+    follow(Device::Cpu);
+}
+
+/// From the fourth iteration on by repeating recorded phases.
+#[test]
+#[ignore = "needs a GPU"]
+fn twenty_iterations_on_a_gpu_end_where_the_reference_does() {
+    let engine = Engine::start(&EngineConfig { device: "cuda".into(), ..EngineConfig::default() }).unwrap();
+    let _stream = SideStream::enter(engine.device).unwrap();
+    follow(engine.device);
+}
+
+fn follow(device: Device) {
     let settings = settings();
     let weights = read_tensors(fixture("cond_r16_c3.weights.safetensors")).unwrap().tensors;
     let reference = read_tensors(fixture("training.safetensors")).unwrap().tensors;
     let trace = |name: &str| Vec::<f64>::try_from(&reference[&format!("trace.{name}")]).unwrap();
-    let mut state = TrainState::new(&settings, RunSeed(0), Device::Cpu).unwrap();
+    let mut state = TrainState::new(&settings, RunSeed(0), device).unwrap();
     state.generator.load(&without_resample_filters(part("G.", &weights)).unwrap()).unwrap();
     state.average.copy_from(&state.generator).unwrap();
     state.discriminator.load(&without_resample_filters(part("D.", &weights)).unwrap()).unwrap();
 
-    let mut runner = Runner::new(Device::Cpu);
+    let mut runner = Runner::new(device);
     let mut losses: [Vec<f64>; 4] = Default::default();
     let (mut means, mut ps) = (vec![], vec![]);
     for it in 0..ITERATIONS {
