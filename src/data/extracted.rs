@@ -1,6 +1,7 @@
 //! What every source gives, and what all of them need while they give it.
 
 use super::manifest::{Contrast, Lesion, Slice};
+use super::patch_file::Element;
 use super::split::PixelHash;
 use crate::digest;
 use crate::observer::Observer;
@@ -30,7 +31,9 @@ pub(super) struct Extracted {
 
 /// SHA-256 of float32 values.
 pub(super) fn hash_pixels(values: &[f32]) -> String {
-    digest::sha256(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+    let mut bytes = Vec::with_capacity(size_of_val(values));
+    f32::append(values, &mut bytes);
+    digest::sha256(bytes)
 }
 
 /// Stops where the user asked to; finished patients are kept.

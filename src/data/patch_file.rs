@@ -7,16 +7,40 @@ use npyz::{AutoSerialize, Deserialize, NpyFile, WriterBuilder};
 use crate::digest;
 use crate::problem::{Kind, Problem, Result};
 
-/// Writes `values` in C order and returns the file's SHA-256.
+/// What patches and masks consist of.
+pub trait Element: AutoSerialize + Copy {
+    /// Appends the values' bytes, least significant first, all in one go.
+    fn append(values: &[Self], bytes: &mut Vec<u8>);
+}
+
+impl Element for f32 {
+    fn append(values: &[f32], bytes: &mut Vec<u8>) {
+        let start = bytes.len();
+        bytes.resize(start + size_of_val(values), 0);
+        for (stored, value) in bytes[start..].as_chunks_mut().0.iter_mut().zip(values) {
+            *stored = value.to_le_bytes();
+        }
+    }
+}
+
+impl Element for u8 {
+    fn append(values: &[u8], bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(values);
+    }
+}
+
+/// Writes `values`, as many as `shape` says, in C order and returns the file's SHA-256.
 ///
 /// Not flushed to disk one by one: the manifest, which is, carries the hash, so a patch that a power cut took is noticed.
-pub fn write<T: AutoSerialize + Copy>(path: &Path, shape: &[u64], values: &[T]) -> Result<String> {
+pub fn write<T: Element>(path: &Path, shape: &[u64], values: &[T]) -> Result<String> {
     let failed = |error| Problem::io(path, "writing", error);
+    if shape.iter().product::<u64>() != values.len() as u64 {
+        return Err(Problem::new(Kind::Internal, format!("{} values for a shape of {shape:?}", values.len())).at(path));
+    }
     let mut bytes = Vec::with_capacity(size_of_val(values) + 128);
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().map_err(failed)?;
-    writer.extend(values.iter().copied()).map_err(failed)?;
-    writer.finish().map_err(failed)?;
+    let header = npyz::WriteOptions::<T>::new().default_dtype().shape(shape).writer(&mut bytes);
+    header.write_header_only().map_err(failed)?;
+    T::append(values, &mut bytes);
     std::fs::write(path, &bytes).map_err(failed)?;
     Ok(digest::sha256(&bytes))
 }
@@ -71,6 +95,13 @@ mod tests {
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert!(read::<f32>(&path, &[2, 3, 4], &sha256).unwrap_err().to_string().contains("changed since"));
+    }
+
+    #[test]
+    fn values_that_do_not_fill_the_shape_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write(&folder.path().join("p.npy"), &[2, 3], &[1u8; 5]).is_err());
+        assert!(!folder.path().join("p.npy").exists());
     }
 
     #[test]
