@@ -9,6 +9,10 @@ pub mod grid;
 
 pub mod nifti_header;
 
+mod nifti_voxels;
+
+mod hashed_file;
+
 pub mod nifti_reader;
 
 pub mod name_join;

@@ -80,29 +80,6 @@ impl Storage {
             Self::I64 | Self::U64 | Self::F64 => 8,
         }
     }
-
-    /// One stored value; `raw` has [`Storage::bytes`] bytes, most significant last unless `big_endian`.
-    pub fn decode(self, raw: &[u8], big_endian: bool) -> f64 {
-        let mut bytes = [0u8; 8];
-        let used = &mut bytes[..self.bytes()];
-        used.copy_from_slice(raw);
-        if big_endian {
-            used.reverse();
-        }
-        let word = u64::from_le_bytes(bytes);
-        match self {
-            Self::U8 => f64::from(word as u8),
-            Self::I8 => f64::from(word as u8 as i8),
-            Self::U16 => f64::from(word as u16),
-            Self::I16 => f64::from(word as u16 as i16),
-            Self::U32 => f64::from(word as u32),
-            Self::I32 => f64::from(word as u32 as i32),
-            Self::U64 => word as f64,
-            Self::I64 => word as i64 as f64,
-            Self::F32 => f64::from(f32::from_bits(word as u32)),
-            Self::F64 => f64::from_bits(word),
-        }
-    }
 }
 
 /// The header's raw fields in either byte order.

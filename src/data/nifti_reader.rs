@@ -4,14 +4,14 @@
 //! so a small file cannot ask for a large volume.
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind, Read};
+use std::io::{BufRead, ErrorKind, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
-use super::grid::Volume;
+use super::grid::{Grid, Volume};
+use super::hashed_file::HashedFile;
 use super::nifti_header::{HEADER_BYTES, Header};
-use crate::digest;
 use crate::problem::{Problem, Result};
 
 /// Share of voxels that may be NaN or infinite; above it a volume is refused.
@@ -26,6 +26,9 @@ const MAX_FILE_BYTES: u64 = 4 << 30;
 /// Bytes behind the voxels that are still read, so that gzip's checksum at the end is checked.
 const MAX_TRAILING_BYTES: u64 = 1 << 20;
 
+/// Voxels that are inflated, decoded and passed on at once: they stay in the second-level cache meanwhile.
+const BLOCK: usize = 1 << 15;
+
 /// A volume as read.
 #[derive(Clone, Debug)]
 pub struct NiftiFile {
@@ -36,11 +39,36 @@ pub struct NiftiFile {
     pub sha256: String,
 }
 
+/// A volume whose voxels went elsewhere.
+#[derive(Clone, Debug)]
+pub struct ScannedFile {
+    pub grid: Grid,
+    /// Voxels that were NaN or infinite and passed for 0.
+    pub non_finite: u64,
+    /// Of the file's bytes.
+    pub sha256: String,
+}
+
 /// Reads a volume; its axes are as stored.
 ///
 /// # Errors
 /// Everything that is not a whole, finite (up to [`MAX_NON_FINITE_SHARE`]), real-valued 3-D NIfTI-1 volume.
 pub fn read(path: &Path) -> Result<NiftiFile> {
+    read_into(path, Vec::new())
+}
+
+/// As [`read`], into memory that an earlier volume leaves: fresh memory costs as much as decoding does.
+pub fn read_into(path: &Path, mut values: Vec<f32>) -> Result<NiftiFile> {
+    values.clear();
+    let ScannedFile { grid, non_finite, sha256 } = scan(path, |voxels| append(&mut values, voxels))?;
+    Ok(NiftiFile { volume: Volume { grid, values }, non_finite, sha256 })
+}
+
+/// Reads a volume without keeping it: `see` is shown all its voxels in stored order, some at a time.
+///
+/// # Errors
+/// Those of [`read`], which may come to light only after `see` was shown voxels; those of `see`.
+pub fn scan(path: &Path, see: impl FnMut(&[f32]) -> Result<()>) -> Result<ScannedFile> {
     let failed = |error| Problem::io(path, "reading", error);
     let facts = std::fs::metadata(path).map_err(failed)?;
     if !facts.is_file() {
@@ -49,24 +77,38 @@ pub fn read(path: &Path) -> Result<NiftiFile> {
     if facts.len() > MAX_FILE_BYTES {
         return Err(Problem::input(path, format!("{} bytes", facts.len())).expected("at most 4 GiB"));
     }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)).map_err(failed)?;
-    let (volume, non_finite) = parse(&bytes).map_err(|problem| problem.at(path))?;
-    Ok(NiftiFile { volume, non_finite, sha256: digest::sha256(&bytes) })
+    let mut file = HashedFile::new(File::open(path).map_err(failed)?, MAX_FILE_BYTES);
+    let (grid, non_finite) = match parse_bytes(&mut file, facts.len(), see) {
+        Ok(parsed) => parsed,
+        Err(problem) => return Err(file.failure().map_or_else(|| problem.at(path), failed)),
+    };
+    Ok(ScannedFile { grid, non_finite, sha256: file.finish().map_err(failed)? })
 }
 
 /// The volume in a file's bytes, and how many voxels were NaN or infinite.
 pub fn parse(bytes: &[u8]) -> Result<(Volume, u64)> {
-    let zipped = bytes.starts_with(&[0x1f, 0x8b]);
-    let most = if zipped { (bytes.len() as u64).saturating_mul(MAX_GZIP_RATIO) } else { bytes.len() as u64 };
-    match zipped {
-        true => parse_stream(MultiGzDecoder::new(Cursor::new(bytes)), most),
-        false => parse_stream(Cursor::new(bytes), most),
+    let mut values = Vec::new();
+    let (grid, non_finite) = parse_bytes(bytes, bytes.len() as u64, |voxels| append(&mut values, voxels))?;
+    Ok((Volume { grid, values }, non_finite))
+}
+
+fn append(values: &mut Vec<f32>, voxels: &[f32]) -> Result<()> {
+    values.try_reserve(voxels.len()).map_err(|_| bad(format!("no memory for {} voxels and more", values.len())))?;
+    values.extend_from_slice(voxels);
+    Ok(())
+}
+
+/// `size`: of the file.
+fn parse_bytes(mut bytes: impl BufRead, size: u64, see: impl FnMut(&[f32]) -> Result<()>) -> Result<(Grid, u64)> {
+    let start = bytes.fill_buf().map_err(|error| cut_short(error, "the header's 348 bytes"))?;
+    match start.starts_with(&[0x1f, 0x8b]) {
+        true => parse_stream(MultiGzDecoder::new(bytes), size.saturating_mul(MAX_GZIP_RATIO), see),
+        false => parse_stream(bytes, size, see),
     }
 }
 
 /// `most`: bytes that the stream can possibly give.
-fn parse_stream(mut stream: impl Read, most: u64) -> Result<(Volume, u64)> {
+fn parse_stream(mut stream: impl Read, most: u64, see: impl FnMut(&[f32]) -> Result<()>) -> Result<(Grid, u64)> {
     let mut head = [0; HEADER_BYTES];
     stream.read_exact(&mut head).map_err(|error| cut_short(error, "the header's 348 bytes"))?;
     let header = Header::parse(&head).map_err(|why| bad(why.found).expected(why.expected))?;
@@ -81,41 +123,36 @@ fn parse_stream(mut stream: impl Read, most: u64) -> Result<(Volume, u64)> {
     if skipped < header.offset - HEADER_BYTES as u64 {
         return Err(bad("the file ends before its voxels").advice(COPY_AGAIN));
     }
-    let (values, non_finite) = voxels(&mut stream, &header)?;
+    let non_finite = voxels(&mut stream, &header, see)?;
     std::io::copy(&mut stream.take(MAX_TRAILING_BYTES), &mut std::io::sink())
         .map_err(|error| cut_short(error, "the end of the file"))?;
-    let count = values.len();
+    let count = header.grid.voxels();
     if non_finite as f64 > MAX_NON_FINITE_SHARE * count as f64 {
         let percent = 100.0 * non_finite as f64 / count as f64;
         return Err(bad(format!("{non_finite} of {count} voxels ({percent:.1} %) are NaN or infinite"))
             .expected("at most 1 %")
             .advice("set what lies outside the brain to 0, or repair the reconstruction"));
     }
-    Ok((Volume { grid: header.grid, values }, non_finite))
+    Ok((header.grid, non_finite))
 }
 
-fn voxels(stream: &mut impl Read, header: &Header) -> Result<(Vec<f32>, u64)> {
+/// Returns how many voxels were NaN or infinite.
+fn voxels(stream: &mut impl Read, header: &Header, mut see: impl FnMut(&[f32]) -> Result<()>) -> Result<u64> {
     let size = header.storage.bytes();
-    let mut left = header.grid.voxels();
-    let mut values: Vec<f32> = Vec::new();
+    let count = header.grid.voxels();
+    let mut raw = vec![0; count.min(BLOCK) * size];
+    let mut values = vec![0.0; count.min(BLOCK)];
     let mut non_finite = 0;
-    let mut chunk = vec![0; left.min(1 << 15) * size];
-    while left > 0 {
-        let now = left.min(1 << 15);
-        let raw = &mut chunk[..now * size];
-        stream.read_exact(raw).map_err(|error| {
-            let had = values.len();
-            cut_short(error, &format!("{} voxels, of which {had} were whole", header.grid.voxels()))
-        })?;
-        values.try_reserve(now).map_err(|_| bad(format!("no memory for {} voxels", header.grid.voxels())))?;
-        for stored in raw.chunks_exact(size) {
-            let value = (header.storage.decode(stored, header.big_endian) * header.slope + header.intercept) as f32;
-            non_finite += u64::from(!value.is_finite());
-            values.push(if value.is_finite() { value } else { 0.0 });
-        }
-        left -= now;
+    for first in (0..count).step_by(BLOCK) {
+        let now = (count - first).min(BLOCK);
+        let (raw, values) = (&mut raw[..now * size], &mut values[..now]);
+        stream
+            .read_exact(raw)
+            .map_err(|error| cut_short(error, &format!("{count} voxels, of which {first} were whole")))?;
+        non_finite += header.decode(raw, values);
+        see(values)?;
     }
-    Ok((values, non_finite))
+    Ok(non_finite)
 }
 
 const COPY_AGAIN: &str = "copy or download the file again: it is truncated or damaged";
