@@ -7,6 +7,7 @@ use crate::cohort::gallery::Gallery;
 use crate::cohort::gates::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use crate::cohort::summary::{LesionVotes, summarise};
 use crate::data::bids::{self, Cohort, Patient};
+use crate::data::label_map::LabelMap;
 use crate::data::nifti_reader;
 use crate::data::patches::{self, Border};
 use crate::data::reader_table::{LesionKey, require_same_lesions};
@@ -72,19 +73,17 @@ fn visit(
     let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
         return Err(Problem::input(&cohort.root, format!("no susceptibility map of {}", patient.id)));
     };
-    let mut chi = nifti_reader::read(path)?.volume.into_ras();
-    let labels = nifti_reader::read(&patient.lesion_map)?.volume.into_ras();
-    chi.grid.require(&labels.grid, &patient.lesion_map, path)?;
-    chi.values.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
-    let [dx, dy, dz] = chi.grid.voxel_mm();
-    let lesions = patches::lesions(&labels)
-        .map_err(|found| Problem::input(&patient.lesion_map, found).expected("whole numbers, 0 for no lesion"))?;
-    for (number, extent) in lesions {
+    let chi = nifti_reader::read(path)?.volume.oriented();
+    let labels = LabelMap::read(&patient.lesion_map)?;
+    let grid = chi.axes.grid;
+    grid.require(&labels.grid, &patient.lesion_map, path)?;
+    let [dx, dy, dz] = grid.voxel_mm();
+    for (number, lesion) in labels.lesions {
         let key = LesionKey { patient: patient.id.clone(), number };
         if let Some(&votes) = cohort.votes.get(&key) {
-            let patch = patches::cut(&chi, extent.centre, PATCH, Border::Edge);
-            let own = patches::cut(&labels, extent.centre, PATCH, Border::Zero);
-            let mask: Vec<bool> = own.iter().map(|&label| label == number as f32).collect();
+            let mut patch = patches::cut(&chi, lesion.extent.centre, PATCH, Border::Edge);
+            patch.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+            let mask: Vec<bool> = lesion.mask(PATCH).into_iter().map(|inside| inside == 1).collect();
             let shape = PATCH.map(|size| size as usize);
             see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
         }

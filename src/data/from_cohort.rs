@@ -1,25 +1,28 @@
 //! A BIDS cohort to patches, patient by patient in parallel; a patient that is done is not done again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::bids::{self, Cohort, ContrastFile, Patient};
+use super::bids::{self, Cohort, Patient};
+use super::channel::Channel;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
-use super::grid::Volume;
-use super::intensity::{default_contrast, foreground_median, implausible_susceptibility, percentile};
+use super::grid::RasAxes;
+use super::intensity::default_contrast;
+use super::label_map::{self, LabelMap};
 use super::manifest::{Lesion, SCHEMA, Slice, Split};
-use super::patches::{self, Border, Extent};
+use super::patches;
 use super::prepare_config::PrepareConfig;
+use super::ranks::Ranks;
 use super::reader_table::{self, LesionKey};
 use super::split::{self, PixelHash};
 use super::{nifti_reader, patch_file};
 use crate::atomic_file;
 use crate::digest;
-use crate::filter::gaussian;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -40,8 +43,12 @@ pub(super) fn extract(
     observer: &dyn Observer,
 ) -> Result<Extracted> {
     let cohort = bids::read(root, &config.contrasts, config.session.as_deref())?;
-    let extents = lesion_maps(&cohort, observer)?;
-    let mapped: BTreeSet<LesionKey> = extents.keys().cloned().collect();
+    let maps = label_maps(&cohort, observer)?;
+    let keys_of = |(id, map): (&String, &LabelMap)| {
+        let key = |&number| LesionKey { patient: id.clone(), number };
+        map.lesions.keys().map(key).collect::<Vec<_>>()
+    };
+    let mapped: BTreeSet<LesionKey> = maps.iter().flat_map(keys_of).collect();
     reader_table::require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
     reader_table::require_both_classes(&cohort.reader_table, &cohort.votes)?;
     let sides = sides(&cohort, config, seed).map_err(|problem| problem.at(root))?;
@@ -52,7 +59,7 @@ pub(super) fn extract(
     let with_lesions: Vec<&Patient> =
         cohort.patients.iter().filter(|patient| sides.contains_key(&patient.id)).collect();
     observer.begin("cutting patches", "patients", with_lesions.len() as u64);
-    let work = Work { cohort: &cohort, extents: &extents, config, out };
+    let work = Work { cohort: &cohort, maps: &maps, config, out, memory: Memory::default() };
     let done = with_lesions.par_iter().map(|patient| {
         stop_if_asked(observer)?;
         let done = work.patient(patient, sides[&patient.id])?;
@@ -73,32 +80,18 @@ pub(super) fn forget_partial(out: &Path) -> Result<()> {
     }
 }
 
-/// All lesions of all label maps; centres in RAS+ voxels.
-fn lesion_maps(cohort: &Cohort, observer: &dyn Observer) -> Result<BTreeMap<LesionKey, Extent>> {
+/// All label maps, by patient.
+fn label_maps(cohort: &Cohort, observer: &dyn Observer) -> Result<HashMap<String, LabelMap>> {
     observer.begin("label maps", "patients", cohort.patients.len() as u64);
     let maps = cohort.patients.par_iter().map(|patient| {
         stop_if_asked(observer)?;
-        let (labels, _) = label_map(&patient.lesion_map)?;
-        let found = patches::lesions(&labels).map_err(|found| {
-            Problem::input(&patient.lesion_map, found).expected("whole numbers: 0 outside, each lesion its own number")
-        })?;
+        let map = LabelMap::read(&patient.lesion_map)?;
         observer.advance(1);
-        let keyed = |(number, extent)| (LesionKey { patient: patient.id.clone(), number }, extent);
-        Ok(found.into_iter().map(keyed).collect::<Vec<_>>())
+        Ok((patient.id.clone(), map))
     });
-    let maps = maps.collect::<Result<Vec<_>>>();
+    let maps = maps.collect::<Result<HashMap<_, _>>>();
     observer.end();
-    Ok(maps?.into_iter().flatten().collect())
-}
-
-/// A label map in RAS+ order and the hash of its file.
-fn label_map(path: &Path) -> Result<(Volume, String)> {
-    let file = nifti_reader::read(path)?;
-    if file.non_finite > 0 {
-        return Err(Problem::input(path, format!("{} NaN or infinite voxels in a label map", file.non_finite))
-            .expected("whole numbers"));
-    }
-    Ok((file.volume.into_ras(), file.sha256))
+    maps
 }
 
 fn sides(cohort: &Cohort, config: &PrepareConfig, seed: RunSeed) -> Result<HashMap<String, Split>> {
@@ -129,9 +122,24 @@ struct PatientPatches {
 
 struct Work<'a> {
     cohort: &'a Cohort,
-    extents: &'a BTreeMap<LesionKey, Extent>,
+    maps: &'a HashMap<String, LabelMap>,
     config: &'a PrepareConfig,
     out: &'a Path,
+    memory: Memory,
+}
+
+/// Memory of volumes that are done with, for the next ones.
+#[derive(Default)]
+struct Memory(Mutex<Vec<Vec<f32>>>);
+
+impl Memory {
+    fn take(&self) -> Vec<f32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, values: Vec<f32>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(values);
+    }
 }
 
 impl Work<'_> {
@@ -176,21 +184,20 @@ impl Work<'_> {
     }
 
     fn cut(&self, patient: &Patient, side: Split, fingerprint: String) -> Result<PatientPatches> {
-        let (labels, labels_sha256) = label_map(&patient.lesion_map)?;
-        let mut inputs = vec![self.input(&patient.lesion_map, labels_sha256)];
+        let labels = &self.maps[&patient.id];
+        let mut inputs = vec![self.input(&patient.lesion_map, labels.sha256.clone())];
         let mut non_finite = 0;
-        let mut volumes = Vec::with_capacity(patient.contrasts.len());
+        let mut channels = Vec::with_capacity(patient.contrasts.len());
         for contrast in &patient.contrasts {
             let Some(path) = &contrast.path else {
-                volumes.push(None);
+                channels.push(None);
                 continue;
             };
-            let file = nifti_reader::read(path)?;
-            inputs.push(self.input(path, file.sha256));
+            let mut file = nifti_reader::read_into(path, self.memory.take())?;
+            inputs.push(self.input(path, std::mem::take(&mut file.sha256)));
             non_finite += file.non_finite;
-            let volume = file.volume.into_ras();
-            labels.grid.require(&volume.grid, path, &patient.lesion_map)?;
-            volumes.push(Some(to_physical(volume, contrast, path)?));
+            labels.grid.require(&RasAxes::new(&file.volume.grid).grid, path, &patient.lesion_map)?;
+            channels.push(Some(Channel::new(file, contrast, path, self.config.rim_softness)?));
         }
         let mut done = PatientPatches {
             fingerprint,
@@ -204,46 +211,36 @@ impl Work<'_> {
             larger: 0,
             ranges: Vec::new(),
         };
-        let mut used: Vec<Vec<f32>> = vec![Vec::new(); volumes.len()];
+        let mut used: Vec<Vec<f32>> = vec![Vec::new(); channels.len()];
         for (number, votes) in self.votes_of(patient) {
             let key = LesionKey { patient: patient.id.clone(), number };
-            let lesion =
-                Cut { key, extent: self.extents[&LesionKey { patient: patient.id.clone(), number }], votes, side };
-            self.lesion(&lesion, &labels, &volumes, &mut done, &mut used)?;
+            let lesion = Cut { key, mapped: &labels.lesions[&number], votes, side };
+            self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
         }
-        done.ranges = used
-            .iter_mut()
-            .map(|values| [0.005, 0.995].map(|share| percentile(values, share).unwrap_or_default()))
-            .collect();
+        done.ranges = used.iter().map(|values| range(values)).collect();
+        channels.into_iter().flatten().for_each(|channel| self.memory.give_back(channel.volume.values));
         Ok(done)
     }
 
     fn lesion(
         &self,
         lesion: &Cut,
-        labels: &Volume,
-        volumes: &[Option<Volume>],
+        labels: &LabelMap,
+        channels: &[Option<Channel>],
         done: &mut PatientPatches,
         used: &mut [Vec<f32>],
     ) -> Result<()> {
         let shape = self.config.patch;
         let plane = (shape[1] * shape[2]) as usize;
-        let centre = lesion.extent.centre;
+        let centre = lesion.mapped.extent.centre;
         let id = lesion.key.to_string();
-        let mask: Vec<u8> = patches::cut(labels, centre, shape, Border::Zero)
-            .into_iter()
-            .map(|label| u8::from(label == lesion.key.number as f32))
-            .collect();
-        let channel = |(volume, contrast): (&Option<Volume>, &String)| match volume {
-            Some(volume) if contrast == "rim" => {
-                let traced = patches::cut(volume, centre, shape, Border::Zero);
-                let size = (shape[1] as usize, shape[2] as usize);
-                traced.chunks_exact(plane).flat_map(|slice| gaussian(slice, size, self.config.rim_softness)).collect()
+        let mask = lesion.mapped.mask(shape);
+        let mut patch = vec![0.0; channels.len() * mask.len()];
+        for (channel, part) in channels.iter().zip(patch.chunks_exact_mut(mask.len())) {
+            if let Some(channel) = channel {
+                channel.cut(centre, shape, part);
             }
-            Some(volume) => patches::cut(volume, centre, shape, Border::Edge),
-            None => vec![0.0; mask.len()],
-        };
-        let patch: Vec<f32> = volumes.iter().zip(&self.config.contrasts).flat_map(channel).collect();
+        }
         let slices = patches::slices(&mask, shape, self.config.slice_area_fraction);
         if slices.is_empty() {
             return Err(Problem::input(&self.cohort.root, format!("{id} has no voxel in the patch about its centre"))
@@ -266,11 +263,11 @@ impl Work<'_> {
             }
         }
         let voxels = mask.iter().map(|&voxel| u64::from(voxel)).sum();
-        done.larger += u64::from(voxels < lesion.extent.voxels);
+        done.larger += u64::from(voxels < lesion.mapped.extent.voxels);
         done.padded += u64::from(patches::is_padded(labels.grid.shape, centre, shape));
         let (file, mask_file) = (format!("{PATCHES}/{id}.npy"), format!("{PATCHES}/{id}_mask.npy"));
         let [depth, height, width] = shape.map(u64::from);
-        let patch_shape = [volumes.len() as u64, depth, height, width];
+        let patch_shape = [channels.len() as u64, depth, height, width];
         done.lesions.push(Lesion {
             sha256: patch_file::write(&self.out.join(&file), &patch_shape, &patch)?,
             mask_sha256: Some(patch_file::write(&self.out.join(&mask_file), &patch_shape[1..], &mask)?),
@@ -297,9 +294,9 @@ impl Work<'_> {
 }
 
 /// One lesion on its way to a patch.
-struct Cut {
+struct Cut<'a> {
     key: LesionKey,
-    extent: Extent,
+    mapped: &'a label_map::Lesion,
     votes: (bool, bool),
     side: Split,
 }
@@ -308,32 +305,10 @@ fn inputs(patient: &Patient) -> impl Iterator<Item = &PathBuf> {
     std::iter::once(&patient.lesion_map).chain(patient.contrasts.iter().filter_map(|contrast| contrast.path.as_ref()))
 }
 
-/// ppb for susceptibility, a probability for the rim map, multiples of the foreground median for the rest.
-fn to_physical(mut volume: Volume, contrast: &ContrastFile, path: &Path) -> Result<Volume> {
-    let scale = match contrast.name.as_str() {
-        "chimap" => contrast.scale as f32,
-        "rim" => {
-            let outside = volume.values.iter().copied().find(|value| !(-1e-3..=1.001).contains(value));
-            if let Some(value) = outside {
-                return Err(Problem::input(path, format!("the value {value}")).expected("probabilities from 0 to 1"));
-            }
-            1.0
-        }
-        _ => {
-            let median = foreground_median(&volume.values)
-                .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
-            1.0 / median
-        }
-    };
-    volume.values.iter_mut().for_each(|value| *value *= scale);
-    if contrast.name == "chimap"
-        && let Some(found) = implausible_susceptibility(&volume.values)
-    {
-        return Err(Problem::input(path, found)
-            .expected("tens of ppb: BIDS stores ppm")
-            .advice("say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds"));
-    }
-    Ok(volume)
+/// The .5th and 99.5th percentile.
+fn range(values: &[f32]) -> [f32; 2] {
+    let all = Ranks::new(values, |_| true);
+    [0.005, 0.995].map(|share| all.percentile(share).unwrap_or_default())
 }
 
 /// All patients in one, and what a reader of the record should know.

@@ -1,4 +1,4 @@
-//! Where voxels lie: shape and affine of a volume, bringing axes into RAS+ order, and whether two volumes share a grid.
+//! Where voxels lie: shape and affine of a volume, its axes in RAS+ order, and whether two volumes share a grid.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub struct Grid {
     pub affine: [[f64; 4]; 3],
 }
 
-/// A scalar volume, x fastest.
+/// A scalar volume as stored, x fastest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volume {
     pub grid: Grid,
@@ -93,17 +93,25 @@ impl Grid {
     }
 }
 
-impl Volume {
-    /// Permutes and flips axes, without interpolation, until they run to the patient's right, front and head.
-    pub fn into_ras(self) -> Self {
-        let (source, flipped) = ras_axes(&self.grid);
-        if source == [0, 1, 2] && flipped == [false; 3] {
-            return self;
-        }
-        let old = self.grid;
-        let shape = source.map(|axis| old.shape[axis]);
+/// Which way a volume's axes must be permuted and flipped, without interpolation, to run to the patient's right, front
+/// and head (RAS+).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RasAxes {
+    /// In RAS+ order.
+    pub grid: Grid,
+    /// For each RAS+ axis the distance of neighbours in memory, and whether they lie there in reverse.
+    strides: [usize; 3],
+    flipped: [bool; 3],
+    /// For each stored axis, fastest first, its size and the RAS+ axis that it is.
+    stored: [(usize, usize); 3],
+}
+
+impl RasAxes {
+    pub fn new(stored: &Grid) -> Self {
+        let (source, flipped) = ras_axes(stored);
+        let shape = source.map(|axis| stored.shape[axis]);
         let mut affine = [[0.0; 4]; 3];
-        for (row, old_row) in affine.iter_mut().zip(&old.affine) {
+        for (row, old_row) in affine.iter_mut().zip(&stored.affine) {
             row[3] = old_row[3];
             for axis in 0..3 {
                 let step = old_row[source[axis]];
@@ -113,19 +121,48 @@ impl Volume {
                 }
             }
         }
-        let strides = [1, old.shape[0], old.shape[0] * old.shape[1]];
-        let offset = |axis: usize, at: usize| {
-            let at = if flipped[axis] { shape[axis] - 1 - at } else { at };
-            at * strides[source[axis]]
-        };
-        let mut values = Vec::with_capacity(self.values.len());
-        for z in 0..shape[2] {
-            for y in 0..shape[1] {
-                let base = offset(2, z) + offset(1, y);
-                values.extend((0..shape[0]).map(|x| self.values[base + offset(0, x)]));
-            }
+        let strides = [1, stored.shape[0], stored.shape[0] * stored.shape[1]];
+        let mut sizes = [(0, 0); 3];
+        for (axis, &from) in source.iter().enumerate() {
+            sizes[from] = (stored.shape[from], axis);
         }
-        Self { grid: Grid { shape, affine }, values }
+        Self { grid: Grid { shape, affine }, strides: source.map(|axis| strides[axis]), flipped, stored: sizes }
+    }
+
+    /// What index `at` along RAS+ axis `axis` adds to the place in memory of a voxel.
+    pub fn offset(&self, axis: usize, at: usize) -> usize {
+        let at = if self.flipped[axis] { self.grid.shape[axis] - 1 - at } else { at };
+        at * self.strides[axis]
+    }
+
+    /// The RAS+ axes, those first along which neighbours lie closest in memory.
+    pub fn fastest_first(&self) -> [usize; 3] {
+        self.stored.map(|(_, axis)| axis)
+    }
+
+    /// The RAS+ indices of the voxel at a place in memory.
+    pub fn voxel(&self, mut place: usize) -> [usize; 3] {
+        let mut voxel = [0; 3];
+        for (size, axis) in self.stored {
+            let at = place % size;
+            voxel[axis] = if self.flipped[axis] { size - 1 - at } else { at };
+            place /= size;
+        }
+        voxel
+    }
+}
+
+/// A volume that is read in RAS+ order and stays in memory as it was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RasVolume {
+    pub axes: RasAxes,
+    /// In stored order; [`RasAxes::offset`] says where.
+    pub values: Vec<f32>,
+}
+
+impl Volume {
+    pub fn oriented(self) -> RasVolume {
+        RasVolume { axes: RasAxes::new(&self.grid), values: self.values }
     }
 }
 
@@ -187,10 +224,29 @@ mod tests {
         let mut left = grid();
         left.affine[0][0] = -0.4;
         let values: Vec<f32> = (0..24).map(|i| i as f32).collect();
-        let ras = Volume { grid: left, values }.into_ras();
-        assert_eq!(ras.values[..4], [3.0, 2.0, 1.0, 0.0]);
-        assert_eq!(ras.grid.affine[0][0], 0.4);
-        approx::assert_abs_diff_eq!(ras.grid.affine[0][3], -11.2, epsilon = 1e-12);
+        let ras = Volume { grid: left, values }.oriented();
+        assert_eq!([0, 1, 2, 3].map(|x| ras.values[ras.axes.offset(0, x)]), [3.0, 2.0, 1.0, 0.0]);
+        assert_eq!(ras.axes.grid.affine[0][0], 0.4);
+        approx::assert_abs_diff_eq!(ras.axes.grid.affine[0][3], -11.2, epsilon = 1e-12);
+    }
+
+    #[test]
+    fn places_and_voxels_are_each_others_inverse_in_every_orientation() {
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for signs in 0..8 {
+                let mut affine = [[0.0; 4]; 3];
+                for (world, &axis) in order.iter().enumerate() {
+                    affine[world][axis] = if signs >> world & 1 == 1 { -1.0 } else { 1.0 };
+                }
+                let axes = RasAxes::new(&Grid { shape: [4, 3, 2], affine });
+                assert_eq!(axes.fastest_first().map(|axis| axes.grid.shape[axis]), [4, 3, 2]);
+                for place in 0..24 {
+                    let voxel = axes.voxel(place);
+                    assert!((0..3).all(|axis| voxel[axis] < axes.grid.shape[axis]));
+                    assert_eq!((0..3).map(|axis| axes.offset(axis, voxel[axis])).sum::<usize>(), place);
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,11 @@
 //! which brain tissue dominates. The rim map is a probability and stays one.
 
 use super::manifest::{Contrast, Window};
+use super::ranks::{Ranks, nearest_rank};
 use crate::problem::{Problem, Result};
+
+/// What the size of most susceptibilities lies between.
+const PLAUSIBLE_PPB: [f32; 2] = [0.5, 5000.0];
 
 impl Window {
     /// A window of positive width between finite ends.
@@ -49,27 +53,39 @@ pub fn default_contrast(name: &str) -> Contrast {
     Contrast { name: name.to_owned(), unit: unit.to_owned(), window: Window { low, high } }
 }
 
-/// The value below which `share` (0..1) of the values lie; `None` without values. Reorders them.
-pub fn percentile(values: &mut [f32], share: f64) -> Option<f32> {
-    let last = values.len().checked_sub(1)?;
-    let at = (share.clamp(0.0, 1.0) * last as f64).round() as usize;
-    Some(*values.select_nth_unstable_by(at, f32::total_cmp).1)
-}
-
 /// Median of the foreground: voxels above a tenth of the 99th percentile of the positive ones.
 pub fn foreground_median(values: &[f32]) -> Option<f32> {
-    let mut positive: Vec<f32> = values.iter().copied().filter(|&value| value > 0.0).collect();
-    let floor = 0.1 * percentile(&mut positive, 0.99)?;
-    positive.retain(|&value| value > floor);
-    percentile(&mut positive, 0.5)
+    let positive = Ranks::new(values, |value| value > 0.0);
+    let floor = 0.1 * positive.percentile(0.99)?;
+    // Those above the floor are the last of the positive ones.
+    let above = values.iter().filter(|&&value| value > floor).count();
+    positive.value(positive.total() - above + nearest_rank(above, 0.5)?)
 }
 
-/// Susceptibilities in ppb whose size betrays a wrong unit: their 99th percentile of |value| is beyond 5 ppm or below .5 ppb.
-pub fn implausible_susceptibility(ppb: &[f32]) -> Option<String> {
-    let mut sizes: Vec<f32> = ppb.iter().map(|value| value.abs()).filter(|&size| size > 0.0).collect();
-    let Some(typical) = percentile(&mut sizes, 0.99) else { return Some("nothing but zeros".into()) };
-    let implausible = !(0.5..=5000.0).contains(&typical);
-    implausible.then(|| format!("susceptibilities of {typical:.3} ppb (99th percentile of their size)"))
+/// Susceptibilities (`values` times `scale`) in ppb whose size betrays a wrong unit: their 99th percentile of |value| is
+/// beyond 5 ppm or below .5 ppb.
+pub fn implausible_susceptibility(values: &[f32], scale: f32) -> Option<String> {
+    // Which side of a limit a percentile lies on needs no percentile, only counting.
+    let (mut not_zero, mut below, mut within) = (0, 0, 0);
+    for block in values.chunks(1 << 16) {
+        let (mut zeros, mut lows, mut fits) = (0u32, 0u32, 0u32);
+        for value in block {
+            let size = (value * scale).abs();
+            zeros += u32::from(size == 0.0);
+            lows += u32::from(size < PLAUSIBLE_PPB[0]);
+            fits += u32::from(size <= PLAUSIBLE_PPB[1]);
+        }
+        not_zero += block.len() - zeros as usize;
+        below += (lows - zeros) as usize;
+        within += (fits - zeros) as usize;
+    }
+    let Some(rank) = nearest_rank(not_zero, 0.99) else { return Some("nothing but zeros".into()) };
+    if (below..within).contains(&rank) {
+        return None;
+    }
+    let mut sizes: Vec<f32> = values.iter().map(|value| (value * scale).abs()).filter(|&size| size > 0.0).collect();
+    let typical = *sizes.select_nth_unstable_by(rank, f32::total_cmp).1;
+    Some(format!("susceptibilities of {typical:.3} ppb (99th percentile of their size)"))
 }
 
 #[cfg(test)]
@@ -96,11 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_and_the_foreground_by_hand() {
-        let mut values: Vec<f32> = (0..101).rev().map(|i| i as f32).collect();
-        assert_eq!(percentile(&mut values, 0.5), Some(50.0));
-        assert_eq!(percentile(&mut values, 1.0), Some(100.0));
-        assert_eq!(percentile(&mut [], 0.5), None);
+    fn the_foreground_by_hand() {
         // Air (0 and noise near 1) is left out; tissue is 90, 100, 110.
         assert_eq!(foreground_median(&[0.0, 0.0, 1.0, 1.0, 1.0, 90.0, 100.0, 110.0]), Some(100.0));
         assert_eq!(foreground_median(&[0.0, -1.0]), None);
@@ -109,10 +121,18 @@ mod tests {
     #[test]
     fn a_wrong_unit_is_noticed() {
         let in_vivo = [0.0, -40.0, 20.0, 160.0];
-        assert_eq!(implausible_susceptibility(&in_vivo), None);
-        assert!(implausible_susceptibility(&in_vivo.map(|ppb| ppb * 1000.0)).is_some());
-        assert!(implausible_susceptibility(&in_vivo.map(|ppb| ppb / 1000.0)).is_some());
-        assert!(implausible_susceptibility(&[0.0; 4]).is_some());
+        assert_eq!(implausible_susceptibility(&in_vivo, 1.0), None);
+        let far_off = "susceptibilities of 160000.000 ppb (99th percentile of their size)";
+        assert_eq!(implausible_susceptibility(&in_vivo, 1000.0).unwrap(), far_off);
+        assert!(implausible_susceptibility(&in_vivo, 0.001).is_some());
+        assert!(implausible_susceptibility(&[0.0; 4], 1.0).is_some());
+        // The limits themselves are plausible; one value in a hundred does not count.
+        assert_eq!(implausible_susceptibility(&[0.5], 1.0), None);
+        assert_eq!(implausible_susceptibility(&[-5000.0], 1.0), None);
+        assert!(implausible_susceptibility(&[5000.5], 1.0).is_some());
+        let mut outlier = [40.0; 101];
+        outlier[7] = f32::INFINITY;
+        assert_eq!(implausible_susceptibility(&outlier, 1.0), None);
     }
 
     proptest! {

@@ -25,7 +25,11 @@ pub mod bids;
 
 pub mod patches;
 
+pub mod label_map;
+
 pub mod split;
+
+mod ranks;
 
 pub mod intensity;
 
@@ -38,6 +42,8 @@ pub mod png_folder;
 pub mod zip_dataset;
 
 pub mod patch_file;
+
+mod channel;
 
 mod from_cohort;
 

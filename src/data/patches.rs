@@ -1,50 +1,10 @@
-//! Lesions of a label map, and the patch about each: 24 x 64 x 64 voxels (depth, height, width) by default.
+//! The patch about a lesion: 24 x 64 x 64 voxels (depth, height, width) by default.
 //!
 //! A patch is cut, never interpolated. Row = y index, column = x index, slice = z index of the RAS+ volume, each
 //! ascending. Beyond the volume's border the nearest voxel is repeated (edge padding), except in masks, where
 //! nothing is: 0. The centre is the lesion's centre of mass, rounded; it lies at index size / 2 of each axis.
 
-use std::collections::BTreeMap;
-
-use super::grid::Volume;
-
-/// A lesion in a label map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// Nearest voxel to the centre of mass: x, y, z.
-    pub centre: [i64; 3],
-    pub voxels: u64,
-}
-
-/// Label values up to here are exact in float32.
-const MAX_LABEL: f32 = 16_777_216.0;
-
-/// All lesions of a label map by number; 0 is background.
-///
-/// # Errors
-/// The first value that is no whole number of 0 or more.
-pub fn lesions(labels: &Volume) -> Result<BTreeMap<u32, Extent>, String> {
-    let [width, height, _] = labels.grid.shape;
-    let mut sums: BTreeMap<u32, ([u64; 3], u64)> = BTreeMap::new();
-    for (at, &value) in labels.values.iter().enumerate() {
-        if value == 0.0 {
-            continue;
-        }
-        if value.fract() != 0.0 || !(0.0..=MAX_LABEL).contains(&value) {
-            return Err(format!("the value {value} in a label map"));
-        }
-        let (sum, count) = sums.entry(value as u32).or_default();
-        for (sum, index) in sum.iter_mut().zip([at % width, at / width % height, at / (width * height)]) {
-            *sum += index as u64;
-        }
-        *count += 1;
-    }
-    let extent = |(sum, voxels): ([u64; 3], u64)| {
-        let centre = sum.map(|sum| (sum as f64 / voxels as f64).round() as i64);
-        Extent { centre, voxels }
-    };
-    Ok(sums.into_iter().map(|(label, sums)| (label, extent(sums))).collect())
-}
+use super::grid::RasVolume;
 
 /// What a patch holds beyond the volume's border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,36 +15,91 @@ pub enum Border {
 }
 
 /// Cuts `shape` = \[depth, height, width\] voxels about `centre` = x, y, z.
-pub fn cut(volume: &Volume, centre: [i64; 3], shape: [u32; 3], border: Border) -> Vec<f32> {
-    let size = volume.grid.shape;
-    // For each axis (x, y, z) the source index of each patch index, or none where it is left 0.
-    let indices = [0, 1, 2].map(|axis| {
-        let length = i64::from(shape[2 - axis]);
-        let last = size[axis] as i64 - 1;
-        let first = centre[axis] - length / 2;
+pub fn cut(volume: &RasVolume, centre: [i64; 3], shape: [u32; 3], border: Border) -> Vec<f32> {
+    let mut patch = vec![0.0; shape.iter().map(|&size| size as usize).product()];
+    cut_into(volume, centre, shape, border, &mut patch);
+    patch
+}
+
+/// As [`cut`], into a patch of zeros.
+pub fn cut_into(volume: &RasVolume, centre: [i64; 3], shape: [u32; 3], border: Border, patch: &mut [f32]) {
+    let axes = &volume.axes;
+    // For each axis (x, y, z) what each patch index adds to the place in the volume, or none where it is left 0.
+    let sources = [0, 1, 2].map(|axis| {
+        let last = axes.grid.shape[axis] as i64 - 1;
         let source = |at: i64| match border {
-            Border::Edge => Some(at.clamp(0, last) as usize),
-            Border::Zero => (0..=last).contains(&at).then_some(at as usize),
+            Border::Edge => Some(at.clamp(0, last)),
+            Border::Zero => (0..=last).contains(&at).then_some(at),
         };
-        (first..first + length).map(source).collect::<Vec<_>>()
+        span(centre[axis], shape[2 - axis]).map(|at| Some(axes.offset(axis, source(at)? as usize))).collect::<Vec<_>>()
     });
-    let [xs, ys, zs] = &indices;
-    let mut patch = Vec::with_capacity(xs.len() * ys.len() * zs.len());
-    for z in zs {
-        for y in ys {
-            let row = z.zip(*y).map(|(z, y)| (z * size[1] + y) * size[0]);
-            patch.extend(xs.iter().map(|x| row.zip(*x).map_or(0.0, |(row, x)| volume.values[row + x])));
+    let [_, height, width] = shape.map(|size| size as usize);
+    let steps = [1, width, width * height];
+    // The volume, which does not fit into a cache, is walked as it lies in memory; the patch does fit.
+    let [fast, middle, slow] = axes.fastest_first();
+    let row = Row::new(&sources[fast], steps[fast]);
+    for (at_slow, from_slow) in sources[slow].iter().enumerate() {
+        for (at_middle, from_middle) in sources[middle].iter().enumerate() {
+            if let (Some(a), Some(b)) = (from_slow, from_middle) {
+                row.copy(&volume.values[a + b..], &mut patch[at_slow * steps[slow] + at_middle * steps[middle]..]);
+            }
         }
     }
-    patch
+}
+
+/// The indices along one axis of `length` voxels about `centre`.
+fn span(centre: i64, length: u32) -> std::ops::Range<i64> {
+    let first = centre - i64::from(length) / 2;
+    first..first + i64::from(length)
+}
+
+/// Where the voxels of a patch's row along the volume's fastest axis come from.
+struct Row<'a> {
+    sources: &'a [Option<usize>],
+    step: usize,
+    /// The first source, where the row is a piece of memory.
+    piece: Option<usize>,
+}
+
+impl<'a> Row<'a> {
+    fn new(sources: &'a [Option<usize>], step: usize) -> Self {
+        let first = sources.first().copied().flatten();
+        let whole = |first: &usize| step == 1 && sources.iter().zip(*first..).all(|(&from, at)| from == Some(at));
+        Self { sources, step, piece: first.filter(whole) }
+    }
+
+    fn copy(&self, from: &[f32], to: &mut [f32]) {
+        if let Some(first) = self.piece {
+            to[..self.sources.len()].copy_from_slice(&from[first..][..self.sources.len()]);
+            return;
+        }
+        for (at, source) in self.sources.iter().enumerate() {
+            if let Some(source) = source {
+                to[at * self.step] = from[*source];
+            }
+        }
+    }
+}
+
+/// The place in a patch of `shape` = \[depth, height, width\] about `centre` = x, y, z of a voxel = x, y, z of the volume.
+pub fn place(voxel: [usize; 3], centre: [i64; 3], shape: [u32; 3]) -> Option<usize> {
+    let mut place = 0;
+    for axis in [2, 1, 0] {
+        let length = shape[2 - axis];
+        let at = voxel[axis] as i64 - span(centre[axis], length).start;
+        if !(0..i64::from(length)).contains(&at) {
+            return None;
+        }
+        place = place * length as usize + at as usize;
+    }
+    Some(place)
 }
 
 /// Whether a patch reaches beyond the volume.
 pub fn is_padded(volume_shape: [usize; 3], centre: [i64; 3], shape: [u32; 3]) -> bool {
     (0..3).any(|axis| {
-        let length = i64::from(shape[2 - axis]);
-        let first = centre[axis] - length / 2;
-        first < 0 || first + length > volume_shape[axis] as i64
+        let span = span(centre[axis], shape[2 - axis]);
+        span.start < 0 || span.end > volume_shape[axis] as i64
     })
 }
 
@@ -103,14 +118,14 @@ pub fn slices(mask: &[u8], shape: [u32; 3], fraction: f64) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::grid::Grid;
+    use crate::data::grid::{Grid, RasAxes};
 
     /// Value = x + 10 y + 100 z.
-    fn ramp(shape: [usize; 3]) -> Volume {
+    fn ramp(shape: [usize; 3]) -> RasVolume {
         let affine = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
         let value = |at: usize| at % shape[0] + 10 * (at / shape[0] % shape[1]) + 100 * (at / (shape[0] * shape[1]));
         let values = (0..shape.iter().product()).map(|at| value(at) as f32).collect();
-        Volume { grid: Grid { shape, affine }, values }
+        RasVolume { axes: RasAxes::new(&Grid { shape, affine }), values }
     }
 
     #[test]
@@ -134,19 +149,43 @@ mod tests {
     }
 
     #[test]
-    fn lesions_are_found_with_their_centres_and_broken_labels_refused() {
-        let mut labels = ramp([4, 3, 2]);
-        labels.values.fill(0.0);
-        labels.values[0] = 7.0;
-        labels.values[2] = 7.0;
-        labels.values[4 + 12] = 2.0;
-        let found = lesions(&labels).unwrap();
-        assert_eq!(found[&7], Extent { centre: [1, 0, 0], voxels: 2 });
-        assert_eq!(found[&2], Extent { centre: [0, 1, 1], voxels: 1 });
-        labels.values[3] = 1.5;
-        assert_eq!(lesions(&labels).unwrap_err(), "the value 1.5 in a label map");
-        labels.values[3] = -1.0;
-        assert!(lesions(&labels).is_err());
+    fn a_volume_stored_in_any_order_gives_the_same_patch() {
+        let plain = ramp([5, 4, 3]);
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            for signs in 0..8 {
+                // `order`: for each RAS+ axis the stored one.
+                let mut stored = Grid { shape: [0; 3], affine: [[0.0; 4]; 3] };
+                for (axis, &from) in order.iter().enumerate() {
+                    stored.shape[from] = plain.axes.grid.shape[axis];
+                    stored.affine[axis][from] = if signs >> axis & 1 == 1 { -1.0 } else { 1.0 };
+                }
+                let axes = RasAxes::new(&stored);
+                let value = |place: usize| {
+                    let [x, y, z] = axes.voxel(place);
+                    (x + 10 * y + 100 * z) as f32
+                };
+                let turned = RasVolume { axes, values: (0..60).map(value).collect() };
+                for border in [Border::Edge, Border::Zero] {
+                    for (centre, shape) in [([2, 2, 1], [2, 2, 2]), ([0, 3, 1], [2, 5, 3]), ([4, 0, 2], [5, 2, 7])] {
+                        assert_eq!(cut(&turned, centre, shape, border), cut(&plain, centre, shape, border));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_voxels_place_is_where_the_cut_puts_it() {
+        let volume = ramp([5, 4, 3]);
+        let (centre, shape) = ([1, 2, 1], [3, 2, 4]);
+        let patch = cut(&volume, centre, shape, Border::Zero);
+        let mut placed = vec![0.0; patch.len()];
+        for at in 0..60 {
+            if let Some(place) = place(volume.axes.voxel(at), centre, shape) {
+                placed[place] = volume.values[at];
+            }
+        }
+        assert_eq!(placed, patch);
     }
 
     #[test]
