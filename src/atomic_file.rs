@@ -26,10 +26,24 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 /// Writes `value` as indented JSON with a final newline, atomically.
 pub fn write_json(path: impl AsRef<Path>, value: &impl serde::Serialize) -> Result<()> {
     let path = path.as_ref();
+    write(path, &json(path, value)?)
+}
+
+/// As [`write_json`], for a note that only spares work: a killed process leaves the old or the new one, a power cut may leave
+/// it empty, which is no JSON and sends whoever reads it back to the work. Not waiting for the disk, it may be written
+/// often.
+pub fn note_json(path: impl AsRef<Path>, value: &impl serde::Serialize) -> Result<()> {
+    let path = path.as_ref();
+    let mut writer = writer(path)?;
+    writer.write_all(&json(path, value)?).map_err(|error| Problem::io(path, "writing", error))?;
+    writer.finish(Durable::No)
+}
+
+fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value)
         .map_err(|error| Problem::new(Kind::Internal, format!("cannot express as JSON: {error}")).at(path))?;
     text.push(b'\n');
-    write(path, &text)
+    Ok(text)
 }
 
 /// Opens a buffered writer whose bytes appear under `path` only on [`AtomicWriter::commit`]; dropping it leaves nothing.
@@ -55,13 +69,29 @@ pub struct AtomicWriter {
 impl AtomicWriter {
     /// Flushes to disk and gives the file its name.
     pub fn commit(self) -> Result<()> {
+        self.finish(Durable::Yes)
+    }
+
+    fn finish(self, durable: Durable) -> Result<()> {
         let path = self.path;
         let failed = |error| Problem::io(&path, "writing", error);
         let temporary = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
-        temporary.as_file().sync_all().map_err(failed)?;
+        if durable == Durable::Yes {
+            temporary.as_file().sync_all().map_err(failed)?;
+        }
         temporary.persist(&path).map_err(|error| failed(error.error))?;
-        sync_folder(parent(&path))
+        match durable {
+            Durable::Yes => sync_folder(parent(&path)),
+            Durable::No => Ok(()),
+        }
     }
+}
+
+/// Whether a file must outlive a power cut, or only the process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    Yes,
+    No,
 }
 
 impl Write for AtomicWriter {
@@ -163,6 +193,16 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_note_has_the_bytes_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, note) = (folder.path().join("file"), folder.path().join("note"));
+        write_json(&file, &[1, 2]).unwrap();
+        note_json(&note, &[1, 2]).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(&note).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl Work<'_> {
             return Ok(done);
         }
         let done = self.cut(patient, side, fingerprint)?;
-        atomic_file::write_json(&kept, &done)?;
+        // The kept patches' hashes stand in it, so nothing is lost where a power cut takes it or them.
+        atomic_file::note_json(&kept, &done)?;
         Ok(done)
     }
 

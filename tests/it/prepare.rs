@@ -252,6 +252,8 @@ fn a_run_that_failed_half_way_leaves_no_manifest_and_goes_on_with_what_was_done(
     let before = written(&patch);
     // One kept patch is damaged meanwhile: it must be cut again, the others not.
     fs::write(out.join("patches/sub-002_lesion-001.npy"), b"torn").unwrap();
+    // The note of another is as a power cut may leave it.
+    fs::write(out.join(".partial/sub-003.json"), b"").unwrap();
     fs::write(cohort.chimap(6), &whole).unwrap();
     prepare("--cohort", &cohort.root, &out).assert().success();
     assert_eq!(written(&patch), before);
