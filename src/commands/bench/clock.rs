@@ -14,10 +14,21 @@ pub struct Clock {
 
 impl Clock {
     /// Seconds of the fastest repetition.
-    pub fn seconds(&self, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    pub fn seconds(&self, work: impl FnMut() -> Result<()>) -> Result<f64> {
+        self.seconds_after(|| Ok(()), work)
+    }
+
+    /// As [`Clock::seconds`], with something to do before each repetition that does not count.
+    pub fn seconds_after(
+        &self,
+        mut before: impl FnMut() -> Result<()>,
+        mut work: impl FnMut() -> Result<()>,
+    ) -> Result<f64> {
+        before()?;
         work()?;
         let mut best = f64::INFINITY;
         for _ in 0..self.repetitions {
+            before()?;
             let start = Instant::now();
             work()?;
             if let Device::Cuda(index) = self.device {
