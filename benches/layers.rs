@@ -191,14 +191,16 @@ fn adam(criterion: &mut Criterion) {
         let mut adam = Adam::new(generator.parameters().into_iter().map(|(_, tensor)| tensor).collect());
         let gradient = normal(&[generator.parameter_count() as i64]);
         group.throughput(Throughput::Elements(generator.parameter_count()));
+        let rates = adam.next(&config);
         group.bench_function(BenchmarkId::new("step", format!("{net} float32")), |bencher| {
-            bencher.iter(|| adam.step(&gradient, &config));
+            bencher.iter(|| adam.step(&gradient, &rates, &config));
         });
     }
 }
 
 fn main() {
-    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 0 }).expect("libtorch starts");
+    let engine =
+        Engine::start(&EngineConfig { device: "cpu".into(), ..EngineConfig::default() }).expect("libtorch starts");
     println!("threads {}", engine.facts.threads);
     // The smallest number of samples that it takes: a paper-sized convolution is tenths of a second.
     let criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(300));

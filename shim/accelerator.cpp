@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 
@@ -50,18 +52,16 @@ void look_up(void* library, const char* name, F& function) {
 struct Graph {
   alignas(64) char storage[4096] = {};
   bool capturing = true;
+  // The allocator may still know a recording that did not end as it should: its place is left to it.
+  bool failed = false;
 
-  explicit Graph(CudaGraphs::Pool pool) {
+  Graph() {
     TORCH_CHECK(graphs().construct, "captured graphs need the CUDA build of libtorch");
     graphs().construct(storage, false);
-    try {
-      graphs().begin(storage, pool, CudaGraphs::kGlobal);
-    } catch (...) {
-      graphs().destroy(storage);
-      throw;
-    }
   }
-  ~Graph() { graphs().destroy(storage); }
+  ~Graph() {
+    if (!failed) graphs().destroy(storage);
+  }
   Graph(const Graph&) = delete;
 };
 
@@ -126,7 +126,11 @@ const char* rf_gpu_name(int index) {
   return failed ? nullptr : name.c_str();
 }
 
-int rf_gpu_has_bfloat16() { return at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8(); }
+int rf_gpu_has_bfloat16() {
+  bool has = false;
+  attempted([&] { has = at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8(); });
+  return has;
+}
 
 void rf_set_tuned(int on) { at::globalContext().setBenchmarkCuDNN(on != 0); }
 
@@ -134,15 +138,18 @@ int64_t rf_peak_bytes(int index) {
   int64_t peak = -1;
   attempted([&] {
     const auto stats = at::getDeviceAllocator(c10::DeviceType::CUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(index));
-    peak = stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+    peak = stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
   });
   return peak;
 }
 
 void* rf_stream_enter(int index) {
   return made<c10::Stream>([&] {
+    // One for good: the memory that the allocator keeps, and the matrix products' workspaces, belong to a stream.
+    thread_local std::map<int, c10::Stream> kept;
     const auto guard = cuda();
-    const c10::Stream before = guard.getStream(on(index)), side = guard.getStreamFromGlobalPool(on(index));
+    const c10::Stream before = guard.getStream(on(index));
+    const c10::Stream side = kept.try_emplace(index, guard.getStreamFromGlobalPool(on(index))).first->second;
     // What was made so far is whole before the other stream reads it.
     guard.synchronizeStream(before);
     guard.exchangeStream(side);
@@ -189,14 +196,29 @@ int rf_copy_async(const void* to, const void* from) {
 }
 
 void* rf_graph_begin(const uint64_t* pool) {
-  return made<Graph>([&] { return new Graph({pool[0], pool[1]}); });
+  auto graph = std::unique_ptr<Graph>(made<Graph>([] { return new Graph; }));
+  if (!graph) return nullptr;
+  const int failed = attempted([&] {
+    // A recording cannot give back what the steps before it have left in the cache, and needs as much again.
+    const auto guard = cuda();
+    const c10::Device device = guard.getDevice();
+    guard.synchronizeStream(guard.getStream(device));
+    at::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache();
+    graphs().begin(graph->storage, {pool[0], pool[1]}, CudaGraphs::kGlobal);
+  });
+  Graph* const begun = graph.release();
+  if (!failed) return begun;
+  begun->failed = true;
+  return nullptr;
 }
 
 int rf_graph_end(void* handle, uint64_t* pool) {
   return attempted([&] {
     Graph* const graph = static_cast<Graph*>(handle);
     graph->capturing = false;
+    graph->failed = true;
     graphs().end(graph->storage);
+    graph->failed = false;
     std::tie(pool[0], pool[1]) = graphs().pool(graph->storage);
   });
 }
@@ -206,8 +228,9 @@ int rf_graph_replay(void* graph) {
 }
 
 void rf_graph_free(void* handle) {
-  const std::unique_ptr<Graph> graph(static_cast<Graph*>(handle));
-  // Work that failed half-way leaves the stream capturing; ending it then fails too, and must.
-  if (graph->capturing) attempted([&] { graphs().end(graph->storage); });
+  std::unique_ptr<Graph> graph(static_cast<Graph*>(handle));
+  // Work that failed half-way leaves the stream capturing; ending it may fail, too.
+  if (graph->capturing) graph->failed = attempted([&] { graphs().end(graph->storage); }) != 0;
+  if (graph->failed) graph.release();
 }
 }

@@ -26,7 +26,8 @@ Tensor taps(const Tensor& like) {
   return values;
 }
 
-// The same by a depthwise convolution of libtorch, which can be differentiated as it is.
+// The same by a depthwise convolution of libtorch. Its own second derivative is a convolution for each channel with a kernel
+// as large as the image, for a kernel's gradient that nobody asks for; ours is another filter.
 Tensor plain(const Tensor& x, Resample mode, double gain) {
   const int64_t channels = x.size(1);
   const Tensor line = taps(x), kernel = (line.outer(line) * gain).to(x.scalar_type()).expand({channels, 1, 4, 4});
@@ -38,6 +39,9 @@ Tensor plain(const Tensor& x, Resample mode, double gain) {
 struct Filter : torch::autograd::Function<Filter> {
   static Tensor forward(AutogradContext* ctx, const Tensor& input, int64_t kind, double gain) {
     const Resample mode = static_cast<Resample>(kind);
+    ctx->saved_data["mode"] = kind;
+    ctx->saved_data["gain"] = gain;
+    if (!has_kernels(input)) return plain(input, mode, gain);
     const Tensor x = channels_last(input);
     const int64_t images = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
     const int64_t rows = resampled(mode, height), columns = resampled(mode, width);
@@ -63,8 +67,6 @@ struct Filter : torch::autograd::Function<Filter> {
         begin += last - first;
       }
     });
-    ctx->saved_data["mode"] = kind;
-    ctx->saved_data["gain"] = gain;
     return y;
   }
 
@@ -90,7 +92,7 @@ void* rf_low_pass(const void* x, int mode, double gain) {
                 "image of shape ", input.sizes());
     // Doubling is the derivative of halving only where nothing is cut off.
     const bool reversible = kind != Resample::Halve || (input.size(2) % 2 == 0 && input.size(3) % 2 == 0);
-    return has_kernels(input) && reversible ? Filter::apply(input, mode, gain) : plain(input, kind, gain);
+    return reversible ? Filter::apply(input, mode, gain) : plain(input, kind, gain);
   });
 }
 }

@@ -32,7 +32,7 @@ const char* rf_gpu_name(int index);
 int rf_gpu_has_bfloat16();
 // Lets cuDNN try its convolutions on each new shape and keep the fastest.
 void rf_set_tuned(int on);
-// Most bytes of GPU memory in use so far; -1 where that is not known.
+// Most bytes of GPU memory taken so far; -1 where that is not known.
 int64_t rf_peak_bytes(int index);
 // Moves this thread's work to a stream of its own; what is returned is for rf_stream_leave, which waits for it and moves back.
 void* rf_stream_enter(int index);

@@ -74,7 +74,7 @@ impl Ada {
     }
 
     /// Counts one batch of `images` real images. `sign_sum` is the sum of sign D(real) over the images whose signs are
-    /// handed over with it (of this batch, or of all since the last adjustment), `signs` their number.
+    /// handed over with it (of this batch, or of an earlier interval), `signs` their number.
     pub fn observe(&mut self, config: &AdaConfig, images: u64, sign_sum: f64, signs: u64) {
         self.sign_sum += sign_sum;
         self.images += signs;

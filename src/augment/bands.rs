@@ -18,7 +18,7 @@ pub fn amplify(x: &Tensor, gains: &Tensor) -> Tensor {
 
 /// The bands as filters with reflection at the border: \[4, side, side\], adding up to the identity.
 fn bands(side: i64, device: Device) -> Tensor {
-    constants::on(device, ("bands", side, 0), || built(side))
+    constants::on(device, ("bands", side), || built(side))
 }
 
 fn built(side: i64) -> Tensor {

@@ -98,8 +98,12 @@ pub(super) fn warp(x: &Tensor, geometry: &Geometry) -> Tensor {
     let device = x.device();
     let Mirrored { margin_y, margin_x, .. } = geometry.mirrored;
 
-    let across = constants::on(device, ("doubling", width, margin_x), || doubling(width, margin_x));
-    let down = constants::on(device, ("doubling", height, margin_y), || doubling(height, margin_y));
+    // Of margins that follow what was drawn there are too many to keep.
+    let doubled = |side: i64, margin: i64| match margin == side - 1 {
+        true => constants::on(device, ("doubling", side), || doubling(side, margin)),
+        false => doubling(side, margin).to_device(device),
+    };
+    let (across, down) = (doubled(width, margin_x), doubled(height, margin_y));
     let fine = down.matmul(&x.to_kind(Kind::Float).matmul(&across.tr()));
 
     let (rows, columns) = (2 * (height + 2 * REACH), 2 * (width + 2 * REACH));
@@ -107,7 +111,7 @@ pub(super) fn warp(x: &Tensor, geometry: &Geometry) -> Tensor {
     let sampled = bilinear(&fine.reshape([batch, channels, -1]), &at_x, &at_y, geometry.mirrored.fine());
     let sampled = sampled.reshape([batch, channels, rows, columns]);
 
-    let halved = |side: i64| constants::on(device, ("halving", side, 0), || halving(side));
+    let halved = |side: i64| constants::on(device, ("halving", side), || halving(side));
     halved(height).matmul(&sampled.matmul(&halved(width).tr()))
 }
 

@@ -191,7 +191,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     };
     report.conv_fp32_gflops = before.max(clock.convolution_rate());
     report.precision =
-        args.what.net().map(|net| net.precision.resolve(engine.device)).transpose()?.map(Precision::name);
+        args.what.net().map(|net| net.precision.resolve(engine.device, true)).transpose()?.map(Precision::name);
     report.device = format!("{:?}", engine.device).to_lowercase();
     report.threads = engine.facts.threads;
     report.peak_bytes = stats::peak_memory(engine.device);

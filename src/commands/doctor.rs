@@ -21,7 +21,7 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
         names => names.join(", "),
     };
     let speed_up = precision::speed_up();
-    let precision = Precision::Auto.resolve(engine.device)?;
+    let precision = Precision::Auto.resolve(engine.device, true)?;
     let measured =
         speed_up.map_or(String::new(), |factor| format!("; convolutions {factor:.1} x as fast as in float32"));
     if args.json {

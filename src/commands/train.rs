@@ -110,7 +110,7 @@ pub fn run_stage(
         .expected("square images, which a quarter turn leaves in their frame")
         .advice("train with symmetry = \"mirror\" or \"none\""));
     }
-    settings.precision = settings.precision.resolve(engine.device)?;
+    settings.precision = settings.precision.resolve(engine.device, settings.generator.conv_clamp.is_some())?;
     let base = Base::open(&config.base, data.contrasts(), engine.device)?;
     let start = || -> Result<(TrainState, Vec<String>)> {
         let mut state = TrainState::new(&settings, seed, engine.device)?;

@@ -86,7 +86,8 @@ pub fn scan(path: &Path, see: impl FnMut(&[f32]) -> Result<()>) -> Result<Scanne
 }
 
 /// The volume in a file's bytes, and how many voxels were NaN or infinite.
-pub fn parse(bytes: &[u8]) -> Result<(Volume, u64)> {
+#[cfg(test)]
+fn parse(bytes: &[u8]) -> Result<(Volume, u64)> {
     let mut values = Vec::new();
     let (grid, non_finite) = parse_bytes(bytes, bytes.len() as u64, |voxels| append(&mut values, voxels))?;
     Ok((Volume { grid, values }, non_finite))

@@ -41,7 +41,8 @@ impl Repeated {
     /// Does the work once: by itself, or by repeating what was recorded. On a GPU within a [`super::SideStream`].
     ///
     /// # Errors
-    /// The work cannot be recorded, or the GPU reports a failure.
+    /// The work cannot be recorded (nothing of it was done then, and this process can record no more), or the GPU reports a
+    /// failure.
     pub fn run(&mut self, memory: &mut GraphMemory, work: impl FnOnce()) -> Result<()> {
         if !self.records || self.done < WARM_UP {
             work();

@@ -28,7 +28,7 @@ pub use start::{Engine, EngineConfig, Facts};
 pub use stream::SideStream;
 pub use transfer::{Download, Upload};
 
-/// Most bytes of GPU memory in use so far; `None` on the CPU.
+/// Most bytes of GPU memory taken so far, recorded work's included; `None` on the CPU.
 pub fn peak_device_bytes(device: Device) -> Option<u64> {
     let Device::Cuda(index) = device else {
         return None;

@@ -18,7 +18,8 @@ use crate::problem::{Problem, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// bfloat16 where the device has instructions for it; else float16 on a GPU and float32 on a CPU. A fact, not a
+    /// bfloat16 where the device has instructions for it; else float16 on a GPU (where activations are bounded) and float32 on
+    /// a CPU. A fact, not a
     /// measurement, so that a run that goes on on a busy machine goes on as it began ([`speed_up`] measures what it brings).
     #[default]
     Auto,
@@ -90,19 +91,26 @@ impl Precision {
         }
     }
 
-    /// Settles "auto" on `device`.
+    /// Settles "auto" on `device` for networks whose activations are bounded (`conv_clamp`) or not: without a bound they may
+    /// leave what float16 holds.
     ///
     /// # Errors
-    /// A precision that only GPUs have, on a CPU.
-    pub fn resolve(self, device: Device) -> Result<Self> {
+    /// A precision that only GPUs have, on a CPU; float16 without a bound.
+    pub fn resolve(self, device: Device, bounded: bool) -> Result<Self> {
         // SAFETY: a query without arguments, of a GPU that is there.
         let gpu_has_bfloat16 = || unsafe { ffi::rf_gpu_has_bfloat16() } != 0;
         match (self, device == Device::Cpu) {
             (Self::Auto, true) => Ok(if has_bfloat16() { Self::Bfloat16 } else { Self::Float32 }),
-            (Self::Auto, false) => Ok(if gpu_has_bfloat16() { Self::Bfloat16 } else { Self::Float16 }),
+            (Self::Auto, false) if gpu_has_bfloat16() => Ok(Self::Bfloat16),
+            (Self::Auto, false) => Ok(if bounded { Self::Float16 } else { Self::Float32 }),
             (Self::Tf32 | Self::Float16, true) => Err(Problem::usage(format!("precision {:?} on a CPU", self.name()))
                 .expected("\"auto\", \"float32\" or \"bfloat16\"")
                 .advice("use --device cuda where there is a GPU")),
+            (Self::Float16, false) if !bounded => {
+                Err(Problem::usage("precision \"float16\" for a network without conv_clamp")
+                    .expected("activations that are bounded, as float16 holds no more than 65504")
+                    .advice("take \"bfloat16\", \"tf32\" or \"float32\""))
+            }
             (chosen, _) => Ok(chosen),
         }
     }
@@ -179,12 +187,12 @@ mod tests {
 
     #[test]
     fn auto_is_settled_by_what_the_machine_has() {
-        let resolved = |precision: Precision| precision.resolve(Device::Cpu).unwrap();
+        let resolved = |precision: Precision| precision.resolve(Device::Cpu, true).unwrap();
         assert_eq!(resolved(Precision::Float32), Precision::Float32);
         let expected = if has_bfloat16() { Precision::Bfloat16 } else { Precision::Float32 };
         assert_eq!(speed_up().is_some(), has_bfloat16());
         assert_eq!(resolved(Precision::Auto), expected);
-        let problem = Precision::Float16.resolve(Device::Cpu).unwrap_err().to_string();
+        let problem = Precision::Float16.resolve(Device::Cpu, true).unwrap_err().to_string();
         assert!(problem.contains("float16") && problem.contains("bfloat16"), "{problem}");
     }
 }

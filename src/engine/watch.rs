@@ -4,13 +4,21 @@ use std::ffi::c_int;
 
 use super::ffi;
 
-/// Reading a number from the device, or choosing elements by value, makes the host wait for it; tch makes a tensor of the
-/// host's numbers in a new one of zeros. Work that is
-/// to be recorded does neither.
-pub const NOT_TO_RECORD: [&str; 6] =
-    ["aten::item", "aten::is_nonzero", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::zeros"];
+/// What work that is to be recorded does not do: reading a number from the device, or choosing elements by value, makes the
+/// host wait for it; a tensor of the host's numbers is made by tch in a new one of zeros (a copy to another device does not
+/// show on a CPU); and libtorch's second derivative of a convolution computes a kernel's gradient that nobody asks for.
+pub const NOT_TO_RECORD: [&str; 7] = [
+    "aten::item",
+    "aten::is_nonzero",
+    "aten::nonzero",
+    "aten::masked_select",
+    "aten::equal",
+    "aten::zeros",
+    "aten::_convolution_double_backward",
+];
 
-/// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add", "aten::_local_scalar_dense").
+/// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add",
+/// "aten::item").
 pub fn operations(work: impl FnOnce()) -> Vec<String> {
     // SAFETY: the second call ends what the first began, on the same thread.
     unsafe { ffi::rf_watch_operations() };

@@ -57,31 +57,29 @@ impl StyledConv {
 
     /// x \[N, I, H, W\], w \[N, w_dim\], noise broadcastable to \[N, 1, R, R\] -> \[N, O, R, R\].
     pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
-        let (styles, shrink) = self.in_range(self.affine.forward(w));
+        let (styles, weight) = self.in_range(self.affine.forward(w));
         let x = fused::scale_channels(&precision::lowered(x), &styles);
         // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
         let gain = activation::GAIN;
         let y = match self.double {
-            true => resample::conv_up2(&x, &self.weight, gain * shrink),
-            false => fused::convolution(&x, &self.weight, gain * shrink, 1, 1),
+            true => resample::conv_up2(&x, &weight, gain),
+            false => fused::convolution(&x, &weight, gain, 1, 1),
         };
-        let mut scale = demodulation(&self.weight, &styles);
-        if shrink != 1.0 {
-            scale = scale / shrink;
-        }
+        let scale = demodulation(&weight, &styles);
         let noise = noise.map(|map| (map, &self.noise_strength));
         fused::activate(&y, fused::Before { scale: Some(&scale), bias: Some(&self.bias), noise, gain }, self.bound)
     }
 
-    /// Styles, and a factor on the kernel, that keep sums within what float16 holds (65504); the demodulation undoes both. In
-    /// other precisions neither is needed.
-    fn in_range(&self, styles: Tensor) -> (Tensor, f64) {
+    /// Styles and kernels whose sums stay within what float16 holds (65504): no style and no kernel's entry above 1, over the
+    /// root of the number of terms. The demodulation undoes all of it. Other precisions need none.
+    fn in_range(&self, styles: Tensor) -> (Tensor, Tensor) {
         if precision::kind() != Kind::Half {
-            return (styles, 1.0);
+            return (styles, self.weight.shallow_clone());
         }
-        let largest = styles.abs().amax([1i64].as_slice(), true).clamp_min(1e-8);
         let terms: i64 = self.weight.size()[1..].iter().product();
-        (styles / largest, 1.0 / (terms as f64).sqrt())
+        let largest = |x: &Tensor, axes: &[i64]| x.abs().amax(axes, true).clamp_min(1e-8);
+        let weight = &self.weight / (largest(&self.weight, &[1, 2, 3]) * (terms as f64).sqrt());
+        (&styles / largest(&styles, &[1]), weight)
     }
 
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {

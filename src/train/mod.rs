@@ -137,7 +137,7 @@ type OnEvent<'a> = dyn FnMut(Event<'_>) -> Result<Control> + 'a;
 /// Trains from the newest checkpoint of the run's folder, or from `start`, to the end.
 ///
 /// # Errors
-/// Stopped on request (`Kind::Interrupted`, after a checkpoint), diverged three times (`Kind::Gate`), the disk is
+/// Stopped on request (`Kind::Interrupted`, after a checkpoint), diverged once more than [`MAX_ROLLBACKS`] (`Kind::Gate`), the disk is
 /// full, or the folder holds a run with other settings.
 pub fn train(
     run: &Training<'_>,
@@ -173,8 +173,11 @@ pub fn train(
             }
         }
         if let Some(reason) = failed {
-            state = run.roll_back(&state, &reason, &start)?;
+            // The failed state and what was recorded of it give their memory back first.
             runner = Runner::new(state.device());
+            let rollbacks = std::mem::take(&mut state.counters.rollbacks);
+            drop(state);
+            state = run.roll_back(rollbacks, &reason, &start)?;
             stop = run.opened(&state, on_event)?;
             since = Since::now(state.images(run.settings));
         }
@@ -231,11 +234,10 @@ impl Training<'_> {
 
     fn roll_back(
         &self,
-        failed: &TrainState,
+        mut rollbacks: Vec<String>,
         reason: &str,
         start: &dyn Fn() -> Result<TrainState>,
     ) -> Result<TrainState> {
-        let mut rollbacks = failed.counters.rollbacks.clone();
         if rollbacks.len() == MAX_ROLLBACKS {
             return Err(Problem::new(
                 Kind::Gate,

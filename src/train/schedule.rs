@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One optimiser step of a training step, in the order in which they run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Non-saturating logistic loss of the generator.
     GeneratorMain,

@@ -46,7 +46,7 @@ pub struct TrainState {
     pub path_length_mean: Tensor,
     /// Augmentation probability and its controller.
     pub ada: Ada,
-    /// Sum of sign D(real) and number of images in the controller's present interval, float64 \[2\].
+    /// Sum of sign D(real) and number of images in the controller's present interval, float64 \[2\]; with a fixed p in all.
     pub ada_signal: Tensor,
     /// Those of the interval before, which the controller goes by at the end of the present one: by then they have reached the
     /// host without anyone waiting for them.
@@ -75,7 +75,7 @@ pub struct Counters {
     pub best_images: Option<u64>,
     /// SHA-256 of its network file.
     pub best_sha256: Option<String>,
-    /// Times that training was rolled back since it last got further than before; each halves the learning rate.
+    /// Times that training was rolled back in this run; each halves the learning rate.
     pub rollbacks: Vec<String>,
 }
 

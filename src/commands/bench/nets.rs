@@ -32,7 +32,7 @@ fn settings(net: &NetArgs) -> Result<Resolved> {
 }
 
 pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device)?);
+    let _precision = Scope::enter(net.precision.resolve(clock.device, true)?);
     let settings = settings(net)?;
     let batch = settings.batch as f64;
     let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
@@ -105,7 +105,7 @@ fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState
 }
 
 pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device)?);
+    let _precision = Scope::enter(net.precision.resolve(clock.device, true)?);
     let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
     let batch = net.batch()?;
     let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
@@ -126,7 +126,7 @@ fn projector_steps(device: Device) -> u64 {
 }
 
 pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device)?);
+    let _precision = Scope::enter(net.precision.resolve(clock.device, true)?);
     let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
     let features = RandomVgg::new(1, clock.device);
     let batch = net.batch()?;

@@ -99,7 +99,7 @@ impl Projector {
             condition,
             start: config.start,
             candidates: config.candidates as i64,
-            precision: config.precision.resolve(device)?,
+            precision: config.precision.resolve(device, network.generator.config().conv_clamp.is_some())?,
             source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,
