@@ -49,7 +49,8 @@ pub struct ProjectConfig {
     pub candidates: u64,
     /// Frames of an animated PNG of each optimisation; 0 writes none.
     pub film: u64,
-    /// Of activations and kernels: "float32", "bfloat16", or "auto": bfloat16 where this CPU has instructions for it.
+    /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest that the
+    /// device is made for.
     pub precision: Precision,
     /// Class of a conditional network that is projected into, or "estimate" for the one that fits each image best.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -46,7 +46,7 @@ pub struct TrainingRecord {
     /// Classes of a conditional network; empty otherwise.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// Of activations and kernels: "float32" or "bfloat16".
+    /// Of activations and kernels: "float32", "bfloat16", "tf32" or "float16".
     #[serde(default)]
     pub precision: String,
     pub images: u64,

@@ -55,7 +55,8 @@ pub struct TrainConfig {
     /// Where training starts: "none" (random weights), "embedded" (the generator that comes with the program) or
     /// a network file with its discriminator.
     pub base: String,
-    /// Of activations and kernels: "float32", "bfloat16", or "auto": bfloat16 where this CPU has instructions for it.
+    /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest that the
+    /// device is made for.
     pub precision: Precision,
     /// Highest-resolution discriminator blocks that fine-tuning leaves as they are (Mo et al. 2020).
     pub freeze_discriminator: u64,

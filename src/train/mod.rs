@@ -153,34 +153,30 @@ pub fn train(
     let mut stop = run.opened(&state, on_event)?;
     let mut since = Since::now(state.images(run.settings));
     while state.images(run.settings) < run.total_images {
-        let mut failed = None;
-        if stop || run.observer.stop_requested() {
-            failed = run.failed(&mut state);
-            if failed.is_none() {
-                run.folder.save(&mut state)?;
-                return Err(interrupted(state.images(run.settings)));
-            }
-        } else {
+        let stopping = stop || run.observer.stop_requested();
+        if !stopping {
             run.step(&mut runner, &mut state)?;
             run.observer.advance(run.settings.batch);
-            let last = state.images(run.settings) >= run.total_images;
-            if last || state.counters.step.is_multiple_of(run.settings.tick_steps) {
-                failed = run.failed(&mut state);
-                if failed.is_none() {
-                    stop = run.tick(&mut state, last, &since, on_event)?;
-                    since = Since::now(state.images(run.settings));
-                }
-            }
         }
-        if let Some(reason) = failed {
+        let last = state.images(run.settings) >= run.total_images;
+        if !(stopping || last || state.counters.step.is_multiple_of(run.settings.tick_steps)) {
+            continue;
+        }
+        // Nothing is saved, scored or logged before this look.
+        if let Some(reason) = run.failed(&mut state) {
             // The failed state and what was recorded of it give their memory back first.
             runner = Runner::new(state.device());
             let rollbacks = std::mem::take(&mut state.counters.rollbacks);
             drop(state);
             state = run.roll_back(rollbacks, &reason, &start)?;
             stop = run.opened(&state, on_event)?;
-            since = Since::now(state.images(run.settings));
+        } else if stopping {
+            run.folder.save(&mut state)?;
+            return Err(interrupted(state.images(run.settings)));
+        } else {
+            stop = run.tick(&mut state, last, &since, on_event)?;
         }
+        since = Since::now(state.images(run.settings));
     }
     run.folder.finish(&mut state)?;
     run.observer.end();
