@@ -101,7 +101,7 @@ impl AugmentTensors {
     }
 }
 
-pub(super) fn tensor(values: &[f32], shape: &[i64]) -> Tensor {
+fn tensor(values: &[f32], shape: &[i64]) -> Tensor {
     Tensor::from_slice(values).reshape(shape)
 }
 

@@ -8,7 +8,6 @@ use tch::{Kind, Tensor};
 
 use super::affine::Affine;
 use super::constants;
-use super::tensors::tensor;
 
 /// Low-pass decomposition filter of the symlet-6 wavelet, sum sqrt 2 (Daubechies 1992; PyWavelets 1.8 `sym6.dec_lo`).
 const SYM6: [f64; 12] = [
@@ -82,7 +81,7 @@ impl Geometry {
                 [function(x, columns), function(y, rows)].concat()
             })
             .collect();
-        Self { mirrored, places: tensor(&values, &[-1, 6]) }
+        Self { mirrored, places: Tensor::from_slice(&values).reshape([-1, 6]) }
     }
 
     pub(super) fn with(&self, places: Tensor) -> Self {
