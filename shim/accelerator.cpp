@@ -67,26 +67,6 @@ struct Graph {
 
 c10::impl::VirtualGuardImpl cuda() { return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA); }
 c10::Device on(int index) { return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)}; }
-
-template <typename F>
-int attempted(F&& body) {
-  try {
-    body();
-    return 0;
-  } catch (const std::exception& error) {
-    rf_set_last_error(error.what());
-  } catch (...) {
-    rf_set_last_error("unknown C++ exception");
-  }
-  return -1;
-}
-
-template <typename T, typename F>
-T* made(F&& body) {
-  T* result = nullptr;
-  attempted([&] { result = body(); });
-  return result;
-}
 }  // namespace
 }  // namespace rimforge
 

@@ -1,8 +1,7 @@
-#include "rimforge_shim.h"
+#include "tensors.h"
 
 #include <dlfcn.h>
 
-#include <exception>
 #include <string>
 
 #include <ATen/Context.h>
@@ -12,19 +11,6 @@
 
 namespace {
 thread_local std::string last_error;
-
-// No C++ exception may cross into Rust.
-template <typename F, typename R>
-R guarded(R failed, F&& body) {
-  try {
-    return body();
-  } catch (const std::exception& error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "unknown C++ exception";
-  }
-  return failed;
-}
 }  // namespace
 
 extern "C" {
@@ -44,10 +30,7 @@ const char* rf_loaded_from() {
 
 const char* rf_cpu_capability() {
   thread_local std::string name;
-  return guarded(static_cast<const char*>(nullptr), [] {
-    name = at::get_cpu_capability();
-    return name.c_str();
-  });
+  return rimforge::attempted([] { name = at::get_cpu_capability(); }) ? nullptr : name.c_str();
 }
 
 void rf_set_deterministic(int on) {

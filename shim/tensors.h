@@ -133,16 +133,31 @@ inline Tensor times(const Tensor& t, double gain, at::ScalarType kind) {
   return result;
 }
 
-// A new tensor for Rust to own, or null and the reason for rf_last_error: no C++ exception may cross into Rust.
+// Runs the body and returns 0; where it throws, -1 and the reason for rf_last_error: no C++ exception may cross into Rust.
 template <typename F>
-void* handed_over(F&& body) {
+int attempted(F&& body) {
   try {
-    return new Tensor(body());
+    body();
+    return 0;
   } catch (const std::exception& error) {
     rf_set_last_error(error.what());
   } catch (...) {
     rf_set_last_error("unknown C++ exception");
   }
-  return nullptr;
+  return -1;
+}
+
+// What the body makes, for Rust to own, or null and the reason.
+template <typename T, typename F>
+T* made(F&& body) {
+  T* result = nullptr;
+  attempted([&] { result = body(); });
+  return result;
+}
+
+// A new tensor for Rust to own, or null and the reason.
+template <typename F>
+void* handed_over(F&& body) {
+  return made<Tensor>([&] { return new Tensor(body()); });
 }
 }  // namespace rimforge

@@ -10,10 +10,15 @@ use crate::problem::Result;
 /// Host buffers that take turns: one is filled while the other is on its way.
 const BUFFERS: usize = 2;
 
-/// Host values on their way to one fixed float32 tensor of a device.
+/// Values to a multiple of which each tensor is shifted in the buffer.
+const ALIGNMENT: i64 = 64;
+
+/// Host values on their way to fixed float32 tensors of a device, in one copy.
 #[derive(Debug)]
 pub struct Upload {
     to: Tensor,
+    /// First value and number of values of each tensor.
+    places: Vec<(i64, i64)>,
     buffers: Vec<Buffer>,
     next: usize,
 }
@@ -27,37 +32,40 @@ struct Buffer {
 }
 
 impl Upload {
-    /// For `length` values.
-    pub fn new(length: i64, device: Device) -> Result<Self> {
-        let to = Tensor::zeros([length], (Kind::Float, device));
+    /// For tensors of so many values each.
+    pub fn new(lengths: &[i64], device: Device) -> Result<Self> {
+        let mut end = 0;
+        let place = |&length: &i64| {
+            let first = end;
+            end += (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            (first, length)
+        };
+        let places = lengths.iter().map(place).collect();
+        let to = Tensor::zeros([end], (Kind::Float, device));
         let buffer = || Ok(Buffer { host: pinned_like(&to), read: Event::new(device)? });
         let buffers = (0..BUFFERS).map(|_| buffer()).collect::<Result<_>>()?;
-        Ok(Self { to, buffers, next: 0 })
+        Ok(Self { to, places, buffers, next: 0 })
     }
 
-    /// Where the values arrive, float32 \[length\]; the same storage for good.
-    pub fn arrival(&self) -> &Tensor {
-        &self.to
+    /// Where the values of each tensor arrive, float32 \[length\]; the same storage for good.
+    pub fn arrivals(&self) -> impl Iterator<Item = Tensor> + '_ {
+        self.places.iter().map(|&(first, length)| self.to.narrow(0, first, length))
     }
 
-    /// Sends host tensors, side by side, after the work that this thread has asked for so far. Waits only for the send before
-    /// the last.
+    /// Sends host tensors after the work that this thread has asked for so far. Waits only for the send before the last.
     ///
     /// # Errors
     /// The GPU reports a failure.
-    pub fn send(&mut self, parts: &[Tensor]) -> Result<()> {
+    pub fn send(&mut self, tensors: &[Tensor]) -> Result<()> {
+        assert_eq!(tensors.len(), self.places.len(), "tensors sent");
         let buffer = &mut self.buffers[self.next];
         self.next = (self.next + 1) % BUFFERS;
         if let Some(read) = &buffer.read {
             read.wait()?;
         }
-        let mut offset = 0;
-        for part in parts {
-            let length = part.numel() as i64;
-            buffer.host.narrow(0, offset, length).copy_(&part.reshape([-1]));
-            offset += length;
+        for (tensor, &(first, length)) in tensors.iter().zip(&self.places) {
+            buffer.host.narrow(0, first, length).copy_(&tensor.reshape([-1]));
         }
-        assert_eq!(offset, self.to.numel() as i64, "values sent");
         copy(&self.to, &buffer.host)?;
         buffer.read.as_mut().map_or(Ok(()), Event::record)
     }
@@ -120,13 +128,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_arrive_side_by_side_in_the_same_place() {
-        let mut upload = Upload::new(3, Device::Cpu).unwrap();
-        let place = upload.arrival().shallow_clone();
+    fn tensors_arrive_in_the_same_places() {
+        let mut upload = Upload::new(&[2, 1], Device::Cpu).unwrap();
+        let places: Vec<Tensor> = upload.arrivals().collect();
         for value in 0..5 {
-            let parts = [Tensor::from_slice(&[value as f32, 1.0]).view([2, 1]), Tensor::from(2f32)];
-            upload.send(&parts).unwrap();
-            assert_eq!(Vec::<f32>::try_from(&place).unwrap(), [value as f32, 1.0, 2.0]);
+            let tensors = [Tensor::from_slice(&[value as f32, 1.0]).view([2, 1]), Tensor::from(2f32)];
+            upload.send(&tensors).unwrap();
+            let found: Vec<Vec<f32>> = places.iter().map(|place| Vec::try_from(place).unwrap()).collect();
+            assert_eq!(found, [vec![value as f32, 1.0], vec![2.0]]);
         }
     }
 

@@ -79,12 +79,6 @@ impl GeneratorConfig {
         (self.channel_base / resolution).min(self.channel_max)
     }
 
-    /// Sides of the noise maps, one for each styled convolution, as `Synthesis::noise_shapes` of such a network names them.
-    pub fn noise_sides(&self) -> Vec<i64> {
-        let convolutions = |resolution: i64| if resolution == 4 { 1 } else { 2 };
-        resolutions(self.resolution).flat_map(|side| std::iter::repeat_n(side, convolutions(side))).collect()
-    }
-
     /// Number of w vectors that the synthesis takes: 2 log2(R) - 2.
     pub fn num_ws(&self) -> i64 {
         2 * i64::from(self.resolution.ilog2()) - 2

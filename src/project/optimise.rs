@@ -339,7 +339,8 @@ mod tests {
             GeneratorConfig { z_dim: 8, w_dim: 8, channel_base: 64, channel_max: 8, ..GeneratorConfig::small(16, 1) };
         let generator = Generator::new(&config, RunSeed(1), Device::Cpu).unwrap();
         let names = ["one".to_owned(), "two".to_owned()];
-        let draws = Draws::sample(RunSeed(1), &names, &config.noise_sides(), 8, 10, Device::Cpu);
+        let sides: Vec<i64> = generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect();
+        let draws = Draws::sample(RunSeed(1), &names, &sides, 8, 10, Device::Cpu);
         let options = (Kind::Float, Device::Cpu);
         let (targets, start) = (Tensor::zeros([2, 1, 16, 16], options), Tensor::zeros([2, 8], options));
         let descent =

@@ -332,6 +332,16 @@ fn within(name: &str, value: f64, low: f64, high: f64) -> Result<()> {
 }
 
 #[cfg(test)]
+impl Resolved {
+    /// A batch of 4 grey images of `side` pixels, networks of at most 8 channels, so many training images of each class.
+    pub(super) fn tiny(side: i64, classes: &[u64]) -> Self {
+        let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
+        (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
+        config.resolve(side, &[ChannelRule::Image], classes).expect("the settings are good")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -9,6 +9,7 @@ use super::config::Resolved;
 use super::schedule::Phase;
 use crate::augment::AugmentParams;
 use crate::augment::params::BatchSize;
+use crate::nets::Generator;
 use crate::nets::class::one_hot;
 
 /// The path-length phase takes this part of the batch.
@@ -59,11 +60,11 @@ pub enum Draws {
 
 impl Draws {
     /// Draws for `phase` at augmentation probability `p`, on the host.
-    pub fn sample(phase: Phase, settings: &Resolved, p: f64, draws: &mut impl Rng) -> Self {
+    pub fn sample(phase: Phase, settings: &Resolved, generator: &Generator, p: f64, draws: &mut impl Rng) -> Self {
         let batch = settings.batch;
         match phase {
             Phase::GeneratorMain => Self::GeneratorMain {
-                fakes: FakeDraws::sample(settings, batch, draws),
+                fakes: FakeDraws::sample(settings, generator, batch, draws),
                 augment: augment(settings, p, draws),
             },
             Phase::GeneratorPathLength => {
@@ -71,12 +72,12 @@ impl Draws {
                 let net = &settings.generator;
                 let shape = [batch as i64, net.channels, net.resolution, net.resolution];
                 Self::GeneratorPathLength {
-                    fakes: FakeDraws::sample(settings, batch, draws),
+                    fakes: FakeDraws::sample(settings, generator, batch, draws),
                     direction: normal(&shape, draws),
                 }
             }
             Phase::DiscriminatorMain => Self::DiscriminatorMain {
-                fakes: FakeDraws::sample(settings, batch, draws),
+                fakes: FakeDraws::sample(settings, generator, batch, draws),
                 augment_fakes: augment(settings, p, draws),
                 augment_reals: augment(settings, p, draws),
             },
@@ -96,7 +97,7 @@ impl Draws {
 }
 
 impl FakeDraws {
-    fn sample(settings: &Resolved, batch: u64, draws: &mut impl Rng) -> Self {
+    fn sample(settings: &Resolved, generator: &Generator, batch: u64, draws: &mut impl Rng) -> Self {
         let count = batch as i64;
         let shape = [count, settings.generator.z_dim];
         let z = normal(&shape, draws);
@@ -111,8 +112,8 @@ impl FakeDraws {
                 .collect();
             Mixing { cutoffs: Tensor::from_slice(&cutoffs), z: normal(&shape, draws) }
         });
-        let sides = settings.generator.noise_sides();
-        let noise = sides.into_iter().map(|side| normal(&[count, 1, side, side], draws)).collect();
+        let shapes = generator.synthesis.noise_shapes();
+        let noise = shapes.into_iter().map(|(_, side)| normal(&[count, 1, side, side], draws)).collect();
         Self { z, c, mixing, noise }
     }
 }

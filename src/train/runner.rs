@@ -1,12 +1,12 @@
 //! Runs phases: on a CPU from the host's tensors as they are; for a GPU by way of fixed tensors of the device, so that the phase
 //! can be recorded once and repeated, and the host draws the next one meanwhile.
 
-use tch::{Device, Tensor};
+use tch::Device;
 
 use super::RealBatch;
 use super::config::Resolved;
 use super::draws::Draws;
-use super::inputs::{Inputs, Shapes};
+use super::inputs::{self, Inputs};
 use super::phases;
 use super::schedule::Phase;
 use super::state::TrainState;
@@ -27,9 +27,6 @@ pub struct Step<'a> {
     pub reals: &'a RealBatch,
 }
 
-/// Values to a multiple of which each input is shifted in the buffer that takes them to the device.
-const ALIGNMENT: i64 = 64;
-
 /// Runs phases of one state. Each draws from a stream of its own name and step, never from libtorch's shared generator, so
 /// that it repeats wherever training was interrupted and whatever else the process does.
 #[derive(Debug)]
@@ -41,13 +38,16 @@ pub struct Runner {
     memory: GraphMemory,
 }
 
+/// Name and shape of each input.
+type Shapes = Vec<(&'static str, Vec<i64>)>;
+
 /// A phase with inputs of given shapes.
 #[derive(Debug)]
 struct Program {
     phase: Phase,
-    shapes: Vec<(&'static str, Vec<i64>)>,
+    shapes: Shapes,
     upload: Upload,
-    /// Views of the upload's arrival.
+    /// Where the upload arrives.
     inputs: Inputs,
     repeated: Repeated,
 }
@@ -64,7 +64,7 @@ impl Runner {
     /// The GPU reports a failure, or cannot record the phase.
     pub fn run(&mut self, phase: Phase, state: &mut TrainState, step: &Step<'_>) -> Result<()> {
         let mut stream = step.seed.stream(stream(phase), step.index);
-        let draws = Draws::sample(phase, step.settings, state.ada.p, &mut stream);
+        let draws = Draws::sample(phase, step.settings, &state.generator, state.ada.p, &mut stream);
         self.run_with(draws, state, step)
     }
 
@@ -79,51 +79,36 @@ impl Runner {
             Phase::GeneratorMain | Phase::GeneratorPathLength => state.generator_adam.next(&optimiser),
             Phase::DiscriminatorMain | Phase::DiscriminatorR1 => state.discriminator_adam.next(&optimiser),
         };
-        let shapes = if self.staged { Shapes::Fixed } else { Shapes::AsDrawn };
+        let shapes = if self.staged { inputs::Shapes::Fixed } else { inputs::Shapes::AsDrawn };
         let inputs = Inputs::of(draws, step.reals, rates, step.settings, shapes);
         if !self.staged {
             phases::descend(phase, &inputs, state, step.settings);
             return Ok(());
         }
-        let at = self.program(phase, &inputs)?;
+        let (shapes, tensors): (Vec<_>, Vec<_>) =
+            inputs.tensors().into_iter().map(|(name, tensor)| ((name, tensor.size()), tensor)).unzip();
+        let at = self.program(phase, shapes, &inputs)?;
         let Program { upload, inputs: arrived, repeated, .. } = &mut self.programs[at];
-        upload.send(&parts(&inputs))?;
+        upload.send(&tensors)?;
         repeated.run(&mut self.memory, || phases::descend(phase, arrived, state, step.settings))
     }
 
-    /// The place of the program for such inputs, which is made where there is none.
-    fn program(&mut self, phase: Phase, inputs: &Inputs) -> Result<usize> {
-        let shapes: Vec<_> = inputs.tensors().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+    /// The place of the program for inputs of such shapes, which is made where there is none.
+    fn program(&mut self, phase: Phase, shapes: Shapes, inputs: &Inputs) -> Result<usize> {
         if let Some(at) = self.programs.iter().position(|known| known.phase == phase && known.shapes == shapes) {
             return Ok(at);
         }
-        let length = parts(inputs).iter().map(|part| part.numel() as i64).sum();
-        let upload = Upload::new(length, self.device)?;
-        let mut offset = 0;
+        let lengths: Vec<i64> = shapes.iter().map(|(_, size)| size.iter().product()).collect();
+        let upload = Upload::new(&lengths, self.device)?;
+        let mut arrivals = upload.arrivals();
         let inputs = inputs.map(&mut |_, tensor| {
-            let length = tensor.numel() as i64;
-            let view = upload.arrival().narrow(0, offset, length).view(tensor.size().as_slice());
-            offset += aligned(length);
-            view
+            let arrival = arrivals.next().expect("a place for each tensor");
+            arrival.view(tensor.size().as_slice())
         });
+        drop(arrivals);
         self.programs.push(Program { phase, shapes, upload, inputs, repeated: Repeated::new(self.device) });
         Ok(self.programs.len() - 1)
     }
-}
-
-/// The inputs' tensors with what shifts each to its place.
-fn parts(inputs: &Inputs) -> Vec<Tensor> {
-    let filled = |tensor: Tensor| {
-        let length = tensor.numel() as i64;
-        let gap = aligned(length) - length;
-        let filling = (gap > 0).then(|| Tensor::zeros([gap], (tch::Kind::Float, Device::Cpu)));
-        std::iter::once(tensor).chain(filling)
-    };
-    inputs.tensors().into_iter().flat_map(|(_, tensor)| filled(tensor)).collect()
-}
-
-fn aligned(length: i64) -> i64 {
-    (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
 }
 
 fn stream(phase: Phase) -> &'static str {
@@ -138,16 +123,13 @@ fn stream(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::ChannelRule;
+    use tch::Tensor;
+
     use crate::engine::watch::{self, PlainOperations, operations};
     use crate::nets::Network;
-    use crate::train::TrainConfig;
 
     fn settings() -> Resolved {
-        let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
-        config.net.channel_base = Some(64);
-        config.net.channel_max = Some(8);
-        config.resolve(16, &[ChannelRule::Image], &[1, 1]).unwrap()
+        Resolved::tiny(16, &[1, 1])
     }
 
     fn reals(index: u64) -> RealBatch {
@@ -199,15 +181,10 @@ mod tests {
         let reals = reals(0);
         let step = Step { settings: &settings, seed: RunSeed(1), index: 0, learning_rate_scale: 1.0, reals: &reals };
         for phase in settings.lazy.due(0) {
-            let mut stream = step.seed.stream(stream(phase), 0);
-            let draws = Draws::sample(phase, &settings, state.ada.p, &mut stream);
-            let rates = Tensor::from_slice(&[1e-3f32, 1.0]);
-            let inputs = Inputs::of(draws, &reals, rates, &settings, Shapes::Fixed);
-            let at = runner.program(phase, &inputs).unwrap();
-            runner.programs[at].upload.send(&parts(&inputs)).unwrap();
             // Once before, as before a recording: matrices that depend on sizes only are made and kept.
-            phases::descend(phase, &runner.programs[at].inputs, &mut state, &settings);
-            let names = operations(|| phases::descend(phase, &runner.programs[at].inputs, &mut state, &settings));
+            runner.run(phase, &mut state, &step).unwrap();
+            let program = runner.programs.iter().find(|program| program.phase == phase).unwrap();
+            let names = operations(|| phases::descend(phase, &program.inputs, &mut state, &settings));
             assert!(names.len() > 300, "{phase:?}: {} operations", names.len());
             for name in watch::NOT_TO_RECORD {
                 let at = names.iter().position(|found| found == name);

@@ -380,15 +380,11 @@ fn flatten(path: &str, value: &serde_json::Value, out: &mut Vec<(String, String)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::ChannelRule;
     use crate::observer::Silent;
-    use crate::train::{TrainConfig, checkpoint};
+    use crate::train::checkpoint;
 
     fn settings() -> Resolved {
-        let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
-        config.net.channel_base = Some(64);
-        config.net.channel_max = Some(8);
-        config.resolve(8, &[ChannelRule::Image], &[]).unwrap()
+        Resolved::tiny(8, &[])
     }
 
     #[test]
