@@ -14,11 +14,11 @@ use rimforge::augment::{AugmentConfig, AugmentParams, apply};
 use rimforge::engine::fused::{self, Before, Resample};
 use rimforge::engine::precision::{self, Scope};
 use rimforge::engine::{Engine, EngineConfig, Precision, channels_last};
-use rimforge::nets::modulated::StyledConv;
+use rimforge::nets::layers::modulated::StyledConv;
 use rimforge::nets::network::{Init, Role};
 use rimforge::nets::{Generator, GeneratorConfig, Network};
+use rimforge::optim::adam::{Adam, AdamConfig};
 use rimforge::seed::RunSeed;
-use rimforge::train::adam::{Adam, AdamConfig};
 use tch::{Device, Kind, Tensor};
 
 const BOTH: [Precision; 2] = [Precision::Float32, Precision::Bfloat16];

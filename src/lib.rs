@@ -3,68 +3,93 @@
 //! Data flows down this list; a module imports only from those that its row in `ARCHITECTURE.md` names,
 //! and `tests/it/architecture.rs` holds it to that.
 
-/// What every stage may lean on: errors for people, progress, named random streams, plain results, file names, whole files.
+/// What every stage may lean on: errors for people, progress.
 pub mod problem;
 
 pub mod observer;
 
+/// The ground floor: hashes, named random streams, smoothing, whole files and locks, names of a study's files, small
+/// pictures, TensorBoard's event files.
 pub mod digest;
-
-pub mod filter;
 
 pub mod seed;
 
-pub mod records;
+pub mod lab;
+
+pub mod filter;
+
+pub mod files;
 
 pub mod run_dir;
 
-pub mod atomic_file;
-
-/// Small pictures with text, as PNG.
 pub mod raster;
+
+pub mod tensorboard;
+
+/// Plain results of the stages, and what networks and data sets say about their images.
+pub mod records;
 
 /// Numbers to numbers: kappa, ranking scores, intervals, tests.
 pub mod statistics;
 
+/// Volumes: one reader, one writer, one grid.
+pub mod nifti;
+
+/// 1. Files to patches: BIDS, PNG, zip; intensity windows; patient-wise split.
+pub mod data;
+
+/// Is a cohort, simulated or not, to be believed?
+pub mod gates;
+
+/// 0. Simulated data with known truth, in the layout of its field.
+pub mod simulate;
+
 /// The only door to libtorch beyond plain tensor calls.
 pub mod engine;
 
-/// 0. Simulate a cohort: anatomy, lesions, dipole physics, inversion, readers, BIDS.
-pub mod cohort;
+/// Steps of descent: Adam with visible state, the moving average of weights.
+pub mod optim;
 
-/// 1. Files to patches: NIfTI, BIDS, PNG, zip; intensity windows; patient-wise split.
-pub mod data;
+/// The differentiable augmentation and its controller.
+pub mod augment;
 
-/// 2. Tensors to tensors: generator, discriminator, perceptual nets, classifier, strict weights.
+/// Features or images to numbers with intervals.
+pub mod metrics;
+
+/// 2. Tensors to tensors: generator, discriminator, feature nets, classifier, strict weights.
 pub mod nets;
 
 /// Networks of the StyleGAN2-ADA reference in and out; no pickle is run.
 pub mod pickle;
 
-/// 3. The differentiable augmentation and its controller.
-pub mod augment;
+/// The latent space: seeds, cloud, images of seeds, paths.
+pub mod latent;
 
-/// 4. GAN training: phases, losses, Adam, EMA, state, checkpoints.
+/// Prepared data to tensors, images to pictures.
+pub mod feed;
+
+/// 3. GAN training: phases, losses, state, checkpoints.
 pub mod train;
 
-/// 4b. Seeds to images.
+/// 4. Seeds to images.
 pub mod generate;
 
 /// 5. Image to latent, and whether to believe the result.
 pub mod project;
 
-/// 6. Features or images to numbers with intervals.
-pub mod metrics;
+/// 5b. Known lesions spoiled and projected back.
+pub mod perturb;
 
-/// 7. Augmentation arms, the fit, lesion scores.
+/// 6. Augmentation arms, the fit, lesion scores.
 pub mod classify;
 
-/// 8. Run folder to one HTML file.
+/// 7. Run folder to one HTML file.
 pub mod report;
 
-/// Parse, resolve, run.
-pub mod config;
+/// Recipes: a study's settings, its stages in order, what is kept of them.
+pub mod study;
+
+/// Parse, call, print.
+pub mod commands;
 
 pub mod cli;
-
-pub mod commands;

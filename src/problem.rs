@@ -118,14 +118,6 @@ impl std::error::Error for Problem {
     }
 }
 
-impl From<tch::TchError> for Problem {
-    fn from(error: tch::TchError) -> Self {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default().to_owned();
-        Self::new(Kind::Internal, format!("libtorch: {first}")).because(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

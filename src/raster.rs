@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::atomic_file;
+use crate::files;
 use crate::problem::{Kind, Problem, Result};
 
 mod font;
@@ -145,7 +145,7 @@ impl Canvas {
 
     /// Writes [`Self::png`] to `path`, making its folder.
     pub fn write_png(&self, path: impl AsRef<Path>, texts: &[(&str, &str)]) -> Result<()> {
-        atomic_file::write(path, &self.png(texts)?)
+        files::write(path, &self.png(texts)?)
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::material::{Origin, Selection, Unit};
+use crate::records::spelling;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arm {
     None,
@@ -24,11 +24,9 @@ pub enum Arm {
     AdaGanLd,
     /// Half projections, half synthetic.
     #[serde(rename = "ada-gan+ld")]
-    #[value(name = "ada-gan+ld")]
     AdaGanPlusLd,
     /// Synthetic rims of a generator that also knows non-rims.
     #[serde(rename = "ada-cgan")]
-    #[value(name = "ada-cgan")]
     AdaCgan,
     /// Nothing added; a rim's loss counts as much more as rims are fewer.
     ClassWeight,
@@ -90,7 +88,7 @@ impl Arm {
 
     /// As on the command line and in file names.
     pub fn key(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        spelling::name(&self)
     }
 
     pub fn needs(self) -> &'static [Source] {
@@ -215,8 +213,9 @@ mod tests {
     #[test]
     fn rims_per_batch_do_not_depend_on_the_arm_except_where_that_is_the_arm() {
         let selection = small().select(0, RunSeed(0), 5, 2.0).unwrap();
-        for arm in Arm::value_variants() {
-            let expected = if *arm == Arm::Oversample { 15 } else { 10 };
+        for name in spelling::names::<Arm>() {
+            let arm: Arm = serde_json::from_value((*name).into()).unwrap();
+            let expected = if arm == Arm::Oversample { 15 } else { 10 };
             assert_eq!(arm.compose(&selection, 30).rims_per_batch, expected, "{arm:?}");
         }
         assert_eq!(Arm::ClassWeight.compose(&selection, 30).rim_weight, 2.0);

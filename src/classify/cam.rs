@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::nets::cnn::Cnn;
+use crate::nets::classifiers::cnn::Cnn;
 use crate::problem::Result;
 use crate::raster::{BLACK, Canvas, GLYPH_HEIGHT, Rgb, WHITE, blue_white_red, grey};
 
@@ -66,7 +66,7 @@ fn blend(below: Rgb, above: Rgb) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::cnn::CnnConfig;
+    use crate::nets::classifiers::cnn::CnnConfig;
     use crate::seed::RunSeed;
 
     #[test]

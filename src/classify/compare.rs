@@ -323,7 +323,7 @@ mod tests {
     use crate::classify::fit::Plan;
     use crate::classify::material::tests::small;
     use crate::classify::runs::Fitted;
-    use crate::nets::cnn::CnnConfig;
+    use crate::nets::classifiers::cnn::CnnConfig;
 
     /// 40 patients with a rim and three others each; the last 10 patients' second lesion is contested and truly a rim.
     fn lesions() -> TestLesions {

@@ -1,10 +1,9 @@
 //! Settings of the comparison, with the paper's values where it gives them.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
-use crate::nets::cnn::CnnConfig;
+use crate::nets::classifiers::cnn::CnnConfig;
 use crate::problem::{Problem, Result};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +57,7 @@ impl Default for ClassifyConfig {
 }
 
 /// Channels of the classifier's units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Width {
     Small,
@@ -75,7 +74,7 @@ impl Width {
 }
 
 /// How the scores of a lesion's slices become the lesion's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// Mean of all slices' logits.
@@ -85,7 +84,7 @@ pub enum Pooling {
 }
 
 /// How the threshold is chosen, on validation lesions only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ThresholdRule {
     /// Largest sensitivity + specificity - 1.
@@ -95,7 +94,7 @@ pub enum ThresholdRule {
 }
 
 /// Runs whose result is known beforehand; they test the machinery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Control {
     /// Training and validation labels are dealt out anew: AUROC's interval must cover .5.

@@ -5,7 +5,7 @@ use tch::{COptimizer, Device, Tensor};
 
 use super::arms::TrainingSet;
 use super::sampler::Sampler;
-use crate::nets::cnn::{Cnn, CnnConfig, Mode, cross_entropy};
+use crate::nets::classifiers::cnn::{Cnn, CnnConfig, Mode, cross_entropy};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;

@@ -30,5 +30,8 @@ pub mod truth;
 
 pub mod cam;
 
+pub mod stage;
+
 pub use arms::Arm;
 pub use config::ClassifyConfig;
+pub use stage::{Inputs, run_stage};

@@ -11,11 +11,11 @@ use super::arms::{Arm, Source};
 use super::config::{ClassifyConfig, Control};
 use super::extras::{Denoised, Synthetic};
 use super::material::{Material, Origin, Unit};
-use crate::data::batches::Images;
 use crate::data::dataset::{LesionSlices, Side, Slices};
 use crate::data::manifest::Class;
 use crate::data::{Prepared, TestSlices, TrainSlices};
 use crate::digest;
+use crate::feed::batches::Images;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 

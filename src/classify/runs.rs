@@ -14,7 +14,7 @@ use super::fit::{self, Plan};
 use super::pool::{Pool, Scoring};
 use crate::data::Prepared;
 use crate::digest;
-use crate::nets::cnn::Cnn;
+use crate::nets::classifiers::cnn::Cnn;
 use crate::nets::network::{Named, Network};
 use crate::nets::weights::{read_tensors, write_tensors};
 use crate::observer::Observer;

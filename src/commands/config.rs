@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::StudyConfig;
 use crate::problem::Result;
+use crate::study::config::StudyConfig;
 
 #[derive(Args, Debug)]
 pub struct ConfigArgs {

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 use tch::Device;
 
-use super::network_source::network_file;
-use crate::atomic_file;
+use crate::feed::network_source::network_file;
+use crate::files;
 use crate::nets::load_network;
 use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
 use crate::problem::Result;
@@ -41,7 +41,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         "networks": networks,
         "source": {"sha256": network.sha256, "channels": description.channels, "provenance": description.provenance},
     });
-    atomic_file::write_json(dir.manifest(), &manifest)?;
+    files::write_json(dir.manifest(), &manifest)?;
     println!("{}", dir.state_dict().display());
     Ok(())
 }

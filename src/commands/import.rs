@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::atomic_file;
 use crate::data::intensity::default_contrast;
-use crate::data::manifest::{Contrast, Window};
+use crate::files;
 use crate::nets::weights::{NetworkDescription, write_network};
 use crate::pickle::{ImportedNetwork, read_network};
 use crate::problem::{Kind, Problem, Result};
+use crate::records::label::{Contrast, Window};
 use crate::run_dir::ImportDir;
 
 #[derive(Args, Debug)]
@@ -59,7 +59,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         "channels": known,
         "tensors": network.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.size()))).collect::<serde_json::Map<_, _>>(),
     });
-    atomic_file::write_json(dir.manifest(), &manifest)?;
+    files::write_json(dir.manifest(), &manifest)?;
     print_summary(&network, contrasts.is_empty());
     println!("{}", dir.network().display());
     Ok(())

@@ -2,31 +2,21 @@
 
 pub mod bench;
 
-pub mod classify;
+mod choices;
 
-pub mod cohort_check;
+pub mod classify;
 
 pub mod doctor;
 
-pub mod embedded;
-
 pub mod engine_args;
-
-pub mod events;
 
 pub mod export;
 
 pub mod generate;
 
-pub mod image;
-
 pub mod import;
 
-pub mod network_source;
-
 pub mod perturb;
-
-pub mod pictures;
 
 pub mod prepare;
 
@@ -35,8 +25,6 @@ pub mod progress;
 pub mod project;
 
 pub mod report;
-
-pub mod settings;
 
 pub mod simulate;
 

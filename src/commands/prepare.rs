@@ -1,13 +1,15 @@
 //! `rimforge prepare`.
 
+use crate::data::run_stage;
+use crate::lab::Lab;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::progress::Progress;
-use crate::data::manifest::Window;
-use crate::data::{PrepareConfig, Source, prepare};
+use crate::data::{PrepareConfig, Source};
 use crate::problem::{Kind, Problem, Result};
+use crate::records::label::Window;
 use crate::records::prepare::PrepareRecord;
 use crate::seed::RunSeed;
 
@@ -109,7 +111,8 @@ fn window(text: &str) -> std::result::Result<(String, Window), String> {
 
 pub fn run(args: &PrepareArgs) -> Result<()> {
     let (source, config) = args.resolve()?;
-    let record = prepare(&source, &args.out, &config, RunSeed(args.seed), &Progress::new()?)?;
+    let lab = Lab { engine: &(), seed: RunSeed(args.seed), observer: &Progress::new()? };
+    let record = run_stage(&source, &config, &args.out, &lab)?;
     if args.json {
         let text = serde_json::to_string_pretty(&record)
             .map_err(|error| Problem::new(Kind::Internal, format!("cannot express as JSON: {error}")))?;

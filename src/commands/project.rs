@@ -1,9 +1,12 @@
 //! `rimforge project`: lesions or plain images into a network's latent space.
 
+use super::choices::choice;
+use crate::data::Prepared;
+use crate::engine::Lab;
+use crate::project::{From, Inputs, run_stage};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::de::DeserializeOwned;
 
 use crate::commands::engine_args::EngineArgs;
 use crate::commands::progress::Progress;
@@ -15,28 +18,6 @@ use crate::records::projection::ProjectionRecord;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
 use crate::statistics::bootstrap::quantile;
-
-mod feature_choice;
-
-mod items;
-
-mod job;
-
-mod projector;
-
-mod stage;
-
-mod targets;
-
-mod trace;
-
-pub use feature_choice::with_chosen_features;
-pub(super) use items::fingerprint;
-pub(super) use job::{measured, pixels_of};
-pub(super) use projector::{NothingKept, Projector};
-pub(super) use stage::{check_channels, features, settings};
-pub use stage::{run_images, run_stage};
-pub(super) use targets::{Pick, Target, gauge, select};
 
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
@@ -53,10 +34,10 @@ pub struct ProjectArgs {
     #[arg(long)]
     out: PathBuf,
     /// Lesions to project: ambiguous, rim or non-rim.
-    #[arg(long, default_value = "ambiguous", value_parser = named::<Class>)]
+    #[arg(long, default_value = "ambiguous", value_parser = choice::<Class>())]
     class: Class,
     /// Side of the split: train or validation.
-    #[arg(long, default_value = "train", value_parser = named::<Side>)]
+    #[arg(long, default_value = "train", value_parser = choice::<Side>())]
     split: Side,
     /// At most so many lesions, drawn by the seed; 0 takes all.
     #[arg(long, default_value_t = ProjectConfig::default().limit)]
@@ -92,10 +73,10 @@ pub struct ProjectArgs {
     #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
     condition: Option<ClassChoice>,
     /// w, or w-plus for a w of its own in each layer.
-    #[arg(long, default_value = "w", value_parser = named::<Space>)]
+    #[arg(long, default_value = "w", value_parser = choice::<Space>())]
     space: Space,
     /// Where w begins: nearest (of 1000 drawn images) or mean (as published).
-    #[arg(long, default_value = "nearest", value_parser = named::<Start>)]
+    #[arg(long, default_value = "nearest", value_parser = choice::<Start>())]
     start: Start,
     /// Also write an animated PNG of each optimisation with so many frames.
     #[arg(long, default_value_t = 0, value_name = "FRAMES")]
@@ -135,19 +116,14 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
     config.validate()?;
     let observer = Progress::new()?;
     let engine = args.engine.start()?;
-    let seed = RunSeed(args.seed);
-    let record = match &args.data {
-        Some(data) => run_stage(data, &args.network, &args.out, &config, seed, &engine, &observer)?,
-        None => run_images(&args.images, &args.network, &args.out, &config, seed, &engine, &observer)?,
-    };
+    let prepared = args.data.as_ref().map(Prepared::open).transpose()?;
+    let from = prepared.as_ref().map_or(From::Images(&args.images), From::Data);
+    let inputs = Inputs { network: &args.network, from };
+    let lab = Lab { engine: &engine, seed: RunSeed(args.seed), observer: &observer };
+    let record = run_stage(inputs, &config, &args.out, &lab)?;
     print_summary(&record);
     println!("{}", ProjectionDir::new(&args.out).record().display());
     Ok(())
-}
-
-/// Parses the name that a settings file would use.
-fn named<T: DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
 }
 
 fn print_summary(record: &ProjectionRecord) {

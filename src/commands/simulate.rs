@@ -1,25 +1,26 @@
 //! `rimforge simulate`: writes a simulated cohort, or checks one (also a real one).
 
+use super::choices::choice;
+use crate::gates::examine::describe;
+use crate::lab::Lab;
+use crate::seed::RunSeed;
+use crate::simulate::rim_lesions::{Writing, run_stage};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::cohort_check::examine;
 use super::progress::Progress;
-use crate::atomic_file;
-use crate::cohort::bids_writer::GALLERY;
-use crate::cohort::gates::AskedCounts;
-use crate::cohort::pipeline::{Existing, simulate};
-use crate::cohort::{CohortConfig, InversionMethod, Preset, anatomy};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
-use crate::run_dir::RECORD;
+use crate::simulate::rim_lesions::bids_writer::GALLERY;
+use crate::simulate::rim_lesions::pipeline::Existing;
+use crate::simulate::rim_lesions::{CohortConfig, InversionMethod, Preset};
 
 #[derive(Args, Debug)]
 pub struct SimulateArgs {
     /// Which cohort.
-    #[arg(long, value_enum, default_value = "demo", conflicts_with = "check")]
+    #[arg(long, value_parser = choice::<Preset>(), default_value = "demo", conflicts_with = "check")]
     preset: Preset,
 
     /// Folder to write; new, empty, or one that an earlier run of the same command was stopped in.
@@ -34,7 +35,7 @@ pub struct SimulateArgs {
     seed: u64,
 
     /// Dipole inversion: total variation, closed-form L2, or thresholded division.
-    #[arg(long, value_enum, conflicts_with = "check")]
+    #[arg(long, value_parser = choice::<InversionMethod>(), conflicts_with = "check")]
     inversion: Option<InversionMethod>,
 
     /// Median signal-to-noise ratio at the first echo.
@@ -68,7 +69,9 @@ pub fn run(args: &SimulateArgs) -> Result<()> {
         (Some(root), _) => check(root, args.json, &progress),
         (None, Some(out)) => {
             let existing = if args.replace { Existing::Replace } else { Existing::Refuse };
-            let record = write(&args.config(), out, args.threads, existing, &progress)?;
+            let config = args.config();
+            let lab = Lab { engine: &(), seed: RunSeed(config.seed), observer: &progress };
+            let record = run_stage(Writing { existing, threads: args.threads }, &config, out, &lab)?;
             print(&record, args.json)?;
             if !args.json {
                 println!("cohort in {}, picture in {}", out.display(), out.join(GALLERY).display());
@@ -90,77 +93,6 @@ impl SimulateArgs {
             prevalence: self.prevalence,
         }
     }
-}
-
-/// The first stage of a study: the cohort of `config` in `folder`, finished where an earlier run stopped.
-pub fn run_stage(config: &CohortConfig, folder: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
-    write(config, folder, None, Existing::Refuse, observer)
-}
-
-/// What a cohort on disk holds and whether it passes its gates.
-pub fn describe(root: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
-    let (mut record, _) = examine(root, read_asked(root)?, observer)?;
-    // What the files themselves do not say, a simulated cohort's own record does.
-    let path = root.join(RECORD);
-    if let Some(own) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<CohortRecord>(&text).ok()) {
-        (record.preset, record.seed, record.gallery) = (own.preset, own.seed, own.gallery);
-    }
-    Ok(record)
-}
-
-/// Simulates, judges what is on disk, and leaves the gallery and `record.json` in the folder.
-fn write(
-    config: &CohortConfig,
-    out: &Path,
-    threads: Option<usize>,
-    existing: Existing,
-    observer: &dyn Observer,
-) -> Result<CohortRecord> {
-    let design = config.design()?;
-    let threads = match threads {
-        Some(0) => return Err(Problem::usage("0 threads").expected("1 or more")),
-        Some(threads) => threads,
-        None => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
-    };
-    let simulated = simulate(&design, out, &anatomy::build, threads, existing, observer)?;
-    let asked = AskedCounts {
-        lesions: u64::from(design.lesions),
-        agreed: design.readers.agreed,
-        ambiguous: design.readers.ambiguous,
-    };
-    atomic_file::write_json(asked_file(out), &asked)?;
-    let (mut record, gallery) = examine(out, Some(asked), observer)?;
-    (record.preset, record.seed) = (simulated.preset, simulated.seed);
-    for gate in record.gates.iter().filter(|gate| !gate.passed) {
-        observer.note(&format!(
-            "gate not passed: {} {:.3}, wanted {:.3} to {:.3}",
-            gate.name, gate.value, gate.low, gate.high
-        ));
-    }
-    if let Some(canvas) = gallery.canvas() {
-        let texts = gallery.texts();
-        let texts: Vec<(&str, &str)> = texts.iter().map(|(keyword, text)| (*keyword, text.as_str())).collect();
-        canvas.write_png(out.join(GALLERY), &texts)?;
-        record.gallery = Some(GALLERY.to_owned());
-    }
-    atomic_file::write_json(out.join(RECORD), &record)?;
-    Ok(record)
-}
-
-/// The counts that a simulation was asked for, kept so that a later check can hold the cohort to them.
-fn asked_file(root: &Path) -> PathBuf {
-    root.join(".rimforge").join("asked.json")
-}
-
-fn read_asked(root: &Path) -> Result<Option<AskedCounts>> {
-    let path = asked_file(root);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let text = std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))?;
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
-        Problem::input(&path, format!("not the counts of a simulation: {error}")).advice("delete it, or simulate anew")
-    })
 }
 
 fn check(root: &Path, json: bool, observer: &dyn Observer) -> Result<()> {

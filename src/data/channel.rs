@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::bids::ContrastFile;
-use super::grid::RasVolume;
 use super::intensity::{foreground_median, implausible_susceptibility};
-use super::nifti_reader::NiftiFile;
 use super::patches::{self, Border};
 use crate::filter::gaussian;
+use crate::nifti::grid::RasVolume;
+use crate::nifti::reader::NiftiFile;
 use crate::problem::{Problem, Result};
 
 /// A contrast as stored; only what is cut is brought into physical units.

@@ -21,10 +21,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split};
+use super::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
 use super::patch_file;
 use crate::digest;
 use crate::problem::{Kind, Problem, Result};
+use crate::records::label::Contrast;
 
 /// File name of the manifest in a prepared data set.
 pub const MANIFEST: &str = "manifest.json";
@@ -352,7 +353,7 @@ fn check(manifest: &Manifest) -> Result<()> {
         return Err(broken("no contrast, or an empty patch".into()));
     }
     for contrast in &manifest.contrasts {
-        super::manifest::Window::new(contrast.window.low, contrast.window.high)
+        crate::records::label::Window::new(contrast.window.low, contrast.window.high)
             .map_err(|_| broken(format!("contrast {} has the window {:?}", contrast.name, contrast.window)))?;
     }
     let mut side_of: HashMap<&str, Split> = HashMap::new();
@@ -380,10 +381,10 @@ fn check(manifest: &Manifest) -> Result<()> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::atomic_file;
-    use crate::data::manifest::Window;
+    use crate::files;
+    use crate::records::label::Window;
 
     /// Six patients in pairs on the three sides, each with one lesion of each class; patches 3x4x4, values by formula.
     pub fn small(root: &Path) -> Manifest {
@@ -431,7 +432,7 @@ pub(super) mod tests {
                 manifest.slices.extend((0..3).map(|z| Slice { lesion: index, z, voxels: 4 + z % 2 }));
             }
         }
-        atomic_file::write_json(root.join(MANIFEST), &manifest).unwrap();
+        files::write_json(root.join(MANIFEST), &manifest).unwrap();
         manifest
     }
 
@@ -461,7 +462,7 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut manifest = small(folder.path());
         manifest.lesions[0].split = Split::Test;
-        atomic_file::write_json(folder.path().join(MANIFEST), &manifest).unwrap();
+        files::write_json(folder.path().join(MANIFEST), &manifest).unwrap();
         let problem = Prepared::open(folder.path()).unwrap_err();
         assert_eq!(problem.kind(), Kind::Gate);
         assert!(problem.to_string().contains("sub-000 is on two sides"), "{problem}");
@@ -472,7 +473,7 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let good = small(folder.path());
         let refused = |manifest: &Manifest| {
-            atomic_file::write_json(folder.path().join(MANIFEST), manifest).unwrap();
+            files::write_json(folder.path().join(MANIFEST), manifest).unwrap();
             Prepared::open(folder.path()).unwrap_err().to_string()
         };
         let mut manifest = good.clone();

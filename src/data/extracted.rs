@@ -1,12 +1,13 @@
 //! What every source gives, and what all of them need while they give it.
 
-use super::manifest::{Contrast, Lesion, Slice};
+use super::manifest::{Lesion, Slice};
 use super::patch_file::Element;
 use super::split::PixelHash;
 use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
+use crate::records::label::Contrast;
 
 /// Folder of the patches below the data folder.
 pub(super) const PATCHES: &str = "patches";

@@ -11,18 +11,19 @@ use serde::{Deserialize, Serialize};
 use super::bids::{self, Cohort, Patient};
 use super::channel::Channel;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
-use super::grid::RasAxes;
 use super::intensity::default_contrast;
 use super::label_map::{self, LabelMap};
 use super::manifest::{Lesion, SCHEMA, Slice, Split};
+use super::patch_file;
 use super::patches;
 use super::prepare_config::PrepareConfig;
 use super::ranks::Ranks;
 use super::reader_table::{self, LesionKey};
 use super::split::{self, PixelHash};
-use super::{nifti_reader, patch_file};
-use crate::atomic_file;
 use crate::digest;
+use crate::files;
+use crate::nifti;
+use crate::nifti::grid::RasAxes;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -151,7 +152,7 @@ impl Work<'_> {
         }
         let done = self.cut(patient, side, fingerprint)?;
         // The kept patches' hashes stand in it, so nothing is lost where a power cut takes it or them.
-        atomic_file::note_json(&kept, &done)?;
+        files::note_json(&kept, &done)?;
         Ok(done)
     }
 
@@ -194,7 +195,7 @@ impl Work<'_> {
                 channels.push(None);
                 continue;
             };
-            let mut file = nifti_reader::read_into(path, self.memory.take())?;
+            let mut file = nifti::read_into(path, self.memory.take())?;
             inputs.push(self.input(path, std::mem::take(&mut file.sha256)));
             non_finite += file.non_finite;
             labels.grid.require(&RasAxes::new(&file.volume.grid).grid, path, &patient.lesion_map)?;

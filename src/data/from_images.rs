@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::image_labels::Labels;
-use super::manifest::{Class, Contrast, Lesion, Slice, Split, Window};
+use super::manifest::{Class, Lesion, Slice, Split};
 use super::name_join::{listed, repeated};
 use super::patch_file;
 use super::png_folder::PngFolder;
@@ -19,6 +19,7 @@ use crate::digest;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
+use crate::records::label::{Contrast, Window};
 use crate::seed::RunSeed;
 
 /// Images that are in memory at once.

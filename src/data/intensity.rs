@@ -4,9 +4,9 @@
 //! unit; they are divided by the median of the patient's foreground (voxels above a tenth of the 99th percentile),
 //! which brain tissue dominates. The rim map is a probability and stays one.
 
-use super::manifest::{Contrast, Window};
 use super::ranks::{Ranks, nearest_rank};
 use crate::problem::{Problem, Result};
+use crate::records::label::{Contrast, Window};
 
 /// What the size of most susceptibilities lies between.
 const PLAUSIBLE_PPB: [f32; 2] = [0.5, 5000.0];

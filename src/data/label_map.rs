@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::grid::{Grid, RasAxes};
-use super::{nifti_reader, patches};
+use super::patches;
+use crate::nifti;
+use crate::nifti::grid::{Grid, RasAxes};
 use crate::problem::{Problem, Result};
 
 /// Label values up to here are exact in float32.
@@ -52,10 +53,10 @@ impl LabelMap {
     /// Reads a map; 0 is background.
     ///
     /// # Errors
-    /// Those of [`nifti_reader::read`]; a voxel that is NaN or infinite or no whole number of 0 or more.
+    /// Those of [`nifti::read`]; a voxel that is NaN or infinite or no whole number of 0 or more.
     pub fn read(path: &Path) -> Result<Self> {
         let mut runs = Runs::default();
-        let file = nifti_reader::scan(path, |labels| {
+        let file = nifti::scan(path, |labels| {
             runs.add(labels);
             Ok(())
         })?;

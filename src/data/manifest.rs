@@ -3,6 +3,7 @@
 //! Patches keep physical units ([channels, depth, height, width], QSM in ppb); the window that takes a
 //! channel to the network's [-1, 1], and back, is in the manifest.
 
+use crate::records::label::Contrast;
 use serde::{Deserialize, Serialize};
 
 use crate::records::FileHash;
@@ -27,24 +28,6 @@ pub struct Manifest {
     pub lesions: Vec<Lesion>,
     pub slices: Vec<Slice>,
     pub inputs: Vec<FileHash>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Contrast {
-    /// BIDS suffix in lower case: "chimap", "flair", "rim"; "image0".. for plain images.
-    pub name: String,
-    /// "ppb", "a.u.", "probability", "grey level".
-    pub unit: String,
-    pub window: Window,
-}
-
-/// Linear map low..high -> -1..1, clipped; its inverse is exact inside the window.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    pub low: f64,
-    pub high: f64,
 }
 
 /// What the readers make of a lesion.

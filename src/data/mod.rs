@@ -1,19 +1,8 @@
 //! 1. Files to patches, and prepared patches to training images.
 //!
-//! [`manifest`] is the data set on disk, [`dataset`] reads it (test lesions are another type than training lesions),
-//! only [`batches`] and [`padding`] know the engine.
+//! [`manifest`] is the data set on disk, [`dataset`] reads it (test lesions are another type than training lesions).
 
 pub mod manifest;
-
-pub mod grid;
-
-pub mod nifti_header;
-
-mod nifti_voxels;
-
-mod hashed_file;
-
-pub mod nifti_reader;
 
 pub mod name_join;
 
@@ -57,15 +46,10 @@ pub mod prepare;
 
 pub mod dataset;
 
-pub mod batches;
-
 pub mod condition;
 
-pub mod padding;
-
 pub use condition::{Condition, Conditioned};
-pub use padding::Padding;
-pub use prepare::prepare;
+pub use prepare::run_stage;
 pub use prepare_config::{PrepareConfig, Source};
 
 pub use dataset::{Prepared, SliceImage, TestSlices, TrainSlices, ValidationSlices};

@@ -4,7 +4,7 @@
 //! ascending. Beyond the volume's border the nearest voxel is repeated (edge padding), except in masks, where
 //! nothing is: 0. The centre is the lesion's centre of mass, rounded; it lies at index size / 2 of each axis.
 
-use super::grid::RasVolume;
+use crate::nifti::grid::RasVolume;
 
 /// What a patch holds beyond the volume's border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ pub fn slices(mask: &[u8], shape: [u32; 3], fraction: f64) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::grid::{Grid, RasAxes};
+    use crate::nifti::grid::{Grid, RasAxes};
 
     /// Value = x + 10 y + 100 z.
     fn ramp(shape: [usize; 3]) -> RasVolume {

@@ -12,8 +12,8 @@ use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
 use super::{from_cohort, from_images};
-use crate::atomic_file;
-use crate::observer::Observer;
+use crate::files;
+use crate::lab::Lab;
 use crate::problem::{Problem, Result};
 use crate::records::prepare::{PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
@@ -25,17 +25,12 @@ use crate::statistics::bootstrap::ClusterBootstrap;
 ///
 /// # Errors
 /// Unusable input; another run in `out`; a split that cannot be made or does not hold; a request to stop.
-pub fn prepare(
-    source: &Source,
-    out: &Path,
-    config: &PrepareConfig,
-    seed: RunSeed,
-    observer: &dyn Observer,
-) -> Result<PrepareRecord> {
+pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &Lab<'_, E>) -> Result<PrepareRecord> {
+    let &Lab { seed, observer, .. } = lab;
     config.check()?;
     config.check_windows(source)?;
-    let _lock = atomic_file::lock(out.join(".lock"))?;
-    atomic_file::sweep(out)?;
+    let _lock = files::lock(out.join(".lock"))?;
+    files::sweep(out)?;
     for stale in [RECORD, MANIFEST] {
         remove_if_there(&out.join(stale))?;
     }
@@ -65,8 +60,8 @@ pub fn prepare(
         inputs: extracted.inputs,
     };
     remove_foreign_patches(out, &manifest)?;
-    atomic_file::write_json(out.join(MANIFEST), &manifest)?;
-    atomic_file::write_json(out.join(RECORD), &record)?;
+    files::write_json(out.join(MANIFEST), &manifest)?;
+    files::write_json(out.join(RECORD), &record)?;
     from_cohort::forget_partial(out)?;
     Ok(record)
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{Contrast, Window};
 use super::split::Shares;
 use crate::problem::{Problem, Result};
+use crate::records::label::{Contrast, Window};
 
 /// Where the images come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

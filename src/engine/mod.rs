@@ -28,6 +28,17 @@ pub use start::{Engine, EngineConfig, Facts};
 pub use stream::SideStream;
 pub use transfer::{Download, Upload};
 
+impl From<tch::TchError> for Problem {
+    fn from(error: tch::TchError) -> Self {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().to_owned();
+        Self::new(Kind::Internal, format!("libtorch: {first}")).because(error)
+    }
+}
+
+/// What a stage that computes works with.
+pub type Lab<'a> = crate::lab::Lab<'a, Engine>;
+
 /// Most bytes of GPU memory taken so far, recorded work's included; `None` on the CPU.
 pub fn peak_device_bytes(device: Device) -> Option<u64> {
     let Device::Cuda(index) = device else {

@@ -1,6 +1,7 @@
 //! What a person sets about drawing.
 
-use clap::ValueEnum;
+use crate::latent::draw::NoiseMode;
+use crate::latent::seeds::parse_seeds;
 use serde::{Deserialize, Serialize};
 
 use crate::nets::class::ClassChoice;
@@ -33,17 +34,7 @@ impl Default for GenerateConfig {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoiseMode {
-    /// The network's own noise maps.
-    Const,
-    /// Fresh maps for each image, a function of its seed.
-    Random,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// 8-bit picture for the eye.
@@ -64,50 +55,5 @@ impl GenerateConfig {
             return Err(Problem::usage(format!("truncation {}", self.truncation)).expected("0 to 2"));
         }
         parse_seeds(&self.seeds)
-    }
-}
-
-impl NoiseMode {
-    /// As written in a study file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Const => "const",
-            Self::Random => "random",
-            Self::None => "none",
-        }
-    }
-}
-
-/// "0-99" or "1,5,7-9", in the order given.
-pub fn parse_seeds(text: &str) -> Result<Vec<u32>> {
-    let wrong = || Problem::usage(format!("seeds {text:?}")).expected("numbers and ranges, e.g. 0-99 or 1,5,7-9");
-    let mut seeds = Vec::new();
-    for part in text.split(',') {
-        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
-        match part.split_once('-') {
-            None => seeds.push(number(part)?),
-            Some((first, last)) => {
-                let (first, last) = (number(first)?, number(last)?);
-                if first > last || last - first >= 10_000_000 {
-                    return Err(wrong());
-                }
-                seeds.extend(first..=last);
-            }
-        }
-    }
-    Ok(seeds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_and_ranges_of_seeds() {
-        assert_eq!(parse_seeds("0-3").unwrap(), [0, 1, 2, 3]);
-        assert_eq!(parse_seeds("1, 5,7-9").unwrap(), [1, 5, 7, 8, 9]);
-        for wrong in ["", "a", "3-1", "-1", "1-", "0-4294967295"] {
-            assert_eq!(parse_seeds(wrong).unwrap_err().kind(), crate::problem::Kind::Usage, "{wrong}");
-        }
     }
 }

@@ -1,18 +1,10 @@
 //! 4b. Seeds to images: what to draw, the drawing, and how much rim the result shows.
 //!
-//! Nothing here writes files; `commands/generate.rs` does.
+//! [`stage`] does the work; the images themselves are drawn by [`crate::latent::draw`].
 
 pub mod config;
 
-pub mod draw;
+pub mod stage;
 
-pub mod explore;
-
-pub mod map_meter;
-
-pub mod rim_meter;
-
-pub use config::{Format, GenerateConfig, NoiseMode, parse_seeds};
-pub use draw::draw;
-pub use map_meter::MapMeter;
-pub use rim_meter::RimMeter;
+pub use config::{Format, GenerateConfig};
+pub use stage::{Inputs, run_stage};

@@ -12,6 +12,10 @@ pub mod prdc;
 
 pub mod rim_contrast;
 
+pub mod rim_meter;
+
+pub mod map_meter;
+
 pub mod ssim;
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::config::{DiscriminatorConfig, GeneratorConfig};
-use super::discriminator::Discriminator;
-use super::generator::Generator;
+use super::layers::resample;
 use super::network::{Named, Network};
-use super::resample;
+use super::stylegan2::config::{DiscriminatorConfig, GeneratorConfig};
+use super::stylegan2::discriminator::Discriminator;
+use super::stylegan2::generator::Generator;
 use crate::digest;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::seed::RunSeed;
@@ -162,7 +162,7 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str)
     }
     let metadata = HashMap::from([(DESCRIPTION.to_owned(), description.to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
-    crate::atomic_file::write(path, &bytes)?;
+    crate::files::write(path, &bytes)?;
     Ok(digest::sha256(&bytes))
 }
 

@@ -8,8 +8,9 @@ use tch::{Kind as Type, Tensor};
 use super::layout::{self, FILTER, Layer};
 use super::writer::write_archive;
 use crate::digest;
+use crate::nets::layers::resample;
 use crate::nets::network::Named;
-use crate::nets::{DiscriminatorConfig, GeneratorConfig, Network, SavedNetwork, resample};
+use crate::nets::{DiscriminatorConfig, GeneratorConfig, Network, SavedNetwork};
 use crate::problem::{Kind, Problem, Result};
 
 /// Writes {"G_ema": {name: tensor}, "D": {..}} as PyTorch's `torch.save` would; returns the file's SHA-256.

@@ -8,7 +8,7 @@ use tch::{Device, Kind as Type, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::atomic_file;
+use crate::files;
 use crate::problem::{Kind, Problem, Result};
 
 /// Folder of all files in the archive; PyTorch takes whatever the first file has.
@@ -42,7 +42,7 @@ pub fn write_archive(path: &Path, sections: &[(&str, Vec<(String, Tensor)>)]) ->
     }
     file("version", VERSION)?;
     let bytes = archive.finish().map_err(failed)?.into_inner();
-    atomic_file::write(path, &bytes)?;
+    files::write(path, &bytes)?;
     Ok(bytes)
 }
 

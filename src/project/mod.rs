@@ -1,15 +1,13 @@
 //! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and whether
 //! to believe what comes out.
 //!
-//! Nothing here knows of a prepared data set or of truth: targets come in as tensors in the network's range.
+//! [`optimise()`] knows tensors alone; [`targets`] picks slices of a prepared data set, [`stage`] does the whole work. Nothing knows of truth.
 
 pub mod config;
 
 pub mod schedule;
 
 pub mod noise;
-
-pub mod cloud;
 
 pub mod draws;
 
@@ -21,15 +19,26 @@ pub mod acceptance;
 
 pub mod choice;
 
-pub mod corruption;
-
 pub mod figure;
 
 pub mod store;
 
-pub use cloud::LatentCloud;
+pub mod targets;
+
+pub mod projector;
+
+pub mod items;
+
+pub mod trace;
+
+pub mod feature_choice;
+
+pub mod job;
+
+pub mod stage;
+
 pub use config::ProjectConfig;
-pub use corruption::PerturbConfig;
 pub use draws::Draws;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
+pub use stage::{From, Inputs, run_stage};
 pub use start::{Comparison, Start};

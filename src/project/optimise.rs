@@ -10,7 +10,7 @@ use super::draws::Draws;
 use super::{noise, schedule};
 use crate::engine::fused::{self, AdamState};
 use crate::engine::{GraphMemory, Repeated, SideStream};
-use crate::nets::perceptual::{FeatureNet, squared_distance};
+use crate::nets::features::{FeatureNet, squared_distance};
 use crate::nets::{Generator, Noise};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
     use crate::engine::watch::{self, PlainOperations, operations};
     use crate::nets::GeneratorConfig;
-    use crate::nets::perceptual::RandomVgg;
+    use crate::nets::features::RandomVgg;
     use crate::seed::RunSeed;
 
     #[test]

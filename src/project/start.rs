@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::cloud::LatentCloud;
-use crate::nets::perceptual::FeatureNet;
+use crate::latent::cloud::LatentCloud;
+use crate::nets::features::FeatureNet;
 use crate::nets::{Generator, Noise};
 use crate::problem::Result;
 
@@ -33,8 +33,8 @@ pub const MOST_KEPT: usize = 1 << 30;
 /// small network's discriminator, 469 MiB with [`RandomVgg`], 2656 MiB with the discriminator of the paper's size; four times
 /// that for twice the side. What finds no room is drawn and measured for every batch anew, with the same result to the bit.
 ///
-/// [`PixelPyramid`]: crate::nets::perceptual::PixelPyramid
-/// [`RandomVgg`]: crate::nets::perceptual::RandomVgg
+/// [`PixelPyramid`]: crate::nets::features::PixelPyramid
+/// [`RandomVgg`]: crate::nets::features::RandomVgg
 pub struct Comparison<'a> {
     pub features: &'a dyn FeatureNet,
     candidates: i64,
@@ -103,8 +103,9 @@ impl<'a> Comparison<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::perceptual::PixelPyramid;
-    use crate::nets::{GeneratorConfig, latents::RandomState};
+    use crate::latent::seeds::RandomState;
+    use crate::nets::GeneratorConfig;
+    use crate::nets::features::PixelPyramid;
     use crate::seed::RunSeed;
     use tch::{Device, Kind};
 

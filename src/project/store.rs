@@ -8,12 +8,12 @@ use tch::{Device, Kind as Type, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::atomic_file;
+use crate::files;
 use crate::problem::{Kind, Problem, Result};
 
 /// Writes a float32 tensor as npy, replacing `path` in one step.
 pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
-    atomic_file::write(path, &npy(path, tensor)?)
+    files::write(path, &npy(path, tensor)?)
 }
 
 /// Writes named float32 tensors as npz, replacing `path` in one step.
@@ -28,7 +28,7 @@ pub fn write_npz(path: &Path, arrays: &[(&str, &Tensor)]) -> Result<()> {
         archive.write_all(&npy(path, tensor)?).map_err(|error| Problem::io(path, "writing", error))?;
     }
     let bytes = archive.finish().map_err(failed)?.into_inner();
-    atomic_file::write(path, &bytes)
+    files::write(path, &bytes)
 }
 
 fn npy(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {

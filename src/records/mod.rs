@@ -4,6 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod spelling;
+
+pub mod label;
+
 pub mod cohort;
 
 pub mod prepare;

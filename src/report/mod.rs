@@ -28,7 +28,7 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
     let path = dir.report();
     let folder = dir.root().join("report");
     std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the report's folder", error))?;
-    crate::atomic_file::write(&path, html.as_bytes())?;
+    crate::files::write(&path, html.as_bytes())?;
     Ok(path)
 }
 

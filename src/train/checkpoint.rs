@@ -9,8 +9,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::atomic_file;
 use crate::digest;
+use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights;
 use crate::observer::Observer;
@@ -58,7 +58,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     // One of the same name is left only by a rollback to before it.
     remove(&path)?;
     fs::rename(&unfinished, &path).map_err(|e| Problem::io(&path, "renaming", e))?;
-    atomic_file::sync_folder(folder)?;
+    files::sync_folder(folder)?;
     for old in superseded(&list(folder)?) {
         remove(&folder.join(format!("{PREFIX}{old:012}")))?;
     }
@@ -113,7 +113,7 @@ pub fn link(from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     let bytes = fs::read(from).map_err(|e| Problem::io(from, "reading", e))?;
-    atomic_file::write(to, &bytes)
+    files::write(to, &bytes)
 }
 
 fn fill(folder: &Path, contents: &Contents) -> Result<()> {
@@ -124,7 +124,7 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
         sums.push((hash, name));
     }
     for (name, text) in &contents.texts {
-        atomic_file::write(folder.join(name), text.as_bytes())?;
+        files::write(folder.join(name), text.as_bytes())?;
         sums.push((digest::sha256(text.as_bytes()), (*name).to_owned()));
     }
     for (name, from) in &contents.links {
@@ -133,7 +133,7 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
         sums.push((hash_file(&to)?, (*name).to_owned()));
     }
     let lines: String = sums.iter().map(|(hash, name)| format!("{hash}  {name}\n")).collect();
-    atomic_file::write(folder.join(SUMS), lines.as_bytes())
+    files::write(folder.join(SUMS), lines.as_bytes())
 }
 
 fn verify(path: &Path) -> Result<()> {

@@ -9,10 +9,6 @@ pub mod schedule;
 
 pub mod loss;
 
-pub mod adam;
-
-pub mod ema;
-
 pub mod draws;
 
 pub mod inputs;
@@ -31,6 +27,16 @@ pub mod checkpoint;
 
 pub mod run_folder;
 
+mod base;
+
+mod embedded;
+
+mod reals;
+
+mod watch;
+
+pub mod stage;
+
 use std::time::Instant;
 
 use tch::Tensor;
@@ -38,11 +44,12 @@ use tch::Tensor;
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
 pub use run_folder::{Label, RunFolder};
 pub use runner::{Runner, Step};
+pub use stage::run_stage;
 pub use state::TrainState;
 
-use crate::data::batches::Batches;
 use crate::engine::SideStream;
 use crate::engine::precision::Scope;
+use crate::feed::batches::Batches;
 use crate::nets::Generator;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};

@@ -4,7 +4,6 @@
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
 
-use super::adam::{Adam, AdamConfig};
 use super::config::{Resolved, Symmetry};
 use super::draws::{FakeDraws, Mixing};
 use super::inputs::Inputs;
@@ -14,6 +13,7 @@ use super::state::TrainState;
 use super::stats::Quantity;
 use crate::augment::{AugmentTensors, carry_out};
 use crate::nets::{Generator, Noise};
+use crate::optim::adam::{Adam, AdamConfig};
 
 /// Share of a batch's mean w in w_avg, complement of.
 const W_AVG_BETA: f64 = 0.995;

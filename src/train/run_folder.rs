@@ -10,8 +10,8 @@ use super::checkpoint::{self, Verified};
 use super::config::Resolved;
 use super::state::{BEST, Identity, TrainState};
 use super::stats;
-use crate::atomic_file::{self, FolderLock};
 use crate::digest;
+use crate::files::{self, FolderLock};
 use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -40,8 +40,8 @@ impl<'a> RunFolder<'a> {
     /// # Errors
     /// Another run works in the folder, or it cannot be made.
     pub fn open(dir: GanDir, identity: Identity<'a>, label: Label, device: Device) -> Result<Self> {
-        let lock = atomic_file::lock(dir.lock())?;
-        atomic_file::sweep(dir.root())?;
+        let lock = files::lock(dir.lock())?;
+        files::sweep(dir.root())?;
         Ok(Self { dir, identity, label, device, _lock: lock })
     }
 
@@ -131,7 +131,7 @@ impl<'a> RunFolder<'a> {
     /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again.
     pub fn restore_stats(&self, state: &TrainState) -> Result<()> {
         let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
-        atomic_file::write(self.dir.stats(), text.as_bytes())
+        files::write(self.dir.stats(), text.as_bytes())
     }
 }
 

@@ -9,16 +9,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::adam::{Adam, side_by_side};
 use super::checkpoint::{Contents, Verified};
 use super::config::Resolved;
-use super::ema;
 use super::stats::{Probes, Quantity, TickSums};
 use super::{Scores, transfer};
 use crate::augment::Ada;
 use crate::engine::Download;
 use crate::nets::network::Named;
 use crate::nets::{Discriminator, Generator, Network};
+use crate::optim::adam::{Adam, side_by_side};
+use crate::optim::ema;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::training::TickRecord;
 use crate::seed::RunSeed;

@@ -121,7 +121,8 @@ fn differs(found: String, expected: String) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::{Noise, latents};
+    use crate::latent::seeds;
+    use crate::nets::Noise;
     use crate::seed::RunSeed;
     use tch::Device;
 
@@ -139,7 +140,7 @@ mod tests {
     }
 
     fn images(generator: &Generator, class: Option<i64>) -> Tensor {
-        let z = latents::latents(&[1, 2], 8);
+        let z = seeds::latents(&[1, 2], 8);
         let c = class.map(|class| Tensor::from_slice(&[class, class]).one_hot(2).to_kind(tch::Kind::Float));
         tch::no_grad(|| generator.forward(&z, c.as_ref(), &Noise::Const))
     }

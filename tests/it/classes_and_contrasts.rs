@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
-use rimforge::commands::project::run_images;
-use rimforge::engine::{Engine, EngineConfig};
+use rimforge::engine::{Engine, EngineConfig, Lab};
 use rimforge::nets::weights::load_network;
 use rimforge::observer::{Observer, Silent};
-use rimforge::project::{ProjectConfig, Space};
+use rimforge::project::{self, ProjectConfig, Space};
 use rimforge::records::projection::ProjectionRecord;
 use rimforge::records::synthesis::SynthesisRecord;
 use rimforge::records::training::TrainingRecord;
@@ -180,7 +179,8 @@ fn a_projection_goes_on_where_it_was_stopped_and_ends_in_the_same_bytes() {
     };
     let files = [place.path("drawn/seed0002.npy")];
     let run = |out: &str, observer: &dyn Observer| {
-        run_images(&files, &place.path("gan"), &place.path(out), &config, RunSeed(1), &engine, observer)
+        let inputs = project::Inputs { network: &place.path("gan"), from: project::From::Images(&files) };
+        project::run_stage(inputs, &config, &place.path(out), &Lab { engine: &engine, seed: RunSeed(1), observer })
     };
     run("whole", &Silent).unwrap();
     let stop = StopAfter { left: 7.into() };

@@ -6,9 +6,10 @@ use std::process::Output;
 use assert_cmd::Command;
 use rand::RngExt;
 use rimforge::data::dataset::MANIFEST;
-use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::records::classify::ClassifyRecord;
+use rimforge::records::label::{Contrast, Window};
 use rimforge::seed::RunSeed;
 use serde_json::json;
 

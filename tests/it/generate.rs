@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
-use rimforge::commands::generate;
+
 use rimforge::data::Prepared;
-use rimforge::engine::{Engine, EngineConfig};
-use rimforge::generate::GenerateConfig;
-use rimforge::nets::{Generator, GeneratorConfig, Noise, latents, weights};
+use rimforge::engine::{Engine, EngineConfig, Lab};
+use rimforge::generate::{self, GenerateConfig};
+use rimforge::latent::seeds;
+use rimforge::nets::{Generator, GeneratorConfig, Noise, weights};
 use rimforge::observer::Silent;
 use rimforge::records::synthesis::SynthesisRecord;
 use rimforge::seed::RunSeed;
@@ -63,7 +64,7 @@ fn every_seed_is_numpys_and_every_format_holds_the_same_image() {
 
     let (shape, values) = npy(&out.join("seed0007.npy"));
     assert_eq!(shape, [2, 16, 16]);
-    let z = latents::latents(&[7], 16);
+    let z = seeds::latents(&[7], 16);
     let expected = Vec::<f32>::try_from(generator.forward(&z, None, &Noise::Const).reshape([-1])).unwrap();
     for (found, expected) in values.iter().zip(&expected) {
         approx::assert_abs_diff_eq!(found, expected, epsilon = 1e-5);
@@ -140,7 +141,9 @@ fn beside_real_rims_it_says_how_much_rim_the_synthetic_ones_show() {
     let config = GenerateConfig { seeds: "0-4".into(), ..GenerateConfig::default() };
     let data = Prepared::open(&data).unwrap();
     let out = folder.path().join("out");
-    let record = generate::run_stage(&path, &out, &config, Some(&data), &engine, &Silent).unwrap();
+    let lab = Lab { engine: &engine, seed: RunSeed(0), observer: &Silent };
+    let inputs = generate::Inputs { network: &path, data: Some(&data) };
+    let record = generate::run_stage(inputs, &config, &out, &lab).unwrap();
     let rims = record.rim_contrast.unwrap();
     // The phantoms' rings are 60 ppb high and 2.6 x 2 pixels wide; an untrained generator draws none.
     assert!(rims.real_median > 25.0, "{rims:?}");

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rimforge::engine::{Engine, EngineConfig, fused};
-use rimforge::nets::latents::{RandomState, latents};
+use rimforge::latent::seeds::{RandomState, latents};
+use rimforge::nets::layers::resample;
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
-use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Noise, resample};
+use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Noise};
 use rimforge::seed::RunSeed;
 use tch::{Device, Kind, Tensor};
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
-use rimforge::atomic_file;
-use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
+use rimforge::files;
+use rimforge::records::label::{Contrast, Window};
 use rimforge::seed::RunSeed;
 
 /// Window of the only channel, ppb.
@@ -75,7 +76,7 @@ fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: b
             mask_sha256: Some(patch_file::write(&folder.join(&mask), &shape, &inside).unwrap()),
         });
     }
-    atomic_file::write_json(folder.join("manifest.json"), &manifest).unwrap();
+    files::write_json(folder.join("manifest.json"), &manifest).unwrap();
 }
 
 /// Values in ppb, of a ring that high, and the disc that the ring surrounds.

@@ -9,6 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use rimforge::data::manifest::{Class, Split};
 use rimforge::data::{self, PrepareConfig, Prepared, Source};
+use rimforge::lab::Lab;
 use rimforge::observer::{Observer, Silent};
 use rimforge::problem::Kind;
 use rimforge::records::prepare::PrepareRecord;
@@ -231,7 +232,7 @@ fn a_second_run_in_the_folder_is_refused_and_changes_nothing() {
     let cohort = CohortFiles::new(4);
     let out = cohort.root.parent().unwrap().join("data");
     prepare("--cohort", &cohort.root, &out).assert().success();
-    let _held = rimforge::atomic_file::lock(out.join(".lock")).unwrap();
+    let _held = rimforge::files::lock(out.join(".lock")).unwrap();
     let text = contains("is working in this folder").and(contains("choose another --out"));
     prepare("--cohort", &cohort.root, &out).assert().code(4).stderr(text);
     assert!(Prepared::open(&out).is_ok());
@@ -286,7 +287,8 @@ fn a_request_to_stop_is_heeded_between_patients_and_the_next_run_ends_the_same()
     let folder = cohort.root.parent().unwrap();
     let run = |name: &str, observer: &dyn Observer| {
         let source = Source::Cohort(cohort.root.clone());
-        data::prepare(&source, &folder.join(name), &PrepareConfig::default(), RunSeed(0), observer)
+        let lab = Lab { engine: &(), seed: RunSeed(0), observer };
+        data::run_stage(&source, &PrepareConfig::default(), &folder.join(name), &lab)
     };
     // Six label maps and two patients.
     let problem = run("stopped", &StopAfter(AtomicU64::new(8))).unwrap_err();

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rimforge::engine::{Engine, EngineConfig};
-use rimforge::nets::latents::{RandomState, latents};
+use rimforge::latent::cloud::LatentCloud;
+use rimforge::latent::seeds::{RandomState, latents};
+use rimforge::nets::features::{FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use rimforge::nets::network::Network;
-use rimforge::nets::perceptual::{FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use rimforge::nets::{Generator, GeneratorConfig, Noise};
 use rimforge::problem::Result;
-use rimforge::project::{
-    AfterStep, Descent, Draws, LatentCloud, ProjectConfig, Projected, Projection, Space, Underway, optimise,
-};
+use rimforge::project::{AfterStep, Descent, Draws, ProjectConfig, Projected, Projection, Space, Underway, optimise};
 use rimforge::seed::RunSeed;
 use tch::{Device, Tensor};
 

@@ -5,10 +5,11 @@ use std::process::Output;
 
 use assert_cmd::Command;
 use rimforge::data::dataset::MANIFEST;
-use rimforge::data::manifest::{Class, Contrast, Lesion, Manifest, SCHEMA, Slice, Split, Window};
+use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::nets::weights::save_network;
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use rimforge::records::label::{Contrast, Window};
 use rimforge::records::perturbation::PerturbationRecord;
 use rimforge::records::projection::ProjectionRecord;
 use rimforge::seed::RunSeed;

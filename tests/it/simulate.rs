@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rimforge::cohort::pipeline::{Existing, simulate};
-use rimforge::cohort::{
-    CohortConfig, CohortDesign, Grid, LesionKind, LesionTruth, PatientPlan, Phantom, Preset, Tissue, Volume,
-};
+use rimforge::nifti::volume::{Grid, Volume};
 use rimforge::observer::{Observer, Silent};
 use rimforge::problem::{Kind, Result};
 use rimforge::records::cohort::CohortRecord;
+use rimforge::simulate::rim_lesions::pipeline::{Existing, simulate};
+use rimforge::simulate::rim_lesions::{
+    CohortConfig, CohortDesign, LesionKind, LesionTruth, PatientPlan, Phantom, Preset, Tissue,
+};
 
 /// Spheres on a lattice in even white matter beside a block of CSF: enough of a phantom for everything after anatomy.
 fn spheres(plan: &PatientPlan) -> Result<Phantom> {

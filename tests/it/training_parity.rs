@@ -3,7 +3,7 @@
 use rimforge::augment::params::Color;
 use rimforge::augment::{AugmentConfig, AugmentParams, ChannelRule};
 use rimforge::engine::{Engine, EngineConfig, SideStream};
-use rimforge::nets::latents::RandomState;
+use rimforge::latent::seeds::RandomState;
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
 use rimforge::nets::{GeneratorConfig, Network};

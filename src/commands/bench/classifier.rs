@@ -10,7 +10,7 @@ use crate::classify::arms::{Example, TrainingSet};
 use crate::classify::fit::{Plan, fit};
 use crate::classify::material::{Origin, Unit};
 use crate::engine::Engine;
-use crate::nets::cnn::CnnConfig;
+use crate::nets::classifiers::cnn::CnnConfig;
 use crate::observer::Silent;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::seed::RunSeed;

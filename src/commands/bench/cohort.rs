@@ -1,5 +1,6 @@
 //! Preparing a cohort, beside the least that it can take: inflating the files that it reads.
 
+use crate::lab::Lab;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,8 +14,8 @@ use tempfile::TempDir;
 use super::Report;
 use super::clock::Clock;
 use crate::data::PrepareConfig;
-use crate::data::prepare::prepare;
 use crate::data::prepare_config::Source;
+use crate::data::run_stage as prepare;
 use crate::observer::Silent;
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
@@ -44,7 +45,8 @@ fn measure(clock: &Clock, cohort: &Path) -> Result<Report> {
     let preparing = clock.seconds_after(new_folder, || {
         let folders = folders.borrow();
         if let Some(out) = folders.last() {
-            let record = prepare(&source, out.path(), &PrepareConfig::default(), RunSeed(1), &Silent)?;
+            let lab = Lab { engine: &(), seed: RunSeed(1), observer: &Silent };
+            let record = prepare(&source, &PrepareConfig::default(), out.path(), &lab)?;
             (inputs, patients) = (record.inputs, record.patients);
         }
         Ok(())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Report;
 use super::clock::Clock;
-use crate::cohort::{CohortConfig, Preset, anatomy, physics, plan};
 use crate::problem::{Kind, Problem, Result};
+use crate::simulate::rim_lesions::{CohortConfig, Preset, anatomy, physics, plan};
 
 pub fn simulate(clock: &Clock) -> Result<Report> {
     let design = CohortConfig { preset: Preset::Paper, patients: Some(1), ..CohortConfig::default() }.design()?;

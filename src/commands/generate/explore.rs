@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::Args;
 use tch::Tensor;
 
-use super::as_refs;
-use crate::atomic_file;
-use crate::commands::image::Image;
-use crate::commands::network_source::Source;
-use crate::generate::{explore, parse_seeds};
+use crate::feed::image::Image;
+use crate::feed::network_source::{Source, as_refs};
+use crate::files;
+use crate::latent::paths;
+use crate::latent::seeds::parse_seeds;
 use crate::nets::Generator;
 use crate::problem::{Problem, Result};
 use crate::raster::{BLACK, Canvas};
@@ -37,7 +37,7 @@ pub struct ExploreArgs {
     walk_frames: usize,
     /// What --walk runs through: w (straight) or z (on the sphere).
     #[arg(long, default_value = "w", requires = "walk", value_parser = path)]
-    walk_space: explore::Path,
+    walk_space: paths::Path,
     /// Also a sheet of the first 8 seeds at these truncations.
     #[arg(long, value_name = "0,0.5,1", allow_hyphen_values = true, value_delimiter = ',')]
     truncation_sweep: Vec<f64>,
@@ -91,8 +91,8 @@ impl Explorer<'_> {
             Some(text) => parse_layers(text)?,
             None => 0..=self.generator.config().num_ws() / 2 - 1,
         };
-        let inner = explore::mixed(self.generator, (&rows, &columns), &layers, self.class, self.truncation)?;
-        let alone = |seeds: &[u32]| explore::truncation_sweep(self.generator, seeds, &[self.truncation], self.class);
+        let inner = paths::mixed(self.generator, (&rows, &columns), &layers, self.class, self.truncation)?;
+        let alone = |seeds: &[u32]| paths::truncation_sweep(self.generator, seeds, &[self.truncation], self.class);
         let (left, top) = (self.canvases(&alone(&rows))?, self.canvases(&alone(&columns))?);
         let inner = self.canvases(&inner)?;
         let corner = Canvas::new(inner[0].width(), inner[0].height(), BLACK);
@@ -110,7 +110,7 @@ impl Explorer<'_> {
         self.sheet("style-mixing.png", &cells, columns.len() + 1, &what)
     }
 
-    fn walk(&self, text: &str, frames: usize, path: explore::Path) -> Result<()> {
+    fn walk(&self, text: &str, frames: usize, path: paths::Path) -> Result<()> {
         let seeds = parse_seeds(text)?;
         if seeds.len() < 2 || frames == 0 {
             return Err(
@@ -118,7 +118,7 @@ impl Explorer<'_> {
             );
         }
         check_count("--walk", seeds.len().saturating_mul(frames))?;
-        let walk = |closed| explore::walk(self.generator, &seeds, frames, (path, closed), self.class, self.truncation);
+        let walk = |closed| paths::walk(self.generator, &seeds, frames, (path, closed), self.class, self.truncation);
         let what = format!("on the way between seeds {text}");
         let strip = self.canvases(&walk(false))?;
         let (last, rows) = strip.split_last().expect("two seeds and a step");
@@ -131,7 +131,7 @@ impl Explorer<'_> {
         let film: Vec<Canvas> =
             self.canvases(&walk(true))?.iter().map(|frame| frame.enlarged((256 / frame.width()).max(1))).collect();
         let film = Canvas::film(&film, FRAMES_PER_SECOND, &as_refs(&self.source.texts(&what)))?;
-        atomic_file::write(self.out.join("walk.png"), &film)
+        files::write(self.out.join("walk.png"), &film)
     }
 
     fn sweep(&self, psis: &[f64]) -> Result<()> {
@@ -140,7 +140,7 @@ impl Explorer<'_> {
         }
         let seeds = &self.seeds[..self.seeds.len().min(8)];
         check_count("--truncation-sweep", seeds.len().saturating_mul(psis.len()))?;
-        let cells = self.canvases(&explore::truncation_sweep(self.generator, seeds, psis, self.class))?;
+        let cells = self.canvases(&paths::truncation_sweep(self.generator, seeds, psis, self.class))?;
         self.sheet(
             "truncation.png",
             &cells,
@@ -168,10 +168,10 @@ fn check_count(option: &str, count: usize) -> Result<()> {
     }
 }
 
-fn path(text: &str) -> std::result::Result<explore::Path, String> {
+fn path(text: &str) -> std::result::Result<paths::Path, String> {
     match text {
-        "w" => Ok(explore::Path::W),
-        "z" => Ok(explore::Path::Z),
+        "w" => Ok(paths::Path::W),
+        "z" => Ok(paths::Path::Z),
         _ => Err("w or z".into()),
     }
 }

@@ -1,0 +1,11 @@
+//! Prepared data to tensors, and images of the network's range to pictures.
+
+pub mod padding;
+
+pub mod batches;
+
+pub mod image;
+
+pub mod pictures;
+
+pub mod network_source;

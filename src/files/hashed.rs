@@ -1,0 +1,111 @@
+//! A file that is hashed as it is read, so that its bytes pass through the processor's cache once.
+
+use std::fs::File;
+use std::io::{self, BufRead, ErrorKind, Read, Take};
+
+use sha2::{Digest, Sha256};
+
+use crate::digest;
+
+/// Small enough to stay in the second-level cache beside what the bytes are inflated to.
+const BUFFER: usize = 1 << 17;
+
+/// Reads at most a given number of bytes of a file.
+pub struct HashedFile {
+    file: Take<File>,
+    buffer: Vec<u8>,
+    /// What of the buffer is still to be consumed.
+    left: std::ops::Range<usize>,
+    hash: Sha256,
+    failure: Option<io::Error>,
+}
+
+impl HashedFile {
+    pub fn new(file: File, most: u64) -> Self {
+        Self { file: file.take(most), buffer: vec![0; BUFFER], left: 0..0, hash: Sha256::new(), failure: None }
+    }
+
+    /// Whether and why reading the file itself failed; tells that from bytes that make no sense.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// SHA-256 of the whole file; reads on to its end.
+    pub fn finish(mut self) -> io::Result<String> {
+        loop {
+            let left = self.fill_buf()?.len();
+            if left == 0 {
+                return Ok(digest::hex(self.hash.finalize()));
+            }
+            self.consume(left);
+        }
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        let mut end = 0;
+        while end < self.buffer.len() {
+            match self.file.read(&mut self.buffer[end..]) {
+                Ok(0) => break,
+                Ok(count) => end += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.hash.update(&self.buffer[..end]);
+        self.left = 0..end;
+        Ok(())
+    }
+}
+
+impl BufRead for HashedFile {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left.is_empty()
+            && let Err(error) = self.refill()
+        {
+            let kind = error.kind();
+            self.failure = Some(error);
+            return Err(kind.into());
+        }
+        Ok(&self.buffer[self.left.clone()])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left.start = (self.left.start + count).min(self.left.end);
+    }
+}
+
+impl Read for HashedFile {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(into)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_that_of_the_whole_file_however_much_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bytes");
+        let bytes: Vec<u8> = (0..3 * BUFFER + 5).map(|at| (at * 31) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        for read in [0, 1, BUFFER, 2 * BUFFER + 1] {
+            let mut file = HashedFile::new(File::open(&path).unwrap(), u64::MAX);
+            let mut start = vec![0; read];
+            file.read_exact(&mut start).unwrap();
+            assert_eq!(start, bytes[..read]);
+            assert_eq!(file.finish().unwrap(), digest::sha256(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_failure_to_read_is_kept() {
+        // A folder can be opened but not read.
+        let mut file = HashedFile::new(File::open(std::env::temp_dir()).unwrap(), 10);
+        assert!(file.fill_buf().is_err());
+        assert!(file.failure().is_some_and(|error| error.raw_os_error().is_some()));
+    }
+}

@@ -1,0 +1,139 @@
+//! Describes and judges any cohort on disk, simulated or not: counts, kappa, gates.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::gallery::Gallery;
+use super::meter::{AskedCounts, GateConfig, GateMeter, LesionPatch};
+use super::summary::{LesionVotes, summarise};
+use crate::data::bids::{self, Cohort, Patient};
+use crate::data::label_map::LabelMap;
+use crate::data::patches::{self, Border};
+use crate::data::reader_table::{LesionKey, require_same_lesions};
+use crate::data::table;
+use crate::nifti;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::cohort::CohortRecord;
+use crate::run_dir::RECORD;
+
+/// Depth, height, width of the patch about each lesion, as `prepare` cuts it by default.
+const PATCH: [u32; 3] = [24, 64, 64];
+
+/// Lesions of each kind in the gallery: two rows of the sheet.
+const SHOWN: usize = 20;
+
+/// What a cohort on disk holds and whether it passes its gates.
+pub fn describe(root: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
+    let (mut record, _) = examine(root, read_asked(root)?, observer)?;
+    // What the files themselves do not say, a simulated cohort's own record does.
+    let path = root.join(RECORD);
+    if let Some(own) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<CohortRecord>(&text).ok()) {
+        (record.preset, record.seed, record.gallery) = (own.preset, own.seed, own.gallery);
+    }
+    Ok(record)
+}
+
+/// The record of the cohort at `root` and a gallery of its lesions; gates are judged against `asked` where it was simulated
+/// with these counts. Writes nothing.
+pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer) -> Result<(CohortRecord, Gallery)> {
+    let cohort = bids::read(root, &["chimap".to_owned()], None)?;
+    for note in &cohort.notes {
+        observer.note(note);
+    }
+    let truth = read_truth(root)?;
+    let patients: Vec<&str> = cohort.patients.iter().map(|patient| patient.id.as_str()).collect();
+    let lesions: Vec<LesionVotes> = cohort
+        .votes
+        .iter()
+        .map(|(key, &votes)| LesionVotes {
+            participant: &key.patient,
+            votes,
+            true_rim: truth.as_ref().map(|rims| rims.contains(key)),
+        })
+        .collect();
+    let mut record = summarise(&patients, &lesions).map_err(|problem| problem.at(&cohort.reader_table))?;
+    record.simulated = cohort.simulated;
+
+    let mut gallery = Gallery::new(cohort.simulated, SHOWN);
+    let mut meter = GateMeter::new(GateConfig { asked, ..GateConfig::default() });
+    let mut mapped = BTreeSet::new();
+    observer.begin("check", "patients", cohort.patients.len() as u64);
+    for patient in &cohort.patients {
+        if observer.stop_requested() {
+            return Err(Problem::new(Kind::Interrupted, "stopped; nothing was written"));
+        }
+        visit(&cohort, patient, &mut mapped, |path, lesion| {
+            gallery.offer(&patient.id, lesion);
+            meter.add(lesion).map_err(|problem| problem.at(path))
+        })?;
+        observer.advance(1);
+    }
+    observer.end();
+    require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
+    record.gates = meter.gates()?;
+    Ok((record, gallery))
+}
+
+/// The counts that a simulation was asked for, kept so that a later check can hold the cohort to them.
+pub fn asked_file(root: &Path) -> PathBuf {
+    root.join(".rimforge").join("asked.json")
+}
+
+fn read_asked(root: &Path) -> Result<Option<AskedCounts>> {
+    let path = asked_file(root);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))?;
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        Problem::input(&path, format!("not the counts of a simulation: {error}")).advice("delete it, or simulate anew")
+    })
+}
+
+/// Shows `see` each of a patient's lesions that has votes, with its map's path; adds the names of all to `mapped`.
+fn visit(
+    cohort: &Cohort,
+    patient: &Patient,
+    mapped: &mut BTreeSet<LesionKey>,
+    mut see: impl FnMut(&Path, &LesionPatch) -> Result<()>,
+) -> Result<()> {
+    let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
+        return Err(Problem::input(&cohort.root, format!("no susceptibility map of {}", patient.id)));
+    };
+    let chi = nifti::read(path)?.volume.oriented();
+    let labels = LabelMap::read(&patient.lesion_map)?;
+    let grid = chi.axes.grid;
+    grid.require(&labels.grid, &patient.lesion_map, path)?;
+    let [dx, dy, dz] = grid.voxel_mm();
+    for (number, lesion) in labels.lesions {
+        let key = LesionKey { patient: patient.id.clone(), number };
+        if let Some(&votes) = cohort.votes.get(&key) {
+            let mut patch = patches::cut(&chi, lesion.extent.centre, PATCH, Border::Edge);
+            patch.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+            let mask: Vec<bool> = lesion.mask(PATCH).into_iter().map(|inside| inside == 1).collect();
+            let shape = PATCH.map(|size| size as usize);
+            see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
+        }
+        mapped.insert(key);
+    }
+    Ok(())
+}
+
+/// The true rims of a simulated cohort; `None` where there is no truth.
+fn read_truth(root: &Path) -> Result<Option<BTreeSet<LesionKey>>> {
+    let path = root.join("derivatives").join("truth").join("truth.tsv");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut rims = BTreeSet::new();
+    for row in table::read(&path, &["participant_id", "lesion_id", "true_rim"], &[])?.rows {
+        let number = row.cell(1).parse().map_err(|_| {
+            Problem::input(&path, format!("line {}: lesion_id {:?}", row.line, row.cell(1))).expected("a number")
+        })?;
+        if row.cell(2) == "1" {
+            rims.insert(LesionKey { patient: row.cell(0).to_owned(), number });
+        }
+    }
+    Ok(Some(rims))
+}

@@ -1,0 +1,268 @@
+//! The lesion classifier: six convolutional units, global average pooling, a linear head over (non-rim, rim).
+//!
+//! One unit is 3x3 convolution, 2x2 max pooling (first units only), batch normalisation, ReLU, in the order that the paper names
+//! them. The paper gives neither widths nor strides; here the first three units pool, so that a 64x64 slice leaves an 8x8 map,
+//! whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a rim from its core.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::engine::fused;
+use crate::nets::network::{Init, Network, Role, Visitor, join};
+use crate::seed::RunSeed;
+
+/// Units of the network.
+pub const UNITS: usize = 6;
+
+/// Units that pool.
+const POOLED: usize = 3;
+
+/// Inputs must be at least this wide and high.
+pub const SMALLEST: i64 = 1 << POOLED;
+
+/// Row of the head that scores "rim".
+pub const RIM: i64 = 1;
+
+const MOMENTUM: f64 = 0.1;
+const EPSILON: f64 = 1e-5;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CnnConfig {
+    /// Channels of a slice.
+    pub channels: i64,
+    /// Channels after each unit.
+    pub widths: [i64; UNITS],
+}
+
+impl CnnConfig {
+    /// Our reading of the paper: 16 to 128 channels, 282 thousand parameters.
+    pub fn paper(channels: i64) -> Self {
+        Self { channels, widths: [16, 32, 64, 64, 128, 128] }
+    }
+
+    /// An eighth of the arithmetic, for two cores.
+    pub fn small(channels: i64) -> Self {
+        Self { channels, widths: [8, 16, 24, 32, 32, 32] }
+    }
+}
+
+/// Whether batch normalisation uses the batch's own moments (and updates the running ones) or the running ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Train,
+    Evaluate,
+}
+
+#[derive(Debug)]
+struct Unit {
+    weight: Tensor, // [O, I, 3, 3]
+    scale: Tensor,
+    shift: Tensor,
+    running_mean: Tensor,
+    running_variance: Tensor,
+    pooled: bool,
+}
+
+impl Unit {
+    /// He et al. (2015) for the convolution, which needs no bias before a normalisation; scale 1, shift 0.
+    fn new(init: &Init, inputs: i64, outputs: i64, pooled: bool) -> Self {
+        Self {
+            weight: init.normal("weight", &[outputs, inputs, 3, 3], (2.0 / (9 * inputs) as f64).sqrt()),
+            scale: init.constant("scale", &[outputs], 1.0),
+            shift: init.constant("shift", &[outputs], 0.0),
+            running_mean: init.zero_buffer(&[outputs]),
+            running_variance: init.zero_buffer(&[outputs]) + 1.0,
+            pooled,
+        }
+    }
+
+    /// \[N, I, H, W\] -> \[N, O, H', W'\], halved where the unit pools.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let x = fused::convolution(x, &self.weight, 1.0, 1, 1);
+        let x = if self.pooled { x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false) } else { x };
+        x.batch_norm(
+            Some(&self.scale),
+            Some(&self.shift),
+            Some(&self.running_mean),
+            Some(&self.running_variance),
+            mode == Mode::Train,
+            MOMENTUM,
+            EPSILON,
+            true,
+        )
+        .relu()
+    }
+}
+
+/// The classifier; a slice is float32 \[channels, height, width\] in \[-1, 1\].
+#[derive(Debug)]
+pub struct Cnn {
+    units: Vec<Unit>,
+    head_weight: Tensor, // [2, C]
+    head_bias: Tensor,   // [2]
+}
+
+impl Cnn {
+    /// First values depend on `seed` alone, not on libtorch's generator.
+    pub fn new(config: &CnnConfig, seed: RunSeed, device: Device) -> Self {
+        let init = Init::new(seed, device, "classifier");
+        let mut inputs = config.channels;
+        let units = config
+            .widths
+            .iter()
+            .enumerate()
+            .map(|(i, &outputs)| {
+                let unit = Unit::new(&init.sub(&format!("unit{}", i + 1)), inputs, outputs, i < POOLED);
+                inputs = outputs;
+                unit
+            })
+            .collect();
+        let head = init.sub("head");
+        Self {
+            units,
+            head_weight: head.normal("weight", &[2, inputs], (1.0 / inputs as f64).sqrt()),
+            head_bias: head.constant("bias", &[2], 0.0),
+        }
+    }
+
+    /// \[N, C, H, W\] -> logits \[N, 2\] of (non-rim, rim).
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.maps(x, mode)
+            .mean_dim([2i64, 3].as_slice(), false, Kind::Float)
+            .linear(&self.head_weight, Some(&self.head_bias))
+    }
+
+    /// Rim logit minus non-rim logit in evaluation mode, \[N\]; its sigmoid is the network's probability of a rim.
+    pub fn rim_logit(&self, x: &Tensor) -> Tensor {
+        let logits = self.forward(x, Mode::Evaluate);
+        logits.select(1, RIM) - logits.select(1, 1 - RIM)
+    }
+
+    /// Class activation map \[N, H/8, W/8\] in evaluation mode: its mean is [`Cnn::rim_logit`].
+    pub fn rim_activation(&self, x: &Tensor) -> Tensor {
+        let weight = (self.head_weight.get(RIM) - self.head_weight.get(1 - RIM)).view([1, -1, 1, 1]);
+        let bias = self.head_bias.get(RIM) - self.head_bias.get(1 - RIM);
+        (self.maps(x, Mode::Evaluate) * weight).sum_dim_intlist(1, false, Kind::Float) + bias
+    }
+
+    fn maps(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let size = x.size();
+        assert!(size.len() == 4 && size[2].min(size[3]) >= SMALLEST, "slices of shape {size:?}");
+        self.units.iter().fold(x.shallow_clone(), |x, unit| unit.forward(&x, mode))
+    }
+}
+
+impl Network for Cnn {
+    fn visit(&self, visit: &mut Visitor<'_>) {
+        for (i, unit) in self.units.iter().enumerate() {
+            let path = format!("unit{}", i + 1);
+            visit(join(&path, "weight"), &unit.weight, Role::Parameter);
+            visit(join(&path, "scale"), &unit.scale, Role::Parameter);
+            visit(join(&path, "shift"), &unit.shift, Role::Parameter);
+            visit(join(&path, "running_mean"), &unit.running_mean, Role::Buffer);
+            visit(join(&path, "running_variance"), &unit.running_variance, Role::Buffer);
+        }
+        visit("head.weight".into(), &self.head_weight, Role::Parameter);
+        visit("head.bias".into(), &self.head_bias, Role::Parameter);
+    }
+}
+
+/// Mean cross-entropy of `logits` \[N, 2\] against probabilities of a rim `target` \[N\] (0 or 1, or between for a soft label), each
+/// item weighted by `weight` \[N\]; divided by the sum of the weights.
+pub fn cross_entropy(logits: &Tensor, target: &Tensor, weight: &Tensor) -> Tensor {
+    let log_p = logits.log_softmax(1, Kind::Float);
+    let (non_rim, rim) = (log_p.select(1, 1 - RIM), log_p.select(1, RIM));
+    let each = target * rim + (target.ones_like() - target) * non_rim;
+    -(each * weight).sum(Kind::Float) / weight.sum(Kind::Float)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+    use std::collections::BTreeMap;
+
+    #[derive(serde::Deserialize)]
+    struct Array {
+        shape: Vec<i64>,
+        values: Vec<f32>,
+    }
+
+    impl Array {
+        fn tensor(&self) -> Tensor {
+            Tensor::from_slice(&self.values).reshape(&self.shape)
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Reference {
+        channels: i64,
+        widths: [i64; UNITS],
+        weights: BTreeMap<String, Array>,
+        x: Array,
+        target: Array,
+        weight: Array,
+        train_logits: Array,
+        loss: f64,
+        running: BTreeMap<String, Array>,
+        evaluate_logits: Array,
+    }
+
+    fn close(ours: &Tensor, theirs: &Tensor, tolerance: f64) {
+        let distance = f64::try_from((ours - theirs).abs().max()).unwrap();
+        assert!(distance <= tolerance, "{distance} apart");
+    }
+
+    #[test]
+    fn agrees_with_numpy() {
+        let reference: Reference = serde_json::from_str(include_str!("../../../tests/fixtures/cnn.json")).unwrap();
+        let config = CnnConfig { channels: reference.channels, widths: reference.widths };
+        let mut cnn = Cnn::new(&config, RunSeed(0), Device::Cpu);
+        let weights = reference.weights.iter().map(|(name, array)| (name.clone(), array.tensor())).collect();
+        cnn.load(&weights).unwrap();
+        let x = reference.x.tensor();
+        let logits = cnn.forward(&x, Mode::Train);
+        close(&logits, &reference.train_logits.tensor(), 2e-5);
+        let loss = cross_entropy(&logits, &reference.target.tensor(), &reference.weight.tensor());
+        assert_relative_eq!(f64::try_from(loss).unwrap(), reference.loss, epsilon = 1e-5);
+        let after = cnn.tensors();
+        assert_eq!(reference.running.len(), 2 * UNITS);
+        for (name, array) in &reference.running {
+            close(&after[name], &array.tensor(), 1e-6);
+        }
+        close(&cnn.forward(&x, Mode::Evaluate), &reference.evaluate_logits.tensor(), 2e-5);
+    }
+
+    #[test]
+    fn sure_and_right_costs_nothing_and_undecided_costs_log_two() {
+        let loss = |logits: [f32; 2], target: f32| {
+            let logits = Tensor::from_slice(&logits).view([1, 2]);
+            f64::try_from(cross_entropy(&logits, &Tensor::from_slice(&[target]), &Tensor::from_slice(&[1f32]))).unwrap()
+        };
+        assert_relative_eq!(loss([0.0, 100.0], 1.0), 0.0, epsilon = 1e-6);
+        assert_relative_eq!(loss([5.0, 5.0], 0.0), 2f64.ln(), epsilon = 1e-6);
+        assert_relative_eq!(loss([5.0, 5.0], 0.5), 2f64.ln(), epsilon = 1e-6);
+    }
+
+    #[test]
+    fn the_activation_map_averages_to_the_logit() {
+        let cnn = Cnn::new(&CnnConfig::small(2), RunSeed(3), Device::Cpu);
+        let x = Init::new(RunSeed(1), Device::Cpu, "x").normal_buffer("x", &[3, 2, 32, 32]);
+        let map = cnn.rim_activation(&x);
+        assert_eq!(map.size(), [3, 4, 4]);
+        close(&map.mean_dim([1i64, 2].as_slice(), false, Kind::Float), &cnn.rim_logit(&x), 1e-5);
+    }
+
+    #[test]
+    fn first_values_follow_the_seed_and_weights_of_another_size_are_refused() {
+        let make = |seed| Cnn::new(&CnnConfig::small(1), RunSeed(seed), Device::Cpu);
+        let first = |cnn: &Cnn| f64::try_from(cnn.units[0].weight.abs().sum(Kind::Double)).unwrap();
+        assert_eq!(first(&make(1)), first(&make(1)));
+        assert_ne!(first(&make(1)), first(&make(2)));
+        // 9 x (8 + 128 + 384 + 768 + 1024 + 1024) weights, 2 x 144 scales and shifts, 66 in the head.
+        assert_eq!(make(0).parameter_count(), 30_024 + 288 + 66);
+        let problem = make(1).load(&Cnn::new(&CnnConfig::paper(1), RunSeed(1), Device::Cpu).tensors()).unwrap_err();
+        assert!(problem.to_string().contains("unit1.weight has shape [16, 1, 3, 3], not [8, 1, 3, 3]"), "{problem}");
+    }
+}

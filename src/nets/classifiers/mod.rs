@@ -1,0 +1,3 @@
+//! Networks that tell classes apart.
+
+pub mod cnn;

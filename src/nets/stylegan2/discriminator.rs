@@ -1,0 +1,177 @@
+//! The StyleGAN2 residual discriminator (Karras et al. 2020, section 4.1) with minibatch standard deviation
+//! (Karras et al. 2018, section 3) and, where conditional, a projection onto the embedded class.
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::{DiscriminatorConfig, resolutions};
+use super::mapping::MappingLayers;
+use crate::nets::layers::equalized::{Activation, Conv, ConvShape, Linear};
+use crate::nets::network::{Init, Network, Visitor, join};
+use crate::problem::Result;
+use crate::seed::RunSeed;
+
+/// One halving residual block.
+#[derive(Debug)]
+struct Block {
+    name: String,
+    /// Only in the first block.
+    from_image: Option<Conv>,
+    conv0: Conv,
+    conv1: Conv,
+    skip: Conv,
+}
+
+#[derive(Debug)]
+pub struct Discriminator {
+    blocks: Vec<Block>,
+    conv: Conv,
+    fc: Linear,
+    out: Linear,
+    mapping: Option<MappingLayers>,
+    config: DiscriminatorConfig,
+}
+
+impl Discriminator {
+    /// A discriminator with first values drawn from `seed`.
+    ///
+    /// # Errors
+    /// Sizes that no network can be built from.
+    pub fn new(config: &DiscriminatorConfig, seed: RunSeed, device: Device) -> Result<Self> {
+        config.validate()?;
+        let init = Init::new(seed, device, "discriminator");
+        let bound = config.conv_clamp;
+        let plain = |inputs, outputs, kernel| ConvShape {
+            inputs,
+            outputs,
+            kernel,
+            activation: Activation::LeakyRelu,
+            bias: true,
+            halve: false,
+            gain: 1.0,
+        };
+        let blocks = resolutions(config.resolution)
+            .rev()
+            .filter(|&resolution| resolution > 4)
+            .map(|resolution| {
+                let name = format!("b{resolution}");
+                let init = init.sub(&name);
+                let (here, below) = (config.channels_at(resolution), config.channels_at(resolution / 2));
+                // Two branches are added: each at sqrt(1/2) keeps the variance.
+                let half = std::f64::consts::FRAC_1_SQRT_2;
+                let conv1 = ConvShape { halve: true, gain: half, ..plain(here, below, 3) };
+                let skip = ConvShape { activation: Activation::Linear, bias: false, kernel: 1, ..conv1 };
+                Block {
+                    from_image: (resolution == config.resolution)
+                        .then(|| Conv::new(&init.sub("fromrgb"), plain(config.channels, here, 1), bound)),
+                    conv0: Conv::new(&init.sub("conv0"), plain(here, here, 3), bound),
+                    conv1: Conv::new(&init.sub("conv1"), conv1, bound),
+                    skip: Conv::new(&init.sub("skip"), skip, None),
+                    name,
+                }
+            })
+            .collect();
+        let last = config.channels_at(4);
+        let b4 = init.sub("b4");
+        let outputs = if config.c_dim > 0 { last } else { 1 };
+        Ok(Self {
+            blocks,
+            conv: Conv::new(&b4.sub("conv"), plain(last + 1, last, 3), bound),
+            fc: Linear::new(&b4.sub("fc"), last * 16, last, Activation::LeakyRelu, 1.0),
+            out: Linear::new(&b4.sub("out"), last, outputs, Activation::Linear, 1.0),
+            mapping: (config.c_dim > 0)
+                .then(|| MappingLayers::new(&init.sub("mapping"), 0, config.c_dim, last, config.mapping_layers)),
+            config: config.clone(),
+        })
+    }
+
+    /// images \[N, C, R, R\], c \[N, c_dim\] where conditional -> logits \[N, 1\]. N must be divisible by min(group, N).
+    pub fn forward(&self, images: &Tensor, c: Option<&Tensor>) -> Tensor {
+        self.judge(&self.trunk(images, |_| {}), c)
+    }
+
+    /// [`Self::forward`] of two batches, whose images share the layers that see each image alone.
+    pub fn forward_both(&self, batches: [(&Tensor, Option<&Tensor>); 2]) -> [Tensor; 2] {
+        let images = Tensor::cat(&batches.map(|(images, _)| images), 0);
+        let x = self.trunk(&images, |_| {});
+        let mut first = 0;
+        batches.map(|(images, c)| {
+            let count = images.size()[0];
+            first += count;
+            self.judge(&x.narrow(0, first - count, count), c)
+        })
+    }
+
+    /// Last block: activations \[N, C, 4, 4\] to logits \[N, 1\].
+    fn judge(&self, x: &Tensor, c: Option<&Tensor>) -> Tensor {
+        let x = Tensor::cat(&[x, &minibatch_std(x, self.config.mbstd_group)], 1);
+        let x = self.conv.forward(&x).flatten(1, -1).to_kind(Kind::Float);
+        let x = self.out.forward(&self.fc.forward(&x));
+        match &self.mapping {
+            None => {
+                assert!(c.is_none(), "an unconditional discriminator takes no class labels");
+                x
+            }
+            Some(mapping) => {
+                let width = x.size()[1] as f64;
+                (x * mapping.forward(None, c)).sum_dim_intlist([1].as_slice(), true, None::<Kind>) / width.sqrt()
+            }
+        }
+    }
+
+    /// Activations \[N, C_r, r, r\] after each residual block, from R/2 down to 4; independent from image to image.
+    pub fn features(&self, images: &Tensor) -> Vec<Tensor> {
+        let mut features = Vec::new();
+        let _ = self.trunk(images, |x| features.push(x.to_kind(Kind::Float)));
+        features
+    }
+
+    fn trunk(&self, images: &Tensor, mut after: impl FnMut(&Tensor)) -> Tensor {
+        let mut x = images.shallow_clone();
+        for block in &self.blocks {
+            if let Some(from_image) = &block.from_image {
+                x = from_image.forward_image(&x);
+            }
+            let skip = block.skip.forward(&x);
+            x = block.conv1.forward(&block.conv0.forward(&x)) + skip;
+            after(&x);
+        }
+        x
+    }
+
+    pub fn config(&self) -> &DiscriminatorConfig {
+        &self.config
+    }
+}
+
+/// Mean over channels and pixels of the standard deviation within a group of images \[N, C, H, W\] -> \[N, 1, H, W\].
+/// Image i belongs to group i mod (N / group size).
+fn minibatch_std(x: &Tensor, group: i64) -> Tensor {
+    let (batch, channels, height, width) = x.size4().expect("an activation has 4 axes");
+    let group = group.min(batch);
+    assert_eq!(batch % group, 0, "a batch of {batch} is not divisible into groups of {group}");
+    let groups = batch / group;
+    let y = x.reshape([group, groups, channels, height, width]).to_kind(Kind::Float);
+    let y = &y - y.mean_dim([0].as_slice(), true, None);
+    let deviation = (y.square().mean_dim([0].as_slice(), false, None) + 1e-8).sqrt();
+    let deviation = deviation.mean_dim([1, 2, 3].as_slice(), true, None);
+    deviation.repeat([group, 1, height, width]).to_kind(x.kind())
+}
+
+impl Network for Discriminator {
+    fn visit(&self, visit: &mut Visitor<'_>) {
+        for block in &self.blocks {
+            if let Some(from_image) = &block.from_image {
+                from_image.visit(&join(&block.name, "fromrgb"), visit);
+            }
+            block.conv0.visit(&join(&block.name, "conv0"), visit);
+            block.conv1.visit(&join(&block.name, "conv1"), visit);
+            block.skip.visit(&join(&block.name, "skip"), visit);
+        }
+        self.conv.visit("b4.conv", visit);
+        self.fc.visit("b4.fc", visit);
+        self.out.visit("b4.out", visit);
+        if let Some(mapping) = &self.mapping {
+            mapping.visit("mapping", visit);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The StyleGAN2 generator and discriminator (Karras et al. 2020).
+
+pub mod config;
+
+pub mod mapping;
+
+pub mod synthesis;
+
+pub mod generator;
+
+pub mod discriminator;
+
+pub use config::{DiscriminatorConfig, GeneratorConfig};
+pub use discriminator::Discriminator;
+pub use generator::Generator;
+pub use mapping::Mapping;
+pub use synthesis::{Noise, Synthesis};

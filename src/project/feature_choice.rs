@@ -1,0 +1,92 @@
+//! Tries the built-in feature nets on held-out rims at equal steps, so that the one used is a measured choice.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::items;
+use super::job::{measured, pixels_of};
+use super::projector::{BUILT_IN, NothingKept, Projector};
+use super::targets::Target;
+use crate::files;
+use crate::observer::Observer;
+use crate::problem::Result;
+use crate::project::acceptance::{Gauge, Levels};
+use crate::project::{ProjectConfig, choice};
+use crate::records::projection::{FeatureChoice, ProjectionRecord};
+use crate::run_dir::ProjectionDir;
+use crate::seed::RunSeed;
+
+/// Built-in feature nets that this network can be projected with.
+pub fn candidates(projector: &Projector) -> Vec<&'static str> {
+    let usable = |name: &&str| *name != "discriminator" || projector.discriminator.is_some();
+    BUILT_IN.into_iter().filter(usable).collect()
+}
+
+/// `config` with the feature net that the trial of `record` chose, where there was one and "auto" was asked.
+pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -> ProjectConfig {
+    let chosen = record.feature_choice.iter().position(|choice| choice.chosen);
+    // Candidates come in the order of the built-in nets, the discriminator's, which may be missing, last.
+    let features = match chosen {
+        Some(at) if config.features == "auto" => BUILT_IN[at].to_owned(),
+        _ => config.features.clone(),
+    };
+    ProjectConfig { features, ..config.clone() }
+}
+
+/// What the trial depends on.
+pub struct Trial<'a> {
+    pub projector: &'a Projector,
+    pub gauge: &'a Gauge,
+    pub levels: &'a Levels,
+    pub config: &'a ProjectConfig,
+    pub settings: &'a serde_json::Value,
+    pub seed: RunSeed,
+}
+
+impl Trial<'_> {
+    /// One entry per candidate, one of them chosen; kept in `feature_choice.json`, so that a resumed run does not repeat it.
+    pub fn run(&self, rims: &[Target], dir: &ProjectionDir, observer: &dyn Observer) -> Result<Vec<FeatureChoice>> {
+        // A share of next to nothing says nothing.
+        let lowest = self.levels.absent.max(f64::MIN_POSITIVE);
+        let shows_rim = |target: &&Target| target.lesion.as_ref().is_some_and(|lesion| lesion.contrast >= lowest);
+        let rims: Vec<Target> = rims.iter().filter(shows_rim).cloned().collect();
+        let names = candidates(self.projector);
+        let prints: Vec<String> = rims.iter().map(|target| items::fingerprint(self.settings, target)).collect();
+        let key = json!([names, prints]).to_string();
+        let path = dir.feature_choice();
+        let kept = std::fs::read(&path).ok();
+        let kept = kept.and_then(|text| serde_json::from_slice::<(String, Vec<FeatureChoice>)>(&text).ok());
+        if let Some((_, choices)) = kept.filter(|(of, _)| *of == key) {
+            return Ok(choices);
+        }
+        observer.begin("feature nets", "image steps", (names.len() * rims.len()) as u64 * self.config.steps);
+        let mut choices = Vec::new();
+        for name in names {
+            observer.status(name);
+            choices.push(self.candidate(name, &rims, observer)?);
+        }
+        observer.end();
+        choice::choose(&mut choices);
+        files::write_json(&path, &(key, &choices))?;
+        Ok(choices)
+    }
+
+    fn candidate(&self, name: &str, rims: &[Target], observer: &dyn Observer) -> Result<FeatureChoice> {
+        let net = self.projector.features(name)?;
+        let start = Instant::now();
+        let mut pairs = Vec::new();
+        let batches = rims.chunks(self.config.batch as usize);
+        let mut comparison = self.projector.comparison(net.as_ref(), batches.len());
+        for batch in batches {
+            let descent = self.config.descent();
+            let projected =
+                self.projector.project(&mut comparison, batch, &descent, self.seed, observer, &mut NothingKept)?;
+            for (target, after) in batch.iter().zip(pixels_of(&projected.projected.images)?) {
+                let after = measured(self.gauge.contrast(&after, target.mask.as_deref()), &target.id)?;
+                pairs.extend(target.lesion.as_ref().map(|lesion| (lesion.contrast, after)));
+            }
+        }
+        choice::summarise(net.name(), &pairs, start.elapsed().as_secs_f64())
+    }
+}

@@ -1,0 +1,170 @@
+//! Finished projections on disk: image, noise, figure, and last the item's own record, which says that it is done.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::Tensor;
+
+use super::targets::Target;
+use crate::digest;
+use crate::files;
+use crate::problem::{Kind, Problem, Result};
+use crate::project::{Projected, figure, store};
+use crate::raster::{BLACK, Canvas};
+use crate::records::projection::{ProjectedImage, ProjectedLesion};
+use crate::run_dir::ProjectionDir;
+
+/// What one projection left behind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// Hash of everything that the result depends on.
+    fingerprint: String,
+    /// \[L, w_dim\], L 1 where one w serves all layers.
+    pub w: Vec<f32>,
+    /// Frames of its film; 0 without one.
+    film: u64,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Lesion(ProjectedLesion),
+    Image(ProjectedImage),
+}
+
+/// Hash of `settings` and of a target's name and pixels.
+pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
+    let mut hash = Sha256::new();
+    hash.update(settings.to_string());
+    hash.update([0]);
+    hash.update(&target.id);
+    for value in &target.pixels {
+        hash.update(value.to_le_bytes());
+    }
+    for &voxel in target.mask.iter().flatten() {
+        hash.update([u8::from(voxel)]);
+    }
+    digest::hex(hash.finalize())
+}
+
+/// The finished item of a target, if it was made from the same things and its files are there, its film too where wanted.
+pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u64) -> Result<Option<Item>> {
+    let path = dir.item(&target.id);
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| Problem::io(&path, "reading", error))?,
+    };
+    // A record that cannot be read, or of other settings, is one that is not there: it is made again.
+    let item = serde_json::from_slice::<Item>(&text)
+        .ok()
+        .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
+    let there = |name: String| dir.root().join(name).exists();
+    let whole = there(ProjectionDir::image(&target.id))
+        && there(ProjectionDir::figure(&target.id))
+        && dir.noise(&target.id).exists()
+        && (film == 0 || there(ProjectionDir::film(&target.id)));
+    Ok(item.filter(|_| whole))
+}
+
+/// What [`write`] draws and labels with.
+pub struct Captions<'a> {
+    /// Name, unit and units per unit of the network's range of each channel.
+    pub channels: &'a [(String, String, f64)],
+    /// Pixels.
+    pub width: usize,
+    /// Frames of a film.
+    pub film: u64,
+    pub simulated: bool,
+    /// Names of the noise maps.
+    pub maps: &'a [String],
+}
+
+/// Writes the files of item `index` of a batch, its record last.
+pub fn write(
+    dir: &ProjectionDir,
+    target: &Target,
+    (projected, index): (&Projected, usize),
+    outcome: Outcome,
+    fingerprint: String,
+    captions: &Captions<'_>,
+) -> Result<Item> {
+    let image = projected.images.get(index as i64);
+    store::write_npy(&dir.root().join(ProjectionDir::image(&target.id)), &image)?;
+    let maps: Vec<Tensor> = projected.noise.iter().map(|map| map.get(index as i64).squeeze_dim(0)).collect();
+    let named: Vec<(&str, &Tensor)> = captions.maps.iter().map(String::as_str).zip(&maps).collect();
+    store::write_npz(&dir.noise(&target.id), &named)?;
+    let after = Vec::<f32>::try_from(image.to_device(tch::Device::Cpu).flatten(0, -1))?;
+    draw(&dir.root().join(ProjectionDir::figure(&target.id)), target, &after, &outcome, captions)?;
+    let w = Vec::<f32>::try_from(projected.w.get(index as i64).flatten(0, -1).to_device(tch::Device::Cpu))?;
+    let item = Item { fingerprint, w, film: captions.film, outcome };
+    files::write_json(dir.item(&target.id), &item)?;
+    // Numbers may lose their last bit on the way through JSON; read back, a first run and a resumed one report the same.
+    finished(dir, target, &item.fingerprint, captions.film)?.ok_or_else(|| {
+        Problem::new(Kind::Internal, "a projection just written cannot be read").at(dir.item(&target.id))
+    })
+}
+
+/// Side of a film's picture, about.
+const FILM_SIDE: usize = 192;
+
+/// Frames a second of a film.
+const FRAMES_PER_SECOND: u16 = 10;
+
+/// Writes the film of a projection: original beside each of `frames` \[C, H, W\].
+pub fn write_film(dir: &ProjectionDir, target: &Target, frames: &[Vec<f32>], captions: &Captions<'_>) -> Result<()> {
+    let width = captions.width;
+    let row = |pixels: &[f32]| -> Vec<Canvas> {
+        let plane = pixels.len() / captions.channels.len();
+        pixels.chunks_exact(plane).map(|channel| Canvas::grey(width, channel)).collect()
+    };
+    let columns = captions.channels.len();
+    let canvases: Vec<Canvas> = frames
+        .iter()
+        .map(|frame| {
+            let cells: Vec<Canvas> = row(&target.pixels).into_iter().chain(row(frame)).collect();
+            Canvas::tiled(&cells, columns, 2, BLACK).enlarged((FILM_SIDE / width).max(1))
+        })
+        .collect();
+    let note = if captions.simulated { "SIMULATED; " } else { "" };
+    let description = format!("{note}{}: above the original, below its projection", target.id);
+    let film = Canvas::film(&canvases, FRAMES_PER_SECOND, &[("Description", &description)])?;
+    files::write(dir.root().join(ProjectionDir::film(&target.id)), &film)
+}
+
+fn draw(path: &Path, target: &Target, after: &[f32], outcome: &Outcome, captions: &Captions<'_>) -> Result<()> {
+    let plane = target.pixels.len() / captions.channels.len();
+    let width = captions.width;
+    let unit = captions.channels.first().map_or("", |(_, unit, _)| unit.as_str());
+    let mut lines = match outcome {
+        Outcome::Lesion(lesion) => vec![
+            format!("{} slice {}, {}", lesion.lesion_id, lesion.slice, lesion.role),
+            format!(
+                "rim contrast {:.1} -> {:.1} {unit}{}{}; lesion rms {:.1} {unit}; w distance {:.1}",
+                lesion.contrast_before,
+                lesion.contrast_after,
+                if lesion.rim_erased { " RIM ERASED" } else { "" },
+                if lesion.rim_invented { " RIM INVENTED" } else { "" },
+                lesion.lesion_rms,
+                lesion.w_distance
+            ),
+        ],
+        Outcome::Image(image) => {
+            vec![image.id.clone(), format!("rms {:.4}; w distance {:.1}", image.rms, image.w_distance)]
+        }
+    };
+    if captions.simulated {
+        lines[0].push_str(" - SIMULATED");
+    }
+    let panels: Vec<figure::Panel<'_>> = captions
+        .channels
+        .iter()
+        .zip(target.pixels.chunks_exact(plane).zip(after.chunks_exact(plane)))
+        .map(|((name, unit, scale), (before, after))| figure::Panel { name, unit, scale: *scale, before, after })
+        .collect();
+    let note = if captions.simulated { "SIMULATED; projection of " } else { "projection of " };
+    let description = format!("{note}{}", target.id);
+    figure::draw(&lines, &panels, width).write_png(path, &[("Description", &description)])
+}

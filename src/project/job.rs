@@ -1,0 +1,143 @@
+//! One run over targets: what is finished is read back, the rest is projected batch by batch, judged and written.
+
+use tch::Tensor;
+
+use super::items::{self, Captions, Item, Outcome};
+use super::projector::{Batch, Projector};
+use super::targets::Target;
+use super::trace::Trace;
+use crate::files;
+use crate::nets::features::FeatureNet;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::project::acceptance::{Gauge, Levels};
+use crate::project::{ProjectConfig, store};
+use crate::records::projection::{ProjectedImage, ProjectedLesion, ProjectionRecord};
+use crate::run_dir::ProjectionDir;
+use crate::seed::RunSeed;
+
+/// One run over targets, with all that its results depend on.
+pub struct Job<'a> {
+    pub projector: &'a Projector,
+    pub features: &'a dyn FeatureNet,
+    pub settings: serde_json::Value,
+    pub config: &'a ProjectConfig,
+    pub seed: RunSeed,
+    pub dir: &'a ProjectionDir,
+    pub gauge: &'a Gauge,
+    /// Absent for plain images.
+    pub levels: Option<Levels>,
+    pub channels: &'a [(String, String, f64)],
+    pub simulated: bool,
+}
+
+impl Job<'_> {
+    /// Projects what is not finished yet; the items come in the targets' order.
+    pub fn run(&self, targets: &[Target], observer: &dyn Observer) -> Result<Vec<Item>> {
+        let prints: Vec<String> = targets.iter().map(|target| items::fingerprint(&self.settings, target)).collect();
+        let mut items: Vec<Option<Item>> = Vec::new();
+        for (target, print) in targets.iter().zip(&prints) {
+            items.push(items::finished(self.dir, target, print, self.config.film)?);
+        }
+        let pending: Vec<usize> = (0..targets.len()).filter(|&at| items[at].is_none()).collect();
+        observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
+        observer.advance((targets.len() - pending.len()) as u64 * self.config.steps);
+        let maps: Vec<String> =
+            self.projector.generator.synthesis.noise_shapes().into_iter().map(|(name, _)| name).collect();
+        let width = self.gauge.width;
+        let captions =
+            Captions { channels: self.channels, width, film: self.config.film, simulated: self.simulated, maps: &maps };
+        let padding = self.projector.source.padding;
+        let mut trace = Trace::new(self.dir, targets, &prints, padding, self.config.steps, self.config.film);
+        let batches = pending.chunks(self.config.batch as usize);
+        let mut comparison = self.projector.comparison(self.features, batches.len());
+        for batch in batches {
+            let chosen: Vec<Target> = batch.iter().map(|&at| targets[at].clone()).collect();
+            let descent = self.config.descent();
+            let projected =
+                self.projector.project(&mut comparison, &chosen, &descent, self.seed, observer, &mut trace)?;
+            let outcomes = self.judge(&chosen, &projected)?;
+            for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
+                let print = prints[at].clone();
+                let target = &targets[at];
+                if self.config.film > 0 {
+                    items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
+                }
+                let of = (&projected.projected, index);
+                items[at] = Some(items::write(self.dir, target, of, outcome, print, &captions)?);
+            }
+        }
+        observer.end();
+        Trace::clear(self.dir)?;
+        Ok(items.into_iter().flatten().collect())
+    }
+
+    fn judge(&self, batch: &[Target], Batch { projected, classes, w_distance }: &Batch) -> Result<Vec<Outcome>> {
+        let after = pixels_of(&projected.images)?;
+        let mut outcomes = Vec::new();
+        for (i, target) in batch.iter().enumerate() {
+            let mask = target.mask.as_deref();
+            let (lesion_rms, slice_rms) = self.gauge.root_mean_squares(&target.pixels, &after[i], mask);
+            let (figure, image) = (ProjectionDir::figure(&target.id), ProjectionDir::image(&target.id));
+            let film = (self.config.film > 0).then(|| ProjectionDir::film(&target.id));
+            let class = classes.get(i).map(|&class| self.projector.class_name(class));
+            outcomes.push(match (&target.lesion, &self.levels) {
+                (Some(lesion), Some(levels)) => {
+                    let before = lesion.contrast;
+                    let after = measured(self.gauge.contrast(&after[i], mask), &target.id)?;
+                    Outcome::Lesion(ProjectedLesion {
+                        lesion_id: lesion.lesion_id.clone(),
+                        patient: lesion.patient.clone(),
+                        slice: lesion.slice,
+                        role: lesion.role.name().to_owned(),
+                        distance: projected.distance[i],
+                        contrast_before: before,
+                        contrast_after: after,
+                        w_distance: w_distance[i],
+                        rim_erased: levels.erased(before, after),
+                        rim_invented: levels.invented(before, after),
+                        lesion_rms,
+                        slice_rms,
+                        figure,
+                        image,
+                        film,
+                        class,
+                        true_rim: None,
+                    })
+                }
+                _ => Outcome::Image(ProjectedImage {
+                    id: target.id.clone(),
+                    distance: projected.distance[i],
+                    w_distance: w_distance[i],
+                    rms: slice_rms,
+                    figure,
+                    image,
+                    film,
+                    class,
+                }),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes w of all items, then the record.
+    pub fn finish(&self, items: &[Item], record: &ProjectionRecord) -> Result<()> {
+        let config = self.projector.generator.config();
+        let w: Vec<f32> = items.iter().flat_map(|item| item.w.iter().copied()).collect();
+        let w = Tensor::from_slice(&w).view([items.len() as i64, -1, config.w_dim]);
+        let w = w.expand([-1, config.num_ws(), -1], false);
+        store::write_npz(&self.dir.latents(), &[("w", &w)])?;
+        files::write_json(self.dir.record(), record)
+    }
+}
+
+/// Images \[N, C, H, W\] as plain values.
+pub fn pixels_of(images: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let images = images.to_device(tch::Device::Cpu);
+    (0..images.size()[0]).map(|i| Ok(Vec::<f32>::try_from(images.get(i).flatten(0, -1))?)).collect()
+}
+
+/// A projection has the size and the mask of its original, so it can be measured where that could.
+pub fn measured(contrast: Option<f64>, id: &str) -> Result<f64> {
+    contrast.ok_or_else(|| Problem::new(Kind::Internal, format!("the projection of {id} cannot be measured")))
+}

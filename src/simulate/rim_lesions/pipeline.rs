@@ -1,0 +1,240 @@
+//! plan -> phantom -> scan -> what readers can see, patient by patient; then votes over the whole cohort, then tables.
+//!
+//! A finished patient leaves its volumes and a note in `.rimforge/`; it is not computed again. Nothing depends on how
+//! many threads work or on how often the run was stopped.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::bids_writer::{self, CohortLayout, LesionRow};
+use super::phantom::{LesionTruth, Phantom};
+use super::physics::{Acquisition, reconstruct};
+use super::plan::{PatientPlan, plan};
+use super::presets::CohortDesign;
+use super::readers::{Visibility, visibilities, vote};
+use crate::digest;
+use crate::files;
+use crate::gates::summary::{LesionVotes, summarise};
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::cohort::CohortRecord;
+use crate::seed::RunSeed;
+
+/// Makes a patient's phantom; the anatomy's `build` outside tests.
+pub type Build<'a> = &'a (dyn Fn(&PatientPlan) -> Result<Phantom> + Sync);
+
+/// What to do with a folder that holds another simulated cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    Refuse,
+    Replace,
+}
+
+/// Simulates the cohort of `design` into the folder `out` with `threads` threads.
+///
+/// The record has no gates and no gallery yet: both are made from the files on disk.
+///
+/// # Errors
+/// `Kind::Interrupted` after a stop request: the same call goes on with the next patient. A folder that holds something
+/// else. Readers' counts that cannot be reached with the lesions at hand.
+pub fn simulate(
+    design: &CohortDesign,
+    out: &Path,
+    build: Build,
+    threads: usize,
+    existing: Existing,
+    observer: &dyn Observer,
+) -> Result<CohortRecord> {
+    let workshop = Workshop::open(out, design, existing)?;
+    let plans = plan(design);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.clamp(1, most_threads(design)))
+        .build()
+        .map_err(|error| Problem::new(Kind::Environment, format!("cannot start threads: {error}")))?;
+    observer.begin("simulate", "patients", u64::from(design.patients));
+    // One patient a task, so that no thread holds a queue while another idles.
+    let patients = pool.install(|| {
+        plans
+            .par_iter()
+            .with_max_len(1)
+            .map(|plan| {
+                if let Some(done) = workshop.finished(plan)? {
+                    observer.advance(1);
+                    return Ok(done);
+                }
+                if observer.stop_requested() {
+                    return Err(interrupted());
+                }
+                let done = workshop.patient(plan, build)?;
+                observer.advance(1);
+                Ok(done)
+            })
+            .collect::<Result<Vec<PatientNote>>>()
+    });
+    observer.end();
+    finish(&workshop, &plans, &patients?)
+}
+
+fn interrupted() -> Problem {
+    Problem::new(Kind::Interrupted, "stopped between two patients").advice("the same command goes on from there")
+}
+
+/// As many patients at once as memory holds, by a generous estimate of what one needs.
+fn most_threads(design: &CohortDesign) -> usize {
+    // The padded complex field (8 voxels of 4 bytes each, in and out of place) and some twenty volumes beside it.
+    let patient = design.grid.len() as u64 * 4 * (2 * 8 + 20);
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = available.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map_or(usize::MAX, |kib| (kib * 1024 * 7 / 10 / patient.max(1)).max(1) as usize)
+}
+
+/// The folder in the making.
+struct Workshop<'a> {
+    layout: CohortLayout,
+    design: &'a CohortDesign,
+    key: String,
+    _lock: files::FolderLock,
+}
+
+/// What is kept of a finished patient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct PatientNote {
+    /// Hash of the settings that it was made with.
+    key: String,
+    lesions: Vec<(LesionTruth, Option<Visibility>)>,
+}
+
+impl<'a> Workshop<'a> {
+    fn open(out: &Path, design: &'a CohortDesign, existing: Existing) -> Result<Self> {
+        let layout = CohortLayout::new(out);
+        let notes = notes_folder(&layout);
+        // Hidden files are the business of who calls (a study keeps its stamp there).
+        let visible = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        };
+        let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.any(visible));
+        if occupied && !notes.is_dir() {
+            return Err(Problem::new(Kind::Usage, "a folder with something else in it")
+                .at(out)
+                .expected("a new or empty folder, or a simulated cohort")
+                .advice("choose another --out"));
+        }
+        let lock = files::lock(notes.join("lock"))?;
+        let key = settings_key(design)?;
+        let key_file = notes.join("key");
+        match std::fs::read_to_string(&key_file) {
+            Ok(found) if found.trim() == key => {}
+            Ok(_) if existing == Existing::Refuse => {
+                return Err(Problem::new(Kind::Usage, "a simulated cohort with other settings, or of another version")
+                    .at(out)
+                    .advice("choose another --out, or add --replace to make it anew"));
+            }
+            Ok(_) => clear(&layout)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Problem::io(&key_file, "reading", error)),
+        }
+        files::write(&key_file, format!("{key}\n").as_bytes())?;
+        Ok(Self { layout, design, key, _lock: lock })
+    }
+
+    fn note_file(&self, plan: &PatientPlan) -> PathBuf {
+        notes_folder(&self.layout).join(format!("{}.json", plan.participant()))
+    }
+
+    /// The note of a patient that an earlier run finished with the same settings, if its volumes are still there.
+    fn finished(&self, plan: &PatientPlan) -> Result<Option<PatientNote>> {
+        let path = self.note_file(plan);
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|error| Problem::io(&path, "reading", error))?,
+        };
+        let note: PatientNote = serde_json::from_slice(&text).map_err(|error| {
+            Problem::input(&path, format!("not a note of a finished patient: {error}"))
+                .advice("delete it, and the patient is made again")
+        })?;
+        let id = plan.participant();
+        let files =
+            [self.layout.chimap(&id), self.layout.flair(&id), self.layout.lesion_map(&id), self.layout.rim_map(&id)];
+        Ok((note.key == self.key && files.iter().all(|file| file.is_file())).then_some(note))
+    }
+
+    fn patient(&self, plan: &PatientPlan, build: Build) -> Result<PatientNote> {
+        let phantom = build(plan)?;
+        let design = self.design;
+        let acquisition =
+            Acquisition { echoes: design.echoes, background: design.background, snr: plan.snr, b0: plan.b0 };
+        let chi_ppb =
+            reconstruct(&phantom.tissue, &acquisition, &design.inversion, plan.seed.child("scan", 0))?.chi_ppb;
+        let seen = visibilities(&chi_ppb, &phantom.labels);
+        let lesions =
+            phantom.lesions.iter().map(|lesion| (lesion.clone(), seen.get(&lesion.label).copied().flatten())).collect();
+        bids_writer::write_volumes(&self.layout, plan, design, &phantom, &chi_ppb)?;
+        // The note comes last: where it is, the volumes are whole. It is read back so that a patient which was made now
+        // and one that an earlier run made give the same numbers to the last bit.
+        files::write_json(self.note_file(plan), &PatientNote { key: self.key.clone(), lesions })?;
+        self.finished(plan)?.ok_or_else(|| {
+            Problem::new(Kind::Environment, "files vanished while they were written")
+                .at(self.layout.root())
+                .advice("let nothing else write in this folder")
+        })
+    }
+}
+
+fn notes_folder(layout: &CohortLayout) -> PathBuf {
+    layout.root().join(".rimforge")
+}
+
+/// Hash of all that decides the cohort's bytes, the program's version included.
+fn settings_key(design: &CohortDesign) -> Result<String> {
+    let text = serde_json::to_vec(&(env!("CARGO_PKG_VERSION"), design))
+        .map_err(|error| Problem::new(Kind::Internal, format!("cannot express the design as JSON: {error}")))?;
+    Ok(digest::sha256(&text))
+}
+
+/// Deletes what an earlier simulation wrote, and nothing else.
+fn clear(layout: &CohortLayout) -> Result<()> {
+    let root = layout.root();
+    let entries = std::fs::read_dir(root).map_err(|error| Problem::io(root, "listing", error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| Problem::io(root, "listing", error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("sub-") || name == "derivatives" {
+            std::fs::remove_dir_all(&path).map_err(|error| Problem::io(&path, "deleting", error))?;
+        }
+    }
+    let notes = notes_folder(layout);
+    for entry in std::fs::read_dir(&notes).map_err(|error| Problem::io(&notes, "listing", error))? {
+        let path = entry.map_err(|error| Problem::io(&notes, "listing", error))?.path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            std::fs::remove_file(&path).map_err(|error| Problem::io(&path, "deleting", error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Votes over the whole cohort, tables, record.
+fn finish(workshop: &Workshop, plans: &[PatientPlan], patients: &[PatientNote]) -> Result<CohortRecord> {
+    let design = workshop.design;
+    let seen: Vec<Option<Visibility>> =
+        patients.iter().flat_map(|patient| patient.lesions.iter().map(|(_, seen)| *seen)).collect();
+    let votes = vote(&seen, &design.readers, RunSeed(design.seed).child("readers", 0))?.votes;
+    let ids: Vec<String> = plans.iter().map(PatientPlan::participant).collect();
+    let rows: Vec<LesionRow> = ids
+        .iter()
+        .zip(patients)
+        .flat_map(|(id, patient)| patient.lesions.iter().map(move |lesion| (id, lesion)))
+        .zip(votes)
+        .map(|((id, (truth, seen)), votes)| LesionRow { participant: id, truth, visibility: seen.as_ref(), votes })
+        .collect();
+    bids_writer::write_tables(&workshop.layout, design, plans, &rows)?;
+    let patients: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let lesions: Vec<LesionVotes> = rows
+        .iter()
+        .map(|row| LesionVotes { participant: row.participant, votes: row.votes, true_rim: Some(row.truth.true_rim) })
+        .collect();
+    let record = summarise(&patients, &lesions)?;
+    Ok(CohortRecord { preset: Some(design.preset.name().to_owned()), seed: Some(design.seed), ..record })
+}

@@ -1,0 +1,222 @@
+//! When a stage of a study runs again: only if its settings or inputs changed, or if it was not finished.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::digest;
+use crate::files;
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::study::StageRun;
+
+/// In the study folder, apart from the stages' own folders (a cohort is BIDS and holds nothing else).
+const STAMPS: &str = ".stages";
+
+/// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
+const CACHE_VERSION: u32 = 1;
+
+/// The key that a stage's results were made for, and its record once they are whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Stamp<R> {
+    key: String,
+    /// Over all attempts.
+    seconds: f64,
+    record: Option<R>,
+}
+
+/// A stage of a study: its name, its folder, and the hash over everything that its results depend on.
+pub struct Stage {
+    name: &'static str,
+    folder: PathBuf,
+    key: String,
+}
+
+impl Stage {
+    /// `settings` and `inputs` (keys of earlier stages, hashes of files) make the key.
+    pub fn new(name: &'static str, folder: PathBuf, settings: &impl Serialize, inputs: &[&str]) -> Result<Self> {
+        let settings = serde_json::to_string(settings)
+            .map_err(|error| Problem::new(Kind::Internal, format!("settings of `{name}` are not JSON: {error}")))?;
+        let mut hash = Sha256::new();
+        for part in [name, &CACHE_VERSION.to_string(), &settings].into_iter().chain(inputs.iter().copied()) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        let key = digest::hex(hash.finalize());
+        Ok(Self { name, folder, key })
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The stage's record: read where it is done for this key, else made by `work` (which resumes what it left).
+    ///
+    /// Results for another key are set aside under a new name, never deleted.
+    pub fn run<R: Serialize + DeserializeOwned>(
+        &self,
+        observer: &dyn Observer,
+        work: impl FnOnce(&Path) -> Result<R>,
+    ) -> Result<(R, StageRun)> {
+        let same = self.read_stamp::<R>().filter(|stamp| stamp.key == self.key);
+        let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
+        match same {
+            Some(Stamp { record: Some(record), .. }) => {
+                observer.note(&format!("{}: done before, kept", self.name));
+                return Ok((record, self.stage_run(before)));
+            }
+            Some(_) => {}
+            None => self.set_aside(observer)?,
+        }
+        let start = Instant::now();
+        self.write_stamp::<R>(None, before)?;
+        let outcome = work(&self.folder);
+        let seconds = before + start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(record) => {
+                self.write_stamp(Some(&record), seconds)?;
+                Ok((record, self.stage_run(seconds)))
+            }
+            Err(problem) => {
+                // The first error is the one to show; a disk that is full may refuse the stamp as well.
+                let _ = self.write_stamp::<R>(None, seconds);
+                Err(problem)
+            }
+        }
+    }
+
+    fn stage_run(&self, seconds: f64) -> StageRun {
+        let folder = self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        StageRun { stage: self.name.to_owned(), folder, seconds, key: self.key.clone() }
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.folder.with_file_name(STAMPS).join(format!("{}.json", self.name))
+    }
+
+    fn read_stamp<R: DeserializeOwned>(&self) -> Option<Stamp<R>> {
+        serde_json::from_slice(&std::fs::read(self.stamp()).ok()?).ok()
+    }
+
+    fn write_stamp<R: Serialize>(&self, record: Option<&R>, seconds: f64) -> Result<()> {
+        let path = self.stamp();
+        let folder = path.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making a folder", error))?;
+        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record })
+    }
+
+    fn set_aside(&self, observer: &dyn Observer) -> Result<()> {
+        let holds_something = std::fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some());
+        if !holds_something {
+            return Ok(());
+        }
+        let aside = (1..)
+            .map(|n| self.folder.with_extension(format!("superseded-{n}")))
+            .find(|path| !path.exists())
+            .expect("some number is free");
+        std::fs::rename(&self.folder, &aside)
+            .map_err(|error| Problem::io(&self.folder, "setting older results aside", error))?;
+        observer.note(&format!("{}: settings or inputs changed; older results are in {}", self.name, aside.display()));
+        Ok(())
+    }
+}
+
+/// SHA-256 over the names and contents of every file below `folder`, in name order.
+pub fn hash_folder(folder: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    list(folder, &mut files)?;
+    files.sort();
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    for path in &files {
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        let mut file = std::fs::File::open(path).map_err(|error| Problem::io(path, "reading", error))?;
+        let mut length = 0u64;
+        loop {
+            let read = file.read(&mut buffer).map_err(|error| Problem::io(path, "reading", error))?;
+            if read == 0 {
+                break;
+            }
+            length += read as u64;
+            hash.update(&buffer[..read]);
+        }
+        hash.update(length.to_le_bytes());
+    }
+    Ok(digest::hex(hash.finalize()))
+}
+
+fn list(folder: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|error| Problem::io(folder, "listing", error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| Problem::io(folder, "listing", error))?;
+        let kind = entry.file_type().map_err(|error| Problem::io(entry.path(), "reading", error))?;
+        if kind.is_dir() {
+            list(&entry.path(), out)?;
+        } else {
+            out.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::observer::Silent;
+
+    fn stage(folder: &Path, setting: u32) -> Stage {
+        Stage::new("demo", folder.join("demo"), &setting, &["upstream"]).unwrap()
+    }
+
+    #[test]
+    fn a_stage_runs_once_for_a_key_and_again_for_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Cell::new(0);
+        let run = |setting| {
+            let work = |folder: &Path| {
+                std::fs::create_dir_all(folder).unwrap();
+                std::fs::write(folder.join("result"), b"x").unwrap();
+                runs.set(runs.get() + 1);
+                Ok(setting)
+            };
+            stage(dir.path(), setting).run(&Silent, work).unwrap().0
+        };
+        assert_eq!((run(1), run(1), runs.get()), (1, 1, 1));
+        assert_eq!((run(2), runs.get()), (2, 2));
+        assert!(dir.path().join("demo.superseded-1/result").exists());
+    }
+
+    #[test]
+    fn a_stage_that_failed_runs_again_in_the_same_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let failed = stage(dir.path(), 1).run::<u32>(&Silent, |folder| {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join("half"), b"x").unwrap();
+            Err(Problem::usage("stopped"))
+        });
+        assert!(failed.is_err());
+        let resumed = stage(dir.path(), 1).run(&Silent, |folder| Ok(folder.join("half").exists())).unwrap();
+        assert!(resumed.0, "what the first attempt left must still be there");
+    }
+
+    #[test]
+    fn a_folder_hash_sees_names_and_contents() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("a", "1");
+        let first = hash_folder(dir.path()).unwrap();
+        write("a", "2");
+        let second = hash_folder(dir.path()).unwrap();
+        std::fs::rename(dir.path().join("a"), dir.path().join("b")).unwrap();
+        let third = hash_folder(dir.path()).unwrap();
+        assert!(first != second && second != third);
+    }
+}

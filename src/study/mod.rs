@@ -1,0 +1,13 @@
+//! Recipes: a study's settings, its stages in order, what is kept of them.
+
+pub mod config;
+
+pub mod settings;
+
+pub mod cache;
+
+pub mod extensions;
+
+pub mod rim_lesions;
+
+pub use config::StudyConfig;

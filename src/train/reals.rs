@@ -1,0 +1,88 @@
+//! The training images of a run: chosen, padded to the network's square, with their classes.
+
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
+
+use crate::augment::ChannelRule;
+use crate::data::manifest::Manifest;
+use crate::data::{Conditioned, Prepared};
+use crate::digest;
+use crate::feed::batches::{Batches, Images};
+use crate::feed::padding::Padding;
+use crate::nets::class::one_hot;
+use crate::problem::{Problem, Result};
+use crate::seed::RunSeed;
+use crate::train::{RealBatches, TrainConfig};
+
+/// Training images and their classes.
+pub struct TrainingSet {
+    pub chosen: Conditioned,
+    pub padding: Padding,
+    /// Padded, on the host.
+    pub images: Images,
+}
+
+impl TrainingSet {
+    /// # Errors
+    /// Nothing to learn from, or no classes where some are asked for.
+    pub fn load(data: &Prepared, config: &TrainConfig, seed: RunSeed) -> Result<Self> {
+        let [_, height, width] = data.image_shape();
+        let padding = Padding::of(height, width);
+        let chosen = Conditioned::choose(data, config.condition, config.non_rims_per_rim, seed)?;
+        let mut images = Images::load(&chosen.slices, Device::Cpu).map_err(|problem| problem.at(data.root()))?;
+        if images.is_empty() {
+            return Err(Problem::input(data.root(), "no training slice that both readers call rim")
+                .advice("check the reader table, or prepare with another split"));
+        }
+        images.pixels = padding.pad(&images.pixels);
+        Ok(Self { chosen, padding, images })
+    }
+
+    /// Number of classes; 0 without condition.
+    pub fn c_dim(&self) -> i64 {
+        self.chosen.names.len() as i64
+    }
+
+    /// One-hot \[images, c_dim\]; `None` without classes.
+    pub fn one_hot(&self) -> Option<Tensor> {
+        let numbers: Vec<i64> = self.chosen.classes.iter().map(|&class| class as i64).collect();
+        (self.c_dim() > 0).then(|| one_hot(&numbers, self.c_dim(), Device::Cpu))
+    }
+
+    /// Positions of the images that a rim generator is compared with: the rims, or all where no class holds the rims.
+    pub fn compared(&self) -> Vec<i64> {
+        let of_rim = |at: &usize| self.chosen.rim.is_none_or(|rim| self.chosen.classes[*at] == rim);
+        (0..self.images.len()).filter(of_rim).map(|at| at as i64).collect()
+    }
+
+    pub fn lesions(&self) -> u64 {
+        self.images.lesions.iter().collect::<std::collections::BTreeSet<_>>().len() as u64
+    }
+
+    /// Hash of every training pixel, its class, and of the base network.
+    pub fn sha256(&self, base: Option<&str>) -> Result<String> {
+        let mut hash = Sha256::new();
+        let pixels = self.images.pixels.to_kind(Kind::Float).contiguous();
+        let mut bytes = vec![0; pixels.numel() * size_of::<f32>()];
+        pixels.f_copy_data_u8(&mut bytes, pixels.numel())?;
+        hash.update(&bytes);
+        hash.update(base.unwrap_or_default());
+        self.chosen.classes.iter().for_each(|class| hash.update(class.to_le_bytes()));
+        Ok(digest::hex(hash.finalize()))
+    }
+
+    /// The endless batches that training sees.
+    ///
+    /// # Errors
+    /// No images.
+    pub fn batches(&self, size: u64, seed: RunSeed) -> Result<RealBatches> {
+        let batches = Batches::new(self.images.shallow_clone(), size as usize, seed, "train.reals")?;
+        Ok(RealBatches { batches, classes: self.one_hot() })
+    }
+}
+
+/// Maps that are no intensities are moved by the augmentation, not recoloured.
+pub fn channel_rules(manifest: &Manifest) -> Vec<ChannelRule> {
+    let rule = |unit: &str| if unit == "probability" { ChannelRule::GeometryOnly } else { ChannelRule::Image };
+    manifest.contrasts.iter().map(|contrast| rule(&contrast.unit)).collect()
+}
