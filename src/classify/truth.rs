@@ -68,7 +68,7 @@ mod tests {
             id: format!("{patient}_lesion-{number:03}"),
             patient: (*patient).into(),
             centre: [0; 3],
-            affine: [[0.0; 4]; 3],
+            affine: crate::nifti::Affine::IDENTITY,
             reader1: false,
             reader2: false,
             class: Class::NonRim,

@@ -6,8 +6,7 @@ use super::bids::ContrastFile;
 use super::intensity::{foreground_median, implausible_susceptibility};
 use super::patches::{self, Border};
 use crate::filter::gaussian;
-use crate::nifti::grid::RasVolume;
-use crate::nifti::reader::NiftiFile;
+use crate::nifti::{NiftiFile, RasVolume};
 use crate::problem::{Problem, Result};
 
 /// A contrast as stored; only what is cut is brought into physical units.
@@ -24,7 +23,7 @@ impl Channel {
     /// # Errors
     /// Values that the contrast cannot have.
     pub fn new(file: NiftiFile, contrast: &ContrastFile, path: &Path, rim_softness: f64) -> Result<Self> {
-        let scale = physical_scale(&file.volume.values, contrast, path)?;
+        let scale = physical_scale(&file.volume.data, contrast, path)?;
         let softness = (contrast.name == "rim").then_some(rim_softness);
         Ok(Self { volume: file.volume.oriented(), scale, softness })
     }

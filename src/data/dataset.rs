@@ -419,7 +419,7 @@ pub(crate) mod tests {
                     id,
                     patient: format!("sub-{patient:03}"),
                     centre: [1, 2, 3],
-                    affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+                    affine: crate::nifti::Affine::IDENTITY,
                     reader1,
                     reader2,
                     class: Class::of_votes(reader1, reader2),

@@ -22,8 +22,7 @@ use super::reader_table::{self, LesionKey};
 use super::split::{self, PixelHash};
 use crate::digest;
 use crate::files;
-use crate::nifti;
-use crate::nifti::grid::RasAxes;
+use crate::nifti::{self, RasAxes};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -220,7 +219,7 @@ impl Work<'_> {
             self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
         }
         done.ranges = used.iter().map(|values| range(values)).collect();
-        channels.into_iter().flatten().for_each(|channel| self.memory.give_back(channel.volume.values));
+        channels.into_iter().flatten().for_each(|channel| self.memory.give_back(channel.volume.data));
         Ok(done)
     }
 
@@ -276,7 +275,7 @@ impl Work<'_> {
             id,
             patient: lesion.key.patient.clone(),
             centre,
-            affine: labels.grid.affine,
+            affine: labels.grid.affine(),
             reader1: lesion.votes.0,
             reader2: lesion.votes.1,
             class: reader_table::class(lesion.votes),

@@ -16,6 +16,7 @@ use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
 use super::zip_dataset::ZipDataset;
 use crate::digest;
+use crate::nifti::Affine;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
@@ -24,8 +25,6 @@ use crate::seed::RunSeed;
 
 /// Images that are in memory at once.
 const CHUNK: usize = 256;
-
-const IDENTITY: [[f64; 4]; 3] = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
 
 pub(super) fn from_folder(
     root: &Path,
@@ -208,7 +207,7 @@ impl<'a> ImageSet<'a> {
             id: image.id.clone(),
             patient: image.patient.clone(),
             centre: [0; 3],
-            affine: IDENTITY,
+            affine: Affine::IDENTITY,
             reader1: image.votes.0,
             reader2: image.votes.1,
             class: image.class,

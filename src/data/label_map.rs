@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::patches;
-use crate::nifti;
-use crate::nifti::grid::{Grid, RasAxes};
+use crate::nifti::{self, Grid, RasAxes};
 use crate::problem::{Problem, Result};
 
 /// Label values up to here are exact in float32.
@@ -154,6 +153,7 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nifti::Affine;
 
     /// Lesions of labels that arrive `at_once` at a time.
     fn lesions(labels: &[f32], grid: Grid, at_once: usize) -> std::result::Result<BTreeMap<u32, Lesion>, f32> {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn grid(shape: [usize; 3]) -> Grid {
-        Grid { shape, affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]] }
+        Grid::new(shape, Affine::IDENTITY)
     }
 
     #[test]
@@ -200,8 +200,9 @@ mod tests {
 
     #[test]
     fn centre_and_mask_are_those_of_the_ras_volume() {
-        let mut left = grid([4, 3, 2]);
-        left.affine[0][0] = -1.0;
+        let mut rows = Affine::IDENTITY.0;
+        rows[0][0] = -1.0;
+        let left = Grid::new([4, 3, 2], Affine(rows));
         let mut labels = [0.0; 24];
         labels[..2].fill(1.0);
         let found = &lesions(&labels, left, 24).unwrap()[&1];

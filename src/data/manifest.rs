@@ -6,6 +6,7 @@
 use crate::records::label::Contrast;
 use serde::{Deserialize, Serialize};
 
+use crate::nifti::Affine;
 use crate::records::FileHash;
 
 /// Version of the layout; a reader refuses another.
@@ -58,8 +59,8 @@ pub struct Lesion {
     pub patient: String,
     /// Centre voxel in the source volume once its axes are in RAS+ order: x, y, z.
     pub centre: [i64; 3],
-    /// Voxel-to-world affine of that RAS+ volume, row-major 3x4, mm; identity for plain images.
-    pub affine: [[f64; 4]; 3],
+    /// Voxel-to-world affine of that RAS+ volume; identity for plain images.
+    pub affine: Affine,
     pub reader1: bool,
     pub reader2: bool,
     pub class: Class,

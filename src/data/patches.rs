@@ -4,7 +4,7 @@
 //! ascending. Beyond the volume's border the nearest voxel is repeated (edge padding), except in masks, where
 //! nothing is: 0. The centre is the lesion's centre of mass, rounded; it lies at index size / 2 of each axis.
 
-use crate::nifti::grid::RasVolume;
+use crate::nifti::RasVolume;
 
 /// What a patch holds beyond the volume's border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn cut_into(volume: &RasVolume, centre: [i64; 3], shape: [u32; 3], border: B
     for (at_slow, from_slow) in sources[slow].iter().enumerate() {
         for (at_middle, from_middle) in sources[middle].iter().enumerate() {
             if let (Some(a), Some(b)) = (from_slow, from_middle) {
-                row.copy(&volume.values[a + b..], &mut patch[at_slow * steps[slow] + at_middle * steps[middle]..]);
+                row.copy(&volume.data[a + b..], &mut patch[at_slow * steps[slow] + at_middle * steps[middle]..]);
             }
         }
     }
@@ -118,14 +118,13 @@ pub fn slices(mask: &[u8], shape: [u32; 3], fraction: f64) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nifti::grid::{Grid, RasAxes};
+    use crate::nifti::{Affine, Grid, RasAxes};
 
     /// Value = x + 10 y + 100 z.
     fn ramp(shape: [usize; 3]) -> RasVolume {
-        let affine = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
         let value = |at: usize| at % shape[0] + 10 * (at / shape[0] % shape[1]) + 100 * (at / (shape[0] * shape[1]));
-        let values = (0..shape.iter().product()).map(|at| value(at) as f32).collect();
-        RasVolume { axes: RasAxes::new(&Grid { shape, affine }), values }
+        let data = (0..shape.iter().product()).map(|at| value(at) as f32).collect();
+        RasVolume { axes: RasAxes::new(&Grid::new(shape, Affine::IDENTITY)), data }
     }
 
     #[test]
@@ -154,17 +153,17 @@ mod tests {
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             for signs in 0..8 {
                 // `order`: for each RAS+ axis the stored one.
-                let mut stored = Grid { shape: [0; 3], affine: [[0.0; 4]; 3] };
+                let (mut shape, mut rows) = ([0; 3], [[0.0; 4]; 3]);
                 for (axis, &from) in order.iter().enumerate() {
-                    stored.shape[from] = plain.axes.grid.shape[axis];
-                    stored.affine[axis][from] = if signs >> axis & 1 == 1 { -1.0 } else { 1.0 };
+                    shape[from] = plain.axes.grid.shape[axis];
+                    rows[axis][from] = if signs >> axis & 1 == 1 { -1.0 } else { 1.0 };
                 }
-                let axes = RasAxes::new(&stored);
+                let axes = RasAxes::new(&Grid::new(shape, Affine(rows)));
                 let value = |place: usize| {
                     let [x, y, z] = axes.voxel(place);
                     (x + 10 * y + 100 * z) as f32
                 };
-                let turned = RasVolume { axes, values: (0..60).map(value).collect() };
+                let turned = RasVolume { axes, data: (0..60).map(value).collect() };
                 for border in [Border::Edge, Border::Zero] {
                     for (centre, shape) in [([2, 2, 1], [2, 2, 2]), ([0, 3, 1], [2, 5, 3]), ([4, 0, 2], [5, 2, 7])] {
                         assert_eq!(cut(&turned, centre, shape, border), cut(&plain, centre, shape, border));
@@ -182,7 +181,7 @@ mod tests {
         let mut placed = vec![0.0; patch.len()];
         for at in 0..60 {
             if let Some(place) = place(volume.axes.voxel(at), centre, shape) {
-                placed[place] = volume.values[at];
+                placed[place] = volume.data[at];
             }
         }
         assert_eq!(placed, patch);

@@ -179,7 +179,7 @@ fn write_nifti(out: &Path, stem: &str, image: &Image, source: &Source) -> Result
         let values: Vec<f32> = values.iter().map(|&value| physical(value)).collect();
         let what = if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
         let voxel = source.voxel_mm.unwrap_or([1.0; 3]);
-        pictures::write_slice_nifti(&out.join(name), &values, [width, height], voxel, what)?;
+        crate::nifti::write_slice(&out.join(name), &values, [width, height], voxel, what)?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! Where voxels lie: shape and affine of a volume, its axes in RAS+ order, and whether two volumes share a grid.
+//! Where voxels lie: shape and affine of a volume, and whether two volumes share a grid.
 
 use std::path::Path;
 
+use super::affine::{Affine, length};
 use crate::problem::{Problem, Result};
 
 /// Largest distance between the first voxels, and between the extents, of volumes that share a grid, in mm.
@@ -10,50 +11,81 @@ pub const POSITION_TOLERANCE_MM: f64 = 0.01;
 /// Largest angle between corresponding axes of volumes that share a grid, in degrees.
 pub const ANGLE_TOLERANCE_DEGREES: f64 = 0.5;
 
-/// Shape and voxel-to-world affine (row-major 3x4, mm, RAS+ world).
+/// A regular grid of voxels: x fastest, then y, then z, as NIfTI stores them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
-    /// x, y, z; x varies fastest in memory.
+    /// Voxels along x, y, z.
     pub shape: [usize; 3],
-    pub affine: [[f64; 4]; 3],
-}
-
-/// A scalar volume as stored, x fastest.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Volume {
-    pub grid: Grid,
-    pub values: Vec<f32>,
+    affine: Affine,
+    /// Of `affine`; asked for at every voxel of a phantom.
+    voxel_mm: [f64; 3],
 }
 
 impl Grid {
+    /// A grid that lies anywhere.
+    pub fn new(shape: [usize; 3], affine: Affine) -> Self {
+        Self { shape, affine, voxel_mm: affine.voxel_mm() }
+    }
+
+    /// An upright grid of RAS+ axes with its centre at the world's origin; `voxel_mm` along x, y, z.
+    pub const fn centred(shape: [usize; 3], voxel_mm: [f64; 3]) -> Self {
+        let [x, y, z] = voxel_mm;
+        // The sum makes 0 of the -0 of an axis with one voxel.
+        let [at_x, at_y, at_z] = [0.0 - middle(shape[0]) * x, 0.0 - middle(shape[1]) * y, 0.0 - middle(shape[2]) * z];
+        let affine = Affine([[x, 0.0, 0.0, at_x], [0.0, y, 0.0, at_y], [0.0, 0.0, z, at_z]]);
+        Self { shape, affine, voxel_mm }
+    }
+
+    /// From voxel indices to the world.
+    pub fn affine(&self) -> Affine {
+        self.affine
+    }
+
+    /// Voxel size along x, y, z in mm.
+    #[inline]
+    pub fn voxel_mm(&self) -> [f64; 3] {
+        self.voxel_mm
+    }
+
+    /// Number of voxels.
     pub fn voxels(&self) -> usize {
         self.shape.iter().product()
     }
 
-    fn column(&self, axis: usize) -> [f64; 3] {
-        [self.affine[0][axis], self.affine[1][axis], self.affine[2][axis]]
+    /// Position of voxel (x, y, z) in a volume's data.
+    #[inline]
+    pub fn index(&self, [x, y, z]: [usize; 3]) -> usize {
+        x + self.shape[0] * (y + self.shape[1] * z)
     }
 
-    /// Voxel size along x, y, z in mm.
-    pub fn voxel_mm(&self) -> [f64; 3] {
-        [0, 1, 2].map(|axis| length(self.column(axis)))
+    /// Voxel at a position in a volume's data.
+    #[inline]
+    pub fn voxel(&self, index: usize) -> [usize; 3] {
+        let [nx, ny, _] = self.shape;
+        [index % nx, index / nx % ny, index / (nx * ny)]
     }
 
-    /// Three finite axes that span space, or what is wrong with them.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        if self.affine.iter().flatten().any(|value| !value.is_finite()) {
-            return Err("an affine with NaN or infinite entries".into());
+    /// The voxel, where it lies inside the grid.
+    #[inline]
+    pub fn inside(&self, voxel: [i64; 3]) -> Option<[usize; 3]> {
+        let mut inside = [0; 3];
+        for axis in 0..3 {
+            inside[axis] = usize::try_from(voxel[axis]).ok().filter(|&v| v < self.shape[axis])?;
         }
-        let [x, y, z] = self.voxel_mm();
-        let [a, b, c] = [0, 1, 2].map(|axis| self.column(axis));
-        let volume = a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
-            + a[2] * (b[0] * c[1] - b[1] * c[0]);
-        let scale = x * y * z;
-        // Below a thousandth of a rectangular voxel's volume the axes are as good as parallel.
-        if !scale.is_finite() || scale <= 0.0 || volume.abs() < 1e-3 * scale {
-            return Err(format!("an affine whose axes do not span space (voxel {x} x {y} x {z} mm)"));
-        }
-        Ok(())
+        Some(inside)
+    }
+
+    /// Millimetres from the grid's centre along its own axes to a (fractional) voxel position; voxel centres lie on whole
+    /// numbers. In a grid from [`Grid::centred`] that is the place in the world.
+    #[inline]
+    pub fn mm_of(&self, voxel: [f64; 3]) -> [f64; 3] {
+        std::array::from_fn(|axis| (voxel[axis] - middle(self.shape[axis])) * self.voxel_mm[axis])
+    }
+
+    /// The inverse of [`Grid::mm_of`].
+    #[inline]
+    pub fn voxel_of(&self, mm: [f64; 3]) -> [f64; 3] {
+        std::array::from_fn(|axis| mm[axis] / self.voxel_mm[axis] + middle(self.shape[axis]))
     }
 
     /// What keeps `other` from lying on this grid, with the measured numbers; `None` where nothing does.
@@ -61,18 +93,19 @@ impl Grid {
         if self.shape != other.shape {
             return Some(format!("shape {:?} against {:?}", other.shape, self.shape));
         }
-        let shift = length([0, 1, 2].map(|row| other.affine[row][3] - self.affine[row][3]));
+        let (my_first, others_first) = (self.affine.column(3), other.affine.column(3));
+        let shift = length([0, 1, 2].map(|row| others_first[row] - my_first[row]));
         if shift > POSITION_TOLERANCE_MM {
             return Some(format!("first voxels {shift:.3} mm apart"));
         }
-        let (mine, others) = (self.voxel_mm(), other.voxel_mm());
+        let (mine, others) = (self.voxel_mm, other.voxel_mm);
         for axis in 0..3 {
             let difference = (others[axis] - mine[axis]).abs() * self.shape[axis] as f64;
             if difference > POSITION_TOLERANCE_MM {
                 let name = ["x", "y", "z"][axis];
                 return Some(format!("extents along {name} that differ by {difference:.3} mm"));
             }
-            let (a, b) = (self.column(axis), other.column(axis));
+            let (a, b) = (self.affine.column(axis), other.affine.column(axis));
             let cosine = (0..3).map(|row| a[row] * b[row]).sum::<f64>() / (mine[axis] * others[axis]);
             let angle = cosine.clamp(-1.0, 1.0).acos().to_degrees();
             if angle > ANGLE_TOLERANCE_DEGREES {
@@ -82,7 +115,10 @@ impl Grid {
         None
     }
 
-    /// Errors unless the volume at `path` lies on this grid, that of `reference`.
+    /// Holds the volume at `path`, which lies on `other`, to this grid, that of `reference`.
+    ///
+    /// # Errors
+    /// What keeps the two apart, with the measured numbers.
     pub fn require(&self, other: &Grid, path: &Path, reference: &Path) -> Result<()> {
         let Some(found) = self.mismatch(other) else { return Ok(()) };
         Err(Problem::input(path, format!("not on the grid of {}: {found}", reference.display()))
@@ -93,170 +129,67 @@ impl Grid {
     }
 }
 
-/// Which way a volume's axes must be permuted and flipped, without interpolation, to run to the patient's right, front
-/// and head (RAS+).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RasAxes {
-    /// In RAS+ order.
-    pub grid: Grid,
-    /// For each RAS+ axis the distance of neighbours in memory, and whether they lie there in reverse.
-    strides: [usize; 3],
-    flipped: [bool; 3],
-    /// For each stored axis, fastest first, its size and the RAS+ axis that it is.
-    stored: [(usize, usize); 3],
-}
-
-impl RasAxes {
-    pub fn new(stored: &Grid) -> Self {
-        let (source, flipped) = ras_axes(stored);
-        let shape = source.map(|axis| stored.shape[axis]);
-        let mut affine = [[0.0; 4]; 3];
-        for (row, old_row) in affine.iter_mut().zip(&stored.affine) {
-            row[3] = old_row[3];
-            for axis in 0..3 {
-                let step = old_row[source[axis]];
-                row[axis] = if flipped[axis] { -step } else { step };
-                if flipped[axis] {
-                    row[3] += step * (shape[axis] as f64 - 1.0);
-                }
-            }
-        }
-        let strides = [1, stored.shape[0], stored.shape[0] * stored.shape[1]];
-        let mut sizes = [(0, 0); 3];
-        for (axis, &from) in source.iter().enumerate() {
-            sizes[from] = (stored.shape[from], axis);
-        }
-        Self { grid: Grid { shape, affine }, strides: source.map(|axis| strides[axis]), flipped, stored: sizes }
-    }
-
-    /// What index `at` along RAS+ axis `axis` adds to the place in memory of a voxel.
-    pub fn offset(&self, axis: usize, at: usize) -> usize {
-        let at = if self.flipped[axis] { self.grid.shape[axis] - 1 - at } else { at };
-        at * self.strides[axis]
-    }
-
-    /// The RAS+ axes, those first along which neighbours lie closest in memory.
-    pub fn fastest_first(&self) -> [usize; 3] {
-        self.stored.map(|(_, axis)| axis)
-    }
-
-    /// The RAS+ indices of the voxel at a place in memory.
-    pub fn voxel(&self, mut place: usize) -> [usize; 3] {
-        let mut voxel = [0; 3];
-        for (size, axis) in self.stored {
-            let at = place % size;
-            voxel[axis] = if self.flipped[axis] { size - 1 - at } else { at };
-            place /= size;
-        }
-        voxel
-    }
-}
-
-/// A volume that is read in RAS+ order and stays in memory as it was stored.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RasVolume {
-    pub axes: RasAxes,
-    /// In stored order; [`RasAxes::offset`] says where.
-    pub values: Vec<f32>,
-}
-
-impl Volume {
-    pub fn oriented(self) -> RasVolume {
-        RasVolume { axes: RasAxes::new(&self.grid), values: self.values }
-    }
-}
-
-/// For each world axis the voxel axis nearest to it, and whether that runs the other way.
-fn ras_axes(grid: &Grid) -> ([usize; 3], [bool; 3]) {
-    const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    let size = grid.voxel_mm();
-    let cosine = |world: usize, axis: usize| grid.affine[world][axis] / size[axis];
-    let fit = |order: &[usize; 3]| (0..3).map(|world| cosine(world, order[world]).abs()).sum::<f64>();
-    let mut best = ORDERS[0];
-    for order in ORDERS {
-        if fit(&order) > fit(&best) {
-            best = order;
-        }
-    }
-    (best, [0, 1, 2].map(|world| cosine(world, best[world]) < 0.0))
-}
-
-fn length(vector: [f64; 3]) -> f64 {
-    vector.iter().map(|value| value * value).sum::<f64>().sqrt()
+/// The index in the middle of an axis, between two voxels where their number is even.
+const fn middle(voxels: usize) -> f64 {
+    (voxels as f64 - 1.0) / 2.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn grid() -> Grid {
-        Grid { shape: [4, 3, 2], affine: [[0.4, 0.0, 0.0, -10.0], [0.0, 0.4, 0.0, 5.0], [0.0, 0.0, 1.0, 0.0]] }
+    const CENTRED: Grid = Grid::centred([4, 3, 2], [0.5, 1.0, 2.0]);
+
+    const ROWS: [[f64; 4]; 3] = [[0.4, 0.0, 0.0, -10.0], [0.0, 0.4, 0.0, 5.0], [0.0, 0.0, 1.0, 0.0]];
+
+    fn grid(change: impl Fn(&mut [[f64; 4]; 3])) -> Grid {
+        let mut rows = ROWS;
+        change(&mut rows);
+        Grid::new([4, 3, 2], Affine(rows))
     }
 
     #[test]
     fn shifts_turns_and_sizes_beyond_the_tolerance_are_named() {
-        let reference = grid();
+        let reference = grid(|_| {});
         assert_eq!(reference.mismatch(&reference), None);
-        let mut other = grid();
-        other.affine[0][3] += 0.009;
-        assert_eq!(reference.mismatch(&other), None);
-        other.affine[0][3] += 0.01;
-        assert_eq!(reference.mismatch(&other).unwrap(), "first voxels 0.019 mm apart");
+        assert_eq!(reference.mismatch(&grid(|rows| rows[0][3] += 0.009)), None);
+        assert_eq!(reference.mismatch(&grid(|rows| rows[0][3] += 0.019)).unwrap(), "first voxels 0.019 mm apart");
         let turned = |degrees: f64| {
             let (sin, cos) = degrees.to_radians().sin_cos();
-            let mut other = grid();
-            other.affine[0][0] = 0.4 * cos;
-            other.affine[1][0] = 0.4 * sin;
-            other
+            grid(|rows| (rows[0][0], rows[1][0]) = (0.4 * cos, 0.4 * sin))
         };
         assert_eq!(reference.mismatch(&turned(0.4)), None);
         assert_eq!(reference.mismatch(&turned(0.6)).unwrap(), "axes 0.60 degrees apart");
-        let mut other = grid();
-        other.affine[2][2] = 1.1;
-        assert_eq!(reference.mismatch(&other).unwrap(), "extents along z that differ by 0.200 mm");
-        let mut other = grid();
+        let larger = grid(|rows| rows[2][2] = 1.1);
+        assert_eq!(reference.mismatch(&larger).unwrap(), "extents along z that differ by 0.200 mm");
+        let mut other = reference;
         other.shape[1] = 5;
         assert!(reference.mismatch(&other).unwrap().contains("[4, 5, 2]"));
     }
 
     #[test]
-    fn a_left_running_axis_is_turned_round_with_its_values() {
-        let mut left = grid();
-        left.affine[0][0] = -0.4;
-        let values: Vec<f32> = (0..24).map(|i| i as f32).collect();
-        let ras = Volume { grid: left, values }.oriented();
-        assert_eq!([0, 1, 2, 3].map(|x| ras.values[ras.axes.offset(0, x)]), [3.0, 2.0, 1.0, 0.0]);
-        assert_eq!(ras.axes.grid.affine[0][0], 0.4);
-        approx::assert_abs_diff_eq!(ras.axes.grid.affine[0][3], -11.2, epsilon = 1e-12);
+    fn x_runs_fastest() {
+        assert_eq!(CENTRED.index([1, 0, 0]), 1);
+        assert_eq!(CENTRED.index([0, 1, 0]), 4);
+        assert_eq!(CENTRED.index([0, 0, 1]), 12);
+        assert!((0..24).all(|index| CENTRED.index(CENTRED.voxel(index)) == index));
     }
 
     #[test]
-    fn places_and_voxels_are_each_others_inverse_in_every_orientation() {
-        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-            for signs in 0..8 {
-                let mut affine = [[0.0; 4]; 3];
-                for (world, &axis) in order.iter().enumerate() {
-                    affine[world][axis] = if signs >> world & 1 == 1 { -1.0 } else { 1.0 };
-                }
-                let axes = RasAxes::new(&Grid { shape: [4, 3, 2], affine });
-                assert_eq!(axes.fastest_first().map(|axis| axes.grid.shape[axis]), [4, 3, 2]);
-                for place in 0..24 {
-                    let voxel = axes.voxel(place);
-                    assert!((0..3).all(|axis| voxel[axis] < axes.grid.shape[axis]));
-                    assert_eq!((0..3).map(|axis| axes.offset(axis, voxel[axis])).sum::<usize>(), place);
-                }
-            }
-        }
+    fn the_centre_of_a_centred_grid_is_the_origin() {
+        assert_eq!(CENTRED.mm_of([1.5, 1.0, 0.5]), [0.0; 3]);
+        assert_eq!(CENTRED.mm_of([0.0, 0.0, 0.0]), [-0.75, -1.0, -1.0]);
+        assert_eq!(CENTRED.voxel_of([-0.75, -1.0, -1.0]), [0.0; 3]);
+        assert_eq!(CENTRED.affine().0[0], [0.5, 0.0, 0.0, -0.75]);
+        assert_eq!(CENTRED, Grid::new([4, 3, 2], CENTRED.affine()));
+        let slice = Grid::centred([4, 3, 1], [1.0; 3]).affine().0[2][3];
+        assert_eq!(slice.to_bits(), 0f64.to_bits(), "not minus zero");
     }
 
     #[test]
-    fn degenerate_affines_are_refused() {
-        let mut flat = grid();
-        flat.affine[2][2] = 0.0;
-        assert!(flat.check().unwrap_err().contains("do not span"));
-        let mut nan = grid();
-        nan.affine[1][3] = f64::NAN;
-        assert!(nan.check().unwrap_err().contains("NaN"));
-        assert!(grid().check().is_ok());
+    fn outside_is_no_voxel() {
+        assert_eq!(CENTRED.inside([3, 2, 1]), Some([3, 2, 1]));
+        assert_eq!(CENTRED.inside([4, 0, 0]), None);
+        assert_eq!(CENTRED.inside([0, -1, 0]), None);
     }
 }

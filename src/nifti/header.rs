@@ -1,229 +1,180 @@
-//! The 348 bytes at the head of a NIfTI-1 file, believed only as far as they make sense.
+//! The 348 bytes at the head of a NIfTI-1 file: every field by the standard's name, in one table for reading and writing.
 //!
-//! Own code and not the `nifti` crate: there a NaN `scl_slope` makes a NaN volume, integer outputs are truncated, and
-//! memory is asked for on the header's word. Field offsets: NIfTI-1 specification, <https://nifti.nimh.nih.gov/nifti-1>.
-
-use super::grid::Grid;
+//! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>. What the standard keeps of ANALYZE 7.5
+//! or leaves to programs (`data_type`, `db_name`, `cal_max`, `intent_*`, `slice_*`, `aux_file` and so on) is not looked at, and
+//! 0 where rimforge writes.
 
 /// Bytes of the header proper.
 pub const HEADER_BYTES: usize = 348;
 
-/// First byte that voxels may have: after the header and the four extension flags.
-const FIRST_VOXEL: u64 = 352;
+/// A value in the header, in either byte order.
+trait Field: Copy {
+    const BYTES: usize;
 
-/// More voxels than any one volume that rimforge is meant for (1024 x 1024 x 512).
-const MAX_VOXELS: u64 = 1 << 29;
+    /// From its first [`Field::BYTES`] bytes.
+    fn read(bytes: &[u8], big_endian: bool) -> Self;
 
-/// How a voxel is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Storage {
-    U8,
-    I8,
-    I16,
-    U16,
-    I32,
-    U32,
-    I64,
-    U64,
-    F32,
-    F64,
+    /// Appends it, least significant byte first.
+    fn append(self, bytes: &mut Vec<u8>);
 }
 
-/// What the reader needs from the header.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Header {
-    pub grid: Grid,
-    pub storage: Storage,
-    pub big_endian: bool,
-    /// Offset of the first voxel in the (uncompressed) file.
-    pub offset: u64,
-    /// Stored value times slope plus intercept is the value.
-    pub slope: f64,
-    pub intercept: f64,
-}
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Field for $number {
+            const BYTES: usize = size_of::<$number>();
 
-/// What was found and what was expected, without the file's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable {
-    pub found: String,
-    pub expected: &'static str,
-}
+            fn read(bytes: &[u8], big_endian: bool) -> Self {
+                let mut raw = [0; size_of::<$number>()];
+                raw.copy_from_slice(&bytes[..Self::BYTES]);
+                if big_endian { Self::from_be_bytes(raw) } else { Self::from_le_bytes(raw) }
+            }
 
-fn unusable<T>(found: impl Into<String>, expected: &'static str) -> Result<T, Unusable> {
-    Err(Unusable { found: found.into(), expected })
-}
-
-impl Storage {
-    fn from_code(code: i16) -> Result<Self, Unusable> {
-        Ok(match code {
-            2 => Self::U8,
-            4 => Self::I16,
-            8 => Self::I32,
-            16 => Self::F32,
-            64 => Self::F64,
-            256 => Self::I8,
-            512 => Self::U16,
-            768 => Self::U32,
-            1024 => Self::I64,
-            1280 => Self::U64,
-            32 | 1792 | 2048 => return unusable(format!("complex voxels (data type {code})"), "real ones"),
-            128 | 2304 => return unusable(format!("colour voxels (data type {code})"), "one number per voxel"),
-            _ => return unusable(format!("data type {code}"), "an integer or floating-point type of NIfTI-1"),
-        })
-    }
-
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::U8 | Self::I8 => 1,
-            Self::I16 | Self::U16 => 2,
-            Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 => 8,
+            fn append(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
         }
+    )*};
+}
+
+numbers!(u8, i16, i32, f32);
+
+impl<T: Field, const COUNT: usize> Field for [T; COUNT] {
+    const BYTES: usize = COUNT * T::BYTES;
+
+    fn read(bytes: &[u8], big_endian: bool) -> Self {
+        std::array::from_fn(|at| T::read(&bytes[at * T::BYTES..], big_endian))
+    }
+
+    fn append(self, bytes: &mut Vec<u8>) {
+        self.into_iter().for_each(|value| value.append(bytes));
     }
 }
 
-/// The header's raw fields in either byte order.
-struct Fields<'a> {
-    bytes: &'a [u8; HEADER_BYTES],
-    big_endian: bool,
+/// Makes the type, its reading and its writing of one table: name, type and offset of each field, in ascending order.
+macro_rules! header {
+    ($($(#[$about:meta])* $name:ident: $kind:ty = $offset:literal,)*) => {
+        /// A header as stored: nothing in it is believed yet.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct Header {
+            $($(#[$about])* pub $name: $kind,)*
+        }
+
+        impl Header {
+            /// The fields of a header in the byte order that `big_endian` says.
+            pub fn read(bytes: &[u8; HEADER_BYTES], big_endian: bool) -> Self {
+                Self { $($name: <$kind as Field>::read(&bytes[$offset..], big_endian),)* }
+            }
+
+            /// The header's bytes, least significant first.
+            pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
+                let mut bytes = [0; HEADER_BYTES];
+                $(
+                    let mut field = Vec::with_capacity(<$kind as Field>::BYTES);
+                    self.$name.append(&mut field);
+                    bytes[$offset..$offset + field.len()].copy_from_slice(&field);
+                )*
+                bytes
+            }
+
+            /// Offset and length of each field, in bytes.
+            #[cfg(test)]
+            const PLACES: &'static [(usize, usize)] = &[$(($offset, <$kind as Field>::BYTES),)*];
+        }
+    };
 }
 
-impl Fields<'_> {
-    fn i16(&self, at: usize) -> i16 {
-        let raw = [self.bytes[at], self.bytes[at + 1]];
-        if self.big_endian { i16::from_be_bytes(raw) } else { i16::from_le_bytes(raw) }
-    }
-
-    fn i32(&self, at: usize) -> i32 {
-        let raw = [self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3]];
-        if self.big_endian { i32::from_be_bytes(raw) } else { i32::from_le_bytes(raw) }
-    }
-
-    fn f64(&self, at: usize) -> f64 {
-        f64::from(f32::from_bits(self.i32(at) as u32))
-    }
+header! {
+    /// 348 in the file's own byte order; 540 is NIfTI-2.
+    sizeof_hdr: i32 = 0,
+    /// Number of dimensions, then the size along each.
+    dim: [i16; 8] = 40,
+    /// Code of the voxels' type.
+    datatype: i16 = 70,
+    /// Bits per voxel.
+    bitpix: i16 = 72,
+    /// `qfac` (-1: the third axis of the quaternion's rotation is turned round), then the voxel's size along each dimension.
+    pixdim: [f32; 8] = 76,
+    /// Offset of the first voxel in the file, in bytes.
+    vox_offset: f32 = 108,
+    /// Stored value times this plus `scl_inter` is the value; 0: not scaled.
+    scl_slope: f32 = 112,
+    /// See `scl_slope`.
+    scl_inter: f32 = 116,
+    /// Unit of space in the low three bits (1 m, 2 mm, 3 um), of time in the next three.
+    xyzt_units: u8 = 123,
+    /// Any text, padded with zeros.
+    descrip: [u8; 80] = 148,
+    /// Above 0: the quaternion says where the voxels lie, and the number in which space.
+    qform_code: i16 = 252,
+    /// Above 0: `srow_x`, `srow_y`, `srow_z` say where the voxels lie.
+    sform_code: i16 = 254,
+    /// Of the unit quaternion (a, b, c, d) with a of 0 or more.
+    quatern_b: f32 = 256,
+    /// See `quatern_b`.
+    quatern_c: f32 = 260,
+    /// See `quatern_b`.
+    quatern_d: f32 = 264,
+    /// World x of the first voxel under the quaternion.
+    qoffset_x: f32 = 268,
+    /// World y of it.
+    qoffset_y: f32 = 272,
+    /// World z of it.
+    qoffset_z: f32 = 276,
+    /// First row of the voxel-to-world affine.
+    srow_x: [f32; 4] = 280,
+    /// Second row of it.
+    srow_y: [f32; 4] = 296,
+    /// Third row of it.
+    srow_z: [f32; 4] = 312,
+    /// "n+1\0": voxels in the same file; "ni1\0": in another.
+    magic: [u8; 4] = 344,
 }
 
 impl Header {
-    /// Reads a single-file NIfTI-1 header of a 3-D volume.
-    pub fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Unusable> {
-        let fields = match (bytes[0], bytes[1], bytes[2], bytes[3]) {
-            (0x5c, 1, 0, 0) => Fields { bytes, big_endian: false },
-            (0, 0, 1, 0x5c) => Fields { bytes, big_endian: true },
-            (0x1c, 2, 0, 0) | (0, 0, 2, 0x1c) => return unusable("a NIfTI-2 header", "NIfTI-1 (.nii or .nii.gz)"),
-            _ => return unusable("no NIfTI-1 header", "348 as its first number"),
+    /// All fields 0.
+    pub fn zeroed() -> Self {
+        Self::read(&[0; HEADER_BYTES], false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_come_in_order_and_none_reaches_into_the_next() {
+        for pair in Header::PLACES.windows(2) {
+            assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{pair:?}");
+        }
+        assert_eq!(Header::PLACES.last(), Some(&(344, 4)));
+    }
+
+    /// Byte `k` is `k` (modulo 256): bytes 40 and 41 are 0x28 and 0x29.
+    #[test]
+    fn fields_by_hand_in_either_byte_order() {
+        let bytes: [u8; HEADER_BYTES] = std::array::from_fn(|at| at as u8);
+        let little = Header::read(&bytes, false);
+        assert_eq!((little.sizeof_hdr, little.dim[0], little.datatype), (0x0302_0100, 0x2928, 0x4746));
+        assert_eq!((little.dim[7], little.bitpix), (0x3736, 0x4948));
+        assert_eq!(little.pixdim[1].to_bits(), 0x5352_5150);
+        assert_eq!((little.xyzt_units, little.descrip[0], little.descrip[79]), (123, 148, 227));
+        let big = Header::read(&bytes, true);
+        assert_eq!((big.sizeof_hdr, big.dim[0], big.sform_code), (0x0001_0203, 0x2829, 0xfeff_u16 as i16));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let header = Header {
+            sizeof_hdr: 348,
+            dim: [3, 4, 5, 6, 1, 1, 1, 1],
+            descrip: *b"SIMULATED padded to eighty bytes with dots......................................",
+            srow_z: [0.0, -0.0, 2.5, f32::MIN_POSITIVE],
+            magic: *b"n+1\0",
+            ..Header::zeroed()
         };
-        match &bytes[344..348] {
-            b"n+1\0" => {}
-            b"ni1\0" => {
-                return unusable("a header whose voxels are in another file (.hdr/.img)", "one .nii or .nii.gz");
-            }
-            other => return unusable(format!("the magic bytes {:?}", other.escape_ascii().to_string()), "n+1"),
-        }
-        let shape = shape(&fields)?;
-        let grid = Grid { shape, affine: affine(&fields)? };
-        grid.check().map_err(|found| Unusable { found, expected: "a usable sform, qform or pixdim" })?;
-        let (slope, intercept) = scaling(&fields)?;
-        let storage = Storage::from_code(fields.i16(70))?;
-        Ok(Self { grid, storage, big_endian: fields.big_endian, offset: offset(&fields)?, slope, intercept })
+        let bytes = header.to_bytes();
+        assert_eq!(bytes[..4], [92, 1, 0, 0]);
+        assert_eq!(bytes[40..44], [3, 0, 4, 0]);
+        assert_eq!(Header::read(&bytes, false), header);
     }
-
-    /// Bytes from the file's start to the end of its voxels; no overflow, `MAX_VOXELS` being what it is.
-    pub fn promised_bytes(&self) -> u64 {
-        self.offset + self.grid.voxels() as u64 * self.storage.bytes() as u64
-    }
-}
-
-fn shape(fields: &Fields) -> Result<[usize; 3], Unusable> {
-    let count = fields.i16(40);
-    if !(1..=7).contains(&count) {
-        return unusable(format!("{count} dimensions"), "3");
-    }
-    let dims: Vec<i16> = (1..=count as usize).map(|axis| fields.i16(40 + 2 * axis)).collect();
-    if count < 3 || dims[3..].iter().any(|&size| size != 1) {
-        return unusable(format!("dimensions {dims:?}"), "three, or more of which the further are 1");
-    }
-    if dims.iter().any(|&size| size < 1) {
-        return unusable(format!("dimensions {dims:?}"), "positive ones");
-    }
-    let voxels: u64 = dims[..3].iter().map(|&size| size as u64).product();
-    if voxels > MAX_VOXELS {
-        return unusable(format!("{voxels} voxels ({dims:?})"), "at most 536870912");
-    }
-    Ok([dims[0] as usize, dims[1] as usize, dims[2] as usize])
-}
-
-fn offset(fields: &Fields) -> Result<u64, Unusable> {
-    let offset = fields.f64(108);
-    match offset {
-        // Some writers leave it at 0 and mean the default.
-        0.0 => Ok(FIRST_VOXEL),
-        _ if offset.fract() == 0.0 && (FIRST_VOXEL as f64..1e9).contains(&offset) => Ok(offset as u64),
-        _ => unusable(format!("vox_offset {offset}"), "a whole number of bytes, 352 or more"),
-    }
-}
-
-/// As nibabel: slope 0, NaN or infinite means "not scaled"; a good slope with a bad intercept means nothing.
-fn scaling(fields: &Fields) -> Result<(f64, f64), Unusable> {
-    let (slope, intercept) = (fields.f64(112), fields.f64(116));
-    if slope == 0.0 || !slope.is_finite() {
-        return Ok((1.0, 0.0));
-    }
-    if !intercept.is_finite() {
-        return unusable(format!("scl_slope {slope} with scl_inter {intercept}"), "a finite intercept");
-    }
-    Ok((slope, intercept))
-}
-
-/// sform where there is one, else qform, else voxel sizes alone; in mm.
-fn affine(fields: &Fields) -> Result<[[f64; 4]; 3], Unusable> {
-    let mm = match fields.bytes[123] & 7 {
-        0 | 2 => 1.0,
-        1 => 1000.0,
-        3 => 0.001,
-        other => return unusable(format!("the spatial unit {other}"), "unknown (0), m (1), mm (2) or um (3)"),
-    };
-    let affine = if fields.i16(254) > 0 {
-        [0, 1, 2].map(|row| [0, 1, 2, 3].map(|column| fields.f64(280 + 16 * row + 4 * column)))
-    } else if fields.i16(252) > 0 {
-        from_quaternion(fields)?
-    } else {
-        // NIfTI-1 "method 1", with nibabel's choice of origin: the volume's centre.
-        let size = [1, 2, 3].map(|axis| fields.f64(76 + 4 * axis).abs());
-        let mut affine = [[0.0; 4]; 3];
-        for axis in 0..3 {
-            affine[axis][axis] = size[axis];
-            affine[axis][3] = -(f64::from(fields.i16(42 + 2 * axis)) - 1.0) / 2.0 * size[axis];
-        }
-        // It has x run to the left.
-        affine[0] = affine[0].map(|value| -value);
-        affine
-    };
-    Ok(affine.map(|row| row.map(|value| value * mm)))
-}
-
-/// NIfTI-1 "method 2": rotation by a unit quaternion, voxel sizes, `qfac` on the third axis.
-fn from_quaternion(fields: &Fields) -> Result<[[f64; 4]; 3], Unusable> {
-    let (b, c, d) = (fields.f64(256), fields.f64(260), fields.f64(264));
-    let rest = 1.0 - (b * b + c * c + d * d);
-    // Rounding to 32 bits may push the square of a below zero by some 1e-7.
-    if rest.is_nan() || rest < -1e-5 {
-        return unusable(format!("the quaternion ({b}, {c}, {d})"), "a length of at most 1");
-    }
-    let a = rest.max(0.0).sqrt();
-    let rotation = [
-        [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
-        [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
-        [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
-    ];
-    let qfac = if fields.f64(76) < 0.0 { -1.0 } else { 1.0 };
-    let mut affine = [[0.0; 4]; 3];
-    for row in 0..3 {
-        for axis in 0..3 {
-            let size = fields.f64(76 + 4 * (axis + 1)) * if axis == 2 { qfac } else { 1.0 };
-            affine[row][axis] = rotation[row][axis] * size;
-        }
-        affine[row][3] = fields.f64(268 + 4 * row);
-    }
-    Ok(affine)
 }

@@ -9,8 +9,10 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::grid::{Grid, Volume};
-use super::header::{HEADER_BYTES, Header};
+use super::grid::Grid;
+use super::header::HEADER_BYTES;
+use super::layout::Layout;
+use super::volume::Volume;
 use crate::files::hashed::HashedFile;
 use crate::problem::{Problem, Result};
 
@@ -32,7 +34,7 @@ const BLOCK: usize = 1 << 15;
 /// A volume as read.
 #[derive(Clone, Debug)]
 pub struct NiftiFile {
-    pub volume: Volume,
+    pub volume: Volume<f32>,
     /// Voxels that were NaN or infinite and are 0 now.
     pub non_finite: u64,
     /// Of the file's bytes.
@@ -61,7 +63,7 @@ pub fn read(path: &Path) -> Result<NiftiFile> {
 pub fn read_into(path: &Path, mut values: Vec<f32>) -> Result<NiftiFile> {
     values.clear();
     let ScannedFile { grid, non_finite, sha256 } = scan(path, |voxels| append(&mut values, voxels))?;
-    Ok(NiftiFile { volume: Volume { grid, values }, non_finite, sha256 })
+    Ok(NiftiFile { volume: Volume { grid, data: values }, non_finite, sha256 })
 }
 
 /// Reads a volume without keeping it: `see` is shown all its voxels in stored order, some at a time.
@@ -87,10 +89,10 @@ pub fn scan(path: &Path, see: impl FnMut(&[f32]) -> Result<()>) -> Result<Scanne
 
 /// The volume in a file's bytes, and how many voxels were NaN or infinite.
 #[cfg(test)]
-fn parse(bytes: &[u8]) -> Result<(Volume, u64)> {
+fn parse(bytes: &[u8]) -> Result<(Volume<f32>, u64)> {
     let mut values = Vec::new();
     let (grid, non_finite) = parse_bytes(bytes, bytes.len() as u64, |voxels| append(&mut values, voxels))?;
-    Ok((Volume { grid, values }, non_finite))
+    Ok((Volume { grid, data: values }, non_finite))
 }
 
 fn append(values: &mut Vec<f32>, voxels: &[f32]) -> Result<()> {
@@ -112,35 +114,35 @@ fn parse_bytes(mut bytes: impl BufRead, size: u64, see: impl FnMut(&[f32]) -> Re
 fn parse_stream(mut stream: impl Read, most: u64, see: impl FnMut(&[f32]) -> Result<()>) -> Result<(Grid, u64)> {
     let mut head = [0; HEADER_BYTES];
     stream.read_exact(&mut head).map_err(|error| cut_short(error, "the header's 348 bytes"))?;
-    let header = Header::parse(&head).map_err(|why| bad(why.found).expected(why.expected))?;
-    if header.promised_bytes() > most {
-        let shape = header.grid.shape;
-        return Err(bad(format!("at most {most} bytes where the header promises {}", header.promised_bytes()))
+    let layout = Layout::parse(&head).map_err(|why| bad(why.found).expected(why.expected))?;
+    if layout.promised_bytes() > most {
+        let shape = layout.grid.shape;
+        return Err(bad(format!("at most {most} bytes where the header promises {}", layout.promised_bytes()))
             .expected(format!("a whole volume of {} x {} x {} voxels", shape[0], shape[1], shape[2]))
             .advice(COPY_AGAIN));
     }
-    let skipped = std::io::copy(&mut (&mut stream).take(header.offset - HEADER_BYTES as u64), &mut std::io::sink())
+    let skipped = std::io::copy(&mut (&mut stream).take(layout.offset - HEADER_BYTES as u64), &mut std::io::sink())
         .map_err(|error| cut_short(error, "the bytes before the voxels"))?;
-    if skipped < header.offset - HEADER_BYTES as u64 {
+    if skipped < layout.offset - HEADER_BYTES as u64 {
         return Err(bad("the file ends before its voxels").advice(COPY_AGAIN));
     }
-    let non_finite = voxels(&mut stream, &header, see)?;
+    let non_finite = voxels(&mut stream, &layout, see)?;
     std::io::copy(&mut stream.take(MAX_TRAILING_BYTES), &mut std::io::sink())
         .map_err(|error| cut_short(error, "the end of the file"))?;
-    let count = header.grid.voxels();
+    let count = layout.grid.voxels();
     if non_finite as f64 > MAX_NON_FINITE_SHARE * count as f64 {
         let percent = 100.0 * non_finite as f64 / count as f64;
         return Err(bad(format!("{non_finite} of {count} voxels ({percent:.1} %) are NaN or infinite"))
             .expected("at most 1 %")
             .advice("set what lies outside the brain to 0, or repair the reconstruction"));
     }
-    Ok((header.grid, non_finite))
+    Ok((layout.grid, non_finite))
 }
 
 /// Returns how many voxels were NaN or infinite.
-fn voxels(stream: &mut impl Read, header: &Header, mut see: impl FnMut(&[f32]) -> Result<()>) -> Result<u64> {
-    let size = header.storage.bytes();
-    let count = header.grid.voxels();
+fn voxels(stream: &mut impl Read, layout: &Layout, mut see: impl FnMut(&[f32]) -> Result<()>) -> Result<u64> {
+    let size = layout.storage.bytes();
+    let count = layout.grid.voxels();
     let mut raw = vec![0; count.min(BLOCK) * size];
     let mut values = vec![0.0; count.min(BLOCK)];
     let mut non_finite = 0;
@@ -150,7 +152,7 @@ fn voxels(stream: &mut impl Read, header: &Header, mut see: impl FnMut(&[f32]) -
         stream
             .read_exact(raw)
             .map_err(|error| cut_short(error, &format!("{count} voxels, of which {first} were whole")))?;
-        non_finite += header.decode(raw, values);
+        non_finite += layout.decode(raw, values);
         see(values)?;
     }
     Ok(non_finite)
@@ -207,14 +209,14 @@ mod tests {
         for (name, expected) in expected {
             let file = read(&fixtures().join(&name)).unwrap();
             assert_eq!(file.volume.grid.shape, expected.shape, "{name}");
-            assert!(close(&file.volume.grid.affine, &expected.affine), "{name}: {:?}", file.volume.grid.affine);
+            assert!(close(&file.volume.grid.affine().0, &expected.affine), "{name}: {:?}", file.volume.grid.affine().0);
             let largest = expected.values.iter().fold(0f32, |most, value| most.max(value.abs()));
-            for (ours, nibabels) in file.volume.values.iter().zip(&expected.values) {
+            for (ours, nibabels) in file.volume.data.iter().zip(&expected.values) {
                 assert!((ours - nibabels).abs() <= 1e-6 * largest, "{name}: {ours} {nibabels}");
             }
             let ras = file.volume.oriented();
             let grid = ras.axes.grid;
-            assert!(close(&grid.affine, &expected.ras_affine), "{name}: {:?}", grid.affine);
+            assert!(close(&grid.affine().0, &expected.ras_affine), "{name}: {:?}", grid.affine().0);
             let whole = grid.shape.map(|size| size as u32);
             let centre = grid.shape.map(|size| size as i64 / 2);
             let values = cut(&ras, centre, [whole[2], whole[1], whole[0]], Border::Zero);
@@ -269,7 +271,7 @@ mod tests {
         larger.resize(352 + 4 * 128, 0);
         larger[352..352 + 8].copy_from_slice(&[5f32.to_le_bytes(), f32::INFINITY.to_le_bytes()].concat());
         let (volume, non_finite) = parse(&larger).unwrap();
-        assert_eq!((non_finite, volume.values[0], volume.values[1]), (1, 5.0, 0.0));
+        assert_eq!((non_finite, volume.data[0], volume.data[1]), (1, 5.0, 0.0));
     }
 
     #[test]
@@ -290,9 +292,9 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             if let Ok((volume, _)) = parse(&flipped) {
-                assert_eq!(volume.values.len(), volume.grid.voxels());
-                assert!(volume.values.len() <= bytes.len());
-                assert!(volume.values.iter().all(|value| value.is_finite()));
+                assert_eq!(volume.data.len(), volume.grid.voxels());
+                assert!(volume.data.len() <= bytes.len());
+                assert!(volume.data.iter().all(|value| value.is_finite()));
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Stored voxels to float32, a block at a time: the type is asked for once a block and not once a voxel, so that the
 //! loops become vector instructions.
 
-use super::header::{Header, Storage};
+use super::layout::{Layout, Storage};
 
-impl Header {
+impl Layout {
     /// Decodes as many voxels as `values` holds from as many times [`Storage::bytes`] bytes: stored value times slope plus
     /// intercept, rounded once. What is NaN or infinite becomes 0 and is counted.
     pub fn decode(&self, raw: &[u8], values: &mut [f32]) -> u64 {
@@ -68,11 +68,12 @@ fn zero_non_finite(values: &mut [f32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nifti::affine::Affine;
     use crate::nifti::grid::Grid;
 
-    fn header(storage: Storage, big_endian: bool, slope: f64, intercept: f64) -> Header {
-        let affine = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
-        Header { grid: Grid { shape: [2, 1, 1], affine }, storage, big_endian, offset: 352, slope, intercept }
+    fn layout(storage: Storage, big_endian: bool, slope: f64, intercept: f64) -> Layout {
+        let grid = Grid::new([2, 1, 1], Affine::IDENTITY);
+        Layout { grid, storage, big_endian, offset: 352, slope, intercept }
     }
 
     #[test]
@@ -91,10 +92,10 @@ mod tests {
         ];
         for (storage, raw, expected) in cases {
             let mut values = [9.0; 2];
-            assert_eq!(header(storage, false, 1.0, 0.0).decode(&raw, &mut values), 0);
+            assert_eq!(layout(storage, false, 1.0, 0.0).decode(&raw, &mut values), 0);
             assert_eq!(values, expected, "{storage:?}");
             let turned: Vec<u8> = raw.chunks(storage.bytes()).flat_map(|voxel| voxel.iter().rev().copied()).collect();
-            assert_eq!(header(storage, true, 2.0, 1.0).decode(&turned, &mut values), 0);
+            assert_eq!(layout(storage, true, 2.0, 1.0).decode(&turned, &mut values), 0);
             assert_eq!(values, expected.map(|value| (f64::from(value) * 2.0 + 1.0) as f32), "{storage:?}");
         }
     }
@@ -103,9 +104,9 @@ mod tests {
     fn a_scaling_that_does_nothing_gives_the_same_bits_as_none() {
         let raw = [-0.0f32, 0.0, 1e-42, -3.5].map(f32::to_le_bytes).concat();
         let (mut without, mut with) = ([9.0; 4], [9.0; 4]);
-        let header = header(Storage::F32, false, 1.0, 0.0);
-        header.narrow(&raw, &mut without, f32::from_le_bytes);
-        header.wide(&raw, &mut with, |bytes| f64::from(f32::from_le_bytes(bytes)));
+        let layout = layout(Storage::F32, false, 1.0, 0.0);
+        layout.narrow(&raw, &mut without, f32::from_le_bytes);
+        layout.wide(&raw, &mut with, |bytes| f64::from(f32::from_le_bytes(bytes)));
         assert_eq!(without.map(f32::to_bits), with.map(f32::to_bits));
         assert_eq!(without[0].to_bits(), 0);
     }
@@ -114,7 +115,7 @@ mod tests {
     fn what_is_not_finite_once_scaled_is_counted_and_becomes_0() {
         let raw = [f32::NAN, 2.0, f32::NEG_INFINITY, 3e38].map(f32::to_le_bytes).concat();
         let mut values = [9.0; 4];
-        assert_eq!(header(Storage::F32, false, 2.0, 0.0).decode(&raw, &mut values), 3);
+        assert_eq!(layout(Storage::F32, false, 2.0, 0.0).decode(&raw, &mut values), 3);
         assert_eq!(values, [0.0, 4.0, 0.0, 0.0]);
     }
 }

@@ -88,7 +88,7 @@ fn prepared() -> Folders {
                 id: id.clone(),
                 patient: name.clone(),
                 centre: [0; 3],
-                affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+                affine: rimforge::nifti::Affine::IDENTITY,
                 reader1,
                 reader2,
                 class: Class::of_votes(reader1, reader2),

@@ -63,7 +63,7 @@ fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: b
             id,
             patient: format!("sub-{index:03}"),
             centre: [0; 3],
-            affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+            affine: rimforge::nifti::Affine::IDENTITY,
             reader1: rim,
             reader2: rim,
             class: if rim { Class::Rim } else { Class::NonRim },

@@ -58,7 +58,7 @@ fn prepare(root: &Path) {
                 id,
                 patient: format!("sub-{patient:03}"),
                 centre: [0, 0, 0],
-                affine: [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]],
+                affine: rimforge::nifti::Affine::IDENTITY,
                 reader1,
                 reader2,
                 class: Class::of_votes(reader1, reader2),

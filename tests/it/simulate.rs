@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rimforge::nifti::volume::{Grid, Volume};
+use rimforge::nifti::{Grid, Volume};
 use rimforge::observer::{Observer, Silent};
 use rimforge::problem::{Kind, Result};
 use rimforge::records::cohort::CohortRecord;

@@ -12,8 +12,8 @@ use super::plan::PatientPlan;
 use super::presets::CohortDesign;
 use super::readers::Visibility;
 use crate::files;
-use crate::nifti::volume::Volume;
-use crate::nifti::writer;
+use crate::nifti::Volume;
+use crate::nifti::writer::{self, Element};
 use crate::problem::Result;
 
 const BIDS_VERSION: &str = "1.9.0";
@@ -103,7 +103,7 @@ pub fn write_volumes(
             "EstimationAlgorithm": format!("dipole inversion ({}), zero is the mean of cerebrospinal fluid", design.inversion.name()),
             "Description": format!(
                 "{SIMULATED} {} echoes from {} ms every {} ms, {} mm in plane interpolated to {} mm.",
-                echoes.count, echoes.first_ms, echoes.spacing_ms, echoes.in_plane_mm, design.grid.voxel_mm[0]
+                echoes.count, echoes.first_ms, echoes.spacing_ms, echoes.in_plane_mm, design.grid.voxel_mm()[0]
             ),
         }),
     )?;
@@ -131,7 +131,7 @@ pub fn write_volumes(
     )
 }
 
-fn write_volume<T: writer::Element>(path: &Path, volume: &Volume<T>, sidecar: Value) -> Result<()> {
+fn write_volume<T: Element>(path: &Path, volume: &Volume<T>, sidecar: Value) -> Result<()> {
     writer::write(path, volume, NIFTI_DESCRIPTION)?;
     files::write_json(path.with_extension("").with_extension("json"), &sidecar)
 }

@@ -5,7 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::anatomy::compartments::Compartments;
 use super::lesions::Planned;
 use super::plan::PatientPlan;
-use crate::nifti::volume::Volume;
+use crate::nifti::Volume;
 
 /// Signal relative to white matter: grey matter 1.25, fluid 0.15.
 const GREY: f32 = 1.25;
@@ -33,7 +33,7 @@ pub(crate) fn acquire(plan: &PatientPlan, layout: &Compartments, lesions: &[Plan
         let reach = lesion.outline.reach_mm() + 1.5;
         let centre = grid.voxel_of(lesion.outline.centre_mm);
         let range = |a: usize| {
-            let half = reach / grid.voxel_mm[a];
+            let half = reach / grid.voxel_mm()[a];
             (centre[a] - half).floor().max(0.0) as usize
                 ..=((centre[a] + half).ceil().max(0.0) as usize).min(grid.shape[a] - 1)
         };
@@ -43,7 +43,7 @@ pub(crate) fn acquire(plan: &PatientPlan, layout: &Compartments, lesions: &[Plan
                     let mm = grid.mm_of([x as f64, y as f64, z as f64]);
                     let depth = lesion.outline.depth_mm(mm).1 + wider;
                     // The point spread that follows hides how the voxel's share is found.
-                    let hits = (0.5 + depth / grid.voxel_mm[2]).clamp(0.0, 1.0);
+                    let hits = (0.5 + depth / grid.voxel_mm()[2]).clamp(0.0, 1.0);
                     let index = grid.index([x, y, z]);
                     let share = hits as f32 * (1.0 - layout.csf[index]);
                     let value = &mut image.data[index];
@@ -56,7 +56,7 @@ pub(crate) fn acquire(plan: &PatientPlan, layout: &Compartments, lesions: &[Plan
         let draw: f64 = StandardNormal.sample(&mut rng);
         SHIFT_MM * draw / 3f64.sqrt()
     });
-    for (axis, (shift_mm, voxel_mm)) in shift.into_iter().zip(grid.voxel_mm).take(2).enumerate() {
+    for (axis, (shift_mm, voxel_mm)) in shift.into_iter().zip(grid.voxel_mm()).take(2).enumerate() {
         blur(&mut image, axis, PSF_MM / 2.355 / voxel_mm, shift_mm / voxel_mm);
     }
     for (value, inside) in image.data.iter_mut().zip(&layout.brain) {
@@ -90,11 +90,11 @@ fn blur(volume: &mut Volume<f32>, axis: usize, sigma: f64, shift: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nifti::volume::Grid;
+    use crate::nifti::Grid;
 
     #[test]
     fn a_blur_keeps_the_sum_and_moves_the_middle() {
-        let grid = Grid::new([41, 1, 1], [1.0; 3]);
+        let grid = Grid::centred([41, 1, 1], [1.0; 3]);
         let mut volume = Volume::filled(grid, 0.0f32);
         volume.data[20] = 1.0;
         blur(&mut volume, 0, 1.5, 2.0);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nifti::volume::Volume;
+use crate::nifti::Volume;
 
 /// What the scanner measures, per voxel of the acquisition grid (partial volume included).
 #[derive(Clone, Debug)]

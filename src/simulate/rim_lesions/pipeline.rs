@@ -84,7 +84,7 @@ fn interrupted() -> Problem {
 /// As many patients at once as memory holds, by a generous estimate of what one needs.
 fn most_threads(design: &CohortDesign) -> usize {
     // The padded complex field (8 voxels of 4 bytes each, in and out of place) and some twenty volumes beside it.
-    let patient = design.grid.len() as u64 * 4 * (2 * 8 + 20);
+    let patient = design.grid.voxels() as u64 * 4 * (2 * 8 + 20);
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = available.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());

@@ -6,7 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::phantom::Sex;
 use super::presets::CohortDesign;
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 use crate::seed::RunSeed;
 
 /// One patient of the cohort.

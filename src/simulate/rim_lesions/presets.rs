@@ -1,10 +1,11 @@
 //! The cohorts that can be asked for by name, and what a study may change about them.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::physics::{BackgroundConfig, EchoConfig, Inversion};
 use super::readers::ReaderConfig;
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 use crate::problem::{Problem, Result};
 
 /// A study's `[cohort]` table: a preset and what differs from it.
@@ -75,6 +76,8 @@ pub struct CohortDesign {
     /// Shape of the spread over patients: how many of the preset's patients have 0, 1, 2, ... true rims.
     pub rims_histogram: &'static [u32],
     pub readers: ReaderConfig,
+    /// Of every slab; as text its shape and voxel size, on which the cohort's key rests.
+    #[serde(serialize_with = "shape_and_voxel_mm")]
     pub grid: Grid,
     /// Draw lesions without a rim from the rims' sizes.
     pub match_sizes: bool,
@@ -120,7 +123,7 @@ impl Preset {
             true_rims: 399,
             rims_histogram: RIMS_DEFAULT,
             readers: ReaderConfig { agreed: 260, ambiguous: 177, ..ReaderConfig::default() },
-            grid: Grid::new([256, 256, 64], [0.4, 0.4, 1.0]),
+            grid: Grid::centred([256, 256, 64], [0.4, 0.4, 1.0]),
             match_sizes: false,
             snr: 40.0,
             echoes: EchoConfig::default(),
@@ -157,7 +160,7 @@ impl Preset {
                 true_rims: 96,
                 rims_histogram: &[1, 3, 5, 5, 4],
                 readers: ReaderConfig { agreed: 63, ambiguous: 42, ..ReaderConfig::default() },
-                grid: Grid::new([160, 160, 40], [0.4, 0.4, 1.0]),
+                grid: Grid::centred([160, 160, 40], [0.4, 0.4, 1.0]),
                 ..paper
             },
             Self::Tiny => CohortDesign {
@@ -168,7 +171,7 @@ impl Preset {
                 true_rims: 4,
                 rims_histogram: &[1, 1, 1],
                 readers: ReaderConfig { agreed: 3, ambiguous: 2, ..ReaderConfig::default() },
-                grid: Grid::new([96, 96, 26], [0.4, 0.4, 1.0]),
+                grid: Grid::centred([96, 96, 26], [0.4, 0.4, 1.0]),
                 ..paper
             },
         }
@@ -219,6 +222,13 @@ impl CohortDesign {
         self.readers.agreed = u64::from(scaled(self.readers.agreed as u32, factor).max(1));
         self.readers.ambiguous = u64::from(scaled(self.readers.ambiguous as u32, factor).max(1));
     }
+}
+
+fn shape_and_voxel_mm<S: Serializer>(grid: &Grid, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("Grid", 2)?;
+    fields.serialize_field("shape", &grid.shape)?;
+    fields.serialize_field("voxel_mm", &grid.voxel_mm())?;
+    fields.end()
 }
 
 fn scaled(count: u32, factor: f64) -> u32 {

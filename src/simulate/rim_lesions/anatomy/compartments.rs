@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::field::smooth_field;
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 use crate::simulate::rim_lesions::plan::PatientPlan;
 
 /// Thickness of the cortical ribbon, mm (Fischl & Dale 2000: 2.5 to 3.5).
@@ -41,9 +41,9 @@ struct Nucleus {
 /// Lays out a patient's slab. Lengths scale with the field of view, so that a small slab holds a whole layout too.
 pub(crate) fn lay_out(plan: &PatientPlan) -> Compartments {
     let grid = plan.grid;
-    let count = grid.len();
+    let count = grid.voxels();
     let mut rng = plan.seed.stream("anatomy.layout", 0);
-    let extent: [f64; 3] = std::array::from_fn(|a| grid.shape[a] as f64 * grid.voxel_mm[a]);
+    let extent: [f64; 3] = std::array::from_fn(|a| grid.shape[a] as f64 * grid.voxel_mm()[a]);
     let half = 0.5 * extent[0].min(extent[1]);
     let head = Head::new(&mut rng, half);
     let cortex_mm = rng.random_range(CORTEX_MM.0..CORTEX_MM.1) as f32;
@@ -60,7 +60,7 @@ pub(crate) fn lay_out(plan: &PatientPlan) -> Compartments {
     });
     let nuclei = nuclei(spread, extent[2], plan.iron);
 
-    let voxel = grid.voxel_mm[0].max(0.6 * grid.voxel_mm[2]) as f32;
+    let voxel = grid.voxel_mm()[0].max(0.6 * grid.voxel_mm()[2]) as f32;
     // Share of a voxel on the positive side of a surface that many mm away.
     let share = |mm: f32| (0.5 + mm / voxel).clamp(0.0, 1.0);
     let mut out = Compartments {
@@ -201,7 +201,7 @@ fn gradient_length(values: &[f32], grid: Grid) -> Vec<f32> {
     let mut squares = vec![0.0f32; values.len()];
     for axis in 0..3 {
         let (stride, length) = (strides[axis], shape[axis]);
-        let per_mm = |steps: usize| 1.0 / (steps as f32 * grid.voxel_mm[axis] as f32);
+        let per_mm = |steps: usize| 1.0 / (steps as f32 * grid.voxel_mm()[axis] as f32);
         for (index, square) in squares.iter_mut().enumerate() {
             let at = index / stride % length;
             let low = if at > 0 { index - stride } else { index };
@@ -228,9 +228,9 @@ mod tests {
 
     #[test]
     fn a_ramp_has_its_slope() {
-        let grid = Grid::new([6, 5, 4], [0.5, 0.5, 2.0]);
+        let grid = Grid::centred([6, 5, 4], [0.5, 0.5, 2.0]);
         let ramp: Vec<f32> =
-            (0..grid.len()).map(|i| 3.0 * grid.mm_of(grid.voxel(i).map(|v| v as f64))[0] as f32).collect();
+            (0..grid.voxels()).map(|i| 3.0 * grid.mm_of(grid.voxel(i).map(|v| v as f64))[0] as f32).collect();
         assert!(gradient_length(&ramp, grid).iter().all(|g| (g - 3.0).abs() < 1e-4));
     }
 
@@ -254,7 +254,7 @@ mod tests {
         let folds = smooth_field(plan.grid, FOLD_SPACING_MM, plan.seed, "anatomy.folds");
         let crossings =
             folds.chunks_exact(plan.grid.shape[0]).flat_map(|row| row.windows(2)).filter(|w| w[0] * w[1] < 0.0).count();
-        let apart = folds.len() as f64 * plan.grid.voxel_mm[0] / crossings as f64;
+        let apart = folds.len() as f64 * plan.grid.voxel_mm()[0] / crossings as f64;
         assert!((9.5..12.5).contains(&apart), "{apart} mm");
     }
 }

@@ -2,7 +2,7 @@
 
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 use crate::seed::RunSeed;
 
 /// Field of unit variance and mean zero, correlated over about `spacing_mm` along each axis.
@@ -11,7 +11,7 @@ use crate::seed::RunSeed;
 pub(crate) fn smooth_field(grid: Grid, spacing_mm: [f64; 3], seed: RunSeed, purpose: &str) -> Vec<f32> {
     let mut rng = seed.stream(purpose, 0);
     let lattice: [usize; 3] = std::array::from_fn(|axis| {
-        let extent = grid.shape[axis] as f64 * grid.voxel_mm[axis];
+        let extent = grid.shape[axis] as f64 * grid.voxel_mm()[axis];
         (extent / spacing_mm[axis]).ceil() as usize + 4
     });
     let mut values: Vec<f32> =
@@ -19,7 +19,7 @@ pub(crate) fn smooth_field(grid: Grid, spacing_mm: [f64; 3], seed: RunSeed, purp
     let mut shape = lattice;
     // The fastest axis last: the lattice stays small until then.
     for axis in [2, 1, 0] {
-        values = stretch(&values, shape, axis, grid.shape[axis], grid.voxel_mm[axis] / spacing_mm[axis]);
+        values = stretch(&values, shape, axis, grid.shape[axis], grid.voxel_mm()[axis] / spacing_mm[axis]);
         shape[axis] = grid.shape[axis];
     }
     let count = values.len() as f64;
@@ -67,7 +67,7 @@ fn stretch(values: &[f32], shape: [usize; 3], axis: usize, length: usize, step: 
 mod tests {
     use super::*;
 
-    const GRID: Grid = Grid::new([40, 30, 20], [0.4, 0.4, 1.0]);
+    const GRID: Grid = Grid::centred([40, 30, 20], [0.4, 0.4, 1.0]);
 
     #[test]
     fn spline_weights_sum_to_one_and_are_symmetric() {

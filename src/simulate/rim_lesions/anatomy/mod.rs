@@ -6,7 +6,7 @@ use super::flair;
 use super::lesions;
 use super::phantom::{Phantom, Tissue};
 use super::plan::PatientPlan;
-use crate::nifti::volume::Volume;
+use crate::nifti::Volume;
 use crate::problem::Result;
 
 pub(crate) mod compartments;
@@ -46,7 +46,7 @@ pub fn build(plan: &PatientPlan) -> Result<Phantom> {
     let veins = veins::grow(plan, &layout);
     let lesions = lesions::place(plan, &layout)?;
     let drawn = lesions::draw(plan, &layout, &lesions, &mut tissue);
-    let mut shares = vec![0.0f32; layout.grid.len()];
+    let mut shares = vec![0.0f32; layout.grid.voxels()];
     for vein in veins.iter().chain(&drawn.veins) {
         veins::draw(vein, layout.grid, &mut shares);
     }
@@ -67,10 +67,10 @@ fn tissue_of(plan: &PatientPlan, layout: &Compartments) -> Tissue {
     let bands = field([7.0, 7.0, 11.0], "tissue.bands");
     let extent = field([10.0, 10.0, 14.0], "tissue.bands-extent");
     let layers = field([2.2, 2.2, 3.0], "tissue.cortex");
-    let mut chi = Vec::with_capacity(grid.len());
-    let mut r2star = Vec::with_capacity(grid.len());
-    let mut magnitude = Vec::with_capacity(grid.len());
-    for i in 0..grid.len() {
+    let mut chi = Vec::with_capacity(grid.voxels());
+    let mut r2star = Vec::with_capacity(grid.voxels());
+    let mut magnitude = Vec::with_capacity(grid.voxels());
+    for i in 0..grid.voxels() {
         let (white, cortex, csf, deep) = (layout.white(i), layout.cortex[i], layout.csf[i], layout.deep_grey[i]);
         let band = 1.0 / (1.0 + (bands[i] / 0.3).powi(4)) * (extent[i] + 0.2).clamp(0.0, 1.5);
         let white_chi =

@@ -17,12 +17,12 @@ const SAMPLES: [usize; 3] = [2, 2, 3];
 pub(crate) fn scatter(plan: &PatientPlan, layout: &Compartments, tissue: &mut Tissue) {
     let grid = layout.grid;
     let mut rng = plan.seed.stream("anatomy.speckle", 0);
-    let litres = grid.len() as f64 * grid.voxel_mm.iter().product::<f64>() * 1e-6;
+    let litres = grid.voxels() as f64 * grid.voxel_mm().iter().product::<f64>() * 1e-6;
     let expected = CLUSTERS_PER_LITRE * litres;
     let clusters = expected.floor() as usize + usize::from(rng.random_bool(expected.fract()));
     for _ in 0..clusters {
         let found = (0..400).find_map(|_| {
-            let index = rng.random_range(0..grid.len());
+            let index = rng.random_range(0..grid.voxels());
             (layout.brain[index] && layout.csf[index] + layout.cortex[index] > 0.7).then_some(index)
         });
         let Some(index) = found else { continue };
@@ -44,7 +44,7 @@ fn spot(centre_mm: [f64; 3], radius_mm: f64, chi_ppb: f32, tissue: &mut Tissue) 
     let grid = tissue.chi_ppb.grid;
     let centre = grid.voxel_of(centre_mm);
     let range = |a: usize| {
-        let reach = radius_mm / grid.voxel_mm[a] + 0.5;
+        let reach = radius_mm / grid.voxel_mm()[a] + 0.5;
         (centre[a] - reach).floor() as i64..=(centre[a] + reach).ceil() as i64
     };
     for z in range(2) {
@@ -72,11 +72,11 @@ fn spot(centre_mm: [f64; 3], radius_mm: f64, chi_ppb: f32, tissue: &mut Tissue) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nifti::volume::{Grid, Volume};
+    use crate::nifti::{Grid, Volume};
 
     #[test]
     fn a_spot_holds_its_volume_of_calcium() {
-        let grid = Grid::new([24, 24, 12], [0.4, 0.4, 1.0]);
+        let grid = Grid::centred([24, 24, 12], [0.4, 0.4, 1.0]);
         let filled = |value: f32| Volume::filled(grid, value);
         let mut tissue = Tissue {
             chi_ppb: filled(0.0),

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::compartments::Compartments;
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 use crate::simulate::rim_lesions::plan::PatientPlan;
 
 /// Length of one step of a walk, mm.
@@ -30,7 +30,7 @@ struct Course {
 pub(crate) fn grow(plan: &PatientPlan, layout: &Compartments) -> Vec<Vec<Node>> {
     let grid = layout.grid;
     let mut rng = plan.seed.stream("anatomy.veins", 0);
-    let white_ml = (0..grid.len()).map(|i| f64::from(layout.white(i))).sum::<f64>() * voxel_ml(grid);
+    let white_ml = (0..grid.voxels()).map(|i| f64::from(layout.white(i))).sum::<f64>() * voxel_ml(grid);
     let medullary = (white_ml / WHITE_ML_PER_TREE).round() as usize;
     let sulcal = (white_ml / WHITE_ML_PER_SULCAL_VEIN).round() as usize;
     let mut veins = Vec::new();
@@ -98,12 +98,12 @@ fn tree(
 }
 
 fn voxel_ml(grid: Grid) -> f64 {
-    grid.voxel_mm.iter().product::<f64>() / 1000.0
+    grid.voxel_mm().iter().product::<f64>() / 1000.0
 }
 
 fn pick(rng: &mut impl Rng, layout: &Compartments, wanted: impl Fn(usize) -> bool) -> Option<[f64; 3]> {
     (0..400).find_map(|_| {
-        let index = rng.random_range(0..layout.grid.len());
+        let index = rng.random_range(0..layout.grid.voxels());
         (layout.brain[index] && wanted(index)).then(|| layout.grid.mm_of(layout.grid.voxel(index).map(|v| v as f64)))
     })
 }
@@ -146,10 +146,10 @@ pub(crate) fn draw(nodes: &[Node], grid: Grid, share: &mut [f32]) {
         let reach = a.radius_mm.max(b.radius_mm);
         let corners = [a.mm, b.mm].map(|mm| grid.voxel_of(mm));
         let low: [i64; 3] = std::array::from_fn(|axis| {
-            (corners[0][axis].min(corners[1][axis]) - reach / grid.voxel_mm[axis] - 0.5).floor() as i64
+            (corners[0][axis].min(corners[1][axis]) - reach / grid.voxel_mm()[axis] - 0.5).floor() as i64
         });
         let high: [i64; 3] = std::array::from_fn(|axis| {
-            (corners[0][axis].max(corners[1][axis]) + reach / grid.voxel_mm[axis] + 0.5).ceil() as i64
+            (corners[0][axis].max(corners[1][axis]) + reach / grid.voxel_mm()[axis] + 0.5).ceil() as i64
         });
         for z in low[2]..=high[2] {
             for y in low[1]..=high[1] {
@@ -197,10 +197,10 @@ mod tests {
 
     #[test]
     fn a_tube_has_the_volume_of_a_cylinder() {
-        let grid = Grid::new([40, 40, 24], [0.4, 0.4, 1.0]);
+        let grid = Grid::centred([40, 40, 24], [0.4, 0.4, 1.0]);
         let nodes: Vec<Node> =
             (-20..=20).map(|i| Node { mm: [0.1, 0.05, 0.4 * f64::from(i)], radius_mm: 1.0 }).collect();
-        let mut share = vec![0.0; grid.len()];
+        let mut share = vec![0.0; grid.voxels()];
         draw(&nodes, grid, &mut share);
         let volume = share.iter().sum::<f32>() as f64 * 0.16;
         // 16 mm of radius 1 mm, with half spheres at the ends.
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn walks_thin_out_by_half_and_keep_their_step() {
-        let grid = Grid::new([200, 200, 80], [0.4, 0.4, 1.0]);
+        let grid = Grid::centred([200, 200, 80], [0.4, 0.4, 1.0]);
         let mut rng = crate::seed::RunSeed(2).stream("walk", 0);
         let course = Course { radius_mm: 0.4, length_mm: 20.0, turn: 0.17, branches: 0 };
         let nodes = walk(&mut rng, grid, [0.0; 3], [1.0, 0.0, 0.0], course);

@@ -5,7 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::place::{Planned, Shell};
 use super::shape::{Waves, cross, directions, dot, unit};
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::{Grid, Volume};
 use crate::simulate::rim_lesions::anatomy::compartments::Compartments;
 use crate::simulate::rim_lesions::anatomy::veins::{Node, normalise, sub_positions};
 use crate::simulate::rim_lesions::phantom::{Decoy, LesionKind, LesionTruth, Tissue};
@@ -105,7 +105,7 @@ fn shell_profile(depth_mm: f64, thickness_mm: f64) -> f64 {
 fn for_box(grid: Grid, centre_mm: [f64; 3], reach_mm: f64, mut act: impl FnMut([usize; 3])) {
     let centre = grid.voxel_of(centre_mm);
     let range = |a: usize| {
-        let reach = reach_mm / grid.voxel_mm[a];
+        let reach = reach_mm / grid.voxel_mm()[a];
         let low = (centre[a] - reach).floor().max(0.0) as usize;
         let high = ((centre[a] + reach).ceil().max(0.0) as usize).min(grid.shape[a] - 1);
         low..=high
@@ -143,9 +143,9 @@ impl Tracer {
 fn slices_covered(lesion: &Planned, shell: &Shell, grid: Grid) -> usize {
     let centre = lesion.outline.centre_mm;
     let reach = lesion.outline.reach_mm();
-    let slices = (reach / grid.voxel_mm[2]) as i64;
+    let slices = (reach / grid.voxel_mm()[2]) as i64;
     let covers = |slice: i64| {
-        let z = slice as f64 * grid.voxel_mm[2];
+        let z = slice as f64 * grid.voxel_mm()[2];
         let (mut edge, mut rim) = (0, 0);
         for step in 0..48 {
             let angle = std::f64::consts::TAU * f64::from(step) / 48.0;
@@ -266,7 +266,7 @@ mod tests {
     /// By hand: of a 10 mm lesion a shell of 1 mm is (5^3 - 4^3) / 5^3 = 49 %.
     #[test]
     fn a_shell_of_1_mm_is_half_of_a_10_mm_lesion() {
-        let grid = Grid::new([40, 40, 18], [0.4, 0.4, 1.0]);
+        let grid = Grid::centred([40, 40, 18], [0.4, 0.4, 1.0]);
         let (mut iron, mut lesion) = (0.0, 0.0);
         for_box(grid, [0.0; 3], 6.0, |voxel| {
             for sub in sub_positions(SAMPLES) {

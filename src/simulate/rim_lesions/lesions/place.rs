@@ -140,7 +140,7 @@ pub(crate) fn place(plan: &PatientPlan, layout: &Compartments) -> Result<Vec<Pla
 fn diameter(rng: &mut impl Rng, like_rims: bool, layout: &Compartments) -> f64 {
     let (median, spread) = if like_rims { (RIM_MEDIAN_MM, RIM_SPREAD) } else { (PLAIN_MEDIAN_MM, PLAIN_SPREAD) };
     // A slab smaller than the paper's holds smaller lesions.
-    let room = (layout.grid.shape[2] as f64 * layout.grid.voxel_mm[2] * 0.5).min(LARGEST_MM);
+    let room = (layout.grid.shape[2] as f64 * layout.grid.voxel_mm()[2] * 0.5).min(LARGEST_MM);
     let drawn: f64 = LogNormal::new(median.ln(), spread).expect("spread is positive").sample(rng);
     drawn.clamp(SMALLEST_MM, room)
 }
@@ -212,7 +212,7 @@ fn find_place(
 
 fn neighbours_deep_grey(layout: &Compartments, voxel: [usize; 3], size_mm: f64) -> bool {
     let grid = layout.grid;
-    let reach = (0.5 * size_mm / grid.voxel_mm[0]) as i64;
+    let reach = (0.5 * size_mm / grid.voxel_mm()[0]) as i64;
     [[reach, 0], [-reach, 0], [0, reach], [0, -reach]].into_iter().any(|[dx, dy]| {
         let at = [voxel[0] as i64 + dx, voxel[1] as i64 + dy, voxel[2] as i64];
         grid.inside(at).is_some_and(|v| layout.deep_grey[grid.index(v)] > 0.3)

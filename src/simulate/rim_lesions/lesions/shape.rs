@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 use crate::simulate::rim_lesions::anatomy::veins::normalise;
 
 /// Smooth random function of a direction, about unit variance: a sum of plane waves over the sphere.
@@ -99,7 +99,7 @@ impl Outline {
 
     /// Distance from the centre to the point `sub` voxels beside `mm`.
     pub fn distance_mm(&self, mm: [f64; 3], sub: [f64; 3], grid: Grid) -> f64 {
-        let offset: [f64; 3] = std::array::from_fn(|a| mm[a] + sub[a] * grid.voxel_mm[a] - self.centre_mm[a]);
+        let offset: [f64; 3] = std::array::from_fn(|a| mm[a] + sub[a] * grid.voxel_mm()[a] - self.centre_mm[a]);
         dot(offset, offset).sqrt()
     }
 

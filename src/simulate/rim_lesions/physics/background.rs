@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::{Grid, Volume};
 use crate::seed::RunSeed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ fn harmonic_residue(brain: &Volume<bool>, range_ppb: (f64, f64), seed: RunSeed) 
     let weights: [f64; 15] = std::array::from_fn(|_| StandardNormal.sample(&mut rng));
     let wanted = range_ppb.0 + (range_ppb.1 - range_ppb.0) * rng.random::<f64>();
     let grid = brain.grid;
-    let half = (0..3).map(|a| grid.shape[a] as f64 * grid.voxel_mm[a] / 2.0).fold(f64::MIN_POSITIVE, f64::max);
+    let half = (0..3).map(|a| grid.shape[a] as f64 * grid.voxel_mm()[a] / 2.0).fold(f64::MIN_POSITIVE, f64::max);
     let raw = Volume::from_fn(grid, |voxel| {
         let at = grid.mm_of(voxel.map(|v| v as f64)).map(|mm| mm / half);
         solid_harmonics(at).iter().zip(weights).map(|(h, w)| h * w).sum::<f64>() as f32
@@ -96,14 +96,14 @@ fn solid_harmonics([x, y, z]: [f64; 3]) -> [f64; 15] {
 fn depth_mm(brain: &Volume<bool>, limit_mm: f64) -> Volume<f64> {
     let grid: Grid = brain.grid;
     let mut depth = brain.map(|&inside| if inside { limit_mm } else { 0.0 });
-    let mut queue: VecDeque<usize> = (0..grid.len()).filter(|&index| !brain.data[index]).collect();
+    let mut queue: VecDeque<usize> = (0..grid.voxels()).filter(|&index| !brain.data[index]).collect();
     while let Some(index) = queue.pop_front() {
         let at = grid.voxel(index);
         for (axis, step) in [(0, -1), (0, 1), (1, -1), (1, 1), (2, -1), (2, 1)] {
             let mut next = at.map(|v| v as i64);
             next[axis] += step;
             let Some(next) = grid.inside(next) else { continue };
-            let reached = depth.data[index] + grid.voxel_mm[axis];
+            let reached = depth.data[index] + grid.voxel_mm()[axis];
             if reached < *depth.at(next) {
                 *depth.at_mut(next) = reached;
                 queue.push_back(grid.index(next));
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_edge_is_eroded_but_not_the_cut_faces() {
-        let grid = Grid::new([10, 4, 4], [0.5, 1.0, 1.0]);
+        let grid = Grid::centred([10, 4, 4], [0.5, 1.0, 1.0]);
         let brain = Volume::from_fn(grid, |[x, ..]| x >= 2);
         let mut field = Volume::filled(grid, 0.0);
         let config = BackgroundConfig { erosion_mm: 1.0, ..BackgroundConfig::default() };
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_residue_has_the_asked_range() {
-        let grid = Grid::new([20, 20, 10], [1.0, 1.0, 2.0]);
+        let grid = Grid::centred([20, 20, 10], [1.0, 1.0, 2.0]);
         let residue = harmonic_residue(&Volume::filled(grid, true), (4.0, 4.0), RunSeed(3));
         let high = residue.data.iter().copied().fold(f32::MIN, f32::max);
         let low = residue.data.iter().copied().fold(f32::MAX, f32::min);

@@ -4,7 +4,7 @@
 //! Bowtell 2005); D(0) = 0, so the mean field over the padded box is zero.
 
 use super::fft::{RealFft3, fast_length, frequencies};
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::Volume;
 
 /// D(k) on the half spectrum of a grid.
 pub struct Dipole {
@@ -55,7 +55,7 @@ impl Dipole {
 /// Field (ppb of the static field) of a susceptibility map (ppb), zero-padded to at least twice its size
 /// along each axis so that the map's periodic copies hardly reach into it.
 pub fn field_of(chi_ppb: &Volume<f32>, b0: [f64; 3]) -> Volume<f32> {
-    let Grid { shape, voxel_mm } = chi_ppb.grid;
+    let (shape, voxel_mm) = (chi_ppb.grid.shape, chi_ppb.grid.voxel_mm());
     let padded = shape.map(|n| fast_length(2 * n));
     let fft = RealFft3::new(padded);
     let dipole = Dipole::new(padded, voxel_mm, b0);
@@ -69,6 +69,7 @@ pub fn field_of(chi_ppb: &Volume<f32>, b0: [f64; 3]) -> Volume<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nifti::Grid;
 
     #[test]
     fn kernel_along_across_and_at_the_magic_angle() {
@@ -86,7 +87,7 @@ mod tests {
     /// Outside a uniform sphere the field is chi/3 (a/r)^3 (3 cos^2 - 1); inside, with the Lorentz sphere, zero.
     #[test]
     fn a_spheres_field_is_a_dipoles() {
-        let grid = Grid::new([64, 64, 48], [0.8, 0.8, 1.0]);
+        let grid = Grid::centred([64, 64, 48], [0.8, 0.8, 1.0]);
         let b0: [f64; 3] = [0.2, 0.1, 0.97];
         let norm = b0.iter().map(|b| b * b).sum::<f64>().sqrt();
         let radius = 8.0;

@@ -7,7 +7,7 @@
 use realfft::num_complex::Complex32;
 
 use super::signal::Echoes;
-use crate::nifti::volume::Volume;
+use crate::nifti::Volume;
 
 /// What the fit finds in each voxel of the acquired grid.
 pub struct FieldFit {
@@ -23,7 +23,7 @@ pub fn fit_field(echoes: &Echoes) -> FieldFit {
     let times = echoes.config.times_s();
     let per_ppb = echoes.config.radians_per_ppb_s();
     let spacing_s = echoes.config.spacing_ms * 1e-3;
-    let voxels = echoes.grid.len();
+    let voxels = echoes.grid.voxels();
     let mut found = [(); 3].map(|()| Vec::with_capacity(voxels));
     let mut signal = vec![Complex32::ZERO; times.len()];
     for voxel in 0..voxels {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::fit::FieldFit;
 use super::k_space::KSpace;
 use super::tv::{self, TvConfig};
-use crate::nifti::volume::Volume;
+use crate::nifti::Volume;
 
 /// Which inversion, with its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use realfft::num_complex::Complex32;
 
 use super::dipole::Dipole;
 use super::fft::{RealFft3, fast_length};
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 
 /// The transforms, kernel and gradients of one padded field.
 pub(super) struct KSpace {
@@ -17,12 +17,12 @@ pub(super) struct KSpace {
 impl KSpace {
     pub fn new(grid: Grid, b0: [f64; 3], margin_mm: f64) -> Self {
         let padded =
-            std::array::from_fn(|a| fast_length(grid.shape[a] + (margin_mm / grid.voxel_mm[a]).ceil() as usize));
+            std::array::from_fn(|a| fast_length(grid.shape[a] + (margin_mm / grid.voxel_mm()[a]).ceil() as usize));
         Self {
             fft: RealFft3::new(padded),
-            dipole: Dipole::new(padded, grid.voxel_mm, b0).half_spectrum().collect(),
+            dipole: Dipole::new(padded, grid.voxel_mm(), b0).half_spectrum().collect(),
             inner: grid.shape,
-            voxel_mm: grid.voxel_mm,
+            voxel_mm: grid.voxel_mm(),
         }
     }
 

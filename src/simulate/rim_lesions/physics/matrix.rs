@@ -6,18 +6,18 @@ use realfft::num_complex::Complex32;
 use rustfft::{Fft, FftPlanner};
 
 use super::fft::Columns;
-use crate::nifti::volume::Grid;
+use crate::nifti::Grid;
 
 /// The grid that the scanner measures, for a map grid and an in-plane resolution: even counts, the same field of
 /// view, and never finer than the map.
 pub fn acquired_grid(grid: Grid, in_plane_mm: f64) -> Grid {
     let count = |axis: usize| {
-        let wanted = (grid.shape[axis] as f64 * grid.voxel_mm[axis] / in_plane_mm / 2.0).round() as usize * 2;
+        let wanted = (grid.shape[axis] as f64 * grid.voxel_mm()[axis] / in_plane_mm / 2.0).round() as usize * 2;
         wanted.clamp(2.min(grid.shape[axis]), grid.shape[axis])
     };
     let shape = [count(0), count(1), grid.shape[2]];
-    let voxel_mm = std::array::from_fn(|a| grid.voxel_mm[a] * grid.shape[a] as f64 / shape[a] as f64);
-    Grid { shape, voxel_mm }
+    let voxel_mm = std::array::from_fn(|a| grid.voxel_mm()[a] * grid.shape[a] as f64 / shape[a] as f64);
+    Grid::centred(shape, voxel_mm)
 }
 
 /// Fourier resampling of x-y slices from one matrix size to another, smaller or larger.
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn the_acquired_matrix_has_the_same_field_of_view() {
-        let grid = Grid::new([256, 256, 64], [0.4, 0.4, 1.0]);
-        assert_eq!(acquired_grid(grid, 0.8), Grid::new([128, 128, 64], [0.8, 0.8, 1.0]));
+        let grid = Grid::centred([256, 256, 64], [0.4, 0.4, 1.0]);
+        assert_eq!(acquired_grid(grid, 0.8), Grid::centred([128, 128, 64], [0.8, 0.8, 1.0]));
         assert_eq!(acquired_grid(grid, 0.1), grid);
     }
 }

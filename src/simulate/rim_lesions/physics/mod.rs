@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::phantom::Tissue;
-use crate::nifti::volume::Volume;
+use crate::nifti::{Grid, Volume};
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 use realfft::num_complex::Complex32;
@@ -97,10 +97,10 @@ fn nearest(at: usize, from: usize, to: usize) -> usize {
 }
 
 /// In-plane Fourier interpolation to the map's grid; the taper keeps sharp edges from ringing.
-fn zero_fill(acquired: &Volume<f32>, grid: crate::nifti::volume::Grid, taper: f64) -> Volume<f32> {
+fn zero_fill(acquired: &Volume<f32>, grid: Grid, taper: f64) -> Volume<f32> {
     let from = acquired.grid.shape;
     let fill = matrix::SliceResampler::new([from[0], from[1]], [grid.shape[0], grid.shape[1]]).with_taper(taper);
-    let mut data = Vec::with_capacity(grid.len());
+    let mut data = Vec::with_capacity(grid.voxels());
     for slice in acquired.data.chunks_exact(from[0] * from[1]) {
         let complex = slice.iter().map(|&value| Complex32::new(value, 0.0)).collect();
         data.extend(fill.slice(complex).into_iter().map(|value| value.re));

@@ -12,7 +12,7 @@ use super::k_space::KSpace;
 use super::matrix::SliceResampler;
 use super::signal::{EchoConfig, Echoes};
 use super::tv::{TvConfig, Weights, solve};
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::{Grid, Volume};
 use crate::seed::RunSeed;
 use crate::simulate::rim_lesions::phantom::Tissue;
 
@@ -39,7 +39,7 @@ impl Fixture {
     }
 
     fn grid(&self) -> Grid {
-        Grid::new([12, 10, 8], self.doubles("voxel"))
+        Grid::centred([12, 10, 8], self.doubles("voxel"))
     }
 
     /// The transforms on the field padded by 3 mm, as in the script.
@@ -87,7 +87,7 @@ fn six_total_variation_iterations() {
 fn phase_fit() {
     let fixture = Fixture::open();
     let signal = fixture.complex("echoes").chunks(64).map(<[Complex32]>::to_vec).collect();
-    let echoes = Echoes { grid: Grid::new([64, 1, 1], [1.0; 3]), config: EchoConfig::default(), signal };
+    let echoes = Echoes { grid: Grid::centred([64, 1, 1], [1.0; 3]), config: EchoConfig::default(), signal };
     let fit = fit_field(&echoes);
     assert!(largest_difference(&fit.field_ppb.data, &fixture.floats("fitted")) < 2e-2);
 }
@@ -104,7 +104,7 @@ fn k_space_crop() {
 /// signal-to-noise 20 / 40 / 80 with a fitted offset.
 #[test]
 fn field_noise_matches_its_formula() {
-    let grid = Grid::new([24, 24, 8], [0.8, 0.8, 1.0]);
+    let grid = Grid::centred([24, 24, 8], [0.8, 0.8, 1.0]);
     let tissue = Tissue {
         chi_ppb: Volume::filled(grid, 0.0),
         r2star_per_s: Volume::filled(grid, 20.0),
@@ -115,7 +115,7 @@ fn field_noise_matches_its_formula() {
     for (snr, expected) in [(20.0, 3.2), (40.0, 1.6), (80.0, 0.8)] {
         let echoes = super::signal::measure(&tissue, &tissue.chi_ppb, &EchoConfig::default(), snr, RunSeed(5));
         let FieldFit { field_ppb, precision, .. } = fit_field(&echoes);
-        let n = grid.len() as f64;
+        let n = grid.voxels() as f64;
         let mean = field_ppb.data.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
         let sd = (field_ppb.data.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt();
         assert!((sd / expected - 1.0).abs() < 0.06, "snr {snr}: {sd:.3} ppb for {expected}");

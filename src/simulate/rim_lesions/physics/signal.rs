@@ -11,7 +11,7 @@ use realfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::{SliceResampler, acquired_grid};
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::{Grid, Volume};
 use crate::seed::RunSeed;
 use crate::simulate::rim_lesions::phantom::Tissue;
 
@@ -73,7 +73,7 @@ pub fn measure(tissue: &Tissue, field_ppb: &Volume<f32>, config: &EchoConfig, sn
     for (echo, time) in config.times_s().into_iter().enumerate() {
         let radians_per_ppb = (config.radians_per_ppb_s() * time) as f32;
         let mut noise = seed.stream("echo noise", echo as u64);
-        let mut volume = Vec::with_capacity(grid.len());
+        let mut volume = Vec::with_capacity(grid.voxels());
         for z in 0..map.shape[2] {
             let slice = (z * plane..(z + 1) * plane).map(|index| {
                 let magnitude = tissue.magnitude.data[index] * (-tissue.r2star_per_s.data[index] * time as f32).exp();

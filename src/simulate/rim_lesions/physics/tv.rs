@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::FieldFit;
 use super::k_space::KSpace;
-use crate::nifti::volume::Volume;
+use crate::nifti::Volume;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -51,7 +51,7 @@ impl Weights {
         let inside = |index: usize| mask.data[index];
         let (mut sum, mut count) = (0.0, 0u64);
         for (index, &value) in fit.precision.data.iter().enumerate().filter(|(index, _)| inside(*index)) {
-            debug_assert!(index < grid.len());
+            debug_assert!(index < grid.voxels());
             sum += f64::from(value);
             count += 1;
         }
@@ -63,7 +63,7 @@ impl Weights {
         let data_squared = fit.precision.data.iter().enumerate().map(weigh).collect();
         let edges = std::array::from_fn(|axis| {
             let step = [1, grid.shape[0], grid.shape[0] * grid.shape[1]][axis];
-            let slope: Vec<f32> = (0..grid.len())
+            let slope: Vec<f32> = (0..grid.voxels())
                 .map(|index| {
                     let last = grid.voxel(index)[axis] + 1 == grid.shape[axis];
                     if last || !inside(index) || !inside(index + step) {
@@ -74,7 +74,7 @@ impl Weights {
                 })
                 .collect();
             let mut sorted: Vec<f32> =
-                (0..grid.len()).filter(|&index| inside(index)).map(|index| slope[index]).collect();
+                (0..grid.voxels()).filter(|&index| inside(index)).map(|index| slope[index]).collect();
             let rank = ((1.0 - config.edge_share) * sorted.len() as f64) as usize;
             let threshold = match sorted.len() {
                 0 => f32::MAX,

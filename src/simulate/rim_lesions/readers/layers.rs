@@ -3,7 +3,7 @@
 //! Where the sections of one slice are judged ray by ray (`visibility`), this is the impression of the whole: a reader
 //! scrolls. Medians, so that a vein through a layer counts for little.
 
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::{Grid, Volume};
 use crate::statistics::bootstrap::quantile;
 
 /// The edge: as deep as this below the traced surface, mm.
@@ -38,7 +38,7 @@ pub(super) fn layers(
     let of = |position: usize| *labels.at(window.voxel(position));
     let inside: Vec<bool> = (0..window.len()).map(|position| of(position) == label).collect();
     // Half the finest voxel edge lies between a centre and the surface.
-    let half = 0.5 * chi.grid.voxel_mm.into_iter().fold(f64::INFINITY, f64::min);
+    let half = 0.5 * chi.grid.voxel_mm().into_iter().fold(f64::INFINITY, f64::min);
     let depth = window.distance_to(|position| !inside[position]);
     let height = window.distance_to(|position| inside[position]);
     let deepest = depth.iter().copied().fold(0.0, f64::max);
@@ -72,7 +72,7 @@ struct Window {
 
 impl Window {
     fn new(grid: Grid, low: [usize; 3], high: [usize; 3]) -> Self {
-        let margin = |axis: usize| (SURROUND_MM.1 / grid.voxel_mm[axis]).ceil() as usize + 1;
+        let margin = |axis: usize| (SURROUND_MM.1 / grid.voxel_mm()[axis]).ceil() as usize + 1;
         let from: [usize; 3] = std::array::from_fn(|axis| low[axis].saturating_sub(margin(axis)));
         let to: [usize; 3] = std::array::from_fn(|axis| (high[axis] + margin(axis)).min(grid.shape[axis] - 1));
         Self { grid, low: from, shape: std::array::from_fn(|axis| to[axis] - from[axis] + 1) }
@@ -96,7 +96,7 @@ impl Window {
         let mut line = Vec::new();
         for axis in 0..3 {
             let (length, stride) = (self.shape[axis], self.shape[..axis].iter().product::<usize>());
-            let step2 = self.grid.voxel_mm[axis].powi(2);
+            let step2 = self.grid.voxel_mm()[axis].powi(2);
             for start in (0..self.len()).filter(|position| position / stride % length == 0) {
                 line.clear();
                 line.extend((0..length).map(|k| squares[start + k * stride]));
@@ -115,7 +115,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    const GRID: Grid = Grid::new([40, 40, 16], [0.4, 0.4, 1.0]);
+    const GRID: Grid = Grid::centred([40, 40, 16], [0.4, 0.4, 1.0]);
 
     /// 3-4-5: three voxels of 0.4 mm along x and four along y from a single voxel are 2 mm; two slices are 2 mm as well.
     #[test]

@@ -11,7 +11,7 @@ use std::f64::consts::TAU;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{Layers, layers};
-use crate::nifti::volume::{Grid, Volume};
+use crate::nifti::{Grid, Volume};
 use crate::statistics::bootstrap::quantile;
 
 /// Rays from a slice's centroid.
@@ -222,7 +222,7 @@ impl Plane<'_> {
                 }
             }
         }
-        let [dx, dy, _] = self.grid().voxel_mm;
+        let [dx, dy, _] = self.grid().voxel_mm();
         (n as f64 * dx * dy >= LEAST_AREA_MM2).then(|| sum.map(|s| s / n as f64))
     }
 
@@ -232,7 +232,7 @@ impl Plane<'_> {
 
     /// Distance in mm from the centroid to the last voxel of the lesion along a ray.
     fn edge(&self, centre: [f64; 2], direction: [f64; 2]) -> f64 {
-        let [dx, dy, _] = self.grid().voxel_mm;
+        let [dx, dy, _] = self.grid().voxel_mm();
         let step = 0.5 * dx.min(dy);
         let span = |axis: usize| (self.extent.high[axis] - self.extent.low[axis] + 1) as f64;
         let steps = ((span(0) * dx).hypot(span(1) * dy) / step).ceil() as usize;
@@ -282,7 +282,7 @@ impl Plane<'_> {
 
     /// Voxel position `mm` along a ray.
     fn position(&self, centre: [f64; 2], direction: [f64; 2], mm: f64) -> [f64; 2] {
-        let [dx, dy, _] = self.grid().voxel_mm;
+        let [dx, dy, _] = self.grid().voxel_mm();
         [centre[0] + direction[0] * mm / dx, centre[1] + direction[1] * mm / dy]
     }
 
@@ -325,7 +325,7 @@ mod tests {
     use crate::seed::RunSeed;
     use rand_distr::{Distribution, StandardNormal};
 
-    const GRID: Grid = Grid::new([64, 64, 12], [0.4, 0.4, 1.0]);
+    const GRID: Grid = Grid::centred([64, 64, 12], [0.4, 0.4, 1.0]);
     /// Half-axes of the test lesion, mm: sections from z = 1 to 10.
     const RADIUS: f64 = 4.5;
 
