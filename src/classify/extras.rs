@@ -41,10 +41,8 @@ pub struct Loaded<T> {
 /// # Errors
 /// No such file, one of another shape or with non-finite values, or a generator that was trained on another data set.
 pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
-    let listing = std::fs::read_dir(folder).map_err(|error| Problem::io(folder, "reading the folder", error))?;
     let mut files: Vec<(u64, PathBuf)> = Vec::new();
-    for entry in listing {
-        let path = entry.map_err(|error| Problem::io(folder, "reading the folder", error))?.path();
+    for path in crate::files::list(folder)? {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let number = name.strip_prefix("seed").and_then(|rest| rest.strip_suffix(".npy")).map(str::parse);
         if let Some(Ok(number)) = number {

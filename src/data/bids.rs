@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::name_join::{listed, repeated};
 use super::reader_table::{self, Votes};
 use super::table;
+use crate::files::list_if_there;
 use crate::problem::{Problem, Result};
 
 /// A cohort's index.
@@ -143,10 +144,10 @@ impl Finder<'_> {
     fn one(&self, base: &Path, id: &str, wanted: impl Fn(&BidsName) -> bool) -> Result<Option<PathBuf>> {
         let mut found = Vec::new();
         let patient = base.join(id);
-        for folder in list(&patient)?.into_iter().filter(|path| path.is_dir()) {
+        for folder in list_if_there(&patient)?.into_iter().filter(|path| path.is_dir()) {
             match file_name(&folder) {
-                "anat" => found.extend(list(&folder)?),
-                name if name.starts_with("ses-") => found.extend(list(&folder.join("anat"))?),
+                "anat" => found.extend(list_if_there(&folder)?),
+                name if name.starts_with("ses-") => found.extend(list_if_there(&folder.join("anat"))?),
                 _ => {}
             }
         }
@@ -193,21 +194,8 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-/// Entries of a folder in name order; none where there is no folder.
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Problem::io(folder, "listing", error);
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut paths =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>().map_err(failed)?;
-    paths.sort();
-    Ok(paths)
-}
-
 fn subject_folders(root: &Path) -> Result<Vec<String>> {
-    let folders = list(root)?.into_iter().filter(|path| path.is_dir());
+    let folders = list_if_there(root)?.into_iter().filter(|path| path.is_dir());
     let ids = folders.map(|path| file_name(&path).to_owned()).filter(|name| name.starts_with("sub-"));
     Ok(ids.collect())
 }

@@ -1,9 +1,9 @@
 //! What every source gives, and what all of them need while they give it.
 
 use super::manifest::{Lesion, Slice};
-use super::patch_file::Element;
 use super::split::PixelHash;
 use crate::digest;
+use crate::files::npy::Element;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;

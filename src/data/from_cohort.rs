@@ -73,11 +73,7 @@ pub(super) fn extract(
 
 /// Deletes the notes of finished patients, once the manifest holds them.
 pub(super) fn forget_partial(out: &Path) -> Result<()> {
-    let folder = out.join(PARTIAL);
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(&folder, "deleting", error)),
-        _ => Ok(()),
-    }
+    files::remove_folder(&out.join(PARTIAL))
 }
 
 /// All label maps, by patient.
@@ -351,9 +347,8 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
 
 fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {
     let path = &cohort.reader_table;
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     let relative = path.strip_prefix(&cohort.root).unwrap_or(path);
-    Ok(vec![FileHash { path: relative.to_string_lossy().into_owned(), sha256: digest::sha256(&bytes) }])
+    Ok(vec![FileHash { path: relative.to_string_lossy().into_owned(), sha256: files::hash(path)? }])
 }
 
 /// The voxel size that all patients share, as depth, height, width.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::image_labels::Labels;
+use crate::files;
 use crate::problem::{Problem, Result};
 
 /// Folders nested deeper than this are a loop of links or a mistake.
@@ -60,17 +61,14 @@ impl Listing {
                 Problem::input(&folder, "folders nested more than 16 deep").advice("look for a link that leads back")
             );
         }
-        let failed = |error| Problem::io(&folder, "listing", error);
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let Ok(name) = entry.file_name().into_string() else {
-                return Err(Problem::input(entry.path(), "a file name that is not UTF-8").advice("rename it"));
+        for path in files::list(&folder)? {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                return Err(Problem::input(path, "a file name that is not UTF-8").advice("rename it"));
             };
             if name.starts_with('.') {
                 continue;
             }
-            let relative = if below.is_empty() { name } else { format!("{below}/{name}") };
-            let path = entry.path();
+            let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
             if path.is_dir() {
                 self.walk(root, &relative, depth + 1)?;
             } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {

@@ -14,7 +14,7 @@ use super::split;
 use super::{from_cohort, from_images};
 use crate::files;
 use crate::lab::Lab;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::prepare::{PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
@@ -32,7 +32,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     let _lock = files::lock(out.join(".lock"))?;
     files::sweep(out)?;
     for stale in [RECORD, MANIFEST] {
-        remove_if_there(&out.join(stale))?;
+        files::remove(&out.join(stale))?;
     }
     let extracted = match source {
         Source::Cohort(root) => from_cohort::extract(root, out, config, seed, observer)?,
@@ -126,19 +126,10 @@ fn remove_foreign_patches(out: &Path, manifest: &Manifest) -> Result<()> {
         .map(|file| out.join(file))
         .collect();
     let folder = out.join(PATCHES);
-    let entries = std::fs::read_dir(&folder).map_err(|error| Problem::io(&folder, "listing", error))?;
-    for entry in entries {
-        let path = entry.map_err(|error| Problem::io(&folder, "listing", error))?.path();
+    for path in files::list(&folder)? {
         if path.extension().is_some_and(|ending| ending == "npy") && !kept.contains(&path) {
-            remove_if_there(&path)?;
+            files::remove(&path)?;
         }
     }
     Ok(())
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),
-        _ => Ok(()),
-    }
 }

@@ -1,14 +1,26 @@
-//! A file that is hashed as it is read, so that its bytes pass through the processor's cache once.
+//! Hashes of files; a file that is hashed as it is read, so that its bytes pass through the processor's cache once.
 
 use std::fs::File;
 use std::io::{self, BufRead, ErrorKind, Read, Take};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::digest;
+use crate::problem::{Problem, Result};
 
 /// Small enough to stay in the second-level cache beside what the bytes are inflated to.
 const BUFFER: usize = 1 << 17;
+
+/// SHA-256 of a file, as text; a large one does not fill the memory.
+///
+/// # Errors
+/// No such file, or one that may not be read.
+pub fn hash(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let failed = |error| Problem::io(path, "reading", error);
+    HashedFile::new(File::open(path).map_err(failed)?, u64::MAX).finish().map_err(failed)
+}
 
 /// Reads at most a given number of bytes of a file.
 pub struct HashedFile {
@@ -21,6 +33,7 @@ pub struct HashedFile {
 }
 
 impl HashedFile {
+    /// From the file's present place on, `most` bytes at most.
     pub fn new(file: File, most: u64) -> Self {
         Self { file: file.take(most), buffer: vec![0; BUFFER], left: 0..0, hash: Sha256::new(), failure: None }
     }
@@ -31,6 +44,9 @@ impl HashedFile {
     }
 
     /// SHA-256 of the whole file; reads on to its end.
+    ///
+    /// # Errors
+    /// Reading on failed.
     pub fn finish(mut self) -> io::Result<String> {
         loop {
             let left = self.fill_buf()?.len();
@@ -99,6 +115,8 @@ mod tests {
             assert_eq!(start, bytes[..read]);
             assert_eq!(file.finish().unwrap(), digest::sha256(&bytes));
         }
+        assert_eq!(hash(&path).unwrap(), digest::sha256(&bytes));
+        assert!(hash(folder.path().join("none")).unwrap_err().to_string().contains("none: reading failed"));
     }
 
     #[test]

@@ -102,9 +102,7 @@ pub fn save_network(
 /// Writes a network from its tensors, `G.<name>` and `D.<name>`, which have to be those of `description`; returns the
 /// file's SHA-256. For networks that are only passed on: a large one need not be built.
 pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, tensors: &Named) -> Result<String> {
-    let text = serde_json::to_string(description)
-        .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot express as JSON: {error}")))?;
-    write_tensors(path, tensors, &text)
+    write_tensors(path, tensors, &crate::files::json_line(description)?)
 }
 
 /// Reads what [`save_network`] wrote.

@@ -10,7 +10,6 @@ use super::job::Job;
 use super::projector::Projector;
 use super::targets::{self, Pick, Selection, Target};
 use crate::data::Prepared;
-use crate::digest;
 use crate::engine::Lab;
 use crate::files;
 use crate::nets::features::FeatureNet;
@@ -281,10 +280,7 @@ pub fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result
     let name = if asked == "auto" { auto } else { asked };
     let net = projector.features(name)?;
     let identity = match name.ends_with(".pt") {
-        true => {
-            let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
-            digest::sha256(&bytes)
-        }
+        true => files::hash(name)?,
         false => net.name().to_owned(),
     };
     Ok(Features { net, identity })

@@ -3,12 +3,12 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use npyz::{NpyFile, Order, WriterBuilder};
 use tch::{Device, Kind as Type, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::files;
+use crate::files::npy::{self, Npy};
 use crate::problem::{Kind, Problem, Result};
 
 /// Writes a float32 tensor as npy, replacing `path` in one step.
@@ -32,26 +32,19 @@ pub fn write_npz(path: &Path, arrays: &[(&str, &Tensor)]) -> Result<()> {
 }
 
 fn npy(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {
-    let failed = |error| Problem::io(path, "writing", error);
     let shape: Vec<u64> = tensor.size().iter().map(|&n| n as u64).collect();
     let values = Vec::<f32>::try_from(tensor.to_device(Device::Cpu).to_kind(Type::Float).flatten(0, -1))?;
-    let mut bytes = Vec::with_capacity(values.len() * 4 + 128);
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(failed)?;
-    writer.extend(values).map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    Ok(bytes)
+    npy::npy(&shape, &values).map_err(|problem| problem.at(path))
 }
 
 /// Reads back `count` float32 values that [`write_npy`] wrote.
 pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let wrong = |found: String| Problem::input(path, found).advice("delete the file and run the command again");
-    let file = NpyFile::new(&bytes[..]).map_err(|error| wrong(format!("not an npy file: {error}")))?;
-    let values: Vec<f32> = file.into_vec().map_err(|error| wrong(format!("unreadable values: {error}")))?;
+    let named = |problem: Problem| problem.at(path).advice("delete the file and run the command again");
+    let values: Vec<f32> = Npy::open(&bytes).and_then(Npy::values).map_err(named)?;
     match values.len() == count {
         true => Ok(values),
-        false => Err(wrong(format!("{} values instead of {count}", values.len()))),
+        false => Err(named(Problem::new(Kind::Input, format!("{} values instead of {count}", values.len())))),
     }
 }
 
@@ -61,17 +54,19 @@ pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
 /// Not such a file, another shape than `shape`, or values that are not finite or far outside -1..1.
 pub fn read_image(path: &Path, shape: [i64; 3]) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let expected = || format!("float32 {shape:?} (channels, height, width) in the network's range -1..1");
-    let wrong = |found: String| Problem::input(path, found).expected(expected());
-    let file = NpyFile::new(&bytes[..]).map_err(|error| wrong(format!("not an npy file: {error}")))?;
-    let mut found: Vec<i64> = file.shape().iter().map(|&n| n as i64).collect();
+    let named = |problem: Problem| {
+        problem.at(path).expected(format!("float32 {shape:?} (channels, height, width) in the network's range -1..1"))
+    };
+    let wrong = |found: String| named(Problem::new(Kind::Input, found));
+    let array = Npy::open(&bytes).map_err(named)?;
+    let mut found: Vec<i64> = array.shape().iter().map(|&n| n as i64).collect();
     if found.len() == 2 {
         found.insert(0, 1);
     }
-    if found != shape || file.order() != Order::C {
-        return Err(wrong(format!("an array of shape {:?}", file.shape())));
+    if found != shape {
+        return Err(wrong(format!("an array of shape {:?}", array.shape())));
     }
-    let values: Vec<f32> = file.into_vec().map_err(|error| wrong(format!("unreadable values: {error}")))?;
+    let values: Vec<f32> = array.values().map_err(named)?;
     match values.iter().find(|value| !value.is_finite() || value.abs() > 4.0) {
         Some(value) => Err(wrong(format!("a value of {value}"))),
         None => Ok(values),
@@ -81,6 +76,7 @@ pub fn read_image(path: &Path, shape: [i64; 3]) -> Result<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use npyz::NpyFile;
 
     #[test]
     fn arrays_come_back() {

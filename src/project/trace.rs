@@ -60,12 +60,7 @@ impl<'a> Trace<'a> {
 
     /// Forgets unfinished descents: the items are written.
     pub fn clear(dir: &ProjectionDir) -> Result<()> {
-        match std::fs::remove_dir_all(dir.underway()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Problem::io(dir.underway(), "deleting", error))
-            }
-            _ => Ok(()),
-        }
+        files::remove_folder(&dir.underway())
     }
 
     fn file(&self, Images { names, class }: Images<'_>) -> std::path::PathBuf {

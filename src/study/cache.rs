@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::digest;
 use crate::files;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::records::study::StageRun;
 
 /// In the study folder, apart from the stages' own folders (a cohort is BIDS and holds nothing else).
@@ -39,8 +39,7 @@ pub struct Stage {
 impl Stage {
     /// `settings` and `inputs` (keys of earlier stages, hashes of files) make the key.
     pub fn new(name: &'static str, folder: PathBuf, settings: &impl Serialize, inputs: &[&str]) -> Result<Self> {
-        let settings = serde_json::to_string(settings)
-            .map_err(|error| Problem::new(Kind::Internal, format!("settings of `{name}` are not JSON: {error}")))?;
+        let settings = files::json_line(settings)?;
         let mut hash = Sha256::new();
         for part in [name, &CACHE_VERSION.to_string(), &settings].into_iter().chain(inputs.iter().copied()) {
             hash.update((part.len() as u64).to_le_bytes());
@@ -152,14 +151,12 @@ pub fn hash_folder(folder: &Path) -> Result<String> {
 }
 
 fn list(folder: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(|error| Problem::io(folder, "listing", error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| Problem::io(folder, "listing", error))?;
-        let kind = entry.file_type().map_err(|error| Problem::io(entry.path(), "reading", error))?;
-        if kind.is_dir() {
-            list(&entry.path(), out)?;
+    for path in files::list(folder)? {
+        let facts = path.symlink_metadata().map_err(|error| Problem::io(&path, "reading", error))?;
+        if facts.is_dir() {
+            list(&path, out)?;
         } else {
-            out.push(entry.path());
+            out.push(path);
         }
     }
     Ok(())

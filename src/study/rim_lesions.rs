@@ -15,7 +15,6 @@ use crate::problem::{Problem, Result};
 use crate::records::classify::ClassifyRecord;
 use crate::records::projection::ProjectionRecord;
 use crate::records::study::{StageRun, StudyRecord};
-use crate::records::training::TimingRecord;
 use crate::run_dir::StudyDir;
 use crate::seed::RunSeed;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
@@ -141,7 +140,7 @@ pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Res
         cohort,
         prepare: prepared_record,
         training,
-        timing: read_timing(&dir.gan().timing())?,
+        timing: files::read_json_lines(&dir.gan().timing())?,
         synthesis,
         projection: with_truth(projection, &prepared, truth.as_deref())?,
         perturbation,
@@ -170,12 +169,4 @@ fn with_truth(mut projection: ProjectionRecord, prepared: &Prepared, truth: Opti
         projected.true_rim = at.map(|at| is_rim[at]);
     }
     Ok(projection)
-}
-
-fn read_timing(path: &Path) -> Result<Vec<TimingRecord>> {
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let line = |line: &str| {
-        serde_json::from_str(line).map_err(|error| Problem::input(path, format!("unreadable line: {error}")))
-    };
-    text.lines().map(line).collect()
 }

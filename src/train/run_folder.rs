@@ -1,6 +1,5 @@
 //! A training run's folder: its lock, its checkpoints, its networks and its logs, kept in step with the state.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,11 +9,10 @@ use super::checkpoint::{self, Verified};
 use super::config::Resolved;
 use super::state::{BEST, Identity, TrainState};
 use super::stats;
-use crate::digest;
 use crate::files::{self, FolderLock};
 use crate::nets::weights;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::training::{TickRecord, TimingRecord};
 use crate::run_dir::GanDir;
 
@@ -67,12 +65,12 @@ impl<'a> RunFolder<'a> {
     fn restore_best(&self, state: &TrainState, found: &Verified) -> Result<()> {
         let path = self.dir.best_network();
         let Some(wanted) = &state.counters.best_sha256 else {
-            return remove(&path);
+            return files::remove(&path);
         };
-        if fs::read(&path).is_ok_and(|bytes| digest::sha256(&bytes) == *wanted) {
+        if files::hash(&path).is_ok_and(|found| found == *wanted) {
             return Ok(());
         }
-        remove(&path)?;
+        files::remove(&path)?;
         checkpoint::link(&found.file(BEST), &path)
     }
 
@@ -104,7 +102,7 @@ impl<'a> RunFolder<'a> {
         self.save(state)?;
         self.save_network(&self.dir.last_network(), state, None)?;
         if state.counters.best_sha256.is_none() {
-            remove(&self.dir.best_network())?;
+            files::remove(&self.dir.best_network())?;
             checkpoint::link(&self.dir.last_network(), &self.dir.best_network())?;
         }
         Ok(())
@@ -122,22 +120,15 @@ impl<'a> RunFolder<'a> {
 
     /// Adds a tick to both logs and to the state's own copy.
     pub fn log(&self, state: &mut TrainState, record: &TickRecord, timing: &TimingRecord) -> Result<()> {
-        let line = stats::line(record)?;
+        let line = files::json_line(record)?;
         stats::append(&self.dir.stats(), &line)?;
         state.stats.push(line);
-        stats::append(&self.dir.timing(), &stats::line(timing)?)
+        stats::append(&self.dir.timing(), &files::json_line(timing)?)
     }
 
     /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again.
     pub fn restore_stats(&self, state: &TrainState) -> Result<()> {
         let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
         files::write(self.dir.stats(), text.as_bytes())
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),
-        _ => Ok(()),
     }
 }

@@ -10,7 +10,6 @@ use super::state::Identity;
 use super::watch::Watch;
 use super::{Label, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 use crate::data::Prepared;
-use crate::digest;
 use crate::engine::Lab;
 use crate::files;
 use crate::nets::Network;
@@ -69,8 +68,8 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
     };
     let state = train(&run, || Ok(start()?.0), &mut |event| watch.on(event))?;
 
-    let curve = read_lines::<TickRecord>(&dir.stats())?;
-    let timing = read_lines::<TimingRecord>(&dir.timing())?;
+    let curve = files::read_json_lines::<TickRecord>(&dir.stats())?;
+    let timing = files::read_json_lines::<TimingRecord>(&dir.timing())?;
     let seconds: f64 = timing.iter().map(|tick| tick.seconds).sum();
     let shown: f64 = timing.iter().map(|tick| tick.seconds * tick.images_per_s).sum();
     let best_images = state.counters.best_images.unwrap_or(state.images(&settings));
@@ -106,7 +105,7 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
         base: base_record,
         rollbacks: state.counters.rollbacks.clone(),
         curve,
-        network_sha256: hash_file(&dir.best_network())?,
+        network_sha256: files::hash(&dir.best_network())?,
     };
     files::write_json(dir.record(), &record)?;
     Ok(record)
@@ -130,19 +129,4 @@ fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> Result<Label> {
         ("padding", json!(set.padding)),
     ];
     Ok(Label { channels, provenance: facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() })
-}
-
-fn hash_file(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|e| Problem::io(path, "reading", e))?;
-    Ok(digest::sha256(&bytes))
-}
-
-/// The lines of a log; none where it does not exist.
-fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        text => text.map_err(|e| Problem::io(path, "reading", e))?,
-    };
-    // A line that a kill cut short is a lost measurement, not an error.
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

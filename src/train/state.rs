@@ -335,7 +335,7 @@ fn get<'a>(named: &'a Named, name: &str, shape: &[i64]) -> Result<&'a Tensor> {
 
 fn json(value: &impl Serialize) -> Result<serde_json::Value> {
     // Through text, so that numbers compare equal to those that were read from a file.
-    let text = super::stats::line(value)?;
+    let text = crate::files::json_line(value)?;
     serde_json::from_str(&text)
         .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot read back own JSON: {error}")))
 }

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::schedule::Phase;
 use crate::engine::peak_device_bytes;
-use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::problem::{Problem, Result};
 
 /// A quantity whose mean over the tick is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +78,6 @@ impl Probes {
         let _ = self.sums.zero_();
         Phase::ALL.into_iter().zip(sums).find(|(_, sum)| !sum.is_finite()).map(|(phase, _)| phase)
     }
-}
-
-/// One line of JSON.
-pub fn line(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot express as JSON: {error}")))
 }
 
 /// Adds a line to a log. Not flushed to disk: a resumed run rewrites what it needs from its checkpoint.

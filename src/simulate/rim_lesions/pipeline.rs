@@ -189,27 +189,21 @@ fn notes_folder(layout: &CohortLayout) -> PathBuf {
 
 /// Hash of all that decides the cohort's bytes, the program's version included.
 fn settings_key(design: &CohortDesign) -> Result<String> {
-    let text = serde_json::to_vec(&(env!("CARGO_PKG_VERSION"), design))
-        .map_err(|error| Problem::new(Kind::Internal, format!("cannot express the design as JSON: {error}")))?;
-    Ok(digest::sha256(&text))
+    Ok(digest::sha256(files::json_line(&(env!("CARGO_PKG_VERSION"), design))?))
 }
 
 /// Deletes what an earlier simulation wrote, and nothing else.
 fn clear(layout: &CohortLayout) -> Result<()> {
     let root = layout.root();
-    let entries = std::fs::read_dir(root).map_err(|error| Problem::io(root, "listing", error))?;
-    for entry in entries {
-        let path = entry.map_err(|error| Problem::io(root, "listing", error))?.path();
+    for path in files::list(root)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with("sub-") || name == "derivatives" {
-            std::fs::remove_dir_all(&path).map_err(|error| Problem::io(&path, "deleting", error))?;
+            files::remove_folder(&path)?;
         }
     }
-    let notes = notes_folder(layout);
-    for entry in std::fs::read_dir(&notes).map_err(|error| Problem::io(&notes, "listing", error))? {
-        let path = entry.map_err(|error| Problem::io(&notes, "listing", error))?.path();
+    for path in files::list(&notes_folder(layout))? {
         if path.extension().is_some_and(|ending| ending == "json") {
-            std::fs::remove_file(&path).map_err(|error| Problem::io(&path, "deleting", error))?;
+            files::remove(&path)?;
         }
     }
     Ok(())

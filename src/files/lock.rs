@@ -1,0 +1,72 @@
+//! The lock that keeps a second run out of a folder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::folder::parent;
+use crate::problem::{Kind, Problem, Result};
+
+/// Held for as long as a run works in a folder; released when dropped or when the process dies, however it dies.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+}
+
+/// Takes the lock file `path` (e.g. `out/demo/.lock`) or says who has it.
+///
+/// The file stays behind: deleting it would let a third run lock a file that the second no longer sees.
+///
+/// # Errors
+/// `Kind::Environment` where another run has it; a folder that cannot be written to.
+pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
+    let path = path.as_ref();
+    let folder = parent(path);
+    std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making the folder", error))?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| Problem::io(path, "opening the lock file", error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Only to name the holder: without a readable number the message is vaguer, not wrong.
+            let _ = (&mut file).take(32).read_to_string(&mut holder);
+            let who = match holder.trim() {
+                "" => "another run".to_owned(),
+                process => format!("another run (process {process})"),
+            };
+            return Err(Problem::new(Kind::Environment, format!("{who} is working in this folder"))
+                .at(folder)
+                .advice("wait for it to end, or choose another --out"));
+        }
+        Err(TryLockError::Error(error)) => return Err(Problem::io(path, "locking", error)),
+    }
+    let write_holder = |mut file: &File| {
+        file.set_len(0)?;
+        file.write_all(std::process::id().to_string().as_bytes())
+    };
+    write_holder(&file).map_err(|error| Problem::io(path, "writing the lock file", error))?;
+    Ok(FolderLock { _file: file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_in_the_folder_is_the_machines_problem_and_names_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lock");
+        let first = lock(&path).unwrap();
+        let problem = lock(&path).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Environment);
+        assert!(problem.to_string().contains(&format!("process {}", std::process::id())), "{problem}");
+        drop(first);
+        lock(&path).unwrap();
+    }
+}
