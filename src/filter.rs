@@ -1,7 +1,7 @@
 //! Smoothing of small images.
 
-/// Gaussian of `sigma` pixels over row-major `image` of (height, width), cut at three of them; beyond the border the image goes
-/// on as it ends. 0 leaves it as it is.
+/// Gaussian of `sigma` pixels over row-major `image` of (height, width), cut at three of them; beyond the border the
+/// image goes on as it ends. 0 leaves it as it is.
 pub fn gaussian(image: &[f32], (height, width): (usize, usize), sigma: f64) -> Vec<f32> {
     if sigma <= 0.0 {
         return image.to_vec();

@@ -14,7 +14,9 @@ pub use font::{GLYPH_HEIGHT, GLYPH_WIDTH};
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
+/// All levels 0.
 pub const BLACK: Rgb = [0, 0, 0];
+/// All levels 255.
 pub const WHITE: Rgb = [255, 255, 255];
 
 /// A picture, rows from the top.
@@ -26,6 +28,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
+    /// One colour all over; in pixels.
     pub fn new(width: usize, height: usize, background: Rgb) -> Self {
         Self { width, height, pixels: vec![background; width * height] }
     }
@@ -63,10 +66,12 @@ impl Canvas {
         sheet
     }
 
+    /// In pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
+    /// In pixels.
     pub fn height(&self) -> usize {
         self.height
     }
@@ -96,6 +101,7 @@ impl Canvas {
         }
     }
 
+    /// Fills a rectangle whose upper left pixel is (x, y); what lies outside is left out.
     pub fn fill(&mut self, x: usize, y: usize, width: usize, height: usize, colour: Rgb) {
         for row in y..(y + height).min(self.height) {
             for column in x..(x + width).min(self.width) {

@@ -38,6 +38,7 @@ impl EventWriter {
         Ok(writer)
     }
 
+    /// The event file.
     pub fn path(&self) -> &Path {
         &self.path
     }

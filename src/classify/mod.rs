@@ -26,8 +26,6 @@ pub mod scores;
 
 pub mod compare;
 
-pub mod truth;
-
 pub mod cam;
 
 pub mod stage;

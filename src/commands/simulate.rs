@@ -13,9 +13,7 @@ use super::progress::Progress;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
-use crate::simulate::rim_lesions::bids_writer::GALLERY;
-use crate::simulate::rim_lesions::pipeline::Existing;
-use crate::simulate::rim_lesions::{CohortConfig, InversionMethod, Preset};
+use crate::simulate::rim_lesions::{CHIMAP, CohortConfig, Existing, GALLERY, InversionMethod, Preset};
 
 #[derive(Args, Debug)]
 pub struct SimulateArgs {
@@ -96,7 +94,7 @@ impl SimulateArgs {
 }
 
 fn check(root: &Path, json: bool, observer: &dyn Observer) -> Result<()> {
-    let record = describe(root, observer)?;
+    let record = describe(root, CHIMAP, observer)?;
     print(&record, json)?;
     let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
     if failed.is_empty() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::measure::Measure;
 use super::name_join::{listed, repeated};
 use super::reader_table::{self, Votes};
 use super::table;
@@ -17,10 +18,15 @@ use crate::problem::{Problem, Result};
 /// A cohort's index.
 #[derive(Clone, Debug)]
 pub struct Cohort {
+    /// Its folder.
     pub root: PathBuf,
+    /// Whether it says so itself, or keeps truth.
     pub simulated: bool,
+    /// In name order.
     pub patients: Vec<Patient>,
+    /// Of every lesion in the reader table.
     pub votes: Votes,
+    /// The file that they are from.
     pub reader_table: PathBuf,
     /// Oddities that do no harm.
     pub notes: Vec<String>,
@@ -33,6 +39,7 @@ pub struct Patient {
     pub id: String,
     /// In the order asked for.
     pub contrasts: Vec<ContrastFile>,
+    /// Label map: 0 outside, each lesion its own number.
     pub lesion_map: PathBuf,
 }
 
@@ -48,6 +55,10 @@ pub struct ContrastFile {
 }
 
 /// Indexes the cohort at `root` for the contrasts named; `session` ("01" or "ses-01") picks one of several.
+///
+/// # Errors
+/// No such cohort, a patient without a file that was asked for or with several that fit, or tables that do not fit the
+/// folders.
 pub fn read(root: &Path, contrasts: &[String], session: Option<&str>) -> Result<Cohort> {
     let lesions = root.join("derivatives").join("lesions");
     let reader_table = lesions.join("lesions.tsv");
@@ -95,6 +106,13 @@ pub fn read(root: &Path, contrasts: &[String], session: Option<&str>) -> Result<
     Ok(Cohort { root: root.to_owned(), simulated, patients, votes, reader_table, notes })
 }
 
+impl ContrastFile {
+    /// What its values mean.
+    pub fn measure(&self) -> Measure {
+        Measure::of(&self.name)
+    }
+}
+
 struct Finder<'a> {
     root: &'a Path,
     lesions: &'a Path,
@@ -121,13 +139,14 @@ impl Finder<'_> {
     }
 
     fn contrast(&self, id: &str, contrast: &str, votes: &Votes) -> Result<ContrastFile> {
-        if contrast == "rim" {
+        let measure = Measure::of(contrast);
+        if measure == Measure::Traced {
             let path = self.one(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
             let agreed = votes.iter().any(|(key, vote)| key.patient == id && *vote == (true, true));
             if path.is_none() && agreed {
                 return Err(Problem::input(self.lesions.join(id).join("anat"), format!("no traced rims for {id}"))
                     .expected(format!("{id}_desc-rim_probseg.nii.gz, since both readers see a rim in this patient"))
-                    .advice("add it, or leave `rim` out of the contrasts"));
+                    .advice(format!("add it, or leave `{contrast}` out of the contrasts")));
             }
             return Ok(ContrastFile { name: contrast.into(), path, scale: 1.0 });
         }
@@ -136,7 +155,7 @@ impl Finder<'_> {
                 .expected(format!("{id}/anat/{id}_{}.nii.gz", bids_suffix(contrast)))
                 .advice("add it, or leave the contrast out of --contrasts"));
         };
-        let scale = if contrast == "chimap" { susceptibility_scale(self.root, &path)? } else { 1.0 };
+        let scale = if measure == Measure::Susceptibility { susceptibility_scale(self.root, &path)? } else { 1.0 };
         Ok(ContrastFile { name: contrast.into(), path: Some(path), scale })
     }
 

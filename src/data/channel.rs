@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::bids::ContrastFile;
 use super::intensity::{foreground_median, implausible_susceptibility};
+use super::measure::Measure;
 use super::patches::{self, Border};
 use crate::filter::gaussian;
 use crate::nifti::{NiftiFile, RasVolume};
@@ -11,6 +12,7 @@ use crate::problem::{Problem, Result};
 
 /// A contrast as stored; only what is cut is brought into physical units.
 pub(super) struct Channel {
+    /// Stored values.
     pub volume: RasVolume,
     scale: f32,
     /// Of the smoothing within a slice, in voxels; only a traced map has one.
@@ -24,7 +26,7 @@ impl Channel {
     /// Values that the contrast cannot have.
     pub fn new(file: NiftiFile, contrast: &ContrastFile, path: &Path, rim_softness: f64) -> Result<Self> {
         let scale = physical_scale(&file.volume.data, contrast, path)?;
-        let softness = (contrast.name == "rim").then_some(rim_softness);
+        let softness = (contrast.measure() == Measure::Traced).then_some(rim_softness);
         Ok(Self { volume: file.volume.oriented(), scale, softness })
     }
 
@@ -47,8 +49,8 @@ impl Channel {
 /// What takes stored values to ppb for susceptibility, to a probability for the rim map, to multiples of the foreground
 /// median for the rest.
 fn physical_scale(values: &[f32], contrast: &ContrastFile, path: &Path) -> Result<f32> {
-    match contrast.name.as_str() {
-        "chimap" => {
+    match contrast.measure() {
+        Measure::Susceptibility => {
             let scale = contrast.scale as f32;
             match implausible_susceptibility(values, scale) {
                 None => Ok(scale),
@@ -57,13 +59,13 @@ fn physical_scale(values: &[f32], contrast: &ContrastFile, path: &Path) -> Resul
                     .advice("say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds")),
             }
         }
-        "rim" => match values.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
+        Measure::Traced => match values.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
             None => Ok(1.0),
             Some(value) => {
                 Err(Problem::input(path, format!("the value {value}")).expected("probabilities from 0 to 1"))
             }
         },
-        _ => {
+        Measure::Weighted => {
             let median = foreground_median(values)
                 .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
             Ok(1.0 / median)

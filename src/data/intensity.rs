@@ -1,9 +1,10 @@
 //! Intensities: units, windows, and what makes patients comparable.
 //!
-//! Susceptibility is in ppb and is not normalised: it is a physical quantity. FLAIR and other weighted contrasts have no
-//! unit; they are divided by the median of the patient's foreground (voxels above a tenth of the 99th percentile),
+//! Susceptibility is in ppb and is not normalised: it is a physical quantity. FLAIR and other weighted contrasts have
+//! no unit; they are divided by the median of the patient's foreground (voxels above a tenth of the 99th percentile),
 //! which brain tissue dominates. The rim map is a probability and stays one.
 
+use super::measure::Measure;
 use super::ranks::{Ranks, nearest_rank};
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Window};
@@ -43,14 +44,16 @@ impl Window {
 ///
 /// Susceptibility: -80..120 ppb. White matter lies near -30 to -50, a demyelinated core near 0, a rim some 15 to 90
 /// above it; veins (190 and more) are clipped. One of 256 grey levels is then 0.8 ppb; the simulated cohorts' .5th and
-/// 99.5th percentiles lie near -70 and 90, so a wider window would spend the network's range on nothing. Weighted contrasts: 0..2.5 times the foreground median; a FLAIR lesion is 1.5 to 2 times white matter.
+/// 99.5th percentiles lie near -70 and 90, so a wider window would spend the network's range on nothing. Weighted
+/// contrasts: 0..2.5 times the foreground median; a FLAIR lesion is 1.5 to 2 times white matter.
 pub fn default_contrast(name: &str) -> Contrast {
-    let (unit, low, high) = match name {
-        "chimap" => ("ppb", -80.0, 120.0),
-        "rim" => ("probability", 0.0, 1.0),
-        _ => ("x foreground median", 0.0, 2.5),
+    let measure = Measure::of(name);
+    let (low, high) = match measure {
+        Measure::Susceptibility => (-80.0, 120.0),
+        Measure::Traced => (0.0, 1.0),
+        Measure::Weighted => (0.0, 2.5),
     };
-    Contrast { name: name.to_owned(), unit: unit.to_owned(), window: Window { low, high } }
+    Contrast { name: name.to_owned(), unit: measure.unit().to_owned(), window: Window { low, high } }
 }
 
 /// Median of the foreground: voxels above a tenth of the 99th percentile of the positive ones.
@@ -62,8 +65,8 @@ pub fn foreground_median(values: &[f32]) -> Option<f32> {
     positive.value(positive.total() - above + nearest_rank(above, 0.5)?)
 }
 
-/// Susceptibilities (`values` times `scale`) in ppb whose size betrays a wrong unit: their 99th percentile of |value| is
-/// beyond 5 ppm or below .5 ppb.
+/// Susceptibilities (`values` times `scale`) in ppb whose size betrays a wrong unit: their 99th percentile of |value|
+/// is beyond 5 ppm or below .5 ppb.
 pub fn implausible_susceptibility(values: &[f32], scale: f32) -> Option<String> {
     // Which side of a limit a percentile lies on needs no percentile, only counting.
     let (mut not_zero, mut below, mut within) = (0, 0, 0);

@@ -1,5 +1,5 @@
-//! The lesions of a label map, kept as runs of voxels: a thousandth of the map's size, so that a whole cohort's maps stay in
-//! memory and each is read once.
+//! The lesions of a label map, kept as runs of voxels: a thousandth of the map's size, so that a whole cohort's maps
+//! stay in memory and each is read once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +19,7 @@ const BLOCK: usize = 64;
 pub struct Extent {
     /// Nearest voxel to the centre of mass: x, y, z of the RAS+ volume.
     pub centre: [i64; 3],
+    /// How many there are.
     pub voxels: u64,
 }
 
@@ -36,6 +37,7 @@ pub struct LabelMap {
 /// Where a lesion lies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesion {
+    /// Its middle and size.
     pub extent: Extent,
     axes: RasAxes,
     runs: Vec<Run>,

@@ -10,6 +10,8 @@ pub mod table;
 
 pub mod reader_table;
 
+pub mod truth;
+
 pub mod bids;
 
 pub mod patches;
@@ -19,6 +21,8 @@ pub mod label_map;
 pub mod split;
 
 mod ranks;
+
+pub mod measure;
 
 pub mod intensity;
 
@@ -33,6 +37,8 @@ pub mod zip_dataset;
 pub mod patch_file;
 
 mod channel;
+
+mod cohort_patient;
 
 mod from_cohort;
 

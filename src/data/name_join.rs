@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 /// Names found on one side only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmatched {
+    /// Only in the first list, in order.
     pub left: Vec<String>,
+    /// Only in the second.
     pub right: Vec<String>,
 }
 

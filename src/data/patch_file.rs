@@ -8,7 +8,8 @@ use crate::problem::{Kind, Problem, Result};
 
 /// Writes `values`, as many as `shape` says, in C order and returns the file's SHA-256.
 ///
-/// Not flushed to disk one by one: the manifest, which is, carries the hash, so a patch that a power cut took is noticed.
+/// Not flushed to disk one by one: the manifest, which is, carries the hash, so a patch that a power cut took is
+/// noticed.
 ///
 /// # Errors
 /// More or fewer values than `shape` says; a folder that is not there or a full disk.
@@ -45,6 +46,7 @@ pub fn read<T: Element>(path: &Path, shape: &[u64], sha256: &str) -> Result<Vec<
 /// # Errors
 /// No such file, or another hash.
 pub fn read_verified(path: &Path, sha256: &str) -> Result<Vec<u8>> {
+    tracing::debug!("reading {}", path.display());
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     let found = digest::sha256(&bytes);
     if found != sha256 {

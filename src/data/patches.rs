@@ -11,6 +11,7 @@ use crate::nifti::RasVolume;
 pub enum Border {
     /// The nearest voxel.
     Edge,
+    /// 0.
     Zero,
 }
 
@@ -81,7 +82,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The place in a patch of `shape` = \[depth, height, width\] about `centre` = x, y, z of a voxel = x, y, z of the volume.
+/// The place in a patch of `shape` = \[depth, height, width\] about `centre` = x, y, z of a voxel = x, y, z of the
+/// volume.
 pub fn place(voxel: [usize; 3], centre: [i64; 3], shape: [u32; 3]) -> Option<usize> {
     let mut place = 0;
     for axis in [2, 1, 0] {

@@ -12,9 +12,11 @@ const MAX_DEPTH: usize = 16;
 /// A folder and the PNGs in it.
 #[derive(Clone, Debug)]
 pub struct PngFolder {
+    /// The folder.
     pub root: PathBuf,
     /// Relative, with / between folders, sorted.
     pub names: Vec<String>,
+    /// Of the images.
     pub labels: Labels,
     /// Files that are neither PNG nor a table of ours.
     pub others: u64,

@@ -1,4 +1,5 @@
-//! One PNG as float32 planes in grey levels: 8 or 16 bit, gray or RGB, within limits that a hostile file cannot stretch.
+//! One PNG as float32 planes in grey levels: 8 or 16 bit, gray or RGB, within limits that a hostile file cannot
+//! stretch.
 
 use std::io::Cursor;
 
@@ -10,6 +11,7 @@ const MAX_BYTES: usize = 64 << 20;
 /// A decoded image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PngImage {
+    /// Whether the pixels have a colour.
     pub form: Form,
     /// \[channels, height, width\], 0..255 or 0..65535.
     pub levels: Vec<f32>,
@@ -20,7 +22,9 @@ pub struct PngImage {
 pub struct Form {
     /// 1 (gray) or 3 (RGB).
     pub channels: u32,
+    /// In pixels.
     pub height: u32,
+    /// In pixels.
     pub width: u32,
     /// 255 or 65535.
     pub white: u32,

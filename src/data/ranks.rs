@@ -1,5 +1,5 @@
-//! Percentiles of many values, exact, without sorting, copying or reordering them: values are counted by their leading bits,
-//! and only those that share the leading bits of the one asked for are looked at again.
+//! Percentiles of many values, exact, without sorting, copying or reordering them: values are counted by their leading
+//! bits, and only those that share the leading bits of the one asked for are looked at again.
 
 /// Bits of a float32 that are counted by: sign, exponent and three of the mantissa, so that the counts stay in the
 /// first-level cache and few values share them.
@@ -40,7 +40,8 @@ impl<'a, F: Fn(f32) -> bool> Ranks<'a, F> {
         self.total
     }
 
-    /// The kept value that `rank` kept ones are below, in the order of [`f32::total_cmp`]; `None` where there are not so many.
+    /// The kept value that `rank` kept ones are below, in the order of [`f32::total_cmp`]; `None` where there are not
+    /// so many.
     pub fn value(&self, rank: usize) -> Option<f32> {
         let mut below = 0;
         let place = self.counts.iter().position(|&count| {

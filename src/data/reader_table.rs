@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::manifest::Class;
-use super::name_join::{listed, repeated, unmatched};
-use super::table;
+use super::name_join::{listed, unmatched};
+use super::table::{self, Row};
 use crate::problem::{Problem, Result};
 use crate::statistics::agreement::VoteTable;
 
 /// A lesion in a cohort: patient ("sub-001") and its number in the patient's label map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LesionKey {
+    /// "sub-001".
     pub patient: String,
+    /// Value in the label map, 1 or more.
     pub number: u32,
 }
 
@@ -25,11 +27,22 @@ impl std::fmt::Display for LesionKey {
 /// Votes of reader 1 and reader 2: true is "rim".
 pub type Votes = BTreeMap<LesionKey, (bool, bool)>;
 
-/// Reads the table; participant ids may lack "sub-".
+/// Reads the table.
+///
+/// # Errors
+/// No such file or column, a name that is none, another vote than 1 or 0, or a lesion twice.
 pub fn read(path: &Path) -> Result<Votes> {
-    let table = table::read(path, &["participant_id", "lesion_id", "reader1", "reader2"], &[])?;
-    let mut votes = Vec::with_capacity(table.rows.len());
-    for row in &table.rows {
+    let vote = |row: &Row, column| yes_or_no(path, row, column, &format!("reader{}", column - 1));
+    let rows = lesion_rows(path, &["reader1", "reader2"])?;
+    rows.into_iter().map(|(key, row)| Ok((key, (vote(&row, 2)?, vote(&row, 3)?)))).collect()
+}
+
+/// A table of lesions: each row under the lesion that `participant_id` (which may lack "sub-") and `lesion_id` name;
+/// these are its cells 0 and 1, `columns` follow.
+pub(super) fn lesion_rows(path: &Path, columns: &[&str]) -> Result<BTreeMap<LesionKey, Row>> {
+    let mut rows = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    for row in table::read(path, &[&["participant_id", "lesion_id"], columns].concat(), &[])?.rows {
         let at = |found: String| Problem::input(path, format!("line {}: {found}", row.line));
         let patient = match row.cell(0) {
             "" => return Err(at("no participant_id".into()).expected("an id such as sub-001")),
@@ -39,24 +52,37 @@ pub fn read(path: &Path) -> Result<Votes> {
         let number = row.cell(1).parse().ok().filter(|&number: &u32| number > 0).ok_or_else(|| {
             at(format!("lesion_id {:?}", row.cell(1))).expected("the lesion's number in the label map, 1 or more")
         })?;
-        let vote = |column: usize| match row.cell(column) {
-            "1" => Ok(true),
-            "0" => Ok(false),
-            other => Err(at(format!("reader{} says {other:?}", column - 1)).expected("1 (rim) or 0 (no rim)")),
-        };
-        votes.push((LesionKey { patient, number }, (vote(2)?, vote(3)?)));
+        let key = LesionKey { patient, number };
+        if rows.contains_key(&key) {
+            twice.insert(key.to_string());
+        }
+        rows.insert(key, row);
     }
-    let names: Vec<String> = votes.iter().map(|(key, _)| key.to_string()).collect();
-    let twice = repeated(names.iter().map(String::as_str));
     if !twice.is_empty() {
+        let twice: Vec<String> = twice.into_iter().collect();
         return Err(Problem::input(path, format!("lesions that occur twice: {}", listed(&twice)))
             .expected("one line a lesion")
             .advice("keep the line that holds"));
     }
-    Ok(votes.into_iter().collect())
+    Ok(rows)
 }
 
-/// Errors with both lists unless the table names exactly the lesions of the label maps.
+/// A cell that answers "does it have a rim"; `name` is its column's.
+pub(super) fn yes_or_no(path: &Path, row: &Row, column: usize, name: &str) -> Result<bool> {
+    match row.cell(column) {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        other => {
+            Err(Problem::input(path, format!("line {}: {name} says {other:?}", row.line))
+                .expected("1 (rim) or 0 (no rim)"))
+        }
+    }
+}
+
+/// Holds the table to the label maps.
+///
+/// # Errors
+/// Both lists, unless the table names exactly the lesions of the label maps.
 pub fn require_same_lesions(table: &Path, votes: &Votes, mapped: &BTreeSet<LesionKey>) -> Result<()> {
     let in_table: Vec<String> = votes.keys().map(LesionKey::to_string).collect();
     let in_maps: Vec<String> = mapped.iter().map(LesionKey::to_string).collect();
@@ -68,7 +94,10 @@ pub fn require_same_lesions(table: &Path, votes: &Votes, mapped: &BTreeSet<Lesio
     }
 }
 
-/// Errors where nothing can be learned: no lesion, no rim, or nothing but rims.
+/// Holds the table to what a classifier needs.
+///
+/// # Errors
+/// Nothing can be learned: no lesion, no rim, or nothing but rims.
 pub fn require_both_classes(table: &Path, votes: &Votes) -> Result<()> {
     let count = VoteTable::from_votes(votes.values().copied());
     let found = |text: String| Problem::input(table, text);

@@ -11,6 +11,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// The wanted columns of a table, in the order asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
+    /// In the file's order, without the header.
     pub rows: Vec<Row>,
 }
 

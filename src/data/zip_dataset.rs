@@ -25,6 +25,7 @@ pub struct ZipDataset {
     archive: ZipArchive<BufReader<File>>,
     /// As in the zip, sorted.
     pub names: Vec<String>,
+    /// Of the images.
     pub labels: Labels,
     /// Entries that are neither PNG nor dataset.json.
     pub others: u64,

@@ -16,7 +16,7 @@ const BUFFER: usize = 1 << 17;
 ///
 /// # Errors
 /// No such file, or one that may not be read.
-pub fn hash(path: impl AsRef<Path>) -> Result<String> {
+pub fn sha256(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let failed = |error| Problem::io(path, "reading", error);
     HashedFile::new(File::open(path).map_err(failed)?, u64::MAX).finish().map_err(failed)
@@ -115,8 +115,8 @@ mod tests {
             assert_eq!(start, bytes[..read]);
             assert_eq!(file.finish().unwrap(), digest::sha256(&bytes));
         }
-        assert_eq!(hash(&path).unwrap(), digest::sha256(&bytes));
-        assert!(hash(folder.path().join("none")).unwrap_err().to_string().contains("none: reading failed"));
+        assert_eq!(sha256(&path).unwrap(), digest::sha256(&bytes));
+        assert!(sha256(folder.path().join("none")).unwrap_err().to_string().contains("none: reading failed"));
     }
 
     #[test]

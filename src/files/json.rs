@@ -38,9 +38,9 @@ pub fn write_json(path: impl AsRef<Path>, value: &impl Serialize) -> Result<()> 
     write(path, text_file(path, value)?.as_bytes())
 }
 
-/// As [`write_json`], for a note that only spares work: a killed process leaves the old or the new one, a power cut may leave
-/// it empty, which is no JSON and sends whoever reads it back to the work. Not waiting for the disk, it may be written
-/// often.
+/// As [`write_json`], for a note that only spares work: a killed process leaves the old or the new one, a power cut may
+/// leave it empty, which is no JSON and sends whoever reads it back to the work. Not waiting for the disk, it may be
+/// written often.
 ///
 /// # Errors
 /// Those of [`write_json`].
@@ -57,8 +57,8 @@ fn text_file(path: &Path, value: &impl Serialize) -> Result<String> {
     Ok(text)
 }
 
-/// The values of a log, one a line; none where there is no log. A line that a kill cut short is a lost measurement, not an
-/// error: it is left out, and so is what was appended to it.
+/// The values of a log, one a line; none where there is no log. A line that a kill cut short is a lost measurement, not
+/// an error: it is left out, and so is what was appended to it.
 ///
 /// # Errors
 /// A log that may not be read.

@@ -13,7 +13,7 @@ mod json;
 pub mod npy;
 
 pub use folder::{list, list_if_there, remove, remove_folder};
-pub use hashed::hash;
+pub use hashed::sha256;
 pub use json::{json_line, json_text, note_json, read_json_lines, write_json};
 pub use lock::{FolderLock, lock};
 pub use whole::{AtomicWriter, sweep, sync_folder, write, writer};

@@ -27,8 +27,8 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     writer.commit()
 }
 
-/// Opens a buffered writer whose bytes appear under `path` only on [`AtomicWriter::commit`]; dropping it leaves nothing.
-/// Missing parent folders are made.
+/// Opens a buffered writer whose bytes appear under `path` only on [`AtomicWriter::commit`]; dropping it leaves
+/// nothing. Missing parent folders are made.
 ///
 /// # Errors
 /// A folder that cannot be made or written to.
@@ -61,6 +61,7 @@ impl AtomicWriter {
 
     pub(super) fn finish(self, durable: Durable) -> Result<()> {
         let path = self.path;
+        tracing::debug!("writing {}", path.display());
         let failed = |error| Problem::io(&path, "writing", error);
         let temporary = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
         if durable == Durable::Yes {

@@ -10,7 +10,7 @@ use crate::data::bids::{self, Cohort, Patient};
 use crate::data::label_map::LabelMap;
 use crate::data::patches::{self, Border};
 use crate::data::reader_table::{LesionKey, require_same_lesions};
-use crate::data::table;
+use crate::data::truth::{self, Truth};
 use crate::nifti;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -23,9 +23,12 @@ const PATCH: [u32; 3] = [24, 64, 64];
 /// Lesions of each kind in the gallery: two rows of the sheet.
 const SHOWN: usize = 20;
 
-/// What a cohort on disk holds and whether it passes its gates.
-pub fn describe(root: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
-    let (mut record, _) = examine(root, read_asked(root)?, observer)?;
+/// What a cohort on disk holds and whether it passes its gates; `measured` is the contrast that they look at.
+///
+/// # Errors
+/// Those of [`examine`].
+pub fn describe(root: &Path, measured: &str, observer: &dyn Observer) -> Result<CohortRecord> {
+    let (mut record, _) = examine(root, measured, read_asked(root)?, observer)?;
     // What the files themselves do not say, a simulated cohort's own record does.
     let path = root.join(RECORD);
     if let Some(own) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<CohortRecord>(&text).ok()) {
@@ -34,24 +37,29 @@ pub fn describe(root: &Path, observer: &dyn Observer) -> Result<CohortRecord> {
     Ok(record)
 }
 
-/// The record of the cohort at `root` and a gallery of its lesions; gates are judged against `asked` where it was simulated
-/// with these counts. Writes nothing.
-pub fn examine(root: &Path, asked: Option<AskedCounts>, observer: &dyn Observer) -> Result<(CohortRecord, Gallery)> {
-    let cohort = bids::read(root, &["chimap".to_owned()], None)?;
+/// The record of the cohort at `root` and a gallery of its lesions in the contrast `measured` (a susceptibility map:
+/// the gates' limits are in ppb); gates are judged against `asked` where it was simulated with these counts. Writes
+/// nothing.
+///
+/// # Errors
+/// No cohort, one whose files do not fit each other, or a request to stop.
+pub fn examine(
+    root: &Path,
+    measured: &str,
+    asked: Option<AskedCounts>,
+    observer: &dyn Observer,
+) -> Result<(CohortRecord, Gallery)> {
+    let cohort = bids::read(root, &[measured.to_owned()], None)?;
     for note in &cohort.notes {
         observer.note(note);
     }
-    let truth = read_truth(root)?;
+    let truth = truth::find(root).map(|table| Truth::read(&table)).transpose()?;
     let patients: Vec<&str> = cohort.patients.iter().map(|patient| patient.id.as_str()).collect();
-    let lesions: Vec<LesionVotes> = cohort
-        .votes
-        .iter()
-        .map(|(key, &votes)| LesionVotes {
-            participant: &key.patient,
-            votes,
-            true_rim: truth.as_ref().map(|rims| rims.contains(key)),
-        })
-        .collect();
+    let mut lesions = Vec::with_capacity(cohort.votes.len());
+    for (key, &votes) in &cohort.votes {
+        let true_rim = truth.as_ref().map(|truth| truth.of(&key.to_string())).transpose()?;
+        lesions.push(LesionVotes { participant: &key.patient, votes, true_rim });
+    }
     let mut record = summarise(&patients, &lesions).map_err(|problem| problem.at(&cohort.reader_table))?;
     record.simulated = cohort.simulated;
 
@@ -99,7 +107,7 @@ fn visit(
     mut see: impl FnMut(&Path, &LesionPatch) -> Result<()>,
 ) -> Result<()> {
     let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
-        return Err(Problem::input(&cohort.root, format!("no susceptibility map of {}", patient.id)));
+        return Err(Problem::input(&cohort.root, format!("no measured map of {}", patient.id)));
     };
     let chi = nifti::read(path)?.volume.oriented();
     let labels = LabelMap::read(&patient.lesion_map)?;
@@ -118,22 +126,4 @@ fn visit(
         mapped.insert(key);
     }
     Ok(())
-}
-
-/// The true rims of a simulated cohort; `None` where there is no truth.
-fn read_truth(root: &Path) -> Result<Option<BTreeSet<LesionKey>>> {
-    let path = root.join("derivatives").join("truth").join("truth.tsv");
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut rims = BTreeSet::new();
-    for row in table::read(&path, &["participant_id", "lesion_id", "true_rim"], &[])?.rows {
-        let number = row.cell(1).parse().map_err(|_| {
-            Problem::input(&path, format!("line {}: lesion_id {:?}", row.line, row.cell(1))).expected("a number")
-        })?;
-        if row.cell(2) == "1" {
-            rims.insert(LesionKey { patient: row.cell(0).to_owned(), number });
-        }
-    }
-    Ok(Some(rims))
 }

@@ -1,7 +1,7 @@
 //! A sheet of example lesions for the eye: rims, ambiguous lesions and non-rims in rows, as a reader would see them.
 //!
-//! Shows any cohort, simulated or not; a simulated one says so in its pixels and in the PNG's text. Chooses and draws only:
-//! patches come in one by one, the picture goes out.
+//! Shows any cohort, simulated or not; a simulated one says so in its pixels and in the PNG's text. Chooses and draws
+//! only: patches come in one by one, the picture goes out.
 
 use super::meter::LesionPatch;
 use crate::raster::{BLACK, Canvas, GLYPH_HEIGHT, Rgb, WHITE, text_width};
@@ -42,8 +42,8 @@ impl Gallery {
         Self { simulated, per_row, rows: Default::default(), pixel_mm: 0.0 }
     }
 
-    /// Shows the lesion in the slice where it is largest, anterior up; the first lesions of each row are kept, at most three
-    /// of a patient.
+    /// Shows the lesion in the slice where it is largest, anterior up; the first lesions of each row are kept, at most
+    /// three of a patient.
     pub fn offer(&mut self, patient: &str, lesion: &LesionPatch) {
         let row = &mut self.rows[match lesion.votes {
             (true, true) => 0,

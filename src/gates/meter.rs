@@ -1,7 +1,7 @@
 //! Whether a cohort is worth believing: counts, agreement, mean contrast, one-number baselines, texture.
 //!
-//! Works on any cohort as loaded from disk, simulated or not, one lesion at a time. The difficulty for a trained classifier
-//! is not judged here: `classify` reports it.
+//! Works on any cohort as loaded from disk, simulated or not, one lesion at a time. The difficulty for a trained
+//! classifier is not judged here: `classify` reports it.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,14 +30,19 @@ pub struct LesionPatch<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskedCounts {
+    /// Lesions in all.
     pub lesions: u64,
+    /// Lesions that both readers call rims.
     pub agreed: u64,
+    /// Lesions that exactly one reader calls a rim.
     pub ambiguous: u64,
 }
 
+/// What a cohort is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateConfig {
+    /// Counts that must be met exactly.
     pub asked: Option<AskedCounts>,
     /// Share of agreed rims at which the baselines are scored: the paper's 260 of 7980, also for an enriched cohort.
     pub prevalence: f64,
@@ -64,6 +69,7 @@ pub struct GateMeter {
 }
 
 impl GateMeter {
+    /// No lesion yet.
     pub fn new(config: GateConfig) -> Self {
         Self { config, ..Self::default() }
     }
@@ -227,8 +233,8 @@ fn centre_minus_edge(lesion: &LesionPatch) -> Option<f64> {
     (core.1 > 0).then(|| core.0 / f64::from(core.1) - edge.0 / f64::from(edge.1))
 }
 
-/// Against published 64x64 images: 8-bit, from a generator, at a window that is not published; measured on 61 of them by
-/// tests/fixtures/make_texture.py.
+/// Against published 64x64 images: 8-bit, from a generator, at a window that is not published; measured on 61 of them
+/// by tests/fixtures/make_texture.py.
 ///
 /// Ratios need no window and get a factor of 1.3: the standard error of 61 images is about 3 %, the rest is for what a
 /// generator smooths and what was chosen for publication. Spreads in ppb take about 1 ppb a grey level, known to a

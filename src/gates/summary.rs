@@ -9,7 +9,9 @@ use crate::statistics::agreement::VoteTable;
 /// A lesion as the summary sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LesionVotes<'a> {
+    /// "sub-001".
     pub participant: &'a str,
+    /// First and second reader say rim.
     pub votes: (bool, bool),
     /// Known only where the cohort was simulated.
     pub true_rim: Option<bool>,

@@ -12,6 +12,7 @@ const AROUND_PIXELS: std::ops::RangeInclusive<f64> = 23.0..=25.0;
 /// Texture of one or, averaged, of many slices; ppb but where it is a ratio.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Texture {
+    /// Of the pixels.
     pub mean: f64,
     /// sd of the pixels within the slice.
     pub sd: f64,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Voxel-to-world affine, row-major 3x4: world (RAS+) = columns 0 to 2 times the voxel's indices x, y, z, plus column 3; mm.
+/// Voxel-to-world affine, row-major 3x4: world (RAS+) = columns 0 to 2 times the voxel's indices x, y, z, plus column
+/// 3; mm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Affine(pub [[f64; 4]; 3]);
@@ -11,7 +12,8 @@ impl Affine {
     /// Voxel indices are millimetres.
     pub const IDENTITY: Self = Self([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]);
 
-    /// The step in the world from a voxel to its neighbour along an axis (0, 1 or 2), or for 3 the first voxel's place; mm.
+    /// The step in the world from a voxel to its neighbour along an axis (0, 1 or 2), or for 3 the first voxel's place;
+    /// mm.
     pub fn column(&self, column: usize) -> [f64; 3] {
         self.0.map(|row| row[column])
     }

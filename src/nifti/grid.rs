@@ -75,8 +75,8 @@ impl Grid {
         Some(inside)
     }
 
-    /// Millimetres from the grid's centre along its own axes to a (fractional) voxel position; voxel centres lie on whole
-    /// numbers. In a grid from [`Grid::centred`] that is the place in the world.
+    /// Millimetres from the grid's centre along its own axes to a (fractional) voxel position; voxel centres lie on
+    /// whole numbers. In a grid from [`Grid::centred`] that is the place in the world.
     #[inline]
     pub fn mm_of(&self, voxel: [f64; 3]) -> [f64; 3] {
         std::array::from_fn(|axis| (voxel[axis] - middle(self.shape[axis])) * self.voxel_mm[axis])

@@ -1,8 +1,9 @@
-//! The 348 bytes at the head of a NIfTI-1 file: every field by the standard's name, in one table for reading and writing.
+//! The 348 bytes at the head of a NIfTI-1 file: every field by the standard's name, in one table for reading and
+//! writing.
 //!
-//! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>. What the standard keeps of ANALYZE 7.5
-//! or leaves to programs (`data_type`, `db_name`, `cal_max`, `intent_*`, `slice_*`, `aux_file` and so on) is not looked at, and
-//! 0 where rimforge writes.
+//! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>. What the standard keeps of
+//! ANALYZE 7.5 or leaves to programs (`data_type`, `db_name`, `cal_max`, `intent_*`, `slice_*`, `aux_file` and so on)
+//! is not looked at, and 0 where rimforge writes.
 
 /// Bytes of the header proper.
 pub const HEADER_BYTES: usize = 348;
@@ -92,7 +93,8 @@ header! {
     datatype: i16 = 70,
     /// Bits per voxel.
     bitpix: i16 = 72,
-    /// `qfac` (-1: the third axis of the quaternion's rotation is turned round), then the voxel's size along each dimension.
+    /// `qfac` (-1: the third axis of the quaternion's rotation is turned round), then the voxel's size along each
+    /// dimension.
     pixdim: [f32; 8] = 76,
     /// Offset of the first voxel in the file, in bytes.
     vox_offset: f32 = 108,

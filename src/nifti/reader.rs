@@ -34,6 +34,7 @@ const BLOCK: usize = 1 << 15;
 /// A volume as read.
 #[derive(Clone, Debug)]
 pub struct NiftiFile {
+    /// Its axes are as stored.
     pub volume: Volume<f32>,
     /// Voxels that were NaN or infinite and are 0 now.
     pub non_finite: u64,
@@ -44,6 +45,7 @@ pub struct NiftiFile {
 /// A volume whose voxels went elsewhere.
 #[derive(Clone, Debug)]
 pub struct ScannedFile {
+    /// Where they lie.
     pub grid: Grid,
     /// Voxels that were NaN or infinite and passed for 0.
     pub non_finite: u64,
@@ -60,6 +62,9 @@ pub fn read(path: &Path) -> Result<NiftiFile> {
 }
 
 /// As [`read`], into memory that an earlier volume leaves: fresh memory costs as much as decoding does.
+///
+/// # Errors
+/// Those of [`read`].
 pub fn read_into(path: &Path, mut values: Vec<f32>) -> Result<NiftiFile> {
     values.clear();
     let ScannedFile { grid, non_finite, sha256 } = scan(path, |voxels| append(&mut values, voxels))?;
@@ -104,9 +109,10 @@ fn append(values: &mut Vec<f32>, voxels: &[f32]) -> Result<()> {
 /// `size`: of the file.
 fn parse_bytes(mut bytes: impl BufRead, size: u64, see: impl FnMut(&[f32]) -> Result<()>) -> Result<(Grid, u64)> {
     let start = bytes.fill_buf().map_err(|error| cut_short(error, "the header's 348 bytes"))?;
-    match start.starts_with(&[0x1f, 0x8b]) {
-        true => parse_stream(MultiGzDecoder::new(bytes), size.saturating_mul(MAX_GZIP_RATIO), see),
-        false => parse_stream(bytes, size, see),
+    if start.starts_with(&[0x1f, 0x8b]) {
+        parse_stream(MultiGzDecoder::new(bytes), size.saturating_mul(MAX_GZIP_RATIO), see)
+    } else {
+        parse_stream(bytes, size, see)
     }
 }
 

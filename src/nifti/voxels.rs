@@ -4,8 +4,8 @@
 use super::layout::{Layout, Storage};
 
 impl Layout {
-    /// Decodes as many voxels as `values` holds from as many times [`Storage::bytes`] bytes: stored value times slope plus
-    /// intercept, rounded once. What is NaN or infinite becomes 0 and is counted.
+    /// Decodes as many voxels as `values` holds from as many times [`Storage::bytes`] bytes: stored value times slope
+    /// plus intercept, rounded once. What is NaN or infinite becomes 0 and is counted.
     pub fn decode(&self, raw: &[u8], values: &mut [f32]) -> u64 {
         match self.storage {
             Storage::U8 => self.narrow(raw, values, |bytes| f32::from(u8::from_le_bytes(bytes))),
@@ -40,12 +40,13 @@ impl Layout {
 
     fn each<const BYTES: usize>(&self, raw: &[u8], values: &mut [f32], value: impl Fn([u8; BYTES]) -> f32) {
         let voxels = values.iter_mut().zip(raw.as_chunks().0);
-        match self.big_endian {
-            true => voxels.for_each(|(voxel, &(mut bytes))| {
+        if self.big_endian {
+            voxels.for_each(|(voxel, &(mut bytes))| {
                 bytes.reverse();
                 *voxel = value(bytes);
-            }),
-            false => voxels.for_each(|(voxel, &bytes)| *voxel = value(bytes)),
+            })
+        } else {
+            voxels.for_each(|(voxel, &bytes)| *voxel = value(bytes))
         }
     }
 }

@@ -280,7 +280,7 @@ pub fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result
     let name = if asked == "auto" { auto } else { asked };
     let net = projector.features(name)?;
     let identity = match name.ends_with(".pt") {
-        true => files::hash(name)?,
+        true => files::sha256(name)?,
         false => net.name().to_owned(),
     };
     Ok(Features { net, identity })

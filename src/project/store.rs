@@ -42,10 +42,10 @@ pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     let named = |problem: Problem| problem.at(path).advice("delete the file and run the command again");
     let values: Vec<f32> = Npy::open(&bytes).and_then(Npy::values).map_err(named)?;
-    match values.len() == count {
-        true => Ok(values),
-        false => Err(named(Problem::new(Kind::Input, format!("{} values instead of {count}", values.len())))),
+    if values.len() == count {
+        return Ok(values);
     }
+    Err(named(Problem::new(Kind::Input, format!("{} values instead of {count}", values.len()))))
 }
 
 /// Reads an image \[C, H, W\] in the network's range from a float32 npy file; \[H, W\] is taken as one channel.

@@ -1,6 +1,8 @@
 //! A 5x7 dot-matrix alphabet: five columns a letter, lowest bit at the top.
 
+/// In pixels, the gap to the next one not counted.
 pub const GLYPH_WIDTH: usize = 5;
+/// In pixels.
 pub const GLYPH_HEIGHT: usize = 7;
 
 /// Columns of `letter`; a box where there is no such letter.

@@ -1,12 +1,12 @@
 //! The rim study: cohort, patches, generator, synthetic and denoised rims, one classifier an arm, report.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::StudyConfig;
 use super::cache::{self, Stage};
 use super::extensions::Study;
-use crate::classify::{self, truth};
-use crate::data::{Prepared, Source, run_stage as prepare};
+use crate::classify;
+use crate::data::{Prepared, Source, run_stage as prepare, truth};
 use crate::engine::{Engine, Lab};
 use crate::files;
 use crate::gates::examine;
@@ -42,7 +42,7 @@ pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Res
         }
         (None, Some(path)) => {
             observer.note(&format!("reading {} to see whether it changed", path.display()));
-            (path.clone(), examine::describe(path, observer)?, cache::hash_folder(path)?)
+            (path.clone(), examine::describe(path, simulate::CHIMAP, observer)?, cache::hash_folder(path)?)
         }
         (None, None) => return Err(Problem::usage("no cohort")),
     };
@@ -104,7 +104,7 @@ pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Res
         None => None,
     };
 
-    let truth = truth_file(&cohort_folder);
+    let truth = truth::find(&cohort_folder);
     let conditional_rims = conditional.as_ref().map(|_| dir.conditional_synthetic());
     let (synthetic, denoised) = (dir.synthetic(), dir.denoised());
     let inputs = || classify::Inputs {
@@ -153,13 +153,6 @@ pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Res
     Ok(record)
 }
 
-/// The truth table of a simulated cohort, where there is one.
-fn truth_file(cohort: &Path) -> Option<PathBuf> {
-    let path = cohort.join("derivatives/truth/truth.tsv");
-    path.exists().then_some(path)
-}
-
-/// Adds to each projected lesion what only a simulation knows. Scoring: no stage sees it.
 fn with_truth(mut projection: ProjectionRecord, prepared: &Prepared, truth: Option<&Path>) -> Result<ProjectionRecord> {
     let Some(path) = truth else { return Ok(projection) };
     let manifest = prepared.manifest();

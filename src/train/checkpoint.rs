@@ -47,7 +47,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     let existing = list(folder)?;
     check_room(folder, bytes(contents), existing.len(), free_bytes(folder)?)?;
     let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
-    files::remove_folder(&unfinished)?;
+    remove(&unfinished)?;
     fs::create_dir(&unfinished).map_err(|e| Problem::io(&unfinished, "making the folder", e))?;
     if let Err(problem) = fill(&unfinished, contents) {
         // Gives the space back; the first error is the one to report.
@@ -56,11 +56,11 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     }
     let path = folder.join(format!("{PREFIX}{images:012}"));
     // One of the same name is left only by a rollback to before it.
-    files::remove_folder(&path)?;
+    remove(&path)?;
     fs::rename(&unfinished, &path).map_err(|e| Problem::io(&path, "renaming", e))?;
     files::sync_folder(folder)?;
     for old in superseded(&list(folder)?) {
-        files::remove_folder(&folder.join(format!("{PREFIX}{old:012}")))?;
+        remove(&folder.join(format!("{PREFIX}{old:012}")))?;
     }
     Ok(path)
 }
@@ -82,7 +82,7 @@ pub fn newest(folder: &Path, observer: &dyn Observer) -> Result<Option<Verified>
             Ok(()) => return Ok(Some(Verified { path, images })),
             Err(problem) => {
                 let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
-                files::remove_folder(&aside)?;
+                remove(&aside)?;
                 fs::rename(&path, &aside).map_err(|e| Problem::io(&path, "setting aside", e))?;
                 observer.note(&format!("skipping a damaged checkpoint ({problem}); kept as {}", aside.display()));
             }
@@ -130,7 +130,7 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
     for (name, from) in &contents.links {
         let to = folder.join(name);
         link(from, &to)?;
-        sums.push((files::hash(&to)?, (*name).to_owned()));
+        sums.push((hash_file(&to)?, (*name).to_owned()));
     }
     let lines: String = sums.iter().map(|(hash, name)| format!("{hash}  {name}\n")).collect();
     files::write(folder.join(SUMS), lines.as_bytes())
@@ -147,7 +147,7 @@ fn verify(path: &Path) -> Result<()> {
             return Err(Problem::input(&sums_path, format!("not a line of hashes: {line:?}")));
         };
         let file = path.join(name);
-        let found = files::hash(&file)?;
+        let found = hash_file(&file)?;
         if found != hash {
             return Err(Problem::input(&file, format!("SHA-256 {found}")).expected(hash));
         }
@@ -170,14 +170,29 @@ fn superseded(images: &[u64]) -> &[u64] {
 
 fn sweep(folder: &Path) -> Result<()> {
     for name in names(folder)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-        files::remove_folder(&folder.join(name))?;
+        remove(&folder.join(name))?;
     }
     Ok(())
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {
-    let paths = files::list_if_there(folder)?;
-    Ok(paths.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.map_err(|e| Problem::io(folder, "listing", e))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| Problem::io(folder, "listing", e))?;
+        names.extend(entry.file_name().into_string());
+    }
+    Ok(names)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(folder, "deleting", error)),
+        _ => Ok(()),
+    }
 }
 
 /// Bytes that `contents` will take; links cost nothing where the disk has them, and are counted in case it has not.
@@ -215,6 +230,10 @@ fn free_bytes(folder: &Path) -> Result<u64> {
         return Err(failed(std::io::Error::last_os_error()));
     }
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+fn hash_file(path: &Path) -> Result<String> {
+    Ok(digest::sha256(&fs::read(path).map_err(|e| Problem::io(path, "reading", e))?))
 }
 
 #[cfg(test)]

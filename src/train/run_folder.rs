@@ -67,7 +67,7 @@ impl<'a> RunFolder<'a> {
         let Some(wanted) = &state.counters.best_sha256 else {
             return files::remove(&path);
         };
-        if files::hash(&path).is_ok_and(|found| found == *wanted) {
+        if files::sha256(&path).is_ok_and(|found| found == *wanted) {
             return Ok(());
         }
         files::remove(&path)?;

@@ -8,10 +8,11 @@ use rimforge::nifti::{Grid, Volume};
 use rimforge::observer::{Observer, Silent};
 use rimforge::problem::{Kind, Result};
 use rimforge::records::cohort::CohortRecord;
-use rimforge::simulate::rim_lesions::pipeline::{Existing, simulate};
+use rimforge::simulate::rim_lesions::pipeline::simulate;
 use rimforge::simulate::rim_lesions::{
     CohortConfig, CohortDesign, LesionKind, LesionTruth, PatientPlan, Phantom, Preset, Tissue,
 };
+use rimforge::simulate::rim_lesions::{Existing, Writing};
 
 /// Spheres on a lattice in even white matter beside a block of CSF: enough of a phantom for everything after anatomy.
 fn spheres(plan: &PatientPlan) -> Result<Phantom> {
@@ -68,6 +69,10 @@ fn spheres(plan: &PatientPlan) -> Result<Phantom> {
     })
 }
 
+fn writing(threads: usize, existing: Existing) -> Writing {
+    Writing { existing, threads: Some(threads) }
+}
+
 fn design(seed: u64) -> CohortDesign {
     CohortConfig { preset: Preset::Tiny, seed, ..CohortConfig::default() }.design().unwrap()
 }
@@ -121,7 +126,7 @@ impl Observer for StopAfter {
 fn stopped_and_resumed_with_other_threads_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
-    let record = simulate(&design(7), &straight, &spheres, 2, Existing::Refuse, &Silent).unwrap();
+    let record = simulate(&design(7), &straight, &spheres, writing(2, Existing::Refuse), &Silent).unwrap();
 
     let built = AtomicUsize::new(0);
     let counting = |plan: &PatientPlan| {
@@ -129,10 +134,10 @@ fn stopped_and_resumed_with_other_threads_gives_the_same_bytes() {
         spheres(plan)
     };
     let stop = StopAfter { patients: 1, done: AtomicU64::new(0) };
-    let problem = simulate(&design(7), &stopped, &counting, 1, Existing::Refuse, &stop).unwrap_err();
+    let problem = simulate(&design(7), &stopped, &counting, writing(1, Existing::Refuse), &stop).unwrap_err();
     assert_eq!(problem.kind(), Kind::Interrupted);
     assert_eq!(built.load(Ordering::SeqCst), 1);
-    let resumed = simulate(&design(7), &stopped, &counting, 1, Existing::Refuse, &Silent).unwrap();
+    let resumed = simulate(&design(7), &stopped, &counting, writing(1, Existing::Refuse), &Silent).unwrap();
     assert_eq!(built.load(Ordering::SeqCst), 3, "a finished patient is not made again");
 
     assert_eq!(record, resumed);
@@ -143,18 +148,18 @@ fn stopped_and_resumed_with_other_threads_gives_the_same_bytes() {
 fn other_settings_are_refused_unless_replaced_and_strangers_are_never_touched() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("cohort");
-    simulate(&design(7), &out, &spheres, 2, Existing::Refuse, &Silent).unwrap();
-    let problem = simulate(&design(8), &out, &spheres, 2, Existing::Refuse, &Silent).unwrap_err();
+    simulate(&design(7), &out, &spheres, writing(2, Existing::Refuse), &Silent).unwrap();
+    let problem = simulate(&design(8), &out, &spheres, writing(2, Existing::Refuse), &Silent).unwrap_err();
     assert_eq!(problem.kind(), Kind::Usage);
-    simulate(&design(8), &out, &spheres, 2, Existing::Replace, &Silent).unwrap();
+    simulate(&design(8), &out, &spheres, writing(2, Existing::Replace), &Silent).unwrap();
     let fresh = folder.path().join("fresh");
-    simulate(&design(8), &fresh, &spheres, 1, Existing::Refuse, &Silent).unwrap();
+    simulate(&design(8), &fresh, &spheres, writing(1, Existing::Refuse), &Silent).unwrap();
     assert_same(&out, &fresh);
 
     let stranger = folder.path().join("stranger");
     std::fs::create_dir(&stranger).unwrap();
     std::fs::write(stranger.join("thesis.txt"), "mine").unwrap();
-    assert!(simulate(&design(7), &stranger, &spheres, 1, Existing::Replace, &Silent).is_err());
+    assert!(simulate(&design(7), &stranger, &spheres, writing(1, Existing::Replace), &Silent).is_err());
     assert_eq!(files(&stranger).len(), 1);
 }
 
@@ -162,7 +167,7 @@ fn other_settings_are_refused_unless_replaced_and_strangers_are_never_touched() 
 fn votes_and_truth_are_those_that_were_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let design = design(7);
-    let record = simulate(&design, folder.path(), &spheres, 2, Existing::Refuse, &Silent).unwrap();
+    let record = simulate(&design, folder.path(), &spheres, writing(2, Existing::Refuse), &Silent).unwrap();
     assert_eq!((record.patients, record.lesions), (3, u64::from(design.lesions)));
     assert_eq!((record.agreed_rims, record.ambiguous), (design.readers.agreed, design.readers.ambiguous));
     let truth = record.truth.unwrap();
@@ -181,7 +186,7 @@ fn votes_and_truth_are_those_that_were_asked_for() {
 #[test]
 fn the_folder_is_bids_and_says_simulated() {
     let folder = tempfile::tempdir().unwrap();
-    simulate(&design(7), folder.path(), &spheres, 2, Existing::Refuse, &Silent).unwrap();
+    simulate(&design(7), folder.path(), &spheres, writing(2, Existing::Refuse), &Silent).unwrap();
     let found = files(folder.path());
     for name in [
         "dataset_description.json",

@@ -3,10 +3,11 @@
 //! Volumes can be written as soon as a patient is done, tables when the readers have voted.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::layout::{CohortLayout, GALLERY};
 use super::phantom::{LesionTruth, Phantom, Sex};
 use super::plan::PatientPlan;
 use super::presets::CohortDesign;
@@ -20,62 +21,6 @@ const BIDS_VERSION: &str = "1.9.0";
 const NIFTI_DESCRIPTION: &str = concat!("SIMULATED, no patient: rimforge ", env!("CARGO_PKG_VERSION"));
 const SIMULATED: &str = "SIMULATED by rimforge: a susceptibility phantom, no patient.";
 
-/// Where things are in a cohort folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CohortLayout(PathBuf);
-
-impl CohortLayout {
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self(root.into())
-    }
-
-    pub fn root(&self) -> &Path {
-        &self.0
-    }
-
-    fn lesions(&self) -> PathBuf {
-        self.0.join("derivatives").join("lesions")
-    }
-
-    fn truth(&self) -> PathBuf {
-        self.0.join("derivatives").join("truth")
-    }
-
-    pub fn reader_table(&self) -> PathBuf {
-        self.lesions().join("lesions.tsv")
-    }
-
-    pub fn truth_table(&self) -> PathBuf {
-        self.truth().join("truth.tsv")
-    }
-
-    /// Susceptibility map, ppm.
-    pub fn chimap(&self, participant: &str) -> PathBuf {
-        anat(&self.0, participant, "Chimap.nii.gz")
-    }
-
-    pub fn flair(&self, participant: &str) -> PathBuf {
-        anat(&self.0, participant, "FLAIR.nii.gz")
-    }
-
-    /// Lesion label map.
-    pub fn lesion_map(&self, participant: &str) -> PathBuf {
-        anat(&self.lesions(), participant, "desc-lesions_dseg.nii.gz")
-    }
-
-    /// Mean of the two tracings of rims.
-    pub fn rim_map(&self, participant: &str) -> PathBuf {
-        anat(&self.lesions(), participant, "desc-rim_probseg.nii.gz")
-    }
-}
-
-/// Name of the picture of example lesions in the cohort folder.
-pub const GALLERY: &str = "gallery.png";
-
-fn anat(base: &Path, participant: &str, ending: &str) -> PathBuf {
-    base.join(participant).join("anat").join(format!("{participant}_{ending}"))
-}
-
 /// Rounds to multiples of 2^-`bits`, so that float32 compresses: far below the noise, and exact in ppm and ppb alike.
 fn rounded(volume: &Volume<f32>, scale: f32, bits: i32) -> Volume<f32> {
     let steps = 2f32.powi(bits);
@@ -83,6 +28,9 @@ fn rounded(volume: &Volume<f32>, scale: f32, bits: i32) -> Volume<f32> {
 }
 
 /// A patient's four volumes with their sidecars.
+///
+/// # Errors
+/// Writing failed.
 pub fn write_volumes(
     layout: &CohortLayout,
     plan: &PatientPlan,
@@ -100,7 +48,9 @@ pub fn write_volumes(
             "Units": "ppm",
             "MagneticFieldStrength": echoes.hz_per_ppm / 42.577,
             "EstimationReference": SIMULATED,
-            "EstimationAlgorithm": format!("dipole inversion ({}), zero is the mean of cerebrospinal fluid", design.inversion.name()),
+            "EstimationAlgorithm": format!(
+                "dipole inversion ({}), zero is the mean of cerebrospinal fluid", design.inversion.name()
+            ),
             "Description": format!(
                 "{SIMULATED} {} echoes from {} ms every {} ms, {} mm in plane interpolated to {} mm.",
                 echoes.count, echoes.first_ms, echoes.spacing_ms, echoes.in_plane_mm, design.grid.voxel_mm()[0]
@@ -139,13 +89,20 @@ fn write_volume<T: Element>(path: &Path, volume: &Volume<T>, sidecar: Value) -> 
 /// A lesion with what both readers said and what is true.
 #[derive(Clone, Copy, Debug)]
 pub struct LesionRow<'a> {
+    /// "sub-001".
     pub participant: &'a str,
+    /// What is true of it.
     pub truth: &'a LesionTruth,
+    /// How visible a rim is; `None` for a lesion too small to judge.
     pub visibility: Option<&'a Visibility>,
+    /// First and second reader say rim.
     pub votes: (bool, bool),
 }
 
 /// Everything that is not a volume: descriptions, participants, reader table, truth.
+///
+/// # Errors
+/// Writing failed.
 pub fn write_tables(
     layout: &CohortLayout,
     design: &CohortDesign,

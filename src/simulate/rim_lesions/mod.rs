@@ -20,14 +20,19 @@ pub mod physics;
 
 pub mod readers;
 
+pub mod layout;
+
 pub mod bids_writer;
+
+mod writing;
 
 pub mod pipeline;
 
 pub mod stage;
 
+pub use layout::{CHIMAP, CohortLayout, GALLERY};
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
-pub use pipeline::Existing;
 pub use plan::PatientPlan;
 pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};
-pub use stage::{Writing, run_stage};
+pub use stage::run_stage;
+pub use writing::{Existing, Writing};

@@ -22,7 +22,9 @@ pub struct Tissue {
 /// One patient's slab, everything on one grid.
 #[derive(Clone, Debug)]
 pub struct Phantom {
+    /// What the scanner measures.
     pub tissue: Tissue,
+    /// Each with its own label.
     pub lesions: Vec<LesionTruth>,
     /// Lesion label map: `LesionTruth::label`, 0 is background.
     pub labels: Volume<u16>,
@@ -41,6 +43,7 @@ pub struct LesionTruth {
     pub centre: [i64; 3],
     /// Of the sphere of equal volume.
     pub diameter_mm: f64,
+    /// What it looks like without noise.
     pub kind: LesionKind,
     /// Pathology: an iron-laden shell exists.
     pub true_rim: bool,
@@ -56,6 +59,7 @@ pub struct LesionTruth {
     pub decoy: Option<Decoy>,
 }
 
+/// What a lesion is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LesionKind {
@@ -67,6 +71,7 @@ pub enum LesionKind {
     Isointense,
 }
 
+/// What can be taken for a rim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decoy {
@@ -80,9 +85,12 @@ pub enum Decoy {
     Microbleed,
 }
 
+/// As participants.tsv has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sex {
+    /// F.
     Female,
+    /// M.
     Male,
 }

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::bids_writer::{self, CohortLayout, LesionRow};
+use super::bids_writer::{self, LesionRow};
+use super::layout::CohortLayout;
 use super::phantom::{LesionTruth, Phantom};
 use super::physics::{Acquisition, reconstruct};
 use super::plan::{PatientPlan, plan};
 use super::presets::CohortDesign;
 use super::readers::{Visibility, visibilities, vote};
+use super::writing::{Existing, Writing};
 use crate::digest;
 use crate::files;
 use crate::gates::summary::{LesionVotes, summarise};
@@ -25,14 +27,7 @@ use crate::seed::RunSeed;
 /// Makes a patient's phantom; the anatomy's `build` outside tests.
 pub type Build<'a> = &'a (dyn Fn(&PatientPlan) -> Result<Phantom> + Sync);
 
-/// What to do with a folder that holds another simulated cohort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    Refuse,
-    Replace,
-}
-
-/// Simulates the cohort of `design` into the folder `out` with `threads` threads.
+/// Simulates the cohort of `design` into the folder `out`.
 ///
 /// The record has no gates and no gallery yet: both are made from the files on disk.
 ///
@@ -43,11 +38,11 @@ pub fn simulate(
     design: &CohortDesign,
     out: &Path,
     build: Build,
-    threads: usize,
-    existing: Existing,
+    writing: Writing,
     observer: &dyn Observer,
 ) -> Result<CohortRecord> {
-    let workshop = Workshop::open(out, design, existing)?;
+    let threads = writing.threads()?;
+    let workshop = Workshop::open(out, design, writing.existing)?;
     let plans = plan(design);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.clamp(1, most_threads(design)))
@@ -172,14 +167,11 @@ impl<'a> Workshop<'a> {
         let lesions =
             phantom.lesions.iter().map(|lesion| (lesion.clone(), seen.get(&lesion.label).copied().flatten())).collect();
         bids_writer::write_volumes(&self.layout, plan, design, &phantom, &chi_ppb)?;
-        // The note comes last: where it is, the volumes are whole. It is read back so that a patient which was made now
-        // and one that an earlier run made give the same numbers to the last bit.
-        files::write_json(self.note_file(plan), &PatientNote { key: self.key.clone(), lesions })?;
-        self.finished(plan)?.ok_or_else(|| {
-            Problem::new(Kind::Environment, "files vanished while they were written")
-                .at(self.layout.root())
-                .advice("let nothing else write in this folder")
-        })
+        // The note comes last: where it is, the volumes are whole. JSON gives each number back to the last bit, so a
+        // patient that was made now is the one that a later run finds.
+        let note = PatientNote { key: self.key.clone(), lesions };
+        files::write_json(self.note_file(plan), &note)?;
+        Ok(note)
     }
 }
 

@@ -30,7 +30,9 @@ pub struct PatientPlan {
     pub b0: [f64; 3],
     /// Factor on iron-laden tissue (deep grey, rims), about 1.
     pub iron: f64,
+    /// 18 to 80.
     pub age_years: u32,
+    /// Seven in ten are women, as in multiple sclerosis.
     pub sex: Sex,
 }
 
@@ -76,7 +78,8 @@ pub fn plan(design: &CohortDesign) -> Vec<PatientPlan> {
         .collect()
 }
 
-/// True rims of each patient: quantiles of the design's histogram, corrected by single rims to the exact total, shuffled.
+/// True rims of each patient: quantiles of the design's histogram, corrected by single rims to the exact total,
+/// shuffled.
 fn rims_per_patient(design: &CohortDesign, seed: RunSeed) -> Vec<u32> {
     let patients = design.patients as usize;
     let total: u32 = design.rims_histogram.iter().sum();
@@ -96,7 +99,8 @@ fn rims_per_patient(design: &CohortDesign, seed: RunSeed) -> Vec<u32> {
             (rims.round() as u32).min(most)
         })
         .collect();
-    // One rim at a time from or to the patients that have most, in turn, without emptying or filling any class of patients.
+    // One rim at a time from or to the patients that have most, in turn, without emptying or filling any class of
+    // patients.
     let mut turn = 0;
     while counts.iter().sum::<u32>() != design.true_rims {
         let at = patients - 1 - turn % patients;
@@ -111,7 +115,8 @@ fn rims_per_patient(design: &CohortDesign, seed: RunSeed) -> Vec<u32> {
     counts
 }
 
-/// Lesions of each patient: lognormal burden, larger with rims, at least one more than the rims, adding up to the design's.
+/// Lesions of each patient: lognormal burden, larger with rims, at least one more than the rims, adding up to the
+/// design's.
 fn lesions_per_patient(design: &CohortDesign, rims: &[u32], seed: RunSeed) -> Vec<u32> {
     let patients = rims.len();
     let mut rng = seed.stream("lesions per patient", 0);

@@ -12,10 +12,13 @@ use crate::problem::{Problem, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CohortConfig {
+    /// What the rest differs from.
     pub preset: Preset,
+    /// Every random draw derives from it.
     pub seed: u64,
     /// Lesions, rims and votes scale with it.
     pub patients: Option<u32>,
+    /// Dipole inversion.
     pub inversion: Option<InversionMethod>,
     /// Median over patients: white matter at the first echo over the noise of one real channel.
     pub snr: Option<f64>,
@@ -29,6 +32,7 @@ impl Default for CohortConfig {
     }
 }
 
+/// A cohort that can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
@@ -46,15 +50,20 @@ pub enum Preset {
     Tiny,
 }
 
+/// Dipole inversion, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InversionMethod {
+    /// Total variation.
     Tv,
+    /// Closed form.
     L2,
+    /// Thresholded division.
     Tkd,
 }
 
 impl InversionMethod {
+    /// With its default settings.
     pub fn settings(self) -> Inversion {
         match self {
             Self::Tv => Inversion::TV,
@@ -67,14 +76,21 @@ impl InversionMethod {
 /// A cohort in every number: what a preset is once a study's changes are applied.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CohortDesign {
+    /// What it started from.
     pub preset: Preset,
+    /// Every random draw derives from it.
     pub seed: u64,
+    /// One line for people.
     pub description: &'static str,
+    /// Their number.
     pub patients: u32,
+    /// Of all patients together.
     pub lesions: u32,
+    /// Lesions with an iron shell, of all patients together.
     pub true_rims: u32,
     /// Shape of the spread over patients: how many of the preset's patients have 0, 1, 2, ... true rims.
     pub rims_histogram: &'static [u32],
+    /// The two readers, and how often they are to agree.
     pub readers: ReaderConfig,
     /// Of every slab; as text its shape and voxel size, on which the cohort's key rests.
     #[serde(serialize_with = "shape_and_voxel_mm")]
@@ -83,8 +99,11 @@ pub struct CohortDesign {
     pub match_sizes: bool,
     /// Median over patients.
     pub snr: f64,
+    /// When the signal is read.
     pub echoes: EchoConfig,
+    /// What background removal leaves and takes.
     pub background: BackgroundConfig,
+    /// How the field becomes a map.
     pub inversion: Inversion,
 }
 
@@ -97,6 +116,7 @@ const RIMS_OPTIMIST: &[u32] = &[142, 37, 14, 12, 10, 9, 7, 6, 4, 4, 2, 2, 2, 1, 
 const RIMS_PESSIMIST: &[u32] = &[155, 36, 17, 13, 10, 8, 5, 5, 2, 2, 2, 1];
 
 impl Preset {
+    /// Every one.
     pub const ALL: [Self; 6] =
         [Self::Paper, Self::PaperOptimist, Self::PaperPessimist, Self::Hard, Self::Demo, Self::Tiny];
 

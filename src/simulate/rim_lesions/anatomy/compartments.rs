@@ -121,8 +121,8 @@ impl Head {
     }
 }
 
-/// Sulci: thin sheets of fluid where a smooth random field changes its sign, down to a depth that varies over the brain.
-/// Cortex on both sides of a sheet, white matter between two sheets: gyri of about a sheet's spacing.
+/// Sulci: thin sheets of fluid where a smooth random field changes its sign, down to a depth that varies over the
+/// brain. Cortex on both sides of a sheet, white matter between two sheets: gyri of about a sheet's spacing.
 struct Sulci {
     /// Distance from the nearest sheet's middle, mm.
     off_sheet_mm: Vec<f32>,

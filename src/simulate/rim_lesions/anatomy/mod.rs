@@ -24,8 +24,8 @@ use field::smooth_field;
 const CHI_WHITE: f32 = -30.0;
 const CHI_CORTEX: f32 = 20.0;
 const CHI_CSF: f32 = 19.0;
-/// Texture, ppb, set by eye and by the published texture (gates): bundles' sd, depth of dark bands, height of the cortex's
-/// deep layers above its surface.
+/// Texture, ppb, set by eye and by the published texture (gates): bundles' sd, depth of dark bands, height of the
+/// cortex's deep layers above its surface.
 const WHITE_BUNDLES: f32 = 10.0;
 const DARK_BAND: f32 = 50.0;
 const DEEP_LAYERS: f32 = 72.0;
@@ -58,8 +58,8 @@ pub fn build(plan: &PatientPlan) -> Result<Phantom> {
 /// Compartments into susceptibility, R2* and signal, with the texture of each tissue.
 fn tissue_of(plan: &PatientPlan, layout: &Compartments) -> Tissue {
     let grid = layout.grid;
-    // White matter: fibre texture of 6 to 10 ppb over a few mm, and dark bands of dense, oriented myelin: sheets where a
-    // smooth field passes zero, present where another is high.
+    // White matter: fibre texture of 6 to 10 ppb over a few mm, and dark bands of dense, oriented myelin: sheets where
+    // a smooth field passes zero, present where another is high.
     let field = |mm: [f64; 3], purpose: &str| smooth_field(grid, mm, plan.seed, purpose);
     let fine = field([1.6, 1.6, 2.5], "tissue.fibres");
     let middle = field([3.6, 3.6, 5.0], "tissue.bundles");

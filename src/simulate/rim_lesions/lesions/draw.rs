@@ -63,7 +63,8 @@ pub(crate) fn draw(plan: &PatientPlan, layout: &Compartments, lesions: &[Planned
             let rim = if ppb > 0.0 { iron } else { 0.0 };
             let iron = ppb * iron;
             if inside > 0.0 || iron > 0.0 {
-                // Only white matter loses its myelin; what grey matter a lesion takes in changes little, fluid not at all.
+                // Only white matter loses its myelin; what grey matter a lesion takes in changes little, fluid not at
+                // all.
                 let white = f64::from(layout.white(index));
                 let tissue_share = (1.0 - f64::from(layout.csf[index])) * (0.3 + 0.7 * white);
                 let offset: [f64; 3] = std::array::from_fn(|a| mm[a] - lesion.outline.centre_mm[a]);

@@ -18,16 +18,16 @@ const SMALLEST_MM: f64 = 3.0;
 const LARGEST_MM: f64 = 22.0;
 
 /// Iron of a rim over its core: truncated lognormal. No published table was found. The gates hold the result to the
-/// published difference of whole lesions (4.27 ppb, Zhang 2019) and keep centre minus edge from solving the task; within
-/// them the rims are as strong as the readers need, who shall agree mostly on true ones.
+/// published difference of whole lesions (4.27 ppb, Zhang 2019) and keep centre minus edge from solving the task;
+/// within them the rims are as strong as the readers need, who shall agree mostly on true ones.
 const IRON_MEDIAN_PPB: f64 = 51.0;
 const IRON_SPREAD: f64 = 0.22;
 const IRON_PPB: (f64, f64) = (38.0, 90.0);
 const THICKNESS_MM: (f64, f64) = (0.8, 1.5);
 
-/// Cores: white matter that lost its myelin gains up to 36 ppb; those of rims gave up to 15 ppb of iron away, and diffuse
-/// lesions without a rim hold some in scattered cells. The whole diffuse lesion comes out of the
-/// inversion at 45 +/- 16 ppb over its surround (early to intermediate lesions: 38.4 +/- 13.0, Chen 2014).
+/// Cores: white matter that lost its myelin gains up to 36 ppb; those of rims gave up to 15 ppb of iron away, and
+/// diffuse lesions without a rim hold some in scattered cells. The whole diffuse lesion comes out of the inversion at
+/// 45 +/- 16 ppb over its surround (early to intermediate lesions: 38.4 +/- 13.0, Chen 2014).
 const RIM_CORE_PPB: (f64, f64) = (38.0, 9.0);
 const DIFFUSE_CORE_PPB: (f64, f64) = (66.0, 14.0);
 const ISOINTENSE_CORE_PPB: (f64, f64) = (7.0, 5.0);
@@ -56,8 +56,8 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Share of the core's excess at an offset from the centre (mm), `depth` below an edge that is `radius` away: patchy,
-    /// fading towards the edge, and often deepest in the middle.
+    /// Share of the core's excess at an offset from the centre (mm), `depth` below an edge that is `radius` away:
+    /// patchy, fading towards the edge, and often deepest in the middle.
     pub fn evenness(&self, offset_mm: [f64; 3], depth_mm: f64, radius_mm: f64) -> f64 {
         let fade = 0.7 + 0.3 * (depth_mm / 1.2).clamp(0.0, 1.0);
         let inwards = (depth_mm / radius_mm).clamp(0.0, 1.0);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::nifti::{Grid, Volume};
 use crate::seed::RunSeed;
 
+/// What background-field removal leaves behind and takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackgroundConfig {
@@ -18,6 +19,7 @@ pub struct BackgroundConfig {
     pub erosion_mm: f64,
     /// Extra field noise at the eroded edge, sd in ppb, falling to zero over `edge_mm`.
     pub edge_noise_ppb: f64,
+    /// Depth in the eroded brain over which the edge noise falls to zero, mm.
     pub edge_mm: f64,
 }
 

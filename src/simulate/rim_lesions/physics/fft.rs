@@ -28,6 +28,7 @@ enum Direction {
 }
 
 impl RealFft3 {
+    /// Of real volumes of a shape (x fastest).
     pub fn new(shape: [usize; 3]) -> Self {
         let mut real = RealFftPlanner::new();
         let mut complex = FftPlanner::new();
@@ -40,6 +41,7 @@ impl RealFft3 {
         }
     }
 
+    /// Of the real volumes.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
@@ -129,6 +131,7 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Room for the columns of one block under a plan.
     pub fn new(plan: &dyn Fft<f32>) -> Self {
         Self {
             gathered: vec![Complex32::ZERO; BLOCK * plan.len()],

@@ -11,6 +11,7 @@ use crate::nifti::Volume;
 
 /// What the fit finds in each voxel of the acquired grid.
 pub struct FieldFit {
+    /// Field shift, parts per 1e9 of the static field.
     pub field_ppb: Volume<f32>,
     /// Inverse standard deviation of the field, up to a common factor: the data weight of an inversion.
     pub precision: Volume<f32>,

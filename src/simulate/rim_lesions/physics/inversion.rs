@@ -15,20 +15,26 @@ use crate::nifti::Volume;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Inversion {
+    /// Thresholded k-space division.
     Tkd {
         /// 0.15 to 0.2; 1/threshold bounds the gain.
         threshold: f32,
     },
+    /// Closed form with a penalty on the gradient's square.
     L2 {
         /// mm^2.
         lambda: f32,
     },
+    /// Total variation that spares the magnitude's edges.
     Tv(TvConfig),
 }
 
 impl Inversion {
+    /// With the usual threshold.
     pub const TKD: Self = Self::Tkd { threshold: 0.18 };
+    /// With a weight of .01 mm^2.
     pub const L2: Self = Self::L2 { lambda: 0.01 };
+    /// With the default settings.
     pub const TV: Self = Self::Tv(TvConfig::DEFAULT);
 
     /// "tkd", "l2" or "tv".
@@ -41,7 +47,8 @@ impl Inversion {
     }
 }
 
-/// Empty margin around the field for the transforms, mm: the kernel's periodic copies stay outside the slab's neighbourhood.
+/// Empty margin around the field for the transforms, mm: the kernel's periodic copies stay outside the slab's
+/// neighbourhood.
 const MARGIN_MM: f64 = 12.0;
 
 /// Susceptibility in ppb, up to a constant, from the fitted field inside `mask`.

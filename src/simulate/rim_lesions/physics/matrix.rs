@@ -31,6 +31,7 @@ pub struct SliceResampler {
 }
 
 impl SliceResampler {
+    /// From slices of one size (x, y) to slices of another.
     pub fn new(from: [usize; 2], to: [usize; 2]) -> Self {
         let mut planner = FftPlanner::new();
         Self {

@@ -39,7 +39,9 @@ pub use tv::TvConfig;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acquisition {
+    /// When the signal is read, and how.
     pub echoes: EchoConfig,
+    /// What background removal leaves and takes.
     pub background: BackgroundConfig,
     /// White matter at the first echo over the noise of one real channel.
     pub snr: f64,

@@ -22,8 +22,11 @@ pub const WHITE_MATTER_R2STAR: f64 = 20.0;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EchoConfig {
+    /// Time of the first echo, ms.
     pub first_ms: f64,
+    /// Time from an echo to the next, ms.
     pub spacing_ms: f64,
+    /// Number of echoes.
     pub count: usize,
     /// Larmor frequency: 127.74 MHz at 3 T.
     pub hz_per_ppm: f64,
@@ -55,7 +58,9 @@ impl EchoConfig {
 
 /// The measured echoes on the acquired grid.
 pub struct Echoes {
+    /// The acquired grid, coarser in plane than the phantom's.
     pub grid: Grid,
+    /// When they were read.
     pub config: EchoConfig,
     /// One complex volume an echo.
     pub signal: Vec<Vec<Complex32>>,

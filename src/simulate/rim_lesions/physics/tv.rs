@@ -11,11 +11,13 @@ use super::fit::FieldFit;
 use super::k_space::KSpace;
 use crate::nifti::Volume;
 
+/// Settings of the total-variation inversion.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TvConfig {
     /// Weight of the penalty, ppb mm (the data term has weights of mean 1).
     pub alpha: f32,
+    /// Of ADMM.
     pub iterations: usize,
     /// ADMM weight of z1 = grad chi, in units of alpha per ppb/mm.
     pub gradient_step: f32,
@@ -26,6 +28,7 @@ pub struct TvConfig {
 }
 
 impl TvConfig {
+    /// For fields in ppb.
     pub const DEFAULT: Self =
         Self { alpha: 0.06, iterations: 30, gradient_step: 0.3, edge_share: 0.3, edge_penalty: 0.2 };
 }
@@ -108,7 +111,8 @@ pub(super) fn solve(space: &KSpace, field: &[f32], weights: &Weights, config: &T
         .map(|b| if b == 0.0 { 0.0 } else { 1.0 / b })
         .collect();
 
-    // z - u of both splittings; the duals u themselves. Starting from z2 = weighted field gives the first step its data.
+    // z - u of both splittings; the duals u themselves. Starting from z2 = weighted field gives the first step its
+    // data.
     let mut data_dual = vec![0.0; voxels];
     let mut data_target: Vec<f32> = field.iter().zip(&data).map(|(f, w)| f * w / (w + DATA_STEP)).collect();
     let mut gradient_dual = [(); 3].map(|()| vec![0.0; voxels]);

@@ -117,7 +117,8 @@ mod tests {
 
     const GRID: Grid = Grid::centred([40, 40, 16], [0.4, 0.4, 1.0]);
 
-    /// 3-4-5: three voxels of 0.4 mm along x and four along y from a single voxel are 2 mm; two slices are 2 mm as well.
+    /// 3-4-5: three voxels of 0.4 mm along x and four along y from a single voxel are 2 mm; two slices are 2 mm as
+    /// well.
     #[test]
     fn distances_are_euclidean_in_mm() {
         let window = Window { grid: GRID, low: [0; 3], shape: GRID.shape };

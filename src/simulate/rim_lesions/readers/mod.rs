@@ -4,6 +4,8 @@
 
 mod layers;
 
+mod plane;
+
 pub mod visibility;
 
 pub mod vote;

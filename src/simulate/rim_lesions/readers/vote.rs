@@ -19,9 +19,11 @@ pub struct ReaderConfig {
     pub agreed: u64,
     /// Lesions that exactly one calls rim.
     pub ambiguous: u64,
-    /// Share of the error's variance that is drawn anew at each reading; the rest is the reader's own view of the lesion.
+    /// Share of the error's variance that is drawn anew at each reading; the rest is the reader's own view of the
+    /// lesion.
     pub reading_share: f64,
-    /// Half the distance of the thresholds in units of standardised visibility: the first reader's is higher by twice this.
+    /// Half the distance of the thresholds in units of standardised visibility: the first reader's is higher by twice
+    /// this.
     pub bias: f64,
 }
 
@@ -48,7 +50,9 @@ pub struct Readers {
 pub struct Votes {
     /// First and second reader, in the order of the lesions.
     pub votes: Vec<(bool, bool)>,
+    /// How often they agree and disagree.
     pub table: VoteTable,
+    /// The two readers who voted so.
     pub readers: Readers,
     /// Cohen's kappa between two readings of the same reader; `None` where undefined.
     pub intra_rater: [Option<f64>; 2],
@@ -77,8 +81,8 @@ impl Readers {
     /// Thresholds and noise scale that give the asked counts on the first reading of `v`.
     ///
     /// For each noise scale the common threshold lies between the order statistics of the smaller of both readers'
-    /// impressions, which fixes the agreed count exactly; the scale is bisected on the ambiguous count. Both counts change
-    /// by one lesion at a time, so bisection ends on the exact number unless lesions tie.
+    /// impressions, which fixes the agreed count exactly; the scale is bisected on the ambiguous count. Both counts
+    /// change by one lesion at a time, so bisection ends on the exact number unless lesions tie.
     pub fn solve(v: &[f64], config: &ReaderConfig, seed: RunSeed) -> Result<Self> {
         check(v, config)?;
         let at = |noise_sd: f64| Self { thresholds: [0.0; 2], noise_sd, reading_share: config.reading_share, seed };
@@ -107,7 +111,12 @@ impl Readers {
         }
         let most = solved(high).1;
         if least > config.ambiguous || most < config.ambiguous {
-            return Err(Problem::new(Kind::Gate, format!("two readers who agree on {} of {} lesions disagree on {least} without noise and on {most} with any amount of it", config.agreed, v.len()))
+            let (agreed, lesions) = (config.agreed, v.len());
+            let found = format!(
+                "two readers who agree on {agreed} of {lesions} lesions disagree on {least} without noise and on {most} \
+                 with any amount of it"
+            );
+            return Err(Problem::new(Kind::Gate, found)
                 .expected(format!("{} ambiguous lesions", config.ambiguous))
                 .advice("ask for other counts, or for a smaller bias between the readers"));
         }

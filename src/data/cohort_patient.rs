@@ -1,0 +1,250 @@
+//! One patient of a cohort: its volumes to patches, and a note so that it need not be done again.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use super::bids::{Cohort, Patient};
+use super::channel::Channel;
+use super::extracted::{PATCHES, hash_pixels};
+use super::label_map::{self, LabelMap};
+use super::manifest::{Lesion, SCHEMA, Slice, Split};
+use super::measure::Measure;
+use super::patch_file;
+use super::patches;
+use super::prepare_config::PrepareConfig;
+use super::ranks::Ranks;
+use super::reader_table::{self, LesionKey};
+use super::split::PixelHash;
+use crate::digest;
+use crate::files;
+use crate::nifti::{self, RasAxes};
+use crate::problem::{Problem, Result};
+use crate::records::FileHash;
+
+/// What finished patients leave until the manifest is written.
+pub(super) const PARTIAL: &str = ".partial";
+
+/// A finished patient, as kept on disk until all are.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PatientPatches {
+    /// Changes with anything that the patches depend on.
+    fingerprint: String,
+    /// Along x, y, z.
+    pub voxel_mm: [f64; 3],
+    pub lesions: Vec<Lesion>,
+    /// Lesion indices count from the patient's first.
+    pub slices: Vec<Slice>,
+    pub hashes: Vec<PixelHash>,
+    pub inputs: Vec<FileHash>,
+    /// Voxels that were NaN or infinite.
+    pub non_finite: u64,
+    /// Patches that reach beyond the volume, and lesions larger than a patch.
+    pub padded: u64,
+    pub larger: u64,
+    /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
+    pub ranges: Vec<[f32; 2]>,
+}
+
+/// What cutting a patient needs; shared by all threads.
+pub(super) struct Work<'a> {
+    pub cohort: &'a Cohort,
+    /// Of every patient.
+    pub maps: &'a HashMap<String, LabelMap>,
+    pub config: &'a PrepareConfig,
+    /// The data folder.
+    pub out: &'a Path,
+    pub memory: Memory,
+}
+
+/// Memory of volumes that are done with, for the next ones.
+#[derive(Default)]
+pub(super) struct Memory(Mutex<Vec<Vec<f32>>>);
+
+impl Memory {
+    fn take(&self) -> Vec<f32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, values: Vec<f32>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(values);
+    }
+}
+
+impl Work<'_> {
+    /// A patient's patches: those that an interrupted run left, or cut now.
+    ///
+    /// # Errors
+    /// Files that do not fit each other or hold what the contrast cannot have; writing failed.
+    pub fn patient(&self, patient: &Patient, side: Split) -> Result<PatientPatches> {
+        let kept = self.out.join(PARTIAL).join(format!("{}.json", patient.id));
+        let fingerprint = self.fingerprint(patient, side)?;
+        if let Some(done) = self.kept(&kept, &fingerprint) {
+            tracing::info!("{}: cut before from the same files, kept", kept.display());
+            return Ok(done);
+        }
+        let done = self.cut(patient, side, fingerprint)?;
+        // The kept patches' hashes stand in it, so nothing is lost where a power cut takes it or them.
+        files::note_json(&kept, &done)?;
+        Ok(done)
+    }
+
+    /// What an interrupted run left of this patient, if nothing has changed since and every patch is whole.
+    fn kept(&self, path: &Path, fingerprint: &str) -> Option<PatientPatches> {
+        let done: PatientPatches = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let whole = |file: &Option<String>, sha256: &Option<String>| match (file, sha256) {
+            (Some(file), Some(sha256)) => patch_file::read_verified(&self.out.join(file), sha256).is_ok(),
+            (file, _) => file.is_none(),
+        };
+        let all_whole = done.lesions.iter().all(|lesion| {
+            whole(&Some(lesion.patch.clone()), &Some(lesion.sha256.clone())) && whole(&lesion.mask, &lesion.mask_sha256)
+        });
+        (done.fingerprint == fingerprint && all_whole).then_some(done)
+    }
+
+    /// Hash of the settings, the side, the votes, and size and time of every input file.
+    fn fingerprint(&self, patient: &Patient, side: Split) -> Result<String> {
+        let mut facts = format!("{SCHEMA} {:?} {side:?} {:?}", self.config, self.votes_of(patient));
+        for path in inputs(patient) {
+            let file = std::fs::metadata(path).map_err(|error| Problem::io(path, "reading", error))?;
+            let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            facts.push_str(&format!(" {} {} {changed:?}", path.display(), file.len()));
+        }
+        Ok(digest::sha256(facts.as_bytes()))
+    }
+
+    fn votes_of(&self, patient: &Patient) -> Vec<(u32, (bool, bool))> {
+        let own = self.cohort.votes.iter().filter(|(key, _)| key.patient == patient.id);
+        own.map(|(key, &votes)| (key.number, votes)).collect()
+    }
+
+    fn cut(&self, patient: &Patient, side: Split, fingerprint: String) -> Result<PatientPatches> {
+        let labels = &self.maps[&patient.id];
+        let mut inputs = vec![self.input(&patient.lesion_map, labels.sha256.clone())];
+        let mut non_finite = 0;
+        let mut channels = Vec::with_capacity(patient.contrasts.len());
+        for contrast in &patient.contrasts {
+            let Some(path) = &contrast.path else {
+                channels.push(None);
+                continue;
+            };
+            let mut file = nifti::read_into(path, self.memory.take())?;
+            inputs.push(self.input(path, std::mem::take(&mut file.sha256)));
+            non_finite += file.non_finite;
+            labels.grid.require(&RasAxes::new(&file.volume.grid).grid, path, &patient.lesion_map)?;
+            channels.push(Some(Channel::new(file, contrast, path, self.config.rim_softness)?));
+        }
+        let mut done = PatientPatches {
+            fingerprint,
+            voxel_mm: labels.grid.voxel_mm(),
+            lesions: Vec::new(),
+            slices: Vec::new(),
+            hashes: Vec::new(),
+            inputs,
+            non_finite,
+            padded: 0,
+            larger: 0,
+            ranges: Vec::new(),
+        };
+        let mut used: Vec<Vec<f32>> = vec![Vec::new(); channels.len()];
+        for (number, votes) in self.votes_of(patient) {
+            let key = LesionKey { patient: patient.id.clone(), number };
+            let lesion = Cut { key, mapped: &labels.lesions[&number], votes, side };
+            self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
+        }
+        done.ranges = used.iter().map(|values| range(values)).collect();
+        channels.into_iter().flatten().for_each(|channel| self.memory.give_back(channel.volume.data));
+        Ok(done)
+    }
+
+    fn lesion(
+        &self,
+        lesion: &Cut,
+        labels: &LabelMap,
+        channels: &[Option<Channel>],
+        done: &mut PatientPatches,
+        used: &mut [Vec<f32>],
+    ) -> Result<()> {
+        let shape = self.config.patch;
+        let plane = (shape[1] * shape[2]) as usize;
+        let centre = lesion.mapped.extent.centre;
+        let id = lesion.key.to_string();
+        let mask = lesion.mapped.mask(shape);
+        let mut patch = vec![0.0; channels.len() * mask.len()];
+        for (channel, part) in channels.iter().zip(patch.chunks_exact_mut(mask.len())) {
+            if let Some(channel) = channel {
+                channel.cut(centre, shape, part);
+            }
+        }
+        let slices = patches::slices(&mask, shape, self.config.slice_area_fraction);
+        if slices.is_empty() {
+            return Err(Problem::input(&self.cohort.root, format!("{id} has no voxel in the patch about its centre"))
+                .expected(format!("a lesion that fits into {shape:?} voxels")));
+        }
+        let index = done.lesions.len() as u32;
+        for &(z, voxels) in &slices {
+            done.slices.push(Slice { lesion: index, z, voxels });
+            for (at, contrast) in self.config.contrasts.iter().enumerate() {
+                let values = &patch[at * mask.len() + z as usize * plane..][..plane];
+                used[at].extend_from_slice(values);
+                // Traced masks are small and alike; equal ones do not mean equal images.
+                if Measure::of(contrast) != Measure::Traced {
+                    done.hashes.push(PixelHash {
+                        sha256: hash_pixels(values),
+                        patient: lesion.key.patient.clone(),
+                        name: format!("{id} slice {z}, {contrast}"),
+                    });
+                }
+            }
+        }
+        let voxels = mask.iter().map(|&voxel| u64::from(voxel)).sum();
+        done.larger += u64::from(voxels < lesion.mapped.extent.voxels);
+        done.padded += u64::from(patches::is_padded(labels.grid.shape, centre, shape));
+        let (file, mask_file) = (format!("{PATCHES}/{id}.npy"), format!("{PATCHES}/{id}_mask.npy"));
+        let [depth, height, width] = shape.map(u64::from);
+        let patch_shape = [channels.len() as u64, depth, height, width];
+        done.lesions.push(Lesion {
+            sha256: patch_file::write(&self.out.join(&file), &patch_shape, &patch)?,
+            mask_sha256: Some(patch_file::write(&self.out.join(&mask_file), &patch_shape[1..], &mask)?),
+            id,
+            patient: lesion.key.patient.clone(),
+            centre,
+            affine: labels.grid.affine(),
+            reader1: lesion.votes.0,
+            reader2: lesion.votes.1,
+            class: reader_table::class(lesion.votes),
+            label: None,
+            split: lesion.side,
+            voxels,
+            patch: file,
+            mask: Some(mask_file),
+        });
+        Ok(())
+    }
+
+    fn input(&self, path: &Path, sha256: String) -> FileHash {
+        let relative = path.strip_prefix(&self.cohort.root).unwrap_or(path);
+        FileHash { path: relative.to_string_lossy().into_owned(), sha256 }
+    }
+}
+
+/// One lesion on its way to a patch.
+struct Cut<'a> {
+    key: LesionKey,
+    mapped: &'a label_map::Lesion,
+    votes: (bool, bool),
+    side: Split,
+}
+
+fn inputs(patient: &Patient) -> impl Iterator<Item = &PathBuf> {
+    std::iter::once(&patient.lesion_map).chain(patient.contrasts.iter().filter_map(|contrast| contrast.path.as_ref()))
+}
+
+/// The .5th and 99.5th percentile.
+fn range(values: &[f32]) -> [f32; 2] {
+    let all = Ranks::new(values, |_| true);
+    [0.005, 0.995].map(|share| all.percentile(share).unwrap_or_default())
+}

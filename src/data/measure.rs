@@ -1,0 +1,32 @@
+//! What the contrasts of a cohort measure, by name: all that `data` knows of susceptibility and of traced rims.
+
+/// What a contrast's values mean, and so how they are brought into physical units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// A physical quantity, ppb; BIDS stores ppm.
+    Susceptibility,
+    /// What people traced: a probability, 0 where nothing was traced, also beyond the volume's border.
+    Traced,
+    /// A weighted image without a unit: multiples of the foreground's median.
+    Weighted,
+}
+
+impl Measure {
+    /// Of the contrast of a name: "chimap", "rim", or another BIDS suffix in lower case.
+    pub fn of(contrast: &str) -> Self {
+        match contrast {
+            "chimap" => Self::Susceptibility,
+            "rim" => Self::Traced,
+            _ => Self::Weighted,
+        }
+    }
+
+    /// Unit of the values once they are physical.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Susceptibility => "ppb",
+            Self::Traced => "probability",
+            Self::Weighted => "x foreground median",
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The true labels of a simulated cohort (`derivatives/truth/truth.tsv`). Only what scores or judges reads them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::manifest::Manifest;
+use super::reader_table::{lesion_rows, yes_or_no};
+use crate::problem::{Problem, Result};
+
+/// Whether each lesion of a cohort truly has a rim.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    table: PathBuf,
+    /// By the lesion's name, "sub-001_lesion-003".
+    rims: BTreeMap<String, bool>,
+}
+
+/// The truth table of a cohort, where there is one.
+pub fn find(cohort: &Path) -> Option<PathBuf> {
+    let path = cohort.join("derivatives").join("truth").join("truth.tsv");
+    path.is_file().then_some(path)
+}
+
+/// Whether each lesion of the manifest truly has a rim, in its order.
+///
+/// # Errors
+/// Those of [`Truth::read`] and [`Truth::of`].
+pub fn read(table: &Path, manifest: &Manifest) -> Result<Vec<bool>> {
+    let truth = Truth::read(table)?;
+    manifest.lesions.iter().map(|lesion| truth.of(&lesion.id)).collect()
+}
+
+impl Truth {
+    /// Reads a table with the columns `participant_id`, `lesion_id` (the number in the label map) and `true_rim` (1 or
+    /// 0).
+    ///
+    /// # Errors
+    /// No such file or column, any other value, or a lesion twice.
+    pub fn read(table: &Path) -> Result<Self> {
+        let mut rims = BTreeMap::new();
+        for (key, row) in lesion_rows(table, &["true_rim"])? {
+            rims.insert(key.to_string(), yes_or_no(table, &row, 2, "true_rim")?);
+        }
+        Ok(Self { table: table.to_owned(), rims })
+    }
+
+    /// Of the lesion of a name.
+    ///
+    /// # Errors
+    /// A lesion that the table does not have.
+    pub fn of(&self, lesion: &str) -> Result<bool> {
+        self.rims.get(lesion).copied().ok_or_else(|| {
+            Problem::input(&self.table, format!("no lesion {lesion}"))
+                .expected("every lesion of the data")
+                .advice("give the truth of the same cohort")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn truth(text: &str) -> Result<Truth> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("truth.tsv");
+        std::fs::write(&path, text).unwrap();
+        Truth::read(&path)
+    }
+
+    #[test]
+    fn labels_are_found_by_name_whatever_the_tables_order() {
+        let table = "lesion_id\ttrue_rim\tparticipant_id\n12\t1\tsub-01\n1\t0\tsub-01\n3\t1\tsub-09\n";
+        let truth = truth(table).unwrap();
+        assert_eq!(["sub-01_lesion-001", "sub-01_lesion-012"].map(|id| truth.of(id).unwrap()), [false, true]);
+        let problem = truth.of("sub-01_lesion-002").unwrap_err().to_string();
+        assert!(problem.contains("truth.tsv: no lesion sub-01_lesion-002"), "{problem}");
+    }
+
+    #[test]
+    fn double_lesions_odd_values_and_missing_columns_are_refused() {
+        let problem =
+            |rows: &str| truth(&format!("participant_id\tlesion_id\ttrue_rim\n{rows}")).unwrap_err().to_string();
+        assert!(problem("sub-01\t1\t1\nsub-01\t1\t1\n").contains("twice"));
+        for odd in ["maybe", "true", "", "2"] {
+            let said = problem(&format!("sub-01\t1\t{odd}\n"));
+            assert!(said.contains(&format!("line 2: true_rim says {odd:?}; expected 1")), "{said}");
+        }
+        assert!(problem("sub-01\tone\t1\n").contains("lesion_id \"one\""));
+        assert!(truth("participant_id\tlesion_id\n").unwrap_err().to_string().contains("true_rim"));
+    }
+
+    #[test]
+    fn a_cohort_without_the_table_has_no_truth() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(find(folder.path()), None);
+    }
+}
