@@ -150,6 +150,9 @@ impl Canvas {
     }
 
     /// Writes [`Self::png`] to `path`, making its folder.
+    ///
+    /// # Errors
+    /// Those of [`Self::png`]; writing failed.
     pub fn write_png(&self, path: impl AsRef<Path>, texts: &[(&str, &str)]) -> Result<()> {
         files::write(path, &self.png(texts)?)
     }

@@ -44,11 +44,17 @@ impl EventWriter {
     }
 
     /// One number of the curve `tag` at `step`.
+    ///
+    /// # Errors
+    /// Writing failed.
     pub fn scalar(&mut self, tag: &str, step: u64, value: f64) -> Result<()> {
         self.summary(step, tag, |v| v.float(2, value as f32))
     }
 
     /// A picture: `png` is the encoded file of a `width` x `height` image with `channels` channels.
+    ///
+    /// # Errors
+    /// Writing failed.
     pub fn image(&mut self, tag: &str, step: u64, png: &[u8], [width, height, channels]: [u64; 3]) -> Result<()> {
         self.summary(step, tag, |value| {
             value.message(4, |image| {
@@ -61,6 +67,9 @@ impl EventWriter {
     }
 
     /// Hands everything to the operating system.
+    ///
+    /// # Errors
+    /// Writing failed.
     pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(|e| Problem::io(&self.path, "writing the event file", e))
     }

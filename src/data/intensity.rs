@@ -14,6 +14,9 @@ const PLAUSIBLE_PPB: [f32; 2] = [0.5, 5000.0];
 
 impl Window {
     /// A window of positive width between finite ends.
+    ///
+    /// # Errors
+    /// Ends that are not finite, or the wrong way round.
     pub fn new(low: f64, high: f64) -> Result<Self> {
         let window = Self { low, high };
         if low.is_finite() && high.is_finite() && low < high {

@@ -24,6 +24,9 @@ pub struct PngFolder {
 
 impl PngFolder {
     /// Lists the folder and joins its labels; hidden files are passed over.
+    ///
+    /// # Errors
+    /// No such folder, no PNG in it, a name that is no UTF-8, or labels that do not fit the images.
     pub fn open(root: &Path) -> Result<Self> {
         let mut found = Listing::default();
         found.walk(root, "", 0)?;

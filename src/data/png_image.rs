@@ -39,6 +39,9 @@ impl std::fmt::Display for Form {
 }
 
 /// Decodes a PNG; palettes and 1, 2 and 4 bit gray become 8 bit. Refuses transparency that hides something.
+///
+/// # Errors
+/// What was found: no PNG, one that is damaged or too large, or transparency.
 pub fn decode(bytes: &[u8]) -> Result<PngImage, String> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_BYTES });
     decoder.set_transformations(Transformations::EXPAND);

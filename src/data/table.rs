@@ -32,6 +32,9 @@ impl Row {
 }
 
 /// Reads the columns named; further ones are ignored. `.csv` files are comma-separated, all others by tabs.
+///
+/// # Errors
+/// No such file, one beyond 64 MiB, a column that is missing or there twice, or a line of another length.
 pub fn read(path: &Path, required: &[&str], optional: &[&str]) -> Result<Table> {
     let failed = |error| Problem::io(path, "reading", error);
     let size = std::fs::metadata(path).map_err(failed)?.len();

@@ -33,6 +33,9 @@ pub struct ZipDataset {
 
 impl ZipDataset {
     /// Opens and checks the directory of a zip; at most `max_bytes` may come out of it.
+    ///
+    /// # Errors
+    /// No such file, no zip, or one that is damaged, dangerous to unpack or without images.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self> {
         let bad = |found: String| Problem::input(path, found);
         let file = File::open(path).map_err(|error| Problem::io(path, "opening", error))?;
@@ -95,6 +98,9 @@ impl ZipDataset {
     }
 
     /// Unpacks one entry into memory; its checksum is checked.
+    ///
+    /// # Errors
+    /// No such entry, or one that is damaged or of another size than the directory says.
     pub fn read(&mut self, name: &str) -> Result<Vec<u8>> {
         let bad = |found: String| Problem::input(&self.path, format!("{name}: {found}"));
         let entry = self.archive.by_name(name).map_err(|error| bad(error.to_string()))?;

@@ -90,7 +90,7 @@ mod tests {
     /// Format 1.0: magic, version, length of the header, header padded with spaces to a multiple of 64, values.
     #[test]
     fn three_bytes_by_hand() {
-        let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }";
+        let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (3, ), }";
         let expected =
             [b"\x93NUMPY\x01\x00\x76\x00".as_slice(), format!("{header:117}\n").as_bytes(), &[7, 8, 255]].concat();
         let bytes = npy(&[3], &[7u8, 8, 255]).unwrap();

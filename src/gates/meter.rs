@@ -74,7 +74,10 @@ impl GateMeter {
         Self { config, ..Self::default() }
     }
 
-    /// Adds a lesion. Errors when the lengths disagree, the mask is empty or a voxel of the lesion is not finite.
+    /// Adds a lesion.
+    ///
+    /// # Errors
+    /// The lengths disagree, the mask is empty or a voxel of the lesion is not finite.
     pub fn add(&mut self, lesion: &LesionPatch) -> Result<()> {
         let voxels: usize = lesion.shape.iter().product();
         if lesion.chi_ppb.len() != voxels || lesion.mask.len() != voxels {
@@ -102,6 +105,9 @@ impl GateMeter {
     }
 
     /// The verdicts in a fixed order; those that need a class which is not there are left out, and the counts fail.
+    ///
+    /// # Errors
+    /// A defect in ranking what [`Self::add`] let through.
     pub fn gates(&self) -> Result<Vec<Gate>> {
         let table = VoteTable::from_votes(self.votes.iter().copied());
         let mut gates = self.counts(&table);

@@ -192,14 +192,11 @@ fn affine(header: &Header) -> Result<Affine, Unusable> {
 
 /// NIfTI-1 "method 1", with nibabel's choice of origin, the volume's centre, and of x, which runs to the left.
 fn from_sizes(header: &Header) -> [[f64; 4]; 3] {
-    let mut rows = [[0.0; 4]; 3];
-    for axis in 0..3 {
-        let size = f64::from(header.pixdim[1 + axis]).abs();
-        rows[axis][axis] = size;
-        rows[axis][3] = -(f64::from(header.dim[1 + axis]) - 1.0) / 2.0 * size;
-    }
-    rows[0] = rows[0].map(|value| -value);
-    rows
+    let [x, y, z] = [1, 2, 3].map(|axis| f64::from(header.pixdim[axis]).abs());
+    let [nx, ny, nz] = [1, 2, 3].map(|axis| f64::from(header.dim[axis]));
+    let to_centre = |voxels: f64, size: f64| (voxels - 1.0) / 2.0 * size;
+    let right = [x, 0.0, 0.0, -to_centre(nx, x)];
+    [right.map(|value| -value), [0.0, y, 0.0, -to_centre(ny, y)], [0.0, 0.0, z, -to_centre(nz, z)]]
 }
 
 /// NIfTI-1 "method 2": rotation by a unit quaternion, voxel sizes, `qfac` on the third axis.
@@ -220,14 +217,10 @@ fn from_quaternion(header: &Header) -> Result<[[f64; 4]; 3], Unusable> {
     let qfac = if pixdim[0] < 0.0 { -1.0 } else { 1.0 };
     let size = [pixdim[1], pixdim[2], pixdim[3] * qfac];
     let first = [header.qoffset_x, header.qoffset_y, header.qoffset_z].map(f64::from);
-    let mut rows = [[0.0; 4]; 3];
-    for row in 0..3 {
-        for axis in 0..3 {
-            rows[row][axis] = rotation[row][axis] * size[axis];
-        }
-        rows[row][3] = first[row];
-    }
-    Ok(rows)
+    Ok([0, 1, 2].map(|row| {
+        let [x, y, z] = rotation[row];
+        [x * size[0], y * size[1], z * size[2], first[row]]
+    }))
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
         base: base_record,
         rollbacks: state.counters.rollbacks.clone(),
         curve,
-        network_sha256: files::sha256(&dir.best_network())?,
+        network_sha256: files::sha256(dir.best_network())?,
     };
     files::write_json(dir.record(), &record)?;
     Ok(record)

@@ -60,12 +60,16 @@ pub struct Votes {
 
 /// Votes on lesions with these visibilities (`None`: too small to judge, counts as typical), in the cohort's order.
 ///
-/// Errors when the counts cannot be reached with these lesions, within what ties allow.
+/// # Errors
+/// The counts cannot be reached with these lesions, within what ties allow.
 pub fn vote(visibilities: &[Option<Visibility>], config: &ReaderConfig, seed: RunSeed) -> Result<Votes> {
     vote_on(&standardised(visibilities), config, seed)
 }
 
 /// The same from standardised visibilities.
+///
+/// # Errors
+/// Those of [`vote`].
 pub fn vote_on(v: &[f64], config: &ReaderConfig, seed: RunSeed) -> Result<Votes> {
     let readers = Readers::solve(v, config, seed)?;
     let votes = readers.read(v, 0);
@@ -83,6 +87,9 @@ impl Readers {
     /// For each noise scale the common threshold lies between the order statistics of the smaller of both readers'
     /// impressions, which fixes the agreed count exactly; the scale is bisected on the ambiguous count. Both counts
     /// change by one lesion at a time, so bisection ends on the exact number unless lesions tie.
+    ///
+    /// # Errors
+    /// Those of [`vote`].
     pub fn solve(v: &[f64], config: &ReaderConfig, seed: RunSeed) -> Result<Self> {
         check(v, config)?;
         let at = |noise_sd: f64| Self { thresholds: [0.0; 2], noise_sd, reading_share: config.reading_share, seed };
