@@ -16,6 +16,7 @@ use rimforge::seed::RunSeed;
 use tch::Device;
 
 use crate::phantoms;
+use crate::stopping::StopAfter;
 
 struct Place(tempfile::TempDir);
 
@@ -145,24 +146,6 @@ fn an_image_finds_its_class_and_its_film_is_kept() {
     assert_eq!(film.info().animation_control().unwrap().num_frames, 5);
 }
 
-/// Asks to stop once so much is done.
-struct StopAfter {
-    left: std::sync::atomic::AtomicI64,
-}
-
-impl Observer for StopAfter {
-    fn begin(&self, _: &str, _: &str, _: u64) {}
-    fn advance(&self, steps: u64) {
-        self.left.fetch_sub(steps as i64, std::sync::atomic::Ordering::Relaxed);
-    }
-    fn status(&self, _: &str) {}
-    fn note(&self, _: &str) {}
-    fn end(&self) {}
-    fn stop_requested(&self) -> bool {
-        self.left.load(std::sync::atomic::Ordering::Relaxed) <= 0
-    }
-}
-
 #[test]
 fn a_projection_goes_on_where_it_was_stopped_and_ends_in_the_same_bytes() {
     let place = Place::new();
@@ -183,12 +166,12 @@ fn a_projection_goes_on_where_it_was_stopped_and_ends_in_the_same_bytes() {
         project::run_stage(inputs, &config, &place.path(out), &Lab { engine: &engine, seed: RunSeed(1), observer })
     };
     run("whole", &Silent).unwrap();
-    let stop = StopAfter { left: 7.into() };
+    let stop = StopAfter::steps(7);
     let problem = run("stopped", &stop).unwrap_err();
     assert_eq!(problem.kind(), rimforge::problem::Kind::Interrupted);
     assert_eq!(fs::read_dir(place.path("stopped/underway")).unwrap().count(), 1);
     // Five steps are left: stopping after six more never happens if it goes on at the seventh.
-    run("stopped", &StopAfter { left: 13.into() }).unwrap();
+    run("stopped", &StopAfter::steps(13)).unwrap();
     for file in ["images/seed0002.npy", "noise/seed0002.npz", "films/seed0002.png", "projected_w.npz"] {
         let [whole, stopped] = ["whole", "stopped"].map(|out| fs::read(place.path(out).join(file)).unwrap());
         assert!(whole == stopped, "{file} differs");

@@ -40,5 +40,8 @@ mod cohort_files;
 
 mod phantoms;
 
+/// What several of them share.
+mod stopping;
+
 /// Counts memory for the tests that promise a bound.
 mod allocation;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -16,6 +15,7 @@ use rimforge::records::prepare::PrepareRecord;
 use rimforge::seed::RunSeed;
 
 use crate::cohort_files::{self, CohortFiles, SHAPE};
+use crate::stopping::StopAfter;
 
 fn prepare(source: &str, from: &Path, out: &Path) -> Command {
     let mut command = Command::cargo_bin("rimforge").expect("the program");
@@ -265,22 +265,6 @@ fn a_run_that_failed_half_way_leaves_no_manifest_and_goes_on_with_what_was_done(
     Prepared::open(&out).unwrap();
 }
 
-/// Asks to stop once so many steps are done.
-struct StopAfter(AtomicU64);
-
-impl Observer for StopAfter {
-    fn begin(&self, _label: &str, _unit: &str, _total: u64) {}
-    fn advance(&self, steps: u64) {
-        self.0.fetch_sub(steps, Ordering::SeqCst);
-    }
-    fn status(&self, _text: &str) {}
-    fn note(&self, _text: &str) {}
-    fn end(&self) {}
-    fn stop_requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst) as i64 <= 0
-    }
-}
-
 #[test]
 fn a_request_to_stop_is_heeded_between_patients_and_the_next_run_ends_the_same() {
     let cohort = CohortFiles::new(6);
@@ -291,7 +275,7 @@ fn a_request_to_stop_is_heeded_between_patients_and_the_next_run_ends_the_same()
         data::run_stage(&source, &PrepareConfig::default(), &folder.join(name), &lab)
     };
     // Six label maps and two patients.
-    let problem = run("stopped", &StopAfter(AtomicU64::new(8))).unwrap_err();
+    let problem = run("stopped", &StopAfter::steps(8)).unwrap_err();
     assert_eq!(problem.kind(), Kind::Interrupted);
     assert!(!folder.join("stopped/manifest.json").exists());
     assert!(fs::read_dir(folder.join("stopped/.partial")).unwrap().count() >= 2);

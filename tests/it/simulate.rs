@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rimforge::nifti::{Grid, Volume};
-use rimforge::observer::{Observer, Silent};
+use rimforge::observer::Silent;
 use rimforge::problem::{Kind, Result};
 use rimforge::records::cohort::CohortRecord;
 use rimforge::simulate::rim_lesions::pipeline::simulate;
@@ -13,6 +13,8 @@ use rimforge::simulate::rim_lesions::{
     CohortConfig, CohortDesign, LesionKind, LesionTruth, PatientPlan, Phantom, Preset, Tissue,
 };
 use rimforge::simulate::rim_lesions::{Existing, Writing};
+
+use crate::stopping::StopAfter;
 
 /// Spheres on a lattice in even white matter beside a block of CSF: enough of a phantom for everything after anatomy.
 fn spheres(plan: &PatientPlan) -> Result<Phantom> {
@@ -103,25 +105,6 @@ fn assert_same(a: &Path, b: &Path) {
     }
 }
 
-/// Asks to stop once some patients are done.
-struct StopAfter {
-    patients: u64,
-    done: AtomicU64,
-}
-
-impl Observer for StopAfter {
-    fn begin(&self, _label: &str, _unit: &str, _total: u64) {}
-    fn advance(&self, steps: u64) {
-        self.done.fetch_add(steps, Ordering::SeqCst);
-    }
-    fn status(&self, _text: &str) {}
-    fn note(&self, _text: &str) {}
-    fn end(&self) {}
-    fn stop_requested(&self) -> bool {
-        self.done.load(Ordering::SeqCst) >= self.patients
-    }
-}
-
 #[test]
 fn stopped_and_resumed_with_other_threads_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +116,7 @@ fn stopped_and_resumed_with_other_threads_gives_the_same_bytes() {
         built.fetch_add(1, Ordering::SeqCst);
         spheres(plan)
     };
-    let stop = StopAfter { patients: 1, done: AtomicU64::new(0) };
+    let stop = StopAfter::steps(1);
     let problem = simulate(&design(7), &stopped, &counting, writing(1, Existing::Refuse), &stop).unwrap_err();
     assert_eq!(problem.kind(), Kind::Interrupted);
     assert_eq!(built.load(Ordering::SeqCst), 1);
