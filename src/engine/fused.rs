@@ -1,12 +1,13 @@
 //! Operations of the C++ shim: what libtorch would make in many passes over memory in one, and convolutions whose second
-//! derivative is made of convolutions of the same size. Differentiable twice, distances between features once. On the CPU
-//! activations lie channels-last (the channels of a pixel side by side), in float32 or bfloat16.
-
-use std::ffi::c_void;
+//! derivative is made of convolutions of the same size. Differentiable twice, distances between features once. On the
+//! CPU activations lie channels-last (the channels of a pixel side by side), in float32 or bfloat16.
+//!
+//! What does not fit (shapes, kinds) is a mistake of ours and panics, as tch's own operations do.
 
 use tch::{Kind, Tensor};
 
-use super::{ffi, precision};
+use super::ffi::{self, RawTensor};
+use super::precision;
 
 /// What [`activate`] does before the leaky ReLU.
 #[derive(Clone, Copy, Debug)]
@@ -156,13 +157,14 @@ fn scalar_type(kind: Kind) -> i32 {
     }
 }
 
-pub(super) fn handle(tensor: Option<&Tensor>) -> *const c_void {
+/// The tensor as the shim takes it, null for none; good for as long as `tensor` lives.
+pub(super) fn handle(tensor: Option<&Tensor>) -> *const RawTensor {
     tensor.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast())
 }
 
-/// Takes over a tensor that the shim made. A failure means shapes or kinds that do not fit, our bug, or no memory left, as in any
-/// plain operation.
-pub(super) fn own(result: *mut c_void, x: &Tensor) -> Tensor {
+/// Takes over a tensor that the shim made. A failure means shapes or kinds that do not fit, our bug, or no memory left, as
+/// in any plain operation.
+pub(super) fn own(result: *mut RawTensor, x: &Tensor) -> Tensor {
     if result.is_null() {
         // SAFETY: a query without arguments.
         panic!("on a tensor of shape {:?}: {}", x.size(), unsafe { ffi::text(ffi::rf_last_error()) });

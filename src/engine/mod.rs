@@ -36,7 +36,7 @@ impl From<tch::TchError> for Problem {
     }
 }
 
-/// What a stage that computes works with.
+/// What a stage that computes works with: engine, seed, observer.
 pub type Lab<'a> = crate::lab::Lab<'a, Engine>;
 
 /// Most bytes of GPU memory taken so far, recorded work's included; `None` on the CPU.
@@ -64,7 +64,10 @@ pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
-/// Rejects a device string that the loaded libtorch cannot serve.
+/// The device of "auto" (the first GPU, or else the CPU), "cpu" or "cuda" (the first GPU).
+///
+/// # Errors
+/// Another word, or "cuda" without a GPU that answers.
 pub fn device(name: &str) -> Result<Device> {
     match name {
         "cpu" => Ok(Device::Cpu),

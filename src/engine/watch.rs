@@ -20,9 +20,10 @@ pub const NOT_TO_RECORD: [&str; 7] = [
 /// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add",
 /// "aten::item").
 pub fn operations(work: impl FnOnce()) -> Vec<String> {
-    // SAFETY: the second call ends what the first began, on the same thread.
-    unsafe { ffi::rf_watch_operations() };
+    // SAFETY: takes no pointers; watches this thread until the call below.
+    assert_eq!(unsafe { ffi::rf_watch_operations() }, 0, "watching this thread's operations");
     work();
+    // SAFETY: ends what the call above began, on the same thread; the string lives until the next of these calls.
     let names = unsafe { ffi::text(ffi::rf_watched_operations()) };
     names.lines().map(str::to_owned).collect()
 }
@@ -31,6 +32,7 @@ pub fn operations(work: impl FnOnce()) -> Vec<String> {
 pub struct PlainOperations(c_int);
 
 impl PlainOperations {
+    /// Until it is dropped.
     pub fn enter() -> Self {
         // SAFETY: sets a flag of this thread.
         Self(unsafe { ffi::rf_use_kernels(0) })
