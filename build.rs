@@ -66,8 +66,8 @@ fn shim_files() -> Vec<String> {
     names
 }
 
-/// The CUDA runtime's headers, which both builds of libtorch bring along in a folder beside their own: they declare what
-/// a captured graph is made of. Nothing of CUDA is linked.
+/// The CUDA runtime's headers, which both builds of libtorch bring along in a folder beside their own: they declare
+/// what a captured graph is made of. Nothing of CUDA is linked.
 fn cuda_headers(torch: &Path) -> PathBuf {
     let packages = torch.parent().expect("libtorch lies in a folder").join("nvidia");
     let mut found: Vec<PathBuf> = std::fs::read_dir(&packages)

@@ -1,5 +1,5 @@
-//! Declarations of `shim/rimforge_shim.h`. Each kind of C++ object has a type of its own here, which only the shim can make
-//! and look into, so that the compiler keeps a stream from being taken for an event.
+//! Declarations of `shim/rimforge_shim.h`. Each kind of C++ object has a type of its own here, which only the shim can
+//! make and look into, so that the compiler keeps a stream from being taken for an event.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::marker::{PhantomData, PhantomPinned};

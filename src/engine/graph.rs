@@ -1,5 +1,5 @@
-//! Work that is repeated on the same tensors: a GPU records it once and then repeats it by one launch; a CPU does it each
-//! time.
+//! Work that is repeated on the same tensors: a GPU records it once and then repeats it by one launch; a CPU does it
+//! each time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,8 +34,8 @@ impl Repeated {
     /// Does the work once: by itself, or by repeating what was recorded. On a GPU within a [`super::SideStream`].
     ///
     /// # Errors
-    /// The work cannot be recorded (nothing of it was done then, and this process can record no more), or the GPU reports
-    /// a failure.
+    /// The work cannot be recorded (nothing of it was done then, and this process can record no more), or the GPU
+    /// reports a failure.
     pub fn run(&mut self, memory: &mut GraphMemory, work: impl FnOnce()) -> Result<()> {
         if !self.records || self.done < WARM_UP {
             work();
@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_graph_that_outgrows_its_room_is_refused() {
-        // SAFETY: fills room that the shim makes for it and gives back, with less beyond than it has put a fence around.
+        // SAFETY: fills room that the shim makes for it and gives back, with less beyond than it has put a fence
+        // around.
         let outcomes = [0, 8, 512].map(|bytes| unsafe { ffi::rf_graph_larger_by(bytes) });
         assert_eq!(outcomes, [0, -1, -1]);
         // SAFETY: a query without arguments.

@@ -1,5 +1,5 @@
-//! Low precision of convolutional networks: activations and kernels rounded, sums, weights and whatever comes before and
-//! after (latents, images, scores) in float32.
+//! Low precision of convolutional networks: activations and kernels rounded, sums, weights and whatever comes before
+//! and after (latents, images, scores) in float32.
 //!
 //! It holds for the thread and the time of a [`Scope`], so that what is measured or compared stays in float32 unless it
 //! is inside one.
@@ -47,9 +47,9 @@ thread_local! {
     static NUMBERS: Cell<Numbers> = const { Cell::new(FULL) };
 }
 
-/// Threads that are in a scope of tf32. Its flag is the one thing here that holds for the process: libtorch has no other,
-/// and computes a GPU's backward pass on threads of its own, which no value of ours reaches. As long as one thread asks for
-/// it, a GPU rounds the float32 products of all.
+/// Threads that are in a scope of tf32. Its flag is the one thing here that holds for the process: libtorch has no
+/// other, and computes a GPU's backward pass on threads of its own, which no value of ours reaches. As long as one
+/// thread asks for it, a GPU rounds the float32 products of all.
 static ROUNDING: Mutex<usize> = Mutex::new(0);
 
 /// While it lives, what this thread brings into a convolutional network ([`lowered`], `fused::from_image`) is in the
@@ -103,8 +103,8 @@ impl Precision {
         }
     }
 
-    /// Settles "auto" on `device` for networks whose activations are bounded (`conv_clamp`) or not: without a bound they
-    /// may leave what float16 holds.
+    /// Settles "auto" on `device` for networks whose activations are bounded (`conv_clamp`) or not: without a bound
+    /// they may leave what float16 holds.
     ///
     /// # Errors
     /// A precision that only GPUs have, on a CPU; float16 without a bound.
@@ -128,8 +128,8 @@ impl Precision {
     }
 }
 
-/// Time of a float32 convolution over that of a bfloat16 one, casts included, measured once; `None` on a CPU without such
-/// instructions.
+/// Time of a float32 convolution over that of a bfloat16 one, casts included, measured once; `None` on a CPU without
+/// such instructions.
 pub fn speed_up() -> Option<f64> {
     static MEASURED: OnceLock<Option<f64>> = OnceLock::new();
     *MEASURED.get_or_init(|| has_bfloat16().then(|| time(Precision::Float32) / time(Precision::Bfloat16)))

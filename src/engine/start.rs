@@ -27,8 +27,8 @@ impl Default for EngineConfig {
     }
 }
 
-/// libtorch, started. What else is set at the start (threads, denormals as zero, choice of convolutions) libtorch keeps for
-/// the whole process.
+/// libtorch, started. What else is set at the start (threads, denormals as zero, choice of convolutions) libtorch keeps
+/// for the whole process.
 #[derive(Clone, Debug)]
 pub struct Engine {
     /// Where stages compute.
@@ -80,8 +80,8 @@ impl Engine {
             n => n,
         };
         tch::set_num_threads(threads as i32);
-        // SAFETY: sets flags of libtorch; takes no pointers. Shapes repeat, so that trying out convolutions pays; without a
-        // GPU it does nothing.
+        // SAFETY: sets flags of libtorch; takes no pointers. Shapes repeat, so that trying out convolutions pays;
+        // without a GPU it does nothing.
         let set = unsafe { [ffi::rf_set_allow_tf32(0), ffi::rf_set_tuned(1)] };
         checked(set == [0; 2], "setting up libtorch")?;
         // SAFETY: sets a flag of this thread. A CPU that cannot do it computes the same, but slower.

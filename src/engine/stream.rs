@@ -7,8 +7,8 @@ use super::checked;
 use super::ffi::{self, RawEvent, RawStream};
 use crate::problem::Result;
 
-/// While it lives, this thread's GPU work is in a stream of its own, as recording a graph asks; dropping it waits for the
-/// work. It stays on its thread.
+/// While it lives, this thread's GPU work is in a stream of its own, as recording a graph asks; dropping it waits for
+/// the work. It stays on its thread.
 #[derive(Debug)]
 pub struct SideStream(*mut RawStream);
 

@@ -55,8 +55,8 @@ impl Upload {
         self.places.iter().map(|&(first, length)| self.to.narrow(0, first, length))
     }
 
-    /// Sends host tensors, one for each length, after the work that this thread has asked for so far. Waits only for the
-    /// send before the last.
+    /// Sends host tensors, one for each length, after the work that this thread has asked for so far. Waits only for
+    /// the send before the last.
     ///
     /// # Errors
     /// The GPU reports a failure.

@@ -1,12 +1,14 @@
-//! For tests: which libtorch operations work consists of, and how it is on a device that the shim's kernels do not know.
+//! For tests: which libtorch operations work consists of, and how it is on a device that the shim's kernels do not
+//! know.
 
 use std::ffi::c_int;
 
 use super::ffi;
 
-/// What work that is to be recorded does not do: reading a number from the device, or choosing elements by value, makes the
-/// host wait for it; a tensor of the host's numbers is made by tch in a new one of zeros (a copy to another device does not
-/// show on a CPU); and libtorch's second derivative of a convolution computes a kernel's gradient that nobody asks for.
+/// What work that is to be recorded does not do: reading a number from the device, or choosing elements by value, makes
+/// the host wait for it; a tensor of the host's numbers is made by tch in a new one of zeros (a copy to another device
+/// does not show on a CPU); and libtorch's second derivative of a convolution computes a kernel's gradient that nobody
+/// asks for.
 pub const NOT_TO_RECORD: [&str; 7] = [
     "aten::item",
     "aten::is_nonzero",
@@ -17,8 +19,8 @@ pub const NOT_TO_RECORD: [&str; 7] = [
     "aten::_convolution_double_backward",
 ];
 
-/// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add",
-/// "aten::item").
+/// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of
+/// ("aten::add", "aten::item").
 pub fn operations(work: impl FnOnce()) -> Vec<String> {
     // SAFETY: takes no pointers; watches this thread until the call below.
     assert_eq!(unsafe { ffi::rf_watch_operations() }, 0, "watching this thread's operations");

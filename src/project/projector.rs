@@ -14,7 +14,7 @@ use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use crate::nets::network::Network;
-use crate::nets::weights::load_network;
+use crate::nets::weights::load_image_network;
 use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -69,7 +69,7 @@ impl Projector {
     /// Opens a network file, or the network in the folder of a training run or an import; with `graphs` a GPU records the
     /// steps (`Engine::graphs`).
     pub fn open(path: &Path, config: &ProjectConfig, device: Device, graphs: bool) -> Result<Self> {
-        let network = load_network(network_file(path)?, device)?;
+        let network = load_image_network(network_file(path)?, device)?;
         for (_, parameter) in network.generator.parameters() {
             let _ = parameter.set_requires_grad(false);
         }

@@ -1,5 +1,5 @@
-// NVIDIA's runtime headers ask for this part of its compiler, which the runtime's package does not bring along: what its
-// annotations mean to a C++ compiler that sees no device code.
+// NVIDIA's runtime headers ask for this part of its compiler, which the runtime's package does not bring along: what
+// its annotations mean to a C++ compiler that sees no device code.
 #pragma once
 
 #define CUDARTAPI
