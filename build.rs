@@ -1,7 +1,7 @@
 //! Compiles the C++ shim and leaves the rpath to libtorch in our binaries, so that they run without LD_LIBRARY_PATH.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
@@ -22,19 +22,7 @@ fn main() {
         );
     }
     // One unit: libtorch's headers take longer to read than our code.
-    let parts = [
-        "rimforge_shim",
-        "accelerator",
-        "operations",
-        "optimiser",
-        "activation",
-        "convolution",
-        "pixel_mix",
-        "perceptual",
-        "resample",
-        "kernels_select",
-    ];
-    let unit: String = parts.iter().map(|part| format!("#include \"{part}.cpp\"\n")).collect();
+    let unit: String = shim_files().iter().map(|name| format!("#include \"{name}\"\n")).collect();
     let path = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for outputs")).join("shim.cpp");
     std::fs::write(&path, unit).expect("cargo's folder for outputs can be written");
     cc::Build::new()
@@ -44,23 +32,52 @@ fn main() {
         // libtorch's parallel_for is a header; without OpenMP it would run on one thread.
         .flag("-fopenmp")
         .include("shim")
+        .include("shim/cuda")
         // Their headers, not ours to warn about.
         .flag("-isystem")
         .flag(torch.join("include").to_str().expect("libtorch's path is UTF-8"))
         .flag("-isystem")
         .flag(torch.join("include/torch/csrc/api/include").to_str().expect("libtorch's path is UTF-8"))
+        .flag("-isystem")
+        .flag(cuda_headers(torch).to_str().expect("libtorch's path is UTF-8"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .define("GLOG_USE_GLOG_EXPORT", None)
         .compile("rimforge_shim");
 
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
-    // The shim calls these directly; without --no-as-needed the linker may drop what only C++ objects use.
+    // What the shim calls itself. libtorch_cuda.so is not among them: the program opens it where it is.
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
     println!("cargo:rustc-link-lib=dl");
     println!("cargo:rustc-link-lib=gomp");
     println!("cargo:rustc-env=RIMFORGE_LIBTORCH_LIB={}", lib.display());
+}
+
+/// The C++ files of `shim/` that make up the one unit, in alphabetical order; `kernels.cpp` is compiled by itself.
+fn shim_files() -> Vec<String> {
+    let folder = std::fs::read_dir("shim").expect("the folder shim can be read");
+    let mut names: Vec<String> = folder
+        .map(|entry| entry.expect("the folder shim can be read").file_name())
+        .map(|name| name.into_string().expect("names in shim are UTF-8"))
+        .filter(|name| name.ends_with(".cpp") && name != "kernels.cpp")
+        .collect();
+    names.sort();
+    names
+}
+
+/// The CUDA runtime's headers, which both builds of libtorch bring along in a folder beside their own: they declare
+/// what a captured graph is made of. Nothing of CUDA is linked.
+fn cuda_headers(torch: &Path) -> PathBuf {
+    let packages = torch.parent().expect("libtorch lies in a folder").join("nvidia");
+    let mut found: Vec<PathBuf> = std::fs::read_dir(&packages)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("include")))
+        .filter(|include| include.join("cuda_runtime_api.h").exists())
+        .collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| panic!("no cuda_runtime_api.h below {}; run `make setup` first", packages.display()))
 }
 
 /// Compiles the inner loops for one instruction set; `kernels_select.cpp` picks when the program runs.

@@ -1,9 +1,9 @@
 //! Speed of single layers: `cargo bench --bench layers -- low_pass` times those whose name has "low_pass" in it.
 //!
-//! A name is operation, direction, net and precision. Elements a second are those of the activation \[N, C, H, W\] that the
-//! layer takes or gives in a small or a paper-sized net; backward is towards all inputs, weights included. Times are wall-clock
-//! time: on a busy machine run with one thread (`taskset --cpu-list 0 cargo bench ...`), because several wait for the one that
-//! something else has stopped. Networks as wholes are in `nets`.
+//! A name is operation, direction, net and precision. Elements a second are those of the activation \[N, C, H, W\] that
+//! the layer takes or gives in a small or a paper-sized net; backward is towards all inputs, weights included. Times
+//! are wall-clock time: on a busy machine run with one thread (`taskset --cpu-list 0 cargo bench ...`), because several
+//! wait for the one that something else has stopped. Networks as wholes are in `nets`.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use rimforge::augment::{AugmentConfig, AugmentParams, apply};
 use rimforge::engine::fused::{self, Before, Resample};
 use rimforge::engine::precision::{self, Scope};
 use rimforge::engine::{Engine, EngineConfig, Precision, channels_last};
-use rimforge::nets::layers::modulated::StyledConv;
+use rimforge::nets::layers::modulated::{StyledConv, StyledShape};
 use rimforge::nets::network::{Init, Role};
 use rimforge::nets::{Generator, GeneratorConfig, Network};
 use rimforge::optim::adam::{Adam, AdamConfig};
@@ -161,7 +161,9 @@ fn styled_conv(criterion: &mut Criterion) {
             let Shape { batch, channels, w_dim, .. } = shape;
             let side = if double { 2 * shape.side } else { shape.side };
             let init = Init::new(RunSeed(1), Device::Cpu, "bench");
-            let conv = StyledConv::new(&init, channels, channels, w_dim, side, double, BOUND);
+            let (inputs, outputs, resolution) = (channels, channels, side);
+            let styled = StyledShape { inputs, outputs, w_dim, resolution, dimensions: 2, double };
+            let conv = StyledConv::new(&init, styled, BOUND);
             let mut inputs = vec![shape.activation(), normal(&[batch, w_dim])];
             conv.visit("", &mut |_, tensor, role| {
                 inputs.extend((role == Role::Parameter).then(|| tensor.shallow_clone()));

@@ -103,7 +103,8 @@ fn main() {
     let both = (g_main.0 + d_main.0, g_main.1 + d_main.1);
     let images = BATCH as f64;
     println!(
-        "Gmain + Dmain: {:.1} images per CPU second, {:.1} per second; {:.2} of the convolution rate at 1.15 GFLOP an image",
+        "Gmain + Dmain: {:.1} images per CPU second, {:.1} per second; {:.2} of the convolution rate at 1.15 GFLOP an \
+         image",
         images / both.0,
         images / both.1,
         images / both.0 * 1.15 / cpu

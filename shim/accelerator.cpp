@@ -1,17 +1,24 @@
 // Streams, events, pinned memory and captured graphs of a GPU. All but the graphs go through libtorch's device-neutral
 // interface. The graphs are in its CUDA half alone, which is not there when we link: one program serves both builds, so
-// their functions are looked up by name when that half is opened.
+// their functions are looked up by name when that half is opened. What an at::cuda::CUDAGraph is, its size and the
+// types of its functions, libtorch's own header says, which both builds have; nothing of it is called but by those
+// names.
 #include "tensors.h"
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
 #include <tuple>
+#include <type_traits>
 
 #include <ATen/Context.h>
+#include <ATen/cuda/CUDAGraph.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Event.h>
@@ -20,19 +27,25 @@
 namespace rimforge {
 namespace {
 
-// at::cuda::CUDAGraph by its functions; the engine makes sure that libtorch is the version whose names these are.
-struct CudaGraphs {
-  // An integer twice; {0, 0} asks for a new pool of memory.
-  using Pool = std::pair<unsigned long long, unsigned long long>;
-  // cudaStreamCaptureModeGlobal: whatever cannot be captured fails, on any thread.
-  static constexpr int kGlobal = 0;
+using at::cuda::CUDAGraph;
+// {0, 0} asks for a new pool of memory.
+using Pool = c10::MempoolId_t;
 
-  void (*construct)(void*, bool) = nullptr;
-  void (*destroy)(void*) = nullptr;
-  void (*begin)(void*, Pool, int) = nullptr;
-  void (*end)(void*) = nullptr;
-  void (*replay)(void*) = nullptr;
-  Pool (*pool)(void*) = nullptr;
+// CUDAGraph by its functions. The mangled names hold the types of their arguments, so that another signature is another
+// name; the rest is checked here against the header.
+struct CudaGraphs {
+  static_assert(std::is_same_v<Pool, decltype(std::declval<CUDAGraph&>().pool())>);
+  static_assert(std::is_same_v<void (CUDAGraph::*)(Pool, cudaStreamCaptureMode), decltype(&CUDAGraph::capture_begin)>);
+  static_assert(std::is_same_v<void (CUDAGraph::*)(), decltype(&CUDAGraph::capture_end)>);
+  static_assert(std::is_same_v<void (CUDAGraph::*)(), decltype(&CUDAGraph::replay)>);
+  static_assert(std::is_constructible_v<CUDAGraph, bool> && !std::is_polymorphic_v<CUDAGraph>);
+
+  void (*construct)(CUDAGraph*, bool) = nullptr;
+  void (*destroy)(CUDAGraph*) = nullptr;
+  void (*begin)(CUDAGraph*, Pool, cudaStreamCaptureMode) = nullptr;
+  void (*end)(CUDAGraph*) = nullptr;
+  void (*replay)(CUDAGraph*) = nullptr;
+  Pool (*pool)(CUDAGraph*) = nullptr;
   // Begins with the card's name.
   const char* (*properties)(int8_t) = nullptr;
 };
@@ -48,26 +61,50 @@ void look_up(void* library, const char* name, F& function) {
   TORCH_CHECK(function, "libtorch_cuda.so has no ", name);
 }
 
-// Room for an at::cuda::CUDAGraph, a few hundred bytes.
+c10::impl::VirtualGuardImpl cuda() { return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA); }
+c10::Device on(int index) { return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)}; }
+}  // namespace
+
+// Room for a CUDAGraph as the header has it, and a fence after it. The engine makes sure that the loaded libtorch has
+// the header's version; should the object be larger there all the same, its constructor breaks the fence, and we say so
+// before it is used.
+class Room {
+ public:
+  template <typename F>
+  explicit Room(F&& construct) {
+    std::memset(storage_ + sizeof(CUDAGraph), kFence, kFenceBytes);
+    construct(graph());
+    const auto whole = [](unsigned char byte) { return byte == kFence; };
+    TORCH_CHECK(std::all_of(storage_ + sizeof(CUDAGraph), std::end(storage_), whole), "a captured graph of ",
+                "libtorch_cuda.so is larger than the ", sizeof(CUDAGraph), " bytes that rimforge was built for");
+  }
+  Room(const Room&) = delete;
+
+  CUDAGraph* graph() { return reinterpret_cast<CUDAGraph*>(storage_); }
+
+ private:
+  static constexpr unsigned char kFence = 0xa5;
+  static constexpr size_t kFenceBytes = 1024;
+
+  alignas(CUDAGraph) alignas(std::max_align_t) unsigned char storage_[sizeof(CUDAGraph) + kFenceBytes] = {};
+};
+
 struct Graph {
-  alignas(64) char storage[4096] = {};
+  Room room;
   bool capturing = true;
   // The allocator may still know a recording that did not end as it should: its place is left to it.
   bool failed = false;
 
-  Graph() {
-    TORCH_CHECK(graphs().construct, "captured graphs need the CUDA build of libtorch");
-    graphs().construct(storage, false);
-  }
+  Graph()
+      : room([](CUDAGraph* at) {
+          TORCH_CHECK(graphs().construct, "captured graphs need the CUDA build of libtorch");
+          graphs().construct(at, false);
+        }) {}
   ~Graph() {
-    if (!failed) graphs().destroy(storage);
+    if (!failed) graphs().destroy(room.graph());
   }
   Graph(const Graph&) = delete;
 };
-
-c10::impl::VirtualGuardImpl cuda() { return c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA); }
-c10::Device on(int index) { return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)}; }
-}  // namespace
 }  // namespace rimforge
 
 using namespace rimforge;
@@ -112,18 +149,21 @@ int rf_gpu_has_bfloat16() {
   return has;
 }
 
-void rf_set_tuned(int on) { at::globalContext().setBenchmarkCuDNN(on != 0); }
+int rf_set_tuned(int on) {
+  return attempted([&] { at::globalContext().setBenchmarkCuDNN(on != 0); });
+}
 
 int64_t rf_peak_bytes(int index) {
   int64_t peak = -1;
   attempted([&] {
-    const auto stats = at::getDeviceAllocator(c10::DeviceType::CUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    auto* const allocator = at::getDeviceAllocator(c10::DeviceType::CUDA);
+    const auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
     peak = stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
   });
   return peak;
 }
 
-void* rf_stream_enter(int index) {
+c10::Stream* rf_stream_enter(int index) {
   return made<c10::Stream>([&] {
     // One for good: the memory that the allocator keeps, and the matrix products' workspaces, belong to a stream.
     thread_local std::map<int, c10::Stream> kept;
@@ -137,8 +177,8 @@ void* rf_stream_enter(int index) {
   });
 }
 
-int rf_stream_leave(void* handle) {
-  const std::unique_ptr<c10::Stream> before(static_cast<c10::Stream*>(handle));
+int rf_stream_leave(c10::Stream* handle) {
+  const std::unique_ptr<c10::Stream> before(handle);
   return attempted([&] {
     const auto guard = cuda();
     guard.synchronizeStream(guard.getStream(before->device()));
@@ -146,36 +186,36 @@ int rf_stream_leave(void* handle) {
   });
 }
 
-void* rf_event_new() {
+c10::Event* rf_event_new() {
   return made<c10::Event>([] { return new c10::Event(c10::DeviceType::CUDA); });
 }
 
-void rf_event_free(void* event) { delete static_cast<c10::Event*>(event); }
+void rf_event_free(c10::Event* event) { delete event; }
 
-int rf_event_record(void* event, int index) {
-  return attempted([&] { static_cast<c10::Event*>(event)->record(cuda().getStream(on(index))); });
+int rf_event_record(c10::Event* event, int index) {
+  return attempted([&] { event->record(cuda().getStream(on(index))); });
 }
 
-int rf_event_wait(const void* event) {
-  return attempted([&] { static_cast<const c10::Event*>(event)->synchronize(); });
+int rf_event_wait(const c10::Event* event) {
+  return attempted([&] { event->synchronize(); });
 }
 
-void* rf_pinned_like(const void* tensor) {
+Tensor* rf_pinned_like(const Tensor* tensor) {
   return handed_over([&]() -> Tensor {
-    const Tensor& like = *static_cast<const Tensor*>(tensor);
+    const Tensor& like = *tensor;
     const auto options = at::TensorOptions().dtype(like.scalar_type()).pinned_memory(like.is_cuda());
     return at::empty(like.sizes(), options);
   });
 }
 
-int rf_copy_async(const void* to, const void* from) {
+int rf_copy_async(const Tensor* to, const Tensor* from) {
   return attempted([&] {
     const at::NoGradGuard no_grad;
-    static_cast<const Tensor*>(to)->copy_(*static_cast<const Tensor*>(from), /*non_blocking=*/true);
+    to->copy_(*from, /*non_blocking=*/true);
   });
 }
 
-void* rf_graph_begin(const uint64_t* pool) {
+Graph* rf_graph_begin(const uint64_t* pool) {
   auto graph = std::unique_ptr<Graph>(made<Graph>([] { return new Graph; }));
   if (!graph) return nullptr;
   const int failed = attempted([&] {
@@ -184,7 +224,8 @@ void* rf_graph_begin(const uint64_t* pool) {
     const c10::Device device = guard.getDevice();
     guard.synchronizeStream(guard.getStream(device));
     at::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache();
-    graphs().begin(graph->storage, {pool[0], pool[1]}, CudaGraphs::kGlobal);
+    // Global: whatever cannot be captured fails, on any thread.
+    graphs().begin(graph->room.graph(), {pool[0], pool[1]}, cudaStreamCaptureModeGlobal);
   });
   Graph* const begun = graph.release();
   if (!failed) return begun;
@@ -192,25 +233,30 @@ void* rf_graph_begin(const uint64_t* pool) {
   return nullptr;
 }
 
-int rf_graph_end(void* handle, uint64_t* pool) {
+int rf_graph_end(Graph* graph, uint64_t* pool) {
   return attempted([&] {
-    Graph* const graph = static_cast<Graph*>(handle);
     graph->capturing = false;
     graph->failed = true;
-    graphs().end(graph->storage);
+    graphs().end(graph->room.graph());
     graph->failed = false;
-    std::tie(pool[0], pool[1]) = graphs().pool(graph->storage);
+    std::tie(pool[0], pool[1]) = graphs().pool(graph->room.graph());
   });
 }
 
-int rf_graph_replay(void* graph) {
-  return attempted([&] { graphs().replay(static_cast<Graph*>(graph)->storage); });
+int rf_graph_replay(Graph* graph) {
+  return attempted([&] { graphs().replay(graph->room.graph()); });
 }
 
-void rf_graph_free(void* handle) {
-  std::unique_ptr<Graph> graph(static_cast<Graph*>(handle));
+void rf_graph_free(Graph* handle) {
+  std::unique_ptr<Graph> graph(handle);
   // Work that failed half-way leaves the stream capturing; ending it may fail, too.
-  if (graph->capturing) graph->failed = attempted([&] { graphs().end(graph->storage); }) != 0;
+  if (graph->capturing) graph->failed = attempted([&] { graphs().end(graph->room.graph()); }) != 0;
   if (graph->failed) graph.release();
+}
+
+int rf_graph_larger_by(int64_t bytes) {
+  return attempted([&] {
+    const Room room([&](CUDAGraph* at) { std::memset(static_cast<void*>(at), 0, sizeof(CUDAGraph) + bytes); });
+  });
 }
 }

@@ -1,5 +1,5 @@
-// Factor, bias, noise, leaky ReLU and bound in one pass over the activations, with the first and the second derivative in
-// one pass each. Off the CPU, or in double precision, everything is made of plain operations.
+// Factor, bias, noise, leaky ReLU and bound in one pass over the activations, with the first and the second derivative
+// in one pass each. Off the CPU, or in double precision, everything is made of plain operations.
 #include "tensors.h"
 
 #include <cmath>
@@ -16,8 +16,9 @@ Tensor like_noise(const Tensor& grad, const Tensor& noise) {
   return noise.size(0) == 1 && grad.size(0) != 1 ? grad.sum(0, /*keepdim=*/true) : grad;
 }
 
-// Derivatives of the activation as a function of g: {gx, sum of g d [N, C], with x the sum of g d x [N, C], with `shared`
-// g d summed over channels [N, 1, H, W]}, where d is the slope at y, or 1 where y is undefined. Differentiable once.
+// Derivatives of the activation as a function of g: {gx, sum of g d [N, C], with x the sum of g d x [N, C], with
+// `shared` g d summed over channels [N, 1, H, W]}, where d is the slope at y, or 1 where y is undefined. Differentiable
+// once.
 struct SlopeProduct : torch::autograd::Function<SlopeProduct> {
   static variable_list forward(AutogradContext* ctx, const Tensor& grad, const Optional& input, const Optional& scale,
                                const Optional& slope_of, double bound, bool shared) {
@@ -93,8 +94,8 @@ struct SlopeProduct : torch::autograd::Function<SlopeProduct> {
   }
 };
 
-// x [N, C, H, W]; scale [N, C]; bias [C]; noise [1 or N, 1, H, W] with its strength []; `gain` is on bias and noise. Linear:
-// the factor alone.
+// x [N, C, H, W]; scale [N, C]; bias [C]; noise [1 or N, 1, H, W] with its strength []; `gain` is on bias and noise.
+// Linear: the factor alone.
 struct StyledActivation : torch::autograd::Function<StyledActivation> {
   static Tensor forward(AutogradContext* ctx, const Tensor& input, const Optional& scale, const Optional& bias,
                         const Optional& noise, const Optional& strength, bool linear, double gain, double bound) {
@@ -159,15 +160,17 @@ using namespace rimforge;
 
 extern "C" {
 
-void* rf_styled_activation(const void* x, const void* scale, const void* bias, const void* noise, const void* strength,
-                           double gain, double bound) {
+Tensor* rf_styled_activation(const Tensor* x, const Tensor* scale, const Tensor* bias, const Tensor* noise,
+                             const Tensor* strength, double gain, double bound) {
   return handed_over([&]() -> Tensor {
-    const Tensor& input = *static_cast<const Tensor*>(x);
-    const Optional factors = optional(scale), shift = optional(bias), maps = optional(noise), amount = optional(strength);
+    const Tensor& input = *x;
+    const Optional factors = optional(scale), shift = optional(bias);
+    const Optional maps = optional(noise), amount = optional(strength);
     // The kernels trust the shapes.
     require_pixels(input);
     const int64_t images = input.size(0), channels = input.size(1), height = input.size(2), width = input.size(3);
-    TORCH_CHECK(!factors || factors->sizes() == at::IntArrayRef({images, channels}), "factors of shape ", factors->sizes());
+    TORCH_CHECK(!factors || factors->sizes() == at::IntArrayRef({images, channels}), "factors of shape ",
+                factors->sizes());
     TORCH_CHECK(!shift || shift->sizes() == at::IntArrayRef({channels}), "bias of shape ", shift->sizes());
     TORCH_CHECK(!maps || maps->sizes() == at::IntArrayRef({1, 1, height, width}) ||
                     maps->sizes() == at::IntArrayRef({images, 1, height, width}),
@@ -188,13 +191,13 @@ void* rf_styled_activation(const void* x, const void* scale, const void* bias, c
   });
 }
 
-void* rf_scale_channels(const void* x, const void* scale) {
+Tensor* rf_scale_channels(const Tensor* x, const Tensor* scale) {
   return handed_over([&]() -> Tensor {
-    const Tensor& input = *static_cast<const Tensor*>(x);
-    const Tensor& factors = *static_cast<const Tensor*>(scale);
+    const Tensor& input = *x;
+    const Tensor& factors = *scale;
     require_pixels(input);
-    TORCH_CHECK(factors.sizes() == at::IntArrayRef({input.size(0), input.size(1)}), "factors of shape ", factors.sizes(),
-                " for ", input.sizes());
+    TORCH_CHECK(factors.sizes() == at::IntArrayRef({input.size(0), input.size(1)}), "factors of shape ",
+                factors.sizes(), " for ", input.sizes());
     if (!has_kernels(input)) return input * per_channel(factors).to(input.scalar_type());
     const Optional none;
     return StyledActivation::apply(input, Optional(factors), none, none, none, true, 1.0, INFINITY);

@@ -1,7 +1,7 @@
 // Convolution as a bilinear form. With F(x, w) the convolution, D(g, w) its derivative by x and W(g, x) that by w, the
-// derivatives of each of the three are again among them, to any order. libtorch's own second derivative takes a detour over
-// convolutions with kernels as large as the image. Activations keep their precision, kernels theirs, and a factor on the
-// kernel is part of the form, so that neither its cast nor its scaling is a step of the graph.
+// derivatives of each of the three are again among them, to any order. libtorch's own second derivative takes a detour
+// over convolutions with kernels as large as the image. Activations keep their precision, kernels theirs, and a factor
+// on the kernel is part of the form, so that neither its cast nor its scaling is a step of the graph.
 #include "tensors.h"
 
 #include <vector>
@@ -12,7 +12,7 @@
 namespace rimforge {
 namespace {
 
-// A square kernel's stride, padding and factor, with what a derivative cannot tell from its inputs.
+// Stride, padding and factor of a kernel with equal sides, with what a derivative cannot tell from its inputs.
 struct Geometry {
   int64_t stride, padding;
   double gain;
@@ -20,27 +20,42 @@ struct Geometry {
   at::ScalarType kernel_kind;
 };
 
+// A number for each axis of space.
+using Sides = c10::SmallVector<int64_t, 3>;
+Sides each(const Tensor& x, int64_t number) { return Sides(x.dim() - 2, number); }
+
+// How images [N, C, H, W] and volumes [N, C, D, H, W] lie with the channels of a place side by side.
+at::MemoryFormat last_format(size_t axes) {
+  return axes == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+}
+
+Tensor laid_out(const Tensor& x) { return x.dim() == 5 ? x.contiguous(last_format(5)) : channels_last(x); }
+
 // The kernel as an activation of this kind meets it.
 Tensor scaled(const Tensor& w, const Geometry& g, const Tensor& like) {
   return times(w, g.gain, like.scalar_type());
 }
 
 Tensor filtered(const Tensor& x, const Tensor& w, const Geometry& g) {
-  return at::convolution(channels_last(x), scaled(w, g, x), {}, {g.stride, g.stride}, {g.padding, g.padding}, {1, 1}, false, {0, 0}, 1);
+  const Sides stride = each(x, g.stride), padding = each(x, g.padding), one = each(x, 1), none = each(x, 0);
+  return at::convolution(laid_out(x), scaled(w, g, x), {}, stride, padding, one, false, none, 1);
 }
 
-// libtorch wants all three tensors of a convolution for each derivative, and of the one it does not read only the shape.
+// libtorch wants all three tensors of a convolution for each derivative, and of the one it does not read only the
+// shape.
 Tensor by_input(const Tensor& grad, const Tensor& w, const Geometry& g) {
-  const Tensor x = at::empty(g.input, grad.options(), at::MemoryFormat::ChannelsLast);
-  return std::get<0>(at::convolution_backward(channels_last(grad), x, scaled(w, g, grad), at::OptionalIntArrayRef(), {g.stride, g.stride},
-                                              {g.padding, g.padding}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
+  const Tensor x = at::empty(g.input, grad.options(), last_format(g.input.size()));
+  const Sides stride = each(x, g.stride), padding = each(x, g.padding), one = each(x, 1), none = each(x, 0);
+  return std::get<0>(at::convolution_backward(laid_out(grad), x, scaled(w, g, grad), at::OptionalIntArrayRef(), stride,
+                                              padding, one, false, none, 1, {true, false, false}));
 }
 
 Tensor by_kernel(const Tensor& grad, const Tensor& x, const Geometry& g) {
   const Tensor w = at::empty(g.kernel, grad.options());
-  const Tensor sum = std::get<1>(at::convolution_backward(
-      channels_last(grad), channels_last(x), w, at::OptionalIntArrayRef(), {g.stride, g.stride}, {g.padding, g.padding}, {1, 1},
-      false, {0, 0}, 1, {false, true, false}));
+  const Sides stride = each(x, g.stride), padding = each(x, g.padding), one = each(x, 1), none = each(x, 0);
+  const Tensor sum =
+      std::get<1>(at::convolution_backward(laid_out(grad), laid_out(x), w, at::OptionalIntArrayRef(), stride, padding,
+                                           one, false, none, 1, {false, true, false}));
   return times(sum, g.gain, g.kernel_kind);
 }
 
@@ -120,6 +135,12 @@ variable_list ByKernel::backward(AutogradContext* ctx, const variable_list& grad
   if (grads[0].defined() && ctx->needs_input_grad(1)) dx = ByInput::apply(saved[0], grads[0], g);
   return {dg, dx, Tensor()};
 }
+
+// Images or volumes, and a kernel of as many axes, whose `axis` is that of their channels.
+void check_kernel(const Tensor& x, const Tensor& w, int64_t axis) {
+  TORCH_CHECK(x.dim() == 4 || x.dim() == 5, "activation of ", x.dim(), " axes");
+  TORCH_CHECK(w.dim() == x.dim() && w.size(axis) == x.size(1), "kernel of shape ", w.sizes(), " for ", x.sizes());
+}
 }  // namespace
 }  // namespace rimforge
 
@@ -127,27 +148,30 @@ using namespace rimforge;
 
 extern "C" {
 
-void* rf_linear(const void* x, const void* weight, const void* bias, double gain, double bias_gain) {
+Tensor* rf_linear(const Tensor* x, const Tensor* weight, const Tensor* bias, double gain, double bias_gain) {
   return handed_over([&]() -> Tensor {
-    const Tensor &input = *static_cast<const Tensor*>(x), &w = *static_cast<const Tensor*>(weight);
-    return at::addmm(*static_cast<const Tensor*>(bias), input, w.t(), bias_gain, gain);
+    const Tensor &input = *x, &w = *weight;
+    return at::addmm(*bias, input, w.t(), bias_gain, gain);
   });
 }
 
-void* rf_convolution(const void* x, const void* weight, double gain, int64_t stride, int64_t padding) {
+Tensor* rf_convolution(const Tensor* x, const Tensor* weight, double gain, int64_t stride, int64_t padding) {
   return handed_over([&]() -> Tensor {
-    const Tensor &input = *static_cast<const Tensor*>(x), &w = *static_cast<const Tensor*>(weight);
-    TORCH_CHECK(input.dim() == 4 && w.dim() == 4 && w.size(1) == input.size(1), "kernel of shape ", w.sizes());
-    return Filtered::apply(input, w, Geometry{stride, padding, gain, input.sizes().vec(), w.sizes().vec(), w.scalar_type()});
+    const Tensor &input = *x, &w = *weight;
+    check_kernel(input, w, 1);
+    const Geometry g{stride, padding, gain, input.sizes().vec(), w.sizes().vec(), w.scalar_type()};
+    return Filtered::apply(input, w, g);
   });
 }
 
-void* rf_transposed_convolution(const void* x, const void* weight, double gain, int64_t stride, int64_t padding) {
+Tensor* rf_transposed_convolution(const Tensor* x, const Tensor* weight, double gain, int64_t stride, int64_t padding) {
   return handed_over([&]() -> Tensor {
-    const Tensor &input = *static_cast<const Tensor*>(x), &w = *static_cast<const Tensor*>(weight);
-    TORCH_CHECK(input.dim() == 4 && w.dim() == 4 && w.size(0) == input.size(1), "kernel of shape ", w.sizes());
-    const auto side = [&](int64_t axis) { return (input.size(axis) - 1) * stride - 2 * padding + w.size(axis); };
-    const std::vector<int64_t> output = {input.size(0), w.size(1), side(2), side(3)};
+    const Tensor &input = *x, &w = *weight;
+    check_kernel(input, w, 0);
+    std::vector<int64_t> output = {input.size(0), w.size(1)};
+    for (int64_t axis = 2; axis < input.dim(); ++axis) {
+      output.push_back((input.size(axis) - 1) * stride - 2 * padding + w.size(axis));
+    }
     return ByInput::apply(input, w, Geometry{stride, padding, gain, output, w.sizes().vec(), w.scalar_type()});
   });
 }

@@ -177,7 +177,8 @@ void activate_second(const ActivateSecond& with, int64_t pixels) {
 
 constexpr float kTaps[4] = {0.125f, 0.375f, 0.375f, 0.125f};
 
-// The sources of output `at` along one axis: `*first` and how many follow, with the first tap and the step between taps.
+// The sources of output `at` along one axis: `*first` and how many follow, with the first tap and the step between
+// taps.
 struct Sources {
   int64_t first;
   int count;
@@ -193,7 +194,8 @@ Sources sources(Resample mode, int64_t at) {
     case Resample::Halve:
       return {2 * at - 1, 4, 0, 1};
     default:
-      // An even output lies between input at/2 - 1 (tap 3) and at/2 (tap 1); an odd one between at/2 (2) and the next (0).
+      // An even output lies between input at/2 - 1 (tap 3) and at/2 (tap 1); an odd one between at/2 (2) and the next
+      // (0).
       return at % 2 == 0 ? Sources{at / 2 - 1, 2, 3, -2} : Sources{at / 2, 2, 2, -2};
   }
 }
@@ -404,7 +406,10 @@ double adam(const AdamStep& step, const float* __restrict g, float* __restrict v
 
 template <typename T>
 void from_float(const float* from, float gain, void* to, int64_t count) {
-  grouped(count, [&](int64_t at, int64_t lanes) { store(static_cast<T*>(to) + at, load(from + at, lanes) * gain, lanes); });
+  const auto group = [&](int64_t at, int64_t lanes) {
+    store(static_cast<T*>(to) + at, load(from + at, lanes) * gain, lanes);
+  };
+  grouped(count, group);
 }
 
 template <typename T>

@@ -19,8 +19,8 @@ struct Activate {
   int64_t channels;
 };
 
-// Its derivative by x, and the sums over the pixels that the other derivatives are made of. With d the slope at y, which is
-// 1 where y is null: gx = g d scale, sum += g d, sum_x += g d x, shared = g d summed over channels.
+// Its derivative by x, and the sums over the pixels that the other derivatives are made of. With d the slope at y,
+// which is 1 where y is null: gx = g d scale, sum += g d, sum_x += g d x, shared = g d summed over channels.
 struct ActivateBackward {
   const void* g;
   const void* y;

@@ -23,21 +23,22 @@ int rf_use_kernels(int on) {
   return before;
 }
 
-void rf_watch_operations() {
-  names.clear();
-  depth = 0;
-  at::RecordFunctionCallback callback(
-      [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-        // What an operation is made of is its own affair.
-        if (depth++ == 0) names.append(function.name()).push_back('\n');
-        return nullptr;
-      },
-      [](const at::RecordFunction&, at::ObserverContext*) { --depth; });
-  watching = at::addThreadLocalCallback(callback.scopes({at::RecordScope::FUNCTION}));
+int rf_watch_operations() {
+  return attempted([] {
+    names.clear();
+    depth = 0;
+    at::RecordFunctionCallback callback(
+        [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+          // What an operation is made of is its own affair.
+          if (depth++ == 0) names.append(function.name()).push_back('\n');
+          return nullptr;
+        },
+        [](const at::RecordFunction&, at::ObserverContext*) { --depth; });
+    watching = at::addThreadLocalCallback(callback.scopes({at::RecordScope::FUNCTION}));
+  });
 }
 
 const char* rf_watched_operations() {
-  at::removeCallback(watching);
-  return names.c_str();
+  return attempted([] { at::removeCallback(watching); }) ? nullptr : names.c_str();
 }
 }

@@ -7,8 +7,8 @@ namespace {
 // Values of one piece of work; sums are added up by pieces, whatever the number of threads.
 constexpr int64_t kValues = 16384;
 
-Tensor fused(const Tensor& values, const Tensor& first, const Tensor& second, const Tensor& g, const Tensor& rates, double beta1,
-             double beta2, double epsilon) {
+Tensor fused(const Tensor& values, const Tensor& first, const Tensor& second, const Tensor& g, const Tensor& rates,
+             double beta1, double beta2, double epsilon) {
   const int64_t count = values.numel(), pieces = (count + kValues - 1) / kValues;
   const Tensor sums = at::empty({pieces}, at::kDouble);
   double* const to = sums.mutable_data_ptr<double>();
@@ -24,7 +24,8 @@ Tensor fused(const Tensor& values, const Tensor& first, const Tensor& second, co
   at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; ++piece) {
       const int64_t at = piece * kValues;
-      to[piece] = kernels().adam(step, floats(g) + at, value + at, moment + at, square + at, std::min(kValues, count - at));
+      const int64_t length = std::min(kValues, count - at);
+      to[piece] = kernels().adam(step, floats(g) + at, value + at, moment + at, square + at, length);
     }
   });
   return sums.sum();
@@ -36,13 +37,13 @@ using namespace rimforge;
 
 extern "C" {
 
-void* rf_adam(const void* values, const void* first, const void* second, const void* gradient, const void* rates, double beta1,
-              double beta2, double epsilon) {
+Tensor* rf_adam(const Tensor* values, const Tensor* first, const Tensor* second, const Tensor* gradient,
+                const Tensor* rates, double beta1, double beta2, double epsilon) {
   return handed_over([&]() -> Tensor {
     const at::NoGradGuard no_grad;
-    const auto given = [](const void* t) -> const Tensor& { return *static_cast<const Tensor*>(t); };
-    const Tensor &v = given(values), &m = given(first), &s = given(second), &r = given(rates), g = given(gradient).contiguous();
-    TORCH_CHECK(m.sizes() == v.sizes() && s.sizes() == v.sizes() && g.sizes() == v.sizes(), "gradient of shape ", g.sizes());
+    const Tensor &v = *values, &m = *first, &s = *second, &r = *rates, g = gradient->contiguous();
+    const bool alike = m.sizes() == v.sizes() && s.sizes() == v.sizes() && g.sizes() == v.sizes();
+    TORCH_CHECK(alike, "gradient of shape ", g.sizes());
     TORCH_CHECK(r.sizes() == at::IntArrayRef({2}), "rates of shape ", r.sizes());
     const bool flat = v.is_contiguous() && m.is_contiguous() && s.is_contiguous();
     if (flat && is_cpu_float(v) && is_cpu_float(m) && is_cpu_float(s) && is_cpu_float(g) && is_cpu_float(r)) {

@@ -82,9 +82,9 @@ using namespace rimforge;
 
 extern "C" {
 
-void* rf_unit_features(const void* x) {
+Tensor* rf_unit_features(const Tensor* x) {
   return handed_over([&]() -> Tensor {
-    const Tensor& input = *static_cast<const Tensor*>(x);
+    const Tensor& input = *x;
     require_pixels(input);
     const double factor = 1.0 / std::sqrt(static_cast<double>(input.size(2) * input.size(3)));
     if (is_cpu_float(input)) return Unit::apply(input, factor);
@@ -93,9 +93,9 @@ void* rf_unit_features(const void* x) {
   });
 }
 
-void* rf_squared_distance(const void* a, const void* b) {
+Tensor* rf_squared_distance(const Tensor* a, const Tensor* b) {
   return handed_over([&]() -> Tensor {
-    const Tensor &first = *static_cast<const Tensor*>(a), &second = *static_cast<const Tensor*>(b);
+    const Tensor &first = *a, &second = *b;
     TORCH_CHECK(first.dim() == 2 && first.sizes() == second.sizes(), "features of shape ", second.sizes());
     if (is_cpu_float(first) && is_cpu_float(second)) return Squares::apply(first, second);
     return (first - second).square().sum(1);

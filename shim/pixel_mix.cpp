@@ -1,5 +1,6 @@
-// Between activations and images of few channels, pixel by pixel: a bilinear form whose three derivatives are each other's.
-// With P(x, k) the image, X(g, k) its derivative by x (also the way from an image to an activation), K(g, x) that by k.
+// Between activations and images of few channels, pixel by pixel: a bilinear form whose three derivatives are each
+// other's. With P(x, k) the image, X(g, k) its derivative by x (also the way from an image to an activation), K(g, x)
+// that by k.
 #include "tensors.h"
 
 namespace rimforge {
@@ -9,8 +10,8 @@ namespace {
 using Kernel = void (*)(const Mix&, int64_t);
 
 // Runs over the pieces of an activation laid out like x; what is undefined stays null.
-void run(Kernel kernel, const Pieces& pieces, const Tensor& x, const Tensor& y, const Tensor& image, const Tensor& to_image,
-         const Tensor& k, const Tensor& sum, int64_t planes) {
+void run(Kernel kernel, const Pieces& pieces, const Tensor& x, const Tensor& y, const Tensor& image,
+         const Tensor& to_image, const Tensor& k, const Tensor& sum, int64_t planes) {
   const size_t size = x.defined() ? x.element_size() : y.defined() ? y.element_size() : 0;
   const int64_t kernel_step = k.defined() && k.size(0) == 1 ? 0 : planes * pieces.channels;
   pieces.each([&](int64_t at, int64_t piece, int64_t first, int64_t pixels) {
@@ -21,7 +22,8 @@ void run(Kernel kernel, const Pieces& pieces, const Tensor& x, const Tensor& y, 
     with.image = image.defined() ? floats(image) + plane : nullptr;
     with.to_image = to_image.defined() ? to_image.mutable_data_ptr<float>() + plane : nullptr;
     with.k = k.defined() ? floats(k) + at * kernel_step : nullptr;
-    with.sum = sum.defined() ? sum.mutable_data_ptr<float>() + (at * pieces.count + piece) * planes * pieces.channels : nullptr;
+    const int64_t part = (at * pieces.count + piece) * planes * pieces.channels;
+    with.sum = sum.defined() ? sum.mutable_data_ptr<float>() + part : nullptr;
     with.channels = pieces.channels;
     with.planes = planes;
     with.plane = pieces.pixels;
@@ -120,9 +122,9 @@ using namespace rimforge;
 
 extern "C" {
 
-void* rf_to_image(const void* x, const void* k) {
+Tensor* rf_to_image(const Tensor* x, const Tensor* k) {
   return handed_over([&]() -> Tensor {
-    const Tensor &activation = *static_cast<const Tensor*>(x), &kernel = *static_cast<const Tensor*>(k);
+    const Tensor &activation = *x, &kernel = *k;
     check(activation, kernel, 2);
     if (has_kernels(activation)) return ToImage::apply(activation, kernel);
     const Tensor y = at::matmul(pixels_first(activation), kernel.to(activation.scalar_type()).transpose(1, 2));
@@ -130,9 +132,9 @@ void* rf_to_image(const void* x, const void* k) {
   });
 }
 
-void* rf_from_image(const void* image, const void* k, int kind_of_result) {
+Tensor* rf_from_image(const Tensor* image, const Tensor* k, int kind_of_result) {
   return handed_over([&]() -> Tensor {
-    const Tensor &planes = *static_cast<const Tensor*>(image), &kernel = *static_cast<const Tensor*>(k);
+    const Tensor &planes = *image, &kernel = *k;
     check(planes, kernel, 1);
     const at::ScalarType kind = static_cast<at::ScalarType>(kind_of_result);
     if (is_cpu_float(planes) && kind != at::kHalf) return FromImage::apply(planes, kernel, kind);

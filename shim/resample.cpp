@@ -26,9 +26,9 @@ Tensor taps(const Tensor& like) {
   return values;
 }
 
-// The same by a depthwise convolution of libtorch. Its own second derivative is a convolution for each channel with a kernel
-// as large as the image, for a kernel's gradient that nobody asks for; ours is another filter.
-Tensor plain(const Tensor& x, Resample mode, double gain) {
+// The same by a depthwise convolution of libtorch. Its own second derivative is a convolution for each channel with a
+// kernel as large as the image, for a kernel's gradient that nobody asks for; ours is another filter.
+Tensor by_libtorch(const Tensor& x, Resample mode, double gain) {
   const int64_t channels = x.size(1);
   const Tensor line = taps(x), kernel = (line.outer(line) * gain).to(x.scalar_type()).expand({channels, 1, 4, 4});
   if (mode == Resample::Double) return at::conv_transpose2d(x, kernel, {}, 2, 1, 0, channels);
@@ -41,7 +41,7 @@ struct Filter : torch::autograd::Function<Filter> {
     const Resample mode = static_cast<Resample>(kind);
     ctx->saved_data["mode"] = kind;
     ctx->saved_data["gain"] = gain;
-    if (!has_kernels(input)) return plain(input, mode, gain);
+    if (!has_kernels(input)) return by_libtorch(input, mode, gain);
     const Tensor x = channels_last(input);
     const int64_t images = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
     const int64_t rows = resampled(mode, height), columns = resampled(mode, width);
@@ -72,7 +72,8 @@ struct Filter : torch::autograd::Function<Filter> {
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const Resample mode = static_cast<Resample>(ctx->saved_data["mode"].toInt());
-    const Tensor g = Filter::apply(grads[0], static_cast<int64_t>(transposed(mode)), ctx->saved_data["gain"].toDouble());
+    const double gain = ctx->saved_data["gain"].toDouble();
+    const Tensor g = Filter::apply(grads[0], static_cast<int64_t>(transposed(mode)), gain);
     return {g, Tensor(), Tensor()};
   }
 };
@@ -83,16 +84,16 @@ using namespace rimforge;
 
 extern "C" {
 
-void* rf_low_pass(const void* x, int mode, double gain) {
+Tensor* rf_low_pass(const Tensor* x, int mode, double gain) {
   return handed_over([&]() -> Tensor {
-    const Tensor& input = *static_cast<const Tensor*>(x);
+    const Tensor& input = *x;
     TORCH_CHECK(input.dim() == 4, "image of ", input.dim(), " axes");
     const Resample kind = static_cast<Resample>(mode);
     TORCH_CHECK(input.size(1) > 0 && resampled(kind, input.size(2)) > 0 && resampled(kind, input.size(3)) > 0,
                 "image of shape ", input.sizes());
     // Doubling is the derivative of halving only where nothing is cut off.
     const bool reversible = kind != Resample::Halve || (input.size(2) % 2 == 0 && input.size(3) % 2 == 0);
-    return reversible ? Filter::apply(input, mode, gain) : plain(input, kind, gain);
+    return reversible ? Filter::apply(input, mode, gain) : by_libtorch(input, kind, gain);
   });
 }
 }

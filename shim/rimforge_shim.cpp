@@ -17,7 +17,14 @@ extern "C" {
 
 const char* rf_last_error() { return last_error.c_str(); }
 
-void rf_set_last_error(const char* message) { last_error = message; }
+void rf_set_last_error(const char* message) {
+  try {
+    last_error = message;
+  } catch (...) {
+    // No memory for the reason: an empty one still says that something failed.
+    last_error.clear();
+  }
+}
 
 const char* rf_compiled_version() { return TORCH_VERSION; }
 
@@ -33,19 +40,27 @@ const char* rf_cpu_capability() {
   return rimforge::attempted([] { name = at::get_cpu_capability(); }) ? nullptr : name.c_str();
 }
 
-void rf_set_deterministic(int on) {
-  at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false);
-  at::globalContext().setDeterministicCuDNN(on != 0);
-  // The fastest convolution of today's trial may not be that of tomorrow's.
-  at::globalContext().setBenchmarkCuDNN(on == 0);
-  // libtorch would fill every new tensor, for those who read what nobody wrote.
-  at::globalContext().setDeterministicFillUninitializedMemory(false);
+int rf_set_deterministic(int on) {
+  return rimforge::attempted([&] {
+    at::globalContext().setDeterministicAlgorithms(on != 0, /*warn_only=*/false);
+    at::globalContext().setDeterministicCuDNN(on != 0);
+    // The fastest convolution of today's trial may not be that of tomorrow's.
+    at::globalContext().setBenchmarkCuDNN(on == 0);
+    // libtorch would fill every new tensor, for those who read what nobody wrote.
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  });
 }
 
-void rf_set_allow_tf32(int on) {
-  at::globalContext().setAllowTF32CuDNN(on != 0);
-  at::globalContext().setAllowTF32CuBLAS(on != 0);
+int rf_set_allow_tf32(int on) {
+  return rimforge::attempted([&] {
+    at::globalContext().setAllowTF32CuDNN(on != 0);
+    at::globalContext().setAllowTF32CuBLAS(on != 0);
+  });
 }
 
-int rf_set_flush_denormal(int on) { return at::globalContext().setFlushDenormal(on != 0) ? 0 : -1; }
+int rf_set_flush_denormal(int on) {
+  return rimforge::attempted([&] {
+    TORCH_CHECK(at::globalContext().setFlushDenormal(on != 0), "this CPU cannot treat denormals as zero");
+  });
+}
 }

@@ -55,11 +55,10 @@ inline Tensor empty_channels_last(at::IntArrayRef sizes, const Tensor& like) {
   return at::empty(sizes, like.options(), at::MemoryFormat::ChannelsLast);
 }
 
-inline Optional optional(const void* tensor) {
-  return tensor ? Optional(*static_cast<const Tensor*>(tensor)) : std::nullopt;
-}
+inline Optional optional(const Tensor* tensor) { return tensor ? Optional(*tensor) : std::nullopt; }
 
-// The kernels sum over pixels by pieces of this size, whatever the number of threads, so that their sums do not depend on it.
+// The kernels sum over pixels by pieces of this size, whatever the number of threads, so that their sums do not depend
+// on it.
 constexpr int64_t kPiece = 1024;
 
 // The pieces of an activation [N, C, H, W] that lies channels-last.
@@ -117,12 +116,14 @@ inline const float* floats(const Tensor& t) { return t.defined() ? t.const_data_
 inline Tensor dense(const Tensor& t) { return t.defined() ? t.contiguous() : t; }
 inline Tensor last(const Tensor& t) { return t.defined() ? channels_last(t) : t; }
 
-// t times `gain`, cast to `kind`; for tensors of the size of a kernel, for which libtorch's two steps are mostly overhead.
+// t times `gain`, cast to `kind`; for tensors of the size of a kernel, for which libtorch's two steps are mostly
+// overhead.
 inline Tensor times(const Tensor& t, double gain, at::ScalarType kind) {
   if (gain == 1.0 && t.scalar_type() == kind) return t;
   const bool from_float = t.scalar_type() == at::kFloat, to_float = kind == at::kFloat;
   const bool known = (from_float || t.scalar_type() == at::kBFloat16) && (to_float || kind == at::kBFloat16);
-  if (!t.is_cpu() || !use_kernels() || !known || !(from_float || to_float) || !t.is_non_overlapping_and_dense()) return (t * gain).to(kind);
+  const bool here = t.is_cpu() && use_kernels() && t.is_non_overlapping_and_dense();
+  if (!here || !known || !(from_float || to_float)) return (t * gain).to(kind);
   const Tensor result = at::empty_like(t, t.options().dtype(kind));
   const float factor = static_cast<float>(gain);
   if (from_float) {
@@ -133,7 +134,8 @@ inline Tensor times(const Tensor& t, double gain, at::ScalarType kind) {
   return result;
 }
 
-// Runs the body and returns 0; where it throws, -1 and the reason for rf_last_error: no C++ exception may cross into Rust.
+// Runs the body and returns 0; where it throws, -1 and the reason for rf_last_error: no C++ exception may cross into
+// Rust.
 template <typename F>
 int attempted(F&& body) {
   try {
@@ -157,7 +159,7 @@ T* made(F&& body) {
 
 // A new tensor for Rust to own, or null and the reason.
 template <typename F>
-void* handed_over(F&& body) {
+Tensor* handed_over(F&& body) {
   return made<Tensor>([&] { return new Tensor(body()); });
 }
 }  // namespace rimforge

@@ -32,6 +32,10 @@ impl AdaConfig {
         Self { speed_kimg: 100.0, ..Self::default() }
     }
 
+    /// Refuses settings by which nothing could be steered.
+    ///
+    /// # Errors
+    /// Names the settings that are wrong and what they may be.
     pub fn validate(&self) -> Result<()> {
         let share = |value: f64| (0.0..=1.0).contains(&value);
         if !share(self.ceiling) || !share(self.initial) || self.initial > self.ceiling {
@@ -64,6 +68,7 @@ pub struct Ada {
 }
 
 impl Ada {
+    /// At the start of training: p as configured, nothing counted.
     pub fn new(config: &AdaConfig) -> Self {
         Self { p: config.initial, rt: 0.0, sign_sum: 0.0, images: 0, batches: 0 }
     }

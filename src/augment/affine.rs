@@ -7,6 +7,7 @@ pub struct Affine {
 }
 
 impl Affine {
+    /// Every place stays where it is.
     pub const IDENTITY: Self = Self { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] };
 
     /// Then stretch.
@@ -39,11 +40,13 @@ impl Affine {
         Self { rows: [[linear[0][0], linear[0][1], shift[0]], [linear[1][0], linear[1][1], shift[1]]] }
     }
 
+    /// Where (x, y) goes.
     pub fn at(self, x: f64, y: f64) -> (f64, f64) {
         let [[a, b, c], [d, e, f]] = self.rows;
         (a * x + b * y + c, d * x + e * y + f)
     }
 
+    /// \[\[a, b, c\], \[d, e, f\]\].
     pub fn rows(self) -> [[f64; 3]; 2] {
         self.rows
     }

@@ -12,8 +12,8 @@ thread_local! {
     static KEPT: RefCell<HashMap<(Key, Device), Tensor>> = RefCell::default();
 }
 
-/// The matrix of `key` on `device`; `build` makes it on the host. Kept, so that recorded work finds it there; there are few for
-/// each side of images.
+/// The matrix of `key` on `device`; `build` makes it on the host. Kept, so that recorded work finds it there; there are
+/// few for each side of images.
 pub fn on(device: Device, key: Key, build: impl FnOnce() -> Tensor) -> Tensor {
     KEPT.with_borrow_mut(|kept| kept.entry((key, device)).or_insert_with(|| build().to_device(device)).shallow_clone())
 }

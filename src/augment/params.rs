@@ -17,13 +17,15 @@ const BAND_POWER: [f64; 4] = [10.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0];
 pub struct AugmentParams {
     /// Where a source pixel goes.
     pub geometry: Option<Vec<Affine>>,
+    /// What becomes of the channels' values.
     pub color: Option<Vec<Color>>,
     /// Gain of each frequency band, lowest first.
     pub bands: Option<Vec<[f64; 4]>>,
     /// Values to add, \[N, C, H, W\] in row order.
     pub noise: Option<Vec<f32>>,
-    /// Centre (x, y) of the blanked rectangle as shares of the sides, and its side.
+    /// Centre (x, y) of the blanked rectangle as shares of the sides; `None` where nothing of the image is blanked.
     pub cutout: Option<Vec<Option<[f64; 2]>>>,
+    /// Side of the blanked rectangle as a share of the image's.
     pub cutout_size: f64,
     /// For each channel whether it takes operations on values.
     pub image_channels: Vec<bool>,
@@ -34,6 +36,7 @@ pub struct AugmentParams {
 /// Map of channel values: rows of an affine 3x3 matrix with the shift in the last column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Color {
+    /// \[\[red by red, by green, by blue, shift\], ...\].
     pub rows: [[f64; 4]; 3],
 }
 
@@ -67,9 +70,13 @@ impl Color {
 /// Size of the batch that is augmented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSize {
+    /// N.
     pub images: usize,
+    /// C.
     pub channels: usize,
+    /// Rows.
     pub height: usize,
+    /// Columns.
     pub width: usize,
 }
 
@@ -126,8 +133,8 @@ impl AugmentParams {
         draw(&mut Random(rng), p, config, size)
     }
 
-    /// The same augmentation with every operation that `config` knows carried out on every image, on most to no effect, so
-    /// that what is computed does not depend on what was drawn. At p = 0, as it is.
+    /// The same augmentation with every operation that `config` knows carried out on every image, on most to no effect,
+    /// so that what is computed does not depend on what was drawn. At p = 0, as it is.
     pub fn in_full(&self, config: &AugmentConfig, size: BatchSize) -> Self {
         if !self.drawn {
             return self.clone();

@@ -29,6 +29,7 @@ pub struct AugmentConfig {
 
     /// Enlarge by 2^(std n), n normal, in both directions alike.
     pub scale: f64,
+    /// Of the exponent.
     pub scale_std: f64,
     /// Turn by any angle.
     pub rotate: f64,
@@ -36,16 +37,20 @@ pub struct AugmentConfig {
     pub rotate_max: f64,
     /// Stretch by 2^(std n) in one direction and by its inverse in the other.
     pub stretch: f64,
+    /// Of the exponent.
     pub stretch_std: f64,
     /// Shift by std n of the side.
     pub fine_shift: f64,
+    /// Of the shift, as a share of the side.
     pub fine_shift_std: f64,
 
     /// Add std n to all channels.
     pub brightness: f64,
+    /// Of what is added; values are in -1..1.
     pub brightness_std: f64,
     /// Multiply by 2^(std n).
     pub contrast: f64,
+    /// Of the exponent.
     pub contrast_std: f64,
     /// Mirror brightness; negates a grey image, so a rim becomes an anti-rim.
     pub luma_flip: f64,
@@ -53,13 +58,16 @@ pub struct AugmentConfig {
     pub hue: f64,
     /// Scale the colourfulness of an RGB image by 2^(std n).
     pub saturation: f64,
+    /// Of the exponent.
     pub saturation_std: f64,
 
     /// Amplify each of four frequency bands by 2^(std n) at equal expected power.
     pub bands: f64,
+    /// Of the exponent.
     pub bands_std: f64,
     /// Add noise of standard deviation std |n|.
     pub noise: f64,
+    /// Of the noise's own standard deviation; values are in -1..1.
     pub noise_std: f64,
     /// Blank a rectangle.
     pub cutout: f64,

@@ -1,4 +1,5 @@
-//! What [`AugmentParams`] says, as tensors: computing with them takes no number from the host, so that a GPU can record it.
+//! What [`AugmentParams`] says, as tensors: computing with them takes no number from the host, so that a GPU can record
+//! it.
 
 use tch::Tensor;
 
@@ -30,7 +31,8 @@ pub struct AugmentTensors {
     pub(super) image_channels: Vec<bool>,
 }
 
-/// Values x -> matrix x + shift: \[N, 3, 3\] and \[N, 3, 1\] for colours, \[N, 1, 1\] twice for any other number of channels.
+/// Values x -> matrix x + shift: \[N, 3, 3\] and \[N, 3, 1\] for colours, \[N, 1, 1\] twice for any other number of
+/// channels.
 #[derive(Debug)]
 pub(super) struct Recolor {
     pub(super) matrix: Tensor,

@@ -28,7 +28,8 @@ const SYM6: [f64; 12] = [
 /// Pixels that the filter reaches beyond a position, at single resolution.
 const REACH: i64 = 3;
 
-/// The wavelet is not symmetric: its weight lies about half a fine pixel off its middle, and maps turn about that point.
+/// The wavelet is not symmetric: its weight lies about half a fine pixel off its middle, and maps turn about that
+/// point.
 const LAG: f64 = 0.5;
 
 /// Size of images and how far beyond their border they are mirrored, in pixels.
@@ -62,8 +63,8 @@ impl Mirrored {
 #[derive(Debug)]
 pub(super) struct Geometry {
     mirrored: Mirrored,
-    /// float32 \[N, 6\]: column and row of the doubled source as affine functions (of x, of y, constant) of the place in the
-    /// output, in pixels from the centre.
+    /// float32 \[N, 6\]: column and row of the doubled source as affine functions (of x, of y, constant) of the place
+    /// in the output, in pixels from the centre.
     pub(super) places: Tensor,
 }
 
@@ -89,8 +90,8 @@ impl Geometry {
     }
 }
 
-/// Moves each image of `x` \[N, C, H, W\]. What lies outside is the image's mirror image, as far as one reflection goes; beyond
-/// that the outermost value.
+/// Moves each image of `x` \[N, C, H, W\]. What lies outside is the image's mirror image, as far as one reflection
+/// goes; beyond that the outermost value.
 pub(super) fn warp(x: &Tensor, geometry: &Geometry) -> Tensor {
     let (batch, channels, height, width) = x.size4().expect("images have 4 axes");
     assert_eq!(batch, geometry.places.size()[0], "one map for each image");

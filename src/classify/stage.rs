@@ -54,7 +54,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     let extras = load_extras(inputs, config, &mut notes)?;
     let pool = Pool::load(data, extras, config, seed, engine.device)?;
     let machine = Machine { device: engine.device, threads: engine.facts.threads };
-    engine.set_deterministic(true);
+    engine.set_deterministic(true)?;
     let runs = runs::run(data, &pool, config, seed, (out, machine), observer)?;
 
     let validation: Vec<u32> = pool.validation.lesions.iter().map(|group| group.lesion).collect();

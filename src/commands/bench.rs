@@ -179,7 +179,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         return Err(Problem::usage("--repetitions 0").expected("at least 1"));
     }
     let engine = args.engine.start()?;
-    let clock = Clock { repetitions: args.repetitions, device: engine.device };
+    let clock = Clock { repetitions: args.repetitions, device: engine.device, graphs: engine.graphs };
     let before = clock.convolution_rate();
     let mut report = match &args.what {
         What::Train { net } => nets::train(&clock, net)?,

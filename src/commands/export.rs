@@ -8,7 +8,7 @@ use tch::Device;
 
 use crate::feed::network_source::network_file;
 use crate::files;
-use crate::nets::load_network;
+use crate::nets::load_image_network;
 use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
 use crate::problem::Result;
 use crate::run_dir::ExportDir;
@@ -24,7 +24,7 @@ pub struct ExportArgs {
 }
 
 pub fn run(args: &ExportArgs) -> Result<()> {
-    let network = load_network(network_file(&args.network)?, Device::Cpu)?;
+    let network = load_image_network(network_file(&args.network)?, Device::Cpu)?;
     let dir = ExportDir::new(&args.out);
     let sha256 = write_state_dict(dir.state_dict(), &network)?;
     let description = &network.description;

@@ -1,6 +1,39 @@
-//! Declarations of `shim/rimforge_shim.h`.
+//! Declarations of `shim/rimforge_shim.h`. Each kind of C++ object has a type of its own here, which only the shim can
+//! make and look into, so that the compiler keeps a stream from being taken for an event.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int};
+use std::marker::{PhantomData, PhantomPinned};
+
+/// Of no size that Rust knows, not to be moved, and bound to no other thread's use.
+type Opaque = PhantomData<(*mut u8, PhantomPinned)>;
+
+/// `at::Tensor`, what tch holds as `C_tensor`.
+#[repr(C)]
+pub(super) struct RawTensor {
+    _bytes: [u8; 0],
+    _opaque: Opaque,
+}
+
+/// `c10::Stream`: the stream that work comes back to.
+#[repr(C)]
+pub(super) struct RawStream {
+    _bytes: [u8; 0],
+    _opaque: Opaque,
+}
+
+/// `c10::Event`: a mark in a stream.
+#[repr(C)]
+pub(super) struct RawEvent {
+    _bytes: [u8; 0],
+    _opaque: Opaque,
+}
+
+/// `rimforge::Graph`: recorded work of a GPU.
+#[repr(C)]
+pub(super) struct RawGraph {
+    _bytes: [u8; 0],
+    _opaque: Opaque,
+}
 
 unsafe extern "C" {
     pub(super) fn rf_last_error() -> *const c_char;
@@ -11,75 +44,77 @@ unsafe extern "C" {
     pub(super) fn rf_open_cuda(path: *const c_char) -> c_int;
     pub(super) fn rf_gpu_name(index: c_int) -> *const c_char;
     pub(super) fn rf_gpu_has_bfloat16() -> c_int;
-    pub(super) fn rf_set_tuned(on: c_int);
+    pub(super) fn rf_set_tuned(on: c_int) -> c_int;
     pub(super) fn rf_peak_bytes(index: c_int) -> i64;
-    pub(super) fn rf_stream_enter(index: c_int) -> *mut c_void;
-    pub(super) fn rf_stream_leave(handle: *mut c_void) -> c_int;
-    pub(super) fn rf_event_new() -> *mut c_void;
-    pub(super) fn rf_event_free(event: *mut c_void);
-    pub(super) fn rf_event_record(event: *mut c_void, index: c_int) -> c_int;
-    pub(super) fn rf_event_wait(event: *const c_void) -> c_int;
-    pub(super) fn rf_pinned_like(tensor: *const c_void) -> *mut c_void;
-    pub(super) fn rf_copy_async(to: *const c_void, from: *const c_void) -> c_int;
-    pub(super) fn rf_graph_begin(pool: *const u64) -> *mut c_void;
-    pub(super) fn rf_graph_end(graph: *mut c_void, pool: *mut u64) -> c_int;
-    pub(super) fn rf_graph_replay(graph: *mut c_void) -> c_int;
-    pub(super) fn rf_graph_free(graph: *mut c_void);
+    pub(super) fn rf_stream_enter(index: c_int) -> *mut RawStream;
+    pub(super) fn rf_stream_leave(before: *mut RawStream) -> c_int;
+    pub(super) fn rf_event_new() -> *mut RawEvent;
+    pub(super) fn rf_event_free(event: *mut RawEvent);
+    pub(super) fn rf_event_record(event: *mut RawEvent, index: c_int) -> c_int;
+    pub(super) fn rf_event_wait(event: *const RawEvent) -> c_int;
+    pub(super) fn rf_pinned_like(tensor: *const RawTensor) -> *mut RawTensor;
+    pub(super) fn rf_copy_async(to: *const RawTensor, from: *const RawTensor) -> c_int;
+    pub(super) fn rf_graph_begin(pool: *const u64) -> *mut RawGraph;
+    pub(super) fn rf_graph_end(graph: *mut RawGraph, pool: *mut u64) -> c_int;
+    pub(super) fn rf_graph_replay(graph: *mut RawGraph) -> c_int;
+    pub(super) fn rf_graph_free(graph: *mut RawGraph);
     #[cfg(test)]
     pub(super) fn rf_use_kernels(on: c_int) -> c_int;
     #[cfg(test)]
-    pub(super) fn rf_watch_operations();
+    pub(super) fn rf_watch_operations() -> c_int;
     #[cfg(test)]
     pub(super) fn rf_watched_operations() -> *const c_char;
-    pub(super) fn rf_set_deterministic(on: c_int);
-    pub(super) fn rf_set_allow_tf32(on: c_int);
+    #[cfg(test)]
+    pub(super) fn rf_graph_larger_by(bytes: i64) -> c_int;
+    pub(super) fn rf_set_deterministic(on: c_int) -> c_int;
+    pub(super) fn rf_set_allow_tf32(on: c_int) -> c_int;
     pub(super) fn rf_set_flush_denormal(on: c_int) -> c_int;
     pub(super) fn rf_styled_activation(
-        x: *const c_void,
-        scale: *const c_void,
-        bias: *const c_void,
-        noise: *const c_void,
-        strength: *const c_void,
+        x: *const RawTensor,
+        scale: *const RawTensor,
+        bias: *const RawTensor,
+        noise: *const RawTensor,
+        strength: *const RawTensor,
         gain: f64,
         bound: f64,
-    ) -> *mut c_void;
+    ) -> *mut RawTensor;
     pub(super) fn rf_convolution(
-        x: *const c_void,
-        weight: *const c_void,
+        x: *const RawTensor,
+        weight: *const RawTensor,
         gain: f64,
         stride: i64,
         padding: i64,
-    ) -> *mut c_void;
+    ) -> *mut RawTensor;
     pub(super) fn rf_linear(
-        x: *const c_void,
-        weight: *const c_void,
-        bias: *const c_void,
+        x: *const RawTensor,
+        weight: *const RawTensor,
+        bias: *const RawTensor,
         gain: f64,
         bias_gain: f64,
-    ) -> *mut c_void;
+    ) -> *mut RawTensor;
     pub(super) fn rf_transposed_convolution(
-        x: *const c_void,
-        weight: *const c_void,
+        x: *const RawTensor,
+        weight: *const RawTensor,
         gain: f64,
         stride: i64,
         padding: i64,
-    ) -> *mut c_void;
-    pub(super) fn rf_to_image(x: *const c_void, kernel: *const c_void) -> *mut c_void;
-    pub(super) fn rf_from_image(image: *const c_void, kernel: *const c_void, kind: c_int) -> *mut c_void;
-    pub(super) fn rf_unit_features(x: *const c_void) -> *mut c_void;
-    pub(super) fn rf_squared_distance(a: *const c_void, b: *const c_void) -> *mut c_void;
+    ) -> *mut RawTensor;
+    pub(super) fn rf_to_image(x: *const RawTensor, kernel: *const RawTensor) -> *mut RawTensor;
+    pub(super) fn rf_from_image(image: *const RawTensor, kernel: *const RawTensor, kind: c_int) -> *mut RawTensor;
+    pub(super) fn rf_unit_features(x: *const RawTensor) -> *mut RawTensor;
+    pub(super) fn rf_squared_distance(a: *const RawTensor, b: *const RawTensor) -> *mut RawTensor;
     pub(super) fn rf_adam(
-        values: *const c_void,
-        first: *const c_void,
-        second: *const c_void,
-        gradient: *const c_void,
-        rates: *const c_void,
+        values: *const RawTensor,
+        first: *const RawTensor,
+        second: *const RawTensor,
+        gradient: *const RawTensor,
+        rates: *const RawTensor,
         beta1: f64,
         beta2: f64,
         epsilon: f64,
-    ) -> *mut c_void;
-    pub(super) fn rf_low_pass(x: *const c_void, mode: c_int, gain: f64) -> *mut c_void;
-    pub(super) fn rf_scale_channels(x: *const c_void, scale: *const c_void) -> *mut c_void;
+    ) -> *mut RawTensor;
+    pub(super) fn rf_low_pass(x: *const RawTensor, mode: c_int, gain: f64) -> *mut RawTensor;
+    pub(super) fn rf_scale_channels(x: *const RawTensor, scale: *const RawTensor) -> *mut RawTensor;
 }
 
 /// Copies a string that the shim owns.

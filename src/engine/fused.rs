@@ -1,12 +1,17 @@
-//! Operations of the C++ shim: what libtorch would make in many passes over memory in one, and convolutions whose second
-//! derivative is made of convolutions of the same size. Differentiable twice, distances between features once. On the CPU
-//! activations lie channels-last (the channels of a pixel side by side), in float32 or bfloat16.
-
-use std::ffi::c_void;
+//! Operations of the C++ shim: what libtorch would make in many passes over memory in one, and convolutions whose
+//! second derivative is made of convolutions of the same size. Differentiable twice, distances between features once.
+//! On the CPU activations lie channels-last (the channels of a pixel side by side), in float32 or bfloat16.
+//!
+//! What is said of images \[N, C, H, W\] holds for volumes \[N, C, D, H, W\], but for [`unit_features`].
+//!
+//! What does not fit (shapes, kinds) is a mistake of ours and panics, as tch's own operations do.
 
 use tch::{Kind, Tensor};
 
-use super::{ffi, precision};
+use super::ffi::{self, RawTensor};
+use super::precision;
+
+mod volume;
 
 /// What [`activate`] does before the leaky ReLU.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +34,11 @@ impl Default for Before<'_> {
 
 /// clamp(lrelu(x scale + (bias + noise strength) gain)) with slope 0.2; x \[N, C, H, W\].
 pub fn activate(x: &Tensor, before: Before<'_>, bound: Option<f64>) -> Tensor {
+    if x.dim() == volume::AXES {
+        let map = before.noise.map(|(map, _)| volume::tall(map));
+        let noise = map.as_ref().zip(before.noise.map(|(_, strength)| strength));
+        return volume::deep(&activate(&volume::tall(x), Before { noise, ..before }, bound), x);
+    }
     let (noise, strength) = before.noise.unzip();
     // SAFETY: every pointer is null or a live tensor's; the shim copies the handles and keeps none.
     let result = unsafe {
@@ -47,20 +57,24 @@ pub fn activate(x: &Tensor, before: Before<'_>, bound: Option<f64>) -> Tensor {
 
 /// Each channel of each image of x \[N, C, H, W\] times its factor \[N, C\].
 pub fn scale_channels(x: &Tensor, scale: &Tensor) -> Tensor {
+    if x.dim() == volume::AXES {
+        return volume::deep(&scale_channels(&volume::tall(x), scale), x);
+    }
     // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
     let result = unsafe { ffi::rf_scale_channels(handle(Some(x)), handle(Some(scale))) };
     own(result, x)
 }
 
-/// x \[N, I, H, W\] with weight \[O, I, k, k\] times `gain` -> \[N, O, H', W'\]. The result is of x's kind, the gradient of the
-/// weight of the weight's.
+/// x \[N, I, H, W\] with weight \[O, I, k, k\] times `gain` -> \[N, O, H', W'\]. The result is of x's kind, the
+/// gradient of the weight of the weight's.
 pub fn convolution(x: &Tensor, weight: &Tensor, gain: f64, stride: i64, padding: i64) -> Tensor {
     // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
     let result = unsafe { ffi::rf_convolution(handle(Some(x)), handle(Some(weight)), gain, stride, padding) };
     own(result, x)
 }
 
-/// x \[N, I, H, W\] with weight \[I, O, k, k\] times `gain` -> \[N, O, (H - 1) stride - 2 padding + k, ...\], of x's kind.
+/// x \[N, I, H, W\] with weight \[I, O, k, k\] times `gain` -> \[N, O, (H - 1) stride - 2 padding + k, ...\], of x's
+/// kind.
 pub fn transposed_convolution(x: &Tensor, weight: &Tensor, gain: f64, stride: i64, padding: i64) -> Tensor {
     // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
     let result =
@@ -75,8 +89,12 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, gain: f64, bias_gain: 
     own(result, x)
 }
 
-/// Activation x \[N, C, H, W\] to a float32 image \[N, J, H, W\] of few channels by kernels \[N or 1, J, C\], pixel by pixel.
+/// Activation x \[N, C, H, W\] to a float32 image \[N, J, H, W\] of few channels by kernels \[N or 1, J, C\], pixel by
+/// pixel.
 pub fn to_image(x: &Tensor, kernels: &Tensor) -> Tensor {
+    if x.dim() == volume::AXES {
+        return volume::deep(&to_image(&volume::tall(x), kernels), x);
+    }
     // SAFETY: both pointers are live tensors'; the shim copies the handles and keeps none.
     let result = unsafe { ffi::rf_to_image(handle(Some(x)), handle(Some(kernels))) };
     own(result, x)
@@ -84,6 +102,9 @@ pub fn to_image(x: &Tensor, kernels: &Tensor) -> Tensor {
 
 /// The way back: float32 image \[N, J, H, W\] to an activation \[N, C, H, W\] in the precision of the scope.
 pub fn from_image(image: &Tensor, kernels: &Tensor) -> Tensor {
+    if image.dim() == volume::AXES {
+        return volume::deep(&from_image(&volume::tall(image), kernels), image);
+    }
     let kind = match image.kind() {
         Kind::Float => precision::kind(),
         other => other,
@@ -93,7 +114,8 @@ pub fn from_image(image: &Tensor, kernels: &Tensor) -> Tensor {
     own(result, image)
 }
 
-/// Layer x \[N, C, H, W\] -> \[N, H W C\]: each pixel's vector at unit length, divided by sqrt(H W). Differentiable once.
+/// Layer x \[N, C, H, W\] -> \[N, H W C\]: each pixel's vector at unit length, divided by sqrt(H W). Differentiable
+/// once.
 pub fn unit_features(x: &Tensor) -> Tensor {
     // SAFETY: a live tensor's pointer, which the shim copies.
     let result = unsafe { ffi::rf_unit_features(handle(Some(x))) };
@@ -110,13 +132,15 @@ pub fn squared_distance(a: &Tensor, b: &Tensor) -> Tensor {
 /// What Adam keeps and moves, of one shape; contiguous float32.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamState<'a> {
+    /// The parameters.
     pub values: &'a Tensor,
     /// First and second moment.
     pub moments: [&'a Tensor; 2],
 }
 
-/// One step of Adam (Kingma and Ba 2015) in place; `rates` \[2\] are the learning rate over the first moment's correction and
-/// the root of the second's. Returns the sum of the squared gradient, float64 \[\]. Not differentiable.
+/// One step of Adam (Kingma and Ba 2015, algorithm 1) in place; `rates` \[2\] are the learning rate over the first
+/// moment's correction and the root of the second's. Returns the sum of the squared gradient, float64 \[\]. Not
+/// differentiable.
 pub fn adam(state: AdamState<'_>, gradient: &Tensor, rates: &Tensor, betas: (f64, f64), epsilon: f64) -> Tensor {
     let AdamState { values, moments: [first, second] } = state;
     let pointers = [values, first, second, gradient, rates].map(|tensor| handle(Some(tensor)));
@@ -125,7 +149,7 @@ pub fn adam(state: AdamState<'_>, gradient: &Tensor, rates: &Tensor, betas: (f64
     own(unsafe { ffi::rf_adam(v, m, s, g, r, betas.0, betas.1, epsilon) }, values)
 }
 
-/// Kinds of filtering with \[1, 3, 3, 1\] / 8 in both directions; zeros lie outside.
+/// Kinds of filtering with \[1, 3, 3, 1\] / 8 in each direction; zeros lie outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resample {
     /// H -> H + 1: padded by 2 on each side.
@@ -134,12 +158,15 @@ pub enum Resample {
     Shrink = 1,
     /// H -> H / 2: padded by 1, every second pixel kept.
     Halve = 2,
-    /// H -> 2 H: zeros between the pixels. Each output sees a quarter of the filter's sum.
+    /// H -> 2 H: zeros between the pixels. Each output sees half of the filter's sum in each direction.
     Double = 3,
 }
 
 /// x \[N, C, H, W\] filtered, times `gain`.
 pub fn low_pass(x: &Tensor, mode: Resample, gain: f64) -> Tensor {
+    if x.dim() == volume::AXES {
+        return volume::filtered(x, mode, gain);
+    }
     // SAFETY: a live tensor's pointer, which the shim copies; `mode` is one of its own.
     let result = unsafe { ffi::rf_low_pass(handle(Some(x)), mode as i32, gain) };
     own(result, x)
@@ -156,13 +183,14 @@ fn scalar_type(kind: Kind) -> i32 {
     }
 }
 
-pub(super) fn handle(tensor: Option<&Tensor>) -> *const c_void {
+/// The tensor as the shim takes it, null for none; good for as long as `tensor` lives.
+pub(super) fn handle(tensor: Option<&Tensor>) -> *const RawTensor {
     tensor.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast())
 }
 
-/// Takes over a tensor that the shim made. A failure means shapes or kinds that do not fit, our bug, or no memory left, as in any
-/// plain operation.
-pub(super) fn own(result: *mut c_void, x: &Tensor) -> Tensor {
+/// Takes over a tensor that the shim made. A failure means shapes or kinds that do not fit, our bug, or no memory left,
+/// as in any plain operation.
+pub(super) fn own(result: *mut RawTensor, x: &Tensor) -> Tensor {
     if result.is_null() {
         // SAFETY: a query without arguments.
         panic!("on a tensor of shape {:?}: {}", x.size(), unsafe { ffi::text(ffi::rf_last_error()) });

@@ -1,30 +1,23 @@
-//! Work that is repeated on the same tensors: a GPU records it once and then repeats it by one launch; a CPU does it each time.
+//! Work that is repeated on the same tensors: a GPU records it once and then repeats it by one launch; a CPU does it
+//! each time.
 
-use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::Device;
 
-use super::{checked, ffi};
+use super::checked;
+use super::ffi::{self, RawGraph};
 use crate::problem::{Kind, Problem, Result};
 
 /// Times that work is done before it is recorded: libtorch picks its kernels and makes its workspaces then.
 const WARM_UP: u32 = 3;
 
-/// `EngineConfig::graphs`.
-static RECORDS: AtomicBool = AtomicBool::new(true);
-
-pub(super) fn set_records(on: bool) {
-    RECORDS.store(on, Ordering::Relaxed);
-}
-
 /// The memory of recordings that are never under way together.
 #[derive(Debug, Default)]
 pub struct GraphMemory([u64; 2]);
 
-/// Work on fixed tensors. It reads and writes only tensors that live as long as it does: a repetition of the recording sees
-/// no number of the host, and nothing in it may wait for the device.
+/// Work on fixed tensors. It reads and writes only tensors that live as long as it does: a repetition of the recording
+/// sees no number of the host, and nothing in it may wait for the device.
 #[derive(Debug)]
 pub struct Repeated {
     records: bool,
@@ -33,16 +26,16 @@ pub struct Repeated {
 }
 
 impl Repeated {
-    /// On a GPU records, unless the process is started without.
-    pub fn new(device: Device) -> Self {
-        Self { records: RECORDS.load(Ordering::Relaxed) && device != Device::Cpu, done: 0, recording: None }
+    /// Work on `device`. With `graphs` ([`super::Engine::graphs`]) a GPU records it; a CPU never does.
+    pub fn new(device: Device, graphs: bool) -> Self {
+        Self { records: graphs && device != Device::Cpu, done: 0, recording: None }
     }
 
     /// Does the work once: by itself, or by repeating what was recorded. On a GPU within a [`super::SideStream`].
     ///
     /// # Errors
-    /// The work cannot be recorded (nothing of it was done then, and this process can record no more), or the GPU reports a
-    /// failure.
+    /// The work cannot be recorded (nothing of it was done then, and this process can record no more), or the GPU
+    /// reports a failure.
     pub fn run(&mut self, memory: &mut GraphMemory, work: impl FnOnce()) -> Result<()> {
         if !self.records || self.done < WARM_UP {
             work();
@@ -55,13 +48,14 @@ impl Repeated {
         self.recording.as_ref().map_or(Ok(()), Recording::replay)
     }
 
+    /// Whether the next run repeats a recording.
     pub fn is_recorded(&self) -> bool {
         self.recording.is_some()
     }
 }
 
 #[derive(Debug)]
-struct Recording(*mut c_void);
+struct Recording(*mut RawGraph);
 
 impl Recording {
     fn of(memory: &mut GraphMemory, work: impl FnOnce()) -> Result<Self> {
@@ -104,12 +98,23 @@ mod tests {
 
     #[test]
     fn a_cpu_does_the_work_each_time() {
-        let mut repeated = Repeated::new(Device::Cpu);
+        let mut repeated = Repeated::new(Device::Cpu, true);
         let mut times = 0;
         for _ in 0..2 * WARM_UP {
             repeated.run(&mut GraphMemory::default(), || times += 1).unwrap();
         }
         assert_eq!((times, repeated.is_recorded()), (2 * WARM_UP, false));
+    }
+
+    #[test]
+    fn a_graph_that_outgrows_its_room_is_refused() {
+        // SAFETY: fills room that the shim makes for it and gives back, with less beyond than it has put a fence
+        // around.
+        let outcomes = [0, 8, 512].map(|bytes| unsafe { ffi::rf_graph_larger_by(bytes) });
+        assert_eq!(outcomes, [0, -1, -1]);
+        // SAFETY: a query without arguments.
+        let reason = unsafe { ffi::text(ffi::rf_last_error()) };
+        assert!(reason.contains("larger than"), "{reason}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl From<tch::TchError> for Problem {
     }
 }
 
-/// What a stage that computes works with.
+/// What a stage that computes works with: engine, seed, observer.
 pub type Lab<'a> = crate::lab::Lab<'a, Engine>;
 
 /// Most bytes of GPU memory taken so far, recorded work's included; `None` on the CPU.
@@ -50,13 +50,12 @@ pub fn peak_device_bytes(device: Device) -> Option<u64> {
 
 /// `Err` with the shim's own reason where what was being done did not succeed.
 fn checked(succeeded: bool, doing: &str) -> Result<()> {
-    match succeeded {
-        true => Ok(()),
-        // SAFETY: a query without arguments.
-        false => {
-            Err(Problem::new(Kind::Environment, format!("{doing}: {}", unsafe { ffi::text(ffi::rf_last_error()) })))
-        }
+    if succeeded {
+        return Ok(());
     }
+    // SAFETY: a query without arguments.
+    let reason = unsafe { ffi::text(ffi::rf_last_error()) };
+    Err(Problem::new(Kind::Environment, format!("{doing}: {reason}")))
 }
 
 /// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.
@@ -64,7 +63,10 @@ pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
-/// Rejects a device string that the loaded libtorch cannot serve.
+/// The device of "auto" (the first GPU, or else the CPU), "cpu" or "cuda" (the first GPU).
+///
+/// # Errors
+/// Another word, or "cuda" without a GPU that answers.
 pub fn device(name: &str) -> Result<Device> {
     match name {
         "cpu" => Ok(Device::Cpu),

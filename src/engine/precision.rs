@@ -1,11 +1,12 @@
-//! Low precision of convolutional networks: activations and kernels rounded, sums, weights and whatever comes before and
-//! after (latents, images, scores) in float32.
+//! Low precision of convolutional networks: activations and kernels rounded, sums, weights and whatever comes before
+//! and after (latents, images, scores) in float32.
 //!
-//! It holds for the thread and the time of a [`Scope`], so that what is measured or compared stays in float32 unless it is
-//! inside one.
+//! It holds for the thread and the time of a [`Scope`], so that what is measured or compared stays in float32 unless it
+//! is inside one.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::marker::PhantomData;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -18,14 +19,16 @@ use crate::problem::{Problem, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// bfloat16 where the device has instructions for it; else float16 on a GPU (where activations are bounded) and float32 on
-    /// a CPU. A fact, not a
-    /// measurement, so that a run that goes on on a busy machine goes on as it began ([`speed_up`] measures what it brings).
+    /// bfloat16 where the device has instructions for it; else float16 on a GPU (where activations are bounded) and
+    /// float32 on a CPU. A fact, not a measurement, so that a run that goes on on a busy machine goes on as it began
+    /// ([`speed_up`] measures what it brings).
     #[default]
     Auto,
+    /// 24 bits of mantissa.
     Float32,
     /// float32 whose products a GPU rounds to 10 bits of mantissa.
     Tf32,
+    /// 8 bits of mantissa and float32's range.
     Bfloat16,
     /// GPU only: CPUs compute in it many times slower than in float32.
     Float16,
@@ -44,10 +47,16 @@ thread_local! {
     static NUMBERS: Cell<Numbers> = const { Cell::new(FULL) };
 }
 
-/// While it lives, what this thread brings into a convolutional network ([`lowered`], `fused::from_image`) is in the scope's
-/// precision, and so are the layers after it.
+/// Threads that are in a scope of tf32. Its flag is the one thing here that holds for the process: libtorch has no
+/// other, and computes a GPU's backward pass on threads of its own, which no value of ours reaches. As long as one
+/// thread asks for it, a GPU rounds the float32 products of all.
+static ROUNDING: Mutex<usize> = Mutex::new(0);
+
+/// While it lives, what this thread brings into a convolutional network ([`lowered`], `fused::from_image`) is in the
+/// scope's precision, and so are the layers after it. It ends on the thread that it began on.
 pub struct Scope {
     before: Numbers,
+    of_this_thread: PhantomData<*const ()>,
 }
 
 impl Scope {
@@ -59,7 +68,7 @@ impl Scope {
             Precision::Bfloat16 => Numbers { kind: Kind::BFloat16, ..FULL },
             Precision::Float16 => Numbers { kind: Kind::Half, ..FULL },
         };
-        Self { before: change_to(numbers) }
+        Self { before: change_to(numbers), of_this_thread: PhantomData }
     }
 }
 
@@ -73,8 +82,11 @@ impl Drop for Scope {
 fn change_to(numbers: Numbers) -> Numbers {
     let before = NUMBERS.replace(numbers);
     if before.tf32 != numbers.tf32 {
+        let mut threads = ROUNDING.lock().unwrap_or_else(PoisonError::into_inner);
+        *threads = if numbers.tf32 { *threads + 1 } else { *threads - 1 };
         // SAFETY: sets process-wide flags, which only GPU kernels read; takes no pointers.
-        unsafe { ffi::rf_set_allow_tf32(i32::from(numbers.tf32)) }
+        let status = unsafe { ffi::rf_set_allow_tf32(i32::from(*threads > 0)) };
+        assert_eq!(status, 0, "libtorch takes tf32 on and off");
     }
     before
 }
@@ -91,8 +103,8 @@ impl Precision {
         }
     }
 
-    /// Settles "auto" on `device` for networks whose activations are bounded (`conv_clamp`) or not: without a bound they may
-    /// leave what float16 holds.
+    /// Settles "auto" on `device` for networks whose activations are bounded (`conv_clamp`) or not: without a bound
+    /// they may leave what float16 holds.
     ///
     /// # Errors
     /// A precision that only GPUs have, on a CPU; float16 without a bound.
@@ -116,7 +128,8 @@ impl Precision {
     }
 }
 
-/// Time of a float32 convolution over that of a bfloat16 one, casts included; `None` on a CPU without such instructions.
+/// Time of a float32 convolution over that of a bfloat16 one, casts included, measured once; `None` on a CPU without
+/// such instructions.
 pub fn speed_up() -> Option<f64> {
     static MEASURED: OnceLock<Option<f64>> = OnceLock::new();
     *MEASURED.get_or_init(|| has_bfloat16().then(|| time(Precision::Float32) / time(Precision::Bfloat16)))
@@ -183,6 +196,29 @@ mod tests {
         // Eight bits of mantissa: some, and less than 2^-7.
         assert!((1e-5..8e-3).contains(&error), "{error}");
         assert!(convolve(&x, &weight).equal(&exact));
+    }
+
+    #[test]
+    fn tf32_is_asked_for_as_long_as_a_scope_asks() {
+        // Other tests enter none of tf32.
+        let threads = || *ROUNDING.lock().unwrap();
+        let outer = Scope::enter(Precision::Tf32);
+        assert_eq!((threads(), kind()), (1, Kind::Float));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _other = Scope::enter(Precision::Tf32);
+                assert_eq!(threads(), 2);
+            });
+        });
+        {
+            let _again = Scope::enter(Precision::Tf32);
+            assert_eq!(threads(), 1);
+            let _exact = Scope::enter(Precision::Float32);
+            assert_eq!(threads(), 0);
+        }
+        assert_eq!(threads(), 1);
+        drop(outer);
+        assert_eq!(threads(), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use super::ffi;
+use super::{checked, ffi};
 use crate::problem::{Kind, Problem, Result};
 
 /// Settings that hold for the whole process.
@@ -27,22 +27,32 @@ impl Default for EngineConfig {
     }
 }
 
-/// libtorch, started.
+/// libtorch, started. What else is set at the start (threads, denormals as zero, choice of convolutions) libtorch keeps
+/// for the whole process.
 #[derive(Clone, Debug)]
 pub struct Engine {
+    /// Where stages compute.
     pub device: Device,
+    /// Whether a GPU records repeated work ([`super::Repeated`]).
+    pub graphs: bool,
+    /// What was found at the start.
     pub facts: Facts,
 }
 
 /// What was found at start.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Where the loaded libtorch lies.
     pub libtorch_folder: PathBuf,
+    /// Version of the loaded libtorch, "2.11.0".
     pub libtorch_version: String,
+    /// Version that rimforge was built for.
     pub compiled_version: String,
+    /// Instruction set of libtorch's own CPU kernels: "AVX512", "AVX2", "DEFAULT".
     pub cpu_capability: String,
     /// Instruction sets that low precision would use: "avx512_bf16", "amx_bf16".
     pub cpu_low_precision: Vec<String>,
+    /// Threads of one operation.
     pub threads: usize,
     /// "1 x NVIDIA ...", or why none.
     pub gpu: String,
@@ -70,17 +80,16 @@ impl Engine {
             n => n,
         };
         tch::set_num_threads(threads as i32);
-        super::graph::set_records(config.graphs);
-        // SAFETY: sets process-wide flags of libtorch; takes no pointers.
-        unsafe {
-            ffi::rf_set_flush_denormal(1);
-            ffi::rf_set_allow_tf32(0);
-            // Shapes repeat, so that trying out convolutions pays; without a GPU it does nothing.
-            ffi::rf_set_tuned(1);
-        }
+        // SAFETY: sets flags of libtorch; takes no pointers. Shapes repeat, so that trying out convolutions pays;
+        // without a GPU it does nothing.
+        let set = unsafe { [ffi::rf_set_allow_tf32(0), ffi::rf_set_tuned(1)] };
+        checked(set == [0; 2], "setting up libtorch")?;
+        // SAFETY: sets a flag of this thread. A CPU that cannot do it computes the same, but slower.
+        unsafe { ffi::rf_set_flush_denormal(1) };
         let device = super::device(&config.device)?;
         Ok(Self {
             device,
+            graphs: config.graphs,
             facts: Facts {
                 libtorch_folder: folder,
                 libtorch_version: loaded,
@@ -94,10 +103,13 @@ impl Engine {
         })
     }
 
-    /// Makes libtorch refuse kernels whose result varies from run to run.
-    pub fn set_deterministic(&self, on: bool) {
-        // SAFETY: sets a process-wide flag; takes no pointers.
-        unsafe { ffi::rf_set_deterministic(i32::from(on)) }
+    /// Makes libtorch refuse kernels whose result varies from run to run, in the whole process.
+    ///
+    /// # Errors
+    /// libtorch refuses the flag.
+    pub fn set_deterministic(&self, on: bool) -> Result<()> {
+        // SAFETY: sets process-wide flags; takes no pointers.
+        checked(unsafe { ffi::rf_set_deterministic(i32::from(on)) } == 0, "asking libtorch for deterministic kernels")
     }
 }
 

@@ -1,17 +1,20 @@
-//! A GPU's order of work: a stream of one's own, and marks in it. On the CPU, where work is done when it is asked for, nothing.
-
-use std::ffi::c_void;
+//! A GPU's order of work: a stream of one's own, and marks in it. On the CPU, where work is done when it is asked for,
+//! nothing.
 
 use tch::Device;
 
-use super::{checked, ffi};
+use super::checked;
+use super::ffi::{self, RawEvent, RawStream};
 use crate::problem::Result;
 
-/// While it lives, this thread's GPU work is in a stream of its own, as recording a graph asks; dropping it waits for the work.
+/// While it lives, this thread's GPU work is in a stream of its own, as recording a graph asks; dropping it waits for
+/// the work. It stays on its thread.
 #[derive(Debug)]
-pub struct SideStream(*mut c_void);
+pub struct SideStream(*mut RawStream);
 
 impl SideStream {
+    /// Moves this thread's work on `device` to its side stream; on the CPU does nothing.
+    ///
     /// # Errors
     /// The GPU does not answer.
     pub fn enter(device: Device) -> Result<Self> {
@@ -37,7 +40,7 @@ impl Drop for SideStream {
 /// A mark in this thread's stream, to wait for.
 #[derive(Debug)]
 pub(super) struct Event {
-    handle: *mut c_void,
+    handle: *mut RawEvent,
     index: i32,
 }
 

@@ -33,6 +33,9 @@ struct Buffer {
 
 impl Upload {
     /// For tensors of so many values each.
+    ///
+    /// # Errors
+    /// The GPU does not answer.
     pub fn new(lengths: &[i64], device: Device) -> Result<Self> {
         let mut end = 0;
         let place = |&length: &i64| {
@@ -52,7 +55,8 @@ impl Upload {
         self.places.iter().map(|&(first, length)| self.to.narrow(0, first, length))
     }
 
-    /// Sends host tensors after the work that this thread has asked for so far. Waits only for the send before the last.
+    /// Sends host tensors, one for each length, after the work that this thread has asked for so far. Waits only for
+    /// the send before the last.
     ///
     /// # Errors
     /// The GPU reports a failure.
@@ -79,7 +83,10 @@ pub struct Download {
 }
 
 impl Download {
-    /// Zeros until the first [`Download::start`].
+    /// For tensors like `like`; zeros until the first [`Download::start`].
+    ///
+    /// # Errors
+    /// The GPU does not answer.
     pub fn new(like: &Tensor) -> Result<Self> {
         let host = pinned_like(like);
         let _ = host.shallow_clone().zero_();
@@ -105,6 +112,9 @@ impl Download {
     }
 
     /// What the next [`Download::values`] gives instead.
+    ///
+    /// # Errors
+    /// The GPU reports a failure.
     pub fn replace(&mut self, values: &Tensor) -> Result<()> {
         self.values()?;
         self.host.copy_(values);

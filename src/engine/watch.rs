@@ -1,12 +1,14 @@
-//! For tests: which libtorch operations work consists of, and how it is on a device that the shim's kernels do not know.
+//! For tests: which libtorch operations work consists of, and how it is on a device that the shim's kernels do not
+//! know.
 
 use std::ffi::c_int;
 
 use super::ffi;
 
-/// What work that is to be recorded does not do: reading a number from the device, or choosing elements by value, makes the
-/// host wait for it; a tensor of the host's numbers is made by tch in a new one of zeros (a copy to another device does not
-/// show on a CPU); and libtorch's second derivative of a convolution computes a kernel's gradient that nobody asks for.
+/// What work that is to be recorded does not do: reading a number from the device, or choosing elements by value, makes
+/// the host wait for it; a tensor of the host's numbers is made by tch in a new one of zeros (a copy to another device
+/// does not show on a CPU); and libtorch's second derivative of a convolution computes a kernel's gradient that nobody
+/// asks for.
 pub const NOT_TO_RECORD: [&str; 7] = [
     "aten::item",
     "aten::is_nonzero",
@@ -17,12 +19,13 @@ pub const NOT_TO_RECORD: [&str; 7] = [
     "aten::_convolution_double_backward",
 ];
 
-/// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add",
-/// "aten::item").
+/// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of
+/// ("aten::add", "aten::item").
 pub fn operations(work: impl FnOnce()) -> Vec<String> {
-    // SAFETY: the second call ends what the first began, on the same thread.
-    unsafe { ffi::rf_watch_operations() };
+    // SAFETY: takes no pointers; watches this thread until the call below.
+    assert_eq!(unsafe { ffi::rf_watch_operations() }, 0, "watching this thread's operations");
     work();
+    // SAFETY: ends what the call above began, on the same thread; the string lives until the next of these calls.
     let names = unsafe { ffi::text(ffi::rf_watched_operations()) };
     names.lines().map(str::to_owned).collect()
 }
@@ -31,6 +34,7 @@ pub fn operations(work: impl FnOnce()) -> Vec<String> {
 pub struct PlainOperations(c_int);
 
 impl PlainOperations {
+    /// Until it is dropped.
     pub fn enter() -> Self {
         // SAFETY: sets a flag of this thread.
         Self(unsafe { ffi::rf_use_kernels(0) })

@@ -135,7 +135,7 @@ impl Opened {
     /// # Errors
     /// No usable network, or a class that it does not have.
     pub fn load(network: &Path, class: Option<&ClassChoice>, device: Device) -> Result<Self> {
-        let network = weights::load_network(network_file(network)?, device)?;
+        let network = weights::load_image_network(network_file(network)?, device)?;
         let source = Source::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let number = class_number(c_dim, &source.classes, class, "--class")?;

@@ -67,8 +67,9 @@ impl LatentCloud {
         self.deviation
     }
 
-    /// Distance of each w \[N, L, w_dim\] to its nearest member, mean over its L layers, in units of the median distance
-    /// between a member and its nearest other member: about 1 for another draw from the network, more the further outside.
+    /// Distance of each w \[N, L, w_dim\] to its nearest member, mean over its L layers, in units of the median
+    /// distance between a member and its nearest other member: about 1 for another draw from the network, more the
+    /// further outside.
     pub fn distance(&self, w: &Tensor) -> Vec<f64> {
         let (nearest, _) = distances(&w.flatten(0, 1), &self.samples).min_dim(1, false);
         let nearest = nearest.view([w.size()[0], -1]).mean_dim(1i64, false, None);

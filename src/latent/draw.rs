@@ -19,6 +19,7 @@ pub enum NoiseMode {
     Const,
     /// Fresh maps for each image, a function of its seed.
     Random,
+    /// No noise.
     None,
 }
 
@@ -57,16 +58,55 @@ pub fn styles(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, trun
     })
 }
 
-/// Noise maps \[N, 1, r, r\] for each layer; each image's depend on its seed alone.
+/// Noise maps \[N, 1, r, r\], or \[N, 1, r, r, r\], for each layer; each image's depend on its seed alone.
 fn noise_maps(generator: &Generator, seeds: &[u32]) -> Vec<Tensor> {
     let shapes = generator.synthesis.noise_shapes();
+    let dimensions = generator.config().dimensions as usize;
     let mut maps: Vec<Vec<Tensor>> = shapes.iter().map(|_| Vec::new()).collect();
     for &seed in seeds {
         let mut draws = RunSeed(u64::from(seed)).stream("generate.noise", 0);
         for (map, (_, side)) in maps.iter_mut().zip(&shapes) {
-            let values: Vec<f32> = StandardNormal.sample_iter(&mut draws).take((side * side) as usize).collect();
-            map.push(Tensor::from_slice(&values).reshape([1, 1, *side, *side]));
+            let shape: Vec<i64> = [1, 1].into_iter().chain(std::iter::repeat_n(*side, dimensions)).collect();
+            let count = shape.iter().product::<i64>() as usize;
+            let values: Vec<f32> = StandardNormal.sample_iter(&mut draws).take(count).collect();
+            map.push(Tensor::from_slice(&values).reshape(shape));
         }
     }
     maps.iter().map(|map| Tensor::cat(map, 0).to_device(generator.device())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::nets::GeneratorConfig;
+
+    fn generator(dimensions: i64) -> Generator {
+        let small =
+            GeneratorConfig { z_dim: 8, w_dim: 6, channel_base: 32, channel_max: 4, ..GeneratorConfig::small(8, 1) };
+        Generator::new(&GeneratorConfig { dimensions, ..small }, RunSeed(1), Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn an_image_depends_on_its_seed_alone() {
+        for dimensions in [2, 3] {
+            let generator = generator(dimensions);
+            for noise in [NoiseMode::Const, NoiseMode::Random, NoiseMode::None] {
+                let together = draw(&generator, &[3, 4, 5], None, 0.7, noise);
+                let alone = draw(&generator, &[4], None, 0.7, noise);
+                assert_eq!(together.size()[0], 3);
+                assert!(together.narrow(0, 1, 1).equal(&alone), "{noise:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn at_psi_0_every_seed_has_the_average_style() {
+        let mut generator = generator(2);
+        let average = Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        tch::no_grad(|| generator.mapping.w_avg.copy_(&average));
+        let ws = styles(&generator, &[1, 2], None, 0.0);
+        assert!(ws.equal(&average.expand([2, 4, 6], false)));
+    }
 }

@@ -18,8 +18,8 @@ pub enum Path {
     Z,
 }
 
-/// Images \[rows x columns, C, R, R\], row by row: the styles of `rows`' seeds, but on `layers` those of `columns`' seeds
-/// (StyleGAN, section 3.1).
+/// Images \[rows x columns, C, R, R\], row by row: the styles of `rows`' seeds, but on `layers` those of `columns`'
+/// seeds (StyleGAN, section 3.1).
 ///
 /// # Errors
 /// Layers that the network does not have.
@@ -48,8 +48,8 @@ pub fn mixed(
     Ok(synthesise(generator, &Tensor::stack(&cells, 0)))
 }
 
-/// Images \[frames, C, R, R\] on the way from seed to seed, `frames` for each pair, both ends included once. `closed` goes on
-/// to the first seed again, so that a film of it has no jump.
+/// Images \[frames, C, R, R\] on the way from seed to seed, `frames` for each pair, both ends included once. `closed`
+/// goes on to the first seed again, so that a film of it has no jump.
 pub fn walk(
     generator: &Generator,
     seeds: &[u32],

@@ -1,4 +1,5 @@
-//! Latents from integer seeds, as NumPy's legacy `RandomState(seed).randn` draws them, so that seed 7 is everyone's seed 7.
+//! Latents from integer seeds, as NumPy's legacy `RandomState(seed).randn` draws them, so that seed 7 is everyone's
+//! seed 7.
 
 use crate::problem::{Problem, Result};
 use rand_mt::Mt;
@@ -12,6 +13,7 @@ pub struct RandomState {
 }
 
 impl RandomState {
+    /// As `numpy.random.RandomState(seed)`.
     pub fn new(seed: u32) -> Self {
         Self { twister: Mt::new(seed), spare: None }
     }
@@ -76,6 +78,15 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_is_numpys() {
+        // np.random.RandomState(0).randn(3)
+        let z = Vec::<f32>::try_from(latents(&[0], 3).reshape([-1])).unwrap();
+        assert_eq!(z, [1.764_052_345_967_664, 0.400_157_208_367_223_3, 0.978_737_984_105_739_2].map(|x: f64| x as f32));
+        // np.random.RandomState(0).random_sample()
+        assert!((RandomState::new(0).uniform() - 0.548_813_503_927_324_7).abs() < 1e-15);
+    }
 
     #[test]
     fn lists_and_ranges_of_seeds() {

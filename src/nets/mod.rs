@@ -19,4 +19,4 @@ pub mod features;
 
 pub use network::Network;
 pub use stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Mapping, Noise, Synthesis};
-pub use weights::{SavedNetwork, load_network, save_network};
+pub use weights::{SavedNetwork, load_image_network, load_network, save_network};

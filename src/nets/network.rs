@@ -11,10 +11,12 @@ use crate::seed::RunSeed;
 /// Tensors by name.
 pub type Named = BTreeMap<String, Tensor>;
 
-/// Trained by gradient, or carried along.
+/// What a tensor is to its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Trained by gradient.
     Parameter,
+    /// Carried along.
     Buffer,
 }
 
@@ -70,6 +72,9 @@ pub trait Network {
     }
 
     /// Copies all values from another network of the same settings.
+    ///
+    /// # Errors
+    /// As [`Network::load`].
     fn copy_from(&mut self, other: &Self) -> Result<()>
     where
         Self: Sized,

@@ -137,6 +137,18 @@ pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwo
     Ok(SavedNetwork { generator, discriminator, description, sha256: file.sha256 })
 }
 
+/// [`load_network`] for what takes images alone.
+///
+/// # Errors
+/// As [`load_network`]; a network of volumes.
+pub fn load_image_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
+    let network = load_network(&path, device)?;
+    match network.generator.config().dimensions {
+        2 => Ok(network),
+        _ => Err(Problem::input(path, "a network of volumes").expected("a network of images")),
+    }
+}
+
 /// Writes tensors (float32 or another kind that safetensors has) with a description; returns the file's SHA-256.
 pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str) -> Result<String> {
     let path = path.as_ref();

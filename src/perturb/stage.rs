@@ -57,7 +57,7 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     }
     let dir = PerturbationDir::new(out);
     let _lock = files::lock(dir.lock())?;
-    let projector = Projector::open(network, project, engine.device)?;
+    let projector = Projector::open(network, project, engine.device, engine.graphs)?;
     check_channels(prepared, &projector, data)?;
     let (gauge, unit) = gauge_of(prepared);
     let chosen = |class, split, limit| {

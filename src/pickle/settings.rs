@@ -35,6 +35,7 @@ pub fn generator(modules: &Modules<'_, '_>) -> Result<(GeneratorConfig, i64)> {
         channel_max: argument(synthesis, "channel_max", CHANNEL_MAX)?,
         mapping_layers: depth(mapping, modules)?,
         conv_clamp: clamp(module(modules, "synthesis.b4.conv1")?, "synthesis.b4.conv1")?,
+        dimensions: 2,
     };
     config.validate().map_err(unsupported)?;
     Ok((config, argument(synthesis, "num_fp16_res", 0)?))
@@ -59,6 +60,7 @@ pub fn discriminator(modules: &Modules<'_, '_>) -> Result<DiscriminatorConfig> {
         },
         conv_clamp: clamp(module(modules, "b4.conv")?, "b4.conv")?,
         mbstd_group: size(module(modules, "b4.mbstd")?, "b4.mbstd", "group_size")?,
+        dimensions: 2,
     };
     config.validate().map_err(unsupported)?;
     Ok(config)

@@ -109,6 +109,8 @@ pub struct Projection<'a> {
     pub deviation: f64,
     pub draws: &'a Draws,
     pub descent: &'a Descent,
+    /// Whether a GPU records the steps (`Engine::graphs`).
+    pub graphs: bool,
 }
 
 /// Projects from the start or from `underway`. `after_step` sees each step and ends the descent by returning false.
@@ -120,7 +122,7 @@ pub fn optimise(
     underway: Option<Underway>,
     after_step: &mut AfterStep<'_>,
 ) -> Result<Projected> {
-    let &Projection { generator, features, targets, start, deviation, draws, descent } = projection;
+    let &Projection { generator, features, targets, start, deviation, draws, descent, graphs } = projection;
     let device = generator.device();
     let _stream = SideStream::enter(device)?;
     let target_features = tch::no_grad(|| features.features(targets))?;
@@ -136,7 +138,7 @@ pub fn optimise(
         first = step;
     }
     let schedule = Schedule::of(descent, deviation, draws, device);
-    let (mut repeated, mut memory) = (Repeated::new(device), GraphMemory::default());
+    let (mut repeated, mut memory) = (Repeated::new(device, graphs), GraphMemory::default());
     for step in first..descent.steps {
         schedule.move_to(step);
         let mut made = None;
@@ -354,6 +356,7 @@ mod tests {
             deviation: 1.0,
             draws: &draws,
             descent: &descent,
+            graphs: true,
         };
         let _plain = PlainOperations::enter();
         let wanted = features.features(&targets).unwrap();

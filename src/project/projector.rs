@@ -14,7 +14,7 @@ use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
 use crate::nets::network::Network;
-use crate::nets::weights::load_network;
+use crate::nets::weights::load_image_network;
 use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -44,6 +44,7 @@ pub struct Projector {
     /// Manifest of the data set that the network was trained on, where it says so.
     pub data_sha256: Option<String>,
     pub device: Device,
+    graphs: bool,
     sides: Vec<i64>,
 }
 
@@ -65,9 +66,10 @@ pub struct Batch {
 }
 
 impl Projector {
-    /// Opens a network file, or the network in the folder of a training run or an import.
-    pub fn open(path: &Path, config: &ProjectConfig, device: Device) -> Result<Self> {
-        let network = load_network(network_file(path)?, device)?;
+    /// Opens a network file, or the network in the folder of a training run or an import; with `graphs` a GPU records the
+    /// steps (`Engine::graphs`).
+    pub fn open(path: &Path, config: &ProjectConfig, device: Device, graphs: bool) -> Result<Self> {
+        let network = load_image_network(network_file(path)?, device)?;
         for (_, parameter) in network.generator.parameters() {
             let _ = parameter.set_requires_grad(false);
         }
@@ -107,6 +109,7 @@ impl Projector {
             network_sha256: network.sha256,
             data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
             device,
+            graphs,
         })
     }
 
@@ -241,6 +244,7 @@ impl Projector {
             deviation: cloud.deviation(),
             draws: &draws,
             descent,
+            graphs: self.graphs,
         };
         let projected = optimise(&projection, underway, &mut after_step);
         failed?;
@@ -344,7 +348,7 @@ pub(super) mod tests {
         let condition = Some(condition.parse::<ClassChoice>().unwrap());
         let config =
             ProjectConfig { steps: 4, w_samples: 80, candidates: CANDIDATES, condition, ..ProjectConfig::default() };
-        (Projector::open(&path, &config, Device::Cpu).unwrap(), config)
+        (Projector::open(&path, &config, Device::Cpu, true).unwrap(), config)
     }
 
     pub fn target(id: &str) -> Target {

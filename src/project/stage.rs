@@ -49,7 +49,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &L
     config.validate()?;
     let dir = ProjectionDir::new(out);
     let _lock = files::lock(dir.lock())?;
-    let projector = Projector::open(inputs.network, config, lab.engine.device)?;
+    let projector = Projector::open(inputs.network, config, lab.engine.device, lab.engine.graphs)?;
     match inputs.from {
         From::Data(prepared) => lesions(prepared, &projector, config, &dir, lab),
         From::Images(files) => images(files, &projector, config, &dir, lab),

@@ -30,7 +30,7 @@ impl Base {
             file => {
                 let path = network_file(Path::new(file))?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                (name, weights::load_network(path, device)?)
+                (name, weights::load_image_network(path, device)?)
             }
         };
         let Source { contrasts, classes, .. } = Source::of(&network.description);

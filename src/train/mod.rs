@@ -136,6 +136,8 @@ pub struct Training<'a> {
     pub total_images: u64,
     pub seed: RunSeed,
     pub folder: &'a RunFolder<'a>,
+    /// Whether a GPU records the steps (`Engine::graphs`).
+    pub graphs: bool,
     pub observer: &'a dyn Observer,
 }
 
@@ -154,7 +156,7 @@ pub fn train(
     let mut state = run.open(&start)?;
     // The networks are made; what follows is in the order of one stream.
     let _stream = SideStream::enter(state.device())?;
-    let mut runner = Runner::new(state.device());
+    let mut runner = Runner::new(state.device(), run.graphs);
     run.observer.begin("train", "images", run.total_images);
     run.observer.advance(state.images(run.settings));
     let mut stop = run.opened(&state, on_event)?;
@@ -172,7 +174,7 @@ pub fn train(
         // Nothing is saved, scored or logged before this look.
         if let Some(reason) = run.failed(&mut state) {
             // The failed state and what was recorded of it give their memory back first.
-            runner = Runner::new(state.device());
+            runner = Runner::new(state.device(), run.graphs);
             let rollbacks = std::mem::take(&mut state.counters.rollbacks);
             drop(state);
             state = run.roll_back(rollbacks, &reason, &start)?;

@@ -32,6 +32,7 @@ pub struct Step<'a> {
 #[derive(Debug)]
 pub struct Runner {
     device: Device,
+    graphs: bool,
     /// Whether inputs go by way of fixed tensors.
     staged: bool,
     programs: Vec<Program>,
@@ -53,9 +54,10 @@ struct Program {
 }
 
 impl Runner {
-    /// For a state on `device`. On a GPU, use it within one [`crate::engine::SideStream`].
-    pub fn new(device: Device) -> Self {
-        Self { device, staged: device != Device::Cpu, programs: Vec::new(), memory: GraphMemory::default() }
+    /// For a state on `device`, whose steps a GPU records where `graphs` asks for it. On a GPU, use it within one
+    /// [`crate::engine::SideStream`].
+    pub fn new(device: Device, graphs: bool) -> Self {
+        Self { device, graphs, staged: device != Device::Cpu, programs: Vec::new(), memory: GraphMemory::default() }
     }
 
     /// Draws for a phase and runs it.
@@ -106,7 +108,8 @@ impl Runner {
             arrival.view(tensor.size().as_slice())
         });
         drop(arrivals);
-        self.programs.push(Program { phase, shapes, upload, inputs, repeated: Repeated::new(self.device) });
+        let repeated = Repeated::new(self.device, self.graphs);
+        self.programs.push(Program { phase, shapes, upload, inputs, repeated });
         Ok(self.programs.len() - 1)
     }
 }
@@ -156,8 +159,8 @@ mod tests {
     #[test]
     fn by_way_of_fixed_tensors_it_is_the_same_training() {
         for (p, tolerance) in [(0.0, 0.0), (0.3, 2e-3)] {
-            let mut direct = Runner::new(Device::Cpu);
-            let mut staged = Runner { staged: true, ..Runner::new(Device::Cpu) };
+            let mut direct = Runner::new(Device::Cpu, true);
+            let mut staged = Runner { staged: true, ..Runner::new(Device::Cpu, true) };
             let (one, other) = (trained(&mut direct, p), trained(&mut staged, p));
             assert!(direct.programs.is_empty());
             // One for each phase: shapes do not depend on what was drawn.
@@ -177,7 +180,7 @@ mod tests {
         let mut state = TrainState::new(&settings, RunSeed(1), Device::Cpu).unwrap();
         state.ada.p = 0.5;
         let _plain = PlainOperations::enter();
-        let mut runner = Runner { staged: true, ..Runner::new(Device::Cpu) };
+        let mut runner = Runner { staged: true, ..Runner::new(Device::Cpu, true) };
         let reals = reals(0);
         let step = Step { settings: &settings, seed: RunSeed(1), index: 0, learning_rate_scale: 1.0, reals: &reals };
         for phase in settings.lazy.due(0) {

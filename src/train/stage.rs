@@ -64,6 +64,7 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
         total_images: config.total_images(),
         seed,
         folder: &folder,
+        graphs: engine.graphs,
         observer,
     };
     let state = train(&run, || Ok(start()?.0), &mut |event| watch.on(event))?;

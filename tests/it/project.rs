@@ -87,7 +87,7 @@ impl FromMean<'_> {
         let &Self { generator, features, targets, cloud, draws, ref descent } = self;
         let start = &cloud.mean_of(targets.size()[0]);
         let projection =
-            Projection { generator, features, targets, start, deviation: cloud.deviation(), draws, descent };
+            Projection { generator, features, targets, start, deviation: cloud.deviation(), draws, descent, graphs: true };
         optimise(&projection, underway, after_step)
     }
 }

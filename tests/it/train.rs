@@ -250,7 +250,7 @@ fn train_on(
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
     let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu)?;
-    let run = Training { reals, settings: &settings, total_images: 80, seed: RunSeed(1), folder: &folder, observer };
+    let run = Training { reals, settings: &settings, total_images: 80, seed: RunSeed(1), folder: &folder, graphs: true, observer };
     train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), on_event)
 }
 
@@ -371,6 +371,7 @@ fn a_lower_score_becomes_the_best_network() {
         total_images: 32,
         seed: RunSeed(1),
         folder: &folder,
+        graphs: true,
         observer: &Silent,
     };
     let mut scores = [3.0, 1.0, 2.0, 1.5].into_iter();

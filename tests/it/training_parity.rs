@@ -159,7 +159,7 @@ fn on_a_gpu_recorded_phases_do_what_plain_ones_do() {
         let mut settings = settings();
         (settings.lazy.path_length_every, settings.lazy.r1_every) = (1, 1);
         let mut state = TrainState::new(&settings, RunSeed(0), engine.device).unwrap();
-        let mut runner = Runner::new(engine.device);
+        let mut runner = Runner::new(engine.device, engine.graphs);
         for it in 0..8 {
             let reals = reals(it);
             let index = it as u64;
@@ -187,7 +187,7 @@ fn follow(device: Device, slack: f64) {
     state.average.copy_from(&state.generator).unwrap();
     state.discriminator.load(&without_resample_filters(part("D.", &weights)).unwrap()).unwrap();
 
-    let mut runner = Runner::new(device);
+    let mut runner = Runner::new(device, true);
     let mut losses: [Vec<f64>; 4] = Default::default();
     let (mut means, mut ps) = (vec![], vec![]);
     for it in 0..ITERATIONS {

@@ -27,7 +27,7 @@ pub fn classify(clock: &Clock, net: Net, engine: &Engine) -> Result<Report> {
     let plan = Plan { cnn, steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
     let workers = if clock.device == Device::Cpu { threads } else { 1 };
     // As in a comparison: the same result whatever the number of threads.
-    engine.set_deterministic(true);
+    engine.set_deterministic(true)?;
     let pixels: Vec<Tensor> = (0..workers).map(|_| slices(clock.device)).collect();
     let seconds = clock.seconds(|| {
         let own: Vec<Tensor> = pixels.iter().map(Tensor::shallow_clone).collect();

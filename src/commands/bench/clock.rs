@@ -10,6 +10,8 @@ use crate::problem::Result;
 pub struct Clock {
     pub repetitions: u32,
     pub device: Device,
+    /// Whether a GPU records repeated work.
+    pub graphs: bool,
 }
 
 impl Clock {

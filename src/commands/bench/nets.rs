@@ -40,7 +40,7 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
     let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, Device::Cpu)) * 0.3;
     let reals = RealBatch { pixels: reals, classes: None };
     let _stream = SideStream::enter(clock.device)?;
-    let mut runner = Runner::new(clock.device);
+    let mut runner = Runner::new(clock.device, clock.graphs);
     // On a GPU the host draws one step while the device computes the one before: several at a time show what that hides.
     let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
     let mut parts_ms = BTreeMap::new();
@@ -146,6 +146,7 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
         deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,
+        graphs: clock.graphs,
     };
     let seconds = clock.seconds(|| optimise(&projection, None, &mut |_| true).map(drop))?;
     let steps = (batch * steps) as f64;

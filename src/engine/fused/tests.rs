@@ -9,7 +9,7 @@ const GAIN: f64 = 1.5;
 
 const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-fn varied(shape: &[i64], frequency: f64) -> Tensor {
+pub(super) fn varied(shape: &[i64], frequency: f64) -> Tensor {
     let count: i64 = shape.iter().product();
     (((Tensor::arange(count, OPTIONS) + 0.5) * frequency).sin() * 2.0).reshape(shape).set_requires_grad(true)
 }
@@ -36,7 +36,7 @@ fn hand_checkable_values() {
 }
 
 /// Compares two functions of `inputs`: values, gradients, and gradients of the gradients' squared norm.
-fn alike(inputs: &[&Tensor], found: impl Fn() -> Tensor, expected: impl Fn() -> Tensor) {
+pub(super) fn alike(inputs: &[&Tensor], found: impl Fn() -> Tensor, expected: impl Fn() -> Tensor) {
     close(&found(), &expected());
     let first = |y: Tensor, graph: bool| Tensor::run_backward(&[(&y * y.cos()).sum(Kind::Float)], inputs, graph, graph);
     let second = |gradients: Vec<Tensor>| {

@@ -18,6 +18,7 @@ pub struct FrechetFeatures {
 }
 
 impl FrechetFeatures {
+    /// For images of `channels` channels; features are computed on `device`.
     pub fn new(channels: i64, device: Device) -> Self {
         let name = format!("channel means and deviations of random VGG-like features (seed {WEIGHT_SEED})");
         Self { net: RandomVgg::new(channels, device), name, device }

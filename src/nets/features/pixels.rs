@@ -8,8 +8,8 @@ use crate::problem::Result;
 /// Coarsest side of the pyramid.
 const COARSEST: i64 = 4;
 
-/// A Laplacian-like pyramid (Burt and Adelson 1983) with 2x2 averages and nearest-neighbour expansion, so that its bands
-/// are orthogonal: band k is the average over 2^k x 2^k pixels minus that over 2^(k+1) x 2^(k+1).
+/// A Laplacian-like pyramid (Burt and Adelson 1983) with 2x2 averages and nearest-neighbour expansion, so that its
+/// bands are orthogonal: band k is the average over 2^k x 2^k pixels minus that over 2^(k+1) x 2^(k+1).
 ///
 /// A band's squared difference is divided by its number of values; coarse bands, which cover few values, thus weigh
 /// as much as fine ones.

@@ -66,8 +66,8 @@ impl RandomVgg {
         Self { blocks, name: format!("random VGG-like features (seed {WEIGHT_SEED})") }
     }
 
-    /// Output of each block for `images` \[N, C, H, W\]: \[N, 16, H, W\], \[N, 32, H/2, W/2\], ...; blocks whose side would be
-    /// below 4 pixels are left out.
+    /// Output of each block for `images` \[N, C, H, W\]: \[N, 16, H, W\], \[N, 32, H/2, W/2\], ...; blocks whose side
+    /// would be below 4 pixels are left out.
     pub fn activations(&self, images: &Tensor) -> Vec<Tensor> {
         let mut x = at_most_largest_side(images);
         let mut outputs: Vec<Tensor> = Vec::new();

@@ -17,6 +17,7 @@ const LONGEST: u64 = 4 << 20;
 /// An argument of `forward` after the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Argument {
+    /// As the file's code has it.
     pub name: String,
     /// Its default as written: "True", "False", "1", ...
     pub default: Option<String>,

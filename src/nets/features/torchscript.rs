@@ -1,7 +1,7 @@
 //! A user's perceptual net as a TorchScript file, e.g. VGG16 with LPIPS weighting.
 //!
-//! Convention of the file: `forward(img, resize_images, return_lpips)` with images 0..255 \[N, 3, H, W\] gives features whose
-//! squared distance, summed, is the perceptual distance.
+//! Convention of the file: `forward(img, resize_images, return_lpips)` with images 0..255 \[N, 3, H, W\] gives features
+//! whose squared distance, summed, is the perceptual distance.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::signature::{Argument, forward_arguments};
 use super::{FeatureNet, at_most_largest_side};
 use crate::problem::{Problem, Result};
 
+/// A net read from a file.
 pub struct TorchScriptFeatures {
     module: CModule,
     /// Values of the arguments after the image, by position.

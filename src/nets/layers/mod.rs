@@ -1,4 +1,6 @@
-//! Layers that the networks are made of.
+//! Layers that the networks are made of, for images and for volumes.
+
+mod axes;
 
 pub mod activation;
 

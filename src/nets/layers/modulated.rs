@@ -7,11 +7,11 @@ use tch::{Kind, Tensor};
 
 use super::activation::{self, clamp};
 use super::equalized::Linear;
-use super::resample;
+use super::{axes, resample};
 use crate::engine::{fused, precision};
 use crate::nets::network::{Init, Role, Visitor, join};
 
-/// One styled convolution of the synthesis: 3x3, demodulated, noise, bias, leaky ReLU.
+/// One styled convolution of the synthesis: 3x3 (in a volume 3x3x3), demodulated, noise, bias, leaky ReLU.
 #[derive(Debug)]
 pub struct StyledConv {
     weight: Tensor,
@@ -23,22 +23,33 @@ pub struct StyledConv {
     bound: Option<f64>,
 }
 
+/// Shape of a [`StyledConv`].
+#[derive(Clone, Copy, Debug)]
+pub struct StyledShape {
+    /// Channels in.
+    pub inputs: i64,
+    /// Channels out.
+    pub outputs: i64,
+    /// Length of w.
+    pub w_dim: i64,
+    /// Side of the output.
+    pub resolution: i64,
+    /// Axes of space: 2 or 3.
+    pub dimensions: i64,
+    /// Whether the output's side is twice the input's.
+    pub double: bool,
+}
+
 impl StyledConv {
-    /// `resolution` is that of the output; `double` doubles the input's.
-    pub fn new(
-        init: &Init,
-        inputs: i64,
-        outputs: i64,
-        w_dim: i64,
-        resolution: i64,
-        double: bool,
-        bound: Option<f64>,
-    ) -> Self {
+    /// Weights and noise maps from N(0, 1), strength and biases 0; the output is kept within `bound`.
+    pub fn new(init: &Init, shape: StyledShape, bound: Option<f64>) -> Self {
+        let StyledShape { inputs, outputs, w_dim, resolution, dimensions, double } = shape;
+        let places: Vec<i64> = (0..dimensions).map(|_| resolution).collect();
         Self {
-            weight: init.normal("weight", &[outputs, inputs, 3, 3], 1.0),
+            weight: init.normal("weight", &axes::kernel(outputs, inputs, 3, dimensions), 1.0),
             bias: init.constant("bias", &[outputs], 0.0),
             noise_strength: init.constant("noise_strength", &[], 0.0),
-            noise_const: init.normal_buffer("noise_const", &[resolution, resolution]),
+            noise_const: init.normal_buffer("noise_const", &places),
             affine: Linear::affine(&init.sub("affine"), w_dim, inputs),
             double,
             bound,
@@ -50,38 +61,42 @@ impl StyledConv {
         self.noise_const.size()[0]
     }
 
-    /// The constant noise map \[R, R\].
+    /// The constant noise map \[R, R\], or \[R, R, R\].
     pub fn noise_const(&self) -> &Tensor {
         &self.noise_const
     }
 
-    /// x \[N, I, H, W\], w \[N, w_dim\], noise broadcastable to \[N, 1, R, R\] -> \[N, O, R, R\].
+    /// x \[N, I, H, W\], w \[N, w_dim\], noise \[1 or N, 1, R, R\] -> \[N, O, R, R\]; of volumes likewise.
     pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
         let (styles, weight) = self.in_range(self.affine.forward(w));
         let x = fused::scale_channels(&precision::lowered(x), &styles);
         // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
         let gain = activation::GAIN;
-        let y = match self.double {
-            true => resample::conv_up2(&x, &weight, gain),
-            false => fused::convolution(&x, &weight, gain, 1, 1),
+        let y = if self.double {
+            resample::conv_up2(&x, &weight, gain)
+        } else {
+            fused::convolution(&x, &weight, gain, 1, 1)
         };
         let scale = demodulation(&weight, &styles);
         let noise = noise.map(|map| (map, &self.noise_strength));
         fused::activate(&y, fused::Before { scale: Some(&scale), bias: Some(&self.bias), noise, gain }, self.bound)
     }
 
-    /// Styles and kernels whose sums stay within what float16 holds (65504): no style and no kernel's entry above 1, over the
-    /// root of the number of terms. The demodulation undoes all of it. Other precisions need none.
+    /// Styles \[N, I\] and kernels \[O, I, 3, 3\] whose sums stay within what float16 holds (65504): no style and no
+    /// kernel's entry above 1, over the root of the number of terms. The demodulation undoes all of it. Other
+    /// precisions need none.
     fn in_range(&self, styles: Tensor) -> (Tensor, Tensor) {
         if precision::kind() != Kind::Half {
             return (styles, self.weight.shallow_clone());
         }
         let terms: i64 = self.weight.size()[1..].iter().product();
+        let of_an_output: Vec<i64> = (1..self.weight.dim() as i64).collect();
         let largest = |x: &Tensor, axes: &[i64]| x.abs().amax(axes, true).clamp_min(1e-8);
-        let weight = &self.weight / (largest(&self.weight, &[1, 2, 3]) * (terms as f64).sqrt());
+        let weight = &self.weight / (largest(&self.weight, &of_an_output) * (terms as f64).sqrt());
         (&styles / largest(&styles, &[1]), weight)
     }
 
+    /// Shows the layer's tensors, whose names begin with `path`.
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
         visit(join(path, "weight"), &self.weight, Role::Parameter);
         visit(join(path, "bias"), &self.bias, Role::Parameter);
@@ -90,14 +105,16 @@ impl StyledConv {
         self.affine.visit(&join(path, "affine"), visit);
     }
 
+    /// The map from w to styles \[N, I\].
     pub fn affine(&self) -> &Linear {
         &self.affine
     }
 }
 
-/// 1/sqrt(sum over inputs and taps of (weight * style)^2 + 1e-8): weight \[O, I, k, k\], styles \[N, I\] -> \[N, O\].
+/// 1/sqrt(sum over inputs and taps of (weight * style)^2 + 1e-8): weight \[O, I, k, k\], styles \[N, I\] -> \[N, O\]
+/// (Karras et al. 2020, equation 3).
 fn demodulation(weight: &Tensor, styles: &Tensor) -> Tensor {
-    let energy = weight.square().sum_dim_intlist([2, 3].as_slice(), false, None::<Kind>);
+    let energy = weight.square().sum_dim_intlist(axes::of_space(weight), false, None::<Kind>);
     (styles.square().matmul(&energy.tr()) + 1e-8).rsqrt()
 }
 
@@ -110,10 +127,25 @@ pub struct ToImage {
     bound: Option<f64>,
 }
 
+/// Shape of a [`ToImage`].
+#[derive(Clone, Copy, Debug)]
+pub struct ToImageShape {
+    /// Channels in.
+    pub inputs: i64,
+    /// Channels of the image.
+    pub channels: i64,
+    /// Length of w.
+    pub w_dim: i64,
+    /// Axes of space: 2 or 3.
+    pub dimensions: i64,
+}
+
 impl ToImage {
-    pub fn new(init: &Init, inputs: i64, channels: i64, w_dim: i64, bound: Option<f64>) -> Self {
+    /// Weights from N(0, 1), biases 0; the output is kept within `bound`.
+    pub fn new(init: &Init, shape: ToImageShape, bound: Option<f64>) -> Self {
+        let ToImageShape { inputs, channels, w_dim, dimensions } = shape;
         Self {
-            weight: init.normal("weight", &[channels, inputs, 1, 1], 1.0),
+            weight: init.normal("weight", &axes::kernel(channels, inputs, 1, dimensions), 1.0),
             bias: init.constant("bias", &[channels], 0.0),
             affine: Linear::affine(&init.sub("affine"), w_dim, inputs),
             bound,
@@ -126,15 +158,17 @@ impl ToImage {
         let styles = self.affine.forward_scaled(w, 1.0 / (inputs as f64).sqrt());
         // Few outputs: a kernel for each image [N, C, I] spares the scaled copy of x.
         let kernels = self.weight.reshape([1, -1, inputs]) * styles.unsqueeze(1);
-        clamp(fused::to_image(x, &kernels) + self.bias.reshape([1, -1, 1, 1]), self.bound)
+        clamp(fused::to_image(x, &kernels) + axes::per_channel(&self.bias, x), self.bound)
     }
 
+    /// Shows the layer's tensors, whose names begin with `path`.
     pub fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
         visit(join(path, "weight"), &self.weight, Role::Parameter);
         visit(join(path, "bias"), &self.bias, Role::Parameter);
         self.affine.visit(&join(path, "affine"), visit);
     }
 
+    /// The map from w to styles \[N, I\].
     pub fn affine(&self) -> &Linear {
         &self.affine
     }
@@ -149,12 +183,79 @@ mod tests {
     use crate::engine::precision::Scope;
     use crate::seed::RunSeed;
 
+    fn layer(resolution: i64, dimensions: i64, double: bool) -> StyledConv {
+        let shape = StyledShape { inputs: 3, outputs: 2, w_dim: 4, resolution, dimensions, double };
+        StyledConv::new(&Init::new(RunSeed(1), Device::Cpu, "layer"), shape, None)
+    }
+
+    fn set(tensor: &Tensor, values: &Tensor) {
+        tch::no_grad(|| tensor.shallow_clone().copy_(values));
+    }
+
+    #[test]
+    fn without_weights_and_noise_the_bias_is_left() {
+        for (dimensions, size) in [(2, vec![1, 3, 4, 4]), (3, vec![1, 3, 4, 4, 4])] {
+            let layer = layer(4, dimensions, false);
+            set(&layer.weight, &layer.weight.zeros_like());
+            set(&layer.bias, &Tensor::from_slice(&[1.0_f32, -1.0]));
+            let options = (Kind::Float, Device::Cpu);
+            let (x, w) = (Tensor::randn(size, options), Tensor::randn([1, 4], options));
+            let map = layer.noise_const().unsqueeze(0).unsqueeze(0);
+            // Strength 0: the noise is not seen.
+            let y = layer.forward(&x, &w, Some(&map)).flatten(2, -1);
+            let root = 2f64.sqrt();
+            for (channel, expected) in [(0, root), (1, -0.2 * root)] {
+                assert!((y.select(1, channel) - expected).abs().max().double_value(&[]) < 1e-6);
+            }
+            // Strength 2: twice the map, before the leaky ReLU with its gain.
+            set(&layer.noise_strength, &Tensor::from(2.0_f32));
+            let y = layer.forward(&x, &w, Some(&map)).select(1, 0).flatten(1, -1);
+            let before = layer.noise_const().flatten(0, -1) * 2.0 + 1.0;
+            let expected = before.maximum(&(&before * 0.2)) * root;
+            assert!((y - expected).abs().max().double_value(&[]) < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_1x1_kernel_to_the_image_is_weighted_by_its_style() {
+        let shape = ToImageShape { inputs: 4, channels: 1, w_dim: 2, dimensions: 2 };
+        let layer = ToImage::new(&Init::new(RunSeed(1), Device::Cpu, "image"), shape, None);
+        set(&layer.weight, &Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).view([1, 4, 1, 1]));
+        set(&layer.bias, &Tensor::from_slice(&[0.5_f32]));
+        // At w = 0 each style is the one that the affine map begins with; the root of four inputs is 2.
+        let options = (Kind::Float, Device::Cpu);
+        let image = layer.forward(&Tensor::ones([1, 4, 1, 1], options), &Tensor::zeros([1, 2], options));
+        assert_eq!(image.double_value(&[0, 0, 0, 0]), 10.0 / 2.0 + 0.5);
+    }
+
+    /// A kernel of an image as the middle of a volume's: where nothing changes with depth, each depth is that image.
+    #[test]
+    fn an_inflated_kernel_does_in_each_depth_what_it_did_in_an_image() {
+        tch::manual_seed(2);
+        let options = (Kind::Float, Device::Cpu);
+        let (x, w) = (Tensor::randn([2, 3, 8, 8], options), Tensor::randn([2, 4], options));
+        for (double, side, border) in [(false, 8, 0), (true, 16, 3)] {
+            let (flat, deep) = (layer(side, 2, double), layer(side, 3, double));
+            let inflated = Tensor::zeros_like(&deep.weight);
+            inflated.select(2, 1).copy_(&flat.weight.detach());
+            set(&deep.weight, &inflated);
+            let expected = flat.forward(&x, &w, None);
+            let found = deep.forward(&x.unsqueeze(2).expand([-1, -1, 8, -1, -1], false), &w, None);
+            assert_eq!(found.size(), [2, 2, side, side, side]);
+            let inner = found.narrow(2, border, side - 2 * border);
+            let error = (inner - expected.unsqueeze(2)).abs().max().double_value(&[]);
+            assert!(error < 1e-5, "{double} {error}");
+        }
+    }
+
     #[test]
     fn float16_holds_large_styles_and_activations() {
         tch::manual_seed(1);
         let init = Init::new(RunSeed(1), Device::Cpu, "layer");
         for double in [false, true] {
-            let layer = StyledConv::new(&init.sub("conv"), 64, 8, 16, if double { 16 } else { 8 }, double, Some(256.0));
+            let resolution = if double { 16 } else { 8 };
+            let shape = StyledShape { inputs: 64, outputs: 8, w_dim: 16, resolution, dimensions: 2, double };
+            let layer = StyledConv::new(&init.sub("conv"), shape, Some(256.0));
             let options = (Kind::Float, Device::Cpu);
             // Activations at their bound, styles in the hundreds: the plain sums are near a million.
             let x = Tensor::randn([2, 64, 8, 8], options).sign() * 256.0;

@@ -1,9 +1,11 @@
-//! Doubling and halving images with the low-pass filter [1, 3, 3, 1]/8 in each direction (Karras et al. 2020, section 5).
+//! Doubling and halving images and volumes with the low-pass filter [1, 3, 3, 1]/8 in each direction (Karras et al.
+//! 2020, section 5).
 //!
 //! The filter is symmetric, so correlation and convolution with it are the same.
 
 use tch::{Kind, Tensor};
 
+use super::axes;
 use crate::engine::fused::{Resample, convolution, low_pass, transposed_convolution};
 
 /// One axis of the filter, unit sum.
@@ -15,13 +17,14 @@ pub fn filter(like: &Tensor) -> Tensor {
     taps.outer(&taps).to_kind(like.kind())
 }
 
-/// Images of few channels doubled, \[N, C, H, W\] -> \[N, C, 2H, 2W\]: zeros between pixels, filtered, gain 4 (mean kept away
-/// from the border).
+/// Images of few channels doubled, \[N, C, H, W\] -> \[N, C, 2H, 2W\]: zeros between pixels, filtered, gain 4, for a
+/// volume 8 (mean kept away from the border).
 pub fn upsample2(x: &Tensor) -> Tensor {
-    let (batch, channels, height, width) = x.size4().expect("an image has 4 axes");
+    let size = x.size();
     // A plane by itself, because there are too few channels to go by.
-    let planes = x.contiguous().reshape([batch * channels, 1, height, width]);
-    low_pass(&planes, Resample::Double, 4.0).reshape([batch, channels, 2 * height, 2 * width])
+    let plane: Vec<i64> = [size[0] * size[1], 1].into_iter().chain(size[2..].iter().copied()).collect();
+    let double: Vec<i64> = [size[0], size[1]].into_iter().chain(size[2..].iter().map(|side| 2 * side)).collect();
+    low_pass(&x.contiguous().reshape(plane), Resample::Double, axes::places(x)).reshape(double)
 }
 
 /// Activations \[N, C, H, W\] -> \[N, C, H/2, W/2\]: filtered with padding 1, every second pixel kept.
@@ -29,14 +32,67 @@ pub fn downsample2(x: &Tensor) -> Tensor {
     low_pass(x, Resample::Halve, 1.0)
 }
 
-/// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4.
+/// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4, for a volume 8.
 /// x \[N, I, H, W\], weight \[O, I, 3, 3\] (oriented as a true convolution) times `gain` -> \[N, O, 2H, 2W\].
 pub fn conv_up2(x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
-    low_pass(&transposed_convolution(x, &weight.transpose(0, 1), gain, 2, 0), Resample::Shrink, 4.0)
+    low_pass(&transposed_convolution(x, &weight.transpose(0, 1), gain, 2, 0), Resample::Shrink, axes::places(x))
 }
 
 /// Halving convolution: the filter with padding 2, then 3x3 correlation with stride 2.
 /// x \[N, I, H, W\], weight \[O, I, 3, 3\] times `gain` -> \[N, O, H/2, W/2\].
 pub fn conv_down2(x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
     convolution(&low_pass(x, Resample::Grow, 1.0), weight, gain, 2, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn constant(size: &[i64]) -> Tensor {
+        Tensor::full(size, 3.0, (Kind::Float, Device::Cpu))
+    }
+
+    /// The values that are `border` or more away from each side.
+    fn inside(x: &Tensor, border: i64) -> Vec<f32> {
+        let inner = |x: Tensor, axis: i64| x.narrow(axis, border, x.size()[axis as usize] - 2 * border);
+        let x = (2..x.dim() as i64).fold(x.shallow_clone(), inner);
+        Vec::try_from(x.reshape([-1])).unwrap()
+    }
+
+    #[test]
+    fn a_constant_image_doubled_and_halved_stays_constant() {
+        for size in [vec![1, 2, 8, 8], vec![1, 2, 8, 8, 8]] {
+            let double = upsample2(&constant(&size));
+            assert_eq!(double.size()[2..], vec![16; size.len() - 2]);
+            assert!(inside(&double, 1).iter().all(|&value| value == 3.0));
+            let half = downsample2(&constant(&size));
+            assert_eq!(half.size()[2..], vec![4; size.len() - 2]);
+            assert!(inside(&half, 1).iter().all(|&value| value == 3.0));
+        }
+    }
+
+    #[test]
+    fn at_the_border_the_zeros_outside_take_their_share() {
+        // Halved, the first value sees the taps 3, 3, 1 of eight; doubled, one of its two, 3 of 4.
+        let half = Vec::<f32>::try_from(downsample2(&constant(&[1, 1, 4, 4])).reshape([-1])).unwrap();
+        assert_eq!(half, [3.0 * 0.875 * 0.875; 4]);
+        let double = Vec::<f32>::try_from(upsample2(&constant(&[1, 1, 1, 1])).reshape([-1])).unwrap();
+        assert_eq!(double, [3.0 * 0.75 * 0.75; 4]);
+    }
+
+    #[test]
+    fn a_resampling_convolution_of_a_constant_sums_its_kernel() {
+        for (size, kernel) in [(vec![1, 1, 8, 8], vec![1, 1, 3, 3]), (vec![1, 1, 8, 8, 8], vec![1, 1, 3, 3, 3])] {
+            let taps = kernel.iter().product::<i64>() as f32;
+            let ones = Tensor::ones(&kernel, (Kind::Float, Device::Cpu));
+            // Halving, every output sees the whole kernel; doubling, each of 2^d outputs its share of it.
+            let half = conv_down2(&constant(&size), &ones, 2.0);
+            assert!(inside(&half, 1).iter().all(|value| (value - 6.0 * taps).abs() < 1e-3), "{half}");
+            let double = conv_up2(&constant(&size), &ones, 2.0);
+            assert_eq!(double.size()[2..], vec![16; size.len() - 2]);
+            assert!(inside(&double, 3).iter().all(|value| (value - 6.0 * taps).abs() < 1e-3), "{double}");
+        }
+    }
 }

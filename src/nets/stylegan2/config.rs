@@ -18,28 +18,46 @@ pub struct GeneratorConfig {
     pub resolution: i64,
     /// Image channels.
     pub channels: i64,
+    /// Channels of an activation times its side.
     pub channel_base: i64,
+    /// Most channels of an activation.
     pub channel_max: i64,
     /// Fully connected layers of the mapping network.
     pub mapping_layers: i64,
     /// Bound on activations; `None` leaves them unbounded.
     pub conv_clamp: Option<f64>,
+    /// 2 for images, 3 for volumes with equal sides; files of images do not name it.
+    #[serde(skip_serializing_if = "of_images")]
+    pub dimensions: i64,
 }
 
 /// Sizes of a discriminator; see [`GeneratorConfig`] for the shared fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiscriminatorConfig {
+    /// Number of classes; 0 is unconditional.
     pub c_dim: i64,
+    /// Image side, a power of two from 8 up.
     pub resolution: i64,
+    /// Image channels.
     pub channels: i64,
+    /// Channels of an activation times its side.
     pub channel_base: i64,
+    /// Most channels of an activation.
     pub channel_max: i64,
     /// Layers of the class mapping; used only where `c_dim` > 0.
     pub mapping_layers: i64,
+    /// Bound on activations; `None` leaves them unbounded.
     pub conv_clamp: Option<f64>,
     /// Images over which the minibatch standard deviation is taken; a batch must be divisible by min(group, batch).
     pub mbstd_group: i64,
+    /// As the generator's.
+    #[serde(skip_serializing_if = "of_images")]
+    pub dimensions: i64,
+}
+
+fn of_images(dimensions: &i64) -> bool {
+    *dimensions == 2
 }
 
 impl Default for GeneratorConfig {
@@ -67,6 +85,7 @@ impl GeneratorConfig {
             channel_max: 64,
             mapping_layers: 2,
             conv_clamp: Some(256.0),
+            dimensions: 2,
         }
     }
 
@@ -75,6 +94,7 @@ impl GeneratorConfig {
         Self { z_dim: 512, w_dim: 512, channel_base: 16384, channel_max: 512, ..Self::small(resolution, channels) }
     }
 
+    /// Channels of the activations of side `resolution`.
     pub fn channels_at(&self, resolution: i64) -> i64 {
         (self.channel_base / resolution).min(self.channel_max)
     }
@@ -85,8 +105,12 @@ impl GeneratorConfig {
     }
 
     /// Refuses sizes that no network can be built from.
+    ///
+    /// # Errors
+    /// Names the field, what it may be, and what it is.
     pub fn validate(&self) -> Result<()> {
-        check_image(self.resolution, self.channels, self.channel_base, self.channel_max)?;
+        check_image(self.resolution, self.dimensions)?;
+        check_channels(self.channels, self.channel_base, self.channel_max, self.resolution)?;
         at_least("z_dim", self.z_dim, 1)?;
         at_least("w_dim", self.w_dim, 1)?;
         at_least("c_dim", self.c_dim, 0)?;
@@ -107,16 +131,22 @@ impl DiscriminatorConfig {
             mapping_layers: 8,
             conv_clamp: generator.conv_clamp,
             mbstd_group: 4,
+            dimensions: generator.dimensions,
         }
     }
 
+    /// Channels of the activations of side `resolution`.
     pub fn channels_at(&self, resolution: i64) -> i64 {
         (self.channel_base / resolution).min(self.channel_max)
     }
 
     /// Refuses sizes that no network can be built from.
+    ///
+    /// # Errors
+    /// Names the field, what it may be, and what it is.
     pub fn validate(&self) -> Result<()> {
-        check_image(self.resolution, self.channels, self.channel_base, self.channel_max)?;
+        check_image(self.resolution, self.dimensions)?;
+        check_channels(self.channels, self.channel_base, self.channel_max, self.resolution)?;
         at_least("c_dim", self.c_dim, 0)?;
         at_least("mapping_layers", self.mapping_layers, 1)?;
         at_least("mbstd_group", self.mbstd_group, 1)?;
@@ -129,10 +159,22 @@ pub(crate) fn resolutions(resolution: i64) -> impl DoubleEndedIterator<Item = i6
     (2..=resolution.ilog2()).map(|log2| 1_i64 << log2)
 }
 
-fn check_image(resolution: i64, channels: i64, base: i64, max: i64) -> Result<()> {
-    if !(8..=1024).contains(&resolution) || !(resolution as u64).is_power_of_two() {
-        return Err(Problem::usage(format!("resolution {resolution}")).expected("a power of two from 8 to 1024"));
+fn check_image(resolution: i64, dimensions: i64) -> Result<()> {
+    let most = match dimensions {
+        2 => 1024,
+        3 => 256,
+        _ => {
+            return Err(Problem::usage(format!("dimensions = {dimensions}")).expected("2 for images, 3 for volumes"));
+        }
+    };
+    if !(8..=most).contains(&resolution) || !(resolution as u64).is_power_of_two() {
+        let expected = format!("a power of two from 8 to {most}");
+        return Err(Problem::usage(format!("resolution {resolution}")).expected(expected));
     }
+    Ok(())
+}
+
+fn check_channels(channels: i64, base: i64, max: i64, resolution: i64) -> Result<()> {
     at_least("channels", channels, 1)?;
     at_least("channel_max", max, 1)?;
     at_least("channel_base", base, resolution)
@@ -165,6 +207,33 @@ mod tests {
         assert_eq!(resolutions(64).map(|r| paper.channels_at(r)).collect::<Vec<_>>(), [512, 512, 512, 512, 256]);
         let small = GeneratorConfig::small(64, 1);
         assert_eq!(resolutions(64).map(|r| small.channels_at(r)).collect::<Vec<_>>(), [64, 64, 64, 32, 16]);
+    }
+
+    #[test]
+    fn a_file_that_names_no_dimensions_is_of_images() {
+        let images = DiscriminatorConfig::matching(&GeneratorConfig::small(32, 1));
+        let text = serde_json::to_string(&images).unwrap();
+        assert!(!text.contains("dimensions"), "{text}");
+        assert_eq!(serde_json::from_str::<DiscriminatorConfig>(&text).unwrap().dimensions, 2);
+        let volumes = GeneratorConfig { dimensions: 3, ..GeneratorConfig::small(32, 1) };
+        let text = serde_json::to_string(&volumes).unwrap();
+        assert!(text.ends_with(r#""dimensions":3}"#), "{text}");
+        assert_eq!(serde_json::from_str::<GeneratorConfig>(&text).unwrap(), volumes);
+        assert_eq!(DiscriminatorConfig::matching(&volumes).dimensions, 3);
+    }
+
+    #[test]
+    fn images_have_two_dimensions_and_volumes_three() {
+        let with = |dimensions, resolution| GeneratorConfig { dimensions, ..GeneratorConfig::small(resolution, 1) };
+        for (dimensions, resolution) in [(2, 1024), (3, 8), (3, 256)] {
+            assert!(with(dimensions, resolution).validate().is_ok());
+        }
+        for (dimensions, resolution, expected) in
+            [(1, 8, "3 for volumes"), (4, 8, "3 for volumes"), (3, 512, "8 to 256")]
+        {
+            let problem = with(dimensions, resolution).validate().unwrap_err().to_string();
+            assert!(problem.contains(expected), "{problem}");
+        }
     }
 
     #[test]

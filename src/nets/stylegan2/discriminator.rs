@@ -21,6 +21,7 @@ struct Block {
     skip: Conv,
 }
 
+/// Images, or volumes, to logits.
 #[derive(Debug)]
 pub struct Discriminator {
     blocks: Vec<Block>,
@@ -44,6 +45,7 @@ impl Discriminator {
             inputs,
             outputs,
             kernel,
+            dimensions: config.dimensions,
             activation: Activation::LeakyRelu,
             bias: true,
             halve: false,
@@ -73,10 +75,11 @@ impl Discriminator {
         let last = config.channels_at(4);
         let b4 = init.sub("b4");
         let outputs = if config.c_dim > 0 { last } else { 1 };
+        let places = 4_i64.pow(config.dimensions as u32);
         Ok(Self {
             blocks,
             conv: Conv::new(&b4.sub("conv"), plain(last + 1, last, 3), bound),
-            fc: Linear::new(&b4.sub("fc"), last * 16, last, Activation::LeakyRelu, 1.0),
+            fc: Linear::new(&b4.sub("fc"), last * places, last, Activation::LeakyRelu, 1.0),
             out: Linear::new(&b4.sub("out"), last, outputs, Activation::Linear, 1.0),
             mapping: (config.c_dim > 0)
                 .then(|| MappingLayers::new(&init.sub("mapping"), 0, config.c_dim, last, config.mapping_layers)),
@@ -84,7 +87,8 @@ impl Discriminator {
         })
     }
 
-    /// images \[N, C, R, R\], c \[N, c_dim\] where conditional -> logits \[N, 1\]. N must be divisible by min(group, N).
+    /// images \[N, C, R, R\], or volumes \[N, C, R, R, R\], c \[N, c_dim\] where conditional -> logits \[N, 1\]. N must
+    /// be divisible by min(group, N).
     pub fn forward(&self, images: &Tensor, c: Option<&Tensor>) -> Tensor {
         self.judge(&self.trunk(images, |_| {}), c)
     }
@@ -138,23 +142,26 @@ impl Discriminator {
         x
     }
 
+    /// Its sizes.
     pub fn config(&self) -> &DiscriminatorConfig {
         &self.config
     }
 }
 
-/// Mean over channels and pixels of the standard deviation within a group of images \[N, C, H, W\] -> \[N, 1, H, W\].
-/// Image i belongs to group i mod (N / group size).
+/// Mean over channels and pixels of the standard deviation within a group of images \[N, C, H, W\] -> \[N, 1, H, W\];
+/// of volumes likewise. Image i belongs to group i mod (N / group size).
 fn minibatch_std(x: &Tensor, group: i64) -> Tensor {
-    let (batch, channels, height, width) = x.size4().expect("an activation has 4 axes");
+    let (batch, of_one) = (x.size()[0], x.size()[1..].to_vec());
     let group = group.min(batch);
     assert_eq!(batch % group, 0, "a batch of {batch} is not divisible into groups of {group}");
-    let groups = batch / group;
-    let y = x.reshape([group, groups, channels, height, width]).to_kind(Kind::Float);
+    let groups: Vec<i64> = [group, batch / group].into_iter().chain(of_one.iter().copied()).collect();
+    let y = x.reshape(groups).to_kind(Kind::Float);
     let y = &y - y.mean_dim([0].as_slice(), true, None);
     let deviation = (y.square().mean_dim([0].as_slice(), false, None) + 1e-8).sqrt();
-    let deviation = deviation.mean_dim([1, 2, 3].as_slice(), true, None);
-    deviation.repeat([group, 1, height, width]).to_kind(x.kind())
+    let all: Vec<i64> = (1..x.dim() as i64).collect();
+    let deviation = deviation.mean_dim(all, true, None);
+    let copies: Vec<i64> = [group, 1].into_iter().chain(of_one[1..].iter().copied()).collect();
+    deviation.repeat(copies).to_kind(x.kind())
 }
 
 impl Network for Discriminator {
@@ -172,6 +179,43 @@ impl Network for Discriminator {
         self.out.visit("b4.out", visit);
         if let Some(mapping) = &self.mapping {
             mapping.visit("mapping", visit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_within_a_group_is_one_more_channel() {
+        // Four images of one value each: 0 and 4 make a group, 1 and 5 another.
+        let x = Tensor::from_slice(&[0.0_f32, 1.0, 4.0, 5.0]);
+        for size in [vec![4, 2, 4, 4], vec![4, 2, 4, 4, 4]] {
+            let ones = vec![1; size.len() - 1];
+            let images = x.reshape([vec![4], ones].concat()).expand(&size, false);
+            let deviation = minibatch_std(&images, 2);
+            assert_eq!((deviation.size()[0], deviation.size()[1], deviation.dim()), (4, 1, size.len()));
+            assert!((deviation - 2.0).abs().max().double_value(&[]) < 1e-6);
+        }
+        // An image alone deviates from nothing.
+        let alone = minibatch_std(&x.narrow(0, 1, 1).reshape([1, 1, 1, 1]), 4);
+        assert!((alone.double_value(&[0, 0, 0, 0]) - 1e-4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_weights_every_logit_is_the_last_bias() {
+        for dimensions in [2, 3] {
+            let small = DiscriminatorConfig { channel_base: 64, channel_max: 4, ..DiscriminatorConfig::default() };
+            let config = DiscriminatorConfig { resolution: 8, dimensions, ..small };
+            let network = Discriminator::new(&config, RunSeed(1), Device::Cpu).unwrap();
+            for (name, parameter) in network.parameters() {
+                let value = if name == "b4.out.bias" { 0.75 } else { 0.0 };
+                let _ = tch::no_grad(|| parameter.shallow_clone().fill_(value));
+            }
+            let size: Vec<i64> = [2, 1].into_iter().chain((0..dimensions).map(|_| 8)).collect();
+            let logits = network.forward(&Tensor::randn(size, (Kind::Float, Device::Cpu)), None);
+            assert_eq!(Vec::<f32>::try_from(logits.reshape([-1])).unwrap(), [0.75, 0.75]);
         }
     }
 }

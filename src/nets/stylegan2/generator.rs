@@ -9,9 +9,12 @@ use crate::nets::network::{Init, Network, Visitor};
 use crate::problem::Result;
 use crate::seed::RunSeed;
 
+/// Latents to images, or to volumes.
 #[derive(Debug)]
 pub struct Generator {
+    /// z (and class) to w.
     pub mapping: Mapping,
+    /// w to images.
     pub synthesis: Synthesis,
     config: GeneratorConfig,
 }
@@ -32,15 +35,18 @@ impl Generator {
         })
     }
 
-    /// z \[N, z_dim\], c \[N, c_dim\] where conditional -> images \[N, C, R, R\] without truncation.
+    /// z \[N, z_dim\], c \[N, c_dim\] where conditional -> images \[N, C, R, R\], or volumes \[N, C, R, R, R\], without
+    /// truncation.
     pub fn forward(&self, z: &Tensor, c: Option<&Tensor>, noise: &Noise<'_>) -> Tensor {
         self.synthesis.forward(&self.mapping.forward(z, c), noise)
     }
 
+    /// Its sizes.
     pub fn config(&self) -> &GeneratorConfig {
         &self.config
     }
 
+    /// Where its tensors lie.
     pub fn device(&self) -> Device {
         self.mapping.w_avg.device()
     }

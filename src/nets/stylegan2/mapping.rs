@@ -1,4 +1,5 @@
-//! z (and class) to w: normalise, fully connected layers; running mean of w; truncation (Karras et al. 2019, sections 2 and 3).
+//! z (and class) to w: normalise, fully connected layers; running mean of w; truncation (Karras et al. 2019, section 2
+//! and appendix B).
 
 use tch::Tensor;
 
@@ -98,5 +99,55 @@ impl Mapping {
     pub(crate) fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
         self.layers.visit(path, visit);
         visit(join(path, "w_avg"), &self.w_avg, Role::Buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::seed::RunSeed;
+
+    /// Two numbers to two numbers by one layer, for three layers of a synthesis.
+    fn mapping() -> Mapping {
+        Mapping::new(&Init::new(RunSeed(1), Device::Cpu, "mapping"), 2, 0, 2, 1, 3)
+    }
+
+    fn values(x: &Tensor) -> Vec<f32> {
+        Vec::try_from(x.reshape([-1])).unwrap()
+    }
+
+    #[test]
+    fn only_the_direction_of_z_counts() {
+        let mapping = mapping();
+        let mut stored = vec![];
+        mapping.visit("", &mut |name, tensor, _| stored.push((name, tensor.shallow_clone())));
+        let weight = stored.iter().find(|(name, _)| name == "fc0.weight").map(|(_, tensor)| tensor).unwrap();
+        // As stored: the identity over the multiplier.
+        tch::no_grad(|| weight.shallow_clone().copy_(&(Tensor::eye(2, (Kind::Float, Device::Cpu)) / MULTIPLIER)));
+        let z = Tensor::from_slice(&[3.0_f32, -4.0]).view([1, 2]);
+        let ws = mapping.forward(&z, None);
+        assert_eq!(ws.size(), [1, 3, 2]);
+        // (3, -4) / sqrt(12.5), over the root of two inputs, times sqrt(2), a fifth of it below zero.
+        let expected = [3.0 / 12.5_f32.sqrt(), -0.2 * 4.0 / 12.5_f32.sqrt()];
+        for w in values(&ws).chunks(2) {
+            assert!((w[0] - expected[0]).abs() < 1e-6 && (w[1] - expected[1]).abs() < 1e-6, "{w:?}");
+        }
+        assert!(mapping.forward(&(&z * 10.0), None).allclose(&ws, 1e-6, 1e-6, false));
+    }
+
+    #[test]
+    fn psi_pulls_towards_the_average() {
+        let mut mapping = mapping();
+        // From zero a quarter of the way to the batch's mean (4, 8).
+        let batch = Tensor::from_slice(&[2.0_f32, 4.0, 6.0, 12.0]).view([2, 1, 2]).repeat([1, 3, 1]);
+        mapping.update_w_avg(&batch, 0.75);
+        assert_eq!(values(&mapping.w_avg), [1.0, 2.0]);
+        let ws = Tensor::from_slice(&[3.0_f32, 6.0]).view([1, 1, 2]).repeat([1, 3, 1]);
+        assert_eq!(values(&mapping.truncate(&ws, 0.0, None)), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+        assert_eq!(values(&mapping.truncate(&ws, 0.5, None)), [2.0, 4.0, 2.0, 4.0, 2.0, 4.0]);
+        assert_eq!(values(&mapping.truncate(&ws, 0.5, Some(1))), [2.0, 4.0, 3.0, 6.0, 3.0, 6.0]);
+        assert_eq!(values(&mapping.truncate(&ws, 1.0, None)), values(&ws));
     }
 }

@@ -10,6 +10,12 @@ pub mod generator;
 
 pub mod discriminator;
 
+#[cfg(test)]
+mod contract;
+
+#[cfg(test)]
+mod volumes;
+
 pub use config::{DiscriminatorConfig, GeneratorConfig};
 pub use discriminator::Discriminator;
 pub use generator::Generator;

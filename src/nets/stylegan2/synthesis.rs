@@ -4,7 +4,7 @@
 use tch::{Kind, Tensor};
 
 use super::config::{GeneratorConfig, resolutions};
-use crate::nets::layers::modulated::{StyledConv, ToImage};
+use crate::nets::layers::modulated::{StyledConv, StyledShape, ToImage, ToImageShape};
 use crate::nets::layers::resample::upsample2;
 use crate::nets::network::{Init, Role, Visitor, join};
 
@@ -15,8 +15,10 @@ pub enum Noise<'a> {
     Random,
     /// The network's own maps, the same for every image.
     Const,
+    /// No noise.
     None,
-    /// One \[1 or N, 1, r, r\] per styled convolution, in the order of [`Synthesis::noise_shapes`].
+    /// One \[1 or N, 1, r, r\] (a volume's \[1 or N, 1, r, r, r\]) per styled convolution, in the order of
+    /// [`Synthesis::noise_shapes`].
     Given(&'a [Tensor]),
 }
 
@@ -39,7 +41,7 @@ impl Block {
 /// The generator's synthesis network.
 #[derive(Debug)]
 pub struct Synthesis {
-    /// Learnt start \[C, 4, 4\].
+    /// Learnt start \[C, 4, 4\], or \[C, 4, 4, 4\].
     constant: Tensor,
     blocks: Vec<Block>,
     num_ws: i64,
@@ -48,19 +50,23 @@ pub struct Synthesis {
 impl Synthesis {
     pub(crate) fn new(init: &Init, config: &GeneratorConfig) -> Self {
         let mut inputs = config.channels_at(4);
-        let constant = init.sub("b4").normal("const", &[inputs, 4, 4], 1.0);
+        let GeneratorConfig { channels, w_dim, dimensions, conv_clamp: bound, .. } = *config;
+        let start: Vec<i64> = std::iter::once(inputs).chain((0..dimensions).map(|_| 4)).collect();
+        let constant = init.sub("b4").normal("const", &start, 1.0);
         let mut blocks = Vec::new();
         for resolution in resolutions(config.resolution) {
             let name = format!("b{resolution}");
             let init = init.sub(&name);
             let outputs = config.channels_at(resolution);
             let styled = |layer: &str, inputs: i64, double: bool| {
-                StyledConv::new(&init.sub(layer), inputs, outputs, config.w_dim, resolution, double, config.conv_clamp)
+                let shape = StyledShape { inputs, outputs, w_dim, resolution, dimensions, double };
+                StyledConv::new(&init.sub(layer), shape, bound)
             };
+            let image = ToImageShape { inputs: outputs, channels, w_dim, dimensions };
             blocks.push(Block {
                 conv0: (resolution > 4).then(|| styled("conv0", inputs, true)),
                 conv1: styled("conv1", outputs, false),
-                to_image: ToImage::new(&init.sub("torgb"), outputs, config.channels, config.w_dim, config.conv_clamp),
+                to_image: ToImage::new(&init.sub("torgb"), image, bound),
                 name,
             });
             inputs = outputs;
@@ -68,7 +74,7 @@ impl Synthesis {
         Self { constant, blocks, num_ws: config.num_ws() }
     }
 
-    /// ws \[N, num_ws, w_dim\] -> images \[N, C, R, R\], float32, about -1..1.
+    /// ws \[N, num_ws, w_dim\] -> images \[N, C, R, R\], or volumes \[N, C, R, R, R\], float32, about -1..1.
     pub fn forward(&self, ws: &Tensor, noise: &Noise<'_>) -> Tensor {
         let (batch, count, _) = ws.size3().expect("ws has 3 axes");
         assert_eq!(count, self.num_ws, "ws holds {count} vectors, the synthesis takes {}", self.num_ws);
@@ -76,7 +82,8 @@ impl Synthesis {
             assert_eq!(maps.len(), self.noise_shapes().len(), "one noise map for each styled convolution");
         }
         let ws = ws.unbind(1);
-        let mut x = self.constant.unsqueeze(0).expand([batch, -1, -1, -1], false);
+        let shape: Vec<i64> = std::iter::once(batch).chain(self.constant.size()).collect();
+        let mut x = self.constant.unsqueeze(0).expand(shape, false);
         let mut image: Option<Tensor> = None;
         let mut layer = 0;
         for block in &self.blocks {
@@ -94,12 +101,13 @@ impl Synthesis {
         image.expect("at least one block")
     }
 
-    /// Name ("b8.conv0") and side of each noise map, in order.
+    /// Name ("b8.conv0") and side of each noise map, in order; a volume's map has that side three times.
     pub fn noise_shapes(&self) -> Vec<(String, i64)> {
         self.styled().map(|(name, conv)| (name, conv.resolution())).collect()
     }
 
-    /// The network's constant noise maps, each \[1, 1, r, r\], in the order of [`Self::noise_shapes`].
+    /// The network's constant noise maps, each \[1, 1, r, r\] (a volume's \[1, 1, r, r, r\]), in the order of
+    /// [`Self::noise_shapes`].
     pub fn noise_consts(&self) -> Vec<Tensor> {
         self.styled().map(|(_, conv)| conv.noise_const().unsqueeze(0).unsqueeze(0)).collect()
     }
@@ -128,11 +136,65 @@ impl Synthesis {
 }
 
 fn noise_of(noise: &Noise<'_>, layer: usize, conv: &StyledConv, batch: i64) -> Option<Tensor> {
-    let side = conv.resolution();
     match noise {
-        Noise::Random => Some(Tensor::randn([batch, 1, side, side], (Kind::Float, conv.noise_const().device()))),
+        Noise::Random => {
+            let map = conv.noise_const();
+            let shape: Vec<i64> = [batch, 1].into_iter().chain(map.size()).collect();
+            Some(Tensor::randn(shape, (Kind::Float, map.device())))
+        }
         Noise::Const => Some(conv.noise_const().unsqueeze(0).unsqueeze(0)),
         Noise::None => None,
         Noise::Given(maps) => Some(maps[layer].shallow_clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::seed::RunSeed;
+
+    /// 8 x 8 pixels, or voxels, of one channel, all of whose weights are zero.
+    fn empty(dimensions: i64) -> (Synthesis, Vec<(String, Tensor)>) {
+        let config = GeneratorConfig { w_dim: 4, channel_base: 64, channel_max: 4, ..GeneratorConfig::small(8, 1) };
+        let config = GeneratorConfig { dimensions, ..config };
+        let synthesis = Synthesis::new(&Init::new(RunSeed(1), Device::Cpu, "synthesis"), &config);
+        let mut stored = vec![];
+        synthesis.visit("", &mut |name, tensor, role| {
+            if role == Role::Parameter {
+                let _ = tch::no_grad(|| tensor.shallow_clone().zero_());
+                stored.push((name, tensor.shallow_clone()));
+            }
+        });
+        (synthesis, stored)
+    }
+
+    #[test]
+    fn without_weights_the_image_is_the_sum_of_its_biases() {
+        for (dimensions, inside) in [(2, 36), (3, 216)] {
+            let (synthesis, stored) = empty(dimensions);
+            for (name, value) in [("b4.torgb.bias", 2.0), ("b8.torgb.bias", 0.5)] {
+                let tensor = stored.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor).unwrap();
+                let _ = tch::no_grad(|| tensor.shallow_clone().fill_(value));
+            }
+            let ws = Tensor::ones([1, synthesis.num_ws(), 4], (Kind::Float, Device::Cpu));
+            // The maps are there, their strength is zero.
+            let image = synthesis.forward(&ws, &Noise::Const);
+            let inner = (2..2 + dimensions).fold(image, |image, axis| image.narrow(axis, 1, 6));
+            assert_eq!(Vec::<f32>::try_from(inner.reshape([-1])).unwrap(), vec![2.5; inside]);
+        }
+    }
+
+    #[test]
+    fn one_noise_map_for_each_styled_convolution() {
+        let names = |synthesis: &Synthesis| synthesis.noise_shapes();
+        let expected = [("b4.conv1", 4), ("b8.conv0", 8), ("b8.conv1", 8)].map(|(name, side)| (name.to_owned(), side));
+        for (dimensions, sizes) in [(2, [16, 64, 64]), (3, [64, 512, 512])] {
+            let (synthesis, _) = empty(dimensions);
+            assert_eq!(names(&synthesis), expected);
+            assert_eq!(synthesis.noise_consts().iter().map(Tensor::numel).collect::<Vec<_>>(), sizes);
+            assert_eq!(synthesis.num_ws(), 4);
+        }
     }
 }
