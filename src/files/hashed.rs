@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, ErrorKind, Read, Take};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::digest;
+use crate::problem::{Problem, Result};
 
 /// Small enough to stay in the second-level cache beside what the bytes are inflated to.
 const BUFFER: usize = 1 << 17;
@@ -82,6 +84,15 @@ impl Read for HashedFile {
     }
 }
 
+/// SHA-256 of a file, read in pieces.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let hash = || HashedFile::new(File::open(path)?, u64::MAX).finish();
+    hash().map_err(|error| Problem::io(path, "reading", error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +110,7 @@ mod tests {
             assert_eq!(start, bytes[..read]);
             assert_eq!(file.finish().unwrap(), digest::sha256(&bytes));
         }
+        assert_eq!(sha256(&path).unwrap(), digest::sha256(&bytes));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use tch::Device;
 
 use super::checkpoint::{self, Verified};
 use super::config::Resolved;
-use super::state::{BEST, Identity, TrainState};
+use super::identity::Identity;
+use super::saved::{self, BEST};
+use super::state::TrainState;
 use super::stats;
-use crate::digest;
-use crate::files::{self, FolderLock};
+use crate::files::{self, FolderLock, hashed};
 use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -55,7 +56,7 @@ impl<'a> RunFolder<'a> {
 
     /// The state of the newest whole checkpoint; the best network is put back to what it was then.
     pub fn newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
-        let Some(found) = checkpoint::newest(&self.dir.checkpoints(), observer)? else {
+        let Some(found) = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)? else {
             return Ok(None);
         };
         let mut state = TrainState::restore(&found, &self.identity, self.device)?;
@@ -69,7 +70,7 @@ impl<'a> RunFolder<'a> {
         let Some(wanted) = &state.counters.best_sha256 else {
             return remove(&path);
         };
-        if fs::read(&path).is_ok_and(|bytes| digest::sha256(&bytes) == *wanted) {
+        if hashed::sha256(&path).is_ok_and(|found| found == *wanted) {
             return Ok(());
         }
         remove(&path)?;
