@@ -17,7 +17,7 @@ use rimforge::engine::{Engine, EngineConfig, Precision, channels_last};
 use rimforge::nets::layers::modulated::{StyledConv, StyledShape};
 use rimforge::nets::network::{Init, Role};
 use rimforge::nets::{Generator, GeneratorConfig, Network};
-use rimforge::optim::adam::{Adam, AdamConfig};
+use rimforge::optim::{Adam, AdamConfig, Flat};
 use rimforge::seed::RunSeed;
 use tch::{Device, Kind, Tensor};
 
@@ -187,15 +187,16 @@ fn augment(criterion: &mut Criterion) {
 
 fn adam(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("adam");
-    let config = AdamConfig { learning_rate: 0.002, betas: (0.0, 0.99), epsilon: 1e-8 };
+    let config = AdamConfig { betas: (0.0, 0.99), epsilon: 1e-8 };
     for (net, sizes) in [("small", GeneratorConfig::small(64, 1)), ("paper", GeneratorConfig::paper(64, 1))] {
         let generator = Generator::new(&sizes, RunSeed(1), Device::Cpu).expect("sizes are good");
-        let mut adam = Adam::new(generator.parameters().into_iter().map(|(_, tensor)| tensor).collect());
+        let flat = Flat::new(generator.parameters().into_iter().map(|(_, tensor)| tensor).collect());
+        let mut adam = Adam::new(flat.values(), config);
         let gradient = normal(&[generator.parameter_count() as i64]);
         group.throughput(Throughput::Elements(generator.parameter_count()));
-        let rates = adam.next(&config);
+        let rates = adam.next(0.002);
         group.bench_function(BenchmarkId::new("step", format!("{net} float32")), |bencher| {
-            bencher.iter(|| adam.step(&gradient, &rates, &config));
+            bencher.iter(|| adam.step(&gradient, &rates));
         });
     }
 }

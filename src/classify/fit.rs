@@ -1,12 +1,13 @@
 //! One fit: Adam on the cross-entropy of batches, for a fixed number of steps; and the scores of slices.
 
 use serde::Serialize;
-use tch::{COptimizer, Device, Tensor};
+use tch::{Device, Tensor};
 
 use super::arms::TrainingSet;
 use super::sampler::Sampler;
 use crate::nets::classifiers::cnn::{Cnn, CnnConfig, Mode, cross_entropy};
 use crate::observer::Observer;
+use crate::optim::{Adam, AdamConfig, Flat};
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 
@@ -48,10 +49,8 @@ pub fn fit(
     use crate::nets::Network;
     let device = pixels.device();
     let cnn = Cnn::new(&plan.cnn, seed, device);
-    let mut adam = COptimizer::adam(plan.learning_rate, 0.9, 0.999, 0.0, 1e-8, false)?;
-    for (_, parameter) in cnn.parameters() {
-        adam.add_parameters(&parameter, 0)?;
-    }
+    let flat = Flat::new(cnn.parameters().into_iter().map(|(_, parameter)| parameter).collect());
+    let mut adam = Adam::new(flat.values(), AdamConfig::default());
     let sampler = Sampler::new(set, plan.batch, seed);
     let mut losses = Vec::new();
     let mut first = 0;
@@ -68,9 +67,9 @@ pub fn fit(
             let target = Tensor::from_slice(&batch.targets).to_device(device);
             let weight = Tensor::from_slice(&batch.weights).to_device(device);
             let loss = cross_entropy(&cnn.forward(&x, Mode::Train), &target, &weight);
-            adam.zero_grad()?;
-            loss.backward();
-            adam.step()?;
+            let gradient = flat.gradient(&loss);
+            let rates = adam.next(plan.learning_rate).to_device(device);
+            let _ = adam.step(&gradient, &rates);
             sum += loss.detach();
         }
         let mean = f64::try_from(sum)? / (last - first) as f64;

@@ -1,8 +1,8 @@
 //! Slices as tensors: a whole set at once, or endless shuffled batches that are a pure function of the step.
 
-use rand::seq::SliceRandom;
 use tch::{Device, Kind as Type, Tensor};
 
+use super::epochs::Epochs;
 use crate::data::dataset::{Side, SliceImage, Slices};
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
@@ -20,6 +20,9 @@ pub struct Images {
 
 impl Images {
     /// Reads every slice of `slices`, in its order, onto `device`.
+    ///
+    /// # Errors
+    /// A slice cannot be read.
     pub fn load<S: Side>(slices: &Slices<S>, device: Device) -> Result<Self> {
         let shape = slices.prepared().image_shape();
         Ok(Self::stack(&slices.images()?, shape, device))
@@ -49,10 +52,12 @@ impl Images {
         }
     }
 
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.lesions.len()
     }
 
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.lesions.is_empty()
     }
@@ -65,8 +70,7 @@ impl Images {
 pub struct Batches {
     images: Images,
     size: usize,
-    seed: RunSeed,
-    purpose: String,
+    epochs: Epochs,
 }
 
 /// One batch.
@@ -79,36 +83,31 @@ pub struct Batch {
 }
 
 impl Batches {
-    /// `purpose` names the random stream ("gan reals", "classifier").
+    /// Of `size` images each; `purpose` names the random stream ("train.reals").
+    ///
+    /// # Errors
+    /// No images, or none a batch.
     pub fn new(images: Images, size: usize, seed: RunSeed, purpose: &str) -> Result<Self> {
         if images.is_empty() || size == 0 {
             return Err(Problem::new(Kind::Input, format!("batches of {size} from {} images", images.len()))
                 .expected("at least one image and one a batch"));
         }
-        Ok(Self { images, size, seed, purpose: purpose.to_owned() })
+        let epochs = Epochs::new(images.len(), seed, purpose);
+        Ok(Self { images, size, epochs })
     }
 
+    /// The set that they are drawn from.
     pub fn images(&self) -> &Images {
         &self.images
     }
 
     /// Positions of batch `step`.
     pub fn positions(&self, step: u64) -> Vec<usize> {
-        let count = self.images.len() as u64;
-        let mut drawn: Option<(u64, Vec<usize>)> = None;
-        let mut position = |draw: u64| {
-            let epoch = draw / count;
-            if drawn.as_ref().is_none_or(|(of, _)| *of != epoch) {
-                let mut order: Vec<usize> = (0..self.images.len()).collect();
-                order.shuffle(&mut self.seed.stream(&self.purpose, epoch));
-                drawn = Some((epoch, order));
-            }
-            drawn.as_ref().map_or(0, |(_, order)| order[(draw % count) as usize])
-        };
         let size = self.size as u64;
-        (step * size..(step + 1) * size).map(&mut position).collect()
+        (step * size..(step + 1) * size).map(|draw| self.epochs.at(draw).item).collect()
     }
 
+    /// Batch `step`.
     pub fn at(&self, step: u64) -> Batch {
         let positions = self.positions(step);
         let index: Vec<i64> = positions.iter().map(|&position| position as i64).collect();

@@ -1,97 +1,79 @@
-//! Adam (Kingma and Ba 2015) whose moments can be read, saved and restored bit for bit.
+//! Adam (Kingma and Ba 2015, algorithm 1) whose moments can be read, saved and restored bit for bit.
 //!
-//! All parameters of a network share one flat vector, and so do their moments, so that a step is a handful of large
-//! operations. Nothing here touches gradients' values: a non-finite gradient is for the caller to refuse.
+//! The one optimiser of all stages: on the parameters of a network ([`super::Flat`]) and on the projector's unknowns. What
+//! differs from step to step, the rate and the corrections of the moments' bias, comes as a tensor of two values, so that a GPU
+//! can record a step.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use crate::engine::fused::{self, AdamState};
 
-/// Settings of one optimiser.
+/// What stays the same from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamConfig {
-    pub learning_rate: f64,
+    /// Decay rates of the first and the second moment, 0..1.
     pub betas: (f64, f64),
+    /// Added to the root of the second moment.
     pub epsilon: f64,
 }
 
-/// Adam's state for a fixed list of parameters.
+impl Default for AdamConfig {
+    /// As published.
+    fn default() -> Self {
+        Self { betas: (0.9, 0.999), epsilon: 1e-8 }
+    }
+}
+
+impl AdamConfig {
+    /// What step number `step`, counted from 1, depends on besides the gradient: `learning_rate` over the first moment's
+    /// correction, and the root of the second's.
+    pub fn rates(&self, learning_rate: f64, step: u64) -> [f32; 2] {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        [(learning_rate / correction(self.betas.0)) as f32, correction(self.betas.1).sqrt() as f32]
+    }
+}
+
+/// Adam's state over one tensor of unknowns.
 #[derive(Debug)]
 pub struct Adam {
-    /// In the order in which every call passes parameters and gradients.
-    parameters: Vec<Tensor>,
-    /// The storage that they all lie in.
+    config: AdamConfig,
+    /// What is descended on; shares the storage of the tensor that it was made for.
     pub values: Tensor,
-    /// First and second moment, flat, in parameter order.
+    /// Running mean of the gradient, of the shape of `values`.
     pub first: Tensor,
+    /// Running mean of its square, of the same shape.
     pub second: Tensor,
     /// Steps taken.
     pub steps: u64,
 }
 
 impl Adam {
-    /// Zero moments for `parameters`, which move to a common storage ([`side_by_side`]). A step is not seen by libtorch's check for values changed in place: do not
-    /// differentiate through a graph that is older than it.
-    pub fn new(mut parameters: Vec<Tensor>) -> Self {
-        let values = side_by_side(&mut parameters);
-        Self { first: values.zeros_like(), second: values.zeros_like(), steps: 0, parameters, values }
+    /// Zero moments for `values`, contiguous float32 of any shape, which each step moves in place. A step is not seen by
+    /// libtorch's check for values changed in place: do not differentiate through a graph that is older than it.
+    pub fn new(values: &Tensor, config: AdamConfig) -> Self {
+        let (first, second) = (values.zeros_like(), values.zeros_like());
+        Self { config, values: values.shallow_clone(), first, second, steps: 0 }
     }
 
-    pub fn parameters(&self) -> &[Tensor] {
-        &self.parameters
-    }
-
-    /// One flat gradient in parameter order; a parameter that the loss does not reach counts as zero.
-    pub fn flatten(&self, gradients: &[Tensor]) -> Tensor {
-        assert_eq!(gradients.len(), self.parameters.len(), "one gradient a parameter");
-        let flat: Vec<Tensor> = gradients
-            .iter()
-            .zip(&self.parameters)
-            .map(|(gradient, parameter)| match gradient.defined() {
-                true => gradient.reshape([-1]),
-                false => parameter.zeros_like().reshape([-1]),
-            })
-            .collect();
-        Tensor::cat(&flat, 0)
-    }
-
-    /// Counts a step; what it depends on besides the gradient, float32 \[2\] on the host: the learning rate over the first
-    /// moment's correction, and the root of the second's.
-    pub fn next(&mut self, config: &AdamConfig) -> Tensor {
-        let (beta1, beta2) = config.betas;
+    /// Counts a step and gives its [`AdamConfig::rates`], float32 \[2\] on the host.
+    pub fn next(&mut self, learning_rate: f64) -> Tensor {
         self.steps += 1;
-        let correction1 = 1.0 - beta1.powf(self.steps as f64);
-        let correction2 = 1.0 - beta2.powf(self.steps as f64);
-        Tensor::from_slice(&[(config.learning_rate / correction1) as f32, correction2.sqrt() as f32])
+        Tensor::from_slice(&self.config.rates(learning_rate, self.steps))
     }
 
-    /// Moves the parameters against `gradient` (flat, from [`Adam::flatten`]); `rates` are of [`Adam::next`], on the device.
-    /// Returns the gradient's squared norm, float64 \[\].
-    pub fn step(&mut self, gradient: &Tensor, rates: &Tensor, config: &AdamConfig) -> Tensor {
+    /// Moves the values against `gradient`, of their shape; `rates` \[2\] are of [`Adam::next`], on the device. Returns the
+    /// gradient's squared norm, float64 \[\]. Where that is finite, so are the moments and the new values.
+    pub fn step(&mut self, gradient: &Tensor, rates: &Tensor) -> Tensor {
         let state = AdamState { values: &self.values, moments: [&self.first, &self.second] };
-        fused::adam(state, gradient, rates, config.betas, config.epsilon)
+        fused::adam(state, gradient, rates, self.config.betas, self.config.epsilon)
     }
-}
-
-/// Puts `parameters` (contiguous float32 leaves on one device) side by side into one new storage, which is returned, and
-/// makes each a view of its part; whoever shares the tensors goes with them.
-pub fn side_by_side(parameters: &mut [Tensor]) -> Tensor {
-    let flat: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().reshape([-1])).collect();
-    let values = match flat.is_empty() {
-        true => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
-        false => Tensor::cat(&flat, 0),
-    };
-    let mut offset = 0;
-    for parameter in parameters {
-        let length = parameter.numel() as i64;
-        parameter.set_data(&values.narrow(0, offset, length).view_as(parameter));
-        offset += length;
-    }
-    values
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::{COptimizer, Device, Kind};
+
+    use super::super::Flat;
     use super::*;
 
     #[test]
@@ -102,56 +84,59 @@ mod tests {
         let numbers = |value: &serde_json::Value| -> Vec<f64> {
             value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
         };
+        let floats = |value: &serde_json::Value| -> Vec<f32> { numbers(value).iter().map(|&x| x as f32).collect() };
         for case in fixture["cases"].as_array().unwrap() {
-            let start: Vec<f32> = numbers(&case["start"]).iter().map(|&x| x as f32).collect();
             let betas = numbers(&case["betas"]);
-            let config = AdamConfig {
-                learning_rate: case["learning_rate"].as_f64().unwrap(),
-                betas: (betas[0], betas[1]),
-                epsilon: 1e-8,
-            };
-            // Two parameters, so that the split of the flat update is tested too.
-            let parts = [Tensor::from_slice(&start[..4]).view([2, 2]), Tensor::from_slice(&start[4..])];
-            let mut adam = Adam::new(parts.iter().map(Tensor::shallow_clone).collect());
-            for (gradient, expected) in
-                case["gradients"].as_array().unwrap().iter().zip(case["parameters"].as_array().unwrap())
-            {
-                let gradient: Vec<f32> = numbers(gradient).iter().map(|&x| x as f32).collect();
-                let gradients = [Tensor::from_slice(&gradient[..4]).view([2, 2]), Tensor::from_slice(&gradient[4..])];
-                let flat = adam.flatten(&gradients);
-                let rates = adam.next(&config);
-                let _ = adam.step(&flat, &rates, &config);
-                let now = Tensor::cat(&[parts[0].reshape([-1]), parts[1].reshape([-1])], 0);
+            let learning_rate = case["learning_rate"].as_f64().unwrap();
+            let values = Tensor::from_slice(&floats(&case["start"]));
+            let mut adam = Adam::new(&values, AdamConfig { betas: (betas[0], betas[1]), epsilon: 1e-8 });
+            let gradients = case["gradients"].as_array().unwrap();
+            for (gradient, expected) in gradients.iter().zip(case["parameters"].as_array().unwrap()) {
+                let rates = adam.next(learning_rate);
+                let _ = adam.step(&Tensor::from_slice(&floats(gradient)), &rates);
                 for (index, want) in numbers(expected).into_iter().enumerate() {
-                    approx::assert_relative_eq!(now.double_value(&[index as i64]), want, max_relative = 2e-6);
+                    approx::assert_relative_eq!(values.double_value(&[index as i64]), want, max_relative = 2e-6);
                 }
             }
+            assert_eq!(adam.steps, gradients.len() as u64);
         }
     }
 
     #[test]
     fn the_first_step_is_the_learning_rate() {
-        let parameter = Tensor::from_slice(&[1f32, 1.0]);
-        let mut adam = Adam::new(vec![parameter.shallow_clone()]);
-        let config = AdamConfig { learning_rate: 0.1, betas: (0.9, 0.999), epsilon: 1e-8 };
-        let flat = adam.flatten(&[Tensor::from_slice(&[5f32, -0.01])]);
-        let rates = adam.next(&config);
-        let _ = adam.step(&flat, &rates, &config);
-        approx::assert_relative_eq!(parameter.double_value(&[0]), 0.9, max_relative = 1e-5);
-        approx::assert_relative_eq!(parameter.double_value(&[1]), 1.1, max_relative = 1e-5);
+        let values = Tensor::from_slice(&[1f32, 1.0, 1.0]);
+        let mut adam = Adam::new(&values, AdamConfig::default());
+        let rates = adam.next(0.1);
+        let _ = adam.step(&Tensor::from_slice(&[5f32, -0.01, 0.0]), &rates);
+        let expected = Tensor::from_slice(&[0.9f32, 1.1, 1.0]);
+        assert!(values.allclose(&expected, 0.0, 1e-6, false), "{values}");
     }
 
+    /// A fit of a line by each, from the same start.
     #[test]
-    fn an_unreached_parameter_stays() {
-        let parameters = [Tensor::from_slice(&[1f32]), Tensor::from_slice(&[2f32])].map(|p| p.set_requires_grad(true));
-        let mut adam = Adam::new(parameters.iter().map(Tensor::shallow_clone).collect());
-        let loss = parameters[0].sum(Kind::Float);
-        let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
-        let flat = adam.flatten(&gradients);
-        let config = AdamConfig { learning_rate: 0.1, betas: (0.0, 0.99), epsilon: 1e-8 };
-        let rates = adam.next(&config);
-        let _ = adam.step(&flat, &rates, &config);
-        assert_eq!(parameters[1].double_value(&[0]), 2.0);
-        assert!(parameters[0].double_value(&[0]) < 1.0);
+    fn two_hundred_steps_end_where_libtorchs_own_adam_does() {
+        let x = Tensor::linspace(-1, 1, 64, (Kind::Float, Device::Cpu)).view([64, 1]);
+        let target = &x * 1.5 - 0.25;
+        let start = || [[0.3f32], [0.1]].map(|value| Tensor::from_slice(&value).set_requires_grad(true));
+        let loss = |line: &[Tensor]| (&x * &line[0] + &line[1] - &target).square().mean(Kind::Float);
+        let theirs = start();
+        let mut reference = COptimizer::adam(0.02, 0.9, 0.999, 0.0, 1e-8, false).unwrap();
+        theirs.iter().for_each(|parameter| reference.add_parameters(parameter, 0).unwrap());
+        let ours = start();
+        let flat = Flat::new(ours.iter().map(Tensor::shallow_clone).collect());
+        let mut adam = Adam::new(flat.values(), AdamConfig::default());
+        for step in 0..200 {
+            reference.zero_grad().unwrap();
+            loss(&theirs).backward();
+            reference.step().unwrap();
+            let gradient = flat.gradient(&loss(&ours));
+            let rates = adam.next(0.02);
+            let _ = adam.step(&gradient, &rates);
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                let (ours, theirs) = (ours.double_value(&[0]), theirs.double_value(&[0]));
+                assert!((ours - theirs).abs() < 2e-6, "step {step}: {ours} and {theirs}");
+            }
+        }
+        assert!(loss(&ours).double_value(&[]) < 1e-3);
     }
 }

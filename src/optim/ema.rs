@@ -12,8 +12,8 @@ pub fn decay(batch: u64, images: u64, half_life: f64, ramp: Option<f64>) -> f64 
 }
 
 /// average <- live + decay (average - live), in place.
-pub fn update(average: &mut Tensor, live: &Tensor, decay: f64) {
-    let _ = tch::no_grad(|| average.lerp_(live, 1.0 - decay));
+pub fn update(average: &Tensor, live: &Tensor, decay: f64) {
+    let _ = tch::no_grad(|| average.shallow_clone().lerp_(live, 1.0 - decay));
 }
 
 #[cfg(test)]
@@ -36,8 +36,8 @@ mod tests {
 
     #[test]
     fn a_quarter_of_the_way() {
-        let (mut average, live) = (Tensor::from_slice(&[1f32]), Tensor::from_slice(&[3f32]));
-        update(&mut average, &live, 0.75);
+        let (average, live) = (Tensor::from_slice(&[1f32]), Tensor::from_slice(&[3f32]));
+        update(&average, &live, 0.75);
         assert_eq!(average.double_value(&[0]), 1.5);
         assert_eq!(average.kind(), Kind::Float);
     }

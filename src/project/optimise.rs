@@ -8,16 +8,11 @@ use tch::{Device, Kind, Tensor};
 
 use super::draws::Draws;
 use super::{noise, schedule};
-use crate::engine::fused::{self, AdamState};
 use crate::engine::{GraphMemory, Repeated, SideStream};
 use crate::nets::features::{FeatureNet, squared_distance};
 use crate::nets::{Generator, Noise};
+use crate::optim::{Adam, AdamConfig};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
-
-/// Adam's constants, as published.
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
 
 /// How to descend.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,14 +77,13 @@ pub struct Moment<'a> {
     pub w: Tensor,
     /// Images that the step's gradient came from, \[N, C, R, R\].
     pub images: &'a Tensor,
-    unknowns: &'a Unknowns,
     adam: &'a Adam,
 }
 
 impl Moment<'_> {
     /// A copy of everything that the next step depends on.
     pub fn underway(&self) -> Underway {
-        let tensors = [&self.unknowns.all, &self.adam.first, &self.adam.second].map(Tensor::copy);
+        let tensors = [&self.adam.values, &self.adam.first, &self.adam.second].map(Tensor::copy);
         Underway { step: self.step + 1, tensors }
     }
 }
@@ -131,10 +125,11 @@ pub fn optimise(
         Space::WPlus => generator.synthesis.num_ws(),
     };
     let mut unknowns = Unknowns::start(start, layers, &draws.noise);
-    let mut adam = Adam::new(&unknowns.all);
+    let mut adam = Adam::new(&unknowns.all, AdamConfig::default());
     let mut first = 0;
-    if let Some(Underway { step, tensors: [all, moment, square] }) = underway {
-        (unknowns.all, adam.first, adam.second) = (all, moment, square);
+    if let Some(Underway { step, tensors }) = underway {
+        [adam.values, adam.first, adam.second] = tensors;
+        unknowns.all = adam.values.shallow_clone();
         first = step;
     }
     let schedule = Schedule::of(descent, deviation, draws, device);
@@ -150,7 +145,7 @@ pub fn optimise(
             unknowns.shown = made?;
         }
         let w = unknowns.split(&unknowns.all).0;
-        let moment = Moment { step, w, images: &unknowns.shown, unknowns: &unknowns, adam: &adam };
+        let moment = Moment { step, w, images: &unknowns.shown, adam: &adam };
         if !after_step(&moment) {
             return Err(Problem::new(ProblemKind::Interrupted, "projection stopped"));
         }
@@ -185,7 +180,7 @@ fn descend(
     let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
     let gradient = Tensor::run_backward(&[loss], &[&all], false, false).remove(0);
     tch::no_grad(|| {
-        adam.step(&unknowns.all, &gradient, schedule);
+        let _ = adam.step(&gradient, &schedule.rates());
         unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
     });
     Ok(images.detach())
@@ -193,8 +188,7 @@ fn descend(
 
 /// What differs from step to step, on the device: all of it, and in fixed places what the present step takes.
 struct Schedule {
-    /// float32 \[steps, 3\]: scale of the noise on w, the learning rate over the first moment's correction, the root of the
-    /// second's.
+    /// float32 \[steps, 3\]: scale of the noise on w, then Adam's rates.
     table: Tensor,
     now: Tensor,
     /// Normals for w \[steps with noise, N, w_dim\].
@@ -205,15 +199,12 @@ struct Schedule {
 impl Schedule {
     fn of(descent: &Descent, deviation: f64, draws: &Draws, device: Device) -> Self {
         let row = |step: u64| {
-            let rate = schedule::learning_rate(step, descent.steps, descent.learning_rate);
-            let taken = step as i32 + 1;
-            [
-                deviation * schedule::w_noise(step, descent.steps, descent.w_noise),
-                rate / (1.0 - BETA1.powi(taken)),
-                (1.0 - BETA2.powi(taken)).sqrt(),
-            ]
+            let noise = deviation * schedule::w_noise(step, descent.steps, descent.w_noise);
+            let learning_rate = schedule::learning_rate(step, descent.steps, descent.learning_rate);
+            let [rate, root] = AdamConfig::default().rates(learning_rate, step + 1);
+            [noise as f32, rate, root]
         };
-        let values: Vec<f32> = (0..descent.steps).flat_map(row).map(|value| value as f32).collect();
+        let values: Vec<f32> = (0..descent.steps).flat_map(row).collect();
         let shape = draws.w.size();
         Self {
             table: Tensor::from_slice(&values).view([-1, 3]).to_device(device),
@@ -234,6 +225,11 @@ impl Schedule {
     /// \[N, 1, w_dim\].
     fn noise(&self) -> Tensor {
         self.normals_now.unsqueeze(1) * self.now.get(0)
+    }
+
+    /// Adam's, \[2\].
+    fn rates(&self) -> Tensor {
+        self.now.narrow(0, 1, 2)
     }
 }
 
@@ -276,23 +272,6 @@ impl Unknowns {
     }
 }
 
-/// Adam (Kingma and Ba 2015) with rate and corrections from the schedule.
-struct Adam {
-    first: Tensor,
-    second: Tensor,
-}
-
-impl Adam {
-    fn new(like: &Tensor) -> Self {
-        Self { first: like.zeros_like(), second: like.zeros_like() }
-    }
-
-    fn step(&mut self, values: &Tensor, gradient: &Tensor, schedule: &Schedule) {
-        let state = AdamState { values, moments: [&self.first, &self.second] };
-        let _ = fused::adam(state, gradient, &schedule.now.narrow(0, 1, 2), (BETA1, BETA2), EPSILON);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,20 +281,19 @@ mod tests {
     use crate::seed::RunSeed;
 
     #[test]
-    fn adams_first_step_is_the_rate_against_the_sign() {
-        let values = Tensor::from_slice(&[1.0f32, 1.0, 1.0]);
-        let mut adam = Adam::new(&values);
-        let draws = Draws { noise: vec![], w: Tensor::zeros([0, 1, 1], (Kind::Float, Device::Cpu)) };
+    fn the_present_step_has_its_rates_and_its_noise() {
+        let draws = Draws { noise: vec![], w: Tensor::ones([75, 1, 1], (Kind::Float, Device::Cpu)) };
         let descent =
-            Descent { steps: 100, learning_rate: 0.1, w_noise: 0.0, noise_regularisation: 0.0, space: Space::W };
-        let schedule = Schedule::of(&descent, 1.0, &draws, Device::Cpu);
-        // The first step's corrections, at the rate of the plateau.
-        let rows = [0i64, 50].map(|step| Vec::<f32>::try_from(schedule.table.get(step)).unwrap());
-        let rate = rows[1][1] * (1.0 - BETA1.powi(51)) as f32;
-        schedule.now.shallow_clone().copy_(&Tensor::from_slice(&[0.0, rate / (1.0 - BETA1) as f32, rows[0][2]]));
-        adam.step(&values, &Tensor::from_slice(&[5.0f32, -0.01, 0.0]), &schedule);
-        let expected = Tensor::from_slice(&[0.9f32, 1.1, 1.0]);
-        assert!(values.allclose(&expected, 0.0, 1e-6, false), "{values}");
+            Descent { steps: 100, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 0.0, space: Space::W };
+        let schedule = Schedule::of(&descent, 2.0, &draws, Device::Cpu);
+        // The third step: halfway to the plateau less a bit; the corrections are 1 - .9^3 and 1 - .999^3.
+        schedule.move_to(2);
+        let rates = Vec::<f32>::try_from(schedule.rates()).unwrap();
+        approx::assert_relative_eq!(rates[0], 0.04 / 0.271, max_relative = 1e-6);
+        approx::assert_relative_eq!(rates[1], 0.002_997_001f32.sqrt(), max_relative = 1e-6);
+        // Halfway to where it ends, a quarter of 2 x 0.05.
+        schedule.move_to(37);
+        assert!((schedule.noise().double_value(&[0, 0, 0]) - 0.0257).abs() < 1e-4);
     }
 
     #[test]
@@ -361,7 +339,7 @@ mod tests {
         let _plain = PlainOperations::enter();
         let wanted = features.features(&targets).unwrap();
         let unknowns = Unknowns::start(&start, 1, &draws.noise);
-        let mut adam = Adam::new(&unknowns.all);
+        let mut adam = Adam::new(&unknowns.all, AdamConfig::default());
         let schedule = Schedule::of(&descent, 1.0, &draws, Device::Cpu);
         let mut step = || drop(descend(&projection, &wanted, &schedule, &unknowns, &mut adam).unwrap());
         step();

@@ -2,19 +2,19 @@
 //!
 //! Protocol: temporary folder beside the final one, write, fsync every file and the folder, rename, fsync the
 //! parent. `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by hand), so a torn or altered
-//! checkpoint is noticed and the one before it is used. What the files mean is [`super::state`]'s.
+//! checkpoint is noticed and the one before it is used. What the files mean, and which there must be, is [`super::saved`]'s.
 
-use std::ffi::CString;
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::disk_room;
 use crate::digest;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 
 const PREFIX: &str = "checkpoint-";
 const UNFINISHED: &str = ".unfinished-checkpoint-";
@@ -22,10 +22,7 @@ const DAMAGED: &str = "damaged-";
 const SUMS: &str = "SHA256SUMS";
 
 /// Checkpoints that are kept.
-const KEPT: usize = 2;
-
-/// Room asked for beyond the bare size of a checkpoint.
-const MARGIN: f64 = 1.1;
+pub(super) const KEPT: usize = 2;
 
 /// What a checkpoint holds.
 pub struct Contents {
@@ -45,7 +42,7 @@ pub struct Contents {
 pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> {
     fs::create_dir_all(folder).map_err(|e| Problem::io(folder, "making the folder", e))?;
     let existing = list(folder)?;
-    check_room(folder, bytes(contents), existing.len(), free_bytes(folder)?)?;
+    disk_room::check(folder, bytes(contents), existing.len(), disk_room::free_bytes(folder)?)?;
     let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
     remove(&unfinished)?;
     fs::create_dir(&unfinished).map_err(|e| Problem::io(&unfinished, "making the folder", e))?;
@@ -68,18 +65,26 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
 /// A checkpoint whose files all have the hashes that it names.
 #[derive(Debug)]
 pub struct Verified {
+    /// Its folder.
     pub path: PathBuf,
+    /// Real images shown until then.
     pub images: u64,
 }
 
+/// Names the files that a checkpoint must list, as its verified files tell.
+pub type Required<'a> = dyn Fn(&Verified) -> Result<Vec<String>> + 'a;
+
 /// The newest whole checkpoint; damaged ones before it are set aside with a note. Removes unfinished ones.
-pub fn newest(folder: &Path, observer: &dyn Observer) -> Result<Option<Verified>> {
+///
+/// # Errors
+/// The folder cannot be read, or a damaged checkpoint not be renamed.
+pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -> Result<Option<Verified>> {
     sweep(folder)?;
     let mut found = list(folder)?;
     while let Some(images) = found.pop() {
         let path = folder.join(format!("{PREFIX}{images:012}"));
-        match verify(&path) {
-            Ok(()) => return Ok(Some(Verified { path, images })),
+        match verify(Verified { path: path.clone(), images }, required) {
+            Ok(checkpoint) => return Ok(Some(checkpoint)),
             Err(problem) => {
                 let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
                 remove(&aside)?;
@@ -92,22 +97,33 @@ pub fn newest(folder: &Path, observer: &dyn Observer) -> Result<Option<Verified>
 }
 
 impl Verified {
-    /// The tensors of one file.
+    /// The tensors of `<name>.safetensors`.
+    ///
+    /// # Errors
+    /// There is no such file, or it holds no tensors.
     pub fn tensors(&self, name: &str) -> Result<Named> {
         Ok(weights::read_tensors(self.file(&format!("{name}.safetensors")))?.tensors)
     }
 
+    /// The text of one file.
+    ///
+    /// # Errors
+    /// There is no such file, or it is no text.
     pub fn text(&self, name: &str) -> Result<String> {
         let path = self.file(name);
         fs::read_to_string(&path).map_err(|e| Problem::io(&path, "reading", e))
     }
 
+    /// Where one file lies.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 }
 
 /// Gives `to` the contents of `from` as a second name of the same file, or a copy where the disk has no links.
+///
+/// # Errors
+/// Neither is possible.
 pub fn link(from: &Path, to: &Path) -> Result<()> {
     if fs::hard_link(from, to).is_ok() {
         return Ok(());
@@ -130,29 +146,34 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
     for (name, from) in &contents.links {
         let to = folder.join(name);
         link(from, &to)?;
-        sums.push((hash_file(&to)?, (*name).to_owned()));
+        sums.push((files::sha256(&to)?, (*name).to_owned()));
     }
     let lines: String = sums.iter().map(|(hash, name)| format!("{hash}  {name}\n")).collect();
     files::write(folder.join(SUMS), lines.as_bytes())
 }
 
-fn verify(path: &Path) -> Result<()> {
-    let sums_path = path.join(SUMS);
+/// `found`, whose files all have the hashes that it lists, and which lists all that it must: a list that was cut at the end of
+/// a line is no worse a list to look at.
+fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
+    let sums_path = found.file(SUMS);
     let sums = fs::read_to_string(&sums_path).map_err(|e| Problem::io(&sums_path, "reading", e))?;
-    if sums.is_empty() {
-        return Err(Problem::input(&sums_path, "no file is listed"));
-    }
+    let mut listed = BTreeSet::new();
     for line in sums.lines() {
         let Some((hash, name)) = line.split_once("  ") else {
             return Err(Problem::input(&sums_path, format!("not a line of hashes: {line:?}")));
         };
-        let file = path.join(name);
-        let found = hash_file(&file)?;
-        if found != hash {
-            return Err(Problem::input(&file, format!("SHA-256 {found}")).expected(hash));
+        let file = found.file(name);
+        let sha256 = files::sha256(&file)?;
+        if sha256 != hash {
+            return Err(Problem::input(&file, format!("SHA-256 {sha256}")).expected(hash));
         }
+        listed.insert(name.to_owned());
     }
-    Ok(())
+    let missing: Vec<String> = required(&found)?.into_iter().filter(|name| !listed.contains(name)).collect();
+    match missing.is_empty() {
+        true => Ok(found),
+        false => Err(Problem::input(&sums_path, format!("no hash of {}", missing.join(", ")))),
+    }
 }
 
 /// Image counts of the checkpoints in `folder`, ascending; none where there is no folder.
@@ -204,38 +225,6 @@ fn bytes(contents: &Contents) -> u64 {
     (tensors + texts) as u64 + links
 }
 
-/// Two checkpoints must fit before the first is written (2.2 times its size), one more later.
-fn check_room(folder: &Path, size: u64, existing: usize, free: u64) -> Result<()> {
-    let copies = KEPT.saturating_sub(existing).max(1);
-    let needed = (MARGIN * copies as f64 * size as f64) as u64;
-    if free >= needed {
-        return Ok(());
-    }
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    Err(Problem::new(Kind::Environment, format!("{:.1} MiB free on this disk", mib(free)))
-        .at(folder)
-        .expected(format!("{:.1} MiB for a checkpoint", mib(needed)))
-        .advice("free some space and run the same command again; the previous checkpoint is intact"))
-}
-
-/// Bytes that this user may still write on the disk of `folder`.
-fn free_bytes(folder: &Path) -> Result<u64> {
-    let failed = |error| Problem::io(folder, "asking for free space", error);
-    let path = CString::new(folder.as_os_str().as_bytes())
-        .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, e)))?;
-    let mut facts = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
-    // SAFETY: `path` is NUL-terminated, `facts` has room for one statvfs, and all-zero is a valid statvfs.
-    let (code, facts) = unsafe { (libc::statvfs(path.as_ptr(), facts.as_mut_ptr()), facts.assume_init()) };
-    if code != 0 {
-        return Err(failed(std::io::Error::last_os_error()));
-    }
-    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
-}
-
-fn hash_file(path: &Path) -> Result<String> {
-    Ok(digest::sha256(&fs::read(path).map_err(|e| Problem::io(path, "reading", e))?))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -254,6 +243,10 @@ mod tests {
         }
     }
 
+    fn both(_: &Verified) -> Result<Vec<String>> {
+        Ok(vec!["numbers.safetensors".into(), "state.json".into()])
+    }
+
     fn value(checkpoint: &Verified) -> f64 {
         checkpoint.tensors("numbers").unwrap()["x"].double_value(&[5])
     }
@@ -261,12 +254,12 @@ mod tests {
     #[test]
     fn the_newest_of_two_is_found_and_older_ones_go() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(newest(folder.path(), &Silent).unwrap().is_none());
+        assert!(newest(folder.path(), &both, &Silent).unwrap().is_none());
         for images in [10, 20, 1000] {
             save(folder.path(), images, &contents(images as f32)).unwrap();
         }
         assert_eq!(list(folder.path()).unwrap(), [20, 1000]);
-        let found = newest(folder.path(), &Silent).unwrap().unwrap();
+        let found = newest(folder.path(), &both, &Silent).unwrap().unwrap();
         assert_eq!((found.images, value(&found)), (1000, 1000.0));
         assert_eq!(found.text("state.json").unwrap(), "{\"value\": 1000}");
     }
@@ -287,7 +280,7 @@ mod tests {
             }
         }
         for file in ["numbers.safetensors", "state.json", SUMS] {
-            for damage in ["flip", "cut", "empty", "gone"] {
+            for damage in ["flip", "cut", "cut after a line", "empty", "gone"] {
                 let folder = tempfile::tempdir().unwrap();
                 save(folder.path(), 1, &contents(1.0)).unwrap();
                 let path = save(folder.path(), 2, &contents(2.0)).unwrap().join(file);
@@ -295,6 +288,7 @@ mod tests {
                 match damage {
                     "flip" => *bytes.last_mut().unwrap() ^= 4,
                     "cut" => bytes.truncate(bytes.len() / 2),
+                    "cut after a line" => bytes.truncate(bytes.iter().position(|&b| b == b'\n').map_or(0, |at| at + 1)),
                     _ => bytes.clear(),
                 }
                 fs::write(&path, bytes).unwrap();
@@ -302,7 +296,7 @@ mod tests {
                     fs::remove_file(&path).unwrap();
                 }
                 let notes = Notes(Mutex::default());
-                let found = newest(folder.path(), &notes).unwrap().unwrap();
+                let found = newest(folder.path(), &both, &notes).unwrap().unwrap();
                 assert_eq!((found.images, value(&found)), (1, 1.0), "{file} {damage}");
                 assert_eq!(notes.0.lock().unwrap().len(), 1, "{file} {damage}");
             }
@@ -314,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), 1, &contents(1.0)).unwrap();
         fs::create_dir(folder.path().join(format!("{UNFINISHED}000000000002"))).unwrap();
-        assert_eq!(newest(folder.path(), &Silent).unwrap().unwrap().images, 1);
+        assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 1);
         assert_eq!(names(folder.path()).unwrap().len(), 1);
     }
 
@@ -326,18 +320,7 @@ mod tests {
         let broken = Contents { links: vec![("gone", folder.path().join("no such file"))], ..contents(2.0) };
         assert!(save(folder.path(), 2, &broken).is_err());
         assert_eq!(names(folder.path()).unwrap(), ["checkpoint-000000000001"]);
-        assert_eq!(value(&newest(folder.path(), &Silent).unwrap().unwrap()), 1.0);
-    }
-
-    #[test]
-    fn a_full_disk_is_noticed_before_anything_is_written() {
-        let mib = 1 << 20;
-        let problem = check_room(Path::new("run"), 10 * mib, 0, 21 * mib).unwrap_err();
-        assert_eq!(problem.kind(), Kind::Environment);
-        assert!(problem.to_string().contains("22.0 MiB"), "{problem}");
-        check_room(Path::new("run"), 10 * mib, 0, 22 * mib).unwrap();
-        check_room(Path::new("run"), 10 * mib, 2, 11 * mib).unwrap();
-        assert!(free_bytes(Path::new("/")).unwrap() > 0);
+        assert_eq!(value(&newest(folder.path(), &both, &Silent).unwrap().unwrap()), 1.0);
     }
 
     #[test]
@@ -348,7 +331,7 @@ mod tests {
         let with_link = Contents { links: vec![("best", best.clone())], ..contents(1.0) };
         save(&folder.path().join("c"), 1, &with_link).unwrap();
         fs::remove_file(&best).unwrap();
-        let found = newest(&folder.path().join("c"), &Silent).unwrap().unwrap();
+        let found = newest(&folder.path().join("c"), &both, &Silent).unwrap().unwrap();
         assert_eq!(fs::read(found.file("best")).unwrap(), b"network");
     }
 }

@@ -1,101 +1,103 @@
-//! Everything a phase computes from, as tensors: what was drawn, the real images, and the optimiser's rates.
+//! Everything a phase computes from, as tensors: what was drawn and the real images, one type for each phase; and the
+//! optimiser's rates.
 
 use tch::Tensor;
 
 use super::RealBatch;
 use super::config::Resolved;
 use super::draws::{Draws, FakeDraws, Mixing};
+use super::schedule::Phase;
 use crate::augment::params::BatchSize;
 use crate::augment::{AugmentParams, AugmentTensors, Margin};
 
-/// Of one phase; absent where the phase has no use for it.
+/// Gives each tensor another one, by its name.
+pub type Other<'a> = dyn FnMut(&'static str, &Tensor) -> Tensor + 'a;
+
+/// Of the generator's loss.
+#[derive(Debug)]
+pub struct GeneratorMain {
+    /// What images are generated from.
+    pub fakes: FakeDraws,
+    /// Their augmentation.
+    pub augment: AugmentTensors,
+}
+
+/// Of path-length regularisation.
+#[derive(Debug)]
+pub struct GeneratorPathLength {
+    /// What images are generated from.
+    pub fakes: FakeDraws,
+    /// Standard normals \[N, C, R, R\], the images' direction.
+    pub direction: Tensor,
+}
+
+/// Of the discriminator's loss.
+#[derive(Debug)]
+pub struct DiscriminatorMain {
+    /// What images are generated from.
+    pub fakes: FakeDraws,
+    /// Their augmentation.
+    pub augment_fakes: AugmentTensors,
+    /// That of the real images.
+    pub augment_reals: AugmentTensors,
+    /// The real images of the step.
+    pub reals: RealBatch,
+}
+
+/// Of the R1 penalty.
+#[derive(Debug)]
+pub struct DiscriminatorR1 {
+    /// Augmentation of the real images.
+    pub augment: AugmentTensors,
+    /// The real images of the step.
+    pub reals: RealBatch,
+}
+
+/// What was drawn and shown, by phase.
+#[derive(Debug)]
+pub enum OfPhase {
+    /// Of [`Phase::GeneratorMain`].
+    GeneratorMain(GeneratorMain),
+    /// Of [`Phase::GeneratorPathLength`].
+    GeneratorPathLength(GeneratorPathLength),
+    /// Of [`Phase::DiscriminatorMain`].
+    DiscriminatorMain(DiscriminatorMain),
+    /// Of [`Phase::DiscriminatorR1`].
+    DiscriminatorR1(DiscriminatorR1),
+}
+
+/// All inputs of one phase.
 #[derive(Debug)]
 pub struct Inputs {
-    fakes: Option<FakeDraws>,
-    /// \[N, C, R, R\].
-    pub direction: Option<Tensor>,
-    pub augment_fakes: Option<AugmentTensors>,
-    pub augment_reals: Option<AugmentTensors>,
-    reals: Option<RealBatch>,
-    /// Of `Adam::next`, \[2\].
+    /// What was drawn and shown.
+    pub of_phase: OfPhase,
+    /// Of [`crate::optim::Adam::next`], \[2\].
     pub rates: Tensor,
 }
 
 /// Whether the tensors' number and shapes follow what was drawn, or only the settings and whether p is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shapes {
+    /// What was not drawn is not there, and images are padded no more than they need.
     AsDrawn,
+    /// Every operation is there, and images are padded for all that could be drawn.
     Fixed,
 }
 
 impl Inputs {
-    /// On the host.
+    /// On the host. `rates` are of [`crate::optim::Adam::next`].
     pub fn of(draws: Draws, reals: &RealBatch, rates: Tensor, settings: &Resolved, shapes: Shapes) -> Self {
-        let net = &settings.generator;
-        let (channels, side) = (net.channels as usize, net.resolution as usize);
-        let size = BatchSize { images: settings.batch as usize, channels, height: side, width: side };
-        let shape = [settings.batch as i64, net.channels, net.resolution, net.resolution];
-        let operations = |params: &AugmentParams| {
-            Some(match shapes {
-                Shapes::AsDrawn => AugmentTensors::of(params, &shape, Margin::AsNeeded),
-                Shapes::Fixed => AugmentTensors::of(&params.in_full(&settings.augment, size), &shape, Margin::Full),
-            })
-        };
-        let none = Self { fakes: None, direction: None, augment_fakes: None, augment_reals: None, reals: None, rates };
-        let shown = || Some(reals.shallow_clone());
-        match draws {
-            Draws::GeneratorMain { fakes, augment } => {
-                Self { fakes: Some(fakes), augment_fakes: operations(&augment), ..none }
-            }
-            Draws::GeneratorPathLength { fakes, direction } => {
-                Self { fakes: Some(fakes), direction: Some(direction), ..none }
-            }
-            Draws::DiscriminatorMain { fakes, augment_fakes, augment_reals } => Self {
-                fakes: Some(fakes),
-                augment_fakes: operations(&augment_fakes),
-                augment_reals: operations(&augment_reals),
-                reals: shown(),
-                ..none
-            },
-            Draws::DiscriminatorR1 { augment } => Self { augment_reals: operations(&augment), reals: shown(), ..none },
-        }
+        Self { of_phase: OfPhase::of(draws, reals, settings, shapes), rates }
     }
 
-    /// What generated images are drawn from.
-    ///
-    /// # Panics
-    /// The phase generates none.
-    pub fn fakes(&self) -> &FakeDraws {
-        self.fakes.as_ref().expect("the phase generates images")
-    }
-
-    /// # Panics
-    /// The phase shows no real images.
-    pub fn reals(&self) -> &RealBatch {
-        self.reals.as_ref().expect("the phase shows real images")
+    /// The phase that they are for.
+    pub fn phase(&self) -> Phase {
+        self.of_phase.phase()
     }
 
     /// The same inputs with other tensors in the place of these, in a fixed order, each named.
-    pub fn map(&self, other: &mut dyn FnMut(&'static str, &Tensor) -> Tensor) -> Self {
-        Self {
-            fakes: self.fakes.as_ref().map(|fakes| FakeDraws {
-                z: other("z", &fakes.z),
-                c: fakes.c.as_ref().map(|c| other("c", c)),
-                mixing: fakes.mixing.as_ref().map(|Mixing { cutoffs, z }| Mixing {
-                    cutoffs: other("cut-offs", cutoffs),
-                    z: other("second z", z),
-                }),
-                noise: fakes.noise.iter().map(|map| other("noise map", map)).collect(),
-            }),
-            direction: self.direction.as_ref().map(|direction| other("direction", direction)),
-            augment_fakes: self.augment_fakes.as_ref().map(|operations| operations.map(other)),
-            augment_reals: self.augment_reals.as_ref().map(|operations| operations.map(other)),
-            reals: self.reals.as_ref().map(|reals| RealBatch {
-                pixels: other("reals", &reals.pixels),
-                classes: reals.classes.as_ref().map(|classes| other("classes", classes)),
-            }),
-            rates: other("rates", &self.rates),
-        }
+    pub fn map(&self, other: &mut Other<'_>) -> Self {
+        Self { of_phase: self.of_phase.map(other), rates: other("rates", &self.rates) }
     }
 
     /// The tensors in the order of [`Inputs::map`].
@@ -106,5 +108,93 @@ impl Inputs {
             tensor.shallow_clone()
         });
         found
+    }
+}
+
+impl OfPhase {
+    fn of(draws: Draws, reals: &RealBatch, settings: &Resolved, shapes: Shapes) -> Self {
+        let net = &settings.generator;
+        let (channels, side) = (net.channels as usize, net.resolution as usize);
+        let size = BatchSize { images: settings.batch as usize, channels, height: side, width: side };
+        let shape = [settings.batch as i64, net.channels, net.resolution, net.resolution];
+        let operations = |params: &AugmentParams| match shapes {
+            Shapes::AsDrawn => AugmentTensors::of(params, &shape, Margin::AsNeeded),
+            Shapes::Fixed => AugmentTensors::of(&params.in_full(&settings.augment, size), &shape, Margin::Full),
+        };
+        let reals = || reals.shallow_clone();
+        match draws {
+            Draws::GeneratorMain { fakes, augment } => {
+                Self::GeneratorMain(GeneratorMain { fakes, augment: operations(&augment) })
+            }
+            Draws::GeneratorPathLength { fakes, direction } => {
+                Self::GeneratorPathLength(GeneratorPathLength { fakes, direction })
+            }
+            Draws::DiscriminatorMain { fakes, augment_fakes, augment_reals } => {
+                Self::DiscriminatorMain(DiscriminatorMain {
+                    fakes,
+                    augment_fakes: operations(&augment_fakes),
+                    augment_reals: operations(&augment_reals),
+                    reals: reals(),
+                })
+            }
+            Draws::DiscriminatorR1 { augment } => {
+                Self::DiscriminatorR1(DiscriminatorR1 { augment: operations(&augment), reals: reals() })
+            }
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self {
+            Self::GeneratorMain(_) => Phase::GeneratorMain,
+            Self::GeneratorPathLength(_) => Phase::GeneratorPathLength,
+            Self::DiscriminatorMain(_) => Phase::DiscriminatorMain,
+            Self::DiscriminatorR1(_) => Phase::DiscriminatorR1,
+        }
+    }
+
+    fn map(&self, other: &mut Other<'_>) -> Self {
+        match self {
+            Self::GeneratorMain(GeneratorMain { fakes, augment }) => {
+                Self::GeneratorMain(GeneratorMain { fakes: fakes.map(other), augment: augment.map(other) })
+            }
+            Self::GeneratorPathLength(GeneratorPathLength { fakes, direction }) => {
+                let fakes = fakes.map(other);
+                Self::GeneratorPathLength(GeneratorPathLength { fakes, direction: other("direction", direction) })
+            }
+            Self::DiscriminatorMain(DiscriminatorMain { fakes, augment_fakes, augment_reals, reals }) => {
+                Self::DiscriminatorMain(DiscriminatorMain {
+                    fakes: fakes.map(other),
+                    augment_fakes: augment_fakes.map(other),
+                    augment_reals: augment_reals.map(other),
+                    reals: reals.map(other),
+                })
+            }
+            Self::DiscriminatorR1(DiscriminatorR1 { augment, reals }) => {
+                Self::DiscriminatorR1(DiscriminatorR1 { augment: augment.map(other), reals: reals.map(other) })
+            }
+        }
+    }
+}
+
+impl FakeDraws {
+    fn map(&self, other: &mut Other<'_>) -> Self {
+        Self {
+            z: other("z", &self.z),
+            c: self.c.as_ref().map(|c| other("c", c)),
+            mixing: self
+                .mixing
+                .as_ref()
+                .map(|Mixing { cutoffs, z }| Mixing { cutoffs: other("cut-offs", cutoffs), z: other("second z", z) }),
+            noise: self.noise.iter().map(|map| other("noise map", map)).collect(),
+        }
+    }
+}
+
+impl RealBatch {
+    fn map(&self, other: &mut Other<'_>) -> Self {
+        Self {
+            pixels: other("reals", &self.pixels),
+            classes: self.classes.as_ref().map(|classes| other("classes", classes)),
+        }
     }
 }

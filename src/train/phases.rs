@@ -6,14 +6,15 @@ use tch::{Kind, Tensor};
 
 use super::config::{Resolved, Symmetry};
 use super::draws::{FakeDraws, Mixing};
-use super::inputs::Inputs;
+use super::inputs::{DiscriminatorMain, DiscriminatorR1, GeneratorMain, GeneratorPathLength, Inputs, OfPhase};
 use super::loss;
-use super::schedule::{Phase, lazy_optimiser};
-use super::state::TrainState;
+use super::schedule::Phase;
+use super::state::{Optimised, TrainState};
 use super::stats::Quantity;
-use crate::augment::{AugmentTensors, carry_out};
-use crate::nets::{Generator, Noise};
-use crate::optim::adam::{Adam, AdamConfig};
+use crate::augment::carry_out;
+use crate::nets::{Generator, Mapping, Noise};
+use crate::optim::Peers;
+use crate::problem::Result;
 
 /// Share of a batch's mean w in w_avg, complement of.
 const W_AVG_BETA: f64 = 0.995;
@@ -21,52 +22,63 @@ const W_AVG_BETA: f64 = 0.995;
 /// Share of a batch's mean in the running path length.
 const PATH_LENGTH_DECAY: f64 = 0.01;
 
-/// Runs one phase and tells the state's probes how it went.
-pub fn descend(phase: Phase, inputs: &Inputs, state: &mut TrainState, settings: &Resolved) {
-    let probe = match phase {
-        Phase::GeneratorMain => generator_main(inputs, state, settings),
-        Phase::GeneratorPathLength => generator_path_length(inputs, state, settings),
-        Phase::DiscriminatorMain => discriminator_main(inputs, state, settings),
-        Phase::DiscriminatorR1 => discriminator_r1(inputs, state, settings),
-    };
-    state.probes.add(phase, &probe);
+/// What every phase needs besides its inputs and the state.
+struct Shared<'a> {
+    rates: &'a Tensor,
+    settings: &'a Resolved,
+    peers: &'a dyn Peers,
 }
 
-fn generator_main(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
-    let fakes = inputs.fakes();
-    let ws = latents(&mut state.generator, fakes);
+/// Runs one phase and tells the state's probes how it went.
+///
+/// # Errors
+/// Another process of the run has gone.
+pub fn descend(inputs: &Inputs, state: &mut TrainState, settings: &Resolved, peers: &dyn Peers) -> Result<()> {
+    let shared = &Shared { rates: &inputs.rates, settings, peers };
+    let probe = match &inputs.of_phase {
+        OfPhase::GeneratorMain(inputs) => generator_main(inputs, state, shared),
+        OfPhase::GeneratorPathLength(inputs) => generator_path_length(inputs, state, shared),
+        OfPhase::DiscriminatorMain(inputs) => discriminator_main(inputs, state, shared),
+        OfPhase::DiscriminatorR1(inputs) => discriminator_r1(inputs, state, shared),
+    }?;
+    state.probes.add(inputs.phase(), &probe);
+    Ok(())
+}
+
+fn generator_main(inputs: &GeneratorMain, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
+    let GeneratorMain { fakes, augment } = inputs;
+    let ws = latents(&mut state.generator, fakes, shared.peers)?;
     let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
-    let logits = state.discriminator.forward(&augmented(&images, &inputs.augment_fakes), fakes.c.as_ref());
+    let logits = state.discriminator.forward(&carry_out(&images, augment), fakes.c.as_ref());
     let loss = loss::generator_logistic(&logits);
     state.tick_sums.add(Quantity::LossGenerator, &loss);
-    step_down(&mut state.generator_adam, &loss, Phase::GeneratorMain, inputs, settings)
+    step_down(Phase::GeneratorMain, &loss, state, shared)
 }
 
-fn generator_path_length(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
-    let fakes = inputs.fakes();
-    let ws = latents(&mut state.generator, fakes);
+fn generator_path_length(inputs: &GeneratorPathLength, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
+    let GeneratorPathLength { fakes, direction } = inputs;
+    let ws = latents(&mut state.generator, fakes, shared.peers)?;
     let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
     let pixels = (images.size()[2] * images.size()[3]) as f64;
-    let direction = inputs.direction.as_ref().expect("the path-length phase has a direction");
     let projected = (images * (direction / pixels.sqrt())).sum(Kind::Float);
     let gradient = Tensor::run_backward(&[projected], &[&ws], true, true);
     let lengths = loss::path_lengths(&gradient[0]);
     let mean = loss::path_length_mean(&state.path_length_mean, &lengths, PATH_LENGTH_DECAY);
-    let loss = loss::path_length_penalty(&lengths, &mean, settings.path_length_weight);
+    let loss = loss::path_length_penalty(&lengths, &mean, shared.settings.path_length_weight);
     state.tick_sums.add(Quantity::PathLength, &lengths);
-    let probe = step_down(&mut state.generator_adam, &loss, Phase::GeneratorPathLength, inputs, settings);
+    let probe = step_down(Phase::GeneratorPathLength, &loss, state, shared)?;
     // After the gradient, which the mean of before has a part in.
     state.path_length_mean.copy_(&mean.detach());
-    probe
+    Ok(probe)
 }
 
-fn discriminator_main(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
-    let (fakes, shown) = (inputs.fakes(), inputs.reals());
-    let images = tch::no_grad(|| {
-        let ws = latents(&mut state.generator, fakes);
-        augmented(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), &inputs.augment_fakes)
-    });
-    let reals = augmented(&shown.pixels, &inputs.augment_reals);
+fn discriminator_main(inputs: &DiscriminatorMain, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
+    let DiscriminatorMain { fakes, augment_fakes, augment_reals, reals: shown } = inputs;
+    let images = tch::no_grad(|| -> Result<Tensor> {
+        let ws = latents(&mut state.generator, fakes, shared.peers)?;
+        Ok(carry_out(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment_fakes))
+    })?;
+    let reals = carry_out(&shown.pixels, augment_reals);
     let both = [(&images, fakes.c.as_ref()), (&reals, shown.classes.as_ref())];
     let [fake_logits, real_logits] = state.discriminator.forward_both(both);
     let loss = loss::discriminator_logistic(&fake_logits, &real_logits);
@@ -75,54 +87,43 @@ fn discriminator_main(inputs: &Inputs, state: &mut TrainState, settings: &Resolv
     state.tick_sums.add(Quantity::RealSign, &signs);
     let sum = signs.sum(Kind::Double);
     state.ada_signal += Tensor::stack(&[sum.shallow_clone(), sum.full_like(signs.numel() as f64)], 0);
-    step_down(&mut state.discriminator_adam, &loss, Phase::DiscriminatorMain, inputs, settings)
+    step_down(Phase::DiscriminatorMain, &loss, state, shared)
 }
 
-fn discriminator_r1(inputs: &Inputs, state: &mut TrainState, settings: &Resolved) -> Tensor {
-    let shown = inputs.reals();
+fn discriminator_r1(inputs: &DiscriminatorR1, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
+    let DiscriminatorR1 { augment, reals: shown } = inputs;
     // The penalty is on the discriminator's own input: the augmented image.
-    let images = augmented(&shown.pixels, &inputs.augment_reals).detach().set_requires_grad(true);
+    let images = carry_out(&shown.pixels, augment).detach().set_requires_grad(true);
     let logits = state.discriminator.forward(&images, shown.classes.as_ref());
     let gradient = Tensor::run_backward(&[logits.sum(Kind::Float)], &[&images], true, true);
-    let loss = loss::r1_penalty(&gradient[0], settings.r1_gamma);
+    let loss = loss::r1_penalty(&gradient[0], shared.settings.r1_gamma);
     state.tick_sums.add(Quantity::R1, &loss);
-    step_down(&mut state.discriminator_adam, &loss, Phase::DiscriminatorR1, inputs, settings)
+    step_down(Phase::DiscriminatorR1, &loss, state, shared)
 }
 
-fn augmented(images: &Tensor, operations: &Option<AugmentTensors>) -> Tensor {
-    carry_out(images, operations.as_ref().expect("the phase augments"))
-}
-
-/// One optimiser step down the phase's gain x `loss`. Returns loss + squared norm of the gradient, float64: where that is
-/// finite, so are the gradient, Adam's moments and the new weights.
-fn step_down(adam: &mut Adam, loss: &Tensor, phase: Phase, inputs: &Inputs, settings: &Resolved) -> Tensor {
-    let scaled = loss * settings.lazy.gain(phase);
-    let gradients = Tensor::run_backward(&[&scaled], adam.parameters(), false, false);
-    let gradient = adam.flatten(&gradients);
-    adam.step(&gradient, &inputs.rates, &optimiser(phase, settings, 1.0)) + loss.detach()
-}
-
-/// Adam's settings for a phase; `rate_scale` is a factor on the learning rate.
-pub(super) fn optimiser(phase: Phase, settings: &Resolved, rate_scale: f64) -> AdamConfig {
-    let regularised_every = match phase {
-        Phase::GeneratorMain | Phase::GeneratorPathLength => settings.lazy.path_length_every,
-        Phase::DiscriminatorMain | Phase::DiscriminatorR1 => settings.lazy.r1_every,
-    };
-    let (learning_rate, betas) = lazy_optimiser(settings.learning_rate * rate_scale, settings.betas, regularised_every);
-    AdamConfig { learning_rate, betas, epsilon: settings.epsilon }
+/// One optimiser step down the phase's gain x `loss`, by the gradient of all processes. Returns loss + squared norm of the
+/// gradient, float64: where that is finite, so are the gradient, Adam's moments and the new weights.
+fn step_down(phase: Phase, loss: &Tensor, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
+    let scaled = loss * shared.settings.lazy.gain(phase);
+    let Optimised { flat, adam } = state.optimised(phase.trains());
+    let mut gradient = flat.gradient(&scaled);
+    shared.peers.mean(&mut gradient)?;
+    Ok(adam.step(&gradient, shared.rates) + loss.detach())
 }
 
 /// ws \[batch, num_ws, w_dim\], some mixed of two; moves w_avg.
-fn latents(generator: &mut Generator, draws: &FakeDraws) -> Tensor {
+fn latents(generator: &mut Generator, draws: &FakeDraws, peers: &dyn Peers) -> Result<Tensor> {
     let ws = generator.mapping.forward(&draws.z, draws.c.as_ref());
-    generator.mapping.update_w_avg(&ws.detach(), W_AVG_BETA);
+    let mut mean = Mapping::mean(&ws.detach());
+    peers.mean(&mut mean)?;
+    generator.mapping.update_w_avg(&mean, W_AVG_BETA);
     let Some(Mixing { cutoffs, z }) = &draws.mixing else {
-        return ws;
+        return Ok(ws);
     };
     let (batch, layers) = (ws.size()[0], ws.size()[1]);
     let layer = Tensor::arange(layers, (cutoffs.kind(), ws.device())).view([1, layers, 1]);
     let second = generator.mapping.forward(z, draws.c.as_ref());
-    ws.where_self(&layer.less_tensor(&cutoffs.view([batch, 1, 1])), &second)
+    Ok(ws.where_self(&layer.less_tensor(&cutoffs.view([batch, 1, 1])), &second))
 }
 
 /// Each image turned by a random element of the symmetry group that the data are declared to have.

@@ -7,7 +7,9 @@ use tch::Device;
 
 use super::checkpoint::{self, Verified};
 use super::config::Resolved;
-use super::state::{BEST, Identity, TrainState};
+use super::identity::Identity;
+use super::saved::{self, BEST};
+use super::state::TrainState;
 use super::stats;
 use crate::files::{self, FolderLock};
 use crate::nets::weights;
@@ -53,7 +55,7 @@ impl<'a> RunFolder<'a> {
 
     /// The state of the newest whole checkpoint; the best network is put back to what it was then.
     pub fn newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
-        let Some(found) = checkpoint::newest(&self.dir.checkpoints(), observer)? else {
+        let Some(found) = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)? else {
             return Ok(None);
         };
         let mut state = TrainState::restore(&found, &self.identity, self.device)?;

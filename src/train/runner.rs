@@ -8,9 +8,10 @@ use super::config::Resolved;
 use super::draws::Draws;
 use super::inputs::{self, Inputs};
 use super::phases;
-use super::schedule::Phase;
+use super::schedule::{self, Phase};
 use super::state::TrainState;
 use crate::engine::{GraphMemory, Repeated, Upload};
+use crate::optim::Peers;
 use crate::problem::Result;
 use crate::seed::RunSeed;
 
@@ -25,6 +26,8 @@ pub struct Step<'a> {
     pub learning_rate_scale: f64,
     /// Real images of the step, on the host.
     pub reals: &'a RealBatch,
+    /// The processes that train together.
+    pub peers: &'a dyn Peers,
 }
 
 /// Runs phases of one state. Each draws from a stream of its own name and step, never from libtorch's shared generator, so
@@ -45,7 +48,6 @@ type Shapes = Vec<(&'static str, Vec<i64>)>;
 /// A phase with inputs of given shapes.
 #[derive(Debug)]
 struct Program {
-    phase: Phase,
     shapes: Shapes,
     upload: Upload,
     /// Where the upload arrives.
@@ -76,28 +78,28 @@ impl Runner {
     /// As [`Runner::run`].
     pub fn run_with(&mut self, draws: Draws, state: &mut TrainState, step: &Step<'_>) -> Result<()> {
         let phase = draws.phase();
-        let optimiser = phases::optimiser(phase, step.settings, step.learning_rate_scale);
-        let rates = match phase {
-            Phase::GeneratorMain | Phase::GeneratorPathLength => state.generator_adam.next(&optimiser),
-            Phase::DiscriminatorMain | Phase::DiscriminatorR1 => state.discriminator_adam.next(&optimiser),
-        };
+        let network = phase.trains();
+        let learning_rate = schedule::learning_rate(step.settings, network, step.learning_rate_scale);
+        let rates = state.optimised(network).adam.next(learning_rate);
         let shapes = if self.staged { inputs::Shapes::Fixed } else { inputs::Shapes::AsDrawn };
         let inputs = Inputs::of(draws, step.reals, rates, step.settings, shapes);
         if !self.staged {
-            phases::descend(phase, &inputs, state, step.settings);
-            return Ok(());
+            return phases::descend(&inputs, state, step.settings, step.peers);
         }
         let (shapes, tensors): (Vec<_>, Vec<_>) =
             inputs.tensors().into_iter().map(|(name, tensor)| ((name, tensor.size()), tensor)).unzip();
-        let at = self.program(phase, shapes, &inputs)?;
+        let at = self.program(shapes, &inputs)?;
         let Program { upload, inputs: arrived, repeated, .. } = &mut self.programs[at];
         upload.send(&tensors)?;
-        repeated.run(&mut self.memory, || phases::descend(phase, arrived, state, step.settings))
+        let mut done = Ok(());
+        repeated.run(&mut self.memory, || done = phases::descend(arrived, state, step.settings, step.peers))?;
+        done
     }
 
     /// The place of the program for inputs of such shapes, which is made where there is none.
-    fn program(&mut self, phase: Phase, shapes: Shapes, inputs: &Inputs) -> Result<usize> {
-        if let Some(at) = self.programs.iter().position(|known| known.phase == phase && known.shapes == shapes) {
+    fn program(&mut self, shapes: Shapes, inputs: &Inputs) -> Result<usize> {
+        let alike = |known: &Program| known.inputs.phase() == inputs.phase() && known.shapes == shapes;
+        if let Some(at) = self.programs.iter().position(alike) {
             return Ok(at);
         }
         let lengths: Vec<i64> = shapes.iter().map(|(_, size)| size.iter().product()).collect();
@@ -109,7 +111,7 @@ impl Runner {
         });
         drop(arrivals);
         let repeated = Repeated::new(self.device, self.graphs);
-        self.programs.push(Program { phase, shapes, upload, inputs, repeated });
+        self.programs.push(Program { shapes, upload, inputs, repeated });
         Ok(self.programs.len() - 1)
     }
 }
@@ -130,6 +132,7 @@ mod tests {
 
     use crate::engine::watch::{self, PlainOperations, operations};
     use crate::nets::Network;
+    use crate::optim::Alone;
 
     fn settings() -> Resolved {
         Resolved::tiny(16, &[1, 1])
@@ -147,7 +150,14 @@ mod tests {
         state.ada.p = p;
         for index in 0..3 {
             let reals = reals(index);
-            let step = Step { settings: &settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals };
+            let step = Step {
+                settings: &settings,
+                seed: RunSeed(1),
+                index,
+                learning_rate_scale: 1.0,
+                reals: &reals,
+                peers: &Alone,
+            };
             for phase in settings.lazy.due(index) {
                 runner.run(phase, &mut state, &step).unwrap();
             }
@@ -182,12 +192,19 @@ mod tests {
         let _plain = PlainOperations::enter();
         let mut runner = Runner { staged: true, ..Runner::new(Device::Cpu, true) };
         let reals = reals(0);
-        let step = Step { settings: &settings, seed: RunSeed(1), index: 0, learning_rate_scale: 1.0, reals: &reals };
+        let step = Step {
+            settings: &settings,
+            seed: RunSeed(1),
+            index: 0,
+            learning_rate_scale: 1.0,
+            reals: &reals,
+            peers: &Alone,
+        };
         for phase in settings.lazy.due(0) {
             // Once before, as before a recording: matrices that depend on sizes only are made and kept.
             runner.run(phase, &mut state, &step).unwrap();
-            let program = runner.programs.iter().find(|program| program.phase == phase).unwrap();
-            let names = operations(|| phases::descend(phase, &program.inputs, &mut state, &settings));
+            let program = runner.programs.iter().find(|program| program.inputs.phase() == phase).unwrap();
+            let names = operations(|| phases::descend(&program.inputs, &mut state, &settings, &Alone).unwrap());
             assert!(names.len() > 300, "{phase:?}: {} operations", names.len());
             for name in watch::NOT_TO_RECORD {
                 let at = names.iter().position(|found| found == name);

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::config::Resolved;
+use crate::optim::AdamConfig;
+
 /// One optimiser step of a training step, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -19,6 +22,23 @@ impl Phase {
     /// In the order of their numbers.
     pub const ALL: [Self; 4] =
         [Self::GeneratorMain, Self::GeneratorPathLength, Self::DiscriminatorMain, Self::DiscriminatorR1];
+
+    /// The network that it trains.
+    pub fn trains(self) -> Trained {
+        match self {
+            Self::GeneratorMain | Self::GeneratorPathLength => Trained::Generator,
+            Self::DiscriminatorMain | Self::DiscriminatorR1 => Trained::Discriminator,
+        }
+    }
+}
+
+/// A network that has an optimiser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trained {
+    /// Regularised by path lengths.
+    Generator,
+    /// Regularised by R1.
+    Discriminator,
 }
 
 /// Intervals of lazy regularisation, in steps (StyleGAN2, Karras et al. 2020, section 3.1).
@@ -62,16 +82,27 @@ impl LazyConfig {
     }
 }
 
-/// Learning rate and decay rates of a network whose regulariser runs every `every` steps.
-///
-/// The optimiser then takes k + 1 steps where k were meant, so the rate is scaled by c = k / (k + 1) and both
-/// betas are raised to the power c (StyleGAN2, appendix B). `every` = 0 (no regulariser) changes nothing.
-pub fn lazy_optimiser(learning_rate: f64, betas: (f64, f64), every: u64) -> (f64, (f64, f64)) {
-    if every == 0 {
-        return (learning_rate, betas);
+impl LazyConfig {
+    /// Factor c on the learning rate of a network, and exponent of its optimiser's betas: with its regulariser every k steps
+    /// the optimiser takes k + 1 steps where k were meant, so c = k / (k + 1) (StyleGAN2, appendix B); 1 without regulariser.
+    pub fn ratio(&self, network: Trained) -> f64 {
+        let every = match network {
+            Trained::Generator => self.path_length_every,
+            Trained::Discriminator => self.r1_every,
+        };
+        if every == 0 { 1.0 } else { every as f64 / (every as f64 + 1.0) }
     }
-    let ratio = every as f64 / (every as f64 + 1.0);
-    (learning_rate * ratio, (betas.0.powf(ratio), betas.1.powf(ratio)))
+}
+
+/// Settings of the optimiser of `network`.
+pub fn optimiser(settings: &Resolved, network: Trained) -> AdamConfig {
+    let (ratio, betas) = (settings.lazy.ratio(network), settings.betas);
+    AdamConfig { betas: (betas.0.powf(ratio), betas.1.powf(ratio)), epsilon: settings.epsilon }
+}
+
+/// Learning rate of `network`, `scale` times what the settings ask for.
+pub fn learning_rate(settings: &Resolved, network: Trained, scale: f64) -> f64 {
+    settings.learning_rate * scale * settings.lazy.ratio(network)
 }
 
 #[cfg(test)]
@@ -96,10 +127,13 @@ mod tests {
 
     #[test]
     fn lazy_rates_are_the_papers() {
-        let (rate, betas) = lazy_optimiser(2.5e-3, (0.0, 0.99), 4);
-        approx::assert_relative_eq!(rate, 2e-3);
+        let lazy = LazyConfig { path_length_every: 4, r1_every: 0 };
+        let settings = Resolved { lazy, learning_rate: 2.5e-3, betas: (0.0, 0.99), ..Resolved::tiny(8, &[]) };
+        approx::assert_relative_eq!(learning_rate(&settings, Trained::Generator, 1.0), 2e-3);
+        let betas = optimiser(&settings, Trained::Generator).betas;
         assert_eq!(betas.0, 0.0);
         approx::assert_relative_eq!(betas.1, 0.99f64.powf(0.8));
-        assert_eq!(lazy_optimiser(1.0, (0.5, 0.9), 0), (1.0, (0.5, 0.9)));
+        assert_eq!(learning_rate(&settings, Trained::Discriminator, 0.5), 1.25e-3);
+        assert_eq!(optimiser(&settings, Trained::Discriminator).betas, (0.0, 0.99));
     }
 }

@@ -3,18 +3,20 @@
 use std::path::Path;
 
 use serde_json::json;
+use tch::Device;
 
 use super::base::Base;
+use super::identity::Identity;
+use super::outcome::Outcome;
 use super::reals::{self, TrainingSet};
-use super::state::Identity;
 use super::watch::Watch;
-use super::{Label, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
+use super::{Label, Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::files;
-use crate::nets::Network;
+use crate::optim::Alone;
 use crate::problem::{Problem, Result};
-use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
+use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 
@@ -25,29 +27,11 @@ use crate::seed::RunSeed;
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
     let &Lab { engine, seed, observer } = lab;
     let set = TrainingSet::load(data, config, seed)?;
-    let side = set.padding.side as i64;
-    let mut settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
-    if config.symmetry == Symmetry::Dihedral && set.padding.height != set.padding.width {
-        return Err(Problem::usage(format!(
-            "symmetry dihedral on images of {} x {} pixels",
-            set.padding.height, set.padding.width
-        ))
-        .at(data.root())
-        .expected("square images, which a quarter turn leaves in their frame")
-        .advice("train with symmetry = \"mirror\" or \"none\""));
-    }
-    settings.precision = settings.precision.resolve(engine.device, settings.generator.conv_clamp.is_some())?;
+    let settings = settings(data, config, &set, engine.device)?;
     let base = Base::open(&config.base, data.contrasts(), engine.device)?;
-    let start = || -> Result<(TrainState, Vec<String>)> {
-        let mut state = TrainState::new(&settings, seed, engine.device)?;
-        let fresh = match &base {
-            Some(base) => base.start(&mut state, data.contrasts(), &set.chosen.names, settings.freeze_discriminator)?,
-            None => vec![],
-        };
-        Ok((state, fresh))
-    };
+    let start = Start { data, set: &set, settings: &settings, base: base.as_ref(), seed, device: engine.device };
     let base_record = match &base {
-        Some(base) => Some(base.describe(&start()?.1)),
+        Some(base) => Some(base.describe(&start.state()?.1)),
         None => None,
     };
     let identity = set.sha256(base.as_ref().map(Base::sha256))?;
@@ -66,50 +50,55 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
         folder: &folder,
         graphs: engine.graphs,
         observer,
+        peers: &Alone,
     };
-    let state = train(&run, || Ok(start()?.0), &mut |event| watch.on(event))?;
-
-    let curve = files::read_json_lines::<TickRecord>(&dir.stats())?;
-    let timing = files::read_json_lines::<TimingRecord>(&dir.timing())?;
-    let seconds: f64 = timing.iter().map(|tick| tick.seconds).sum();
-    let shown: f64 = timing.iter().map(|tick| tick.seconds * tick.images_per_s).sum();
-    let best_images = state.counters.best_images.unwrap_or(state.images(&settings));
-    let generator = &settings.generator;
-    let channels = generator.channels;
-    let record = TrainingRecord {
-        network: format!(
-            "{side}x{side}, {channels} {}{}, channel base {}, at most {} channels, z {}, w {}, mapping {}",
-            if channels == 1 { "contrast" } else { "contrasts" },
-            if set.c_dim() > 0 { format!(", classes {}", set.chosen.names.join(", ")) } else { String::new() },
-            generator.channel_base,
-            generator.channel_max,
-            generator.z_dim,
-            generator.w_dim,
-            generator.mapping_layers
-        ),
-        generator_parameters: state.generator.parameter_count(),
-        discriminator_parameters: state.discriminator.parameter_count(),
-        train_lesions: set.lesions(),
-        train_slices: set.images.len() as u64,
-        classes: set.chosen.names.clone(),
-        precision: settings.precision.name().to_owned(),
-        images: state.images(&settings),
-        batch: settings.batch,
-        seed: seed.0,
-        seconds,
-        images_per_s: if seconds > 0.0 { shown / seconds } else { 0.0 },
-        final_ada_p: state.ada.p,
-        best_images,
-        best_frechet: state.best_distance,
-        frechet_features: watch.features_name(),
-        frechet_real_floor: watch.real_floor(data, &set)?,
-        base: base_record,
-        rollbacks: state.counters.rollbacks.clone(),
-        curve,
-        network_sha256: files::sha256(dir.best_network())?,
-    };
+    let state = train(&run, || Ok(start.state()?.0), &mut watch)?;
+    let outcome = Outcome { run: &run, state: &state, set: &set, base: base_record };
+    let record = outcome.record(watch.features_name(), watch.real_floor(data, &set)?)?;
     files::write_json(dir.record(), &record)?;
     Ok(record)
+}
+
+/// All settings of the run, now that the images and the device are known.
+fn settings(data: &Prepared, config: &TrainConfig, set: &TrainingSet, device: Device) -> Result<Resolved> {
+    let side = set.padding.side as i64;
+    let mut settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
+    if config.symmetry == Symmetry::Dihedral && set.padding.height != set.padding.width {
+        return Err(Problem::usage(format!(
+            "symmetry dihedral on images of {} x {} pixels",
+            set.padding.height, set.padding.width
+        ))
+        .at(data.root())
+        .expected("square images, which a quarter turn leaves in their frame")
+        .advice("train with symmetry = \"mirror\" or \"none\""));
+    }
+    settings.precision = settings.precision.resolve(device, settings.generator.conv_clamp.is_some())?;
+    Ok(settings)
+}
+
+/// What training starts from.
+struct Start<'a> {
+    data: &'a Prepared,
+    set: &'a TrainingSet,
+    settings: &'a Resolved,
+    base: Option<&'a Base>,
+    seed: RunSeed,
+    device: Device,
+}
+
+impl Start<'_> {
+    /// The state before the first step, and what of it the base network did not know.
+    fn state(&self) -> Result<(TrainState, Vec<String>)> {
+        let mut state = TrainState::new(self.settings, self.seed, self.device)?;
+        let fresh = match self.base {
+            Some(base) => {
+                let frozen = self.settings.freeze_discriminator;
+                base.start(&mut state, self.data.contrasts(), &self.set.chosen.names, frozen)?
+            }
+            None => vec![],
+        };
+        Ok((state, fresh))
+    }
 }
 
 /// What the network files of the run say about it; [`Source`](crate::feed::network_source::Source) reads it.

@@ -13,9 +13,13 @@ use crate::problem::{Problem, Result};
 /// A quantity whose mean over the tick is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
+    /// The generator's loss, without path-length penalty.
     LossGenerator,
+    /// The discriminator's loss, without R1 penalty.
     LossDiscriminator,
+    /// The R1 penalty.
     R1,
+    /// The path lengths themselves.
     PathLength,
     /// sign D(real), the overfitting signal r_t.
     RealSign,
@@ -31,6 +35,7 @@ pub struct TickSums {
 }
 
 impl TickSums {
+    /// Zeros.
     pub fn new(device: Device) -> Self {
         Self { sums: Tensor::zeros([QUANTITIES, 2], (Kind::Double, device)) }
     }
@@ -49,6 +54,7 @@ impl TickSums {
         (at(1) > 0.0).then(|| at(0) / at(1))
     }
 
+    /// Starts the next tick.
     pub fn clear(&mut self) {
         let _ = self.sums.zero_();
     }
@@ -58,10 +64,11 @@ impl TickSums {
 #[derive(Debug)]
 pub struct Probes {
     /// float64 \[phases\]: sums of what is not finite where a phase went wrong.
-    sums: Tensor,
+    pub sums: Tensor,
 }
 
 impl Probes {
+    /// All well so far.
     pub fn new(device: Device) -> Self {
         Self { sums: Tensor::zeros([Phase::ALL.len() as i64], (Kind::Double, device)) }
     }
@@ -81,6 +88,9 @@ impl Probes {
 }
 
 /// Adds a line to a log. Not flushed to disk: a resumed run rewrites what it needs from its checkpoint.
+///
+/// # Errors
+/// It cannot be written.
 pub fn append(path: &Path, line: &str) -> Result<()> {
     let write = || OpenOptions::new().create(true).append(true).open(path)?.write_all(format!("{line}\n").as_bytes());
     write().map_err(|error| Problem::io(path, "writing", error))

@@ -20,7 +20,7 @@ use crate::records::training::{TickRecord, TimingRecord};
 use crate::run_dir::GanDir;
 use crate::tensorboard::EventWriter;
 use crate::train::draws::class_at;
-use crate::train::{Control, Event, Scores};
+use crate::train::{At, Next, Scores, Watcher};
 
 /// Generated images for a Frechet distance; seeds 0.. of NumPy's RandomState.
 const FRECHET_IMAGES: u32 = 300;
@@ -31,7 +31,7 @@ const BATCH: i64 = 50;
 /// Images of a preview grid.
 const PREVIEW_IMAGES: u32 = 36;
 
-/// The event handler.
+/// The watcher of the stage.
 pub struct Watch {
     dir: GanDir,
     events: Option<EventWriter>,
@@ -58,6 +58,10 @@ struct Distance {
 }
 
 impl Watch {
+    /// For a run in `dir` on `set`; `measure` asks for distances. Draws the real images, too.
+    ///
+    /// # Errors
+    /// A slice cannot be read, or the disk is full.
     pub fn new(dir: &GanDir, data: &Prepared, set: &TrainingSet, measure: bool, device: Device) -> Result<Self> {
         let reals = &set.images.pixels;
         let compared = Tensor::from_slice(&set.compared());
@@ -91,19 +95,7 @@ impl Watch {
         Ok(watch)
     }
 
-    pub fn on(&mut self, event: Event<'_>) -> Result<Control> {
-        match event {
-            Event::Opened { images, .. } => {
-                self.events = Some(EventWriter::create(self.dir.events(), (images > 0).then_some(images))?);
-            }
-            Event::Score { average, .. } => return Ok(self.score(average)?.map_or(Control::Continue, Control::Score)),
-            Event::Preview { images, average, .. } => self.preview(images, average)?,
-            Event::Tick { record, timing } => self.log(record, timing)?,
-        }
-        Ok(Control::Continue)
-    }
-
-    fn score(&self, average: &Generator) -> Result<Option<Scores>> {
+    fn scores(&self, average: &Generator) -> Result<Option<Scores>> {
         let Some(Distance { features, real, all }) = &self.distance else {
             return Ok(None);
         };
@@ -115,7 +107,7 @@ impl Watch {
         Ok(Some(Scores { distance: distance(real, self.classes.rim)?, all_classes }))
     }
 
-    fn preview(&mut self, images: u64, average: &Generator) -> Result<()> {
+    fn draw(&mut self, images: u64, average: &Generator) -> Result<()> {
         let fakes = fixed_images(average, &self.classes.draw(PREVIEW_IMAGES, None), PREVIEW_IMAGES);
         let cells: Vec<Canvas> =
             Image::split(&self.padding.crop(&fakes))?.iter().map(|image| image.canvas(self.look)).collect();
@@ -161,6 +153,7 @@ impl Watch {
         self.events.as_mut().map_or(Ok(()), act)
     }
 
+    /// Name of the feature net that distances are measured in.
     pub fn features_name(&self) -> String {
         self.distance.as_ref().map_or_else(|| "none".into(), |distance| distance.features.name().to_owned())
     }
@@ -191,6 +184,26 @@ impl Watch {
             Features::new(&all_features(features, &images.pixels.index_select(0, &picks)))
         };
         Ok(Some(frechet::distance(&of(&even)?, &of(&odd)?)?.distance))
+    }
+}
+
+impl Watcher for Watch {
+    fn opened(&mut self, at: At) -> Result<()> {
+        self.events = Some(EventWriter::create(self.dir.events(), (at.images > 0).then_some(at.images))?);
+        Ok(())
+    }
+
+    fn score(&mut self, _: At, average: &Generator) -> Result<Option<Scores>> {
+        self.scores(average)
+    }
+
+    fn preview(&mut self, at: At, average: &Generator) -> Result<()> {
+        self.draw(at.images, average)
+    }
+
+    fn tick(&mut self, record: &TickRecord, timing: &TimingRecord) -> Result<Next> {
+        self.log(record, timing)?;
+        Ok(Next::GoOn)
     }
 }
 

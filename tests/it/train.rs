@@ -13,14 +13,15 @@ use rimforge::engine::{Engine, EngineConfig};
 use rimforge::nets::weights;
 use rimforge::nets::{Discriminator, Generator, Network, Noise};
 use rimforge::observer::{Observer, Silent};
+use rimforge::optim::{Alone, Peers};
 use rimforge::problem::Kind;
-use rimforge::records::training::{TickRecord, TrainingRecord};
+use rimforge::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use rimforge::run_dir::GanDir;
 use rimforge::seed::RunSeed;
-use rimforge::train::state::Identity;
+use rimforge::train::identity::Identity;
 use rimforge::train::{
-    Control, Event, Label, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, loss,
-    train,
+    At, Label, Next, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, Unwatched,
+    Watcher, loss, train,
 };
 use tch::{Device, Tensor};
 
@@ -243,30 +244,68 @@ fn train_on(
     reals: &dyn Reals,
     folder: &Path,
     observer: &dyn Observer,
-    on_event: &mut dyn FnMut(Event<'_>) -> rimforge::problem::Result<Control>,
+    watcher: &mut dyn Watcher,
+) -> rimforge::problem::Result<TrainState> {
+    train_among(&Alone, reals, folder, observer, watcher)
+}
+
+/// As [`train_on`], as one of several processes.
+fn train_among(
+    peers: &dyn Peers,
+    reals: &dyn Reals,
+    folder: &Path,
+    observer: &dyn Observer,
+    watcher: &mut dyn Watcher,
 ) -> rimforge::problem::Result<TrainState> {
     Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() })?;
     let settings = settings(0.008);
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
     let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu)?;
-    let run = Training { reals, settings: &settings, total_images: 80, seed: RunSeed(1), folder: &folder, graphs: true, observer };
-    train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), on_event)
+    let (settings, seed) = (&settings, RunSeed(1));
+    let run = Training { reals, settings, total_images: 80, seed, folder: &folder, graphs: true, observer, peers };
+    train(&run, || TrainState::new(settings, seed, Device::Cpu), watcher)
+}
+
+/// Notes where training was opened and what it was told; answers with `scores` one after the other, and stops at a tick.
+#[derive(Default)]
+struct Notes {
+    opened: Vec<u64>,
+    previews: Vec<u64>,
+    ticks: Vec<u64>,
+    scores: Vec<f64>,
+    stop_at: Option<u64>,
+}
+
+impl Watcher for Notes {
+    fn opened(&mut self, at: At) -> rimforge::problem::Result<()> {
+        self.opened.push(at.images);
+        Ok(())
+    }
+
+    fn score(&mut self, _: At, _: &Generator) -> rimforge::problem::Result<Option<Scores>> {
+        let next = (!self.scores.is_empty()).then(|| self.scores.remove(0));
+        Ok(next.map(|distance| Scores { distance, all_classes: None }))
+    }
+
+    fn preview(&mut self, at: At, _: &Generator) -> rimforge::problem::Result<()> {
+        self.previews.push(at.images);
+        Ok(())
+    }
+
+    fn tick(&mut self, record: &TickRecord, _: &TimingRecord) -> rimforge::problem::Result<Next> {
+        self.ticks.push(record.tick);
+        Ok(if self.stop_at == Some(record.tick) { Next::Stop } else { Next::GoOn })
+    }
 }
 
 #[test]
 fn a_poisoned_batch_rolls_back_halves_the_rate_and_is_logged() {
     let out = tempfile::tempdir().unwrap();
-    let mut opened = vec![];
-    let state = train_on(&Poison { step: 7, attempts: 2 }, out.path(), &Silent, &mut |event| {
-        if let Event::Opened { images, .. } = event {
-            opened.push(images);
-        }
-        Ok(Control::Continue)
-    })
-    .unwrap();
+    let mut notes = Notes::default();
+    let state = train_on(&Poison { step: 7, attempts: 2 }, out.path(), &Silent, &mut notes).unwrap();
     // Step 7 fails twice; the last checkpoint before it is that of step 6.
-    assert_eq!(opened, [0, 24, 24]);
+    assert_eq!(notes.opened, [0, 24, 24]);
     let log = &state.counters.rollbacks;
     assert_eq!(log.len(), 2);
     assert!(log[0].contains("DiscriminatorMain is not finite by step 8"), "{}", log[0]);
@@ -281,8 +320,7 @@ fn a_poisoned_batch_rolls_back_halves_the_rate_and_is_logged() {
 #[test]
 fn a_run_that_diverges_four_times_is_given_up_with_its_checkpoint_intact() {
     let out = tempfile::tempdir().unwrap();
-    let problem =
-        train_on(&Poison { step: 3, attempts: 9 }, out.path(), &Silent, &mut |_| Ok(Control::Continue)).unwrap_err();
+    let problem = train_on(&Poison { step: 3, attempts: 9 }, out.path(), &Silent, &mut Unwatched).unwrap_err();
     assert_eq!(problem.kind(), Kind::Gate);
     assert!(problem.to_string().contains("diverged 4 times"), "{problem}");
     assert!(out.path().join("checkpoints/checkpoint-000000000008/SHA256SUMS").exists());
@@ -302,44 +340,137 @@ impl Observer for StopAfter {
     }
 }
 
+fn moments(state: &TrainState) -> &Tensor {
+    &state.optimised_discriminator.adam.second
+}
+
 #[test]
 fn stopped_within_a_tick_it_goes_on_from_that_very_step() {
     let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let clean = Poison { step: 0, attempts: 0 };
-    let whole = train_on(&clean, straight.path(), &Silent, &mut |_| Ok(Control::Continue)).unwrap();
+    let whole = train_on(&clean, straight.path(), &Silent, &mut Unwatched).unwrap();
     let observer = StopAfter(AtomicU64::new(5));
-    let problem = train_on(&clean, stopped.path(), &observer, &mut |_| Ok(Control::Continue)).unwrap_err();
+    let problem = train_on(&clean, stopped.path(), &observer, &mut Unwatched).unwrap_err();
     assert_eq!(problem.kind(), Kind::Interrupted);
     assert!(stopped.path().join("checkpoints/checkpoint-000000000020").exists());
-    let again = train_on(&clean, stopped.path(), &Silent, &mut |_| Ok(Control::Continue)).unwrap();
+    let again = train_on(&clean, stopped.path(), &Silent, &mut Unwatched).unwrap();
     for (name, tensor) in whole.average.tensors() {
         assert!(tensor.equal(&again.average.tensors()[&name]), "{name}");
     }
-    assert!(whole.discriminator_adam.second.equal(&again.discriminator_adam.second));
+    assert!(moments(&whole).equal(moments(&again)));
     let stats = |folder: &Path| fs::read(folder.join("stats.jsonl")).unwrap();
     assert_eq!(stats(straight.path()), stats(stopped.path()));
+}
+
+#[test]
+fn a_watcher_may_stop_training_after_a_tick() {
+    let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let clean = Poison { step: 0, attempts: 0 };
+    let mut notes = Notes { stop_at: Some(3), ..Notes::default() };
+    let problem = train_on(&clean, stopped.path(), &Silent, &mut notes).unwrap_err();
+    assert_eq!((problem.kind(), notes.ticks), (Kind::Interrupted, vec![1, 2, 3]));
+    assert!(stopped.path().join("checkpoints/checkpoint-000000000024").exists());
+    let mut notes = Notes::default();
+    let again = train_on(&clean, stopped.path(), &Silent, &mut notes).unwrap();
+    assert_eq!((notes.opened, notes.ticks), (vec![24], (4..=10).collect()));
+    let whole = train_on(&clean, straight.path(), &Silent, &mut Unwatched).unwrap();
+    assert!(moments(&whole).equal(moments(&again)));
+}
+
+/// Another process that always has the very same numbers, so that means stay and sums double, exactly.
+#[derive(Debug)]
+struct Twin {
+    rank: usize,
+    sums: AtomicU64,
+}
+
+impl Peers for Twin {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        2
+    }
+
+    fn sum(&self, tensor: &mut Tensor) -> rimforge::problem::Result<()> {
+        self.sums.fetch_add(1, Ordering::SeqCst);
+        *tensor *= 2.0;
+        Ok(())
+    }
+
+    fn any(&self, said: bool) -> rimforge::problem::Result<bool> {
+        Ok(said)
+    }
+
+    fn barrier(&self) -> rimforge::problem::Result<()> {
+        Ok(())
+    }
+}
+
+/// Every file below `folder` but the times.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else if path.file_name().is_some_and(|name| name != "timing.jsonl") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(folder, folder, &mut found);
+    found
+}
+
+#[test]
+fn two_processes_with_the_same_images_train_as_one_and_the_first_alone_writes() {
+    let (alone, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let noise = Poison { step: 7, attempts: 1 };
+    let one = train_on(&noise, alone.path(), &Silent, &mut Unwatched).unwrap();
+    // The first of two: the same state and the same files, though every mean and sum went by way of the other.
+    let first = Twin { rank: 0, sums: AtomicU64::new(0) };
+    let mut notes = Notes::default();
+    let state = train_among(&first, &noise, folder.path(), &Silent, &mut notes).unwrap();
+    assert_same("first of two", &files(folder.path()), &files(alone.path()));
+    assert!(moments(&state).equal(moments(&one)));
+    assert_eq!((notes.opened, notes.ticks.len()), (vec![0, 24], 10));
+    // Steps 0 to 7, and again from 6 to 19: 22 of them, with path lengths at 0, 4, 8, 12, 16 and R1 at 0 and 16. Each phase
+    // has a gradient, each but R1 the mean of w; then 2 + 4 intervals of augmentation, 4 + 7 looks at the probes, 3 + 7 ticks.
+    let (gradients, means) = (22 + 22 + 5 + 2, 22 + 22 + 5);
+    assert_eq!(first.sums.load(Ordering::SeqCst), gradients + means + 6 + 11 + 10);
+
+    // The second goes on from the first one's checkpoint and leaves nothing.
+    let stopped = tempfile::tempdir().unwrap();
+    let mut until = Notes { stop_at: Some(2), ..Notes::default() };
+    assert!(train_on(&noise, stopped.path(), &Silent, &mut until).is_err());
+    let before = files(stopped.path());
+    let second = Twin { rank: 1, sums: AtomicU64::new(0) };
+    let mut notes = Notes::default();
+    let clean = Poison { step: 0, attempts: 0 };
+    let state = train_among(&second, &clean, stopped.path(), &Silent, &mut notes).unwrap();
+    assert_same("second of two", &files(stopped.path()), &before);
+    assert!(notes.opened.is_empty() && notes.ticks.is_empty());
+    let one = train_on(&clean, stopped.path(), &Silent, &mut Unwatched).unwrap();
+    assert!(moments(&state).equal(moments(&one)));
 }
 
 #[test]
 fn a_damaged_checkpoint_costs_one_checkpoint_and_not_the_result() {
     let (straight, damaged) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let clean = Poison { step: 0, attempts: 0 };
-    let whole = train_on(&clean, straight.path(), &Silent, &mut |_| Ok(Control::Continue)).unwrap();
+    let whole = train_on(&clean, straight.path(), &Silent, &mut Unwatched).unwrap();
     let observer = StopAfter(AtomicU64::new(9));
-    assert!(train_on(&clean, damaged.path(), &observer, &mut |_| Ok(Control::Continue)).is_err());
+    assert!(train_on(&clean, damaged.path(), &observer, &mut Unwatched).is_err());
     let file = damaged.path().join("checkpoints/checkpoint-000000000036/average.safetensors");
     let mut bytes = fs::read(&file).unwrap();
     bytes.truncate(bytes.len() - 9);
     fs::write(&file, bytes).unwrap();
-    let mut from = None;
-    let again = train_on(&clean, damaged.path(), &Silent, &mut |event| {
-        if let Event::Opened { images, .. } = event {
-            from = Some(images);
-        }
-        Ok(Control::Continue)
-    })
-    .unwrap();
-    assert_eq!(from, Some(32));
+    let mut notes = Notes::default();
+    let again = train_on(&clean, damaged.path(), &Silent, &mut notes).unwrap();
+    assert_eq!(notes.opened, [32]);
     for (name, tensor) in whole.average.tensors() {
         assert!(tensor.equal(&again.average.tensors()[&name]), "{name}");
     }
@@ -350,7 +481,7 @@ fn a_second_run_in_the_folder_is_refused() {
     let out = tempfile::tempdir().unwrap();
     let _held = rimforge::files::lock(GanDir::new(out.path()).lock()).unwrap();
     let clean = Poison { step: 0, attempts: 0 };
-    let problem = train_on(&clean, out.path(), &Silent, &mut |_| Ok(Control::Continue)).unwrap_err();
+    let problem = train_on(&clean, out.path(), &Silent, &mut Unwatched).unwrap_err();
     assert_eq!(problem.kind(), Kind::Environment);
     assert!(problem.to_string().contains("working in this folder"), "{problem}");
 }
@@ -373,15 +504,10 @@ fn a_lower_score_becomes_the_best_network() {
         folder: &folder,
         graphs: true,
         observer: &Silent,
+        peers: &Alone,
     };
-    let mut scores = [3.0, 1.0, 2.0, 1.5].into_iter();
-    let state = train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), &mut |event| {
-        Ok(match event {
-            Event::Score { .. } => Control::Score(Scores { distance: scores.next().unwrap(), all_classes: None }),
-            _ => Control::Continue,
-        })
-    })
-    .unwrap();
+    let mut notes = Notes { scores: vec![3.0, 1.0, 2.0, 1.5], ..Notes::default() };
+    let state = train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), &mut notes).unwrap();
     assert_eq!((state.best_distance, state.counters.best_images), (Some(1.0), Some(16)));
     let best = weights::load_network(folder.dir.best_network(), Device::Cpu).unwrap();
     assert_eq!(best.description.provenance["images"], 16);

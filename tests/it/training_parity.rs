@@ -7,6 +7,7 @@ use rimforge::latent::seeds::RandomState;
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
 use rimforge::nets::{GeneratorConfig, Network};
+use rimforge::optim::Alone;
 use rimforge::seed::RunSeed;
 use rimforge::train::draws::{Draws, FakeDraws, Mixing};
 use rimforge::train::schedule::Phase;
@@ -162,8 +163,9 @@ fn on_a_gpu_recorded_phases_do_what_plain_ones_do() {
         let mut runner = Runner::new(engine.device, engine.graphs);
         for it in 0..8 {
             let reals = reals(it);
-            let index = it as u64;
-            let step = Step { settings: &settings, seed: RunSeed(0), index, learning_rate_scale: 1.0, reals: &reals };
+            let (index, peers) = (it as u64, &Alone);
+            let step =
+                Step { settings: &settings, seed: RunSeed(0), index, learning_rate_scale: 1.0, reals: &reals, peers };
             for phase in settings.lazy.due(index) {
                 runner.run_with(draws(phase, it), &mut state, &step).unwrap();
             }
@@ -192,8 +194,9 @@ fn follow(device: Device, slack: f64) {
     let (mut means, mut ps) = (vec![], vec![]);
     for it in 0..ITERATIONS {
         let reals = reals(it);
+        let (index, peers) = (it as u64, &Alone);
         let step =
-            Step { settings: &settings, seed: RunSeed(0), index: it as u64, learning_rate_scale: 1.0, reals: &reals };
+            Step { settings: &settings, seed: RunSeed(0), index, learning_rate_scale: 1.0, reals: &reals, peers };
         state.tick_sums.clear();
         for phase in settings.lazy.due(it as u64) {
             runner.run_with(draws(phase, it), &mut state, &step).unwrap();
@@ -206,7 +209,7 @@ fn follow(device: Device, slack: f64) {
         assert!(slack > 1.0 || sign == trace("sign")[it as usize], "signs of {it}");
         state.counters.step += 1;
         state.update_average(&settings);
-        state.update_augmentation(&settings).unwrap();
+        state.update_augmentation(&settings, &Alone).unwrap();
         means.push(state.path_length_mean.double_value(&[]));
         ps.push(state.ada.p);
     }

@@ -12,13 +12,14 @@ use crate::engine::precision::Scope;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::features::RandomVgg;
 use crate::nets::{Generator, Noise};
+use crate::optim::Alone;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::project::{Descent, Draws, ProjectConfig, Projection, optimise};
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 use crate::train::config::{NetConfig, Preset};
+use crate::train::identity::Identity;
 use crate::train::schedule::Phase;
-use crate::train::state::Identity;
 use crate::train::{Label, RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
@@ -55,7 +56,8 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
         let seconds = clock.seconds(|| {
             for _ in 0..at_once {
                 let settings = &settings;
-                let step = Step { settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals };
+                let (seed, peers) = (RunSeed(1), &Alone);
+                let step = Step { settings, seed, index, learning_rate_scale: 1.0, reals: &reals, peers };
                 index += 1;
                 runner.run(phase, &mut state, &step)?;
             }

@@ -88,12 +88,14 @@ impl Mapping {
         Tensor::cat(&[near, ws.narrow(1, cutoff, layers - cutoff)], 1)
     }
 
-    /// w_avg <- beta w_avg + (1 - beta) mean of the batch's w. ws \[N, num_ws, w_dim\].
-    pub fn update_w_avg(&mut self, ws: &Tensor, beta: f64) {
-        tch::no_grad(|| {
-            let mean = ws.select(1, 0).mean_dim([0].as_slice(), false, None);
-            let _ = self.w_avg.lerp_(&mean, 1.0 - beta);
-        });
+    /// Mean w of a batch, \[w_dim\]: of the first layer's in ws \[N, num_ws, w_dim\].
+    pub fn mean(ws: &Tensor) -> Tensor {
+        ws.select(1, 0).mean_dim([0].as_slice(), false, None)
+    }
+
+    /// w_avg <- beta w_avg + (1 - beta) `mean`, which is of a batch \[w_dim\].
+    pub fn update_w_avg(&mut self, mean: &Tensor, beta: f64) {
+        let _ = tch::no_grad(|| self.w_avg.lerp_(mean, 1.0 - beta));
     }
 
     pub(crate) fn visit(&self, path: &str, visit: &mut Visitor<'_>) {
