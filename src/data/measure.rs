@@ -30,3 +30,14 @@ impl Measure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_units_by_hand() {
+        let units = ["chimap", "rim", "flair", "t1w"].map(|name| Measure::of(name).unit());
+        assert_eq!(units, ["ppb", "probability", "x foreground median", "x foreground median"]);
+    }
+}
