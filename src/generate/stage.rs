@@ -10,7 +10,7 @@ use crate::data::{Prepared, TrainSlices};
 use crate::engine::Lab;
 use crate::feed::image::Image;
 use crate::feed::network_source::{Source, as_refs, network_file};
-use crate::feed::pictures;
+use crate::feed::{padding, pictures};
 use crate::files;
 use crate::latent::draw::{BATCH, draw};
 use crate::metrics::map_meter::MapMeter;
@@ -68,9 +68,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
                 Problem::new(Kind::Interrupted, "stopped while drawing images").advice("run the same command again")
             );
         }
-        let images =
-            source.padding.crop(&draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise));
-        let images = Image::split(&images)?;
+        let drawn = draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise);
+        let images = Image::split(&padding::crop(&source.padding, &drawn))?;
         for (image, &seed) in images.iter().zip(chunk) {
             write_image(out, config, seed, image, &source)?;
             rims.synthetic(&image.pixels);
@@ -102,7 +101,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
     }
     let record = SynthesisRecord {
         network_sha256: network.sha256,
-        data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
+        data_sha256: source.data_sha256.clone(),
         count: seeds.len() as u64,
         first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
         last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::engine::precision::{Precision, Scope};
 use crate::feed::network_source::{Source, network_file};
+use crate::feed::padding;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
@@ -100,12 +101,12 @@ impl Projector {
             start: config.start,
             candidates: config.candidates as i64,
             precision: config.precision.resolve(device, network.generator.config().conv_clamp.is_some())?,
-            source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,
             discriminator: network.discriminator,
             network_sha256: network.sha256,
-            data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
+            data_sha256: source.data_sha256.clone(),
+            source,
             device,
         })
     }
@@ -219,7 +220,7 @@ impl Projector {
         let [channels, height, width] = self.shape();
         let pixels: Vec<f32> = batch.iter().flat_map(|target| target.pixels.iter().copied()).collect();
         let targets = Tensor::from_slice(&pixels).view([batch.len() as i64, channels, height, width]);
-        let targets = self.source.padding.pad(&targets.to_device(self.device));
+        let targets = padding::pad(&self.source.padding, &targets.to_device(self.device));
         let images = Images { names: &names, class };
         let underway = keeper.resume(images, self.device)?;
         observer.advance(underway.as_ref().map_or(0, |underway| underway.step) * batch.len() as u64);
@@ -268,7 +269,7 @@ impl Projector {
             }
         }
         let maps = 0..self.sides.len();
-        let images = self.source.padding.crop(&all(&|part| part.images.shallow_clone()));
+        let images = padding::crop(&self.source.padding, &all(&|part| part.images.shallow_clone()));
         let noise = maps.map(|map| all(&|part| part.noise[map].shallow_clone())).collect();
         let projected = Projected { w: all(&|part| part.w.shallow_clone()), noise, images, distance };
         let conditional = self.generator.config().c_dim > 0;
@@ -330,6 +331,7 @@ pub(super) mod tests {
     use crate::nets::GeneratorConfig;
     use crate::nets::weights::save_network;
     use crate::observer::Silent;
+    use crate::records::label::NetworkLabel;
 
     const CANDIDATES: u64 = 60;
 
@@ -340,7 +342,7 @@ pub(super) mod tests {
         let small = GeneratorConfig::small(16, 1);
         let sizes = GeneratorConfig { z_dim: 8, w_dim: 6, c_dim: 2, channel_base: 64, channel_max: 8, ..small };
         let generator = Generator::new(&sizes, RunSeed(1), Device::Cpu).unwrap();
-        save_network(&path, &generator, None, serde_json::Value::Null, serde_json::Value::Null).unwrap();
+        save_network(&path, &generator, None, NetworkLabel::default()).unwrap();
         let condition = Some(condition.parse::<ClassChoice>().unwrap());
         let config =
             ProjectConfig { steps: 4, w_samples: 80, candidates: CANDIDATES, condition, ..ProjectConfig::default() };

@@ -8,12 +8,13 @@ use tch::{Device, Tensor};
 use super::projector::{Images, Keeper};
 use super::targets::Target;
 use crate::digest;
-use crate::feed::padding::Padding;
+use crate::feed::padding;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
 use crate::problem::{Problem, Result};
 use crate::project::{Moment, Underway};
+use crate::records::label::Padding;
 use crate::run_dir::ProjectionDir;
 
 /// Between two savings of an unfinished descent.
@@ -130,7 +131,7 @@ impl Keeper for Trace<'_> {
     fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()> {
         let done = moment.step + 1;
         if done * self.frames / self.steps > moment.step * self.frames / self.steps {
-            self.shown.push(self.padding.crop(moment.images).to_device(Device::Cpu));
+            self.shown.push(padding::crop(&self.padding, moment.images).to_device(Device::Cpu));
         }
         if last_chance || self.saved.elapsed() > INTERVAL {
             self.save(images, moment)?;

@@ -42,7 +42,7 @@ use std::time::Instant;
 use tch::Tensor;
 
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
-pub use run_folder::{Label, RunFolder};
+pub use run_folder::RunFolder;
 pub use runner::{Runner, Step};
 pub use stage::run_stage;
 pub use state::TrainState;
