@@ -2,7 +2,7 @@
 
 use crate::records::label::Contrast;
 use crate::records::synthesis::MapContrast;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Pixels about the map that count as its neighbourhood.
 const REACH: usize = 4;

@@ -1,5 +1,19 @@
 //! Precision and recall (Kynkaanniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem et al. 2020, arXiv 2002.09797)
 //! of generated against real features, from balls that reach to each image's k-th nearest neighbour of its own set.
+//!
+//! Interface of the library, for features of any network:
+//!
+//! ```
+//! use rimforge::metrics::features::Features;
+//! use rimforge::metrics::prdc::prdc;
+//!
+//! // Balls of radius 1 about the reals 0, 1 and 2: .5 and .6 lie in those of 0 and 1, 9 in none.
+//! let real = Features::from_rows(&[0.0, 1.0, 2.0], 3, 1)?;
+//! let fake = Features::from_rows(&[0.5, 0.6, 9.0], 3, 1)?;
+//! let found = prdc(&real, &fake, 1)?;
+//! assert_eq!((found.precision, found.coverage), (2.0 / 3.0, 2.0 / 3.0));
+//! # Ok::<(), rimforge::problem::Problem>(())
+//! ```
 
 use serde::Serialize;
 use tch::{Kind, Tensor};

@@ -3,7 +3,7 @@
 use crate::metrics::rim_contrast::RimSearch;
 use crate::records::label::Contrast;
 use crate::records::synthesis::RimContrastSummary;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Rim contrast of every image, where there is a susceptibility map to measure it on.
 pub struct RimMeter {

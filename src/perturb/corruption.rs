@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::gaussian;
 use crate::problem::{Problem, Result};
+use crate::statistics::order::upper_median;
 
 /// How strong each corruption is; values in the network's range of -1..1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,7 +163,7 @@ pub fn corrupt(
             let channels = pixels.chunks_exact(plane);
             channels
                 .flat_map(|channel| {
-                    let fill = median(channel);
+                    let fill = upper_median(channel).expect("a channel has pixels");
                     (0..plane).map(move |at| if inside(at) { fill } else { channel[at] })
                 })
                 .collect()
@@ -192,12 +193,6 @@ fn border_point(mask: Option<&[bool]>, (height, width): (usize, usize), draws: &
             [at % width, at / width]
         }
     }
-}
-
-fn median(values: &[f32]) -> f32 {
-    let mut sorted = values.to_vec();
-    let middle = sorted.len() / 2;
-    *sorted.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 #[cfg(test)]

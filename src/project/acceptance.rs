@@ -5,9 +5,10 @@
 
 use crate::metrics::rim_contrast::{RimSearch, rim_contrast_in_mask};
 use crate::problem::{Kind, Problem, Result};
+use crate::project::targets::Target;
 use crate::records::projection::{FlagRate, ProjectedLesion};
-use crate::statistics::bootstrap::quantile;
-use crate::statistics::proportion::wilson;
+use crate::statistics::order::quantile;
+use crate::statistics::proportion::clustered;
 
 /// Quantiles of the training rims' contrast that say "a rim" and "no rim". Between them neither flag is raised, so that
 /// scatter about one threshold is no finding.
@@ -22,7 +23,9 @@ const FEWEST_RIMS: usize = 5;
 pub struct Gauge {
     /// Channel on which rims are seen.
     pub channel: usize,
+    /// Rows of a slice.
     pub height: usize,
+    /// Columns of a slice.
     pub width: usize,
     /// Physical units (ppb) per unit of the network's range.
     pub scale: f64,
@@ -43,6 +46,15 @@ impl Gauge {
             Some(mask) => rim_contrast_in_mask(&plane, mask, self.width),
             None => RimSearch::new(self.width, self.height).best(&plane).map(|rim| rim.ppb),
         }
+    }
+
+    /// Rim contrast of the projection of `target`, which has its size and mask and so can be measured where that could.
+    ///
+    /// # Errors
+    /// It cannot be measured all the same.
+    pub fn contrast_after(&self, pixels: &[f32], target: &Target) -> Result<f64> {
+        self.contrast(pixels, target.mask.as_deref())
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("the projection of {} cannot be measured", target.id)))
     }
 
     /// What [`Gauge::contrast`] measures, in words.
@@ -72,8 +84,11 @@ impl Gauge {
 /// Levels of contrast between "no rim" and "a rim", from known rims.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
+    /// A slice shows a rim from here on: 25th percentile of the known rims.
     pub present: f64,
+    /// It shows none below this: their 5th percentile.
     pub absent: f64,
+    /// Slices of known rims.
     pub rims: usize,
 }
 
@@ -107,15 +122,16 @@ impl Levels {
     }
 }
 
-/// Share of erased and of invented rims for each role that occurs.
+/// Share of erased and of invented rims for each role that occurs; slices and lesions of a patient are one cluster.
 pub fn flag_rates(lesions: &[ProjectedLesion]) -> Vec<FlagRate> {
     let mut rates = Vec::new();
     for role in ["ambiguous", "rim", "non-rim"] {
         let of_role: Vec<_> = lesions.iter().filter(|lesion| lesion.role == role).collect();
-        let erased = of_role.iter().filter(|lesion| lesion.rim_erased).count() as u64;
-        let invented = of_role.iter().filter(|lesion| lesion.rim_invented).count() as u64;
-        for (flag, flagged) in [("rim erased", erased), ("rim invented", invented)] {
-            if let Some(share) = wilson(flagged, of_role.len() as u64) {
+        let flags: [(&str, fn(&ProjectedLesion) -> bool); 2] =
+            [("rim erased", |lesion| lesion.rim_erased), ("rim invented", |lesion| lesion.rim_invented)];
+        for (flag, is_raised) in flags {
+            let flagged = of_role.iter().filter(|lesion| is_raised(lesion)).count() as u64;
+            if let Some(share) = clustered(of_role.iter().map(|lesion| (&lesion.patient, is_raised(lesion)))) {
                 rates.push(FlagRate { role: role.to_owned(), flag: flag.to_owned(), flagged, share });
             }
         }
@@ -126,6 +142,7 @@ pub fn flag_rates(lesions: &[ProjectedLesion]) -> Vec<FlagRate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::proportion::wilson;
 
     fn gauge() -> Gauge {
         Gauge { channel: 1, height: 11, width: 11, scale: 100.0 }
@@ -173,11 +190,11 @@ mod tests {
 
     #[test]
     fn rates_are_counted_by_role() {
-        let lesion = |role: &str, rim_erased, rim_invented| ProjectedLesion {
+        let lesion = |patient: &str, role: &str, rim_erased, rim_invented| ProjectedLesion {
             film: None,
             class: None,
             lesion_id: "l".into(),
-            patient: "p".into(),
+            patient: patient.into(),
             slice: 0,
             role: role.into(),
             distance: 0.0,
@@ -192,8 +209,12 @@ mod tests {
             image: String::new(),
             true_rim: None,
         };
-        let rates =
-            flag_rates(&[lesion("non-rim", false, true), lesion("non-rim", false, false), lesion("rim", true, false)]);
+        let lesions = [
+            lesion("a", "non-rim", false, true),
+            lesion("b", "non-rim", false, false),
+            lesion("a", "rim", true, false),
+        ];
+        let rates = flag_rates(&lesions);
         let shown: Vec<_> =
             rates.iter().map(|r| (r.role.as_str(), r.flag.as_str(), r.flagged, r.share.value, r.share.n)).collect();
         assert_eq!(
@@ -205,5 +226,11 @@ mod tests {
                 ("non-rim", "rim invented", 1, 0.5, 2)
             ]
         );
+        assert_eq!(rates[3].share, wilson(1, 2).unwrap());
+        // A second slice of each patient says nothing new.
+        let twice: Vec<_> = lesions.iter().flat_map(|lesion| [lesion.clone(), lesion.clone()]).collect();
+        let again = &flag_rates(&twice)[3];
+        assert_eq!((again.flagged, again.share.n), (2, 4));
+        assert!(again.share.high - again.share.low >= rates[3].share.high - rates[3].share.low, "{again:?}");
     }
 }

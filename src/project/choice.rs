@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem, Result};
 use crate::records::projection::FeatureChoice;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Sums up one candidate from (before, after) contrasts of held-out rims, all with a positive contrast before.
 ///

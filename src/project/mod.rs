@@ -27,6 +27,8 @@ pub mod targets;
 
 pub mod projector;
 
+pub mod fingerprint;
+
 pub mod items;
 
 pub mod trace;
@@ -35,10 +37,14 @@ pub mod feature_choice;
 
 pub mod job;
 
+pub mod session;
+
 pub mod stage;
 
 pub use config::ProjectConfig;
 pub use draws::Draws;
+pub use fingerprint::fingerprint;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
+pub use session::{OneProjected, Session};
 pub use stage::{From, Inputs, run_stage};
 pub use start::{Comparison, Start};

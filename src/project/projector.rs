@@ -4,6 +4,8 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
+use super::session::OneProjected;
+use super::start::NumberedCloud;
 use super::targets::Target;
 use super::{
     Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, Underway, optimise, start,
@@ -31,19 +33,24 @@ const ESTIMATE: &str = "estimate";
 const TRIAL_SHARE: u64 = 5;
 const FEWEST_TRIAL_STEPS: u64 = 20;
 
+/// A network with frozen weights, and all that a projection into it needs beside the images.
 pub struct Projector {
+    /// Draws the images.
     pub generator: Generator,
+    /// One of the feature nets; an imported network may come without it.
     pub discriminator: Option<Discriminator>,
+    /// What the network file says about its images.
     pub source: Source,
     /// One for each class, or one.
     clouds: Vec<LatentCloud>,
     condition: Condition,
     start: Start,
     candidates: i64,
+    /// Of activations and kernels.
     pub precision: Precision,
+    /// Of the network file.
     pub network_sha256: String,
-    /// Manifest of the data set that the network was trained on, where it says so.
-    pub data_sha256: Option<String>,
+    /// Where the networks are.
     pub device: Device,
     sides: Vec<i64>,
 }
@@ -56,8 +63,28 @@ enum Condition {
     Estimate,
 }
 
+/// How images are projected, whichever they are.
+pub struct Run<'a> {
+    /// The optimiser's settings.
+    pub descent: Descent,
+    /// Images optimised together.
+    pub batch: usize,
+    /// Of every draw.
+    pub seed: RunSeed,
+    /// Advanced by the batch's size at every step; may ask to stop.
+    pub observer: &'a dyn Observer,
+}
+
+impl<'a> Run<'a> {
+    /// As the settings say.
+    pub fn new(config: &ProjectConfig, seed: RunSeed, observer: &'a dyn Observer) -> Self {
+        Self { descent: config.descent(), batch: config.batch as usize, seed, observer }
+    }
+}
+
 /// A projected batch and the class of each image.
 pub struct Batch {
+    /// In the order of the targets.
     pub projected: Projected,
     /// Numbers; empty without classes.
     pub classes: Vec<i64>,
@@ -67,6 +94,9 @@ pub struct Batch {
 
 impl Projector {
     /// Opens a network file, or the network in the folder of a training run or an import.
+    ///
+    /// # Errors
+    /// No usable network, a condition that it does not have, or a precision that the device lacks.
     pub fn open(path: &Path, config: &ProjectConfig, device: Device) -> Result<Self> {
         let network = load_network(network_file(path)?, device)?;
         for (_, parameter) in network.generator.parameters() {
@@ -105,7 +135,6 @@ impl Projector {
             generator: network.generator,
             discriminator: network.discriminator,
             network_sha256: network.sha256,
-            data_sha256: source.data_sha256.clone(),
             source,
             device,
         })
@@ -129,6 +158,9 @@ impl Projector {
     }
 
     /// A feature net by its name in the settings.
+    ///
+    /// # Errors
+    /// No net of that name, the discriminator of a network without one, or a file that cannot be read.
     pub fn features(&self, name: &str) -> Result<Box<dyn FeatureNet + '_>> {
         let [channels, _, _] = self.shape();
         match (name, &self.discriminator) {
@@ -152,20 +184,20 @@ impl Projector {
         Comparison::new(features, self.candidates, if again { start::MOST_KEPT } else { 0 })
     }
 
-    /// Projects one batch; advances `observer` by the batch's size at every step. `keeper` sees every step of the final descent
-    /// and may end it.
+    /// Projects one batch. `keeper` sees every step of the final descent and may end it.
+    ///
+    /// # Errors
+    /// `Kind::Interrupted` once asked to stop; what the feature net or `keeper` reports.
     pub fn project(
         &self,
         comparison: &mut Comparison<'_>,
-        batch: &[Target],
-        descent: &Descent,
-        seed: RunSeed,
-        observer: &dyn Observer,
+        batch: &[&Target],
+        run: &Run<'_>,
         keeper: &mut dyn Keeper,
     ) -> Result<Batch> {
         let classes = match self.condition {
             Condition::Given(class) => vec![class; batch.len()],
-            Condition::Estimate => self.estimate(comparison, batch, descent, seed, observer)?,
+            Condition::Estimate => self.estimate(comparison, batch, run)?,
         };
         let mut parts = Vec::new();
         for class in 0..self.clouds.len() {
@@ -173,27 +205,44 @@ impl Projector {
             if places.is_empty() {
                 continue;
             }
-            let own: Vec<Target> = places.iter().map(|&at| batch[at].clone()).collect();
-            let projected = self.descend(comparison, &own, class, descent, seed, observer, keeper)?;
+            let own: Vec<&Target> = places.iter().map(|&at| batch[at]).collect();
+            let projected = self.descend(comparison, &own, class, run, keeper)?;
             parts.push((places, class, projected));
         }
         Ok(self.in_order(parts, classes))
     }
 
-    /// The class of each image whose projection with a fifth of the steps comes nearest.
-    fn estimate(
+    /// Projects any number of images, batch by batch, without a trace of the way; hands over each with its place.
+    ///
+    /// # Errors
+    /// As [`Projector::project`], and what `done` reports.
+    pub fn project_all(
         &self,
-        comparison: &mut Comparison<'_>,
-        batch: &[Target],
-        descent: &Descent,
-        seed: RunSeed,
-        observer: &dyn Observer,
-    ) -> Result<Vec<usize>> {
-        let short = Descent { steps: (descent.steps / TRIAL_SHARE).max(FEWEST_TRIAL_STEPS), ..*descent };
+        features: &dyn FeatureNet,
+        targets: &[&Target],
+        run: &Run<'_>,
+        done: &mut dyn FnMut(usize, OneProjected) -> Result<()>,
+    ) -> Result<()> {
+        let batches = targets.chunks(run.batch);
+        let mut comparison = self.comparison(features, batches.len());
+        let mut place = 0;
+        for batch in batches {
+            let Batch { projected, w_distance, .. } = self.project(&mut comparison, batch, run, &mut NothingKept)?;
+            for (row, (pixels, w_distance)) in pixels_of(&projected.images)?.into_iter().zip(w_distance).enumerate() {
+                done(place, OneProjected { pixels, image: projected.images.get(row as i64), w_distance })?;
+                place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The class of each image whose projection with a fifth of the steps comes nearest.
+    fn estimate(&self, comparison: &mut Comparison<'_>, batch: &[&Target], run: &Run<'_>) -> Result<Vec<usize>> {
+        let steps = (run.descent.steps / TRIAL_SHARE).max(FEWEST_TRIAL_STEPS);
+        let short = Run { descent: Descent { steps, ..run.descent }, observer: &Quiet(run.observer), ..*run };
         let mut best = vec![(f64::INFINITY, 0); batch.len()];
         for class in 0..self.clouds.len() {
-            let silent = &Quiet(observer);
-            let tried = self.descend(comparison, batch, class, &short, seed, silent, &mut NothingKept)?;
+            let tried = self.descend(comparison, batch, class, &short, &mut NothingKept)?;
             for (best, distance) in best.iter_mut().zip(tried.distance) {
                 if distance < best.0 {
                     *best = (distance, class);
@@ -203,17 +252,16 @@ impl Projector {
         Ok(best.into_iter().map(|(_, class)| class).collect())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a projection depends on all of them")]
+    /// Projects one batch into one class.
     fn descend(
         &self,
         comparison: &mut Comparison<'_>,
-        batch: &[Target],
+        batch: &[&Target],
         class: usize,
-        descent: &Descent,
-        seed: RunSeed,
-        observer: &dyn Observer,
+        run: &Run<'_>,
         keeper: &mut dyn Keeper,
     ) -> Result<Projected> {
+        let &Run { ref descent, seed, observer, .. } = run;
         let names: Vec<String> = batch.iter().map(|target| target.id.clone()).collect();
         let w_dim = self.generator.config().w_dim;
         let draws = Draws::sample(seed, &names, &self.sides, w_dim, descent.steps, self.device);
@@ -233,7 +281,7 @@ impl Projector {
         };
         let _precision = Scope::enter(self.precision);
         let (generator, cloud) = (&self.generator, &self.clouds[class]);
-        let start = comparison.start(self.start, generator, (class, cloud), &targets)?;
+        let start = comparison.start(self.start, generator, NumberedCloud { number: class, cloud }, &targets)?;
         let projection = Projection {
             generator,
             features: comparison.features,
@@ -278,9 +326,19 @@ impl Projector {
     }
 }
 
+/// Images \[N, C, H, W\] as plain values, one vector an image.
+///
+/// # Errors
+/// The copy from the device failed.
+pub fn pixels_of(images: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let images = images.to_device(Device::Cpu);
+    (0..images.size()[0]).map(|i| Ok(Vec::<f32>::try_from(images.get(i).flatten(0, -1))?)).collect()
+}
+
 /// What one descent projects, and into what.
 #[derive(Clone, Copy, Debug)]
 pub struct Images<'a> {
+    /// Of the targets, which their files carry.
     pub names: &'a [String],
     /// Number of the class, 0 without classes. An estimate may come out differently when it is made again: with other threads,
     /// or beside other images.
@@ -290,9 +348,15 @@ pub struct Images<'a> {
 /// What is done with a descent while it runs.
 pub trait Keeper {
     /// Where an earlier attempt at `images` got to.
+    ///
+    /// # Errors
+    /// What was kept cannot be looked for.
     fn resume(&mut self, images: Images<'_>, device: Device) -> Result<Option<Underway>>;
 
     /// After each step; `last_chance` where the descent is about to be stopped.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being kept; the descent then ends.
     fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()>;
 }
 
@@ -374,9 +438,8 @@ pub(super) mod tests {
         for (condition, classes) in [("1", 1), ("estimate", 2)] {
             let (projector, config) = opened(condition);
             let project = |comparison: &mut Comparison<'_>, id: &str| {
-                let descent = config.descent();
-                let batch = [target(id)];
-                projector.project(comparison, &batch, &descent, RunSeed(3), &Silent, &mut NothingKept).unwrap()
+                let run = Run::new(&config, RunSeed(3), &Silent);
+                projector.project(comparison, &[&target(id)], &run, &mut NothingKept).unwrap()
             };
             let net = Counting(Cell::new(0));
             let mut comparison = projector.comparison(&net, 2);

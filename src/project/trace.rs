@@ -25,6 +25,7 @@ const UNKNOWNS: [&str; 3] = ["unknowns", "first", "second"];
 const STEP: &str = "step";
 const FRAME: &str = "frame.";
 
+/// Keeps the unfinished descents of a stage's run on disk, and the frames of its films in memory.
 pub struct Trace<'a> {
     dir: &'a ProjectionDir,
     /// Hash of all that the result of each image depends on.
@@ -41,6 +42,7 @@ pub struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
+    /// `prints` are the fingerprints of `targets`, `steps` those of a descent, `frames` those of a film (0: none).
     pub fn new(
         dir: &'a ProjectionDir,
         targets: &[Target],
@@ -60,6 +62,9 @@ impl<'a> Trace<'a> {
     }
 
     /// Forgets unfinished descents: the items are written.
+    ///
+    /// # Errors
+    /// They cannot be deleted.
     pub fn clear(dir: &ProjectionDir) -> Result<()> {
         match std::fs::remove_dir_all(dir.underway()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -145,8 +150,8 @@ impl Keeper for Trace<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::projector::NothingKept;
     use super::super::projector::tests::{opened, target};
+    use super::super::projector::{NothingKept, Run};
     use super::*;
     use crate::nets::features::PixelPyramid;
     use crate::observer::Silent;
@@ -171,8 +176,8 @@ mod tests {
     fn project(class: &str, keeper: &mut dyn Keeper) -> Result<Projected> {
         let (projector, config) = opened(class);
         let mut comparison = projector.comparison(&PixelPyramid, 1);
-        let (batch, descent) = ([target("a")], config.descent());
-        let batch = projector.project(&mut comparison, &batch, &descent, RunSeed(3), &Silent, keeper)?;
+        let run = Run::new(&config, RunSeed(3), &Silent);
+        let batch = projector.project(&mut comparison, &[&target("a")], &run, keeper)?;
         Ok(batch.projected)
     }
 

@@ -25,8 +25,12 @@ pub struct ProjectionRecord {
     pub rim_measure: Option<RimMeasure>,
     /// Lesions that were not projected because their mask has no core (nowhere five pixels wide), so that no rim can be told.
     pub without_core: u64,
-    /// Share of flagged lesions by role.
+    /// Share of flagged slices by role.
     pub flag_rates: Vec<FlagRate>,
+    /// Of the projected ambiguous slices, how many are of lesions that truly are rims; only scoring writes it, in a study of a
+    /// simulated cohort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_among_ambiguous: Option<Interval>,
     /// Images that came from files instead of a prepared data set.
     pub images: Vec<ProjectedImage>,
 }

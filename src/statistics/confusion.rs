@@ -5,6 +5,9 @@ use crate::problem::Result;
 use crate::records::Confusion;
 
 /// Counts of "rim if score >= threshold" against `labels`, each item `copies[item]` times (once without).
+///
+/// # Errors
+/// Lengths that differ, or a score that is NaN.
 pub fn confusion_at(scores: &[f64], labels: &[bool], threshold: f64, copies: Option<&[u32]>) -> Result<Confusion> {
     check_scores(scores, labels)?;
     let mut counts = Confusion::default();
@@ -20,10 +23,12 @@ pub fn confusion_at(scores: &[f64], labels: &[bool], threshold: f64, copies: Opt
     Ok(counts)
 }
 
+/// Real rims.
 pub fn positives(c: &Confusion) -> u64 {
     c.true_positive + c.false_negative
 }
 
+/// Real non-rims.
 pub fn negatives(c: &Confusion) -> u64 {
     c.true_negative + c.false_positive
 }

@@ -1,7 +1,7 @@
 //! ws to image: a learnt 4x4 constant, styled convolutions, and an image that each resolution adds to (skip generator,
 //! Karras et al. 2020, section 4.1).
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::config::{GeneratorConfig, resolutions};
 use crate::nets::layers::modulated::{StyledConv, ToImage};
@@ -11,8 +11,6 @@ use crate::nets::network::{Init, Role, Visitor, join};
 /// Where the noise of the styled convolutions comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Noise<'a> {
-    /// Fresh normal draws from libtorch's generator for every image.
-    Random,
     /// The network's own maps, the same for every image.
     Const,
     None,
@@ -81,7 +79,7 @@ impl Synthesis {
         let mut layer = 0;
         for block in &self.blocks {
             for (_, conv) in block.convs() {
-                x = conv.forward(&x, &ws[layer], noise_of(noise, layer, conv, batch).as_ref());
+                x = conv.forward(&x, &ws[layer], noise_of(noise, layer, conv).as_ref());
                 layer += 1;
             }
             // The image layer takes the next block's first w without using it up.
@@ -127,10 +125,8 @@ impl Synthesis {
     }
 }
 
-fn noise_of(noise: &Noise<'_>, layer: usize, conv: &StyledConv, batch: i64) -> Option<Tensor> {
-    let side = conv.resolution();
+fn noise_of(noise: &Noise<'_>, layer: usize, conv: &StyledConv) -> Option<Tensor> {
     match noise {
-        Noise::Random => Some(Tensor::randn([batch, 1, side, side], (Kind::Float, conv.noise_const().device()))),
         Noise::Const => Some(conv.noise_const().unsqueeze(0).unsqueeze(0)),
         Noise::None => None,
         Noise::Given(maps) => Some(maps[layer].shallow_clone()),

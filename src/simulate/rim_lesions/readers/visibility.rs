@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::{Layers, layers};
 use crate::nifti::volume::{Grid, Volume};
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Rays from a slice's centroid.
 const SECTORS: usize = 36;
