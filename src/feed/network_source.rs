@@ -8,8 +8,8 @@ use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Padding, Provenance};
 use crate::run_dir::{GanDir, ImportDir};
 
-/// The network file that `path` means: itself, or the network in the folder of a training run (the best, else the last),
-/// of a study, or of an import.
+/// The network file that `path` means: itself, or the network in the folder of a training run (the best, else the
+/// last), of a study, or of an import.
 ///
 /// # Errors
 /// A folder without any of them.

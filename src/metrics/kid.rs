@@ -1,5 +1,6 @@
 //! Kernel distance (KID's statistic, Binkowski et al. 2018, arXiv 1801.01401): the unbiased squared MMD with the cubic
-//! polynomial kernel (x.y / F + 1)^3. Its expectation does not depend on N, so it is the headline at small N; it can be negative.
+//! polynomial kernel (x.y / F + 1)^3. Its expectation does not depend on N, so it is the headline at small N; it can be
+//! negative.
 //!
 //! Interface of the library, for features of any network:
 //!
@@ -128,7 +129,8 @@ mod tests {
 
     #[test]
     fn two_points_each_can_be_done_by_hand() {
-        // F = 1, kernel (xy + 1)^3: within {0, 1}: 1; within {1, 1}: 8; across: (1 + 1 + 8 + 8) / 4 = 4.5; 1 + 8 - 9 = 0.
+        // F = 1, kernel (xy + 1)^3: within {0, 1}: 1; within {1, 1}: 8; across: (1 + 1 + 8 + 8) / 4 = 4.5;
+        // 1 + 8 - 9 = 0.
         let a = Features::from_rows(&[0.0, 1.0], 2, 1).unwrap();
         let b = Features::from_rows(&[1.0, 1.0], 2, 1).unwrap();
         let kid = distance(&a, &b, &KidConfig::default(), &mut RunSeed(0).stream("kid", 0)).unwrap();

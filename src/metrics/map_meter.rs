@@ -51,6 +51,7 @@ impl MapMeter {
         self.synthetic.extend(self.measure(pixels));
     }
 
+    /// Adds a training image.
     pub fn real(&mut self, pixels: &[f32]) {
         self.real.extend(self.measure(pixels));
     }

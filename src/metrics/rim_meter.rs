@@ -35,10 +35,12 @@ impl RimMeter {
         self.synthetic.extend(self.measure(pixels));
     }
 
+    /// Adds a slice of a training rim.
     pub fn real(&mut self, pixels: &[f32]) {
         self.real.extend(self.measure(pixels));
     }
 
+    /// Adds a slice of a training non-rim.
     pub fn non_rim(&mut self, pixels: &[f32]) {
         self.non_rim.extend(self.measure(pixels));
     }

@@ -167,8 +167,8 @@ pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, t
 /// Reads what [`save_network`] wrote.
 ///
 /// # Errors
-/// No such file, not safetensors, no or another description, a label with a wrong entry or of another network, tensors that
-/// do not fit, or non-finite values.
+/// No such file, not safetensors, no or another description, a label with a wrong entry or of another network, tensors
+/// that do not fit, or non-finite values.
 pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
     let path = path.as_ref();
     let file = read_tensors(path)?;

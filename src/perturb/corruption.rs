@@ -37,18 +37,24 @@ pub struct PerturbConfig {
     /// Lesions of each role: held-out rims, training rims, non-rims; 0 leaves the stage out of a study.
     pub lesions: u64,
     // Those of `Strengths` one by one: of a flattened struct serde does not say which keys it knows.
+    /// As in [`Strengths`].
     pub noise: f64,
+    /// As in [`Strengths`].
     pub salt_and_pepper: f64,
+    /// As in [`Strengths`].
     pub blur: f64,
+    /// As in [`Strengths`].
     pub inpainting: f64,
 }
 
 impl PerturbConfig {
+    /// So many lesions of each role, spoiled so strongly.
     pub fn new(lesions: u64, strengths: Strengths) -> Self {
         let Strengths { noise, salt_and_pepper, blur, inpainting } = strengths;
         Self { lesions, noise, salt_and_pepper, blur, inpainting }
     }
 
+    /// How strong each corruption is.
     pub fn strengths(&self) -> Strengths {
         let Self { noise, salt_and_pepper, blur, inpainting, .. } = *self;
         Strengths { noise, salt_and_pepper, blur, inpainting }
@@ -72,8 +78,10 @@ pub enum Corruption {
 }
 
 impl Corruption {
+    /// In the order of the sheets; the first leaves an image as it is.
     pub const ALL: [Self; 5] = [Self::None, Self::Noise, Self::SaltAndPepper, Self::Blur, Self::Inpainting];
 
+    /// As in records.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",

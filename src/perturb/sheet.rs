@@ -21,17 +21,23 @@ const LABEL: usize = 150;
 
 /// A case and its projection \[C, H, W\].
 pub struct Row<'a> {
+    /// The slice before.
     pub item: &'a Spoiled,
+    /// What was measured.
     pub case: &'a PerturbedCase,
+    /// The projection.
     pub image: Vec<f32>,
 }
 
 /// Where sheets go, and how lesions on them are measured and labelled.
 pub struct Sheets<'a> {
+    /// Where they are written.
     pub dir: &'a PerturbationDir,
+    /// How lesions are measured.
     pub gauge: &'a Gauge,
     /// Physical unit of what is measured.
     pub unit: &'a str,
+    /// Whether the files say SIMULATED.
     pub simulated: bool,
 }
 

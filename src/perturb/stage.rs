@@ -41,8 +41,8 @@ pub struct Settings<'a> {
 /// Spoils, projects and measures; writes images, sheets and `record.json` into `out`.
 ///
 /// # Errors
-/// `Kind::Interrupted` once asked to stop; finished batches stay. No rim on the validation side to hold out, or whatever is
-/// wrong with the data, the network or the settings.
+/// `Kind::Interrupted` once asked to stop; finished batches stay. No rim on the validation side to hold out, or
+/// whatever is wrong with the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &Lab<'_>) -> Result<PerturbationRecord> {
     let Settings { perturb: config, project } = settings;
     let strengths = config.strengths();

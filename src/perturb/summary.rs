@@ -40,7 +40,8 @@ fn row(group: &[&PerturbedCase]) -> PerturbationRow {
     }
 }
 
-/// Share of the cases of `role` without corruption that `hit`; `cases` come with their patient, whose lesions are one cluster.
+/// Share of the cases of `role` without corruption that `hit`; `cases` come with their patient, whose lesions are one
+/// cluster.
 pub fn share<'a>(
     cases: impl IntoIterator<Item = (String, &'a PerturbedCase)>,
     role: &str,

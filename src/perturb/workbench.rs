@@ -19,9 +19,11 @@ use crate::seed::RunSeed;
 pub(super) struct Spoiled {
     /// "rim", "training rim" or "non-rim".
     pub role: &'static str,
+    /// What was done to it.
     pub corruption: Corruption,
     /// A slice of a lesion of the data set.
     pub original: Target,
+    /// The same slice, spoiled, under a name of its own.
     pub target: Target,
 }
 
@@ -34,16 +36,20 @@ struct Kept {
 
 /// What all slices share.
 pub(super) struct Workbench<'a> {
+    /// Where results go.
     pub dir: &'a PerturbationDir,
+    /// How slices are measured.
     pub gauge: &'a Gauge,
     /// Physical unit of what is measured.
     pub unit: &'a str,
+    /// How strong each corruption is.
     pub strengths: Strengths,
     /// All that every case depends on.
     pub settings: Value,
 }
 
 impl Workbench<'_> {
+    /// Spoils a slice with draws of its own.
     pub fn spoil(&self, role: &'static str, original: &Target, corruption: Corruption, seed: RunSeed) -> Spoiled {
         let id = format!("{}_{}_{}", original.id, role.replace(' ', "-"), corruption.slug());
         let mut draws = seed.stream(&format!("perturb {id}"), 0);

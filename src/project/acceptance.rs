@@ -1,7 +1,7 @@
 //! Whether to believe a projection: what became of the rim, how much changed, measured in physical units.
 //!
-//! A generator trained on rims draws rims for any input, so the flags matter more than the look of the result. Only pictures and
-//! masks are read here; the true label is no business of this stage.
+//! A generator trained on rims draws rims for any input, so the flags matter more than the look of the result. Only
+//! pictures and masks are read here; the true label is no business of this stage.
 
 use crate::metrics::rim_contrast::{RimSearch, rim_contrast_in_mask};
 use crate::problem::{Kind, Problem, Result};
@@ -32,7 +32,8 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// The measured channel of `pixels` \[C, H, W\] in physical units up to an offset, which no measure here depends on.
+    /// The measured channel of `pixels` \[C, H, W\] in physical units up to an offset, which no measure here depends
+    /// on.
     fn plane(&self, pixels: &[f32]) -> Vec<f32> {
         let plane = self.height * self.width;
         pixels[self.channel * plane..][..plane].iter().map(|&v| (f64::from(v) * self.scale) as f32).collect()

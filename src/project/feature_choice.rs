@@ -77,7 +77,8 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// One entry per candidate, one of them chosen; kept in `feature_choice.json`, so that a resumed run does not repeat it.
+    /// One entry per candidate, one of them chosen; kept in `feature_choice.json`, so that a resumed run does not
+    /// repeat it.
     ///
     /// # Errors
     /// No rim to try them on, `Kind::Interrupted` once asked to stop, or a failed write.

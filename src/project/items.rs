@@ -37,7 +37,8 @@ pub enum Outcome {
     Image(ProjectedImage),
 }
 
-/// The finished item of a target, if it was made from the same things and its files are there, its film too where wanted.
+/// The finished item of a target, if it was made from the same things and its files are there, its film too where
+/// wanted.
 ///
 /// # Errors
 /// Its record is there and cannot be opened.

@@ -45,7 +45,8 @@ impl Job<'_> {
     /// Projects what is not finished yet; the items come in the targets' order.
     ///
     /// # Errors
-    /// `Kind::Interrupted` once asked to stop; finished batches stay. A failed read or write, or what the feature net reports.
+    /// `Kind::Interrupted` once asked to stop; finished batches stay. A failed read or write, or what the feature net
+    /// reports.
     pub fn run(&self, targets: &[Target], observer: &dyn Observer) -> Result<Vec<Item>> {
         let prints: Vec<String> = targets.iter().map(|target| fingerprint(&self.settings, target)).collect();
         let mut items: Vec<Option<Item>> = Vec::new();

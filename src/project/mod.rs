@@ -1,7 +1,8 @@
-//! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and whether
-//! to believe what comes out.
+//! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and
+//! whether to believe what comes out.
 //!
-//! [`optimise()`] knows tensors alone; [`targets`] picks slices of a prepared data set, [`stage`] does the whole work. Nothing knows of truth.
+//! [`optimise()`] knows tensors alone; [`targets`] picks slices of a prepared data set, [`stage`] does the whole work.
+//! Nothing knows of truth.
 
 pub mod config;
 

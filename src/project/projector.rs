@@ -151,8 +151,9 @@ impl Projector {
         self.source.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known rims'
-    /// contrast where the three were compared (README, "What was measured"); an imported network may come without it.
+    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known
+    /// rims' contrast where the three were compared (README, "What was measured"); an imported network may come without
+    /// it.
     pub fn usual_features(&self) -> &'static str {
         if self.discriminator.is_some() { "discriminator" } else { "random-vgg" }
     }
@@ -340,8 +341,8 @@ pub fn pixels_of(images: &Tensor) -> Result<Vec<Vec<f32>>> {
 pub struct Images<'a> {
     /// Of the targets, which their files carry.
     pub names: &'a [String],
-    /// Number of the class, 0 without classes. An estimate may come out differently when it is made again: with other threads,
-    /// or beside other images.
+    /// Number of the class, 0 without classes. An estimate may come out differently when it is made again: with other
+    /// threads, or beside other images.
     pub class: usize,
 }
 

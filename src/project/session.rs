@@ -1,4 +1,5 @@
-//! A network opened for the lesions of a data set: what is the same whether they are projected as they are or spoiled first.
+//! A network opened for the lesions of a data set: what is the same whether they are projected as they are or spoiled
+//! first.
 
 use std::path::Path;
 

@@ -44,8 +44,8 @@ pub enum From<'a> {
 /// Projects lesions or plain images into a network's latent space; results in `out`.
 ///
 /// # Errors
-/// `Kind::Interrupted` once asked to stop; finished batches stay and are not redone. Otherwise whatever is wrong with the
-/// data, the network or the settings.
+/// `Kind::Interrupted` once asked to stop; finished batches stay and are not redone. Otherwise whatever is wrong with
+/// the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &Lab<'_>) -> Result<ProjectionRecord> {
     config.validate()?;
     let dir = ProjectionDir::new(out);

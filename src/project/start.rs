@@ -19,7 +19,8 @@ const CHUNK: i64 = 50;
 pub enum Start {
     /// The mean of w.
     Mean,
-    /// Of the first members of the cloud, the one whose image is nearest in features. Needs fewer steps (docs/performance.md).
+    /// Of the first members of the cloud, the one whose image is nearest in features. Needs fewer steps
+    /// (docs/performance.md).
     #[default]
     Nearest,
 }
@@ -36,12 +37,13 @@ pub struct NumberedCloud<'a> {
 /// Bytes of features that a [`Comparison`] keeps, at most, over all clouds.
 pub const MOST_KEPT: usize = 1 << 30;
 
-/// A feature net and what it has seen of the candidates, so that the second batch of targets of a cloud does not have them
-/// drawn and measured again.
+/// A feature net and what it has seen of the candidates, so that the second batch of targets of a cloud does not have
+/// them drawn and measured again.
 ///
-/// Kept are F float32 features of each candidate: for 1000 images of 64x64 pixels 21 MiB with [`PixelPyramid`], 207 MiB with a
-/// small network's discriminator, 469 MiB with [`RandomVgg`], 2656 MiB with the discriminator of the paper's size; four times
-/// that for twice the side. What finds no room is drawn and measured for every batch anew, with the same result to the bit.
+/// Kept are F float32 features of each candidate: for 1000 images of 64x64 pixels 21 MiB with [`PixelPyramid`], 207 MiB
+/// with a small network's discriminator, 469 MiB with [`RandomVgg`], 2656 MiB with the discriminator of the paper's
+/// size; four times that for twice the side. What finds no room is drawn and measured for every batch anew, with the
+/// same result to the bit.
 ///
 /// [`PixelPyramid`]: crate::nets::features::PixelPyramid
 /// [`RandomVgg`]: crate::nets::features::RandomVgg
@@ -56,13 +58,14 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Compares by `features`, with so many first members of a cloud (all where it has fewer); keeps at most `room` bytes.
+    /// Compares by `features`, with so many first members of a cloud (all where it has fewer); keeps at most `room`
+    /// bytes.
     pub fn new(features: &'a dyn FeatureNet, candidates: i64, room: usize) -> Self {
         Self { features, candidates, room, seen: BTreeMap::new() }
     }
 
-    /// w \[N, w_dim\] for targets \[N, C, R, R\]; candidates are drawn with the network's own noise. One number of a cloud must
-    /// always come with the same generator and cloud.
+    /// w \[N, w_dim\] for targets \[N, C, R, R\]; candidates are drawn with the network's own noise. One number of a
+    /// cloud must always come with the same generator and cloud.
     ///
     /// # Errors
     /// What the feature net reports.

@@ -1,4 +1,5 @@
-//! What is kept of a projection while it runs: where it is, so that a stopped one goes on there, and frames of its film.
+//! What is kept of a projection while it runs: where it is, so that a stopped one goes on there, and frames of its
+//! film.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -76,8 +77,8 @@ impl<'a> Trace<'a> {
 
     fn file(&self, Images { names, class }: Images<'_>) -> std::path::PathBuf {
         let prints: String = names.iter().map(|name| self.prints[name].as_str()).collect();
-        // A film of other frames cannot be gone on with, nor a descent into another class: the settings that the prints know say
-        // only that it was to be estimated.
+        // A film of other frames cannot be gone on with, nor a descent into another class: the settings that the prints
+        // know say only that it was to be estimated.
         let prints = format!("{prints} {} {class}", self.frames);
         self.dir.underway().join(format!("{}.safetensors", &digest::sha256(prints.as_bytes())[..16]))
     }

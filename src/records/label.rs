@@ -30,7 +30,8 @@ pub struct Window {
 /// Smallest side that the networks have.
 const SMALLEST: usize = 8;
 
-/// Where an image of `height` x `width` pixels lies in the network's square: in the middle, its border repeated around it.
+/// Where an image of `height` x `width` pixels lies in the network's square: in the middle, its border repeated around
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Padding {
@@ -151,7 +152,8 @@ impl NetworkLabel {
     /// Reads what [`NetworkLabel::to_json`] gives.
     ///
     /// # Errors
-    /// A key whose value is not of its kind, or that no label has; the error names it. A key that is missing is no error.
+    /// A key whose value is not of its kind, or that no label has; the error names it. A key that is missing is no
+    /// error.
     pub fn from_json([channels, provenance]: [Value; 2]) -> Result<Self> {
         let contrasts = Option::<Vec<Contrast>>::deserialize(&channels);
         let contrasts = contrasts.map_err(|error| wrong("channels", &channels, &error))?.unwrap_or_default();

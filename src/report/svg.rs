@@ -11,8 +11,11 @@ const BOTTOM: f64 = 46.0;
 /// A linear axis from `low` to `high` in data units.
 #[derive(Clone, Debug)]
 pub struct Axis {
+    /// Beside the axis.
     pub label: String,
+    /// Where it begins.
     pub low: f64,
+    /// Where it ends.
     pub high: f64,
 }
 
@@ -33,6 +36,7 @@ impl Axis {
         Self { label: label.to_owned(), low: floor, high: high + margin }
     }
 
+    /// From `low` to `high`, whatever the data.
     pub fn fixed(label: &str, low: f64, high: f64) -> Self {
         Self { label: label.to_owned(), low, high }
     }
@@ -74,6 +78,7 @@ pub struct Plot {
 }
 
 impl Plot {
+    /// An empty plot of `width` x `height` CSS pixels.
     pub fn new(width: f64, height: f64, x: Axis, y: Axis) -> Self {
         Self { width, height, left: LEFT, x, y, body: String::new(), legend: Vec::new() }
     }
@@ -92,6 +97,7 @@ impl Plot {
         self.height - BOTTOM - (y - self.y.low) / (self.y.high - self.y.low) * (self.height - TOP - BOTTOM)
     }
 
+    /// A line through the finite points, in data units; `class` is the page's style.
     pub fn line(&mut self, points: &[(f64, f64)], class: &str) {
         let mut path = String::new();
         for (x, y) in points.iter().filter(|(x, y)| x.is_finite() && y.is_finite()) {
@@ -103,6 +109,7 @@ impl Plot {
         }
     }
 
+    /// A dot at a finite point in data units, `radius` in CSS pixels.
     pub fn dot(&mut self, x: f64, y: f64, radius: f64, class: &str) {
         if x.is_finite() && y.is_finite() {
             let (cx, cy) = (self.px(x), self.py(y));
@@ -134,11 +141,13 @@ impl Plot {
         );
     }
 
+    /// A dashed line across the plot.
     pub fn horizontal_rule(&mut self, y: f64, class: &str) {
         let (x0, x1, y) = (self.left, self.width - RIGHT, self.py(y));
         let _ = writeln!(self.body, r#"<path class="rule {class}" d="M{x0:.1} {y:.1}H{x1:.1}"/>"#);
     }
 
+    /// A dashed line from bottom to top.
     pub fn vertical_rule(&mut self, x: f64, class: &str) {
         let (y0, y1, x) = (TOP, self.height - BOTTOM, self.px(x));
         let _ = writeln!(self.body, r#"<path class="rule {class}" d="M{x:.1} {y0:.1}V{y1:.1}"/>"#);
@@ -154,6 +163,7 @@ impl Plot {
         );
     }
 
+    /// Adds an entry above the plot.
     pub fn legend(&mut self, text: &str, class: &str) {
         self.legend.push((text.to_owned(), class.to_owned()));
     }

@@ -38,8 +38,9 @@ impl VoteTable {
         self.first_only + self.second_only
     }
 
-    /// Cohen's kappa in \[-1, 1\]; `None` without lesions or where both readers always give the same one answer. Its interval is
-    /// that of a [`ClusterBootstrap`](super::bootstrap::ClusterBootstrap) around it: lesions of a patient are not independent.
+    /// Cohen's kappa in \[-1, 1\]; `None` without lesions or where both readers always give the same one answer. Its
+    /// interval is that of a [`ClusterBootstrap`](super::bootstrap::ClusterBootstrap) around it: lesions of a patient
+    /// are not independent.
     pub fn kappa(&self) -> Option<f64> {
         let shares = self.shares()?;
         let expected = shares.expected();

@@ -55,9 +55,9 @@ impl ClusterBootstrap {
         self.intervals(1, |copies| vec![statistic(copies)]).pop().flatten()
     }
 
-    /// `count` statistics at once over the same draws, in order; each as in [`ClusterBootstrap::interval`]. A difference of two
-    /// of them is one more statistic, so it is paired; a mean over training repetitions covers the choice of patients, not that
-    /// of seeds, whose spread is to be shown beside it.
+    /// `count` statistics at once over the same draws, in order; each as in [`ClusterBootstrap::interval`]. A
+    /// difference of two of them is one more statistic, so it is paired; a mean over training repetitions covers the
+    /// choice of patients, not that of seeds, whose spread is to be shown beside it.
     ///
     /// # Panics
     /// `statistics` gives another number of values.

@@ -24,7 +24,8 @@ fn check_probabilities(scores: &[f64], labels: &[bool]) -> Result<()> {
     }
 }
 
-/// Mean squared distance of probability and label, 0 is perfect; `None` without items (Brier, Mon Weather Rev 78:1, 1950).
+/// Mean squared distance of probability and label, 0 is perfect; `None` without items (Brier, Mon Weather Rev 78:1,
+/// 1950).
 ///
 /// # Errors
 /// Lengths that differ, or a score outside 0..1.
@@ -63,7 +64,8 @@ mod tests {
         assert!(brier(&[1.2], &[true]).is_err());
     }
 
-    /// By hand: ten items at .75, six of them rims: gap .15; two at .05, none a rim: gap .05. (10 * .15 + 2 * .05) / 12.
+    /// By hand: ten items at .75, six of them rims: gap .15; two at .05, none a rim: gap .05.
+    /// (10 * .15 + 2 * .05) / 12.
     #[test]
     fn calibration_error_by_hand() {
         let mut p = vec![0.75; 10];

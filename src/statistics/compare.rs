@@ -1,7 +1,7 @@
 //! Tests between two models on the same items: exact McNemar, DeLong for AUROC, Holm over several comparisons.
 //!
-//! They take items as independent. Interface of the library for comparisons outside the program (in `classify` a patient has
-//! many lesions, so its intervals are those of the cluster bootstrap):
+//! They take items as independent. Interface of the library for comparisons outside the program (in `classify` a
+//! patient has many lesions, so its intervals are those of the cluster bootstrap):
 //!
 //! ```
 //! use rimforge::statistics::compare::{delong, holm, mcnemar_exact};

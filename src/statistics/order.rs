@@ -14,7 +14,8 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     (!values.is_empty()).then(|| quantile(&values, 0.5))
 }
 
-/// The middle value, of an even number the upper of the two: a value that is there, such as a pixel's. `None` without any.
+/// The middle value, of an even number the upper of the two: a value that is there, such as a pixel's. `None` without
+/// any.
 pub fn upper_median(values: &[f32]) -> Option<f32> {
     let mut values = values.to_vec();
     let middle = values.len() / 2;

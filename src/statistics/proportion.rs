@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{LEVEL, normal_quantile};
 use crate::records::Interval;
 
-/// Wilson's score interval (1927) for `successes` of `n` independent items; `None` when `n` is 0 or smaller than `successes`.
+/// Wilson's score interval (1927) for `successes` of `n` independent items; `None` when `n` is 0 or smaller than
+/// `successes`.
 pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
     (n > 0 && successes <= n).then(|| {
         let share = successes as f64 / n as f64;
@@ -14,15 +15,15 @@ pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
     })
 }
 
-/// Wilson's interval for a share of items that come in clusters, such as slices of one patient: items of a cluster are alike, so
-/// they count as fewer than as many independent ones. `items` are (cluster, hit); `None` without any.
+/// Wilson's interval for a share of items that come in clusters, such as slices of one patient: items of a cluster are
+/// alike, so they count as fewer than as many independent ones. `items` are (cluster, hit); `None` without any.
 ///
-/// The interval is Wilson's on n / design effect (Dean & Pagano, J Surv Stat Methodol 3:484, 2015). The design effect is the
-/// variance of the share as a ratio over clusters (Rao & Scott, Biometrics 48:577, 1992, section 2) beside that of n independent
-/// items, and never below 1. Where all items agree, or one cluster holds them all, it cannot be estimated; items of a cluster
-/// then count as one voice: n^2 / sum of squared cluster sizes (Kish, Survey Sampling, 1965, section 5.4, with correlation 1).
-/// Where each item is a cluster of its own this is [`wilson`], to the bit. `n` of the interval counts items; `method` says how
-/// many they come to.
+/// The interval is Wilson's on n / design effect (Dean & Pagano, J Surv Stat Methodol 3:484, 2015). The design effect
+/// is the variance of the share as a ratio over clusters (Rao & Scott, Biometrics 48:577, 1992) beside that of n
+/// independent items, and never below 1. Where all items agree, or one cluster holds them all, it cannot be estimated;
+/// the items of a cluster then count as one voice: n^2 / sum of squared cluster sizes (Kish, Survey Sampling, 1965,
+/// with a correlation of 1 within clusters). Where each item is a cluster of its own this is [`wilson`], to the bit.
+/// `n` of the interval counts items; `method` says how many they come to.
 pub fn clustered<C: Ord>(items: impl IntoIterator<Item = (C, bool)>) -> Option<Interval> {
     let mut clusters: BTreeMap<C, Cluster> = BTreeMap::new();
     for (cluster, hit) in items {
@@ -124,9 +125,9 @@ mod tests {
         assert_eq!(clustered(Vec::<(u32, bool)>::new()), None);
     }
 
-    /// Two slices each of four patients, of which two are hit in both: deviations of 1, variance 4/3 * 4/64 = 1/12; of eight
-    /// independent slices .25 / 7 = 1/28; design effect 7/3, so 24/7 slices. Where each patient is hit in one slice of two, the
-    /// patients do not differ, and eight slices stay eight.
+    /// Two slices each of four patients, of which two are hit in both: deviations of 1, variance 4/3 * 4/64 = 1/12; of
+    /// eight independent slices .25 / 7 = 1/28; design effect 7/3, so 24/7 slices. Where each patient is hit in one
+    /// slice of two, the patients do not differ, and eight slices stay eight.
     #[test]
     fn slices_that_agree_within_a_patient_count_as_fewer() {
         let alike = clustered(items(&[[2, 2], [2, 2], [0, 2], [0, 2]])).unwrap();
@@ -140,7 +141,8 @@ mod tests {
         assert_eq!((mixed.low, mixed.high), (plain.low, plain.high));
     }
 
-    /// None of 1 + 1 + 2 slices: 16 / (1 + 1 + 4) = 8/3 voices, which reach up to z^2 / (8/3 + z^2) = .590. One patient is one.
+    /// None of 1 + 1 + 2 slices: 16 / (1 + 1 + 4) = 8/3 voices, which reach up to z^2 / (8/3 + z^2) = .590. One patient
+    /// is one.
     #[test]
     fn where_all_agree_a_patient_is_one_voice() {
         let none = clustered(items(&[[0, 1], [0, 1], [0, 2]])).unwrap();

@@ -54,8 +54,8 @@ impl Ranking {
         &self.labels
     }
 
-    /// Area under the ROC curve, ties counted half, with each item counted `copies[item]` times (a bootstrap resample; once
-    /// without); `None` unless both classes are there.
+    /// Area under the ROC curve, ties counted half, with each item counted `copies[item]` times (a bootstrap resample;
+    /// once without); `None` unless both classes are there.
     pub fn auroc_of(&self, copies: Option<&[u32]>) -> Option<f64> {
         let (mut area, mut last) = (0.0, (0.0, 0.0));
         self.walk(copies, |step| {
@@ -65,9 +65,10 @@ impl Ranking {
         (last.0 > 0.0 && last.1 > 0.0).then(|| area / (last.0 * last.1))
     }
 
-    /// Area under the precision-recall curve as average precision (sum of precision x recall gained, no interpolation), of a
-    /// resample as in [`Ranking::auroc_of`]; `None` without positives. With the classes reweighted to `prevalence` (share of rims
-    /// where the scores will be used) instead of the sample's own it is `None` also where a class is missing.
+    /// Area under the precision-recall curve as average precision (sum of precision x recall gained, no interpolation),
+    /// of a resample as in [`Ranking::auroc_of`]; `None` without positives. With the classes reweighted to `prevalence`
+    /// (share of rims where the scores will be used) instead of the sample's own it is `None` also where a class is
+    /// missing.
     pub fn average_precision_of(&self, copies: Option<&[u32]>, prevalence: Option<f64>) -> Option<f64> {
         let (positives, negatives) = self.totals(copies);
         let weight = negative_weight(positives, negatives, prevalence)?;
