@@ -9,7 +9,8 @@
 //! use rimforge::metrics::kid::{KidConfig, distance};
 //! use rimforge::seed::RunSeed;
 //!
-//! // One feature, so the kernel is (xy + 1)^3: 1 within {0, 1}, 8 within {1, 1}, 4.5 on average across; 1 + 8 - 2 * 4.5.
+//! // One feature, so the kernel is (xy + 1)^3: 1 within {0, 1}, 8 within {1, 1}, 4.5 on average across;
+//! // 1 + 8 - 2 * 4.5 is nothing.
 //! let real = Features::from_rows(&[0.0, 1.0], 2, 1)?;
 //! let fake = Features::from_rows(&[1.0, 1.0], 2, 1)?;
 //! let kid = distance(&real, &fake, &KidConfig::default(), &mut RunSeed(1).stream("kid", 0))?;

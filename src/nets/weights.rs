@@ -298,7 +298,12 @@ mod tests {
     /// The text of a file's metadata as it has always been: sizes, then channels and provenance with sorted keys.
     #[test]
     fn a_description_is_written_as_ever_and_a_wrong_one_is_refused() {
-        let written = r#"{"schema":1,"generator":{"z_dim":8,"w_dim":8,"c_dim":0,"resolution":8,"channels":1,"channel_base":64,"channel_max":8,"mapping_layers":2,"conv_clamp":256.0},"discriminator":null,"channels":[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],"provenance":{"images":5}}"#;
+        let written = concat!(
+            r#"{"schema":1,"generator":{"z_dim":8,"w_dim":8,"c_dim":0,"resolution":8,"channels":1,"channel_base":64,"#,
+            r#""channel_max":8,"mapping_layers":2,"conv_clamp":256.0},"discriminator":null,"#,
+            r#""channels":[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],"#,
+            r#""provenance":{"images":5}}"#,
+        );
         let description = NetworkDescription { generator: tiny(), discriminator: None, label: labelled() };
         assert_eq!(description.to_text().unwrap(), written);
         assert_eq!(NetworkDescription::from_text(written).unwrap(), description);

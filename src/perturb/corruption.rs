@@ -1,6 +1,8 @@
-//! Ways to spoil an image on purpose: a projection is trusted on contested lesions only where it brings known ones back.
+//! Ways to spoil an image on purpose: a projection is trusted on contested lesions only where it brings known ones
+//! back.
 //!
-//! Those of the analysis that was made for maps of fractional anisotropy: Gaussian noise, salt and pepper, blur, inpainting.
+//! Those of the analysis that was made for maps of fractional anisotropy: Gaussian noise, salt and pepper, blur,
+//! inpainting.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -129,8 +131,8 @@ impl Strengths {
     }
 }
 
-/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in the middle
-/// without one.
+/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in
+/// the middle without one.
 pub fn corrupt(
     pixels: &[f32],
     (height, width): (usize, usize),

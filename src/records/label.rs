@@ -194,10 +194,26 @@ mod tests {
     use serde_json::json;
 
     /// As files of a training run, of an older version and of an import have it.
-    const TRAINED: &str = r#"[[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],{"classes":["non-rim","rim"],"data_sha256":"a9","frechet":0.010266166967624446,"images":16,"padding":{"height":64,"side":64,"width":64},"rim_class":1,"rimforge":"0.1.0","seed":3,"simulated":true,"train_lesions":12,"train_slices":107,"voxel_mm":[1.0,0.4000000059604645,0.4000000059604645]}]"#;
-    const PLAIN: &str = r#"[[{"name":"image0","unit":"grey level","window":{"high":255.0,"low":0.0}}],{"classes":[],"data_sha256":"a9","images":16,"padding":{"height":64,"side":64,"width":60},"rim_class":null,"rimforge":"0.1.0","seed":2,"simulated":false,"train_lesions":14,"train_slices":14,"voxel_mm":null}]"#;
-    const OLD: &str = r#"[[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],{"data_sha256":"b2","images":100000,"rimforge":"0.1.0","seed":90210,"simulated":true,"train_lesions":277,"train_slices":2327,"voxel_mm":[1.0,0.4,0.4]}]"#;
-    const IMPORTED: &str = r#"[null,{"imported":{"file":"net.pkl","format":"StyleGAN2-ADA pickle","network":"G_ema","sha256":"c4"},"rimforge":"0.1.0"}]"#;
+    const TRAINED: &str = concat!(
+        r#"[[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],{"classes":["non-rim","rim"],"#,
+        r#""data_sha256":"a9","frechet":0.010266166967624446,"images":16,"padding":{"height":64,"side":64,"#,
+        r#""width":64},"rim_class":1,"rimforge":"0.1.0","seed":3,"simulated":true,"train_lesions":12,"#,
+        r#""train_slices":107,"voxel_mm":[1.0,0.4000000059604645,0.4000000059604645]}]"#,
+    );
+    const PLAIN: &str = concat!(
+        r#"[[{"name":"image0","unit":"grey level","window":{"high":255.0,"low":0.0}}],{"classes":[],"#,
+        r#""data_sha256":"a9","images":16,"padding":{"height":64,"side":64,"width":60},"rim_class":null,"#,
+        r#""rimforge":"0.1.0","seed":2,"simulated":false,"train_lesions":14,"train_slices":14,"voxel_mm":null}]"#,
+    );
+    const OLD: &str = concat!(
+        r#"[[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],{"data_sha256":"b2","#,
+        r#""images":100000,"rimforge":"0.1.0","seed":90210,"simulated":true,"train_lesions":277,"train_slices":2327,"#,
+        r#""voxel_mm":[1.0,0.4,0.4]}]"#,
+    );
+    const IMPORTED: &str = concat!(
+        r#"[null,{"imported":{"file":"net.pkl","format":"StyleGAN2-ADA pickle","network":"G_ema","sha256":"c4"},"#,
+        r#""rimforge":"0.1.0"}]"#,
+    );
 
     fn read(text: &str) -> Result<NetworkLabel> {
         NetworkLabel::from_json(serde_json::from_str(text).unwrap())

@@ -76,8 +76,8 @@ fn truth(projection: &ProjectionRecord) -> Option<String> {
     let ambiguous = projection.lesions.iter().filter(|l| l.role == "ambiguous");
     let true_rims = ambiguous.filter(|l| l.true_rim == Some(true)).count() as u64;
     Some(format!(
-        "Known truth: of the {} projected ambiguous slices {} show a lesion that truly has a rim; the others were never rims, \
-         and denoising labels them rim all the same.",
+        "Known truth: of the {} projected ambiguous slices {} show a lesion that truly has a rim; the others were \
+         never rims, and denoising labels them rim all the same.",
         rims.n,
         share(true_rims, rims)
     ))

@@ -122,10 +122,8 @@ impl Plot {
         if low.is_finite() && high.is_finite() {
             let (x0, x1, y) = (self.px(low), self.px(high), self.py(y));
             let (y0, y1) = (y - 4.0, y + 4.0);
-            let _ = writeln!(
-                self.body,
-                r#"<path class="line {class}" d="M{x0:.1} {y:.1}H{x1:.1}M{x0:.1} {y0:.1}V{y1:.1}M{x1:.1} {y0:.1}V{y1:.1}"/>"#
-            );
+            let caps = format!("M{x0:.1} {y0:.1}V{y1:.1}M{x1:.1} {y0:.1}V{y1:.1}");
+            let _ = writeln!(self.body, r#"<path class="line {class}" d="M{x0:.1} {y:.1}H{x1:.1}{caps}"/>"#);
         }
     }
 
@@ -168,42 +166,42 @@ impl Plot {
         self.legend.push((text.to_owned(), class.to_owned()));
     }
 
+    /// A line from bottom to top at each tick, and its number below.
+    fn x_ticks(&self, out: &mut String) {
+        let bottom = self.height - BOTTOM;
+        for tick in self.x.ticks() {
+            let (x, below, number) = (self.px(tick), bottom + 16.0, tick_text(tick));
+            let _ = write!(out, r#"<path class="grid" d="M{x:.1} {TOP:.1}V{bottom:.1}"/>"#);
+            let _ =
+                writeln!(out, r#"<text class="tick" x="{x:.1}" y="{below:.1}" text-anchor="middle">{number}</text>"#);
+        }
+    }
+
+    /// A line across at each tick, its number on the left, and the axis' label along it.
+    fn y_axis(&self, out: &mut String) {
+        let (left, right, bottom) = (self.left, self.width - RIGHT, self.height - BOTTOM);
+        for tick in self.y.ticks() {
+            let y = self.py(tick);
+            let (beside, base, number) = (left - 6.0, y + 4.0, tick_text(tick));
+            let _ = write!(out, r#"<path class="grid" d="M{left:.1} {y:.1}H{right:.1}"/>"#);
+            let _ =
+                writeln!(out, r#"<text class="tick" x="{beside:.1}" y="{base:.1}" text-anchor="end">{number}</text>"#);
+        }
+        let (middle, label) = ((TOP + bottom) / 2.0, escape(&self.y.label));
+        let turned = format!(r#"transform="translate(14 {middle:.1}) rotate(-90)""#);
+        let _ = writeln!(out, r#"<text class="label" {turned} text-anchor="middle">{label}</text>"#);
+    }
+
     /// The finished picture; `y_ticks` false leaves out the numeric y axis.
     pub fn finish(self, title: &str, y_ticks: bool) -> String {
         let (left, right, bottom) = (self.left, self.width - RIGHT, self.height - BOTTOM);
-        let mut out = format!(
-            r#"<svg class="plot" viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}" role="img" aria-label="{title}">"#,
-            w = self.width,
-            h = self.height,
-            title = escape(title)
-        );
+        let (w, h, title) = (self.width, self.height, escape(title));
+        let size = format!(r#"viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}""#);
+        let mut out = format!(r#"<svg class="plot" {size} role="img" aria-label="{title}">"#);
         let _ = writeln!(out, r#"<path class="axis" d="M{left:.1} {TOP:.1}V{bottom:.1}H{right:.1}"/>"#);
-        for tick in self.x.ticks() {
-            let x = self.px(tick);
-            let _ = writeln!(
-                out,
-                r#"<path class="grid" d="M{x:.1} {TOP:.1}V{bottom:.1}"/><text class="tick" x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-                bottom + 16.0,
-                tick_text(tick)
-            );
-        }
+        self.x_ticks(&mut out);
         if y_ticks {
-            for tick in self.y.ticks() {
-                let y = self.py(tick);
-                let _ = writeln!(
-                    out,
-                    r#"<path class="grid" d="M{left:.1} {y:.1}H{right:.1}"/><text class="tick" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
-                    left - 6.0,
-                    y + 4.0,
-                    tick_text(tick)
-                );
-            }
-            let middle = (TOP + bottom) / 2.0;
-            let _ = writeln!(
-                out,
-                r#"<text class="label" transform="translate(14 {middle:.1}) rotate(-90)" text-anchor="middle">{}</text>"#,
-                escape(&self.y.label)
-            );
+            self.y_axis(&mut out);
         }
         let _ = writeln!(
             out,

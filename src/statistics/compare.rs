@@ -9,7 +9,8 @@
 //! let rim = [true, true, true, false, false, false];
 //! let (first, second) = ([0.9, 0.8, 0.6, 0.3, 0.2, 0.1], [0.9, 0.2, 0.6, 0.3, 0.8, 0.1]);
 //! let found = delong(&first, &second, &rim)?.expect("two of each class");
-//! // The first model has all nine pairs in order; in the second .9 lies above three of the others, .6 above two, .2 above one.
+//! // The first model has all nine pairs in order; in the second .9 lies above three of the others, .6 above two and
+//! // .2 above one.
 //! assert_eq!(found.first, 1.0);
 //! assert!((found.second - 6.0 / 9.0).abs() < 1e-12);
 //! // Six items that only the one gets right, none that only the other does: 2 / 2^6.
