@@ -26,6 +26,8 @@ pub mod store;
 
 pub mod targets;
 
+pub mod keeper;
+
 pub mod projector;
 
 pub mod fingerprint;
@@ -46,6 +48,7 @@ pub use config::ProjectConfig;
 pub use draws::Draws;
 pub use fingerprint::fingerprint;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
-pub use session::{OneProjected, Session};
+pub use projector::OneProjected;
+pub use session::Session;
 pub use stage::{From, Inputs, run_stage};
 pub use start::{Comparison, Start};

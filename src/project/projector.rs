@@ -4,12 +4,10 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
-use super::session::OneProjected;
+use super::keeper::{Images, Keeper, NothingKept};
 use super::start::NumberedCloud;
 use super::targets::Target;
-use super::{
-    Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, Underway, optimise, start,
-};
+use super::{Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, optimise, start};
 use crate::engine::precision::{Precision, Scope};
 use crate::feed::network_source::{Source, network_file};
 use crate::feed::padding;
@@ -90,6 +88,16 @@ pub struct Batch {
     pub classes: Vec<i64>,
     /// Distance of each w \[N, L, w_dim\] to the cloud of its class.
     pub w_distance: Vec<f64>,
+}
+
+/// A projected image.
+pub struct OneProjected {
+    /// \[C, H, W\] in the network's range.
+    pub pixels: Vec<f32>,
+    /// The same.
+    pub image: Tensor,
+    /// Distance of its w to the cloud, in units of the cloud's own spacing.
+    pub w_distance: f64,
 }
 
 impl Projector {
@@ -334,44 +342,6 @@ impl Projector {
 pub fn pixels_of(images: &Tensor) -> Result<Vec<Vec<f32>>> {
     let images = images.to_device(Device::Cpu);
     (0..images.size()[0]).map(|i| Ok(Vec::<f32>::try_from(images.get(i).flatten(0, -1))?)).collect()
-}
-
-/// What one descent projects, and into what.
-#[derive(Clone, Copy, Debug)]
-pub struct Images<'a> {
-    /// Of the targets, which their files carry.
-    pub names: &'a [String],
-    /// Number of the class, 0 without classes. An estimate may come out differently when it is made again: with other
-    /// threads, or beside other images.
-    pub class: usize,
-}
-
-/// What is done with a descent while it runs.
-pub trait Keeper {
-    /// Where an earlier attempt at `images` got to.
-    ///
-    /// # Errors
-    /// What was kept cannot be looked for.
-    fn resume(&mut self, images: Images<'_>, device: Device) -> Result<Option<Underway>>;
-
-    /// After each step; `last_chance` where the descent is about to be stopped.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being kept; the descent then ends.
-    fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()>;
-}
-
-/// For descents that are short or need no trace.
-pub struct NothingKept;
-
-impl Keeper for NothingKept {
-    fn resume(&mut self, _: Images<'_>, _: Device) -> Result<Option<Underway>> {
-        Ok(None)
-    }
-
-    fn keep(&mut self, _: Images<'_>, _: &Moment<'_>, _: bool) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// Passes on a request to stop and nothing else.

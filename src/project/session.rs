@@ -4,13 +4,12 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tch::Tensor;
 
 use super::ProjectConfig;
 use super::acceptance::{Gauge, Levels};
 use super::feature_choice::{Features, named};
 use super::fingerprint;
-use super::projector::{Projector, Run};
+use super::projector::{OneProjected, Projector, Run};
 use super::targets::{self, Pick, Selection, Target};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -43,16 +42,6 @@ pub struct KnownRims {
     pub levels: Levels,
     /// All have masks, so that contrast is measured inside them.
     pub masked: bool,
-}
-
-/// A projected image.
-pub struct OneProjected {
-    /// \[C, H, W\] in the network's range.
-    pub pixels: Vec<f32>,
-    /// The same.
-    pub image: Tensor,
-    /// Distance of its w to the cloud, in units of the cloud's own spacing.
-    pub w_distance: f64,
 }
 
 impl<'a> Session<'a> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Tensor};
 
-use super::projector::{Images, Keeper};
+use super::keeper::{Images, Keeper};
 use super::targets::Target;
 use crate::digest;
 use crate::feed::padding;
@@ -151,8 +151,9 @@ impl Keeper for Trace<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keeper::NothingKept;
+    use super::super::projector::Run;
     use super::super::projector::tests::{opened, target};
-    use super::super::projector::{NothingKept, Run};
     use super::*;
     use crate::nets::features::PixelPyramid;
     use crate::observer::Silent;

@@ -19,11 +19,12 @@ pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
 /// alike, so they count as fewer than as many independent ones. `items` are (cluster, hit); `None` without any.
 ///
 /// The interval is Wilson's on n / design effect (Dean & Pagano, J Surv Stat Methodol 3:484, 2015). The design effect
-/// is the variance of the share as a ratio over clusters (Rao & Scott, Biometrics 48:577, 1992) beside that of n
-/// independent items, and never below 1. Where all items agree, or one cluster holds them all, it cannot be estimated;
-/// the items of a cluster then count as one voice: n^2 / sum of squared cluster sizes (Kish, Survey Sampling, 1965,
-/// with a correlation of 1 within clusters). Where each item is a cluster of its own this is [`wilson`], to the bit.
-/// `n` of the interval counts items; `method` says how many they come to.
+/// is the variance of the share as a ratio over clusters (Rao & Scott, Biometrics 48:577, 1992) over that of n
+/// independent items, both without the correction for few of them, as Wilson's own is, and never below 1: k equal items
+/// in each cluster count as one. Where all items agree, or one cluster holds them all, it cannot be estimated; the items
+/// of a cluster then count as one voice, too: n^2 / sum of squared cluster sizes (Kish, Survey Sampling, 1965, with a
+/// correlation of 1 within clusters). Where each item is a cluster of its own this is [`wilson`], to the bit. `n` of the
+/// interval counts items; `method` says how many they come to.
 pub fn clustered<C: Ord>(items: impl IntoIterator<Item = (C, bool)>) -> Option<Interval> {
     let mut clusters: BTreeMap<C, Cluster> = BTreeMap::new();
     for (cluster, hit) in items {
@@ -52,14 +53,13 @@ struct Cluster {
 /// How many independent items say as much about the share as these clusters do.
 fn effective_items(clusters: &[Cluster], share: f64) -> f64 {
     let sum = |of: &dyn Fn(&Cluster) -> f64| clusters.iter().map(of).sum::<f64>();
-    let (n, m) = (sum(&|cluster| cluster.items as f64), clusters.len() as f64);
-    let independent = share * (1.0 - share) / (n - 1.0);
-    if independent == 0.0 || m < 2.0 {
+    let n = sum(&|cluster| cluster.items as f64);
+    let independent = share * (1.0 - share) / n;
+    if independent == 0.0 || clusters.len() < 2 {
         return n * n / sum(&|cluster| (cluster.items as f64).powi(2));
     }
     let squares = sum(&|cluster| (cluster.hits as f64 - cluster.items as f64 * share).powi(2));
-    let variance = m / (m - 1.0) * squares / (n * n);
-    n / (variance / independent).max(1.0)
+    n / (squares / (n * n) / independent).max(1.0)
 }
 
 /// Both limits of Wilson's interval for a share of `n` items, which need not be a whole number; `level` in (0, 1).
@@ -125,17 +125,17 @@ mod tests {
         assert_eq!(clustered(Vec::<(u32, bool)>::new()), None);
     }
 
-    /// Two slices each of four patients, of which two are hit in both: deviations of 1, variance 4/3 * 4/64 = 1/12; of
-    /// eight independent slices .25 / 7 = 1/28; design effect 7/3, so 24/7 slices. Where each patient is hit in one
-    /// slice of two, the patients do not differ, and eight slices stay eight.
+    /// Two slices each of four patients, of which two are hit in both: deviations of 1, variance 4/64; of eight
+    /// independent slices .25 / 8, half of it, so eight slices count as the four patients. Where each patient is hit in
+    /// one slice of two, the patients do not differ, and eight slices stay eight.
     #[test]
     fn slices_that_agree_within_a_patient_count_as_fewer() {
         let alike = clustered(items(&[[2, 2], [2, 2], [0, 2], [0, 2]])).unwrap();
-        let [low, high] = limits(0.5, 24.0 / 7.0, LEVEL);
-        assert_abs_diff_eq!(alike.low, low, epsilon = 1e-12);
-        assert_abs_diff_eq!(alike.high, high, epsilon = 1e-12);
+        let patients = wilson(2, 4).unwrap();
+        assert_abs_diff_eq!(alike.low, patients.low, epsilon = 1e-12);
+        assert_abs_diff_eq!(alike.high, patients.high, epsilon = 1e-12);
         assert_eq!((alike.value, alike.n), (0.5, 8));
-        assert_eq!(alike.method, "Wilson on 3.4 effective of 8 items in 4 patients");
+        assert_eq!(alike.method, "Wilson on 4.0 effective of 8 items in 4 patients");
         let mixed = clustered(items(&[[1, 2], [1, 2], [1, 2], [1, 2]])).unwrap();
         let plain = wilson(4, 8).unwrap();
         assert_eq!((mixed.low, mixed.high), (plain.low, plain.high));
@@ -152,7 +152,7 @@ mod tests {
         assert!(one.method.starts_with("Wilson on 1.0 effective of 5 items"), "{}", one.method);
     }
 
-    /// Standard error: statsmodels' OLS on a constant with standard errors by cluster; limits: its Wilson interval.
+    /// Variance: statsmodels' OLS on a constant with errors by cluster; limits: its Wilson interval.
     #[test]
     fn clusters_match_statsmodels() {
         let reference: serde_json::Value =
