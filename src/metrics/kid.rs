@@ -4,7 +4,7 @@
 //!
 //! Interface of the library, for features of any network:
 //!
-//! ```
+//! ```no_run
 //! use rimforge::metrics::features::Features;
 //! use rimforge::metrics::kid::{KidConfig, distance};
 //! use rimforge::seed::RunSeed;
