@@ -71,14 +71,19 @@ fn main() {
     let options = (Kind::Float, Device::Cpu);
     let z = Tensor::randn([BATCH, config.z_dim], options);
     let real = Tensor::randn([BATCH, 1, 64, 64], options);
+    let maps = |batch: i64| -> Vec<Tensor> {
+        let shapes = generator.synthesis.noise_shapes();
+        shapes.into_iter().map(|(_, side)| Tensor::randn([batch, 1, side, side], options)).collect()
+    };
+    let (noise, half_noise) = (maps(BATCH), maps(BATCH / 2));
 
     let g_main = time(4, || {
-        let image = generator.forward(&z, None, &Noise::Random);
+        let image = generator.forward(&z, None, &Noise::Given(&noise));
         gradients(&(-discriminator.forward(&image, None)).softplus().mean(Kind::Float), &generator);
     });
     report("Gmain", g_main, BATCH);
     let d_main = time(4, || {
-        let fake = tch::no_grad(|| generator.forward(&z, None, &Noise::Random));
+        let fake = tch::no_grad(|| generator.forward(&z, None, &Noise::Given(&noise)));
         let loss = discriminator.forward(&fake, None).softplus().mean(Kind::Float);
         gradients(&loss, &discriminator);
         gradients(&(-discriminator.forward(&real, None)).softplus().mean(Kind::Float), &discriminator);
@@ -93,7 +98,7 @@ fn main() {
     report("R1 (every 16th)", r1, BATCH);
     let path = time(2, || {
         let ws = generator.mapping.forward(&z.narrow(0, 0, BATCH / 2), None);
-        let image = generator.synthesis.forward(&ws, &Noise::Random);
+        let image = generator.synthesis.forward(&ws, &Noise::Given(&half_noise));
         let noise = Tensor::randn_like(&image) / 64.0;
         let gradient = &Tensor::run_backward(&[(image * noise).sum(Kind::Float)], &[&ws], true, true)[0];
         let lengths = gradient.square().sum_dim_intlist([2].as_slice(), false, Kind::Float).mean(Kind::Float).sqrt();

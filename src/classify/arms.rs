@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::material::{Origin, Selection, Unit};
+use crate::records::classify::{DENOISED, NONE};
 use crate::records::spelling;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,12 +73,12 @@ impl Arm {
     /// As in the tables.
     pub fn name(self) -> &'static str {
         match self {
-            Self::None => "None",
+            Self::None => NONE,
             Self::Ambiguous => "Ambiguous",
             Self::Affine => "Affine",
             Self::AdaGan => "ADA-GAN",
-            Self::AdaGanLd => "ADA-GAN-LD",
-            Self::AdaGanPlusLd => "ADA-GAN+LD",
+            Self::AdaGanLd => DENOISED[0],
+            Self::AdaGanPlusLd => DENOISED[1],
             Self::AdaCgan => "ADA-cGAN",
             Self::ClassWeight => "Class weight",
             Self::Oversample => "Oversample",

@@ -84,12 +84,18 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
         differences: found.differences,
         parameters: Cnn::new(&runs.plan.cnn, seed, tch::Device::Cpu).parameter_count(),
         extra_rims: pool.extra as u64,
-        rims_per_batch: runs.arms.first().map_or(0, |arm| arm.sets[0].rims_per_batch),
+        rims_per_batch: rims_per_batch(&runs),
         control: config.control.map(|control| control.name().to_owned()),
         notes,
     };
     files::write_json(out.join(RECORD), &record)?;
     Ok(record)
+}
+
+/// Rims in every batch: the None arm's, wherever it stands; without it those of the first.
+fn rims_per_batch(runs: &Runs) -> u64 {
+    let none = runs.arms.iter().find(|arm| arm.arm == Arm::None);
+    none.or(runs.arms.first()).map_or(0, |arm| arm.sets[0].rims_per_batch)
 }
 
 /// Reads what the asked arms need and nothing else.

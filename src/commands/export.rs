@@ -35,11 +35,12 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         let discriminator = json!({"class_name": "Discriminator", "init_kwargs": discriminator_arguments(config)});
         networks.insert("D".into(), discriminator);
     }
+    let [channels, provenance] = description.label.to_json()?;
     let manifest = json!({
         "rimforge": env!("CARGO_PKG_VERSION"),
         "state_dict": {"file": ExportDir::STATE_DICT, "sha256": sha256},
         "networks": networks,
-        "source": {"sha256": network.sha256, "channels": description.channels, "provenance": description.provenance},
+        "source": {"sha256": network.sha256, "channels": channels, "provenance": provenance},
     });
     files::write_json(dir.manifest(), &manifest)?;
     println!("{}", dir.state_dict().display());

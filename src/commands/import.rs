@@ -9,8 +9,8 @@ use crate::data::intensity::default_contrast;
 use crate::files;
 use crate::nets::weights::{NetworkDescription, write_network};
 use crate::pickle::{ImportedNetwork, read_network};
-use crate::problem::{Kind, Problem, Result};
-use crate::records::label::{Contrast, Window};
+use crate::problem::{Problem, Result};
+use crate::records::label::{Contrast, Imported, NetworkLabel, Provenance, Window};
 use crate::run_dir::ImportDir;
 
 #[derive(Args, Debug)]
@@ -40,18 +40,26 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     }
     let dir = ImportDir::new(&args.out);
     let name = args.pickle.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let source = json!({"file": name, "sha256": network.sha256, "format": "StyleGAN2-ADA pickle", "network": "G_ema"});
-    let provenance = json!({"rimforge": env!("CARGO_PKG_VERSION"), "imported": source});
-    let known = match contrasts.is_empty() {
-        true => serde_json::Value::Null,
-        false => serde_json::to_value(&contrasts).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?,
+    let imported = Imported {
+        file: name,
+        format: "StyleGAN2-ADA pickle".into(),
+        network: "G_ema".into(),
+        sha256: network.sha256.clone(),
     };
-    let description =
-        NetworkDescription::new(network.generator.clone(), network.discriminator.clone(), known.clone(), provenance);
+    let provenance = Provenance {
+        rimforge: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        imported: Some(imported.clone()),
+        ..Provenance::default()
+    };
+    let label = NetworkLabel { contrasts, provenance };
+    let [known, _] = label.to_json()?;
+    let no_window = label.contrasts.is_empty();
+    let (generator, discriminator) = (network.generator.clone(), network.discriminator.clone());
+    let description = NetworkDescription { generator, discriminator, label };
     let sha256 = write_network(dir.network(), &description, &network.tensors)?;
     let manifest = json!({
         "rimforge": env!("CARGO_PKG_VERSION"),
-        "source": source,
+        "source": imported,
         "network": {"file": ImportDir::NETWORK, "sha256": sha256},
         "generator": network.generator,
         "discriminator": network.discriminator,
@@ -60,7 +68,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         "tensors": network.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.size()))).collect::<serde_json::Map<_, _>>(),
     });
     files::write_json(dir.manifest(), &manifest)?;
-    print_summary(&network, contrasts.is_empty());
+    print_summary(&network, no_window);
     println!("{}", dir.network().display());
     Ok(())
 }
@@ -104,6 +112,7 @@ fn parse_window(text: &str) -> Result<Contrast> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Kind;
 
     #[test]
     fn a_window_names_its_contrast_or_is_a_susceptibility() {

@@ -2,7 +2,8 @@
 //! learnt from (identity) and known non-rims (hallucination) are projected as they are.
 
 use crate::engine::Lab;
-use crate::perturb::{Inputs, Settings, run_stage, summary};
+use crate::perturb::{Inputs, Settings, run_stage};
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -15,6 +16,7 @@ use crate::perturb::corruption::PerturbConfig;
 use crate::perturb::corruption::Strengths;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
+use crate::records::perturbation::PerturbationRecord;
 use crate::run_dir::PerturbationDir;
 use crate::seed::RunSeed;
 
@@ -78,7 +80,46 @@ pub fn run(args: &PerturbArgs) -> Result<()> {
     let inputs = Inputs { network: &args.network, data: &data };
     let lab = Lab { engine: &engine, seed: RunSeed(args.seed), observer: &Progress::new()? };
     let record = run_stage(inputs, Settings { perturb: &config, project: &project }, &args.out, &lab)?;
-    print!("{}", summary::table(&record));
+    print!("{}", table(&record));
     println!("{}", PerturbationDir::new(&args.out).record().display());
     Ok(())
+}
+
+/// What the record says, for a terminal.
+fn table(record: &PerturbationRecord) -> String {
+    let unit = &record.unit;
+    let mut text = format!(
+        "{:<13} {:<16} {:>7}  {:>14}  {:>16}  {:>19}  {:>13}\n",
+        "lesion",
+        "corruption",
+        "lesions",
+        "SSIM",
+        "MSE",
+        format!("lesion RMS ({unit})"),
+        "contrast kept"
+    );
+    for row in &record.summary {
+        let pair = |a: f64, b: f64, digits: usize| format!("{a:.digits$} -> {b:.digits$}");
+        let kept = row.contrast_kept.map_or_else(|| "-".into(), |kept| format!("{kept:.2}"));
+        let _ = writeln!(
+            text,
+            "{:<13} {:<16} {:>7}  {:>14}  {:>16}  {:>19}  {:>13}",
+            row.role,
+            row.corruption,
+            row.lesions,
+            pair(row.corrupted.ssim, row.projected.ssim, 2),
+            pair(row.corrupted.mse, row.projected.mse, 4),
+            pair(row.corrupted.lesion_rms, row.projected.lesion_rms, 1),
+            kept
+        );
+    }
+    text.push_str("Medians against the slice as it was: spoiled -> projected.\n");
+    for (what, share) in [("rims lost", &record.erased), ("rims invented in non-rims", &record.hallucinated)] {
+        if let Some(share) = share {
+            let percent = |value: f64| 100.0 * value;
+            let (value, low, high) = (percent(share.value), percent(share.low), percent(share.high));
+            let _ = writeln!(text, "{what}: {value:.0} % of {} ({low:.0} to {high:.0})", share.n);
+        }
+    }
+    text
 }

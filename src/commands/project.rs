@@ -17,7 +17,7 @@ use crate::project::{ProjectConfig, Space, Start};
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::median;
 
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
@@ -147,9 +147,7 @@ fn print_summary(record: &ProjectionRecord) {
             continue;
         }
         let median = |value: fn(&crate::records::projection::ProjectedLesion) -> f64| {
-            let mut values: Vec<f64> = of_role.iter().map(|lesion| value(lesion)).collect();
-            values.sort_by(f64::total_cmp);
-            quantile(&values, 0.5)
+            median(of_role.iter().map(|lesion| value(lesion))).expect("a lesion of the role")
         };
         println!(
             "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}, feature distance {:.4}",

@@ -12,10 +12,12 @@ use crate::raster::Canvas;
 pub struct Image {
     /// Row-major \[channels, height, width\].
     pub pixels: Vec<f32>,
+    /// Channels, height, width.
     pub shape: [usize; 3],
 }
 
 impl Image {
+    /// As a picture.
     pub fn canvas(&self, look: Look) -> Canvas {
         pictures::canvas(&self.pixels, self.shape, look)
     }

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::padding::Padding;
 use super::pictures::Look;
 use crate::nets::weights::NetworkDescription;
 use crate::problem::{Problem, Result};
-use crate::records::label::Contrast;
+use crate::records::label::{Contrast, Padding, Provenance};
 use crate::run_dir::{GanDir, ImportDir};
 
-/// The network file that `path` means: itself, or the network in the folder of a training run (the best, else the last),
-/// of a study, or of an import.
+/// The network file that `path` means: itself, or the network in the folder of a training run (the best, else the
+/// last), of a study, or of an import.
 ///
 /// # Errors
 /// A folder without any of them.
@@ -28,37 +27,39 @@ pub fn network_file(path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// What a network's description says about the images it makes.
+/// What a network's label says about the images it makes, with what holds where it says nothing.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Empty where it does not say.
     pub contrasts: Vec<Contrast>,
     /// Depth, height, width in mm.
     pub voxel_mm: Option<[f64; 3]>,
+    /// Trained on simulated data; an imported network is taken for one of real data.
     pub simulated: bool,
     /// Names of the classes; empty where there are none or they have none.
     pub classes: Vec<String>,
-    /// Where the image lies in the network's square.
+    /// Where the image lies in the network's square; the whole square where it does not say.
     pub padding: Padding,
+    /// Manifest of the data set that it was trained on, where it says so.
+    pub data_sha256: Option<String>,
 }
 
 impl Source {
+    /// Of a network that was read, so whose label fits its sizes.
     pub fn of(description: &NetworkDescription) -> Self {
-        let provenance = |key: &str| description.provenance.get(key).cloned().unwrap_or_default();
-        let contrasts: Vec<Contrast> = serde_json::from_value(description.channels.clone()).unwrap_or_default();
-        let known = contrasts.len() as i64 == description.generator.channels;
-        let side = description.generator.resolution as usize;
-        let padding: Option<Padding> = serde_json::from_value(provenance("padding")).ok();
-        let fits = |padding: &Padding| padding.side == side && padding.height.max(padding.width) <= side;
+        let Provenance { voxel_mm, simulated, classes, padding, data_sha256, .. } =
+            description.label.provenance.clone();
         Self {
-            contrasts: if known { contrasts } else { vec![] },
-            voxel_mm: serde_json::from_value(provenance("voxel_mm")).ok(),
-            simulated: provenance("simulated").as_bool().unwrap_or(false),
-            classes: serde_json::from_value(provenance("classes")).unwrap_or_default(),
-            padding: padding.filter(fits).unwrap_or(Padding::none(side)),
+            contrasts: description.label.contrasts.clone(),
+            voxel_mm: voxel_mm.flatten(),
+            simulated: simulated.unwrap_or(false),
+            classes: classes.unwrap_or_default(),
+            padding: padding.unwrap_or(Padding::none(description.generator.resolution as usize)),
+            data_sha256,
         }
     }
 
+    /// How its images are shown.
     pub fn look(&self) -> Look {
         Look::of(&self.contrasts)
     }

@@ -1,6 +1,6 @@
 //! What the tissue in a slice looks like in numbers: spread, tails, how fast neighbours become unlike.
 
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Distances in pixels at which neighbours are compared.
 pub const LAGS: [usize; 5] = [1, 2, 4, 8, 16];

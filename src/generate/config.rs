@@ -15,7 +15,9 @@ pub struct GenerateConfig {
     pub seeds: String,
     /// Truncation psi: 1 keeps the full variety, 0 gives the mean image.
     pub truncation: f64,
+    /// Where the noise maps come from.
     pub noise: NoiseMode,
+    /// What is written for each seed.
     pub formats: Vec<Format>,
     /// Class of a conditional network.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +36,7 @@ impl Default for GenerateConfig {
     }
 }
 
+/// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {

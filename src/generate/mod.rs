@@ -4,6 +4,10 @@
 
 pub mod config;
 
+mod drawing;
+
+mod reals;
+
 pub mod stage;
 
 pub use config::{Format, GenerateConfig};

@@ -41,6 +41,7 @@ impl Features {
         Self::new(&Tensor::from_slice(values).reshape([n as i64, f as i64]))
     }
 
+    /// \[N, F\].
     pub fn tensor(&self) -> &Tensor {
         &self.0
     }

@@ -1,7 +1,9 @@
-//! Frechet distance between two sets of features, taken as two Gaussians (Dowson & Landau 1982; Heusel et al. 2017, eq. 6).
+//! Frechet distance between two sets of features, taken as two Gaussians (Dowson & Landau 1982; Heusel et al. 2017,
+//! equation 6).
 //!
-//! |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with divisor N - 1 (as numpy.cov and pytorch-fid; StyleGAN2-ADA
-//! divides by N). It is a plug-in estimate whose bias grows as N shrinks, so it is only compared at equal N, and N is returned.
+//! |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with divisor N - 1 (as numpy.cov and pytorch-fid;
+//! StyleGAN2-ADA divides by N). It is a plug-in estimate whose bias grows as N shrinks, so it is only compared at equal
+//! N, and N is returned.
 
 use tch::{Kind, Tensor};
 
@@ -13,7 +15,9 @@ use crate::problem::Result;
 pub struct Frechet {
     /// `mean_term + covariance_term`, squared units of the features.
     pub distance: f64,
+    /// Squared distance of the means.
     pub mean_term: f64,
+    /// Distance of the covariances.
     pub covariance_term: f64,
     /// Images in each set.
     pub n: (i64, i64),
@@ -28,8 +32,9 @@ pub fn distance(a: &Features, b: &Features) -> Result<Frechet> {
     let (mean_a, root_a) = mean_and_root(a);
     let (mean_b, root_b) = mean_and_root(b);
     let mean_term = f64::try_from((mean_a - mean_b).square().sum(Kind::Double))?;
-    // With S1 = A'A and S2 = B'B the eigenvalues of S1 S2 are the squared singular values of A B'. Taking them from A B'
-    // needs no matrix root, no eps on the diagonal, and keeps full precision where N < F makes both covariances singular.
+    // With S1 = A'A and S2 = B'B the eigenvalues of S1 S2 are the squared singular values of A B'. Taking them from
+    // A B' needs no matrix root, no eps on the diagonal, and keeps full precision where N < F makes both covariances
+    // singular.
     let (_, cross, _) = root_a.matmul(&root_b.tr()).svd(true, false);
     let traces = root_a.square().sum(Kind::Double) + root_b.square().sum(Kind::Double);
     let covariance_term = f64::try_from(traces - cross.sum(Kind::Double) * 2.0)?;

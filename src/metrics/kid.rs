@@ -1,5 +1,22 @@
 //! Kernel distance (KID's statistic, Binkowski et al. 2018, arXiv 1801.01401): the unbiased squared MMD with the cubic
-//! polynomial kernel (x.y / F + 1)^3. Its expectation does not depend on N, so it is the headline at small N; it can be negative.
+//! polynomial kernel (x.y / F + 1)^3. Its expectation does not depend on N, so it is the headline at small N; it can be
+//! negative.
+//!
+//! Interface of the library, for features of any network:
+//!
+//! ```no_run
+//! use rimforge::metrics::features::Features;
+//! use rimforge::metrics::kid::{KidConfig, distance};
+//! use rimforge::seed::RunSeed;
+//!
+//! // One feature, so the kernel is (xy + 1)^3: 1 within {0, 1}, 8 within {1, 1}, 4.5 on average across;
+//! // 1 + 8 - 2 * 4.5 is nothing.
+//! let real = Features::from_rows(&[0.0, 1.0], 2, 1)?;
+//! let fake = Features::from_rows(&[1.0, 1.0], 2, 1)?;
+//! let kid = distance(&real, &fake, &KidConfig::default(), &mut RunSeed(1).stream("kid", 0))?;
+//! assert!(kid.value.abs() < 1e-12);
+//! # Ok::<(), rimforge::problem::Problem>(())
+//! ```
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -10,11 +27,13 @@ use super::features::Features;
 use crate::problem::{Problem, Result};
 use crate::records::Interval;
 
+/// How the kernel distance is estimated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KidConfig {
     /// Random subsets that the estimate is averaged over, where a set is larger than `subset_size`.
     pub subsets: usize,
+    /// Images of a subset, of each set.
     pub subset_size: i64,
     /// Confidence level of the interval.
     pub level: f64,
@@ -111,7 +130,8 @@ mod tests {
 
     #[test]
     fn two_points_each_can_be_done_by_hand() {
-        // F = 1, kernel (xy + 1)^3: within {0, 1}: 1; within {1, 1}: 8; across: (1 + 1 + 8 + 8) / 4 = 4.5; 1 + 8 - 9 = 0.
+        // F = 1, kernel (xy + 1)^3: within {0, 1}: 1; within {1, 1}: 8; across: (1 + 1 + 8 + 8) / 4 = 4.5;
+        // 1 + 8 - 9 = 0.
         let a = Features::from_rows(&[0.0, 1.0], 2, 1).unwrap();
         let b = Features::from_rows(&[1.0, 1.0], 2, 1).unwrap();
         let kid = distance(&a, &b, &KidConfig::default(), &mut RunSeed(0).stream("kid", 0)).unwrap();

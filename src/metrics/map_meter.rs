@@ -2,7 +2,7 @@
 
 use crate::records::label::Contrast;
 use crate::records::synthesis::MapContrast;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Pixels about the map that count as its neighbourhood.
 const REACH: usize = 4;
@@ -51,6 +51,7 @@ impl MapMeter {
         self.synthetic.extend(self.measure(pixels));
     }
 
+    /// Adds a training image.
     pub fn real(&mut self, pixels: &[f32]) {
         self.real.extend(self.measure(pixels));
     }

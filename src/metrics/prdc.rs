@@ -1,5 +1,20 @@
-//! Precision and recall (Kynkaanniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem et al. 2020, arXiv 2002.09797)
-//! of generated against real features, from balls that reach to each image's k-th nearest neighbour of its own set.
+//! Precision and recall (Kynkaanniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem et al. 2020, arXiv
+//! 2002.09797) of generated against real features, from balls that reach to each image's k-th nearest neighbour of its
+//! own set.
+//!
+//! Interface of the library, for features of any network:
+//!
+//! ```no_run
+//! use rimforge::metrics::features::Features;
+//! use rimforge::metrics::prdc::prdc;
+//!
+//! // Balls of radius 1 about the reals 0, 1 and 2: .5 and .6 lie in those of 0 and 1, 9 in none.
+//! let real = Features::from_rows(&[0.0, 1.0, 2.0], 3, 1)?;
+//! let fake = Features::from_rows(&[0.5, 0.6, 9.0], 3, 1)?;
+//! let found = prdc(&real, &fake, 1)?;
+//! assert_eq!((found.precision, found.coverage), (2.0 / 3.0, 2.0 / 3.0));
+//! # Ok::<(), rimforge::problem::Problem>(())
+//! ```
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
@@ -67,7 +82,8 @@ mod tests {
     #[test]
     fn a_line_of_points_can_be_done_by_hand() {
         // Reals 0, 1, 2 with k = 1: balls of radius 1. Fakes .5, .5 (own radius 0) and 9 (radius 8.5):
-        // .5 lies in the balls of 0 and 1; 9 in none; recall counts 1 and 2, which 9's open ball reaches (8 and 7 < 8.5).
+        // .5 lies in the balls of 0 and 1; 9 in none; recall counts 1 and 2, which 9's open ball reaches (8 and 7
+        // < 8.5).
         let real = Features::from_rows(&[0.0, 1.0, 2.0], 3, 1).unwrap();
         let fake = Features::from_rows(&[0.5, 0.5, 9.0], 3, 1).unwrap();
         let found = prdc(&real, &fake, 1).unwrap();

@@ -21,7 +21,8 @@ const INNER: f64 = 2.0;
 const RADII: std::ops::RangeInclusive<u32> = 3..=15;
 const SHIFT: i64 = 4;
 
-/// The centre moves by at most this share of the minor semi-axis: an ellipse beside the slice's centre is no rim about it.
+/// The centre moves by at most this share of the minor semi-axis: an ellipse beside the slice's centre is no rim about
+/// it.
 const SHIFT_SHARE: f64 = 0.4;
 
 /// Minor over major semi-axis.

@@ -3,7 +3,7 @@
 use crate::metrics::rim_contrast::RimSearch;
 use crate::records::label::Contrast;
 use crate::records::synthesis::RimContrastSummary;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Rim contrast of every image, where there is a susceptibility map to measure it on.
 pub struct RimMeter {
@@ -35,10 +35,12 @@ impl RimMeter {
         self.synthetic.extend(self.measure(pixels));
     }
 
+    /// Adds a slice of a training rim.
     pub fn real(&mut self, pixels: &[f32]) {
         self.real.extend(self.measure(pixels));
     }
 
+    /// Adds a slice of a training non-rim.
     pub fn non_rim(&mut self, pixels: &[f32]) {
         self.non_rim.extend(self.measure(pixels));
     }

@@ -1,6 +1,6 @@
-//! Structural similarity of two images (Wang et al. 2004): Gaussian window of sigma 1.5 and 11 x 11 pixels, K1 = .01, K2 = .03,
-//! divisor N, mean over the pixels whose window lies inside the image (scikit-image with `gaussian_weights=True`,
-//! `use_sample_covariance=False`).
+//! Structural similarity of two images (Wang et al. 2004): Gaussian window of sigma 1.5 and 11 x 11 pixels, K1 = .01,
+//! K2 = .03, divisor N, mean over the pixels whose window lies inside the image (scikit-image with
+//! `gaussian_weights=True`, `use_sample_covariance=False`).
 
 use crate::problem::{Problem, Result};
 
@@ -8,7 +8,8 @@ const RADIUS: usize = 5;
 const WINDOW: usize = 2 * RADIUS + 1;
 const SIGMA: f64 = 1.5;
 
-/// Mean SSIM of two row-major images of `height` x `width`; `range` is the span of possible values (2 for \[-1, 1\]). In -1..1.
+/// Mean SSIM of two row-major images of `height` x `width`; `range` is the span of possible values (2 for \[-1, 1\]).
+/// In -1..1.
 ///
 /// # Errors
 /// Lengths that do not fit, an image smaller than the window, or a range that is not positive.

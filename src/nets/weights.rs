@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::layers::resample;
@@ -14,6 +15,7 @@ use super::stylegan2::discriminator::Discriminator;
 use super::stylegan2::generator::Generator;
 use crate::digest;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::records::label::NetworkLabel;
 use crate::seed::RunSeed;
 
 /// Version of the description; a reader refuses another.
@@ -35,6 +37,7 @@ const KINDS: [(Dtype, Kind); 6] = [
 /// Tensors of a file with its description.
 #[derive(Debug)]
 pub struct TensorFile {
+    /// By name, on the CPU.
     pub tensors: Named,
     /// JSON text, empty where the file has none.
     pub description: String,
@@ -43,35 +46,90 @@ pub struct TensorFile {
 }
 
 /// What a network file says about itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NetworkDescription {
-    schema: u32,
+    /// Sizes of the generator.
     pub generator: GeneratorConfig,
+    /// Sizes of the discriminator; absent where the file holds none.
     pub discriminator: Option<DiscriminatorConfig>,
-    /// Names, units and intensity windows of the image channels; not read here.
-    pub channels: serde_json::Value,
-    /// Where the network comes from: data, run, images seen; not read here.
-    pub provenance: serde_json::Value,
+    /// What its images show and where it comes from.
+    pub label: NetworkLabel,
+}
+
+/// The description as it stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    schema: u32,
+    generator: GeneratorConfig,
+    discriminator: Option<DiscriminatorConfig>,
+    channels: Value,
+    provenance: Value,
 }
 
 impl NetworkDescription {
-    pub fn new(
-        generator: GeneratorConfig,
-        discriminator: Option<DiscriminatorConfig>,
-        channels: serde_json::Value,
-        provenance: serde_json::Value,
-    ) -> Self {
-        Self { schema: SCHEMA, generator, discriminator, channels, provenance }
+    fn to_text(&self) -> Result<String> {
+        let Self { generator, discriminator, label } = self.clone();
+        let [channels, provenance] = label.to_json()?;
+        serde_json::to_string(&Written { schema: SCHEMA, generator, discriminator, channels, provenance })
+            .map_err(|error| Problem::new(ProblemKind::Internal, format!("cannot express as JSON: {error}")))
+    }
+
+    fn from_text(text: &str) -> Result<Self> {
+        let written: Written = serde_json::from_str(text).map_err(|error| {
+            Problem::new(ProblemKind::Input, format!("no usable description of a network: {error}"))
+                .expected("a network file written by `rimforge train` or `rimforge import`")
+        })?;
+        if written.schema != SCHEMA {
+            return Err(Problem::new(ProblemKind::Input, format!("network schema {}", written.schema))
+                .expected(format!("schema {SCHEMA}"))
+                .advice("use the version of rimforge that wrote the file"));
+        }
+        let label = NetworkLabel::from_json([written.channels, written.provenance])?;
+        let description = Self { generator: written.generator, discriminator: written.discriminator, label };
+        description.check_label()?;
+        Ok(description)
+    }
+
+    /// The label must be one of a network of these sizes.
+    fn check_label(&self) -> Result<()> {
+        let Self { generator, label, .. } = self;
+        let wrong = |found: String, expected: String| {
+            let found = format!("the network's label says {found}");
+            Err(Problem::new(ProblemKind::Input, found).expected(format!("{expected}, as the network draws")))
+        };
+        let (channels, classes) = (label.contrasts.len() as i64, label.provenance.classes.as_deref().unwrap_or(&[]));
+        if channels != 0 && channels != generator.channels {
+            return wrong(format!("{channels} channels"), format!("{} channels", generator.channels));
+        }
+        if !classes.is_empty() && classes.len() as i64 != generator.c_dim {
+            return wrong(format!("classes {}", classes.join(", ")), format!("{} classes", generator.c_dim));
+        }
+        match label.provenance.padding {
+            Some(padding)
+                if padding.side as i64 != generator.resolution
+                    || padding.height.max(padding.width) > padding.side
+                    || padding.height.min(padding.width) == 0 =>
+            {
+                let side = generator.resolution;
+                let found = format!("images of {} x {} in a square of {}", padding.height, padding.width, padding.side);
+                wrong(found, format!("images within a square of {side}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 /// A network read from a file.
 #[derive(Debug)]
 pub struct SavedNetwork {
+    /// Its moving average: what images are drawn with.
     pub generator: Generator,
+    /// Absent where the file holds none.
     pub discriminator: Option<Discriminator>,
+    /// What the file says about itself.
     pub description: NetworkDescription,
+    /// Lower-case hexadecimal SHA-256 of the file.
     pub sha256: String,
 }
 
@@ -83,44 +141,38 @@ pub fn save_network(
     path: impl AsRef<Path>,
     generator: &Generator,
     discriminator: Option<&Discriminator>,
-    channels: serde_json::Value,
-    provenance: serde_json::Value,
+    label: NetworkLabel,
 ) -> Result<String> {
     let mut tensors = prefixed("G.", generator.tensors());
     if let Some(discriminator) = discriminator {
         tensors.extend(prefixed("D.", discriminator.tensors()));
     }
-    let description = NetworkDescription::new(
-        generator.config().clone(),
-        discriminator.map(|network| network.config().clone()),
-        channels,
-        provenance,
-    );
+    let description = NetworkDescription {
+        generator: generator.config().clone(),
+        discriminator: discriminator.map(|network| network.config().clone()),
+        label,
+    };
     write_network(path, &description, &tensors)
 }
 
 /// Writes a network from its tensors, `G.<name>` and `D.<name>`, which have to be those of `description`; returns the
 /// file's SHA-256. For networks that are only passed on: a large one need not be built.
+///
+/// # Errors
+/// As [`save_network`].
 pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, tensors: &Named) -> Result<String> {
-    write_tensors(path, tensors, &crate::files::json_line(description)?)
+    write_tensors(path, tensors, &description.to_text()?)
 }
 
 /// Reads what [`save_network`] wrote.
 ///
 /// # Errors
-/// No such file, not safetensors, no or another description, tensors that do not fit it, or non-finite values.
+/// No such file, not safetensors, no or another description, a label with a wrong entry or of another network, tensors
+/// that do not fit, or non-finite values.
 pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
     let path = path.as_ref();
     let file = read_tensors(path)?;
-    let description: NetworkDescription = serde_json::from_str(&file.description).map_err(|error| {
-        Problem::input(path, format!("no usable description of a network: {error}"))
-            .expected("a network file written by `rimforge train` or `rimforge import`")
-    })?;
-    if description.schema != SCHEMA {
-        return Err(Problem::input(path, format!("network schema {}", description.schema))
-            .expected(format!("schema {SCHEMA}"))
-            .advice("use the version of rimforge that wrote the file"));
-    }
+    let description = NetworkDescription::from_text(&file.description).map_err(|problem| problem.at(path))?;
     let mut generator = Generator::new(&description.generator, RunSeed(0), device)?;
     generator.load(&part("G.", &file.tensors)).map_err(|problem| problem.at(path))?;
     let mut known = generator.tensors().len();
@@ -150,6 +202,9 @@ pub fn load_image_network(path: impl AsRef<Path>, device: Device) -> Result<Save
 }
 
 /// Writes tensors (float32 or another kind that safetensors has) with a description; returns the file's SHA-256.
+///
+/// # Errors
+/// A kind that safetensors lacks, or writing failed; the old file, if any, is then untouched.
 pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str) -> Result<String> {
     let path = path.as_ref();
     let failed = |error: String| Problem::new(ProblemKind::Internal, format!("cannot store tensors: {error}")).at(path);
@@ -239,10 +294,51 @@ fn prefixed(prefix: &str, tensors: Named) -> Named {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::label::{Contrast, Padding, Provenance, Window};
     use serde_json::json;
 
     fn tiny() -> GeneratorConfig {
         GeneratorConfig { z_dim: 8, w_dim: 8, channel_base: 64, channel_max: 8, ..GeneratorConfig::small(8, 1) }
+    }
+
+    fn labelled() -> NetworkLabel {
+        let window = Window { low: -80.0, high: 120.0 };
+        let contrasts = vec![Contrast { name: "chimap".into(), unit: "ppb".into(), window }];
+        NetworkLabel { contrasts, provenance: Provenance { images: Some(5), ..Provenance::default() } }
+    }
+
+    /// The text of a file's metadata as it has always been: sizes, then channels and provenance with sorted keys.
+    #[test]
+    fn a_description_is_written_as_ever_and_a_wrong_one_is_refused() {
+        let written = concat!(
+            r#"{"schema":1,"generator":{"z_dim":8,"w_dim":8,"c_dim":0,"resolution":8,"channels":1,"channel_base":64,"#,
+            r#""channel_max":8,"mapping_layers":2,"conv_clamp":256.0},"discriminator":null,"#,
+            r#""channels":[{"name":"chimap","unit":"ppb","window":{"high":120.0,"low":-80.0}}],"#,
+            r#""provenance":{"images":5}}"#,
+        );
+        let description = NetworkDescription { generator: tiny(), discriminator: None, label: labelled() };
+        assert_eq!(description.to_text().unwrap(), written);
+        assert_eq!(NetworkDescription::from_text(written).unwrap(), description);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.safetensors");
+        let tensors = prefixed("G.", Generator::new(&tiny(), RunSeed(1), Device::Cpu).unwrap().tensors());
+        for (old, new, said) in [
+            (r#""images":5"#, r#""simulated":"yes""#, r#"simulated = "yes""#),
+            (r#""schema":1"#, r#""schema":2"#, "network schema 2; expected schema 1"),
+            (r#"{"images":5}"#, r#"{"classes":["a","b"]}"#, "classes a, b; expected 0 classes"),
+            (r#"{"images":5}"#, r#"{"padding":{"height":9,"width":8,"side":8}}"#, "9 x 8 in a square of 8"),
+            (r#""channels":1,"channel_base""#, r#""channels":2,"channel_base""#, "1 channels; expected 2 channels"),
+        ] {
+            write_tensors(&path, &tensors, &written.replace(old, new)).unwrap();
+            let problem = load_network(&path, Device::Cpu).unwrap_err();
+            assert_eq!((problem.kind(), problem.path()), (ProblemKind::Input, Some(path.as_path())));
+            assert!(problem.to_string().contains(said), "{problem}");
+        }
+        let padding = json!({"height": 5, "width": 8, "side": 8});
+        write_tensors(&path, &tensors, &written.replace("5}", &format!("5,\"padding\":{padding}}}"))).unwrap();
+        let label = load_network(&path, Device::Cpu).unwrap().description.label;
+        assert_eq!(label.provenance.padding, Some(Padding { height: 5, width: 8, side: 8 }));
     }
 
     #[test]
@@ -252,11 +348,10 @@ mod tests {
         let generator = Generator::new(&tiny(), RunSeed(1), Device::Cpu).unwrap();
         let discriminator =
             Discriminator::new(&DiscriminatorConfig::matching(&tiny()), RunSeed(1), Device::Cpu).unwrap();
-        let hash =
-            save_network(&path, &generator, Some(&discriminator), json!(["chimap"]), json!({"images": 5})).unwrap();
+        let hash = save_network(&path, &generator, Some(&discriminator), labelled()).unwrap();
         let again = load_network(&path, Device::Cpu).unwrap();
         assert_eq!(again.sha256, hash);
-        assert_eq!(again.description.channels, json!(["chimap"]));
+        assert_eq!(again.description.label, labelled());
         for (name, tensor) in generator.tensors() {
             assert!(tensor.equal(&again.generator.tensors()[&name]), "{name}");
         }
@@ -264,8 +359,7 @@ mod tests {
             assert!(tensor.equal(&again.discriminator.as_ref().unwrap().tensors()[&name]), "{name}");
         }
         // The same network gives the same bytes.
-        let twice =
-            save_network(&path, &generator, Some(&discriminator), json!(["chimap"]), json!({"images": 5})).unwrap();
+        let twice = save_network(&path, &generator, Some(&discriminator), labelled()).unwrap();
         assert_eq!(twice, hash);
     }
 
@@ -274,7 +368,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("network.safetensors");
         let generator = Generator::new(&tiny(), RunSeed(1), Device::Cpu).unwrap();
-        save_network(&path, &generator, None, json!(null), json!(null)).unwrap();
+        save_network(&path, &generator, None, NetworkLabel::default()).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         for length in [0, 7, 100, bytes.len() - 1] {
             std::fs::write(&path, &bytes[..length]).unwrap();

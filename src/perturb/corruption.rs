@@ -1,6 +1,8 @@
-//! Ways to spoil an image on purpose: a projection is trusted on contested lesions only where it brings known ones back.
+//! Ways to spoil an image on purpose: a projection is trusted on contested lesions only where it brings known ones
+//! back.
 //!
-//! Those of the analysis that was made for maps of fractional anisotropy: Gaussian noise, salt and pepper, blur, inpainting.
+//! Those of the analysis that was made for maps of fractional anisotropy: Gaussian noise, salt and pepper, blur,
+//! inpainting.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::gaussian;
 use crate::problem::{Problem, Result};
+use crate::statistics::order::upper_median;
 
 /// How strong each corruption is; values in the network's range of -1..1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,18 +39,24 @@ pub struct PerturbConfig {
     /// Lesions of each role: held-out rims, training rims, non-rims; 0 leaves the stage out of a study.
     pub lesions: u64,
     // Those of `Strengths` one by one: of a flattened struct serde does not say which keys it knows.
+    /// As in [`Strengths`].
     pub noise: f64,
+    /// As in [`Strengths`].
     pub salt_and_pepper: f64,
+    /// As in [`Strengths`].
     pub blur: f64,
+    /// As in [`Strengths`].
     pub inpainting: f64,
 }
 
 impl PerturbConfig {
+    /// So many lesions of each role, spoiled so strongly.
     pub fn new(lesions: u64, strengths: Strengths) -> Self {
         let Strengths { noise, salt_and_pepper, blur, inpainting } = strengths;
         Self { lesions, noise, salt_and_pepper, blur, inpainting }
     }
 
+    /// How strong each corruption is.
     pub fn strengths(&self) -> Strengths {
         let Self { noise, salt_and_pepper, blur, inpainting, .. } = *self;
         Strengths { noise, salt_and_pepper, blur, inpainting }
@@ -71,8 +80,10 @@ pub enum Corruption {
 }
 
 impl Corruption {
+    /// In the order of the sheets; the first leaves an image as it is.
     pub const ALL: [Self; 5] = [Self::None, Self::Noise, Self::SaltAndPepper, Self::Blur, Self::Inpainting];
 
+    /// As in records.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -120,8 +131,8 @@ impl Strengths {
     }
 }
 
-/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in the middle
-/// without one.
+/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in
+/// the middle without one.
 pub fn corrupt(
     pixels: &[f32],
     (height, width): (usize, usize),
@@ -162,7 +173,7 @@ pub fn corrupt(
             let channels = pixels.chunks_exact(plane);
             channels
                 .flat_map(|channel| {
-                    let fill = median(channel);
+                    let fill = upper_median(channel).expect("a channel has pixels");
                     (0..plane).map(move |at| if inside(at) { fill } else { channel[at] })
                 })
                 .collect()
@@ -192,12 +203,6 @@ fn border_point(mask: Option<&[bool]>, (height, width): (usize, usize), draws: &
             [at % width, at / width]
         }
     }
-}
-
-fn median(values: &[f32]) -> f32 {
-    let mut sorted = values.to_vec();
-    let middle = sorted.len() / 2;
-    *sorted.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 #[cfg(test)]

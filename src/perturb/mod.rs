@@ -6,6 +6,8 @@ mod sheet;
 
 pub mod summary;
 
+mod workbench;
+
 pub mod stage;
 
 pub use corruption::PerturbConfig;

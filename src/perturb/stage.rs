@@ -2,53 +2,49 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::corruption::{Corruption, PerturbConfig, Strengths, corrupt};
-use super::{sheet, summary};
+use super::corruption::{Corruption, PerturbConfig};
+use super::summary;
+use super::workbench::{Spoiled, Workbench};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::files;
-use crate::metrics::ssim::ssim;
+use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::project::acceptance::{Gauge, Levels};
+use crate::project::acceptance::Levels;
 use crate::project::config::{Class, ProjectConfig, Side};
-use crate::project::items::fingerprint;
-use crate::project::job::{measured, pixels_of};
-use crate::project::projector::{NothingKept, Projector};
-use crate::project::stage::{check_channels, features, settings as settings_of};
-use crate::project::store;
-use crate::project::targets::{Pick, Target, gauge as gauge_of, select};
-use crate::records::perturbation::{Likeness, PerturbationRecord, PerturbedCase, Sheet};
+use crate::project::feature_choice::Features;
+use crate::project::targets::{Pick, Target};
+use crate::project::{OneProjected, Session};
+use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
 use crate::run_dir::PerturbationDir;
-use crate::seed::RunSeed;
 
 /// What is projected into, and the data set whose lesions are spoiled.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// A network file, or the folder of a training run or an import.
     pub network: &'a Path,
+    /// Its lesions' training and validation sides are taken from.
     pub data: &'a Prepared,
 }
 
 /// How lesions are spoiled, and how they are projected.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<'a> {
+    /// Of this stage.
     pub perturb: &'a PerturbConfig,
+    /// Of the projections.
     pub project: &'a ProjectConfig,
 }
 
 /// Spoils, projects and measures; writes images, sheets and `record.json` into `out`.
 ///
 /// # Errors
-/// `Kind::Interrupted` once asked to stop; finished batches stay. No rim on the validation side to hold out, or whatever is
-/// wrong with the data, the network or the settings.
+/// `Kind::Interrupted` once asked to stop; finished batches stay. No rim on the validation side to hold out, or
+/// whatever is wrong with the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &Lab<'_>) -> Result<PerturbationRecord> {
-    let Inputs { network, data: prepared } = inputs;
     let Settings { perturb: config, project } = settings;
-    let &Lab { engine, seed, observer } = lab;
-    let data = prepared.root();
     let strengths = config.strengths();
     strengths.validate()?;
     project.validate()?;
@@ -57,72 +53,31 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     }
     let dir = PerturbationDir::new(out);
     let _lock = files::lock(dir.lock())?;
-    let projector = Projector::open(network, project, engine.device, engine.graphs)?;
-    check_channels(prepared, &projector, data)?;
-    let (gauge, unit) = gauge_of(prepared);
-    let chosen = |class, split, limit| {
-        select(prepared, Pick { class, split, limit, slices: 1 }, &gauge, seed).map(|found| found.targets)
-    };
-    let known = chosen(Class::Rim, Side::Train, 0)?;
-    let contrasts = known.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast).collect();
-    let levels = Levels::of_rims(contrasts).map_err(|problem| problem.at(data))?;
-    let rims = chosen(Class::Rim, Side::Validation, config.lesions)?;
-    if rims.is_empty() {
-        return Err(Problem::input(data, "no rim on the validation side")
-            .expected("rims that the generator has not seen")
-            .advice("prepare with a larger --validation-fraction"));
-    }
-    let roles = [
-        ("rim", rims, &Corruption::ALL[..]),
-        ("training rim", chosen(Class::Rim, Side::Train, config.lesions)?, &Corruption::ALL[..1]),
-        ("non-rim", chosen(Class::NonRim, Side::Validation, config.lesions)?, &Corruption::ALL[..1]),
-    ];
-    let net = features(&projector, &project.features, projector.usual_features())?;
-    let dependencies = json!([settings_of(project, &projector, seed), net.identity, strengths]);
-    let bench = Workbench { dir: &dir, gauge: &gauge, unit: &unit, strengths };
+    let session = Session::open(inputs.network, inputs.data, project, lab)?;
+    let levels = session.known_rims(1)?.levels;
+    let roles = roles(&session, config.lesions)?;
+    let net = session.features(session.projector.usual_features())?;
+    let settings = json!([session.settings(), net.identity, strengths]);
+    let bench = Workbench { dir: &dir, gauge: &session.gauge, unit: &session.unit, strengths, settings };
     let spoiled: Vec<Spoiled> = roles
         .iter()
-        .flat_map(|(role, targets, corruptions)| {
-            targets
-                .iter()
-                .flat_map(move |target| corruptions.iter().map(move |&corruption| (*role, target, corruption)))
-        })
-        .map(|(role, target, corruption)| bench.spoil(role, target, corruption, seed))
+        .flat_map(|role| role.targets.iter().map(move |target| (role, target)))
+        .flat_map(|(role, target)| role.corruptions.iter().map(move |&corruption| (role.name, target, corruption)))
+        .map(|(role, target, corruption)| bench.spoil(role, target, corruption, session.seed))
         .collect();
-
-    observer.begin("perturb", "image steps", spoiled.len() as u64 * project.steps);
-    let mut cases: Vec<Option<PerturbedCase>> = Vec::new();
-    for item in &spoiled {
-        cases.push(bench.finished(item, &dependencies)?);
-    }
-    let pending: Vec<usize> = (0..spoiled.len()).filter(|&at| cases[at].is_none()).collect();
-    observer.advance((spoiled.len() - pending.len()) as u64 * project.steps);
-    let batches = pending.chunks(project.batch as usize);
-    let mut comparison = projector.comparison(net.net.as_ref(), batches.len());
-    for batch in batches {
-        let targets: Vec<Target> = batch.iter().map(|&at| spoiled[at].target.clone()).collect();
-        let descent = project.descent();
-        let projected = projector.project(&mut comparison, &targets, &descent, seed, observer, &mut NothingKept)?;
-        let images = pixels_of(&projected.projected.images)?;
-        for ((row, &at), image) in batch.iter().enumerate().zip(images) {
-            let tensor = projected.projected.images.get(row as i64);
-            cases[at] = Some(bench.judge(&spoiled[at], &image, &tensor, projected.w_distance[row], &dependencies)?);
-        }
-    }
-    observer.end();
-    let cases: Vec<PerturbedCase> = cases.into_iter().flatten().collect();
-    let sheets = bench.sheets(&spoiled, &cases, prepared.manifest().simulated)?;
+    let cases = cases(&session, &bench, &net, &spoiled, lab.observer)?;
+    let sheets = bench.sheets(&spoiled, &cases, inputs.data.manifest().simulated)?;
     let record = PerturbationRecord {
-        network_sha256: projector.network_sha256.clone(),
+        network_sha256: session.projector.network_sha256.clone(),
         features: net.net.name().to_owned(),
         steps: project.steps,
-        seed: seed.0,
-        unit,
+        seed: lab.seed.0,
+        unit: session.unit.clone(),
         present: levels.present,
         absent: levels.absent,
         summary: summary::rows(&cases),
-        erased: summary::share(&cases, "rim", |case| levels.erased(case.contrast, case.projected.contrast)),
-        hallucinated: summary::share(&cases, "non-rim", |case| levels.invented(case.contrast, case.projected.contrast)),
+        erased: share(&spoiled, &cases, "rim", &|case| erased(&levels, case)),
+        hallucinated: share(&spoiled, &cases, "non-rim", &|case| invented(&levels, case)),
         cases,
         sheets,
     };
@@ -130,104 +85,71 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     Ok(record)
 }
 
-/// A slice as it was and as it is given to the projector.
-pub(super) struct Spoiled {
-    pub(super) role: &'static str,
-    pub(super) corruption: Corruption,
-    pub(super) original: Target,
-    pub(super) target: Target,
+/// Lesions of one role and what is done to each.
+struct Role {
+    name: &'static str,
+    targets: Vec<Target>,
+    corruptions: &'static [Corruption],
 }
 
-/// A finished case and the hash of what it depends on.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    fingerprint: String,
-    case: PerturbedCase,
+/// Held-out rims, spoiled in every way; training rims and held-out non-rims as they are. At most `lesions` of each.
+fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
+    let chosen =
+        |class, split| session.select(Pick { class, split, limit: lesions, slices: 1 }).map(|found| found.targets);
+    let rims = chosen(Class::Rim, Side::Validation)?;
+    if rims.is_empty() {
+        return Err(Problem::input(session.prepared.root(), "no rim on the validation side")
+            .expected("rims that the generator has not seen")
+            .advice("prepare with a larger --validation-fraction"));
+    }
+    let (all, as_they_are) = (&Corruption::ALL[..], &Corruption::ALL[..1]);
+    Ok([
+        Role { name: "rim", targets: rims, corruptions: all },
+        Role { name: "training rim", targets: chosen(Class::Rim, Side::Train)?, corruptions: as_they_are },
+        Role { name: "non-rim", targets: chosen(Class::NonRim, Side::Validation)?, corruptions: as_they_are },
+    ])
 }
 
-struct Workbench<'a> {
-    dir: &'a PerturbationDir,
-    gauge: &'a Gauge,
-    unit: &'a str,
-    strengths: Strengths,
+/// The case of each spoiled slice, in their order; what is finished is read back, the rest is projected and judged.
+fn cases(
+    session: &Session<'_>,
+    bench: &Workbench<'_>,
+    net: &Features<'_>,
+    spoiled: &[Spoiled],
+    observer: &dyn Observer,
+) -> Result<Vec<PerturbedCase>> {
+    let steps = session.config.steps;
+    observer.begin("perturb", "image steps", spoiled.len() as u64 * steps);
+    let mut cases: Vec<Option<PerturbedCase>> =
+        spoiled.iter().map(|item| bench.finished(item)).collect::<Result<_>>()?;
+    let pending: Vec<usize> = (0..spoiled.len()).filter(|&at| cases[at].is_none()).collect();
+    observer.advance((spoiled.len() - pending.len()) as u64 * steps);
+    let targets: Vec<&Target> = pending.iter().map(|&at| &spoiled[at].target).collect();
+    session.project(net, &targets, observer, &mut |row, projected: OneProjected| {
+        let at = pending[row];
+        cases[at] = Some(bench.judge(&spoiled[at], &projected)?);
+        Ok(())
+    })?;
+    observer.end();
+    Ok(cases.into_iter().flatten().collect())
 }
 
-impl Workbench<'_> {
-    fn spoil(&self, role: &'static str, original: &Target, corruption: Corruption, seed: RunSeed) -> Spoiled {
-        let id = format!("{}_{}_{}", original.id, role.replace(' ', "-"), corruption.slug());
-        let mut draws = seed.stream(&format!("perturb {id}"), 0);
-        let size = (self.gauge.height, self.gauge.width);
-        let mask = original.mask.as_deref();
-        let pixels = corrupt(&original.pixels, size, mask, corruption, &self.strengths, &mut draws);
-        let target = Target { id, pixels, ..original.clone() };
-        Spoiled { role, corruption, original: original.clone(), target }
-    }
+fn erased(levels: &Levels, case: &PerturbedCase) -> bool {
+    levels.erased(case.contrast, case.projected.contrast)
+}
 
-    fn finished(&self, item: &Spoiled, settings: &serde_json::Value) -> Result<Option<PerturbedCase>> {
-        let path = self.dir.case(&item.target.id);
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(|error| Problem::io(&path, "reading", error))?,
-        };
-        let print = fingerprint(settings, &item.target);
-        // One of other settings, or that cannot be read, is made again.
-        let kept = serde_json::from_slice::<Kept>(&text).ok().filter(|kept| kept.fingerprint == print);
-        Ok(kept.map(|kept| kept.case).filter(|case| self.dir.root().join(&case.image).exists()))
-    }
+fn invented(levels: &Levels, case: &PerturbedCase) -> bool {
+    levels.invented(case.contrast, case.projected.contrast)
+}
 
-    fn judge(
-        &self,
-        item: &Spoiled,
-        image: &[f32],
-        tensor: &tch::Tensor,
-        w_distance: f64,
-        settings: &serde_json::Value,
-    ) -> Result<PerturbedCase> {
-        let lesion = item.original.lesion.as_ref().expect("lesions of a data set are known");
-        let name = PerturbationDir::image(&item.target.id);
-        store::write_npy(&self.dir.root().join(&name), tensor)?;
-        let case = PerturbedCase {
-            lesion_id: lesion.lesion_id.clone(),
-            slice: lesion.slice,
-            role: item.role.to_owned(),
-            corruption: item.corruption.name().to_owned(),
-            strength: item.corruption.strength(&self.strengths, self.gauge.scale, self.unit),
-            corrupted: self.likeness(&item.original, &item.target.pixels)?,
-            projected: self.likeness(&item.original, image)?,
-            contrast: lesion.contrast,
-            w_distance,
-            image: name,
-        };
-        let fingerprint = fingerprint(settings, &item.target);
-        files::write_json(self.dir.case(&item.target.id), &Kept { fingerprint, case: case.clone() })?;
-        Ok(case)
-    }
-
-    /// How `image` \[C, H, W\] compares with a slice as it was.
-    fn likeness(&self, original: &Target, image: &[f32]) -> Result<Likeness> {
-        let plane = self.gauge.height * self.gauge.width;
-        let scaled = |pixels: &[f32]| -> Vec<f64> {
-            let channel = &pixels[self.gauge.channel * plane..][..plane];
-            channel.iter().map(|&value| (f64::from(value) + 1.0) / 2.0).collect()
-        };
-        let (before, after) = (scaled(&original.pixels), scaled(image));
-        let squares = before.iter().zip(&after).map(|(a, b)| (a - b).powi(2));
-        let mask = original.mask.as_deref();
-        Ok(Likeness {
-            ssim: ssim(&before, &after, (self.gauge.height, self.gauge.width), 1.0)?,
-            mse: squares.sum::<f64>() / plane as f64,
-            lesion_rms: self.gauge.root_mean_squares(&original.pixels, image, mask).0,
-            contrast: measured(self.gauge.contrast(image, mask), &original.id)?,
-        })
-    }
-
-    /// The first rims with each corruption, and the first training rims and non-rims.
-    fn sheets(&self, spoiled: &[Spoiled], cases: &[PerturbedCase], simulated: bool) -> Result<Vec<Sheet>> {
-        let mut rows = Vec::new();
-        for (item, case) in spoiled.iter().zip(cases) {
-            let image = store::read_plain(&self.dir.root().join(&case.image), item.target.pixels.len())?;
-            rows.push(sheet::Row { item, case, image });
-        }
-        sheet::write_all(self.dir, &rows, self.gauge, self.unit, simulated)
-    }
+/// Share of the cases of `role` without corruption that `hit`.
+fn share(
+    spoiled: &[Spoiled],
+    cases: &[PerturbedCase],
+    role: &str,
+    hit: &dyn Fn(&PerturbedCase) -> bool,
+) -> Option<crate::records::Interval> {
+    let patient =
+        |item: &Spoiled| item.original.lesion.as_ref().map_or("", |lesion| lesion.patient.as_str()).to_owned();
+    summary::share(spoiled.iter().map(patient).zip(cases), role, hit)
 }

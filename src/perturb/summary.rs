@@ -1,11 +1,9 @@
-//! Medians over lesions, shares with their intervals, and the table that the command prints.
-
-use std::fmt::Write;
+//! Medians over lesions, and shares with their intervals.
 
 use crate::records::Interval;
-use crate::records::perturbation::{Likeness, PerturbationRecord, PerturbationRow, PerturbedCase};
-use crate::statistics::bootstrap::quantile;
-use crate::statistics::proportion::wilson;
+use crate::records::perturbation::{Likeness, PerturbationRow, PerturbedCase};
+use crate::statistics::order::median;
+use crate::statistics::proportion::clustered;
 
 /// One row for each role and corruption, in the cases' order.
 pub fn rows(cases: &[PerturbedCase]) -> Vec<PerturbationRow> {
@@ -23,11 +21,8 @@ pub fn rows(cases: &[PerturbedCase]) -> Vec<PerturbationRow> {
 
 fn row(group: &[&PerturbedCase]) -> PerturbationRow {
     let first = group[0];
-    let middle = |of: &dyn Fn(&PerturbedCase) -> f64| {
-        let mut values: Vec<f64> = group.iter().map(|case| of(case)).collect();
-        values.sort_by(f64::total_cmp);
-        quantile(&values, 0.5)
-    };
+    let middle =
+        |of: &dyn Fn(&PerturbedCase) -> f64| median(group.iter().map(|case| of(case))).expect("a group holds a case");
     let likeness = |of: fn(&PerturbedCase) -> &Likeness| Likeness {
         ssim: middle(&|case| of(case).ssim),
         mse: middle(&|case| of(case).mse),
@@ -45,48 +40,15 @@ fn row(group: &[&PerturbedCase]) -> PerturbationRow {
     }
 }
 
-/// Share of the cases of `role` without corruption that `hit`, with its Wilson interval.
-pub fn share(cases: &[PerturbedCase], role: &str, hit: impl Fn(&PerturbedCase) -> bool) -> Option<Interval> {
-    let own: Vec<_> = cases.iter().filter(|case| case.role == role && case.corruption == "none").collect();
-    wilson(own.iter().filter(|case| hit(case)).count() as u64, own.len() as u64)
-}
-
-pub fn table(record: &PerturbationRecord) -> String {
-    let unit = &record.unit;
-    let mut text = format!(
-        "{:<13} {:<16} {:>7}  {:>14}  {:>16}  {:>19}  {:>13}\n",
-        "lesion",
-        "corruption",
-        "lesions",
-        "SSIM",
-        "MSE",
-        format!("lesion RMS ({unit})"),
-        "contrast kept"
-    );
-    for row in &record.summary {
-        let pair = |a: f64, b: f64, digits: usize| format!("{a:.digits$} -> {b:.digits$}");
-        let kept = row.contrast_kept.map_or_else(|| "-".into(), |kept| format!("{kept:.2}"));
-        let _ = writeln!(
-            text,
-            "{:<13} {:<16} {:>7}  {:>14}  {:>16}  {:>19}  {:>13}",
-            row.role,
-            row.corruption,
-            row.lesions,
-            pair(row.corrupted.ssim, row.projected.ssim, 2),
-            pair(row.corrupted.mse, row.projected.mse, 4),
-            pair(row.corrupted.lesion_rms, row.projected.lesion_rms, 1),
-            kept
-        );
-    }
-    text.push_str("Medians against the slice as it was: spoiled -> projected.\n");
-    for (what, share) in [("rims lost", &record.erased), ("rims invented in non-rims", &record.hallucinated)] {
-        if let Some(share) = share {
-            let percent = |value: f64| 100.0 * value;
-            let (value, low, high) = (percent(share.value), percent(share.low), percent(share.high));
-            let _ = writeln!(text, "{what}: {value:.0} % of {} ({low:.0} to {high:.0})", share.n);
-        }
-    }
-    text
+/// Share of the cases of `role` without corruption that `hit`; `cases` come with their patient, whose lesions are one
+/// cluster.
+pub fn share<'a>(
+    cases: impl IntoIterator<Item = (String, &'a PerturbedCase)>,
+    role: &str,
+    hit: impl Fn(&PerturbedCase) -> bool,
+) -> Option<Interval> {
+    let own = cases.into_iter().filter(|(_, case)| case.role == role && case.corruption == "none");
+    clustered(own.map(|(patient, case)| (patient, hit(case))))
 }
 
 #[cfg(test)]
@@ -122,7 +84,14 @@ mod tests {
         assert_eq!(rows.iter().map(|row| row.lesions).collect::<Vec<_>>(), [3, 1, 1]);
         assert_eq!((rows[0].contrast_kept, rows[0].projected.contrast), (Some(0.75), 15.0));
         assert_eq!(rows[2].contrast_kept, None);
-        let invented = share(&cases, "non-rim", |case| case.projected.contrast > 20.0).unwrap();
+        let of_patients = |patients: [&str; 5]| patients.map(str::to_owned).into_iter().zip(&cases);
+        let invented = share(of_patients(["a"; 5]), "non-rim", |case| case.projected.contrast > 20.0).unwrap();
         assert_eq!((invented.value, invented.n), (1.0, 1));
+        // Three rims without corruption, one of them lost: of three patients, or two of the same.
+        let lost = |patients| share(of_patients(patients), "rim", |case| case.projected.contrast < 12.0).unwrap();
+        let (apart, together) = (lost(["a", "a", "b", "c", "d"]), lost(["a", "a", "b", "b", "c"]));
+        assert_eq!((apart.value, apart.n, apart.method.as_str()), (1.0 / 3.0, 3, "Wilson"));
+        assert_eq!((together.value, together.n), (1.0 / 3.0, 3));
+        assert!(together.method.contains("2 patients"), "{}", together.method);
     }
 }

@@ -52,8 +52,8 @@ impl Budget {
         }
     }
 
-    /// Makes room for `more` elements in `vector`. Growing doubles, and every new block is charged in full: the sum bounds
-    /// the old and the new block that exist side by side while one is copied.
+    /// Makes room for `more` elements in `vector`. Growing doubles, and every new block is charged in full: the sum
+    /// bounds the old and the new block that exist side by side while one is copied.
     pub fn reserve<T>(&mut self, vector: &mut Vec<T>, more: usize) -> Result<()> {
         let needed = vector.len().saturating_add(more);
         if needed <= vector.capacity() {

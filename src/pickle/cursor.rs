@@ -2,6 +2,7 @@
 
 use crate::problem::{Kind, Problem, Result};
 
+/// A place in a byte string.
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],
@@ -9,6 +10,7 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// At the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -18,6 +20,7 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Bytes not read yet.
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
@@ -49,22 +52,42 @@ impl<'a> Cursor<'a> {
         Ok(array)
     }
 
+    /// The next byte.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u8(&mut self) -> Result<u8> {
         Ok(self.array::<1>()?[0])
     }
 
+    /// The next two bytes, little-endian.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u16(&mut self) -> Result<u16> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
+    /// The next four bytes, little-endian.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u32(&mut self) -> Result<u32> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
+    /// The next four bytes, little-endian.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn i32(&mut self) -> Result<i32> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
+    /// The next eight bytes, little-endian.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u64(&mut self) -> Result<u64> {
         Ok(u64::from_le_bytes(self.array()?))
     }
@@ -74,6 +97,10 @@ impl<'a> Cursor<'a> {
         Ok(f64::from_be_bytes(self.array()?))
     }
 
+    /// The next `length` bytes as UTF-8.
+    ///
+    /// # Errors
+    /// Fewer bytes are left. Or they are not UTF-8.
     pub fn text(&mut self, length: u64) -> Result<&'a str> {
         let at = self.at;
         utf8(self.take(length)?, at)

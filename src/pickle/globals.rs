@@ -36,6 +36,7 @@ impl Element {
         self.kind().elt_size_in_bytes()
     }
 
+    /// The same in libtorch.
     pub fn kind(self) -> Type {
         match self {
             Self::Half => Type::Half,

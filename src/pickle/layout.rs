@@ -14,7 +14,9 @@ pub const FILTER: &str = "resample_filter";
 /// A module.
 #[derive(Clone, Debug)]
 pub struct Layer {
+    /// Names of the modules that hold it, joined by dots.
     pub path: String,
+    /// Python's class name.
     pub class: &'static str,
     /// Attributes that decide what the module computes.
     pub settings: Vec<(&'static str, Setting)>,
@@ -45,6 +47,7 @@ impl Setting {
         }
     }
 
+    /// As Python writes it.
     pub fn describe(self) -> String {
         match self {
             Self::Text(text) => format!("{text:?}"),

@@ -15,15 +15,17 @@ pub enum Dialect {
     /// The index of a `torch.save` archive, such as export writes: storages are named by persistent ids, which stay the
     /// tuples that they are.
     TorchSave,
-    /// Part of a `torch.save` stream in a byte string of another pickle: a storage and nothing else, so that streams do not
-    /// nest.
+    /// Part of a `torch.save` stream in a byte string of another pickle: a storage and nothing else, so that streams do
+    /// not nest.
     Storage,
 }
 
 /// A pickle that was read.
 #[derive(Debug)]
 pub struct Pickle<'a> {
+    /// All values that it made.
     pub heap: Heap<'a>,
+    /// The one that it stands for.
     pub root: Value<'a>,
 }
 

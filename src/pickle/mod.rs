@@ -2,8 +2,8 @@
 //! state dicts written.
 //!
 //! A pickle is a program for a stack machine that may call any Python function. Here the machine knows a short list of
-//! names, each of which stands for inert data; every other name or instruction ends the reading and is named in the error.
-//! The time and memory that a file can cause are bounded by its length.
+//! names, each of which stands for inert data; every other name or instruction ends the reading and is named in the
+//! error. The time and memory that a file can cause are bounded by its length.
 
 pub mod budget;
 

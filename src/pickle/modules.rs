@@ -55,6 +55,7 @@ impl<'h, 'a> Module<'h, 'a> {
         Ok(tensors)
     }
 
+    /// Where its values live.
     pub fn heap(&self) -> &'h Heap<'a> {
         self.heap
     }

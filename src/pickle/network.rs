@@ -23,6 +23,7 @@ const LISTED: usize = 6;
 /// What a pickle of the reference holds that ours can compute with.
 #[derive(Debug)]
 pub struct ImportedNetwork {
+    /// Sizes of the generator.
     pub generator: GeneratorConfig,
     /// Absent where the file has none, or where it was left out on request.
     pub discriminator: Option<DiscriminatorConfig>,

@@ -1,5 +1,5 @@
-//! The elements of one tensor as `torch.save`'s older stream, which plain pickles carry inside a byte string: five small
-//! pickles (magic number, version, machine, storage, keys), then the length and the raw elements.
+//! The elements of one tensor as `torch.save`'s older stream, which plain pickles carry inside a byte string: five
+//! small pickles (magic number, version, machine, storage, keys), then the length and the raw elements.
 
 use super::budget::Budget;
 use super::cursor::Cursor;
@@ -17,8 +17,8 @@ const VERSION: i64 = 1001;
 /// bytes they take.
 ///
 /// # Errors
-/// Not such a stream, a big-endian machine, a view of another storage, a device that is neither CPU nor GPU, or a length
-/// that differs from what is there.
+/// Not such a stream, a big-endian machine, a view of another storage, a device that is neither CPU nor GPU, or a
+/// length that differs from what is there.
 pub fn read(bytes: &[u8], budget: &mut Budget) -> Result<(Element, usize, usize)> {
     let foreign = |found: String| {
         Problem::new(Kind::Input, format!("a tensor's storage holds {found}"))

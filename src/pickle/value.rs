@@ -51,18 +51,26 @@ pub enum Node<'a> {
 /// Elements of a tensor: `start..start + length` of the bytes that `source` holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Storage<'a> {
+    /// Kind of each element.
     pub element: Element,
+    /// Bytes, or text that stands for them.
     pub source: Value<'a>,
+    /// First byte.
     pub start: usize,
+    /// Bytes.
     pub length: usize,
 }
 
 /// A tensor as offset, sizes and strides (in elements) over a storage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strided<'a> {
+    /// Where the elements are.
     pub storage: Value<'a>,
+    /// Of the first element.
     pub offset: usize,
+    /// Of each axis.
     pub size: Vec<i64>,
+    /// Of each axis.
     pub stride: Vec<i64>,
 }
 
@@ -73,6 +81,7 @@ pub struct Heap<'a> {
 }
 
 impl<'a> Heap<'a> {
+    /// Keeps a node; its memory is charged to `budget`.
     pub fn add(&mut self, node: Node<'a>, budget: &mut Budget) -> Result<Value<'a>> {
         let number = u32::try_from(self.nodes.len())
             .map_err(|_| Problem::new(Kind::Input, "a pickle of more than four thousand million values"))?;
@@ -80,10 +89,12 @@ impl<'a> Heap<'a> {
         Ok(Value::Node(NodeId(number)))
     }
 
+    /// A node of this heap.
     pub fn node(&self, id: NodeId) -> &Node<'a> {
         &self.nodes[id.0 as usize]
     }
 
+    /// A node of this heap, to be filled.
     pub fn node_mut(&mut self, id: NodeId) -> &mut Node<'a> {
         &mut self.nodes[id.0 as usize]
     }
@@ -99,6 +110,7 @@ impl<'a> Heap<'a> {
         }
     }
 
+    /// Elements of a tuple.
     pub fn tuple(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
         match value {
             Value::Node(id) => match self.node(id) {
@@ -109,6 +121,7 @@ impl<'a> Heap<'a> {
         }
     }
 
+    /// Keys and values of a dict, as they were set.
     pub fn dict(&self, value: Value<'a>) -> Option<&[(Value<'a>, Value<'a>)]> {
         match value {
             Value::Node(id) => match self.node(id) {

@@ -17,7 +17,8 @@ const FOLDER: &str = "archive";
 /// Version of the archive's layout.
 const VERSION: &[u8] = b"3\n";
 
-/// Writes a dict of dicts of float32 tensors, in the order given, replacing `path` in one step; returns the bytes written.
+/// Writes a dict of dicts of float32 tensors, in the order given, replacing `path` in one step; returns the bytes
+/// written.
 ///
 /// # Errors
 /// Writing failed.

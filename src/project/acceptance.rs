@@ -1,13 +1,14 @@
 //! Whether to believe a projection: what became of the rim, how much changed, measured in physical units.
 //!
-//! A generator trained on rims draws rims for any input, so the flags matter more than the look of the result. Only pictures and
-//! masks are read here; the true label is no business of this stage.
+//! A generator trained on rims draws rims for any input, so the flags matter more than the look of the result. Only
+//! pictures and masks are read here; the true label is no business of this stage.
 
 use crate::metrics::rim_contrast::{RimSearch, rim_contrast_in_mask};
 use crate::problem::{Kind, Problem, Result};
+use crate::project::targets::Target;
 use crate::records::projection::{FlagRate, ProjectedLesion};
-use crate::statistics::bootstrap::quantile;
-use crate::statistics::proportion::wilson;
+use crate::statistics::order::quantile;
+use crate::statistics::proportion::clustered;
 
 /// Quantiles of the training rims' contrast that say "a rim" and "no rim". Between them neither flag is raised, so that
 /// scatter about one threshold is no finding.
@@ -22,14 +23,17 @@ const FEWEST_RIMS: usize = 5;
 pub struct Gauge {
     /// Channel on which rims are seen.
     pub channel: usize,
+    /// Rows of a slice.
     pub height: usize,
+    /// Columns of a slice.
     pub width: usize,
     /// Physical units (ppb) per unit of the network's range.
     pub scale: f64,
 }
 
 impl Gauge {
-    /// The measured channel of `pixels` \[C, H, W\] in physical units up to an offset, which no measure here depends on.
+    /// The measured channel of `pixels` \[C, H, W\] in physical units up to an offset, which no measure here depends
+    /// on.
     fn plane(&self, pixels: &[f32]) -> Vec<f32> {
         let plane = self.height * self.width;
         pixels[self.channel * plane..][..plane].iter().map(|&v| (f64::from(v) * self.scale) as f32).collect()
@@ -43,6 +47,15 @@ impl Gauge {
             Some(mask) => rim_contrast_in_mask(&plane, mask, self.width),
             None => RimSearch::new(self.width, self.height).best(&plane).map(|rim| rim.ppb),
         }
+    }
+
+    /// Rim contrast of the projection of `target`, which has its size and mask and so can be measured where that could.
+    ///
+    /// # Errors
+    /// It cannot be measured all the same.
+    pub fn contrast_after(&self, pixels: &[f32], target: &Target) -> Result<f64> {
+        self.contrast(pixels, target.mask.as_deref())
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("the projection of {} cannot be measured", target.id)))
     }
 
     /// What [`Gauge::contrast`] measures, in words.
@@ -72,8 +85,11 @@ impl Gauge {
 /// Levels of contrast between "no rim" and "a rim", from known rims.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
+    /// A slice shows a rim from here on: 25th percentile of the known rims.
     pub present: f64,
+    /// It shows none below this: their 5th percentile.
     pub absent: f64,
+    /// Slices of known rims.
     pub rims: usize,
 }
 
@@ -107,15 +123,17 @@ impl Levels {
     }
 }
 
-/// Share of erased and of invented rims for each role that occurs.
+/// Share of erased and of invented rims for each role that occurs; slices and lesions of a patient are one cluster.
 pub fn flag_rates(lesions: &[ProjectedLesion]) -> Vec<FlagRate> {
     let mut rates = Vec::new();
     for role in ["ambiguous", "rim", "non-rim"] {
         let of_role: Vec<_> = lesions.iter().filter(|lesion| lesion.role == role).collect();
-        let erased = of_role.iter().filter(|lesion| lesion.rim_erased).count() as u64;
-        let invented = of_role.iter().filter(|lesion| lesion.rim_invented).count() as u64;
-        for (flag, flagged) in [("rim erased", erased), ("rim invented", invented)] {
-            if let Some(share) = wilson(flagged, of_role.len() as u64) {
+        let erased: Vec<bool> = of_role.iter().map(|lesion| lesion.rim_erased).collect();
+        let invented: Vec<bool> = of_role.iter().map(|lesion| lesion.rim_invented).collect();
+        for (flag, raised) in [("rim erased", erased), ("rim invented", invented)] {
+            let flagged = raised.iter().filter(|raised| **raised).count() as u64;
+            let patients = of_role.iter().map(|lesion| &lesion.patient);
+            if let Some(share) = clustered(patients.zip(raised)) {
                 rates.push(FlagRate { role: role.to_owned(), flag: flag.to_owned(), flagged, share });
             }
         }
@@ -126,6 +144,7 @@ pub fn flag_rates(lesions: &[ProjectedLesion]) -> Vec<FlagRate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::proportion::wilson;
 
     fn gauge() -> Gauge {
         Gauge { channel: 1, height: 11, width: 11, scale: 100.0 }
@@ -173,11 +192,11 @@ mod tests {
 
     #[test]
     fn rates_are_counted_by_role() {
-        let lesion = |role: &str, rim_erased, rim_invented| ProjectedLesion {
+        let lesion = |patient: &str, role: &str, rim_erased, rim_invented| ProjectedLesion {
             film: None,
             class: None,
             lesion_id: "l".into(),
-            patient: "p".into(),
+            patient: patient.into(),
             slice: 0,
             role: role.into(),
             distance: 0.0,
@@ -192,8 +211,12 @@ mod tests {
             image: String::new(),
             true_rim: None,
         };
-        let rates =
-            flag_rates(&[lesion("non-rim", false, true), lesion("non-rim", false, false), lesion("rim", true, false)]);
+        let lesions = [
+            lesion("a", "non-rim", false, true),
+            lesion("b", "non-rim", false, false),
+            lesion("a", "rim", true, false),
+        ];
+        let rates = flag_rates(&lesions);
         let shown: Vec<_> =
             rates.iter().map(|r| (r.role.as_str(), r.flag.as_str(), r.flagged, r.share.value, r.share.n)).collect();
         assert_eq!(
@@ -205,5 +228,12 @@ mod tests {
                 ("non-rim", "rim invented", 1, 0.5, 2)
             ]
         );
+        assert_eq!(rates[3].share, wilson(1, 2).unwrap());
+        // A second slice of each patient says nothing new.
+        let twice: Vec<_> = lesions.iter().flat_map(|lesion| [lesion.clone(), lesion.clone()]).collect();
+        let again = &flag_rates(&twice)[3];
+        assert_eq!((again.flagged, again.share.n), (2, 4));
+        assert!((again.share.low - rates[3].share.low).abs() < 1e-12, "{again:?}");
+        assert!((again.share.high - rates[3].share.high).abs() < 1e-12, "{again:?}");
     }
 }

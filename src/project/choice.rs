@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem, Result};
 use crate::records::projection::FeatureChoice;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Sums up one candidate from (before, after) contrasts of held-out rims, all with a positive contrast before.
 ///
@@ -26,9 +26,9 @@ pub fn summarise(features: &str, contrasts: &[(f64, f64)], seconds: f64) -> Resu
     })
 }
 
-/// Marks the candidate whose quartiles of kept contrast both lie nearest to 1 (a rim made stronger is as wrong as one made
-/// weaker, and one that keeps half of the rims well is no better than one that keeps all of them fairly); the first of equals.
-/// Returns its position.
+/// Marks the candidate whose quartiles of kept contrast both lie nearest to 1 (a rim made stronger is as wrong as one
+/// made weaker, and one that keeps half of the rims well is no better than one that keeps all of them fairly); the
+/// first of equals. Returns its position.
 pub fn choose(candidates: &mut [FeatureChoice]) -> Option<usize> {
     let error = |choice: &FeatureChoice| (choice.quartiles.0 - 1.0).abs().max((choice.quartiles.1 - 1.0).abs());
     let best = (0..candidates.len()).min_by(|&a, &b| error(&candidates[a]).total_cmp(&error(&candidates[b])))?;

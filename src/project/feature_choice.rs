@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::items;
-use super::job::{measured, pixels_of};
-use super::projector::{BUILT_IN, NothingKept, Projector};
+use super::fingerprint::fingerprint;
+use super::projector::{BUILT_IN, Projector, Run};
 use super::targets::Target;
+use crate::digest;
 use crate::files;
+use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::project::acceptance::{Gauge, Levels};
 use crate::project::{ProjectConfig, choice};
 use crate::records::projection::{FeatureChoice, ProjectionRecord};
@@ -34,25 +35,60 @@ pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -
     ProjectConfig { features, ..config.clone() }
 }
 
+/// A feature net and what tells it from every other.
+pub struct Features<'a> {
+    /// The net.
+    pub net: Box<dyn FeatureNet + 'a>,
+    /// Its name, or the SHA-256 of its file.
+    pub identity: String,
+}
+
+/// The feature net `asked` for in the settings; `auto` is what "auto" means.
+///
+/// # Errors
+/// No net of that name, or one that this network cannot have.
+pub fn named<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
+    let name = if asked == "auto" { auto } else { asked };
+    let net = projector.features(name)?;
+    let identity = match name.ends_with(".pt") {
+        true => {
+            let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
+            digest::sha256(&bytes)
+        }
+        false => net.name().to_owned(),
+    };
+    Ok(Features { net, identity })
+}
+
 /// What the trial depends on.
 pub struct Trial<'a> {
+    /// The network.
     pub projector: &'a Projector,
+    /// How rims are measured.
     pub gauge: &'a Gauge,
+    /// Which rims show enough contrast to lose some.
     pub levels: &'a Levels,
+    /// How to project.
     pub config: &'a ProjectConfig,
+    /// What every projection depends on, feature net aside.
     pub settings: &'a serde_json::Value,
+    /// Of every draw.
     pub seed: RunSeed,
 }
 
 impl Trial<'_> {
-    /// One entry per candidate, one of them chosen; kept in `feature_choice.json`, so that a resumed run does not repeat it.
+    /// One entry per candidate, one of them chosen; kept in `feature_choice.json`, so that a resumed run does not
+    /// repeat it.
+    ///
+    /// # Errors
+    /// No rim to try them on, `Kind::Interrupted` once asked to stop, or a failed write.
     pub fn run(&self, rims: &[Target], dir: &ProjectionDir, observer: &dyn Observer) -> Result<Vec<FeatureChoice>> {
         // A share of next to nothing says nothing.
         let lowest = self.levels.absent.max(f64::MIN_POSITIVE);
         let shows_rim = |target: &&Target| target.lesion.as_ref().is_some_and(|lesion| lesion.contrast >= lowest);
         let rims: Vec<Target> = rims.iter().filter(shows_rim).cloned().collect();
         let names = candidates(self.projector);
-        let prints: Vec<String> = rims.iter().map(|target| items::fingerprint(self.settings, target)).collect();
+        let prints: Vec<String> = rims.iter().map(|target| fingerprint(self.settings, target)).collect();
         let key = json!([names, prints]).to_string();
         let path = dir.feature_choice();
         let kept = std::fs::read(&path).ok();
@@ -76,17 +112,13 @@ impl Trial<'_> {
         let net = self.projector.features(name)?;
         let start = Instant::now();
         let mut pairs = Vec::new();
-        let batches = rims.chunks(self.config.batch as usize);
-        let mut comparison = self.projector.comparison(net.as_ref(), batches.len());
-        for batch in batches {
-            let descent = self.config.descent();
-            let projected =
-                self.projector.project(&mut comparison, batch, &descent, self.seed, observer, &mut NothingKept)?;
-            for (target, after) in batch.iter().zip(pixels_of(&projected.projected.images)?) {
-                let after = measured(self.gauge.contrast(&after, target.mask.as_deref()), &target.id)?;
-                pairs.extend(target.lesion.as_ref().map(|lesion| (lesion.contrast, after)));
-            }
-        }
+        let run = Run::new(self.config, self.seed, observer);
+        let targets: Vec<&Target> = rims.iter().collect();
+        self.projector.project_all(net.as_ref(), &targets, &run, &mut |at, projected| {
+            let after = self.gauge.contrast_after(&projected.pixels, targets[at])?;
+            pairs.extend(targets[at].lesion.as_ref().map(|lesion| (lesion.contrast, after)));
+            Ok(())
+        })?;
         choice::summarise(net.name(), &pairs, start.elapsed().as_secs_f64())
     }
 }

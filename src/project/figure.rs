@@ -10,7 +10,9 @@ pub struct Panel<'a> {
     pub unit: &'a str,
     /// Physical units per unit of the network's range.
     pub scale: f64,
+    /// The original.
     pub before: &'a [f32],
+    /// Its projection.
     pub after: &'a [f32],
 }
 
@@ -21,8 +23,8 @@ const LINE: usize = GLYPH_HEIGHT + 5;
 
 /// Draws a row of three pictures for each channel, under `lines` of text. `width` is that of the pictures in pixels.
 ///
-/// The difference is projection minus original: red where the projection is brighter. Its colours span the same range in
-/// every figure of a data set: half the window's half-width, rounded.
+/// The difference is projection minus original: red where the projection is brighter. Its colours span the same range
+/// in every figure of a data set: half the window's half-width, rounded.
 pub fn draw(lines: &[String], panels: &[Panel<'_>], width: usize) -> Canvas {
     let factor = (PICTURE / width).max(1);
     let side = width * factor;

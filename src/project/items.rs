@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use super::targets::Target;
-use crate::digest;
 use crate::files;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::project::{Projected, figure, store};
 use crate::raster::{BLACK, Canvas};
 use crate::records::projection::{ProjectedImage, ProjectedLesion};
@@ -25,32 +23,25 @@ pub struct Item {
     pub w: Vec<f32>,
     /// Frames of its film; 0 without one.
     film: u64,
+    /// As it goes into the stage's record.
     pub outcome: Outcome,
 }
 
+/// What a projection came to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
+    /// Of a lesion of a data set, judged.
     Lesion(ProjectedLesion),
+    /// Of a plain image.
     Image(ProjectedImage),
 }
 
-/// Hash of `settings` and of a target's name and pixels.
-pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
-    let mut hash = Sha256::new();
-    hash.update(settings.to_string());
-    hash.update([0]);
-    hash.update(&target.id);
-    for value in &target.pixels {
-        hash.update(value.to_le_bytes());
-    }
-    for &voxel in target.mask.iter().flatten() {
-        hash.update([u8::from(voxel)]);
-    }
-    digest::hex(hash.finalize())
-}
-
-/// The finished item of a target, if it was made from the same things and its files are there, its film too where wanted.
+/// The finished item of a target, if it was made from the same things and its files are there, its film too where
+/// wanted.
+///
+/// # Errors
+/// Its record is there and cannot be opened.
 pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u64) -> Result<Option<Item>> {
     let path = dir.item(&target.id);
     let text = match std::fs::read(&path) {
@@ -69,28 +60,51 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u
     Ok(item.filter(|_| whole))
 }
 
+/// A channel as figures name and scale it.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// "chimap", "flair".
+    pub name: String,
+    /// "ppb", "a.u."; "network units" for plain images.
+    pub unit: String,
+    /// Units per unit of the network's range.
+    pub scale: f64,
+}
+
 /// What [`write`] draws and labels with.
 pub struct Captions<'a> {
-    /// Name, unit and units per unit of the network's range of each channel.
-    pub channels: &'a [(String, String, f64)],
-    /// Pixels.
+    /// In the images' order.
+    pub channels: &'a [Channel],
+    /// Of the images, in pixels.
     pub width: usize,
     /// Frames of a film.
     pub film: u64,
+    /// Whether figures say SIMULATED.
     pub simulated: bool,
     /// Names of the noise maps.
     pub maps: &'a [String],
 }
 
-/// Writes the files of item `index` of a batch, its record last.
-pub fn write(
-    dir: &ProjectionDir,
-    target: &Target,
-    (projected, index): (&Projected, usize),
-    outcome: Outcome,
-    fingerprint: String,
-    captions: &Captions<'_>,
-) -> Result<Item> {
+/// A projection that is done and judged.
+pub struct Finished<'a> {
+    /// What was projected.
+    pub target: &'a Target,
+    /// The batch that it was projected in.
+    pub projected: &'a Projected,
+    /// Its place there.
+    pub index: usize,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Hash of everything that it depends on.
+    pub fingerprint: String,
+}
+
+/// Writes the files of a projection, its record last.
+///
+/// # Errors
+/// A failed write.
+pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_>) -> Result<Item> {
+    let Finished { target, projected, index, outcome, fingerprint } = finished;
     let image = projected.images.get(index as i64);
     store::write_npy(&dir.root().join(ProjectionDir::image(&target.id)), &image)?;
     let maps: Vec<Tensor> = projected.noise.iter().map(|map| map.get(index as i64).squeeze_dim(0)).collect();
@@ -101,10 +115,7 @@ pub fn write(
     let w = Vec::<f32>::try_from(projected.w.get(index as i64).flatten(0, -1).to_device(tch::Device::Cpu))?;
     let item = Item { fingerprint, w, film: captions.film, outcome };
     files::write_json(dir.item(&target.id), &item)?;
-    // Numbers may lose their last bit on the way through JSON; read back, a first run and a resumed one report the same.
-    finished(dir, target, &item.fingerprint, captions.film)?.ok_or_else(|| {
-        Problem::new(Kind::Internal, "a projection just written cannot be read").at(dir.item(&target.id))
-    })
+    Ok(item)
 }
 
 /// Side of a film's picture, about.
@@ -114,6 +125,9 @@ const FILM_SIDE: usize = 192;
 const FRAMES_PER_SECOND: u16 = 10;
 
 /// Writes the film of a projection: original beside each of `frames` \[C, H, W\].
+///
+/// # Errors
+/// A failed write.
 pub fn write_film(dir: &ProjectionDir, target: &Target, frames: &[Vec<f32>], captions: &Captions<'_>) -> Result<()> {
     let width = captions.width;
     let row = |pixels: &[f32]| -> Vec<Canvas> {
@@ -137,7 +151,7 @@ pub fn write_film(dir: &ProjectionDir, target: &Target, frames: &[Vec<f32>], cap
 fn draw(path: &Path, target: &Target, after: &[f32], outcome: &Outcome, captions: &Captions<'_>) -> Result<()> {
     let plane = target.pixels.len() / captions.channels.len();
     let width = captions.width;
-    let unit = captions.channels.first().map_or("", |(_, unit, _)| unit.as_str());
+    let unit = captions.channels.first().map_or("", |channel| channel.unit.as_str());
     let mut lines = match outcome {
         Outcome::Lesion(lesion) => vec![
             format!("{} slice {}, {}", lesion.lesion_id, lesion.slice, lesion.role),
@@ -162,7 +176,13 @@ fn draw(path: &Path, target: &Target, after: &[f32], outcome: &Outcome, captions
         .channels
         .iter()
         .zip(target.pixels.chunks_exact(plane).zip(after.chunks_exact(plane)))
-        .map(|((name, unit, scale), (before, after))| figure::Panel { name, unit, scale: *scale, before, after })
+        .map(|(channel, (before, after))| figure::Panel {
+            name: &channel.name,
+            unit: &channel.unit,
+            scale: channel.scale,
+            before,
+            after,
+        })
         .collect();
     let note = if captions.simulated { "SIMULATED; projection of " } else { "projection of " };
     let description = format!("{note}{}", target.id);

@@ -2,14 +2,15 @@
 
 use tch::Tensor;
 
-use super::items::{self, Captions, Item, Outcome};
-use super::projector::{Batch, Projector};
+use super::fingerprint::fingerprint;
+use super::items::{self, Captions, Channel, Finished, Item, Outcome};
+use super::projector::{Batch, Projector, Run, pixels_of};
 use super::targets::Target;
 use super::trace::Trace;
 use crate::files;
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::Result;
 use crate::project::acceptance::{Gauge, Levels};
 use crate::project::{ProjectConfig, store};
 use crate::records::projection::{ProjectedImage, ProjectedLesion, ProjectionRecord};
@@ -18,23 +19,36 @@ use crate::seed::RunSeed;
 
 /// One run over targets, with all that its results depend on.
 pub struct Job<'a> {
+    /// The network.
     pub projector: &'a Projector,
+    /// What images are compared by.
     pub features: &'a dyn FeatureNet,
+    /// All that every result depends on; part of each item's fingerprint.
     pub settings: serde_json::Value,
+    /// How to project.
     pub config: &'a ProjectConfig,
+    /// Of every draw.
     pub seed: RunSeed,
+    /// Where results go.
     pub dir: &'a ProjectionDir,
+    /// How images are measured.
     pub gauge: &'a Gauge,
     /// Absent for plain images.
     pub levels: Option<Levels>,
-    pub channels: &'a [(String, String, f64)],
+    /// How figures name the channels.
+    pub channels: &'a [Channel],
+    /// Whether figures say SIMULATED.
     pub simulated: bool,
 }
 
 impl Job<'_> {
     /// Projects what is not finished yet; the items come in the targets' order.
+    ///
+    /// # Errors
+    /// `Kind::Interrupted` once asked to stop; finished batches stay. A failed read or write, or what the feature net
+    /// reports.
     pub fn run(&self, targets: &[Target], observer: &dyn Observer) -> Result<Vec<Item>> {
-        let prints: Vec<String> = targets.iter().map(|target| items::fingerprint(&self.settings, target)).collect();
+        let prints: Vec<String> = targets.iter().map(|target| fingerprint(&self.settings, target)).collect();
         let mut items: Vec<Option<Item>> = Vec::new();
         for (target, print) in targets.iter().zip(&prints) {
             items.push(items::finished(self.dir, target, print, self.config.film)?);
@@ -51,20 +65,18 @@ impl Job<'_> {
         let mut trace = Trace::new(self.dir, targets, &prints, padding, self.config.steps, self.config.film);
         let batches = pending.chunks(self.config.batch as usize);
         let mut comparison = self.projector.comparison(self.features, batches.len());
+        let run = Run::new(self.config, self.seed, observer);
         for batch in batches {
-            let chosen: Vec<Target> = batch.iter().map(|&at| targets[at].clone()).collect();
-            let descent = self.config.descent();
-            let projected =
-                self.projector.project(&mut comparison, &chosen, &descent, self.seed, observer, &mut trace)?;
+            let chosen: Vec<&Target> = batch.iter().map(|&at| &targets[at]).collect();
+            let projected = self.projector.project(&mut comparison, &chosen, &run, &mut trace)?;
             let outcomes = self.judge(&chosen, &projected)?;
             for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
-                let print = prints[at].clone();
-                let target = &targets[at];
+                let (target, fingerprint) = (&targets[at], prints[at].clone());
                 if self.config.film > 0 {
                     items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
                 }
-                let of = (&projected.projected, index);
-                items[at] = Some(items::write(self.dir, target, of, outcome, print, &captions)?);
+                let finished = Finished { target, projected: &projected.projected, index, outcome, fingerprint };
+                items[at] = Some(items::write(self.dir, finished, &captions)?);
             }
         }
         observer.end();
@@ -72,7 +84,7 @@ impl Job<'_> {
         Ok(items.into_iter().flatten().collect())
     }
 
-    fn judge(&self, batch: &[Target], Batch { projected, classes, w_distance }: &Batch) -> Result<Vec<Outcome>> {
+    fn judge(&self, batch: &[&Target], Batch { projected, classes, w_distance }: &Batch) -> Result<Vec<Outcome>> {
         let after = pixels_of(&projected.images)?;
         let mut outcomes = Vec::new();
         for (i, target) in batch.iter().enumerate() {
@@ -84,7 +96,7 @@ impl Job<'_> {
             outcomes.push(match (&target.lesion, &self.levels) {
                 (Some(lesion), Some(levels)) => {
                     let before = lesion.contrast;
-                    let after = measured(self.gauge.contrast(&after[i], mask), &target.id)?;
+                    let after = self.gauge.contrast_after(&after[i], target)?;
                     Outcome::Lesion(ProjectedLesion {
                         lesion_id: lesion.lesion_id.clone(),
                         patient: lesion.patient.clone(),
@@ -120,7 +132,29 @@ impl Job<'_> {
         Ok(outcomes)
     }
 
+    /// A record of this run without its images.
+    pub fn record(&self) -> ProjectionRecord {
+        ProjectionRecord {
+            network_sha256: self.projector.network_sha256.clone(),
+            data_sha256: self.projector.source.data_sha256.clone(),
+            features: self.features.name().to_owned(),
+            steps: self.config.steps,
+            space: self.config.space.name().to_owned(),
+            seed: self.seed.0,
+            lesions: Vec::new(),
+            feature_choice: Vec::new(),
+            rim_measure: None,
+            without_core: 0,
+            flag_rates: Vec::new(),
+            true_among_ambiguous: None,
+            images: Vec::new(),
+        }
+    }
+
     /// Writes w of all items, then the record.
+    ///
+    /// # Errors
+    /// A failed write.
     pub fn finish(&self, items: &[Item], record: &ProjectionRecord) -> Result<()> {
         let config = self.projector.generator.config();
         let w: Vec<f32> = items.iter().flat_map(|item| item.w.iter().copied()).collect();
@@ -129,15 +163,4 @@ impl Job<'_> {
         store::write_npz(&self.dir.latents(), &[("w", &w)])?;
         files::write_json(self.dir.record(), record)
     }
-}
-
-/// Images \[N, C, H, W\] as plain values.
-pub fn pixels_of(images: &Tensor) -> Result<Vec<Vec<f32>>> {
-    let images = images.to_device(tch::Device::Cpu);
-    (0..images.size()[0]).map(|i| Ok(Vec::<f32>::try_from(images.get(i).flatten(0, -1))?)).collect()
-}
-
-/// A projection has the size and the mask of its original, so it can be measured where that could.
-pub fn measured(contrast: Option<f64>, id: &str) -> Result<f64> {
-    contrast.ok_or_else(|| Problem::new(Kind::Internal, format!("the projection of {id} cannot be measured")))
 }

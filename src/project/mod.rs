@@ -1,7 +1,8 @@
-//! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and whether
-//! to believe what comes out.
+//! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and
+//! whether to believe what comes out.
 //!
-//! [`optimise()`] knows tensors alone; [`targets`] picks slices of a prepared data set, [`stage`] does the whole work. Nothing knows of truth.
+//! [`optimise()`] knows tensors alone; [`targets`] picks slices of a prepared data set, [`stage`] does the whole work.
+//! Nothing knows of truth.
 
 pub mod config;
 
@@ -25,7 +26,11 @@ pub mod store;
 
 pub mod targets;
 
+pub mod keeper;
+
 pub mod projector;
+
+pub mod fingerprint;
 
 pub mod items;
 
@@ -35,10 +40,15 @@ pub mod feature_choice;
 
 pub mod job;
 
+pub mod session;
+
 pub mod stage;
 
 pub use config::ProjectConfig;
 pub use draws::Draws;
+pub use fingerprint::fingerprint;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
+pub use projector::OneProjected;
+pub use session::Session;
 pub use stage::{From, Inputs, run_stage};
 pub use start::{Comparison, Start};

@@ -7,10 +7,11 @@ use tch::{Kind, Tensor};
 /// Side at which the pyramid of a map ends.
 const SMALLEST: i64 = 8;
 
-/// Sum over images, maps and scales of mean(n * n shifted by one column)^2 + mean(n * n shifted by one row)^2, a scalar.
+/// Sum over images, maps and scales of mean(n * n shifted by one column)^2 + mean(n * n shifted by one row)^2, a
+/// scalar.
 ///
-/// `maps` are \[N, 1, r, r\]; the scales are 2x2 averages down to a side of 8 (smaller maps count once). Maps that meet at one
-/// side are treated together; the sum is that of each image on its own.
+/// `maps` are \[N, 1, r, r\]; the scales are 2x2 averages down to a side of 8 (smaller maps count once). Maps that meet
+/// at one side are treated together; the sum is that of each image on its own.
 pub fn regularisation(maps: &[Tensor]) -> Tensor {
     let mut by_side: BTreeMap<i64, Vec<Tensor>> = BTreeMap::new();
     for map in maps {

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
+use super::keeper::{Images, Keeper, NothingKept};
+use super::start::NumberedCloud;
 use super::targets::Target;
-use super::{
-    Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, Underway, optimise, start,
-};
+use super::{Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, optimise, start};
 use crate::engine::precision::{Precision, Scope};
 use crate::feed::network_source::{Source, network_file};
+use crate::feed::padding;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
@@ -30,19 +31,24 @@ const ESTIMATE: &str = "estimate";
 const TRIAL_SHARE: u64 = 5;
 const FEWEST_TRIAL_STEPS: u64 = 20;
 
+/// A network with frozen weights, and all that a projection into it needs beside the images.
 pub struct Projector {
+    /// Draws the images.
     pub generator: Generator,
+    /// One of the feature nets; an imported network may come without it.
     pub discriminator: Option<Discriminator>,
+    /// What the network file says about its images.
     pub source: Source,
     /// One for each class, or one.
     clouds: Vec<LatentCloud>,
     condition: Condition,
     start: Start,
     candidates: i64,
+    /// Of activations and kernels.
     pub precision: Precision,
+    /// Of the network file.
     pub network_sha256: String,
-    /// Manifest of the data set that the network was trained on, where it says so.
-    pub data_sha256: Option<String>,
+    /// Where the networks are.
     pub device: Device,
     graphs: bool,
     sides: Vec<i64>,
@@ -56,13 +62,43 @@ enum Condition {
     Estimate,
 }
 
+/// How images are projected, whichever they are.
+pub struct Run<'a> {
+    /// The optimiser's settings.
+    pub descent: Descent,
+    /// Images optimised together.
+    pub batch: usize,
+    /// Of every draw.
+    pub seed: RunSeed,
+    /// Advanced by the batch's size at every step; may ask to stop.
+    pub observer: &'a dyn Observer,
+}
+
+impl<'a> Run<'a> {
+    /// As the settings say.
+    pub fn new(config: &ProjectConfig, seed: RunSeed, observer: &'a dyn Observer) -> Self {
+        Self { descent: config.descent(), batch: config.batch as usize, seed, observer }
+    }
+}
+
 /// A projected batch and the class of each image.
 pub struct Batch {
+    /// In the order of the targets.
     pub projected: Projected,
     /// Numbers; empty without classes.
     pub classes: Vec<i64>,
     /// Distance of each w \[N, L, w_dim\] to the cloud of its class.
     pub w_distance: Vec<f64>,
+}
+
+/// A projected image.
+pub struct OneProjected {
+    /// \[C, H, W\] in the network's range.
+    pub pixels: Vec<f32>,
+    /// The same.
+    pub image: Tensor,
+    /// Distance of its w to the cloud, in units of the cloud's own spacing.
+    pub w_distance: f64,
 }
 
 impl Projector {
@@ -102,12 +138,11 @@ impl Projector {
             start: config.start,
             candidates: config.candidates as i64,
             precision: config.precision.resolve(device, network.generator.config().conv_clamp.is_some())?,
-            source,
             sides: network.generator.synthesis.noise_shapes().into_iter().map(|(_, side)| side).collect(),
             generator: network.generator,
             discriminator: network.discriminator,
             network_sha256: network.sha256,
-            data_sha256: network.description.provenance["data_sha256"].as_str().map(str::to_owned),
+            source,
             device,
             graphs,
         })
@@ -124,13 +159,17 @@ impl Projector {
         self.source.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known rims'
-    /// contrast where the three were compared (README, "What was measured"); an imported network may come without it.
+    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known
+    /// rims' contrast where the three were compared (README, "What was measured"); an imported network may come without
+    /// it.
     pub fn usual_features(&self) -> &'static str {
         if self.discriminator.is_some() { "discriminator" } else { "random-vgg" }
     }
 
     /// A feature net by its name in the settings.
+    ///
+    /// # Errors
+    /// No net of that name, the discriminator of a network without one, or a file that cannot be read.
     pub fn features(&self, name: &str) -> Result<Box<dyn FeatureNet + '_>> {
         let [channels, _, _] = self.shape();
         match (name, &self.discriminator) {
@@ -154,20 +193,20 @@ impl Projector {
         Comparison::new(features, self.candidates, if again { start::MOST_KEPT } else { 0 })
     }
 
-    /// Projects one batch; advances `observer` by the batch's size at every step. `keeper` sees every step of the final descent
-    /// and may end it.
+    /// Projects one batch. `keeper` sees every step of the final descent and may end it.
+    ///
+    /// # Errors
+    /// `Kind::Interrupted` once asked to stop; what the feature net or `keeper` reports.
     pub fn project(
         &self,
         comparison: &mut Comparison<'_>,
-        batch: &[Target],
-        descent: &Descent,
-        seed: RunSeed,
-        observer: &dyn Observer,
+        batch: &[&Target],
+        run: &Run<'_>,
         keeper: &mut dyn Keeper,
     ) -> Result<Batch> {
         let classes = match self.condition {
             Condition::Given(class) => vec![class; batch.len()],
-            Condition::Estimate => self.estimate(comparison, batch, descent, seed, observer)?,
+            Condition::Estimate => self.estimate(comparison, batch, run)?,
         };
         let mut parts = Vec::new();
         for class in 0..self.clouds.len() {
@@ -175,27 +214,44 @@ impl Projector {
             if places.is_empty() {
                 continue;
             }
-            let own: Vec<Target> = places.iter().map(|&at| batch[at].clone()).collect();
-            let projected = self.descend(comparison, &own, class, descent, seed, observer, keeper)?;
+            let own: Vec<&Target> = places.iter().map(|&at| batch[at]).collect();
+            let projected = self.descend(comparison, &own, class, run, keeper)?;
             parts.push((places, class, projected));
         }
         Ok(self.in_order(parts, classes))
     }
 
-    /// The class of each image whose projection with a fifth of the steps comes nearest.
-    fn estimate(
+    /// Projects any number of images, batch by batch, without a trace of the way; hands over each with its place.
+    ///
+    /// # Errors
+    /// As [`Projector::project`], and what `done` reports.
+    pub fn project_all(
         &self,
-        comparison: &mut Comparison<'_>,
-        batch: &[Target],
-        descent: &Descent,
-        seed: RunSeed,
-        observer: &dyn Observer,
-    ) -> Result<Vec<usize>> {
-        let short = Descent { steps: (descent.steps / TRIAL_SHARE).max(FEWEST_TRIAL_STEPS), ..*descent };
+        features: &dyn FeatureNet,
+        targets: &[&Target],
+        run: &Run<'_>,
+        done: &mut dyn FnMut(usize, OneProjected) -> Result<()>,
+    ) -> Result<()> {
+        let batches = targets.chunks(run.batch);
+        let mut comparison = self.comparison(features, batches.len());
+        let mut place = 0;
+        for batch in batches {
+            let Batch { projected, w_distance, .. } = self.project(&mut comparison, batch, run, &mut NothingKept)?;
+            for (row, (pixels, w_distance)) in pixels_of(&projected.images)?.into_iter().zip(w_distance).enumerate() {
+                done(place, OneProjected { pixels, image: projected.images.get(row as i64), w_distance })?;
+                place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The class of each image whose projection with a fifth of the steps comes nearest.
+    fn estimate(&self, comparison: &mut Comparison<'_>, batch: &[&Target], run: &Run<'_>) -> Result<Vec<usize>> {
+        let steps = (run.descent.steps / TRIAL_SHARE).max(FEWEST_TRIAL_STEPS);
+        let short = Run { descent: Descent { steps, ..run.descent }, observer: &Quiet(run.observer), ..*run };
         let mut best = vec![(f64::INFINITY, 0); batch.len()];
         for class in 0..self.clouds.len() {
-            let silent = &Quiet(observer);
-            let tried = self.descend(comparison, batch, class, &short, seed, silent, &mut NothingKept)?;
+            let tried = self.descend(comparison, batch, class, &short, &mut NothingKept)?;
             for (best, distance) in best.iter_mut().zip(tried.distance) {
                 if distance < best.0 {
                     *best = (distance, class);
@@ -205,24 +261,23 @@ impl Projector {
         Ok(best.into_iter().map(|(_, class)| class).collect())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a projection depends on all of them")]
+    /// Projects one batch into one class.
     fn descend(
         &self,
         comparison: &mut Comparison<'_>,
-        batch: &[Target],
+        batch: &[&Target],
         class: usize,
-        descent: &Descent,
-        seed: RunSeed,
-        observer: &dyn Observer,
+        run: &Run<'_>,
         keeper: &mut dyn Keeper,
     ) -> Result<Projected> {
+        let &Run { ref descent, seed, observer, .. } = run;
         let names: Vec<String> = batch.iter().map(|target| target.id.clone()).collect();
         let w_dim = self.generator.config().w_dim;
         let draws = Draws::sample(seed, &names, &self.sides, w_dim, descent.steps, self.device);
         let [channels, height, width] = self.shape();
         let pixels: Vec<f32> = batch.iter().flat_map(|target| target.pixels.iter().copied()).collect();
         let targets = Tensor::from_slice(&pixels).view([batch.len() as i64, channels, height, width]);
-        let targets = self.source.padding.pad(&targets.to_device(self.device));
+        let targets = padding::pad(&self.source.padding, &targets.to_device(self.device));
         let images = Images { names: &names, class };
         let underway = keeper.resume(images, self.device)?;
         observer.advance(underway.as_ref().map_or(0, |underway| underway.step) * batch.len() as u64);
@@ -235,7 +290,7 @@ impl Projector {
         };
         let _precision = Scope::enter(self.precision);
         let (generator, cloud) = (&self.generator, &self.clouds[class]);
-        let start = comparison.start(self.start, generator, (class, cloud), &targets)?;
+        let start = comparison.start(self.start, generator, NumberedCloud { number: class, cloud }, &targets)?;
         let projection = Projection {
             generator,
             features: comparison.features,
@@ -272,7 +327,7 @@ impl Projector {
             }
         }
         let maps = 0..self.sides.len();
-        let images = self.source.padding.crop(&all(&|part| part.images.shallow_clone()));
+        let images = padding::crop(&self.source.padding, &all(&|part| part.images.shallow_clone()));
         let noise = maps.map(|map| all(&|part| part.noise[map].shallow_clone())).collect();
         let projected = Projected { w: all(&|part| part.w.shallow_clone()), noise, images, distance };
         let conditional = self.generator.config().c_dim > 0;
@@ -281,35 +336,13 @@ impl Projector {
     }
 }
 
-/// What one descent projects, and into what.
-#[derive(Clone, Copy, Debug)]
-pub struct Images<'a> {
-    pub names: &'a [String],
-    /// Number of the class, 0 without classes. An estimate may come out differently when it is made again: with other threads,
-    /// or beside other images.
-    pub class: usize,
-}
-
-/// What is done with a descent while it runs.
-pub trait Keeper {
-    /// Where an earlier attempt at `images` got to.
-    fn resume(&mut self, images: Images<'_>, device: Device) -> Result<Option<Underway>>;
-
-    /// After each step; `last_chance` where the descent is about to be stopped.
-    fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()>;
-}
-
-/// For descents that are short or need no trace.
-pub struct NothingKept;
-
-impl Keeper for NothingKept {
-    fn resume(&mut self, _: Images<'_>, _: Device) -> Result<Option<Underway>> {
-        Ok(None)
-    }
-
-    fn keep(&mut self, _: Images<'_>, _: &Moment<'_>, _: bool) -> Result<()> {
-        Ok(())
-    }
+/// Images \[N, C, H, W\] as plain values, one vector an image.
+///
+/// # Errors
+/// The copy from the device failed.
+pub fn pixels_of(images: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let images = images.to_device(Device::Cpu);
+    (0..images.size()[0]).map(|i| Ok(Vec::<f32>::try_from(images.get(i).flatten(0, -1))?)).collect()
 }
 
 /// Passes on a request to stop and nothing else.
@@ -334,6 +367,7 @@ pub(super) mod tests {
     use crate::nets::GeneratorConfig;
     use crate::nets::weights::save_network;
     use crate::observer::Silent;
+    use crate::records::label::NetworkLabel;
 
     const CANDIDATES: u64 = 60;
 
@@ -344,7 +378,7 @@ pub(super) mod tests {
         let small = GeneratorConfig::small(16, 1);
         let sizes = GeneratorConfig { z_dim: 8, w_dim: 6, c_dim: 2, channel_base: 64, channel_max: 8, ..small };
         let generator = Generator::new(&sizes, RunSeed(1), Device::Cpu).unwrap();
-        save_network(&path, &generator, None, serde_json::Value::Null, serde_json::Value::Null).unwrap();
+        save_network(&path, &generator, None, NetworkLabel::default()).unwrap();
         let condition = Some(condition.parse::<ClassChoice>().unwrap());
         let config =
             ProjectConfig { steps: 4, w_samples: 80, candidates: CANDIDATES, condition, ..ProjectConfig::default() };
@@ -376,9 +410,8 @@ pub(super) mod tests {
         for (condition, classes) in [("1", 1), ("estimate", 2)] {
             let (projector, config) = opened(condition);
             let project = |comparison: &mut Comparison<'_>, id: &str| {
-                let descent = config.descent();
-                let batch = [target(id)];
-                projector.project(comparison, &batch, &descent, RunSeed(3), &Silent, &mut NothingKept).unwrap()
+                let run = Run::new(&config, RunSeed(3), &Silent);
+                projector.project(comparison, &[&target(id)], &run, &mut NothingKept).unwrap()
             };
             let net = Counting(Cell::new(0));
             let mut comparison = projector.comparison(&net, 2);

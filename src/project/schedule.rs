@@ -11,7 +11,8 @@ const RAMP_UP: f64 = 0.05;
 /// Share of the steps over which it falls to 0.
 const RAMP_DOWN: f64 = 0.25;
 
-/// Standard deviation of the noise on w at `step` of `steps`, in units of the deviation of w: `peak` max(0, 1 - t/.75)^2.
+/// Standard deviation of the noise on w at `step` of `steps`, in units of the deviation of w:
+/// `peak` max(0, 1 - t/.75)^2.
 pub fn w_noise(step: u64, steps: u64, peak: f64) -> f64 {
     let t = step as f64 / steps as f64;
     peak * (1.0 - t / NOISE_ENDS).max(0.0).powi(2)

@@ -13,29 +13,42 @@ use crate::problem::Result;
 /// Images compared at a time.
 const CHUNK: i64 = 50;
 
+/// Which w a descent starts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// The mean of w.
     Mean,
-    /// Of the first members of the cloud, the one whose image is nearest in features. Needs fewer steps (docs/performance.md).
+    /// Of the first members of the cloud, the one whose image is nearest in features. Needs fewer steps
+    /// (docs/performance.md).
     #[default]
     Nearest,
+}
+
+/// A cloud of w and the number that tells it from the projector's others: that of its class.
+#[derive(Clone, Copy)]
+pub struct NumberedCloud<'a> {
+    /// 0 without classes.
+    pub number: usize,
+    /// Its first members are the candidates.
+    pub cloud: &'a LatentCloud,
 }
 
 /// Bytes of features that a [`Comparison`] keeps, at most, over all clouds.
 pub const MOST_KEPT: usize = 1 << 30;
 
-/// A feature net and what it has seen of the candidates, so that the second batch of targets of a cloud does not have them
-/// drawn and measured again.
+/// A feature net and what it has seen of the candidates, so that the second batch of targets of a cloud does not have
+/// them drawn and measured again.
 ///
-/// Kept are F float32 features of each candidate: for 1000 images of 64x64 pixels 21 MiB with [`PixelPyramid`], 207 MiB with a
-/// small network's discriminator, 469 MiB with [`RandomVgg`], 2656 MiB with the discriminator of the paper's size; four times
-/// that for twice the side. What finds no room is drawn and measured for every batch anew, with the same result to the bit.
+/// Kept are F float32 features of each candidate: for 1000 images of 64x64 pixels 21 MiB with [`PixelPyramid`], 207 MiB
+/// with a small network's discriminator, 469 MiB with [`RandomVgg`], 2656 MiB with the discriminator of the paper's
+/// size; four times that for twice the side. What finds no room is drawn and measured for every batch anew, with the
+/// same result to the bit.
 ///
 /// [`PixelPyramid`]: crate::nets::features::PixelPyramid
 /// [`RandomVgg`]: crate::nets::features::RandomVgg
 pub struct Comparison<'a> {
+    /// What images are compared by.
     pub features: &'a dyn FeatureNet,
     candidates: i64,
     /// Bytes that may still be kept.
@@ -45,13 +58,14 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Compares by `features`, with so many first members of a cloud (all where it has fewer); keeps at most `room` bytes.
+    /// Compares by `features`, with so many first members of a cloud (all where it has fewer); keeps at most `room`
+    /// bytes.
     pub fn new(features: &'a dyn FeatureNet, candidates: i64, room: usize) -> Self {
         Self { features, candidates, room, seen: BTreeMap::new() }
     }
 
-    /// w \[N, w_dim\] for targets \[N, C, R, R\] in cloud `number`; candidates are drawn with the network's own noise. One
-    /// number must always come with the same generator and cloud.
+    /// w \[N, w_dim\] for targets \[N, C, R, R\]; candidates are drawn with the network's own noise. One number of a
+    /// cloud must always come with the same generator and cloud.
     ///
     /// # Errors
     /// What the feature net reports.
@@ -59,21 +73,17 @@ impl<'a> Comparison<'a> {
         &mut self,
         start: Start,
         generator: &Generator,
-        (number, cloud): (usize, &LatentCloud),
+        of: NumberedCloud<'_>,
         targets: &Tensor,
     ) -> Result<Tensor> {
         match start {
-            Start::Mean => Ok(cloud.mean_of(targets.size()[0])),
-            Start::Nearest => tch::no_grad(|| self.nearest(generator, (number, cloud), targets)),
+            Start::Mean => Ok(of.cloud.mean_of(targets.size()[0])),
+            Start::Nearest => tch::no_grad(|| self.nearest(generator, of, targets)),
         }
     }
 
-    fn nearest(
-        &mut self,
-        generator: &Generator,
-        (number, cloud): (usize, &LatentCloud),
-        targets: &Tensor,
-    ) -> Result<Tensor> {
+    fn nearest(&mut self, generator: &Generator, of: NumberedCloud<'_>, targets: &Tensor) -> Result<Tensor> {
+        let NumberedCloud { number, cloud } = of;
         let wanted = self.features.features(targets)?;
         let members = cloud.samples().narrow(0, 0, self.candidates.min(cloud.samples().size()[0]));
         let layers = generator.synthesis.num_ws();
@@ -122,7 +132,9 @@ mod tests {
         let z = Tensor::stack(&[z.get(3), z.get(70)], 0);
         let targets = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
         let start = |start, candidates| {
-            Comparison::new(&PixelPyramid, candidates, 0).start(start, &generator, (0, &cloud), &targets).unwrap()
+            Comparison::new(&PixelPyramid, candidates, 0)
+                .start(start, &generator, NumberedCloud { number: 0, cloud: &cloud }, &targets)
+                .unwrap()
         };
         let found = start(Start::Nearest, 120);
         assert!(found.get(0).equal(&cloud.samples().get(3)) && found.get(1).equal(&cloud.samples().get(70)));
@@ -138,13 +150,14 @@ mod tests {
         let cloud = LatentCloud::sample(&generator, 120, None);
         let chunk = CHUNK as usize * PixelPyramid.features(&Tensor::zeros([1, 1, 16, 16], FLOAT)).unwrap().numel() * 4;
         let targets = Tensor::arange(512, FLOAT).sin().view([2, 1, 16, 16]);
-        let anew = Comparison::new(&PixelPyramid, 120, 0).start(Start::Nearest, &generator, (0, &cloud), &targets);
+        let of = NumberedCloud { number: 0, cloud: &cloud };
+        let anew = Comparison::new(&PixelPyramid, 120, 0).start(Start::Nearest, &generator, of, &targets);
         let anew = anew.unwrap();
         // Chunks of 50, 50 and 20: the last would fit beside the first, but not in its place.
         for (room, kept) in [(0, 0), (chunk + chunk / 2, 1), (usize::MAX, 3)] {
             let mut comparison = Comparison::new(&PixelPyramid, 120, room);
             for _ in 0..2 {
-                let found = comparison.start(Start::Nearest, &generator, (0, &cloud), &targets).unwrap();
+                let found = comparison.start(Start::Nearest, &generator, of, &targets).unwrap();
                 assert!(found.equal(&anew));
                 assert_eq!(comparison.seen[&0].len(), kept);
             }

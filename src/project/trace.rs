@@ -1,19 +1,21 @@
-//! What is kept of a projection while it runs: where it is, so that a stopped one goes on there, and frames of its film.
+//! What is kept of a projection while it runs: where it is, so that a stopped one goes on there, and frames of its
+//! film.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tch::{Device, Tensor};
 
-use super::projector::{Images, Keeper};
+use super::keeper::{Images, Keeper};
 use super::targets::Target;
 use crate::digest;
-use crate::feed::padding::Padding;
+use crate::feed::padding;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
 use crate::problem::{Problem, Result};
 use crate::project::{Moment, Underway};
+use crate::records::label::Padding;
 use crate::run_dir::ProjectionDir;
 
 /// Between two savings of an unfinished descent.
@@ -24,6 +26,7 @@ const UNKNOWNS: [&str; 3] = ["unknowns", "first", "second"];
 const STEP: &str = "step";
 const FRAME: &str = "frame.";
 
+/// Keeps the unfinished descents of a stage's run on disk, and the frames of its films in memory.
 pub struct Trace<'a> {
     dir: &'a ProjectionDir,
     /// Hash of all that the result of each image depends on.
@@ -40,6 +43,7 @@ pub struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
+    /// `prints` are the fingerprints of `targets`, `steps` those of a descent, `frames` those of a film (0: none).
     pub fn new(
         dir: &'a ProjectionDir,
         targets: &[Target],
@@ -59,14 +63,17 @@ impl<'a> Trace<'a> {
     }
 
     /// Forgets unfinished descents: the items are written.
+    ///
+    /// # Errors
+    /// They cannot be deleted.
     pub fn clear(dir: &ProjectionDir) -> Result<()> {
         files::remove_folder(&dir.underway())
     }
 
     fn file(&self, Images { names, class }: Images<'_>) -> std::path::PathBuf {
         let prints: String = names.iter().map(|name| self.prints[name].as_str()).collect();
-        // A film of other frames cannot be gone on with, nor a descent into another class: the settings that the prints know say
-        // only that it was to be estimated.
+        // A film of other frames cannot be gone on with, nor a descent into another class: the settings that the prints
+        // know say only that it was to be estimated.
         let prints = format!("{prints} {} {class}", self.frames);
         self.dir.underway().join(format!("{}.safetensors", &digest::sha256(prints.as_bytes())[..16]))
     }
@@ -125,7 +132,7 @@ impl Keeper for Trace<'_> {
     fn keep(&mut self, images: Images<'_>, moment: &Moment<'_>, last_chance: bool) -> Result<()> {
         let done = moment.step + 1;
         if done * self.frames / self.steps > moment.step * self.frames / self.steps {
-            self.shown.push(self.padding.crop(moment.images).to_device(Device::Cpu));
+            self.shown.push(padding::crop(&self.padding, moment.images).to_device(Device::Cpu));
         }
         if last_chance || self.saved.elapsed() > INTERVAL {
             self.save(images, moment)?;
@@ -139,7 +146,8 @@ impl Keeper for Trace<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::projector::NothingKept;
+    use super::super::keeper::NothingKept;
+    use super::super::projector::Run;
     use super::super::projector::tests::{opened, target};
     use super::*;
     use crate::nets::features::PixelPyramid;
@@ -165,8 +173,8 @@ mod tests {
     fn project(class: &str, keeper: &mut dyn Keeper) -> Result<Projected> {
         let (projector, config) = opened(class);
         let mut comparison = projector.comparison(&PixelPyramid, 1);
-        let (batch, descent) = ([target("a")], config.descent());
-        let batch = projector.project(&mut comparison, &batch, &descent, RunSeed(3), &Silent, keeper)?;
+        let run = Run::new(&config, RunSeed(3), &Silent);
+        let batch = projector.project(&mut comparison, &[&target("a")], &run, keeper)?;
         Ok(batch.projected)
     }
 

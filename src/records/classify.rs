@@ -85,3 +85,16 @@ pub struct DifferenceRecord {
     pub against: String,
     pub difference: Interval,
 }
+
+/// Name of the arm of real lesions alone, which all others are compared with.
+pub const NONE: &str = "None";
+
+/// Names of the arms that add denoised lesions: alone, and with synthetic ones.
+pub const DENOISED: [&str; 2] = ["ADA-GAN-LD", "ADA-GAN+LD"];
+
+impl ClassifyRecord {
+    /// The arm of real lesions alone, wherever it stands; `None` where it was not run.
+    pub fn none(&self) -> Option<&ArmRecord> {
+        self.arms.iter().find(|arm| arm.name == NONE)
+    }
+}

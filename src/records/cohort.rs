@@ -2,13 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+/// `record.json` of a cohort.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CohortRecord {
+    /// Made by a simulator, not read from scans.
     pub simulated: bool,
     /// Name of the preset for a simulated cohort.
     pub preset: Option<String>,
+    /// Of the simulation.
     pub seed: Option<u64>,
+    /// Patients in the cohort.
     pub patients: u64,
+    /// Lesions of all patients.
     pub lesions: u64,
     /// Both readers say rim.
     pub agreed_rims: u64,
@@ -16,7 +21,9 @@ pub struct CohortRecord {
     pub ambiguous: u64,
     /// No reader says rim.
     pub non_rims: u64,
+    /// Lesions that the first reader calls rims.
     pub reader1_rims: u64,
+    /// Lesions that the second reader calls rims.
     pub reader2_rims: u64,
     /// Cohen's kappa between the readers.
     pub kappa: f64,
@@ -24,6 +31,7 @@ pub struct CohortRecord {
     pub rims_per_patient: Vec<(u64, u64)>,
     /// Known only where the cohort was simulated.
     pub truth: Option<TruthCounts>,
+    /// What was checked.
     pub gates: Vec<Gate>,
     /// PNG of example lesions, relative to the cohort folder.
     pub gallery: Option<String>,
@@ -32,20 +40,30 @@ pub struct CohortRecord {
 /// How the readers' votes relate to the true label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TruthCounts {
+    /// Lesions that truly are rims.
     pub rims: u64,
+    /// Of the agreed rims, those that truly are.
     pub agreed_true: u64,
+    /// Of the ambiguous lesions, those that truly are rims.
     pub ambiguous_true: u64,
+    /// True rims that no reader calls rim.
     pub missed_by_both: u64,
 }
 
 /// A number that must lie in a range for the cohort to be believed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
+    /// What is measured.
     pub name: String,
+    /// Of `value`, `low` and `high`; empty for a pure number.
     pub unit: String,
+    /// What this cohort has.
     pub value: f64,
+    /// Least that is believed.
     pub low: f64,
+    /// Most that is believed.
     pub high: f64,
+    /// `value` lies within both.
     pub passed: bool,
     /// Where the range comes from.
     pub source: String,

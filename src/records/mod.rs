@@ -29,8 +29,9 @@ pub mod study;
 pub struct Interval {
     /// The estimate.
     pub value: f64,
-    /// Lower and upper limit at `level`.
+    /// Lower limit at `level`.
     pub low: f64,
+    /// Upper limit at `level`.
     pub high: f64,
     /// Confidence level, 0.95 unless told.
     pub level: f64,
@@ -43,9 +44,13 @@ pub struct Interval {
 /// Counts at one threshold; rim is the positive class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
+    /// Rims called rim.
     pub true_positive: u64,
+    /// Others called rim.
     pub false_positive: u64,
+    /// Others not called rim.
     pub true_negative: u64,
+    /// Rims not called rim.
     pub false_negative: u64,
 }
 

@@ -4,13 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileHash, Interval};
 
+/// `record.json` of `prepare`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrepareRecord {
+    /// The cohort says that it is simulated.
     pub simulated: bool,
+    /// Names of the channels, in their order.
     pub contrasts: Vec<String>,
+    /// Patients with a lesion.
     pub patients: u64,
+    /// Lesions of all sides.
     pub lesions: u64,
+    /// Slices of all lesions.
     pub slices: u64,
+    /// Cohen's kappa of two readers; absent where there are no readers.
     pub kappa: Option<f64>,
     /// Of kappa, over patients.
     #[serde(default)]
@@ -19,6 +26,7 @@ pub struct PrepareRecord {
     pub counts: Vec<SplitCount>,
     /// Patients and pixel hashes found on two sides; both 0, or `prepare` had failed.
     pub patients_on_two_sides: u64,
+    /// Equal slices found on two sides; 0 as well.
     pub pixel_hashes_on_two_sides: u64,
     /// Voxels that were NaN or infinite and were replaced.
     pub non_finite_voxels: u64,
@@ -26,16 +34,23 @@ pub struct PrepareRecord {
     /// where the patient of an image comes from, what was padded or left out.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Files that were read.
     pub inputs: Vec<FileHash>,
+    /// Of the split.
     pub seed: u64,
 }
 
+/// Patients of one side and their lesions by class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitCount {
     /// "train", "validation" or "test".
     pub split: String,
+    /// Patients on this side.
     pub patients: u64,
+    /// Lesions that both readers call rim.
     pub rim: u64,
+    /// Lesions that one reader calls rim.
     pub ambiguous: u64,
+    /// Lesions that no reader calls rim.
     pub non_rim: u64,
 }

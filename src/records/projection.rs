@@ -4,18 +4,22 @@ use serde::{Deserialize, Serialize};
 
 use super::Interval;
 
+/// `record.json` of `project`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectionRecord {
+    /// Of the network that was projected into.
     pub network_sha256: String,
     /// Manifest of the data set that the network was trained on, as it says itself.
     #[serde(default)]
     pub data_sha256: Option<String>,
     /// Name of the feature net that the distance was measured with.
     pub features: String,
+    /// Optimiser steps of each image.
     pub steps: u64,
     /// "w" or "w-plus".
     #[serde(default = "w")]
     pub space: String,
+    /// Of every draw.
     pub seed: u64,
     /// One entry per projected slice of a lesion.
     pub lesions: Vec<ProjectedLesion>,
@@ -23,10 +27,15 @@ pub struct ProjectionRecord {
     pub feature_choice: Vec<FeatureChoice>,
     /// How rim contrast is measured and what counts as a rim; absent where plain images were projected.
     pub rim_measure: Option<RimMeasure>,
-    /// Lesions that were not projected because their mask has no core (nowhere five pixels wide), so that no rim can be told.
+    /// Lesions that were not projected because their mask has no core (nowhere five pixels wide), so that no rim can be
+    /// told.
     pub without_core: u64,
-    /// Share of flagged lesions by role.
+    /// Share of flagged slices by role.
     pub flag_rates: Vec<FlagRate>,
+    /// Of the projected ambiguous slices, how many are of lesions that truly are rims; only scoring writes it, in a
+    /// study of a simulated cohort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_among_ambiguous: Option<Interval>,
     /// Images that came from files instead of a prepared data set.
     pub images: Vec<ProjectedImage>,
 }
@@ -52,12 +61,14 @@ pub struct RimMeasure {
     pub w_unit: String,
 }
 
+/// How often a flag was raised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FlagRate {
     /// "ambiguous", "rim" or "non-rim".
     pub role: String,
     /// "rim erased" or "rim invented".
     pub flag: String,
+    /// Slices with the flag.
     pub flagged: u64,
     /// Of all projected slices with that role.
     pub share: Interval,
@@ -66,22 +77,32 @@ pub struct FlagRate {
 /// A projected image that is no lesion of a data set; numbers in the network's range.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectedImage {
+    /// The file's name without its ending.
     pub id: String,
+    /// As in [`ProjectedLesion`].
     pub distance: f64,
+    /// As in [`ProjectedLesion`].
     pub w_distance: f64,
+    /// Root mean square difference over the whole image.
     pub rms: f64,
+    /// As in [`ProjectedLesion`].
     pub figure: String,
+    /// As in [`ProjectedLesion`].
     pub image: String,
     /// As in [`ProjectedLesion`].
     #[serde(default)]
     pub film: Option<String>,
+    /// As in [`ProjectedLesion`].
     #[serde(default)]
     pub class: Option<String>,
 }
 
+/// A projected slice of a lesion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectedLesion {
+    /// As in the manifest.
     pub lesion_id: String,
+    /// Whose lesion it is.
     pub patient: String,
     /// Slice index within the patch.
     pub slice: u64,
@@ -91,13 +112,17 @@ pub struct ProjectedLesion {
     pub distance: f64,
     /// Rim contrast in ppb: mean over the lesion's edge band minus mean over its core.
     pub contrast_before: f64,
+    /// The same of its projection.
     pub contrast_after: f64,
     /// Distance of w to the nearest of the training cloud, in units of the cloud's own median nearest distance.
     pub w_distance: f64,
+    /// A rim before and none after, by the levels of [`RimMeasure`].
     pub rim_erased: bool,
+    /// None before and a rim after.
     pub rim_invented: bool,
-    /// Root mean square difference inside the lesion and over the whole slice, ppb.
+    /// Root mean square difference inside the lesion, ppb.
     pub lesion_rms: f64,
+    /// Root mean square difference over the whole slice, ppb.
     pub slice_rms: f64,
     /// Original | projection | signed difference, relative to the stage's folder.
     pub figure: String,
@@ -113,13 +138,19 @@ pub struct ProjectedLesion {
     pub true_rim: Option<bool>,
 }
 
+/// How well one feature net keeps known rims.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureChoice {
+    /// Its name.
     pub features: String,
-    /// Median of contrast_after / contrast_before over held-out known rims, and its quartiles.
+    /// Median of contrast_after / contrast_before over held-out known rims.
     pub contrast_kept: f64,
+    /// Lower and upper quartile of the same.
     pub quartiles: (f64, f64),
+    /// Held-out rims that it was tried on.
     pub lesions: u64,
+    /// Wall-clock time of the trial.
     pub seconds: f64,
+    /// This is the one that is used.
     pub chosen: bool,
 }

@@ -1,4 +1,5 @@
-//! How enumerations are spelled: in settings, in records and on the command line alike, as their derived serde code says.
+//! How enumerations are spelled: in settings, in records and on the command line alike, as their derived serde code
+//! says.
 
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Error as _, Visitor};

@@ -10,30 +10,48 @@ use super::projection::ProjectionRecord;
 use super::synthesis::SynthesisRecord;
 use super::training::{TimingRecord, TrainingRecord};
 
+/// Everything that a study found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudyRecord {
+    /// As in its settings.
     pub name: String,
+    /// Of the program.
     pub rimforge_version: String,
+    /// Of the engine.
     pub libtorch_version: String,
+    /// "CPU", "Cuda(0)".
     pub device: String,
+    /// Of the CPU.
     pub threads: u64,
+    /// Of the study; each stage derives its own.
     pub seed: u64,
     /// Everything shown is simulated; the report says so on its face.
     pub simulated: bool,
     /// The resolved settings, as TOML.
     pub settings: String,
+    /// In the order in which they ran.
     pub stages: Vec<StageRun>,
+    /// The lesions and their readers.
     pub cohort: CohortRecord,
+    /// The data set made of them.
     pub prepare: PrepareRecord,
+    /// The generator of agreed rims.
     pub training: TrainingRecord,
+    /// Its training, tick by tick.
     pub timing: Vec<TimingRecord>,
+    /// What it draws.
     pub synthesis: SynthesisRecord,
+    /// Contested lesions in its latent space.
     pub projection: ProjectionRecord,
+    /// How far to trust that; absent where the settings leave it out.
     #[serde(default)]
     pub perturbation: Option<PerturbationRecord>,
+    /// The arms.
     pub classify: ClassifyRecord,
+    /// Absent where the settings have none.
     #[serde(default)]
     pub conditional: Option<ConditionalRecord>,
+    /// Absent where the settings have none.
     #[serde(default)]
     pub multi_contrast: Option<MultiContrastRecord>,
 }
@@ -41,6 +59,7 @@ pub struct StudyRecord {
 /// The generator that is told rims from non-rims.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConditionalRecord {
+    /// Of all classes.
     pub training: TrainingRecord,
     /// Of its rim class.
     pub synthesis: SynthesisRecord,
@@ -49,18 +68,24 @@ pub struct ConditionalRecord {
 /// The generator of several contrasts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MultiContrastRecord {
+    /// The data set of all contrasts.
     pub prepare: PrepareRecord,
+    /// The generator.
     pub training: TrainingRecord,
+    /// What it draws.
     pub synthesis: SynthesisRecord,
     /// Contested lesions, all contrasts at once.
     pub projection: Option<ProjectionRecord>,
 }
 
+/// One stage of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageRun {
+    /// Its name.
     pub stage: String,
     /// Folder of its results, relative to the study folder.
     pub folder: String,
+    /// Wall-clock time when it last ran.
     pub seconds: f64,
     /// Hash over its settings and inputs; the stage runs again only when this changes.
     pub key: String,

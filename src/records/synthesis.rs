@@ -2,17 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+/// `record.json` of `generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SynthesisRecord {
+    /// Of the network that drew.
     pub network_sha256: String,
     /// Manifest of the data set that the network was trained on, as it says itself.
     #[serde(default)]
     pub data_sha256: Option<String>,
+    /// Images, one a seed.
     pub count: u64,
-    /// First and last seed, inclusive.
+    /// The smallest seed.
     pub first_seed: u64,
+    /// The largest seed.
     pub last_seed: u64,
+    /// Psi: 1 is full variety, 0 the mean image.
     pub truncation: f64,
+    /// "const", "none" or "random".
     pub noise: String,
     /// Class that was asked of a conditional network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +33,7 @@ pub struct SynthesisRecord {
     pub synthetic_grid: String,
     /// Images in it: those of the first seeds.
     pub grid_images: u64,
+    /// Training rims beside them; absent without a data set.
     pub real_grid: Option<String>,
     /// Whether the generator's lesions carry rims: the same contrast measure as in projection.
     pub rim_contrast: Option<RimContrastSummary>,
@@ -35,11 +42,13 @@ pub struct SynthesisRecord {
     pub map_contrast: Option<MapContrast>,
 }
 
-/// Mean susceptibility (ppb) where the rim map is above one half, minus that within four pixels of it: lower quartile, median,
-/// upper quartile.
+/// Mean susceptibility (ppb) where the rim map is above one half, minus that within four pixels of it: lower quartile,
+/// median, upper quartile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MapContrast {
+    /// Of the drawn images.
     pub synthetic: (f64, f64, f64),
+    /// Of the training rims.
     pub real: (f64, f64, f64),
     /// Share of the synthetic images with any such pixel.
     pub synthetic_with_map: f64,
@@ -49,12 +58,17 @@ pub struct MapContrast {
 /// looks for the most rim-like ellipse, so it finds some contrast in any texture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RimContrastSummary {
+    /// Of the drawn images.
     pub synthetic_median: f64,
+    /// Lower and upper quartile.
     pub synthetic_quartiles: (f64, f64),
+    /// Of the training rims.
     pub real_median: f64,
+    /// Lower and upper quartile.
     pub real_quartiles: (f64, f64),
     /// `None` where there are no training non-rims.
     pub non_rim_median: Option<f64>,
+    /// Lower and upper quartile.
     pub non_rim_quartiles: Option<(f64, f64)>,
     /// Share of synthetic slices above the median of the real rims' slices; of those themselves it is one half.
     pub synthetic_with_rim: f64,

@@ -143,7 +143,8 @@ pub fn arms_forest(classify: &ClassifyRecord, metric: &str, label: &str, truth: 
     let x = Axis::around(label, values, None);
     let height = 90.0 + 34.0 * count;
     let mut plot = Plot::new(548.0, height, x, Axis::fixed("", 0.4, count + 0.6)).with_left_margin(110.0);
-    if let Some((_, none)) = rows.first() {
+    let none = classify.none().and_then(interval);
+    if let Some(none) = &none {
         plot.vertical_rule(none.value, "c3");
     }
     for (index, (arm, interval)) in rows.iter().enumerate() {
@@ -157,6 +158,8 @@ pub fn arms_forest(classify: &ClassifyRecord, metric: &str, label: &str, truth: 
     }
     plot.legend("mean and 95 % interval", "c1");
     plot.legend("each seed", "c2");
-    plot.legend("None", "c3");
+    if none.is_some() {
+        plot.legend("None", "c3");
+    }
     plot.finish(&format!("{label} by arm"), false)
 }

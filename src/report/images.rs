@@ -8,7 +8,9 @@ use crate::problem::{Problem, Result};
 
 /// A picture with its caption.
 pub struct Figure {
+    /// Data URI of a PNG.
     pub image: String,
+    /// Below it.
     pub caption: String,
 }
 

@@ -6,11 +6,19 @@ use crate::problem::{Problem, Result};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
-mod beside;
+mod accuracy;
+
+mod arms;
+
+mod conditional;
+
+mod denoising;
 
 mod figures;
 
 mod images;
+
+mod multi_contrast;
 
 mod numbers;
 
@@ -33,6 +41,9 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
 }
 
 /// The study's results as the last complete run left them.
+///
+/// # Errors
+/// `results.json` is missing or not one of this version's.
 pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
     let path = dir.results();
     let text = std::fs::read_to_string(&path).map_err(|error| {

@@ -47,16 +47,14 @@ pub fn count(value: u64) -> String {
     out
 }
 
-/// Median of the finite values; `None` where there are none.
-pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    match n {
-        0 => None,
-        _ if n % 2 == 1 => Some(values[n / 2]),
-        _ => Some((values[n / 2 - 1] + values[n / 2]) / 2.0),
-    }
+/// Images in thousands: "60.0".
+pub fn thousands(images: u64) -> String {
+    number(images as f64 / 1000.0, 1)
+}
+
+/// "3/20 = 15 % (5 to 36)".
+pub fn share(hits: u64, share: &Interval) -> String {
+    format!("{hits}/{} = {}", share.n, interval_percent(share))
 }
 
 #[cfg(test)]
@@ -73,8 +71,12 @@ mod tests {
     #[test]
     fn what_is_undefined_is_not_a_number() {
         assert_eq!(number(f64::NAN, 2), "—");
-        assert_eq!(median([f64::NAN]), None);
-        assert_eq!(median([3.0, 1.0, 2.0, 4.0]), Some(2.5));
+    }
+
+    #[test]
+    fn a_share_stands_with_its_count() {
+        let i = Interval { value: 0.15, low: 0.0524, high: 0.3604, level: 0.95, n: 20, method: String::new() };
+        assert_eq!(share(3, &i), "3/20 = 15 % (5 to 36)");
     }
 
     #[test]

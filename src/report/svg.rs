@@ -11,8 +11,11 @@ const BOTTOM: f64 = 46.0;
 /// A linear axis from `low` to `high` in data units.
 #[derive(Clone, Debug)]
 pub struct Axis {
+    /// Beside the axis.
     pub label: String,
+    /// Where it begins.
     pub low: f64,
+    /// Where it ends.
     pub high: f64,
 }
 
@@ -33,6 +36,7 @@ impl Axis {
         Self { label: label.to_owned(), low: floor, high: high + margin }
     }
 
+    /// From `low` to `high`, whatever the data.
     pub fn fixed(label: &str, low: f64, high: f64) -> Self {
         Self { label: label.to_owned(), low, high }
     }
@@ -74,6 +78,7 @@ pub struct Plot {
 }
 
 impl Plot {
+    /// An empty plot of `width` x `height` CSS pixels.
     pub fn new(width: f64, height: f64, x: Axis, y: Axis) -> Self {
         Self { width, height, left: LEFT, x, y, body: String::new(), legend: Vec::new() }
     }
@@ -92,6 +97,7 @@ impl Plot {
         self.height - BOTTOM - (y - self.y.low) / (self.y.high - self.y.low) * (self.height - TOP - BOTTOM)
     }
 
+    /// A line through the finite points, in data units; `class` is the page's style.
     pub fn line(&mut self, points: &[(f64, f64)], class: &str) {
         let mut path = String::new();
         for (x, y) in points.iter().filter(|(x, y)| x.is_finite() && y.is_finite()) {
@@ -103,6 +109,7 @@ impl Plot {
         }
     }
 
+    /// A dot at a finite point in data units, `radius` in CSS pixels.
     pub fn dot(&mut self, x: f64, y: f64, radius: f64, class: &str) {
         if x.is_finite() && y.is_finite() {
             let (cx, cy) = (self.px(x), self.py(y));
@@ -115,10 +122,8 @@ impl Plot {
         if low.is_finite() && high.is_finite() {
             let (x0, x1, y) = (self.px(low), self.px(high), self.py(y));
             let (y0, y1) = (y - 4.0, y + 4.0);
-            let _ = writeln!(
-                self.body,
-                r#"<path class="line {class}" d="M{x0:.1} {y:.1}H{x1:.1}M{x0:.1} {y0:.1}V{y1:.1}M{x1:.1} {y0:.1}V{y1:.1}"/>"#
-            );
+            let caps = format!("M{x0:.1} {y0:.1}V{y1:.1}M{x1:.1} {y0:.1}V{y1:.1}");
+            let _ = writeln!(self.body, r#"<path class="line {class}" d="M{x0:.1} {y:.1}H{x1:.1}{caps}"/>"#);
         }
     }
 
@@ -134,11 +139,13 @@ impl Plot {
         );
     }
 
+    /// A dashed line across the plot.
     pub fn horizontal_rule(&mut self, y: f64, class: &str) {
         let (x0, x1, y) = (self.left, self.width - RIGHT, self.py(y));
         let _ = writeln!(self.body, r#"<path class="rule {class}" d="M{x0:.1} {y:.1}H{x1:.1}"/>"#);
     }
 
+    /// A dashed line from bottom to top.
     pub fn vertical_rule(&mut self, x: f64, class: &str) {
         let (y0, y1, x) = (TOP, self.height - BOTTOM, self.px(x));
         let _ = writeln!(self.body, r#"<path class="rule {class}" d="M{x:.1} {y0:.1}V{y1:.1}"/>"#);
@@ -154,46 +161,47 @@ impl Plot {
         );
     }
 
+    /// Adds an entry above the plot.
     pub fn legend(&mut self, text: &str, class: &str) {
         self.legend.push((text.to_owned(), class.to_owned()));
+    }
+
+    /// A line from bottom to top at each tick, and its number below.
+    fn x_ticks(&self, out: &mut String) {
+        let bottom = self.height - BOTTOM;
+        for tick in self.x.ticks() {
+            let (x, below, number) = (self.px(tick), bottom + 16.0, tick_text(tick));
+            let _ = write!(out, r#"<path class="grid" d="M{x:.1} {TOP:.1}V{bottom:.1}"/>"#);
+            let _ =
+                writeln!(out, r#"<text class="tick" x="{x:.1}" y="{below:.1}" text-anchor="middle">{number}</text>"#);
+        }
+    }
+
+    /// A line across at each tick, its number on the left, and the axis' label along it.
+    fn y_axis(&self, out: &mut String) {
+        let (left, right, bottom) = (self.left, self.width - RIGHT, self.height - BOTTOM);
+        for tick in self.y.ticks() {
+            let y = self.py(tick);
+            let (beside, base, number) = (left - 6.0, y + 4.0, tick_text(tick));
+            let _ = write!(out, r#"<path class="grid" d="M{left:.1} {y:.1}H{right:.1}"/>"#);
+            let _ =
+                writeln!(out, r#"<text class="tick" x="{beside:.1}" y="{base:.1}" text-anchor="end">{number}</text>"#);
+        }
+        let (middle, label) = ((TOP + bottom) / 2.0, escape(&self.y.label));
+        let turned = format!(r#"transform="translate(14 {middle:.1}) rotate(-90)""#);
+        let _ = writeln!(out, r#"<text class="label" {turned} text-anchor="middle">{label}</text>"#);
     }
 
     /// The finished picture; `y_ticks` false leaves out the numeric y axis.
     pub fn finish(self, title: &str, y_ticks: bool) -> String {
         let (left, right, bottom) = (self.left, self.width - RIGHT, self.height - BOTTOM);
-        let mut out = format!(
-            r#"<svg class="plot" viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}" role="img" aria-label="{title}">"#,
-            w = self.width,
-            h = self.height,
-            title = escape(title)
-        );
+        let (w, h, title) = (self.width, self.height, escape(title));
+        let size = format!(r#"viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}""#);
+        let mut out = format!(r#"<svg class="plot" {size} role="img" aria-label="{title}">"#);
         let _ = writeln!(out, r#"<path class="axis" d="M{left:.1} {TOP:.1}V{bottom:.1}H{right:.1}"/>"#);
-        for tick in self.x.ticks() {
-            let x = self.px(tick);
-            let _ = writeln!(
-                out,
-                r#"<path class="grid" d="M{x:.1} {TOP:.1}V{bottom:.1}"/><text class="tick" x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-                bottom + 16.0,
-                tick_text(tick)
-            );
-        }
+        self.x_ticks(&mut out);
         if y_ticks {
-            for tick in self.y.ticks() {
-                let y = self.py(tick);
-                let _ = writeln!(
-                    out,
-                    r#"<path class="grid" d="M{left:.1} {y:.1}H{right:.1}"/><text class="tick" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
-                    left - 6.0,
-                    y + 4.0,
-                    tick_text(tick)
-                );
-            }
-            let middle = (TOP + bottom) / 2.0;
-            let _ = writeln!(
-                out,
-                r#"<text class="label" transform="translate(14 {middle:.1}) rotate(-90)" text-anchor="middle">{}</text>"#,
-                escape(&self.y.label)
-            );
+            self.y_axis(&mut out);
         }
         let _ = writeln!(
             out,

@@ -11,6 +11,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::LEVEL;
+use super::order::quantile;
 use crate::records::Interval;
 use crate::seed::RunSeed;
 
@@ -25,7 +26,6 @@ pub struct ClusterBootstrap {
     clusters: usize,
     seed: RunSeed,
     draws: usize,
-    level: f64,
 }
 
 impl ClusterBootstrap {
@@ -39,16 +39,12 @@ impl ClusterBootstrap {
                 *numbers.entry(patient).or_insert(next)
             })
             .collect();
-        Self { cluster_of, clusters: numbers.len(), seed, draws: DRAWS, level: LEVEL }
+        Self { cluster_of, clusters: numbers.len(), seed, draws: DRAWS }
     }
 
+    /// Another number of draws.
     pub fn draws(mut self, draws: usize) -> Self {
         self.draws = draws;
-        self
-    }
-
-    pub fn level(mut self, level: f64) -> Self {
-        self.level = level;
         self
     }
 
@@ -59,26 +55,12 @@ impl ClusterBootstrap {
         self.intervals(1, |copies| vec![statistic(copies)]).pop().flatten()
     }
 
-    /// Interval of the paired difference `first - second` on the same patients.
-    pub fn difference(
-        &self,
-        first: impl Fn(&[u32]) -> Option<f64> + Sync,
-        second: impl Fn(&[u32]) -> Option<f64> + Sync,
-    ) -> Option<Interval> {
-        self.interval(|copies| Some(first(copies)? - second(copies)?))
-    }
-
-    /// Interval of the mean of `statistic(repetition, copies)` over `repetitions` trainings that were scored on the same
-    /// items; it covers the choice of patients, not that of seeds, whose spread is to be shown beside it.
-    pub fn over_repetitions(
-        &self,
-        repetitions: usize,
-        statistic: impl Fn(usize, &[u32]) -> Option<f64> + Sync,
-    ) -> Option<Interval> {
-        self.interval(|copies| mean((0..repetitions).map(|repetition| statistic(repetition, copies))))
-    }
-
-    /// `count` statistics at once over the same draws, in order; each as in [`ClusterBootstrap::interval`].
+    /// `count` statistics at once over the same draws, in order; each as in [`ClusterBootstrap::interval`]. A
+    /// difference of two of them is one more statistic, so it is paired; a mean over training repetitions covers the
+    /// choice of patients, not that of seeds, whose spread is to be shown beside it.
+    ///
+    /// # Panics
+    /// `statistics` gives another number of values.
     pub fn intervals(
         &self,
         count: usize,
@@ -103,9 +85,9 @@ impl ClusterBootstrap {
         let note = if left_out > 0 { format!(", {left_out} undefined left out") } else { String::new() };
         Some(Interval {
             value,
-            low: quantile(&drawn, (1.0 - self.level) / 2.0),
-            high: quantile(&drawn, (1.0 + self.level) / 2.0),
-            level: self.level,
+            low: quantile(&drawn, (1.0 - LEVEL) / 2.0),
+            high: quantile(&drawn, (1.0 + LEVEL) / 2.0),
+            level: LEVEL,
             n: self.clusters as u64,
             method: format!("patient-cluster bootstrap, {} draws{note}", self.draws),
         })
@@ -130,13 +112,6 @@ pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
         n += 1;
     }
     (n > 0).then(|| sum / f64::from(n))
-}
-
-/// Quantile of ascending, non-empty `sorted` by linear interpolation (NumPy's default).
-pub fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    below + (above - below) * at.fract()
 }
 
 #[cfg(test)]
@@ -188,27 +163,28 @@ mod tests {
         assert_ne!(run(1, 5), run(1, 6));
     }
 
-    /// A difference of a model with itself shifted by .1 is .1 on every draw.
+    /// A model beside itself shifted by .1: their difference is .1 on every draw, though each of them moves.
     #[test]
-    fn differences_are_paired() {
+    fn statistics_of_a_draw_are_paired() {
         let patients: Vec<u32> = (0..40).collect();
         let values: Vec<f64> = (0..40).map(f64::from).collect();
         let shifted: Vec<f64> = values.iter().map(|v| v + 0.1).collect();
-        let difference = ClusterBootstrap::by_patient(&patients, RunSeed(2))
-            .draws(100)
-            .difference(|c| weighted_mean(&shifted, c), |c| weighted_mean(&values, c))
-            .unwrap();
+        let both = |copies: &[u32]| -> Vec<Option<f64>> {
+            let [first, second] = [&shifted, &values].map(|values| weighted_mean(values, copies));
+            vec![first, first.zip(second).map(|(first, second)| first - second)]
+        };
+        let found = ClusterBootstrap::by_patient(&patients, RunSeed(2)).draws(100).intervals(2, both);
+        let [model, difference] = [0, 1].map(|at| found[at].clone().unwrap());
+        assert!(model.high - model.low > 1.0, "{model:?}");
         assert_abs_diff_eq!(difference.low, 0.1, epsilon = 1e-9);
         assert_abs_diff_eq!(difference.high, 0.1, epsilon = 1e-9);
     }
 
     #[test]
-    fn repetitions_are_averaged_within_a_draw() {
-        let patients: Vec<u32> = (0..10).collect();
-        let bootstrap = ClusterBootstrap::by_patient(&patients, RunSeed(4)).draws(50);
-        let interval = bootstrap.over_repetitions(3, |repetition, _| Some(repetition as f64)).unwrap();
-        assert_eq!((interval.value, interval.low, interval.high), (1.0, 1.0, 1.0));
-        assert_eq!(bootstrap.over_repetitions(2, |repetition, _| (repetition == 0).then_some(1.0)), None);
+    fn a_mean_over_repetitions_needs_all_of_them() {
+        assert_eq!(mean([Some(0.0), Some(1.0), Some(2.0)]), Some(1.0));
+        assert_eq!(mean([Some(1.0), None]), None);
+        assert_eq!(mean([]), None);
     }
 
     /// One of two patients holds the only rim; a quarter of draws lack it, and are counted, not silently zero.
@@ -219,14 +195,5 @@ mod tests {
         let left_out: u32 = interval.method.split(", ").nth(2).unwrap().split(' ').next().unwrap().parse().unwrap();
         assert!((200..300).contains(&left_out), "{}", interval.method);
         assert_eq!(bootstrap.interval(|_| None), None);
-    }
-
-    #[test]
-    fn quantile_interpolates_like_numpy() {
-        // numpy.quantile([1, 2, 4, 8], [0, .25, .5, .9, 1])
-        let sorted = [1.0, 2.0, 4.0, 8.0];
-        for (share, expected) in [(0.0, 1.0), (0.25, 1.75), (0.5, 3.0), (0.9, 6.8), (1.0, 8.0)] {
-            assert_abs_diff_eq!(quantile(&sorted, share), expected, epsilon = 1e-12);
-        }
     }
 }

@@ -1,4 +1,17 @@
 //! Whether a score of .8 means rim in 80 % of cases: Brier score and expected calibration error.
+//!
+//! Interface of the library for probabilities made outside the program, whose own classifiers give logits:
+//!
+//! ```no_run
+//! use rimforge::statistics::calibration::{brier, expected_calibration_error};
+//!
+//! let (probabilities, rim) = ([0.75, 0.75, 0.25, 0.25], [true, true, true, false]);
+//! // (3 * .25^2 + .75^2) / 4
+//! assert_eq!(brier(&probabilities, &rim)?, Some(0.1875));
+//! // Two items at .75, both rims, and two at .25, one a rim: both gaps are .25.
+//! assert_eq!(expected_calibration_error(&probabilities, &rim, 10)?, Some(0.25));
+//! # Ok::<(), rimforge::problem::Problem>(())
+//! ```
 
 use super::check_scores;
 use crate::problem::{Kind, Problem, Result};
@@ -11,7 +24,11 @@ fn check_probabilities(scores: &[f64], labels: &[bool]) -> Result<()> {
     }
 }
 
-/// Mean squared distance of probability and label, 0 is perfect; `None` without items.
+/// Mean squared distance of probability and label, 0 is perfect; `None` without items (Brier, Mon Weather Rev 78:1,
+/// 1950).
+///
+/// # Errors
+/// Lengths that differ, or a score outside 0..1.
 pub fn brier(probabilities: &[f64], labels: &[bool]) -> Result<Option<f64>> {
     check_probabilities(probabilities, labels)?;
     let sum: f64 = probabilities.iter().zip(labels).map(|(p, &l)| (p - f64::from(u8::from(l))).powi(2)).sum();
@@ -20,6 +37,9 @@ pub fn brier(probabilities: &[f64], labels: &[bool]) -> Result<Option<f64>> {
 
 /// Expected calibration error over `bins` bins of equal width (Naeini 2015): the gap of mean probability and share of
 /// rims, weighted by the items of each bin; `None` without items.
+///
+/// # Errors
+/// As [`brier`].
 pub fn expected_calibration_error(probabilities: &[f64], labels: &[bool], bins: usize) -> Result<Option<f64>> {
     check_probabilities(probabilities, labels)?;
     // Sum of (probability - label) in each bin: the gap times the bin's items.
@@ -44,7 +64,8 @@ mod tests {
         assert!(brier(&[1.2], &[true]).is_err());
     }
 
-    /// By hand: ten items at .75, six of them rims: gap .15; two at .05, none a rim: gap .05. (10 * .15 + 2 * .05) / 12.
+    /// By hand: ten items at .75, six of them rims: gap .15; two at .05, none a rim: gap .05.
+    /// (10 * .15 + 2 * .05) / 12.
     #[test]
     fn calibration_error_by_hand() {
         let mut p = vec![0.75; 10];

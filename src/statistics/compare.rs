@@ -1,4 +1,24 @@
 //! Tests between two models on the same items: exact McNemar, DeLong for AUROC, Holm over several comparisons.
+//!
+//! They take items as independent. Interface of the library for comparisons outside the program (in `classify` a
+//! patient has many lesions, so its intervals are those of the cluster bootstrap):
+//!
+//! ```no_run
+//! use rimforge::statistics::compare::{delong, holm, mcnemar_exact};
+//!
+//! let rim = [true, true, true, false, false, false];
+//! let (first, second) = ([0.9, 0.8, 0.6, 0.3, 0.2, 0.1], [0.9, 0.2, 0.6, 0.3, 0.8, 0.1]);
+//! let found = delong(&first, &second, &rim)?.expect("two of each class");
+//! // The first model has all nine pairs in order; in the second .9 lies above three of the others, .6 above two and
+//! // .2 above one.
+//! assert_eq!(found.first, 1.0);
+//! assert!((found.second - 6.0 / 9.0).abs() < 1e-12);
+//! // Six items that only the one gets right, none that only the other does: 2 / 2^6.
+//! assert!((mcnemar_exact(6, 0) - 0.03125).abs() < 1e-12);
+//! // The smaller of two p values counts twice.
+//! assert_eq!(holm(&[0.03, 0.01]), [0.03, 0.02]);
+//! # Ok::<(), rimforge::problem::Problem>(())
+//! ```
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +39,9 @@ pub fn mcnemar_exact(first_only: u64, second_only: u64) -> f64 {
 /// Two AUROCs on the same items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeLong {
+    /// AUROC of the first model.
     pub first: f64,
+    /// AUROC of the second model.
     pub second: f64,
     /// `first - second` with its normal interval.
     pub difference: Interval,
@@ -30,7 +52,10 @@ pub struct DeLong {
 /// DeLong, DeLong & Clarke-Pearson, Biometrics 44:837 (1988), by mid-ranks (Sun & Xu, IEEE SPL 21:1389, 2014).
 ///
 /// Takes items as independent; with many lesions a patient prefer the cluster bootstrap. `None` with fewer than two
-/// rims or non-rims. Errors when lengths differ or a score is NaN.
+/// rims or non-rims.
+///
+/// # Errors
+/// Lengths that differ, or a score that is NaN.
 pub fn delong(first: &[f64], second: &[f64], labels: &[bool]) -> Result<Option<DeLong>> {
     check_scores(first, labels)?;
     check_scores(second, labels)?;
@@ -91,7 +116,7 @@ impl Placements {
 }
 
 /// Rank of each value from 1, equal values sharing the mean of their ranks.
-pub fn midranks(values: &[f64]) -> Vec<f64> {
+fn midranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0.0; values.len()];

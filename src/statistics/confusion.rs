@@ -5,6 +5,9 @@ use crate::problem::Result;
 use crate::records::Confusion;
 
 /// Counts of "rim if score >= threshold" against `labels`, each item `copies[item]` times (once without).
+///
+/// # Errors
+/// Lengths that differ, or a score that is NaN.
 pub fn confusion_at(scores: &[f64], labels: &[bool], threshold: f64, copies: Option<&[u32]>) -> Result<Confusion> {
     check_scores(scores, labels)?;
     let mut counts = Confusion::default();
@@ -20,10 +23,12 @@ pub fn confusion_at(scores: &[f64], labels: &[bool], threshold: f64, copies: Opt
     Ok(counts)
 }
 
+/// Real rims.
 pub fn positives(c: &Confusion) -> u64 {
     c.true_positive + c.false_negative
 }
 
+/// Real non-rims.
 pub fn negatives(c: &Confusion) -> u64 {
     c.true_negative + c.false_positive
 }
@@ -62,7 +67,8 @@ pub fn f1(c: &Confusion) -> Option<f64> {
     ratio(2 * c.true_positive, 2 * c.true_positive + c.false_positive + c.false_negative)
 }
 
-/// Matthews correlation coefficient in \[-1, 1\]; `None` when a row or column of the table is empty (scikit-learn says 0).
+/// Matthews correlation coefficient in \[-1, 1\]; `None` when a row or column of the table is empty (scikit-learn says
+/// 0).
 pub fn matthews(c: &Confusion) -> Option<f64> {
     let [tp, fp, tn, false_negative] =
         [c.true_positive, c.false_positive, c.true_negative, c.false_negative].map(|count| count as f64);
@@ -98,7 +104,8 @@ mod tests {
         assert_abs_diff_eq!(ppv_at(&COUNTS, 0.1).unwrap(), 8.0 / 17.0, epsilon = 1e-12);
     }
 
-    /// The paper's sensitivity .95 with precision .91 on 60 + 120 implies 5.64 false positives, so a PPV of .41 at 3.3 %.
+    /// The paper's sensitivity .95 with precision .91 on 60 + 120 implies 5.64 false positives, so a PPV of .41
+    /// at 3.3 %.
     #[test]
     fn the_published_precision_at_deployment_prevalence() {
         let published =

@@ -18,7 +18,7 @@ pub mod bootstrap;
 
 pub mod compare;
 
-pub mod consistency;
+pub mod order;
 
 /// Level of every interval unless told.
 pub const LEVEL: f64 = 0.95;

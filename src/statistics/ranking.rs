@@ -1,4 +1,4 @@
-//! How well scores rank rims above the rest: AUROC, average precision, sensitivity at a specificity, curves.
+//! How well scores rank rims above the rest: AUROC, average precision, sensitivity at a specificity.
 //!
 //! Ties count as one threshold, as in scikit-learn. Scores are sorted once; a resample is a number of copies of each
 //! item, so that thousands of bootstrap draws cost one pass each. Thresholds read "rim if score >= threshold".
@@ -17,32 +17,18 @@ pub struct Ranking {
     labels: Vec<bool>,
 }
 
-/// One threshold of a ROC curve.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RocPoint {
-    pub threshold: f64,
-    pub false_positive_rate: f64,
-    pub true_positive_rate: f64,
-}
-
-/// One threshold of a precision-recall curve.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PrecisionRecallPoint {
-    pub threshold: f64,
-    pub precision: f64,
-    pub recall: f64,
-}
-
 /// Running counts after one group of equal scores.
 #[derive(Clone, Copy)]
 struct Step {
-    threshold: f64,
     positives: f64,
     negatives: f64,
 }
 
 impl Ranking {
-    /// `labels`: true = rim. Errors when lengths differ or a score is NaN.
+    /// `labels`: true = rim.
+    ///
+    /// # Errors
+    /// Lengths that differ, or a score that is NaN.
     pub fn new(scores: &[f64], labels: &[bool]) -> Result<Self> {
         check_scores(scores, labels)?;
         let mut order: Vec<u32> = (0..scores.len() as u32).collect();
@@ -58,28 +44,18 @@ impl Ranking {
         Ok(Self { order, ends, scores: scores.to_vec(), labels: labels.to_vec() })
     }
 
-    pub fn len(&self) -> usize {
-        self.scores.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.scores.is_empty()
-    }
-
+    /// In the order given.
     pub fn scores(&self) -> &[f64] {
         &self.scores
     }
 
+    /// In the order given, true = rim.
     pub fn labels(&self) -> &[bool] {
         &self.labels
     }
 
-    /// Area under the ROC curve, ties counted half; `None` unless both classes are there.
-    pub fn auroc(&self) -> Option<f64> {
-        self.auroc_of(None)
-    }
-
-    /// The same with each item counted `copies[item]` times (a bootstrap resample).
+    /// Area under the ROC curve, ties counted half, with each item counted `copies[item]` times (a bootstrap resample;
+    /// once without); `None` unless both classes are there.
     pub fn auroc_of(&self, copies: Option<&[u32]>) -> Option<f64> {
         let (mut area, mut last) = (0.0, (0.0, 0.0));
         self.walk(copies, |step| {
@@ -89,14 +65,10 @@ impl Ranking {
         (last.0 > 0.0 && last.1 > 0.0).then(|| area / (last.0 * last.1))
     }
 
-    /// Area under the precision-recall curve as average precision (sum of precision x recall gained, no
-    /// interpolation); `None` without positives.
-    pub fn average_precision(&self) -> Option<f64> {
-        self.average_precision_of(None, None)
-    }
-
-    /// The same for a resample, and with the classes reweighted to `prevalence` (share of rims where the scores will
-    /// be used) instead of the sample's own; `None` also when reweighting needs a class that is not there.
+    /// Area under the precision-recall curve as average precision (sum of precision x recall gained, no interpolation),
+    /// of a resample as in [`Ranking::auroc_of`]; `None` without positives. With the classes reweighted to `prevalence`
+    /// (share of rims where the scores will be used) instead of the sample's own it is `None` also where a class is
+    /// missing.
     pub fn average_precision_of(&self, copies: Option<&[u32]>, prevalence: Option<f64>) -> Option<f64> {
         let (positives, negatives) = self.totals(copies);
         let weight = negative_weight(positives, negatives, prevalence)?;
@@ -127,40 +99,6 @@ impl Ranking {
         Some(best)
     }
 
-    /// From (0, 0) at threshold infinity to (1, 1); empty unless both classes are there.
-    pub fn roc(&self) -> Vec<RocPoint> {
-        let (positives, negatives) = self.totals(None);
-        if positives == 0.0 || negatives == 0.0 {
-            return Vec::new();
-        }
-        let mut points = vec![RocPoint { threshold: f64::INFINITY, false_positive_rate: 0.0, true_positive_rate: 0.0 }];
-        self.walk(None, |step| {
-            points.push(RocPoint {
-                threshold: step.threshold,
-                false_positive_rate: step.negatives / negatives,
-                true_positive_rate: step.positives / positives,
-            });
-        });
-        points
-    }
-
-    /// By falling threshold, recall rising; empty without positives. Draw it as steps: between two points precision is
-    /// that of the later one.
-    pub fn precision_recall(&self) -> Vec<PrecisionRecallPoint> {
-        let (positives, _) = self.totals(None);
-        let mut points = Vec::new();
-        if positives > 0.0 {
-            self.walk(None, |step| {
-                points.push(PrecisionRecallPoint {
-                    threshold: step.threshold,
-                    precision: step.positives / (step.positives + step.negatives),
-                    recall: step.positives / positives,
-                });
-            });
-        }
-        points
-    }
-
     fn totals(&self, copies: Option<&[u32]>) -> (f64, f64) {
         let mut totals = (0.0, 0.0);
         for (item, &label) in self.labels.iter().enumerate() {
@@ -182,7 +120,7 @@ impl Ranking {
                 if self.labels[item] { positives += copies } else { negatives += copies }
             }
             if positives + negatives > before {
-                visit(Step { threshold: self.scores[group[0] as usize], positives, negatives });
+                visit(Step { positives, negatives });
             }
             start = end as usize;
         }
@@ -214,8 +152,8 @@ mod tests {
     #[test]
     fn four_items_by_hand() {
         let four = ranking(&[0.9, 0.8, 0.7, 0.1], &[1, 0, 1, 0]);
-        assert_abs_diff_eq!(four.auroc().unwrap(), 0.75, epsilon = 1e-12);
-        assert_abs_diff_eq!(four.average_precision().unwrap(), 5.0 / 6.0, epsilon = 1e-12);
+        assert_abs_diff_eq!(four.auroc_of(None).unwrap(), 0.75, epsilon = 1e-12);
+        assert_abs_diff_eq!(four.average_precision_of(None, None).unwrap(), 5.0 / 6.0, epsilon = 1e-12);
         assert_eq!(four.sensitivity_at_specificity(0.95, None), Some(0.5));
         assert_eq!(four.sensitivity_at_specificity(0.5, None), Some(1.0));
     }
@@ -223,16 +161,15 @@ mod tests {
     #[test]
     fn equal_scores_know_nothing() {
         let flat = ranking(&[0.5; 10], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(flat.auroc(), Some(0.5));
-        assert_abs_diff_eq!(flat.average_precision().unwrap(), 0.1, epsilon = 1e-12);
+        assert_eq!(flat.auroc_of(None), Some(0.5));
+        assert_abs_diff_eq!(flat.average_precision_of(None, None).unwrap(), 0.1, epsilon = 1e-12);
         assert_eq!(flat.sensitivity_at_specificity(0.95, None), Some(0.0));
     }
 
     #[test]
     fn undefined_with_one_class() {
-        assert_eq!(ranking(&[0.1, 0.2], &[0, 0]).average_precision(), None);
-        assert_eq!(ranking(&[0.1, 0.2], &[1, 1]).auroc(), None);
-        assert!(ranking(&[0.1, 0.2], &[1, 1]).roc().is_empty());
+        assert_eq!(ranking(&[0.1, 0.2], &[0, 0]).average_precision_of(None, None), None);
+        assert_eq!(ranking(&[0.1, 0.2], &[1, 1]).auroc_of(None), None);
         assert!(Ranking::new(&[f64::NAN], &[true]).is_err());
         assert!(Ranking::new(&[0.0], &[]).is_err());
     }
@@ -251,7 +188,7 @@ mod tests {
         );
     }
 
-    /// scikit-learn's roc_auc_score, average_precision_score, roc_curve and precision_recall_curve.
+    /// scikit-learn's roc_auc_score, average_precision_score and roc_curve.
     #[test]
     fn matches_scikit_learn() {
         let reference: serde_json::Value =
@@ -262,8 +199,12 @@ mod tests {
             let labels: Vec<bool> = floats("labels").iter().map(|&l| l == 1.0).collect();
             let ranking = Ranking::new(&floats("scores"), &labels).unwrap();
             let number = |key: &str| case[key].as_f64().unwrap();
-            assert_abs_diff_eq!(ranking.auroc().unwrap(), number("auroc"), epsilon = 1e-12);
-            assert_abs_diff_eq!(ranking.average_precision().unwrap(), number("average_precision"), epsilon = 1e-12);
+            assert_abs_diff_eq!(ranking.auroc_of(None).unwrap(), number("auroc"), epsilon = 1e-12);
+            assert_abs_diff_eq!(
+                ranking.average_precision_of(None, None).unwrap(),
+                number("average_precision"),
+                epsilon = 1e-12
+            );
             assert_abs_diff_eq!(
                 ranking.sensitivity_at_specificity(0.95, None).unwrap(),
                 number("sensitivity_at_95"),
@@ -281,21 +222,6 @@ mod tests {
                 number("average_precision_at_prevalence"),
                 epsilon = 1e-12
             );
-            let roc = ranking.roc();
-            let (fpr, tpr) = (floats("fpr"), floats("tpr"));
-            assert_eq!(roc.len(), fpr.len());
-            for ((point, fpr), tpr) in roc.iter().zip(fpr).zip(tpr) {
-                assert_abs_diff_eq!(point.false_positive_rate, fpr, epsilon = 1e-12);
-                assert_abs_diff_eq!(point.true_positive_rate, tpr, epsilon = 1e-12);
-            }
-            let curve = ranking.precision_recall();
-            // scikit-learn lists thresholds upwards and appends the point (1, 0).
-            let (precision, recall) = (floats("precision"), floats("recall"));
-            assert_eq!(curve.len() + 1, precision.len());
-            for (at, point) in curve.iter().rev().enumerate() {
-                assert_abs_diff_eq!(point.precision, precision[at], epsilon = 1e-12);
-                assert_abs_diff_eq!(point.recall, recall[at], epsilon = 1e-12);
-            }
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::records::study::{StageRun, StudyRecord};
 use crate::run_dir::StudyDir;
 use crate::seed::RunSeed;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
+use crate::statistics::proportion::clustered;
 use crate::{generate, perturb, project, train};
 
 /// Runs what is not done yet, writes `results.json` and the report.
@@ -161,5 +162,8 @@ fn with_truth(mut projection: ProjectionRecord, prepared: &Prepared, truth: Opti
         let at = manifest.lesions.iter().position(|lesion| lesion.id == projected.lesion_id);
         projected.true_rim = at.map(|at| is_rim[at]);
     }
+    let ambiguous = projection.lesions.iter().filter(|lesion| lesion.role == "ambiguous");
+    projection.true_among_ambiguous =
+        clustered(ambiguous.filter_map(|lesion| Some((&lesion.patient, lesion.true_rim?))));
     Ok(projection)
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::json;
 use tch::Device;
 
 use super::embedded;
@@ -98,9 +97,9 @@ impl Base {
     }
 
     pub fn describe(&self, fresh: &[String]) -> BaseGenerator {
-        let provenance = &self.network.description.provenance;
-        let images = provenance.get("images").and_then(serde_json::Value::as_u64);
-        let data = if provenance["simulated"] == json!(true) { ", trained on a simulated cohort" } else { "" };
+        let provenance = &self.network.description.label.provenance;
+        let images = provenance.images;
+        let data = if provenance.simulated == Some(true) { ", trained on a simulated cohort" } else { "" };
         let images = images.map_or(String::new(), |images| format!(", {images} images"));
         let fresh = if fresh.is_empty() { String::new() } else { format!("; new: {}", fresh.join(", ")) };
         BaseGenerator {

@@ -44,7 +44,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     let existing = list(folder)?;
     disk_room::check(folder, bytes(contents), existing.len(), disk_room::free_bytes(folder)?)?;
     let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
-    remove(&unfinished)?;
+    files::remove_folder(&unfinished)?;
     fs::create_dir(&unfinished).map_err(|e| Problem::io(&unfinished, "making the folder", e))?;
     if let Err(problem) = fill(&unfinished, contents) {
         // Gives the space back; the first error is the one to report.
@@ -53,11 +53,11 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     }
     let path = folder.join(format!("{PREFIX}{images:012}"));
     // One of the same name is left only by a rollback to before it.
-    remove(&path)?;
+    files::remove_folder(&path)?;
     fs::rename(&unfinished, &path).map_err(|e| Problem::io(&path, "renaming", e))?;
     files::sync_folder(folder)?;
     for old in superseded(&list(folder)?) {
-        remove(&folder.join(format!("{PREFIX}{old:012}")))?;
+        files::remove_folder(&folder.join(format!("{PREFIX}{old:012}")))?;
     }
     Ok(path)
 }
@@ -87,7 +87,7 @@ pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -
             Ok(checkpoint) => return Ok(Some(checkpoint)),
             Err(problem) => {
                 let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
-                remove(&aside)?;
+                files::remove_folder(&aside)?;
                 fs::rename(&path, &aside).map_err(|e| Problem::io(&path, "setting aside", e))?;
                 observer.note(&format!("skipping a damaged checkpoint ({problem}); kept as {}", aside.display()));
             }
@@ -191,29 +191,14 @@ fn superseded(images: &[u64]) -> &[u64] {
 
 fn sweep(folder: &Path) -> Result<()> {
     for name in names(folder)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-        remove(&folder.join(name))?;
+        files::remove_folder(&folder.join(name))?;
     }
     Ok(())
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        entries => entries.map_err(|e| Problem::io(folder, "listing", e))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| Problem::io(folder, "listing", e))?;
-        names.extend(entry.file_name().into_string());
-    }
-    Ok(names)
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::io(folder, "deleting", error)),
-        _ => Ok(()),
-    }
+    let name = |path: PathBuf| Some(path.file_name()?.to_str()?.to_owned());
+    Ok(files::list_if_there(folder)?.into_iter().filter_map(name).collect())
 }
 
 /// Bytes that `contents` will take; links cost nothing where the disk has them, and are counted in case it has not.

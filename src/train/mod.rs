@@ -78,7 +78,7 @@ pub mod stage;
 
 pub use batch::{RealBatch, RealBatches, Reals};
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
-pub use run_folder::{Label, RunFolder};
+pub use run_folder::RunFolder;
 pub use runner::{Runner, Step};
 pub use stage::run_stage;
 pub use state::TrainState;

@@ -8,9 +8,10 @@ use crate::data::manifest::Manifest;
 use crate::data::{Conditioned, Prepared};
 use crate::digest;
 use crate::feed::batches::{Batches, Images};
-use crate::feed::padding::Padding;
+use crate::feed::padding;
 use crate::nets::class::one_hot;
 use crate::problem::{Problem, Result};
+use crate::records::label::Padding;
 use crate::seed::RunSeed;
 use crate::train::{RealBatches, TrainConfig};
 
@@ -34,7 +35,7 @@ impl TrainingSet {
             return Err(Problem::input(data.root(), "no training slice that both readers call rim")
                 .advice("check the reader table, or prepare with another split"));
         }
-        images.pixels = padding.pad(&images.pixels);
+        images.pixels = padding::pad(&padding, &images.pixels);
         Ok(Self { chosen, padding, images })
     }
 

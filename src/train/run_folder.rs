@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
 use tch::Device;
 
 use super::checkpoint::{self, Verified};
@@ -15,23 +14,16 @@ use crate::files::{self, FolderLock};
 use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::Result;
+use crate::records::label::NetworkLabel;
 use crate::records::training::{TickRecord, TimingRecord};
 use crate::run_dir::GanDir;
-
-/// What network files say about themselves beyond their sizes.
-#[derive(Clone, Debug)]
-pub struct Label {
-    /// Name, unit and intensity window of each channel.
-    pub channels: Value,
-    /// Where the network comes from; the images seen are added.
-    pub provenance: serde_json::Map<String, Value>,
-}
 
 /// The folder of one run, locked for as long as this lives.
 pub struct RunFolder<'a> {
     pub dir: GanDir,
     pub identity: Identity<'a>,
-    pub label: Label,
+    /// Of its network files; the images seen and the distance are added.
+    pub label: NetworkLabel,
     pub device: Device,
     _lock: FolderLock,
 }
@@ -39,7 +31,7 @@ pub struct RunFolder<'a> {
 impl<'a> RunFolder<'a> {
     /// # Errors
     /// Another run works in the folder, or it cannot be made.
-    pub fn open(dir: GanDir, identity: Identity<'a>, label: Label, device: Device) -> Result<Self> {
+    pub fn open(dir: GanDir, identity: Identity<'a>, label: NetworkLabel, device: Device) -> Result<Self> {
         let lock = files::lock(dir.lock())?;
         files::sweep(dir.root())?;
         Ok(Self { dir, identity, label, device, _lock: lock })
@@ -111,13 +103,10 @@ impl<'a> RunFolder<'a> {
     }
 
     fn save_network(&self, path: &Path, state: &TrainState, distance: Option<f64>) -> Result<String> {
-        let mut provenance = self.label.provenance.clone();
-        provenance.insert("images".into(), json!(state.images(self.settings())));
-        if let Some(distance) = distance {
-            provenance.insert("frechet".into(), json!(distance));
-        }
-        let discriminator = Some(&state.discriminator);
-        weights::save_network(path, &state.average, discriminator, self.label.channels.clone(), provenance.into())
+        let mut label = self.label.clone();
+        label.provenance.images = Some(state.images(self.settings()));
+        label.provenance.frechet = distance;
+        weights::save_network(path, &state.average, Some(&state.discriminator), label)
     }
 
     /// Adds a tick to both logs and to the state's own copy.

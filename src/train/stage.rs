@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::json;
 use tch::Device;
 
 use super::base::Base;
@@ -10,12 +9,13 @@ use super::identity::Identity;
 use super::outcome::Outcome;
 use super::reals::{self, TrainingSet};
 use super::watch::Watch;
-use super::{Label, Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
+use super::{Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::files;
 use crate::optim::Alone;
 use crate::problem::{Problem, Result};
+use crate::records::label::{NetworkLabel, Provenance};
 use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
@@ -38,7 +38,7 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
     let batches = set.batches(settings.batch, seed)?;
 
     let dir = GanDir::new(out);
-    let label = label(data, &set, seed)?;
+    let label = label(data, &set, seed);
     let identity = Identity { seed, settings: &settings, data_sha256: &identity };
     let folder = RunFolder::open(dir.clone(), identity, label, engine.device)?;
     let mut watch = Watch::new(&dir, data, &set, settings.frechet_ticks > 0, engine.device)?;
@@ -102,21 +102,20 @@ impl Start<'_> {
 }
 
 /// What the network files of the run say about it; [`Source`](crate::feed::network_source::Source) reads it.
-fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> Result<Label> {
+fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> NetworkLabel {
     let manifest = data.manifest();
-    let channels = serde_json::to_value(&manifest.contrasts)
-        .map_err(|error| Problem::new(crate::problem::Kind::Internal, format!("cannot express contrasts: {error}")))?;
-    let facts = [
-        ("rimforge", json!(env!("CARGO_PKG_VERSION"))),
-        ("simulated", json!(manifest.simulated)),
-        ("voxel_mm", json!(manifest.voxel_mm)),
-        ("data_sha256", json!(data.sha256())),
-        ("train_lesions", json!(set.lesions())),
-        ("train_slices", json!(set.images.len())),
-        ("seed", json!(seed.0)),
-        ("classes", json!(set.chosen.names)),
-        ("rim_class", json!(set.chosen.rim)),
-        ("padding", json!(set.padding)),
-    ];
-    Ok(Label { channels, provenance: facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() })
+    let provenance = Provenance {
+        rimforge: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        simulated: Some(manifest.simulated),
+        voxel_mm: Some(manifest.voxel_mm),
+        data_sha256: Some(data.sha256().to_owned()),
+        train_lesions: Some(set.lesions()),
+        train_slices: Some(set.images.len() as u64),
+        seed: Some(seed.0),
+        classes: Some(set.chosen.names.clone()),
+        rim_class: Some(set.chosen.rim),
+        padding: Some(set.padding),
+        ..Provenance::default()
+    };
+    NetworkLabel { contrasts: manifest.contrasts.clone(), provenance }
 }

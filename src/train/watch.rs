@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 use super::reals::TrainingSet;
 use crate::data::Prepared;
 use crate::feed::image::Image;
-use crate::feed::padding::Padding;
+use crate::feed::padding;
 use crate::feed::pictures::{self, Look};
 use crate::files;
 use crate::latent::seeds;
@@ -16,6 +16,7 @@ use crate::nets::features::FrechetFeatures;
 use crate::nets::{Generator, Noise};
 use crate::problem::Result;
 use crate::raster::Canvas;
+use crate::records::label::Padding;
 use crate::records::training::{TickRecord, TimingRecord};
 use crate::run_dir::GanDir;
 use crate::tensorboard::EventWriter;
@@ -110,7 +111,7 @@ impl Watch {
     fn draw(&mut self, images: u64, average: &Generator) -> Result<()> {
         let fakes = fixed_images(average, &self.classes.draw(PREVIEW_IMAGES, None), PREVIEW_IMAGES);
         let cells: Vec<Canvas> =
-            Image::split(&self.padding.crop(&fakes))?.iter().map(|image| image.canvas(self.look)).collect();
+            Image::split(&padding::crop(&self.padding, &fakes))?.iter().map(|image| image.canvas(self.look)).collect();
         let sheet = pictures::grid(&cells);
         let texts: Vec<(&str, &str)> = self.texts.iter().map(|(key, text)| (*key, text.as_str())).collect();
         let png = sheet.png(&texts)?;

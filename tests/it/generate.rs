@@ -12,6 +12,7 @@ use rimforge::generate::{self, GenerateConfig};
 use rimforge::latent::seeds;
 use rimforge::nets::{Generator, GeneratorConfig, Noise, weights};
 use rimforge::observer::Silent;
+use rimforge::records::label::NetworkLabel;
 use rimforge::records::synthesis::SynthesisRecord;
 use rimforge::seed::RunSeed;
 use serde_json::json;
@@ -35,7 +36,8 @@ fn network(path: &Path, resolution: i64, channels: i64) -> Generator {
     ]);
     let contrasts = json!(contrasts.as_array().unwrap()[..channels as usize]);
     let provenance = json!({"simulated": true, "voxel_mm": [1.0, 0.4, 0.5]});
-    weights::save_network(path, &generator, None, contrasts, provenance).unwrap();
+    let label = NetworkLabel::from_json([contrasts, provenance]).unwrap();
+    weights::save_network(path, &generator, None, label).unwrap();
     generator
 }
 
@@ -124,7 +126,7 @@ fn mistakes_are_named() {
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("none"), "{text}");
     let nameless = folder.path().join("nameless.safetensors");
-    weights::save_network(&nameless, &generator, None, json!(null), json!({})).unwrap();
+    weights::save_network(&nameless, &generator, None, NetworkLabel::default()).unwrap();
     let (code, text) = error(generate(&nameless, folder.path(), &["--format", "nifti"]));
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("--format npy"), "{text}");

@@ -9,7 +9,7 @@ use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::nets::weights::save_network;
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
-use rimforge::records::label::{Contrast, Window};
+use rimforge::records::label::{Contrast, NetworkLabel, Window};
 use rimforge::records::perturbation::PerturbationRecord;
 use rimforge::records::projection::ProjectionRecord;
 use rimforge::seed::RunSeed;
@@ -84,8 +84,7 @@ fn network(path: &Path) {
     };
     let generator = Generator::new(&config, RunSeed(5), Device::Cpu).unwrap();
     let discriminator = Discriminator::new(&DiscriminatorConfig::matching(&config), RunSeed(5), Device::Cpu).unwrap();
-    let nothing = serde_json::Value::Null;
-    save_network(path, &generator, Some(&discriminator), nothing.clone(), nothing).unwrap();
+    save_network(path, &generator, Some(&discriminator), NetworkLabel::default()).unwrap();
 }
 
 struct Place {

@@ -7,12 +7,13 @@ use rimforge::records::classify::{ArmRecord, ClassifyRecord, DifferenceRecord, S
 use rimforge::records::cohort::{CohortRecord, Gate, TruthCounts};
 use rimforge::records::perturbation::{Likeness, PerturbationRecord, PerturbationRow, Sheet};
 use rimforge::records::prepare::{PrepareRecord, SplitCount};
-use rimforge::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord};
+use rimforge::records::projection::{FeatureChoice, FlagRate, ProjectedLesion, ProjectionRecord};
 use rimforge::records::study::{ConditionalRecord, MultiContrastRecord, StageRun, StudyRecord};
 use rimforge::records::synthesis::{MapContrast, RimContrastSummary, SynthesisRecord};
 use rimforge::records::training::{TickRecord, TrainingRecord};
 use rimforge::records::{Confusion, FileHash, Interval};
 use rimforge::run_dir::StudyDir;
+use rimforge::statistics::proportion::wilson;
 
 fn interval(value: f64) -> Interval {
     Interval { value, low: value - 0.05, high: value + 0.04, level: 0.95, n: 64, method: "bootstrap".into() }
@@ -186,7 +187,13 @@ fn study() -> StudyRecord {
             seed: 1,
             rim_measure: None,
             without_core: 2,
-            flag_rates: Vec::new(),
+            flag_rates: vec![FlagRate {
+                role: "ambiguous".into(),
+                flag: "rim invented".into(),
+                flagged: 1,
+                share: wilson(1, 6).unwrap(),
+            }],
+            true_among_ambiguous: wilson(3, 6),
             images: Vec::new(),
             lesions: (1..=6)
                 .map(|i| projected("ambiguous", i, 21.0))
@@ -247,6 +254,10 @@ fn picture(path: &Path) {
 }
 
 fn written() -> (tempfile::TempDir, String) {
+    written_of(&study())
+}
+
+fn written_of(study: &StudyRecord) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let dir = StudyDir::new(folder.path());
     for path in [
@@ -257,7 +268,7 @@ fn written() -> (tempfile::TempDir, String) {
     ] {
         picture(&path);
     }
-    std::fs::write(dir.results(), serde_json::to_string(&study()).unwrap()).unwrap();
+    std::fs::write(dir.results(), serde_json::to_string(study).unwrap()).unwrap();
     let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
     (folder, page)
 }
@@ -369,10 +380,33 @@ fn numbers_stand_with_their_intervals() {
         "+0.030 (−0.020 to +0.070)",
         "TP 11, FP 9, TN 300, FN 4",
         "3/6 = 50 % (19 to 81)",
+        "1/6 = 17 % (3 to 56)",
         "a note on the arms",
     ] {
         assert!(page.contains(text), "{text} is missing");
     }
+}
+
+/// arms = ["ada-gan", "none"] of the settings: what is said of real lesions is said of the None arm.
+#[test]
+fn arms_are_known_by_their_names_not_by_their_places() {
+    let mut study = study();
+    study.classify.arms = vec![arm("ADA-GAN", 0.02), arm("None", 0.0)];
+    let of = |arm: &str, value| DifferenceRecord {
+        arm: arm.into(),
+        difference: interval(value),
+        ..study.classify.differences[0].clone()
+    };
+    study.classify.differences = vec![of("FOLDED", 0.2), of("ADA-GAN+LD", 0.04)];
+    let (_folder, page) = written_of(&study);
+    assert!(page.contains("<b>0.60 (0.55 to 0.64)</b><span>AUPRC, real lesions only</span>"), "the None arm's AUPRC");
+    let summary = "change of AUPRC from real lesions alone, against the readers' agreed label: ";
+    let at = page.replace("&#39;", "'").find(summary).map(|at| at + summary.len()).expect("a sentence on denoising");
+    assert!(page.replace("&#39;", "'")[at..].starts_with("ADA-GAN+LD +0.040 (−0.010 to +0.080).</p>"));
+
+    study.classify.arms.pop();
+    let (_folder, page) = written_of(&study);
+    assert!(!page.contains("real lesions only"), "without a None arm nothing is said of it");
 }
 
 #[test]

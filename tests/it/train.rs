@@ -15,12 +15,13 @@ use rimforge::nets::{Discriminator, Generator, Network, Noise};
 use rimforge::observer::{Observer, Silent};
 use rimforge::optim::{Alone, Peers};
 use rimforge::problem::Kind;
+use rimforge::records::label::NetworkLabel;
 use rimforge::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use rimforge::run_dir::GanDir;
 use rimforge::seed::RunSeed;
 use rimforge::train::identity::Identity;
 use rimforge::train::{
-    At, Label, Next, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, Unwatched,
+    At, Next, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, Unwatched,
     Watcher, loss, train,
 };
 use tch::{Device, Tensor};
@@ -156,9 +157,10 @@ fn what_it_leaves_can_be_read_and_a_second_call_only_reports() {
     assert_eq!(record.curve.iter().filter(|tick| tick.path_length.is_some()).count(), 10);
     let network = weights::load_network(GanDir::new(out.path()).best_network(), Device::Cpu).unwrap();
     assert_eq!(network.sha256, record.network_sha256);
-    assert_eq!(network.description.channels[0]["window"]["high"], 100.0);
-    assert_eq!(network.description.provenance["simulated"], true);
-    assert_eq!(network.description.provenance["images"], record.best_images);
+    let label = &network.description.label;
+    assert_eq!(label.contrasts[0].window.high, 100.0);
+    assert_eq!(label.provenance.simulated, Some(true));
+    assert_eq!(label.provenance.images, Some(record.best_images));
     for name in ["previews/reals.png", "previews/fakes-000000080.png", "previews/fakes-000000160.png"] {
         assert!(read(name).starts_with(b"\x89PNG"), "{name}");
     }
@@ -260,7 +262,7 @@ fn train_among(
     Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() })?;
     let settings = settings(0.008);
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
-    let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
+    let label = NetworkLabel::default();
     let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu)?;
     let (settings, seed) = (&settings, RunSeed(1));
     let run = Training { reals, settings, total_images: 80, seed, folder: &folder, graphs: true, observer, peers };
@@ -494,7 +496,7 @@ fn a_lower_score_becomes_the_best_network() {
     (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
     let settings = config.resolve(8, &[ChannelRule::Image], &[]).unwrap();
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
-    let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
+    let label = NetworkLabel::default();
     let folder = RunFolder::open(GanDir::new(out.path()), identity, label, Device::Cpu).unwrap();
     let run = Training {
         reals: &clean,
@@ -510,7 +512,7 @@ fn a_lower_score_becomes_the_best_network() {
     let state = train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), &mut notes).unwrap();
     assert_eq!((state.best_distance, state.counters.best_images), (Some(1.0), Some(16)));
     let best = weights::load_network(folder.dir.best_network(), Device::Cpu).unwrap();
-    assert_eq!(best.description.provenance["images"], 16);
+    assert_eq!(best.description.label.provenance.images, Some(16));
     let lines = fs::read_to_string(out.path().join("stats.jsonl")).unwrap();
     let ticks: Vec<TickRecord> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(ticks.iter().map(|tick| tick.frechet.unwrap()).collect::<Vec<_>>(), [3.0, 1.0, 2.0, 1.5]);

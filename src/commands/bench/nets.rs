@@ -15,12 +15,13 @@ use crate::nets::{Generator, Noise};
 use crate::optim::Alone;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::project::{Descent, Draws, ProjectConfig, Projection, optimise};
+use crate::records::label::NetworkLabel;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 use crate::train::config::{NetConfig, Preset};
-use crate::train::identity::Identity;
 use crate::train::schedule::Phase;
-use crate::train::{Label, RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
+use crate::train::identity::Identity;
+use crate::train::{RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
 fn settings(net: &NetArgs) -> Result<Resolved> {
@@ -99,8 +100,7 @@ fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState
     let out = tempfile::tempdir()
         .map_err(|error| Problem::new(ProblemKind::Environment, format!("cannot make a temporary folder: {error}")))?;
     let identity = Identity { seed: RunSeed(1), settings, data_sha256: "bench" };
-    let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
-    let folder = RunFolder::open(GanDir::new(out.path()), identity, label, clock.device)?;
+    let folder = RunFolder::open(GanDir::new(out.path()), identity, NetworkLabel::default(), clock.device)?;
     clock.seconds(|| {
         state.saved_images = None;
         folder.save(state)

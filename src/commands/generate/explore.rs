@@ -8,6 +8,7 @@ use tch::Tensor;
 
 use crate::feed::image::Image;
 use crate::feed::network_source::{Source, as_refs};
+use crate::feed::padding;
 use crate::files;
 use crate::latent::paths;
 use crate::latent::seeds::parse_seeds;
@@ -150,7 +151,7 @@ impl Explorer<'_> {
     }
 
     fn canvases(&self, images: &Tensor) -> Result<Vec<Canvas>> {
-        let images = Image::split(&self.source.padding.crop(images))?;
+        let images = Image::split(&padding::crop(&self.source.padding, images))?;
         Ok(images.iter().map(|image| image.canvas(self.source.look())).collect())
     }
 

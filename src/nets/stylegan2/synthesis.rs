@@ -1,7 +1,7 @@
 //! ws to image: a learnt 4x4 constant, styled convolutions, and an image that each resolution adds to (skip generator,
 //! Karras et al. 2020, section 4.1).
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::config::{GeneratorConfig, resolutions};
 use crate::nets::layers::modulated::{StyledConv, StyledShape, ToImage, ToImageShape};
@@ -11,8 +11,6 @@ use crate::nets::network::{Init, Role, Visitor, join};
 /// Where the noise of the styled convolutions comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Noise<'a> {
-    /// Fresh normal draws from libtorch's generator for every image.
-    Random,
     /// The network's own maps, the same for every image.
     Const,
     /// No noise.
@@ -88,7 +86,7 @@ impl Synthesis {
         let mut layer = 0;
         for block in &self.blocks {
             for (_, conv) in block.convs() {
-                x = conv.forward(&x, &ws[layer], noise_of(noise, layer, conv, batch).as_ref());
+                x = conv.forward(&x, &ws[layer], noise_of(noise, layer, conv).as_ref());
                 layer += 1;
             }
             // The image layer takes the next block's first w without using it up.
@@ -135,13 +133,8 @@ impl Synthesis {
     }
 }
 
-fn noise_of(noise: &Noise<'_>, layer: usize, conv: &StyledConv, batch: i64) -> Option<Tensor> {
+fn noise_of(noise: &Noise<'_>, layer: usize, conv: &StyledConv) -> Option<Tensor> {
     match noise {
-        Noise::Random => {
-            let map = conv.noise_const();
-            let shape: Vec<i64> = [batch, 1].into_iter().chain(map.size()).collect();
-            Some(Tensor::randn(shape, (Kind::Float, map.device())))
-        }
         Noise::Const => Some(conv.noise_const().unsqueeze(0).unsqueeze(0)),
         Noise::None => None,
         Noise::Given(maps) => Some(maps[layer].shallow_clone()),
@@ -153,6 +146,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use tch::Kind;
     use crate::seed::RunSeed;
 
     /// 8 x 8 pixels, or voxels, of one channel, all of whose weights are zero.

@@ -1,5 +1,6 @@
 //! Networks of volumes: sizes, second derivatives, files.
 
+use crate::records::label::NetworkLabel;
 use tch::{Device, Kind, Tensor};
 
 use super::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Noise};
@@ -103,8 +104,7 @@ fn a_file_of_a_network_of_volumes_comes_back_and_is_no_network_of_images() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("network.safetensors");
     let network = generator();
-    let none = serde_json::Value::Null;
-    save_network(&path, &network, Some(&discriminator(&network)), none.clone(), none).unwrap();
+    save_network(&path, &network, Some(&discriminator(&network)), NetworkLabel::default()).unwrap();
     let loaded = load_network(&path, Device::Cpu).unwrap();
     let z = Tensor::ones([1, 6], OPTIONS);
     let volumes = |network: &Generator| network.forward(&z, None, &Noise::Const);

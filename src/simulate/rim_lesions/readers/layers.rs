@@ -4,7 +4,7 @@
 //! scrolls. Medians, so that a vein through a layer counts for little.
 
 use crate::nifti::{Grid, Volume};
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// The edge: as deep as this below the traced surface, mm.
 const EDGE_MM: f64 = 0.8;

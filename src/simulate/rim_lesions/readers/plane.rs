@@ -4,7 +4,7 @@
 use std::f64::consts::TAU;
 
 use crate::nifti::{Grid, Volume};
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Rays from a slice's centroid.
 const SECTORS: usize = 36;

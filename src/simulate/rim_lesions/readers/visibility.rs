@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::layers::{Layers, layers};
 use super::plane::{ARC, CAP_PPB, Extent, Plane, Section};
 use crate::nifti::Volume;
-use crate::statistics::bootstrap::quantile;
+use crate::statistics::order::quantile;
 
 /// Weight of each covered slice beyond the second, up to four more.
 const SLICE_WEIGHT: f64 = 0.1;

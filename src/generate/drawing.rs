@@ -1,0 +1,91 @@
+//! Seeds to image files.
+
+use std::path::Path;
+
+use super::stage::Opened;
+use super::{Format, GenerateConfig};
+use crate::feed::image::Image;
+use crate::feed::network_source::{Source, as_refs};
+use crate::feed::padding;
+use crate::nifti;
+use crate::latent::draw::{BATCH, draw};
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+
+/// What is drawn, and where it goes.
+pub(super) struct Drawing<'a> {
+    /// The network and the class.
+    pub opened: &'a Opened,
+    /// How to draw and what to write.
+    pub config: &'a GenerateConfig,
+    /// An image each.
+    pub seeds: &'a [u32],
+    /// Folder of the images.
+    pub out: &'a Path,
+}
+
+impl Drawing<'_> {
+    /// Draws every seed's image in batches, writes it and shows it to `each`.
+    pub fn write(&self, observer: &dyn Observer, each: &mut dyn FnMut(&Image)) -> Result<()> {
+        let &Self { opened, config, seeds, out } = self;
+        let Opened { network, source, class, .. } = opened;
+        observer.begin("generate", "images", seeds.len() as u64);
+        for chunk in seeds.chunks(BATCH) {
+            if observer.stop_requested() {
+                return Err(Problem::new(Kind::Interrupted, "stopped while drawing images")
+                    .advice("run the same command again"));
+            }
+            let drawn = draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise);
+            let images = Image::split(&padding::crop(&source.padding, &drawn))?;
+            for (image, &seed) in images.iter().zip(chunk) {
+                write_image(out, config, seed, image, source)?;
+                each(image);
+            }
+            observer.advance(chunk.len() as u64);
+        }
+        observer.end();
+        Ok(())
+    }
+}
+
+/// Writes one image in every format that is asked for.
+fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, source: &Source) -> Result<()> {
+    let stem = format!("seed{seed:04}");
+    for format in &config.formats {
+        match format {
+            Format::Npy => {
+                let path = out.join(format!("{stem}.npy"));
+                crate::data::patch_file::write(&path, &image.shape.map(|n| n as u64), &image.pixels)?;
+            }
+            Format::Png => {
+                let class = config.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
+                let texts = source.texts(&format!("seed {seed}{class}"));
+                image.canvas(source.look()).write_png(out.join(format!("{stem}.png")), &as_refs(&texts))?;
+            }
+            Format::Nifti => write_nifti(out, &stem, image, source)?,
+        }
+    }
+    Ok(())
+}
+
+/// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm, a probability within
+/// 0..1.
+fn write_nifti(out: &Path, stem: &str, image: &Image, source: &Source) -> Result<()> {
+    let [_, height, width] = image.shape;
+    for (contrast, values) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
+        let name = match source.contrasts.len() {
+            1 => format!("{stem}.nii.gz"),
+            _ => format!("{stem}_{}.nii.gz", contrast.name),
+        };
+        let physical = |value: f32| match (contrast.unit.as_str(), contrast.window.to_physical(value)) {
+            ("ppb", ppb) => ppb * 1e-3,
+            ("probability", share) => share.clamp(0.0, 1.0),
+            (_, value) => value,
+        };
+        let values: Vec<f32> = values.iter().map(|&value| physical(value)).collect();
+        let what = if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
+        let voxel = source.voxel_mm.unwrap_or([1.0; 3]);
+        nifti::write_slice(&out.join(name), &values, [width, height], voxel, what)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! One slice at a time: spoil it, read back what is finished, judge its projection.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::corruption::{Corruption, Strengths, corrupt};
+use super::sheet;
+use crate::files;
+use crate::metrics::ssim::ssim;
+use crate::problem::{Problem, Result};
+use crate::project::acceptance::Gauge;
+use crate::project::targets::Target;
+use crate::project::{OneProjected, fingerprint, store};
+use crate::records::perturbation::{Likeness, PerturbedCase, Sheet};
+use crate::run_dir::PerturbationDir;
+use crate::seed::RunSeed;
+
+/// A slice as it was and as it is given to the projector.
+pub(super) struct Spoiled {
+    /// "rim", "training rim" or "non-rim".
+    pub role: &'static str,
+    /// What was done to it.
+    pub corruption: Corruption,
+    /// A slice of a lesion of the data set.
+    pub original: Target,
+    /// The same slice, spoiled, under a name of its own.
+    pub target: Target,
+}
+
+/// A finished case and the hash of what it depends on.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    fingerprint: String,
+    case: PerturbedCase,
+}
+
+/// What all slices share.
+pub(super) struct Workbench<'a> {
+    /// Where results go.
+    pub dir: &'a PerturbationDir,
+    /// How slices are measured.
+    pub gauge: &'a Gauge,
+    /// Physical unit of what is measured.
+    pub unit: &'a str,
+    /// How strong each corruption is.
+    pub strengths: Strengths,
+    /// All that every case depends on.
+    pub settings: Value,
+}
+
+impl Workbench<'_> {
+    /// Spoils a slice with draws of its own.
+    pub fn spoil(&self, role: &'static str, original: &Target, corruption: Corruption, seed: RunSeed) -> Spoiled {
+        let id = format!("{}_{}_{}", original.id, role.replace(' ', "-"), corruption.slug());
+        let mut draws = seed.stream(&format!("perturb {id}"), 0);
+        let size = (self.gauge.height, self.gauge.width);
+        let mask = original.mask.as_deref();
+        let pixels = corrupt(&original.pixels, size, mask, corruption, &self.strengths, &mut draws);
+        let target = Target { id, pixels, ..original.clone() };
+        Spoiled { role, corruption, original: original.clone(), target }
+    }
+
+    /// The case of an earlier run, if it was made from the same things and its image is there.
+    pub fn finished(&self, item: &Spoiled) -> Result<Option<PerturbedCase>> {
+        let path = self.dir.case(&item.target.id);
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|error| Problem::io(&path, "reading", error))?,
+        };
+        let print = fingerprint(&self.settings, &item.target);
+        // One of other settings, or that cannot be read, is made again.
+        let kept = serde_json::from_slice::<Kept>(&text).ok().filter(|kept| kept.fingerprint == print);
+        Ok(kept.map(|kept| kept.case).filter(|case| self.dir.root().join(&case.image).exists()))
+    }
+
+    /// Measures a projection against the slice as it was, and writes both the image and the case.
+    pub fn judge(&self, item: &Spoiled, projected: &OneProjected) -> Result<PerturbedCase> {
+        let lesion = item.original.lesion.as_ref().expect("lesions of a data set are known");
+        let name = PerturbationDir::image(&item.target.id);
+        store::write_npy(&self.dir.root().join(&name), &projected.image)?;
+        let case = PerturbedCase {
+            lesion_id: lesion.lesion_id.clone(),
+            slice: lesion.slice,
+            role: item.role.to_owned(),
+            corruption: item.corruption.name().to_owned(),
+            strength: item.corruption.strength(&self.strengths, self.gauge.scale, self.unit),
+            corrupted: self.likeness(&item.original, &item.target.pixels)?,
+            projected: self.likeness(&item.original, &projected.pixels)?,
+            contrast: lesion.contrast,
+            w_distance: projected.w_distance,
+            image: name,
+        };
+        let fingerprint = fingerprint(&self.settings, &item.target);
+        files::write_json(self.dir.case(&item.target.id), &Kept { fingerprint, case: case.clone() })?;
+        Ok(case)
+    }
+
+    /// How `image` \[C, H, W\] compares with a slice as it was.
+    fn likeness(&self, original: &Target, image: &[f32]) -> Result<Likeness> {
+        let plane = self.gauge.height * self.gauge.width;
+        let scaled = |pixels: &[f32]| -> Vec<f64> {
+            let channel = &pixels[self.gauge.channel * plane..][..plane];
+            channel.iter().map(|&value| (f64::from(value) + 1.0) / 2.0).collect()
+        };
+        let (before, after) = (scaled(&original.pixels), scaled(image));
+        let squares = before.iter().zip(&after).map(|(a, b)| (a - b).powi(2));
+        let mask = original.mask.as_deref();
+        Ok(Likeness {
+            ssim: ssim(&before, &after, (self.gauge.height, self.gauge.width), 1.0)?,
+            mse: squares.sum::<f64>() / plane as f64,
+            lesion_rms: self.gauge.root_mean_squares(&original.pixels, image, mask).0,
+            contrast: self.gauge.contrast_after(image, original)?,
+        })
+    }
+
+    /// The first rims with each corruption, and the first training rims and non-rims.
+    pub fn sheets(&self, spoiled: &[Spoiled], cases: &[PerturbedCase], simulated: bool) -> Result<Vec<Sheet>> {
+        let mut rows = Vec::new();
+        for (item, case) in spoiled.iter().zip(cases) {
+            let image = store::read_plain(&self.dir.root().join(&case.image), item.target.pixels.len())?;
+            rows.push(sheet::Row { item, case, image });
+        }
+        sheet::Sheets { dir: self.dir, gauge: self.gauge, unit: self.unit, simulated }.write_all(&rows)
+    }
+}

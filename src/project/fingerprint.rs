@@ -1,0 +1,44 @@
+//! What a projection depends on, as text and as a hash: a finished one is not made again while this stays the same.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::ProjectConfig;
+use super::projector::Projector;
+use super::targets::Target;
+use crate::digest;
+use crate::seed::RunSeed;
+
+/// What every projection of a run depends on, feature net aside.
+pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> serde_json::Value {
+    json!({
+        "version": 1,
+        "network": projector.network_sha256,
+        "steps": config.steps,
+        "learning_rate": config.learning_rate,
+        "w_noise": config.w_noise,
+        "noise_regularisation": config.noise_regularisation,
+        "w_samples": config.w_samples,
+        "condition": config.condition,
+        "space": config.space,
+        "start": config.start,
+        "candidates": config.candidates,
+        "precision": projector.precision,
+        "seed": seed.0,
+    })
+}
+
+/// Hash of `settings` and of a target's name, pixels and mask; lower-case hexadecimal.
+pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
+    let mut hash = Sha256::new();
+    hash.update(settings.to_string());
+    hash.update([0]);
+    hash.update(&target.id);
+    for value in &target.pixels {
+        hash.update(value.to_le_bytes());
+    }
+    for &voxel in target.mask.iter().flatten() {
+        hash.update([u8::from(voxel)]);
+    }
+    digest::hex(hash.finalize())
+}

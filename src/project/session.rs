@@ -1,0 +1,129 @@
+//! A network opened for the lesions of a data set: what is the same whether they are projected as they are or spoiled
+//! first.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::ProjectConfig;
+use super::acceptance::{Gauge, Levels};
+use super::feature_choice::{Features, named};
+use super::fingerprint;
+use super::projector::{OneProjected, Projector, Run};
+use super::targets::{self, Pick, Selection, Target};
+use crate::data::Prepared;
+use crate::engine::Lab;
+use crate::observer::Observer;
+use crate::problem::{Problem, Result};
+use crate::project::config::{Class, Side};
+use crate::records::label::Contrast;
+use crate::seed::RunSeed;
+
+/// A network and a data set that it can be used on.
+pub struct Session<'a> {
+    /// The network.
+    pub projector: Projector,
+    /// The data set.
+    pub prepared: &'a Prepared,
+    /// How its pictures are measured.
+    pub gauge: Gauge,
+    /// Physical unit of what is measured: "ppb".
+    pub unit: String,
+    /// How to project.
+    pub config: &'a ProjectConfig,
+    /// Of every draw.
+    pub seed: RunSeed,
+}
+
+/// What known rims say about the contrast of a rim.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownRims {
+    /// From here on a slice shows a rim, and none below.
+    pub levels: Levels,
+    /// All have masks, so that contrast is measured inside them.
+    pub masked: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Opens a network file, or the network in the folder of a training run or an import, for the data set's lesions.
+    ///
+    /// # Errors
+    /// No usable network, or data that are not what it draws: another shape, or other channels or windows.
+    pub fn open(network: &Path, prepared: &'a Prepared, config: &'a ProjectConfig, lab: &Lab<'_>) -> Result<Self> {
+        let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
+        check_channels(prepared, &projector)?;
+        let (gauge, unit) = targets::gauge(prepared);
+        Ok(Self { projector, prepared, gauge, unit, config, seed: lab.seed })
+    }
+
+    /// Slices of the lesions of one class and side.
+    ///
+    /// # Errors
+    /// A patch that cannot be read.
+    pub fn select(&self, pick: Pick) -> Result<Selection> {
+        targets::select(self.prepared, pick, &self.gauge, self.seed)
+    }
+
+    /// What the training rims' own contrasts say, `slices` of each lesion.
+    ///
+    /// # Errors
+    /// Fewer than five that can be measured.
+    pub fn known_rims(&self, slices: u64) -> Result<KnownRims> {
+        let rims = self.select(Pick { class: Class::Rim, split: Side::Train, limit: 0, slices })?.targets;
+        let masked = rims.iter().all(|target| target.mask.is_some());
+        let contrasts = rims.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast);
+        let levels = Levels::of_rims(contrasts.collect()).map_err(|problem| problem.at(self.prepared.root()))?;
+        Ok(KnownRims { levels, masked })
+    }
+
+    /// The feature net of the settings; `auto` is what "auto" means.
+    ///
+    /// # Errors
+    /// No such net, or one that this network cannot have.
+    pub fn features(&self, auto: &str) -> Result<Features<'_>> {
+        named(&self.projector, &self.config.features, auto)
+    }
+
+    /// What every projection of this session depends on, feature net aside.
+    pub fn settings(&self) -> Value {
+        fingerprint::settings(self.config, &self.projector, self.seed)
+    }
+
+    /// Projects `targets` batch by batch and hands over each with its place among them.
+    ///
+    /// # Errors
+    /// `Kind::Interrupted` once asked to stop; what the feature net or `done` reports.
+    pub fn project(
+        &self,
+        features: &Features<'_>,
+        targets: &[&Target],
+        observer: &dyn Observer,
+        done: &mut dyn FnMut(usize, OneProjected) -> Result<()>,
+    ) -> Result<()> {
+        let run = Run::new(self.config, self.seed, observer);
+        self.projector.project_all(features.net.as_ref(), targets, &run, done)
+    }
+}
+
+/// The data must be what the network draws: shape, and where it says so, channels and windows.
+fn check_channels(prepared: &Prepared, projector: &Projector) -> Result<()> {
+    let data = prepared.root();
+    let found = prepared.image_shape().map(|n| n as i64);
+    let expected = projector.shape();
+    if found != expected {
+        return Err(Problem::input(data, format!("slices of shape {found:?} (channels, height, width)"))
+            .expected(format!("{expected:?}, as the network draws"))
+            .advice("train a network on this data set, or prepare with the contrasts it was trained on"));
+    }
+    let known = &projector.source.contrasts;
+    if !known.is_empty() && known.as_slice() != prepared.contrasts() {
+        let list = |contrasts: &[Contrast]| {
+            let one = |c: &Contrast| format!("{} {}..{} {}", c.name, c.window.low, c.window.high, c.unit);
+            contrasts.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        return Err(Problem::input(data, format!("channels {}", list(prepared.contrasts())))
+            .expected(format!("{}, as the network was trained", list(known)))
+            .advice("prepare the data with the network's contrasts and windows"));
+    }
+    Ok(())
+}
