@@ -250,7 +250,15 @@ fn train_on(
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = Label { channels: serde_json::Value::Null, provenance: serde_json::Map::new() };
     let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu)?;
-    let run = Training { reals, settings: &settings, total_images: 80, seed: RunSeed(1), folder: &folder, graphs: true, observer };
+    let run = Training {
+        reals,
+        settings: &settings,
+        total_images: 80,
+        seed: RunSeed(1),
+        folder: &folder,
+        graphs: true,
+        observer,
+    };
     train(&run, || TrainState::new(&settings, RunSeed(1), Device::Cpu), on_event)
 }
 
