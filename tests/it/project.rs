@@ -86,8 +86,16 @@ impl FromMean<'_> {
     fn run(&self, underway: Option<Underway>, after_step: &mut AfterStep<'_>) -> Result<Projected> {
         let &Self { generator, features, targets, cloud, draws, ref descent } = self;
         let start = &cloud.mean_of(targets.size()[0]);
-        let projection =
-            Projection { generator, features, targets, start, deviation: cloud.deviation(), draws, descent, graphs: true };
+        let projection = Projection {
+            generator,
+            features,
+            targets,
+            start,
+            deviation: cloud.deviation(),
+            draws,
+            descent,
+            graphs: true,
+        };
         optimise(&projection, underway, after_step)
     }
 }
