@@ -225,6 +225,7 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
     };
     let (validation, test) = match finished(job, pool, observer)? {
         Some(scores) => {
+            tracing::info!("{}: fitted before, kept", job.file.display());
             observer.advance(plan.steps);
             scores
         }
@@ -232,6 +233,7 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
             let (cnn, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
             let scores = (fit::score(&cnn, &pool.validation.pixels)?, fit::score(&cnn, &pool.test.pixels)?);
             keep(job, &cnn, losses, &scores)?;
+            tracing::info!("{}: fitted", job.file.display());
             scores
         }
     };

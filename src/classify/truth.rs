@@ -13,6 +13,7 @@ use crate::problem::{Problem, Result};
 /// # Errors
 /// No such file or column, an unreadable value, a lesion twice, or a lesion of the manifest that it does not have.
 pub fn read(path: &Path, manifest: &Manifest) -> Result<Vec<bool>> {
+    tracing::info!("reading {}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading", error))?;
     parse(&text, manifest).map_err(|problem| problem.at(path))
 }

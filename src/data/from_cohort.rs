@@ -148,6 +148,7 @@ impl Work<'_> {
         let kept = self.out.join(PARTIAL).join(format!("{}.json", patient.id));
         let fingerprint = self.fingerprint(patient, side)?;
         if let Some(done) = self.kept(&kept, &fingerprint) {
+            tracing::info!("{}: cut before from the same files, kept", kept.display());
             return Ok(done);
         }
         let done = self.cut(patient, side, fingerprint)?;

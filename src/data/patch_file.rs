@@ -67,6 +67,7 @@ pub fn read<T: Deserialize + AutoSerialize>(path: &Path, shape: &[u64], sha256: 
 
 /// The bytes of a file that must have the given hash.
 pub fn read_verified(path: &Path, sha256: &str) -> Result<Vec<u8>> {
+    tracing::debug!("reading {}", path.display());
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     let found = digest::sha256(&bytes);
     if found != sha256 {

@@ -33,6 +33,7 @@ pub struct ZipDataset {
 impl ZipDataset {
     /// Opens and checks the directory of a zip; at most `max_bytes` may come out of it.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self> {
+        tracing::info!("reading {}", path.display());
         let bad = |found: String| Problem::input(path, found);
         let file = File::open(path).map_err(|error| Problem::io(path, "opening", error))?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {

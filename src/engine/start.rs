@@ -79,6 +79,7 @@ impl Engine {
             ffi::rf_set_tuned(1);
         }
         let device = super::device(&config.device)?;
+        tracing::info!("libtorch {loaded} from {} on {device:?}, {threads} threads; GPU {gpu}", folder.display());
         Ok(Self {
             device,
             facts: Facts {

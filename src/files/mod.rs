@@ -76,6 +76,7 @@ impl AtomicWriter {
 
     fn finish(self, durable: Durable) -> Result<()> {
         let path = self.path;
+        tracing::debug!("writing {}", path.display());
         let failed = |error| Problem::io(&path, "writing", error);
         let temporary = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
         if durable == Durable::Yes {

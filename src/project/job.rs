@@ -40,6 +40,7 @@ impl Job<'_> {
             items.push(items::finished(self.dir, target, print, self.config.film)?);
         }
         let pending: Vec<usize> = (0..targets.len()).filter(|&at| items[at].is_none()).collect();
+        tracing::info!("{} of {} projections were made before, kept", targets.len() - pending.len(), targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
         observer.advance((targets.len() - pending.len()) as u64 * self.config.steps);
         let maps: Vec<String> =
@@ -52,6 +53,7 @@ impl Job<'_> {
         let batches = pending.chunks(self.config.batch as usize);
         let mut comparison = self.projector.comparison(self.features, batches.len());
         for batch in batches {
+            tracing::info!("projecting a batch of {} images", batch.len());
             let chosen: Vec<Target> = batch.iter().map(|&at| targets[at].clone()).collect();
             let descent = self.config.descent();
             let projected =

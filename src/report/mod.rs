@@ -35,6 +35,7 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
 /// The study's results as the last complete run left them.
 pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
     let path = dir.results();
+    tracing::info!("reading {}", path.display());
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Problem::io(&path, "reading the results", error).advice("run `rimforge run STUDY.toml` to the end first")
     })?;

@@ -62,6 +62,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     for old in superseded(&list(folder)?) {
         remove(&folder.join(format!("{PREFIX}{old:012}")))?;
     }
+    tracing::info!("saved checkpoint {}", path.display());
     Ok(path)
 }
 
@@ -79,7 +80,10 @@ pub fn newest(folder: &Path, observer: &dyn Observer) -> Result<Option<Verified>
     while let Some(images) = found.pop() {
         let path = folder.join(format!("{PREFIX}{images:012}"));
         match verify(&path) {
-            Ok(()) => return Ok(Some(Verified { path, images })),
+            Ok(()) => {
+                tracing::info!("going on from checkpoint {}", path.display());
+                return Ok(Some(Verified { path, images }));
+            }
             Err(problem) => {
                 let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
                 remove(&aside)?;
