@@ -6,5 +6,7 @@ pub mod config;
 
 pub mod stage;
 
+pub mod explore;
+
 pub use config::{Format, GenerateConfig};
 pub use stage::{Inputs, run_stage};

@@ -14,6 +14,9 @@ mod pickles;
 
 mod import_export;
 
+/// Closed pipes, JSON, help and logs of every command.
+mod command_line;
+
 mod project;
 
 /// The stages through the program, in flow order.
