@@ -50,13 +50,12 @@ pub fn peak_device_bytes(device: Device) -> Option<u64> {
 
 /// `Err` with the shim's own reason where what was being done did not succeed.
 fn checked(succeeded: bool, doing: &str) -> Result<()> {
-    match succeeded {
-        true => Ok(()),
-        // SAFETY: a query without arguments.
-        false => {
-            Err(Problem::new(Kind::Environment, format!("{doing}: {}", unsafe { ffi::text(ffi::rf_last_error()) })))
-        }
+    if succeeded {
+        return Ok(());
     }
+    // SAFETY: a query without arguments.
+    let why = unsafe { ffi::text(ffi::rf_last_error()) };
+    Err(Problem::new(Kind::Environment, format!("{doing}: {why}")))
 }
 
 /// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.

@@ -20,9 +20,10 @@ pub const NOT_TO_RECORD: [&str; 7] = [
 /// Names of the operations that `work` asks for on this thread, in order, not of those that they are made of ("aten::add",
 /// "aten::item").
 pub fn operations(work: impl FnOnce()) -> Vec<String> {
-    // SAFETY: the second call ends what the first began, on the same thread.
+    // SAFETY: takes no pointers; the call below ends what this one begins, on the same thread.
     unsafe { ffi::rf_watch_operations() };
     work();
+    // SAFETY: a query without arguments.
     let names = unsafe { ffi::text(ffi::rf_watched_operations()) };
     names.lines().map(str::to_owned).collect()
 }
