@@ -210,10 +210,7 @@ fn all(
             None => unfinished = true,
         }
     }
-    match unfinished {
-        false => Ok(fitted),
-        true => Err(Problem::new(Kind::Internal, "a fit ended without a result")),
-    }
+    if unfinished { Err(Problem::new(Kind::Internal, "a fit ended without a result")) } else { Ok(fitted) }
 }
 
 /// One fit, or the one in its file.

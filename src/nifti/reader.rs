@@ -103,9 +103,10 @@ fn append(values: &mut Vec<f32>, voxels: &[f32]) -> Result<()> {
 /// `size`: of the file.
 fn parse_bytes(mut bytes: impl BufRead, size: u64, see: impl FnMut(&[f32]) -> Result<()>) -> Result<(Grid, u64)> {
     let start = bytes.fill_buf().map_err(|error| cut_short(error, "the header's 348 bytes"))?;
-    match start.starts_with(&[0x1f, 0x8b]) {
-        true => parse_stream(MultiGzDecoder::new(bytes), size.saturating_mul(MAX_GZIP_RATIO), see),
-        false => parse_stream(bytes, size, see),
+    if start.starts_with(&[0x1f, 0x8b]) {
+        parse_stream(MultiGzDecoder::new(bytes), size.saturating_mul(MAX_GZIP_RATIO), see)
+    } else {
+        parse_stream(bytes, size, see)
     }
 }
 

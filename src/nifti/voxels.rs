@@ -40,12 +40,13 @@ impl Header {
 
     fn each<const BYTES: usize>(&self, raw: &[u8], values: &mut [f32], value: impl Fn([u8; BYTES]) -> f32) {
         let voxels = values.iter_mut().zip(raw.as_chunks().0);
-        match self.big_endian {
-            true => voxels.for_each(|(voxel, &(mut bytes))| {
+        if self.big_endian {
+            voxels.for_each(|(voxel, &(mut bytes))| {
                 bytes.reverse();
                 *voxel = value(bytes);
-            }),
-            false => voxels.for_each(|(voxel, &bytes)| *voxel = value(bytes)),
+            })
+        } else {
+            voxels.for_each(|(voxel, &bytes)| *voxel = value(bytes))
         }
     }
 }

@@ -47,10 +47,11 @@ impl Adam {
         let flat: Vec<Tensor> = gradients
             .iter()
             .zip(&self.parameters)
-            .map(|(gradient, parameter)| match gradient.defined() {
-                true => gradient.reshape([-1]),
-                false => parameter.zeros_like().reshape([-1]),
-            })
+            .map(
+                |(gradient, parameter)| {
+                    if gradient.defined() { gradient.reshape([-1]) } else { parameter.zeros_like().reshape([-1]) }
+                },
+            )
             .collect();
         Tensor::cat(&flat, 0)
     }
@@ -77,10 +78,7 @@ impl Adam {
 /// makes each a view of its part; whoever shares the tensors goes with them.
 pub fn side_by_side(parameters: &mut [Tensor]) -> Tensor {
     let flat: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().reshape([-1])).collect();
-    let values = match flat.is_empty() {
-        true => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
-        false => Tensor::cat(&flat, 0),
-    };
+    let values = if flat.is_empty() { Tensor::zeros([0], (Kind::Float, Device::Cpu)) } else { Tensor::cat(&flat, 0) };
     let mut offset = 0;
     for parameter in parameters {
         let length = parameter.numel() as i64;

@@ -280,12 +280,11 @@ pub struct Features<'a> {
 pub fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
     let name = if asked == "auto" { auto } else { asked };
     let net = projector.features(name)?;
-    let identity = match name.ends_with(".pt") {
-        true => {
-            let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
-            digest::sha256(&bytes)
-        }
-        false => net.name().to_owned(),
+    let identity = if name.ends_with(".pt") {
+        let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
+        digest::sha256(&bytes)
+    } else {
+        net.name().to_owned()
     };
     Ok(Features { net, identity })
 }

@@ -49,10 +49,7 @@ pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
     let wrong = |found: String| Problem::input(path, found).advice("delete the file and run the command again");
     let file = NpyFile::new(&bytes[..]).map_err(|error| wrong(format!("not an npy file: {error}")))?;
     let values: Vec<f32> = file.into_vec().map_err(|error| wrong(format!("unreadable values: {error}")))?;
-    match values.len() == count {
-        true => Ok(values),
-        false => Err(wrong(format!("{} values instead of {count}", values.len()))),
-    }
+    if values.len() == count { Ok(values) } else { Err(wrong(format!("{} values instead of {count}", values.len()))) }
 }
 
 /// Reads an image \[C, H, W\] in the network's range from a float32 npy file; \[H, W\] is taken as one channel.

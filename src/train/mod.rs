@@ -270,15 +270,16 @@ impl Training<'_> {
         let images_per_s = (images - since.images) as f64 / seconds;
         let due = |every: u64| every > 0 && (last || tick.is_multiple_of(every));
         let mut answers = Vec::new();
-        let scores = match due(self.settings.frechet_ticks) {
-            true => match on_event(Event::Score { images, tick, average: &state.average })? {
+        let scores = if due(self.settings.frechet_ticks) {
+            match on_event(Event::Score { images, tick, average: &state.average })? {
                 Control::Score(scores) => Some(scores),
                 other => {
                     answers.push(other);
                     None
                 }
-            },
-            false => None,
+            }
+        } else {
+            None
         };
         if let Some(Scores { distance, .. }) = scores
             && state.best_distance.is_none_or(|best| distance < best)

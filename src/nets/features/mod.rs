@@ -55,9 +55,10 @@ pub(super) fn unit_normalised(layers: &[Tensor]) -> Tensor {
 /// Area-averages images whose longer side exceeds [`LARGEST_SIDE`]; others pass unchanged.
 pub(super) fn at_most_largest_side(images: &Tensor) -> Tensor {
     let size = images.size();
-    match size[2].max(size[3]) > LARGEST_SIDE {
-        true => images.adaptive_avg_pool2d([LARGEST_SIDE, LARGEST_SIDE]),
-        false => images.shallow_clone(),
+    if size[2].max(size[3]) > LARGEST_SIDE {
+        images.adaptive_avg_pool2d([LARGEST_SIDE, LARGEST_SIDE])
+    } else {
+        images.shallow_clone()
     }
 }
 

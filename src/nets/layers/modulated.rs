@@ -61,9 +61,10 @@ impl StyledConv {
         let x = fused::scale_channels(&precision::lowered(x), &styles);
         // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
         let gain = activation::GAIN;
-        let y = match self.double {
-            true => resample::conv_up2(&x, &weight, gain),
-            false => fused::convolution(&x, &weight, gain, 1, 1),
+        let y = if self.double {
+            resample::conv_up2(&x, &weight, gain)
+        } else {
+            fused::convolution(&x, &weight, gain, 1, 1)
         };
         let scale = demodulation(&weight, &styles);
         let noise = noise.map(|map| (map, &self.noise_strength));
