@@ -1,4 +1,5 @@
-//! Fits of the lesion classifier, as many at a time as there are threads, each on one: as a comparison of arms runs them.
+//! Fits of the lesion classifier, as many at a time as there are threads, each on one: as a comparison of arms runs
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +17,19 @@ use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::spelling;
 use crate::seed::RunSeed;
 
+/// Of one timed fit.
 const STEPS: u64 = 20;
+
+/// Slices a step.
 const BATCH: u64 = 64;
 
 /// Slices to learn from.
 const SLICES: u32 = 256;
 
 /// Milliseconds a slice of training.
+///
+/// # Errors
+/// Work that fails.
 pub fn classify(clock: &Clock, width: Width, engine: &Engine) -> Result<BenchRecord> {
     let threads = engine.facts.threads;
     let plan = Plan { cnn: width.cnn(1), steps: STEPS, batch: BATCH, learning_rate: 1e-3 };

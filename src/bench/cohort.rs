@@ -19,6 +19,9 @@ use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 
 /// Milliseconds a patient.
+///
+/// # Errors
+/// Work that fails.
 pub fn prepare_cohort(clock: &Clock, cohort: &Path, threads: usize) -> Result<BenchRecord> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -1,7 +1,7 @@
 //! How fast this machine trains, projects and draws, beside its own convolution rate in the same run.
 //!
-//! Times of two machines, or of two days on one machine, do not compare; shares of the convolution rate do. Every number
-//! is the best of its repetitions: what disturbs a run only ever makes it slower.
+//! Times of two machines, or of two days on one machine, do not compare; shares of the convolution rate do. Every
+//! number is the best of its repetitions: what disturbs a run only ever makes it slower.
 
 use std::path::PathBuf;
 
@@ -70,8 +70,8 @@ impl Nets {
         }
     }
 
-    /// Arithmetic of training on one image (forward and backward of both networks), by hand from the layers: for the share
-    /// of the convolution rate only.
+    /// Arithmetic of training on one image (forward and backward of both networks), by hand from the layers: for the
+    /// share of the convolution rate only.
     fn training_gflop(&self) -> f64 {
         match self.size {
             Preset::Small => 1.15,

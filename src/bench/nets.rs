@@ -32,6 +32,9 @@ fn settings(nets: &Nets) -> Result<Resolved> {
 }
 
 /// Milliseconds an image of each phase of a training step, of the moving average and of checkpoints.
+///
+/// # Errors
+/// Work that fails.
 pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
     let settings = settings(nets)?;
@@ -41,7 +44,8 @@ pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let reals = RealBatch { pixels: reals, classes: None };
     let _stream = SideStream::enter(clock.device)?;
     let mut runner = Runner::new(clock.device);
-    // On a GPU the host draws one step while the device computes the one before: several at a time show what that hides.
+    // On a GPU the host draws one step while the device computes the one before: several at a time show what that
+    // hides.
     let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
     let mut parts_ms = BTreeMap::new();
     let mut step_ms = 0.0;
@@ -106,6 +110,9 @@ fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState
 }
 
 /// Milliseconds an image of a forward pass.
+///
+/// # Errors
+/// Work that fails.
 pub fn generate(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
     let generator = Generator::new(&nets.generator(), RunSeed(1), clock.device)?;
@@ -128,6 +135,9 @@ fn projector_steps(device: Device) -> u64 {
 }
 
 /// Milliseconds an image and step of the projector.
+///
+/// # Errors
+/// Work that fails.
 pub fn project(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
     let generator = Generator::new(&nets.generator(), RunSeed(1), clock.device)?;

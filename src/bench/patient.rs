@@ -8,6 +8,9 @@ use crate::problem::{Kind, Problem, Result};
 use crate::simulate::rim_lesions::{CohortConfig, Preset, anatomy, physics, plan};
 
 /// Milliseconds of its parts.
+///
+/// # Errors
+/// Work that fails.
 pub fn simulate(clock: &Clock) -> Result<BenchRecord> {
     let design = CohortConfig { preset: Preset::Paper, patients: Some(1), ..CohortConfig::default() }.design()?;
     let plan = plan::plan(&design).remove(0);

@@ -1,8 +1,8 @@
-//! The one place that prints. Results go to standard output: text for a person, or JSON and nothing else. Progress, warnings,
-//! logs and what went wrong go to standard error, above the bars that stand there.
+//! The one place that prints. Results go to standard output: text for a person, or JSON and nothing else. Progress,
+//! warnings, logs and what went wrong go to standard error, above the bars that stand there.
 //!
-//! A reader that closed the pipe (`| head`) had enough, which is no error: what is left to print is dropped, the work is
-//! finished, and the exit code is the work's. Any other failure to print results is an error.
+//! A reader that closed the pipe (`| head`) had enough, which is no error: what is left to print is dropped, the work
+//! is finished, and the exit code is the work's. Any other failure to print results is an error.
 
 use std::error::Error;
 use std::io::{ErrorKind, Write};
@@ -58,8 +58,8 @@ impl Console {
         self.progress.note(&text);
     }
 
-    /// Sends the events of the library to standard error from here on: warnings, with `verbosity` 1 what is read, kept, begun
-    /// and done, with 2 each step. Without effect where the process has a subscriber already.
+    /// Sends the events of the library to standard error from here on: warnings, with `verbosity` 1 what is read,
+    /// kept, begun and done, with 2 each step. Without effect where the process has a subscriber already.
     pub fn log(&self, verbosity: u8) {
         let level = match verbosity {
             0 => tracing::Level::WARN,

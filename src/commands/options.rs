@@ -1,5 +1,5 @@
-//! Options that are settings of a stage: what was typed is laid over the stage's own defaults, which `--help` shows. No default
-//! is written twice and no setting is copied by hand.
+//! Options that are settings of a stage: what was typed is laid over the stage's own defaults, which `--help` shows.
+//! No default is written twice and no setting is copied by hand.
 
 use std::marker::PhantomData;
 
@@ -12,8 +12,8 @@ use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 use crate::study::StudyConfig;
 
-/// The options `A`, every one optional and named (its identifier and for serde) as the setting of `C` that it sets; a dot leads
-/// into an inner table.
+/// The options `A`, every one optional and named (its identifier and for serde) as the setting of `C` that it sets; a
+/// dot leads into an inner table.
 #[derive(Clone, Debug)]
 pub struct Options<C, A> {
     typed: A,

@@ -1,5 +1,5 @@
-//! `rimforge perturb`: how far to trust a projection. Known rims are spoiled and projected back; rims that the generator
-//! learnt from (identity) and known non-rims (hallucination) are projected as they are.
+//! `rimforge perturb`: how far to trust a projection. Known rims are spoiled and projected back; rims that the
+//! generator learnt from (identity) and known non-rims (hallucination) are projected as they are.
 
 use std::path::PathBuf;
 

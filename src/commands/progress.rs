@@ -53,8 +53,8 @@ impl Progress {
         self.screen.clone()
     }
 
-    /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the stage to
-    /// stop at its next safe point, the second ends at once. A second call does nothing.
+    /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
+    /// stage to stop at its next safe point, the second ends at once. A second call does nothing.
     ///
     /// # Errors
     /// Another `Progress` of this process watches already.

@@ -22,8 +22,8 @@ use crate::statistics::bootstrap::quantile;
 /// Arguments of `rimforge project`.
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
-    /// Trained network: a .safetensors file, or the folder of an import or of a training run (its best network, else its
-    /// last).
+    /// Trained network: a .safetensors file, or the folder of an import or of a training run (its best network, else
+    /// its last).
     #[arg(long)]
     network: PathBuf,
     /// Prepared data set.
@@ -76,14 +76,15 @@ struct Typed {
     /// auto, random-vgg, pixels, discriminator, or a TorchScript file (VGG16 with LPIPS weighting).
     #[arg(long)]
     features: Option<String>,
-    /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their contrast
-    /// best.
+    /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their
+    /// contrast best.
     #[arg(long)]
     choose_features: Option<u64>,
     /// Images optimised together; changes speed and memory, not results.
     #[arg(long)]
     batch: Option<u64>,
-    /// Class of a conditional network: its name, its number from 0, or "estimate" for the one that fits each image best.
+    /// Class of a conditional network: its name, its number from 0, or "estimate" for the one that fits each image
+    /// best.
     #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
     condition: Option<ClassChoice>,
     /// w, or w-plus for a w of its own in each layer.

@@ -71,8 +71,8 @@ struct Typed {
 /// Writes the cohort, or checks one, and prints what it holds.
 ///
 /// # Errors
-/// Settings that make no sense, a folder that holds something else, a failed write; with `--check` also a gate that does not
-/// pass.
+/// Settings that make no sense, a folder that holds something else, a failed write; with `--check` also a gate that
+/// does not pass.
 pub fn run(args: &SimulateArgs, console: &Console) -> Result<()> {
     match (&args.check, &args.out) {
         (Some(root), _) => check(root, console),

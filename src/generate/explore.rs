@@ -61,8 +61,8 @@ impl Exploration {
     }
 }
 
-/// Writes `style-mixing.png`, `walk-strip.png` and `walk.png`, `truncation.png` into `out`, as far as asked for; returns their
-/// names. Network, seeds, truncation and class are those of `config`.
+/// Writes `style-mixing.png`, `walk-strip.png` and `walk.png`, `truncation.png` into `out`, as far as asked for;
+/// returns their names. Network, seeds, truncation and class are those of `config`.
 ///
 /// # Errors
 /// Seeds, layers or truncations that make no sense, or a failed write.

@@ -1,4 +1,5 @@
-//! Holds the code to the table in ARCHITECTURE.md: imports between modules, who uses libtorch, who parses a command line.
+//! Holds the code to the table in ARCHITECTURE.md: imports between modules, who uses libtorch, who parses a command
+//! line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -42,7 +42,8 @@ impl Place {
         (said, logged)
     }
 
-    /// Runs with a standard output that nobody reads any more; the exit code must be 0 and nothing may be said about it.
+    /// Runs with a standard output that nobody reads any more; the exit code must be 0 and nothing may be said about
+    /// it.
     fn unread(&self, arguments: &[&str]) {
         let output = self.command(arguments).stdout(closed()).output().unwrap();
         let logged = text(&output.stderr);
