@@ -9,7 +9,6 @@ use rimforge::project::ProjectConfig;
 use rimforge::train::TrainConfig;
 use serde_json::Value;
 
-use crate::cohort_files::CohortFiles;
 use crate::parity::fixture;
 
 /// Where a test runs the program.
@@ -81,31 +80,29 @@ fn closed() -> Stdio {
 const CPU: [&str; 4] = ["--device", "cpu", "--threads", "1"];
 
 /// A study of made-up lesions that takes seconds.
-fn study(place: &Place, cohort: &Path) {
-    let text = format!(
-        r#"
+fn study(place: &Place) {
+    let text = r#"
 name = "tiny"
 out = "study"
-engine = {{ device = "cpu", threads = 1 }}
-cohort = {{ path = {cohort:?} }}
-generate = {{ seeds = "0-3" }}
-project = {{ steps = 2, limit = 2, w_samples = 64, candidates = 16 }}
-classify = {{ arms = ["none"], seeds = 1, epochs = 1, batch = 8, bootstrap_draws = 100, maps = 1 }}
+engine = { device = "cpu", threads = 1 }
+cohort = { simulate = { preset = "tiny", patients = 12 } }
+generate = { seeds = "0-3" }
+project = { steps = 2, limit = 2, w_samples = 64, candidates = 16 }
+classify = { arms = ["none"], seeds = 1, epochs = 1, batch = 8, bootstrap_draws = 100, maps = 1 }
 
 [train]
 kimg = 0.016
 batch = 4
 tick_kimg = 0.008
-net = {{ channel_base = 128, channel_max = 8, z_dim = 16, w_dim = 16 }}
-"#
-    );
+net = { channel_base = 128, channel_max = 8, z_dim = 16, w_dim = 16 }
+"#;
     fs::write(place.path("study.toml"), text).unwrap();
 }
 
 #[test]
 fn what_only_prints_ends_quietly_at_a_closed_pipe() {
     let place = Place::new();
-    study(&place, Path::new("nowhere"));
+    study(&place);
     for arguments in [
         &["--help"][..],
         &["--version"],
@@ -134,7 +131,7 @@ fn errors_keep_their_exit_code_where_nobody_reads_them() {
 #[test]
 fn a_full_disk_behind_standard_output_is_an_error() {
     let place = Place::new();
-    study(&place, Path::new("nowhere"));
+    study(&place);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = place.command(&["config", "show", "study.toml"]).stdout(full).output().unwrap();
     let logged = text(&output.stderr);
@@ -144,17 +141,15 @@ fn a_full_disk_behind_standard_output_is_an_error() {
 
 #[test]
 fn a_study_and_each_of_its_stages_finish_unread_and_give_their_records_as_json() {
-    let cohort = CohortFiles::new(20);
     let place = Place::new();
-    study(&place, &cohort.root);
+    study(&place);
     let results = place.record(&["run", "study.toml"]);
     assert_eq!(results, place.json("study/results.json"));
     assert_eq!(results["name"], "tiny");
 
     let report = place.record(&["report", "study"]);
     assert!(place.path(report["report"].as_str().unwrap()).is_file());
-    let root = cohort.root.to_str().unwrap();
-    let prepared = place.record(&["prepare", "--cohort", root, "--out", "data"]);
+    let prepared = place.record(&["prepare", "--cohort", "study/cohort", "--out", "data"]);
     assert_eq!(prepared["seed"], 1, "the seed of every command, unless told");
     let with_cpu = |arguments: &[&'static str]| [arguments, &CPU].concat();
     let small = ["net.channel_base=128", "net.channel_max=8", "net.z_dim=16", "net.w_dim=16", "tick_kimg=0.008"];
@@ -203,7 +198,7 @@ fn a_study_and_each_of_its_stages_finish_unread_and_give_their_records_as_json()
         "INFO project: settings and inputs are those of",
         "INFO classify: begins; settings or inputs changed",
         "INFO classifiers: begins, ",
-        "DEBUG classifiers: 1 of ",
+        "DEBUG classifiers: 20 of ",
         "INFO classifiers: ended, ",
         "INFO classify: done, ",
     ] {
