@@ -86,12 +86,18 @@ struct Typed {
     control: Option<Control>,
 }
 
+impl ClassifyArgs {
+    fn config(&self) -> Result<ClassifyConfig> {
+        Ok(ClassifyConfig { accepted_only: self.accepted_only, ..self.settings.config()? })
+    }
+}
+
 /// Trains, scores, and prints the table.
 ///
 /// # Errors
 /// Settings that make no sense, no usable folder of an arm, or a stage that fails or is stopped.
 pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
-    let config = ClassifyConfig { accepted_only: args.accepted_only, ..args.settings.config()? };
+    let config = args.config()?;
     config.check()?;
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
@@ -149,4 +155,22 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
     text.push_str("\nin brackets: 95 % intervals over test patients; seeds are averaged\n");
     record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    fn config(more: &[&str]) -> ClassifyConfig {
+        parsed::<ClassifyArgs>(&[&["--data", "d", "--out", "o"], more].concat()).unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn options_set_settings() {
+        assert_eq!(config(&[]), ClassifyConfig::default());
+        let some = config(&["--arms", "none,ada-gan+ld", "--pooling", "top-half", "--epochs", "2", "--accepted-only"]);
+        assert_eq!((some.arms, some.pooling), (vec![Arm::None, Arm::AdaGanPlusLd], Pooling::TopHalf));
+        assert_eq!((some.epochs, some.accepted_only), (2, true));
+    }
 }

@@ -34,6 +34,24 @@ impl EngineArgs {
     /// # Errors
     /// As [`Engine::start`].
     pub fn start(&self) -> Result<Engine> {
-        Engine::start(&EngineConfig { graphs: !self.no_graphs, ..self.settings.config()? })
+        Engine::start(&self.config()?)
+    }
+
+    fn config(&self) -> Result<EngineConfig> {
+        Ok(EngineConfig { graphs: !self.no_graphs, ..self.settings.config()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn flags_set_settings() {
+        let config = |arguments: &[&str]| parsed::<EngineArgs>(arguments).unwrap().config().unwrap();
+        assert_eq!(config(&[]), EngineConfig::default());
+        let some = config(&["--threads", "3", "--no-graphs"]);
+        assert_eq!((some.threads, some.graphs), (3, false));
     }
 }

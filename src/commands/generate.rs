@@ -121,3 +121,25 @@ fn rims(record: &SynthesisRecord) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn options_set_settings_and_sheets() {
+        let parse =
+            |more: &[&str]| parsed::<GenerateArgs>(&[&["--network", "n", "--out", "o"], more].concat()).unwrap();
+        let plain = parse(&[]);
+        assert_eq!(plain.settings.config().unwrap(), GenerateConfig::default());
+        assert!(plain.explore.config().unwrap().is_empty());
+        let some =
+            parse(&["--trunc", "0.5", "--format", "png", "--class", "rim", "--walk", "1,2", "--walk-space", "z"]);
+        let config = some.settings.config().unwrap();
+        assert_eq!((config.truncation, config.formats), (0.5, vec![Format::Png]));
+        assert_eq!(config.class, Some(ClassChoice::Name("rim".into())));
+        let sheets = some.explore.config().unwrap();
+        assert_eq!((sheets.walk.as_deref(), sheets.walk_space, sheets.walk_frames), (Some("1,2"), paths::Path::Z, 8));
+    }
+}

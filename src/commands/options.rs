@@ -118,6 +118,13 @@ impl<C: Serialize + Default, A: Args> Args for Options<C, A> {
     }
 }
 
+/// Arguments as typed behind the name of a command.
+#[cfg(test)]
+pub(super) fn parsed<A: Args>(arguments: &[&str]) -> std::result::Result<A, clap::Error> {
+    let command = A::augment_args(Command::new("test").no_binary_name(true));
+    A::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
 /// The seed of a stage that is run alone: the same default for all, that of a study.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct SeedArgs {

@@ -146,7 +146,20 @@ fn summary(record: &PrepareRecord) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::parsed;
     use super::*;
+
+    #[test]
+    fn options_set_settings() {
+        let parse = |more: &[&str]| parsed::<PrepareArgs>(&[&["--zip", "z", "--out", "o"], more].concat()).unwrap();
+        assert_eq!(parse(&[]).settings.config().unwrap(), PrepareConfig::default());
+        let some =
+            ["--window", "flair=0:2", "--contrasts", "chimap,flair", "--rim-softness", "0", "--patients", "p.tsv"];
+        let some = parse(&some).settings.config().unwrap();
+        assert_eq!(some.windows, BTreeMap::from([("flair".to_owned(), Window { low: 0.0, high: 2.0 })]));
+        assert_eq!((some.contrasts.len(), some.rim_softness, some.patients), (2, 0.0, Some("p.tsv".into())));
+        assert!(parsed::<PrepareArgs>(&["--out", "o"]).is_err(), "one source");
+    }
 
     #[test]
     fn windows_are_read_as_contrast_and_two_ends() {

@@ -182,3 +182,39 @@ fn summary(record: &ProjectionRecord) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    fn config(more: &str) -> ProjectConfig {
+        let arguments = format!("--network n --data d --out o {more}");
+        parsed::<ProjectArgs>(&arguments.split_whitespace().collect::<Vec<_>>()).unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn every_option_sets_the_setting_of_its_name() {
+        assert_eq!(config(""), ProjectConfig::default());
+        let some = config(
+            "--class rim --split validation --limit 1 --slices 2 --controls 3 --steps 4 --learning-rate 0.5 --w-noise 0.6 \
+             --features pixels --choose-features 7 --batch 8 --condition 1 --space w-plus --start mean --film 9",
+        );
+        assert_eq!(
+            (some.class, some.split, some.space, some.start),
+            (Class::Rim, Side::Validation, Space::WPlus, Start::Mean)
+        );
+        assert_eq!([some.limit, some.slices, some.controls, some.steps], [1, 2, 3, 4]);
+        assert_eq!([some.choose_features, some.batch, some.film], [7, 8, 9]);
+        assert_eq!((some.learning_rate, some.w_noise, some.condition), (0.5, 0.6, Some(ClassChoice::Number(1))));
+        assert_eq!(some.w_samples, ProjectConfig::default().w_samples);
+    }
+
+    #[test]
+    fn the_published_descent_leaves_other_settings_to_the_options() {
+        assert_eq!(config("--published"), ProjectConfig::published());
+        assert_eq!(config("--published --slices 3"), ProjectConfig { slices: 3, ..ProjectConfig::published() });
+        let both = ["--network", "n", "--data", "d", "--out", "o", "--published", "--steps", "3"];
+        assert!(parsed::<ProjectArgs>(&both).is_err());
+    }
+}

@@ -130,3 +130,27 @@ fn summary(record: &CohortRecord) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn options_set_settings_and_do_not_go_with_a_check() {
+        let parse = |arguments: &[&str]| parsed::<SimulateArgs>(arguments);
+        assert_eq!(parse(&["--out", "o"]).unwrap().settings.config().unwrap(), CohortConfig::default());
+        let some =
+            parse(&["--out", "o", "--preset", "tiny", "--seed", "7", "--snr", "9", "--inversion", "l2"]).unwrap();
+        let expected = CohortConfig {
+            preset: Preset::Tiny,
+            seed: 7,
+            snr: Some(9.0),
+            inversion: Some(InversionMethod::L2),
+            ..CohortConfig::default()
+        };
+        assert_eq!(some.settings.config().unwrap(), expected);
+        assert!(parse(&["--check", "c"]).is_ok() && parse(&["--check", "c", "--seed", "7"]).is_err());
+        assert!(parse(&[]).is_err());
+    }
+}

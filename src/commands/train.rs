@@ -90,3 +90,34 @@ fn summary(record: &TrainingRecord) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    fn config(more: &[&str]) -> TrainConfig {
+        parsed::<TrainArgs>(&[&["--data", "d", "--out", "o"], more].concat()).unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn options_and_assignments_set_settings() {
+        assert_eq!(config(&[]), TrainConfig::default());
+        let some = config(&[
+            "--kimg",
+            "2",
+            "--batch",
+            "8",
+            "--net",
+            "paper",
+            "--condition",
+            "readers",
+            "--set",
+            "betas=[0,0.9]",
+        ]);
+        assert_eq!((some.kimg, some.batch, some.net.preset), (2.0, 8, Preset::Paper));
+        assert_eq!((some.condition, some.betas), (Condition::Readers, (0.0, 0.9)));
+        // The last word is that of --set.
+        assert_eq!(config(&["--batch", "8", "--set", "batch=16"]).batch, 16);
+    }
+}
