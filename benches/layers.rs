@@ -4,6 +4,7 @@
 //! the layer takes or gives in a small or a paper-sized net; backward is towards all inputs, weights included. Times
 //! are wall-clock time: on a busy machine run with one thread (`taskset --cpu-list 0 cargo bench ...`), because several
 //! wait for the one that something else has stopped. Networks as wholes are in `nets`.
+#![allow(clippy::print_stdout, reason = "what was measured")]
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //!
 //! Times are processor time over wall-clock time of the best repetition; on a busy machine run with one thread
 //! (`cargo bench --bench nets -- 1`) and read the processor time.
+#![allow(clippy::print_stdout, reason = "what was measured")]
 
 use std::time::{Duration, Instant};
 

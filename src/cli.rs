@@ -2,25 +2,34 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::console::Console;
 use crate::commands::{
     bench, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run, simulate, train,
 };
+use crate::problem::Result;
 
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
-/// Exit codes: 0 done; 1 internal error; 2 usage; 3 unusable input; 4 the machine (disk, libtorch, folder in use);
-/// 5 a gate did not pass; 130 stopped on request.
+/// Exit codes: 0 done; 1 internal error; 2 usage; 3 unusable input; 4 the machine (disk, libtorch, folder in use); 5 a
+/// gate did not pass; 130 stopped on request. A reader that closes the pipe (`| head`) is no error: what is left to
+/// print is dropped, the work is finished, and the exit code is the work's.
 #[derive(Parser, Debug)]
 #[command(name = "rimforge", version, about, max_term_width = 110)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
-    /// More detail on standard error (-v information, -vv debugging).
+    /// More detail on standard error: -v what is read, kept, begun and done, and causes of errors; -vv each step.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+
+    /// Print the result as JSON on standard output, and nothing else there.
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
+/// The subcommands, in the order of the experiment.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run the whole experiment of a study; stages that are done are kept.
@@ -54,31 +63,62 @@ pub enum Command {
 }
 
 impl Cli {
-    pub fn run(&self) -> crate::problem::Result<()> {
+    /// What the command talks to, as the flags want it, its log included. One a process.
+    pub fn console(&self) -> Console {
+        let console = Console::new(self.json);
+        console.log(self.verbose);
+        console
+    }
+
+    /// Runs the subcommand and prints its result.
+    ///
+    /// # Errors
+    /// Whatever went wrong; its kind is the exit code.
+    pub fn run(&self, console: &Console) -> Result<()> {
         match &self.command {
-            Command::Run(args) => run::run(args),
-            Command::Simulate(args) => simulate::run(args),
-            Command::Prepare(args) => prepare::run(args),
-            Command::Train(args) => train::run(args),
-            Command::Generate(args) => generate::run(args),
-            Command::Project(args) => project::run(args),
-            Command::Perturb(args) => perturb::run(args),
-            Command::Import(args) => import::run(args),
-            Command::Export(args) => export::run(args),
-            Command::Classify(args) => classify::run(args),
-            Command::Report(args) => report::run(args),
-            Command::Config(args) => config::run(args),
-            Command::Bench(args) => bench::run(args),
-            Command::Doctor(args) => doctor::run(args),
+            Command::Run(args) => run::run(args, console),
+            Command::Simulate(args) => simulate::run(args, console),
+            Command::Prepare(args) => prepare::run(args, console),
+            Command::Train(args) => train::run(args, console),
+            Command::Generate(args) => generate::run(args, console),
+            Command::Project(args) => project::run(args, console),
+            Command::Perturb(args) => perturb::run(args, console),
+            Command::Import(args) => import::run(args, console),
+            Command::Export(args) => export::run(args, console),
+            Command::Classify(args) => classify::run(args, console),
+            Command::Report(args) => report::run(args, console),
+            Command::Config(args) => config::run(args, console),
+            Command::Bench(args) => bench::run(args, console),
+            Command::Doctor(args) => doctor::run(args, console),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    /// A command and all below it, built, so that global options are known to each.
+    fn all(command: &clap::Command) -> Vec<&clap::Command> {
+        [command].into_iter().chain(command.get_subcommands().flat_map(all)).collect()
+    }
+
+    #[test]
+    fn every_option_of_every_command_says_what_it_is() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in all(&cli).into_iter().filter(|command| command.get_name() != "help") {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for arg in command.get_arguments() {
+                assert!(arg.get_help().is_some(), "{} {}", command.get_name(), arg.get_id());
+            }
+        }
     }
 }

@@ -3,12 +3,14 @@
 use crate::observer::Observer;
 use crate::seed::RunSeed;
 
-/// Handed to each `run_stage` beside its inputs, its settings and its folder. Stages that compute name the engine's type
-/// ([`crate::engine::Lab`]); those that do not take any.
+/// Handed to each `run_stage` beside its inputs, its settings and its folder. Stages that compute name the engine's
+/// type ([`crate::engine::Lab`]); those that do not take any.
 pub struct Lab<'a, E> {
+    /// libtorch, started; `()` for stages that compute nothing with it.
     pub engine: &'a E,
     /// The stage's own: every draw of the stage derives from it.
     pub seed: RunSeed,
+    /// Is told of progress, and tells whether to stop.
     pub observer: &'a dyn Observer,
 }
 

@@ -94,6 +94,9 @@ pub mod report;
 /// Recipes: a study's settings, its stages in order, what is kept of them.
 pub mod study;
 
+/// How fast this machine does it.
+pub mod bench;
+
 /// Parse, call, print.
 pub mod commands;
 

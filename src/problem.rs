@@ -37,6 +37,7 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// `found` says what is there or what happened.
     pub fn new(kind: Kind, found: impl Into<String>) -> Self {
         Self { kind, path: None, found: found.into(), expected: None, advice: None, source: None }
     }
@@ -67,30 +68,36 @@ impl Problem {
         problem
     }
 
+    /// The file, folder or option that it is about.
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.path = Some(path.as_ref().to_owned());
         self
     }
 
+    /// What would have been right.
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
+    /// What the person can do now.
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
+    /// The error underneath, which `-v` shows.
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
+    /// What a calling script cares about.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
+    /// What it is about, where that is known.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }

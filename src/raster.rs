@@ -179,10 +179,8 @@ fn encode(frames: &[Canvas], per_second: Option<u16>, texts: &[(&str, &str)]) ->
     }
     let mut writer = encoder.write_header().map_err(fail)?;
     for frame in frames {
-        let data: Vec<u8> = match grey {
-            true => frame.pixels.iter().map(|p| p[0]).collect(),
-            false => frame.pixels.as_flattened().to_vec(),
-        };
+        let data: Vec<u8> =
+            if grey { frame.pixels.iter().map(|p| p[0]).collect() } else { frame.pixels.as_flattened().to_vec() };
         writer.write_image_data(&data).map_err(fail)?;
     }
     writer.finish().map_err(fail)?;

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 pub struct StudyDir(PathBuf);
 
 impl StudyDir {
+    /// The study in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.0
     }
@@ -20,18 +22,22 @@ impl StudyDir {
         self.0.join("cohort")
     }
 
+    /// The prepared data set.
     pub fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 
+    /// The generator's training run.
     pub fn gan(&self) -> GanDir {
         GanDir(self.0.join("gan"))
     }
 
+    /// Images that the generator drew.
     pub fn synthetic(&self) -> PathBuf {
         self.0.join("synthetic")
     }
 
+    /// Projections of the contested lesions.
     pub fn denoised(&self) -> PathBuf {
         self.0.join("denoised")
     }
@@ -41,6 +47,7 @@ impl StudyDir {
         GanDir(self.0.join("gan-conditional"))
     }
 
+    /// Images that it drew.
     pub fn conditional_synthetic(&self) -> PathBuf {
         self.0.join("synthetic-conditional")
     }
@@ -50,26 +57,32 @@ impl StudyDir {
         self.0.join("data-multi-contrast")
     }
 
+    /// Of several contrasts: the training run.
     pub fn multi_contrast_gan(&self) -> GanDir {
         GanDir(self.0.join("gan-multi-contrast"))
     }
 
+    /// Of several contrasts: drawn images.
     pub fn multi_contrast_synthetic(&self) -> PathBuf {
         self.0.join("synthetic-multi-contrast")
     }
 
+    /// Of several contrasts: projections.
     pub fn multi_contrast_denoised(&self) -> PathBuf {
         self.0.join("denoised-multi-contrast")
     }
 
+    /// Known lesions spoiled and projected back.
     pub fn perturbed(&self) -> PathBuf {
         self.0.join("perturbed")
     }
 
+    /// The comparison of arms.
     pub fn classify(&self) -> PathBuf {
         self.0.join("classify")
     }
 
+    /// Every number that the report shows.
     pub fn results(&self) -> PathBuf {
         self.0.join("results.json")
     }
@@ -79,6 +92,7 @@ impl StudyDir {
         self.0.join("study.toml")
     }
 
+    /// The report's one file.
     pub fn report(&self) -> PathBuf {
         self.0.join("report").join("index.html")
     }
@@ -97,10 +111,12 @@ pub const RECORD: &str = "record.json";
 pub struct GanDir(PathBuf);
 
 impl GanDir {
+    /// The run in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.0
     }
@@ -110,6 +126,7 @@ impl GanDir {
         self.0.join("stats.jsonl")
     }
 
+    /// Wall-clock facts, one line per tick; never the same twice.
     pub fn timing(&self) -> PathBuf {
         self.0.join("timing.jsonl")
     }
@@ -124,6 +141,7 @@ impl GanDir {
         self.0.join("checkpoints")
     }
 
+    /// Grids of drawn images, one a preview.
     pub fn previews(&self) -> PathBuf {
         self.0.join("previews")
     }
@@ -138,10 +156,12 @@ impl GanDir {
         self.0.join("network-last.safetensors")
     }
 
+    /// The summary, written when training is done.
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)
     }
 
+    /// Held for as long as a run works in the folder.
     pub fn lock(&self) -> PathBuf {
         self.0.join(".lock")
     }
@@ -152,12 +172,15 @@ impl GanDir {
 pub struct ImportDir(PathBuf);
 
 impl ImportDir {
+    /// Name of the network's file.
     pub const NETWORK: &str = "network.safetensors";
 
+    /// The import in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
+    /// The network, in our format.
     pub fn network(&self) -> PathBuf {
         self.0.join(Self::NETWORK)
     }
@@ -173,12 +196,15 @@ impl ImportDir {
 pub struct ExportDir(PathBuf);
 
 impl ExportDir {
+    /// Name of the state dict's file.
     pub const STATE_DICT: &str = "state_dict.pt";
 
+    /// The export in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
+    /// What `torch.load` with `weights_only` reads.
     pub fn state_dict(&self) -> PathBuf {
         self.0.join(Self::STATE_DICT)
     }
@@ -194,15 +220,18 @@ impl ExportDir {
 pub struct ProjectionDir(PathBuf);
 
 impl ProjectionDir {
+    /// The projections in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.0
     }
 
-    /// The denoised image of an item ("sub-001_lesion-003_z12"), relative to the folder; float32 npy \[channels, height, width\].
+    /// The denoised image of an item ("sub-001_lesion-003_z12"), relative to the folder; float32 npy \[channels,
+    /// height, width\].
     pub fn image(item: &str) -> String {
         format!("images/{item}.npy")
     }
@@ -242,10 +271,12 @@ impl ProjectionDir {
         self.0.join("feature_choice.json")
     }
 
+    /// The summary, written when all items are done.
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)
     }
 
+    /// Held for as long as a run works in the folder.
     pub fn lock(&self) -> PathBuf {
         self.0.join(".lock")
     }
@@ -256,10 +287,12 @@ impl ProjectionDir {
 pub struct PerturbationDir(PathBuf);
 
 impl PerturbationDir {
+    /// The results in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.0
     }
@@ -279,10 +312,12 @@ impl PerturbationDir {
         self.0.join("cases").join(format!("{case}.json"))
     }
 
+    /// The summary, written when all cases are done.
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)
     }
 
+    /// Held for as long as a run works in the folder.
     pub fn lock(&self) -> PathBuf {
         self.0.join(".lock")
     }

@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 
 /// The seed of a whole run; every random draw derives from it by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunSeed(pub u64);
+pub struct RunSeed(
+    /// As typed by a person, or drawn for a run within a run.
+    pub u64,
+);
 
 impl RunSeed {
     /// 32 bytes that depend on the seed, the purpose and the index, and on nothing else.

@@ -99,9 +99,12 @@ pub(super) fn warp(x: &Tensor, geometry: &Geometry) -> Tensor {
     let Mirrored { margin_y, margin_x, .. } = geometry.mirrored;
 
     // Of margins that follow what was drawn there are too many to keep.
-    let doubled = |side: i64, margin: i64| match margin == side - 1 {
-        true => constants::on(device, ("doubling", side), || doubling(side, margin)),
-        false => doubling(side, margin).to_device(device),
+    let doubled = |side: i64, margin: i64| {
+        if margin == side - 1 {
+            constants::on(device, ("doubling", side), || doubling(side, margin))
+        } else {
+            doubling(side, margin).to_device(device)
+        }
     };
     let (across, down) = (doubled(width, margin_x), doubled(height, margin_y));
     let fine = down.matmul(&x.to_kind(Kind::Float).matmul(&across.tr()));

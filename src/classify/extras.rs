@@ -67,6 +67,7 @@ pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
 /// training lesion, or a generator that was trained on another data set.
 pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
+    tracing::info!("reading {} and its images", path.display());
     let text = std::fs::read(&path)
         .map_err(|error| Problem::io(&path, "reading", error).expected("the folder that `rimforge project` wrote"))?;
     let record: ProjectionRecord = serde_json::from_slice(&text)

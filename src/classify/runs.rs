@@ -210,10 +210,7 @@ fn all(
             None => unfinished = true,
         }
     }
-    match unfinished {
-        false => Ok(fitted),
-        true => Err(Problem::new(Kind::Internal, "a fit ended without a result")),
-    }
+    if unfinished { Err(Problem::new(Kind::Internal, "a fit ended without a result")) } else { Ok(fitted) }
 }
 
 /// One fit, or the one in its file.
@@ -225,6 +222,7 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
     };
     let (validation, test) = match finished(job, pool, observer)? {
         Some(scores) => {
+            tracing::info!("{}: fitted before, kept", job.file.display());
             observer.advance(plan.steps);
             scores
         }
@@ -232,6 +230,7 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
             let (cnn, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
             let scores = (fit::score(&cnn, &pool.validation.pixels)?, fit::score(&cnn, &pool.test.pixels)?);
             keep(job, &cnn, losses, &scores)?;
+            tracing::info!("{}: fitted", job.file.display());
             scores
         }
     };

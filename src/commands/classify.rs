@@ -1,32 +1,34 @@
 //! `rimforge classify`: one classifier per augmentation arm, compared on test lesions.
 
-use super::choices::choice;
-use crate::classify::{Inputs, run_stage};
-use crate::engine::Lab;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
-use super::progress::Progress;
-use crate::classify::Arm;
+use super::choices::choice;
+use super::console::Console;
+use super::engine_args::EngineArgs;
+use super::options::{Options, SeedArgs};
 use crate::classify::config::{ClassifyConfig, Control, Pooling, ThresholdRule, Width};
-use crate::commands::engine_args::EngineArgs;
+use crate::classify::{Arm, Inputs, run_stage};
 use crate::data::Prepared;
-use crate::problem::{Problem, Result};
+use crate::engine::Lab;
+use crate::problem::Result;
 use crate::records::Interval;
 use crate::records::classify::{ArmRecord, ClassifyRecord};
 use crate::run_dir::RECORD;
-use crate::seed::RunSeed;
 
+/// Arguments of `rimforge classify`.
 #[derive(Args, Debug)]
 pub struct ClassifyArgs {
     /// Prepared data set (`rimforge prepare`).
     #[arg(long)]
     data: PathBuf,
-    /// Folder of synthetic slices (`rimforge generate --format npy`); needed by the ADA-GAN and ADA-GAN+LD arms.
+    /// Folder of synthetic slices (`rimforge generate`); needed by the ADA-GAN and ADA-GAN+LD arms.
     #[arg(long)]
     synthetic: Option<PathBuf>,
-    /// Folder of a conditional generator's rims (`rimforge generate --class rim --format npy`); needed by the ADA-cGAN arm.
+    /// Folder of a conditional generator's rims (`rimforge generate --class rim`); needed by the ADA-cGAN arm.
     #[arg(long)]
     conditional: Option<PathBuf>,
     /// Folder of projected contested lesions (`rimforge project`); needed by the ADA-GAN-LD and ADA-GAN+LD arms.
@@ -38,70 +40,64 @@ pub struct ClassifyArgs {
     /// Folder for the fits, the record and the figure; the same command goes on where it was stopped.
     #[arg(long)]
     out: PathBuf,
-    /// Arms, separated by commas; the six of the paper unless told.
-    #[arg(long, value_parser = choice::<Arm>(), value_delimiter = ',')]
-    arms: Vec<Arm>,
-    /// Repetitions of every arm [default: 3].
-    #[arg(long)]
-    seeds: Option<u64>,
-    /// Passes over the None arm's slices; every arm takes as many steps [default: 25].
-    #[arg(long)]
-    epochs: Option<u64>,
-    /// Slices in a batch [default: 64].
-    #[arg(long)]
-    batch: Option<u64>,
-    /// Rims that each arm adds [default: 100].
-    #[arg(long)]
-    extra: Option<u64>,
-    /// Training non-rims per agreed rim [default: 2].
-    #[arg(long)]
-    non_rims_per_rim: Option<f64>,
-    /// Channels of the classifier [default: small].
-    #[arg(long, value_parser = choice::<Width>())]
-    width: Option<Width>,
-    /// How slice scores become a lesion's [default: mean].
-    #[arg(long, value_parser = choice::<Pooling>())]
-    pooling: Option<Pooling>,
-    /// How the threshold is chosen on the validation lesions [default: youden].
-    #[arg(long, value_parser = choice::<ThresholdRule>())]
-    threshold: Option<ThresholdRule>,
+    #[command(flatten)]
+    settings: Options<ClassifyConfig, Typed>,
     /// Leave out projections whose rim was erased.
     #[arg(long)]
     accepted_only: bool,
+    #[command(flatten)]
+    seed: SeedArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "classify-settings")]
+struct Typed {
+    /// Arms, separated by commas.
+    #[arg(long, value_parser = choice::<Arm>(), value_delimiter = ',')]
+    arms: Option<Vec<Arm>>,
+    /// Repetitions of every arm.
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Passes over the None arm's slices; every arm takes as many steps.
+    #[arg(long)]
+    epochs: Option<u64>,
+    /// Slices in a batch.
+    #[arg(long)]
+    batch: Option<u64>,
+    /// Rims that each arm adds.
+    #[arg(long)]
+    extra: Option<u64>,
+    /// Training non-rims per agreed rim.
+    #[arg(long)]
+    non_rims_per_rim: Option<f64>,
+    /// Channels of the classifier.
+    #[arg(long, value_parser = choice::<Width>())]
+    width: Option<Width>,
+    /// How slice scores become a lesion's.
+    #[arg(long, value_parser = choice::<Pooling>())]
+    pooling: Option<Pooling>,
+    /// How the threshold is chosen on the validation lesions.
+    #[arg(long, value_parser = choice::<ThresholdRule>())]
+    threshold: Option<ThresholdRule>,
     /// A run whose outcome is known, to test the machinery.
     #[arg(long, value_parser = choice::<Control>())]
     control: Option<Control>,
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    #[command(flatten)]
-    engine: EngineArgs,
-    /// Print the record as JSON instead of a table.
-    #[arg(long)]
-    json: bool,
 }
 
 impl ClassifyArgs {
-    fn config(&self) -> ClassifyConfig {
-        let default = ClassifyConfig::default();
-        ClassifyConfig {
-            arms: if self.arms.is_empty() { default.arms.clone() } else { self.arms.clone() },
-            seeds: self.seeds.unwrap_or(default.seeds),
-            epochs: self.epochs.unwrap_or(default.epochs),
-            batch: self.batch.unwrap_or(default.batch),
-            extra: self.extra.unwrap_or(default.extra),
-            non_rims_per_rim: self.non_rims_per_rim.unwrap_or(default.non_rims_per_rim),
-            width: self.width.unwrap_or(default.width),
-            pooling: self.pooling.unwrap_or(default.pooling),
-            threshold: self.threshold.unwrap_or(default.threshold),
-            accepted_only: self.accepted_only,
-            control: self.control,
-            ..default
-        }
+    fn config(&self) -> Result<ClassifyConfig> {
+        Ok(ClassifyConfig { accepted_only: self.accepted_only, ..self.settings.config()? })
     }
 }
 
-pub fn run(args: &ClassifyArgs) -> Result<()> {
-    let config = args.config();
+/// Trains, scores, and prints the table.
+///
+/// # Errors
+/// Settings that make no sense, no usable folder of an arm, or a stage that fails or is stopped.
+pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
+    let config = args.config()?;
     config.check()?;
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
@@ -112,18 +108,12 @@ pub fn run(args: &ClassifyArgs) -> Result<()> {
         denoised: args.denoised.as_deref(),
         truth: args.truth.as_deref(),
     };
-    let lab = Lab { engine: &engine, seed: RunSeed(args.seed), observer: &Progress::new()? };
+    let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;
-    if args.json {
-        let text = serde_json::to_string_pretty(&record).map_err(|error| {
-            Problem::new(crate::problem::Kind::Internal, format!("cannot express as JSON: {error}"))
-        })?;
-        println!("{text}");
-    } else {
-        print!("{}", table(&record, data.manifest().simulated));
-        println!("\nrecord {}", args.out.join(RECORD).display());
-    }
-    Ok(())
+    console.result(&record, || {
+        let table = table(&record, data.manifest().simulated);
+        format!("{table}\nrecord {}\n", args.out.join(RECORD).display())
+    })
 }
 
 /// The arms' table with intervals, for a terminal.
@@ -133,7 +123,7 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
         Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),
         None => "undefined".into(),
     };
-    let rows = |title: &str, of: &dyn Fn(&ArmRecord) -> &std::collections::BTreeMap<String, Interval>| -> String {
+    let rows = |title: &str, of: &dyn Fn(&ArmRecord) -> &BTreeMap<String, Interval>| -> String {
         let mut text = format!("\n{title}\n{:<22}", "arm");
         SHOWN.iter().for_each(|metric| text.push_str(&format!("{metric:<19}")));
         for arm in &record.arms {
@@ -145,7 +135,8 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
     let test = &record.test;
     let simulated = if simulated { "SIMULATED. " } else { "" };
     let mut text = format!(
-        "{simulated}{} test lesions of {} patients: {} rims ({:.1} %), {} contested, {} non-rims; {} steps of {} slices ({} rims), {} seeds\n",
+        "{simulated}{} test lesions of {} patients: {} rims ({:.1} %), {} contested, {} non-rims; {} steps of {} slices \
+         ({} rims), {} seeds\n",
         test.lesions,
         test.patients,
         test.rims,
@@ -164,4 +155,22 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
     text.push_str("\nin brackets: 95 % intervals over test patients; seeds are averaged\n");
     record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    fn config(more: &[&str]) -> ClassifyConfig {
+        parsed::<ClassifyArgs>(&[&["--data", "d", "--out", "o"], more].concat()).unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn options_set_settings() {
+        assert_eq!(config(&[]), ClassifyConfig::default());
+        let some = config(&["--arms", "none,ada-gan+ld", "--pooling", "top-half", "--epochs", "2", "--accepted-only"]);
+        assert_eq!((some.arms, some.pooling), (vec![Arm::None, Arm::AdaGanPlusLd], Pooling::TopHalf));
+        assert_eq!((some.epochs, some.accepted_only), (2, true));
+    }
 }

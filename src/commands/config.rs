@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::console::Console;
 use crate::problem::Result;
 use crate::study::config::StudyConfig;
 
+/// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
 pub struct ConfigArgs {
     #[command(subcommand)]
@@ -17,6 +19,7 @@ pub struct ConfigArgs {
 enum Action {
     /// Print the resolved settings of a study, defaults filled in, as TOML.
     Show {
+        /// The study's settings, e.g. studies/demo.toml.
         study: PathBuf,
         /// Override a setting: --set train.kimg=20 (repeatable).
         #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -24,8 +27,12 @@ enum Action {
     },
 }
 
-pub fn run(args: &ConfigArgs) -> Result<()> {
+/// Prints the settings.
+///
+/// # Errors
+/// As [`StudyConfig::load`].
+pub fn run(args: &ConfigArgs, console: &Console) -> Result<()> {
     let Action::Show { study, set } = &args.action;
-    print!("{}", StudyConfig::load(study, set)?.resolved());
-    Ok(())
+    let study = StudyConfig::load(study, set)?;
+    console.result(&study, || study.resolved())
 }

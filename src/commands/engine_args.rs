@@ -1,21 +1,31 @@
 //! The flags of every command that computes with libtorch.
 
 use clap::Args;
+use serde::Serialize;
 
+use super::options::Options;
 use crate::engine::{Engine, EngineConfig};
 use crate::problem::Result;
 
+/// Flags that start libtorch.
 #[derive(Args, Clone, Debug)]
 pub struct EngineArgs {
-    /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto", global = true)]
-    pub device: String,
-    /// Threads; 0 takes all cores.
-    #[arg(long, default_value_t = 0, global = true)]
-    pub threads: usize,
+    #[command(flatten)]
+    settings: Options<EngineConfig, Typed>,
     /// On a GPU: do not record steps of training and projection to repeat them.
     #[arg(long, global = true)]
-    pub no_graphs: bool,
+    no_graphs: bool,
+}
+
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "engine-settings")]
+struct Typed {
+    /// auto, cpu or cuda.
+    #[arg(long, global = true)]
+    device: Option<String>,
+    /// Threads; 0 takes all cores.
+    #[arg(long, global = true)]
+    threads: Option<usize>,
 }
 
 impl EngineArgs {
@@ -24,6 +34,24 @@ impl EngineArgs {
     /// # Errors
     /// As [`Engine::start`].
     pub fn start(&self) -> Result<Engine> {
-        Engine::start(&EngineConfig { device: self.device.clone(), threads: self.threads, graphs: !self.no_graphs })
+        Engine::start(&self.config()?)
+    }
+
+    fn config(&self) -> Result<EngineConfig> {
+        Ok(EngineConfig { graphs: !self.no_graphs, ..self.settings.config()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn flags_set_settings() {
+        let config = |arguments: &[&str]| parsed::<EngineArgs>(arguments).unwrap().config().unwrap();
+        assert_eq!(config(&[]), EngineConfig::default());
+        let some = config(&["--threads", "3", "--no-graphs"]);
+        assert_eq!((some.threads, some.graphs), (3, false));
     }
 }

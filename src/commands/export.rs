@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use tch::Device;
 
+use super::console::Console;
 use crate::feed::network_source::network_file;
 use crate::files;
 use crate::nets::load_image_network;
@@ -13,17 +14,22 @@ use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, wr
 use crate::problem::Result;
 use crate::run_dir::ExportDir;
 
+/// Arguments of `rimforge export`.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
     /// A network file, or the folder of a training run or an import.
     #[arg(long, value_name = "FILE|DIR")]
     network: PathBuf,
-    /// Folder for state_dict.pt (torch.load with weights_only reads it) and manifest.json (sizes; what made the network).
+    /// Folder for state_dict.pt (torch.load with weights_only reads it) and manifest.json (sizes; what made it).
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
 
-pub fn run(args: &ExportArgs) -> Result<()> {
+/// Writes the state dict and its manifest; prints the manifest as JSON, or where the state dict is.
+///
+/// # Errors
+/// No usable network, or a failed write.
+pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
     let network = load_image_network(network_file(&args.network)?, Device::Cpu)?;
     let dir = ExportDir::new(&args.out);
     let sha256 = write_state_dict(dir.state_dict(), &network)?;
@@ -43,6 +49,5 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         "source": {"sha256": network.sha256, "channels": channels, "provenance": provenance},
     });
     files::write_json(dir.manifest(), &manifest)?;
-    println!("{}", dir.state_dict().display());
-    Ok(())
+    console.result(&manifest, || format!("{}\n", dir.state_dict().display()))
 }

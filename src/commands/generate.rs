@@ -1,45 +1,34 @@
 //! `rimforge generate`: lesions from a trained network, one file a seed.
 
-use super::choices::choice;
-use crate::engine::Lab;
-use crate::generate::stage::Opened;
-use crate::generate::{Inputs, run_stage};
-use crate::latent::draw::NoiseMode;
-use crate::seed::RunSeed;
 use std::path::PathBuf;
 
-use super::progress::Progress;
-use crate::commands::engine_args::EngineArgs;
+use clap::Args;
+use serde::Serialize;
+
+use super::choices::choice;
+use super::console::Console;
+use super::engine_args::EngineArgs;
+use super::options::Options;
 use crate::data::Prepared;
-use crate::generate::{Format, GenerateConfig};
+use crate::engine::Lab;
+use crate::generate::explore::{Exploration, explore};
+use crate::generate::stage::Opened;
+use crate::generate::{Format, GenerateConfig, Inputs, run_stage};
+use crate::latent::draw::NoiseMode;
+use crate::latent::paths;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use clap::Args;
+use crate::records::synthesis::SynthesisRecord;
+use crate::seed::RunSeed;
 
-mod explore;
-
-use explore::{ExploreArgs, Explorer};
-
+/// Arguments of `rimforge generate`.
 #[derive(Args, Debug)]
 pub struct GenerateArgs {
     /// A network file, or the folder of a training run (its best network, else its last) or an import.
     #[arg(long, value_name = "FILE|DIR")]
     network: PathBuf,
-    /// Seeds and ranges of seeds, each NumPy's RandomState(seed).
-    #[arg(long, default_value = "0-99", value_name = "0-99")]
-    seeds: String,
-    /// Truncation psi: 1 full variety, 0 the mean image.
-    #[arg(long, default_value_t = 1.0, value_name = "PSI")]
-    trunc: f64,
-    /// Class of a conditional network: its name, or its number from 0.
-    #[arg(long, value_name = "K", allow_hyphen_values = true)]
-    class: Option<ClassChoice>,
-    /// Noise maps.
-    #[arg(long, value_parser = choice::<NoiseMode>(), default_value = "const")]
-    noise: NoiseMode,
-    /// What to write for each seed; may be repeated or given with commas.
-    #[arg(long, value_parser = choice::<Format>(), value_delimiter = ',', default_value = "png")]
-    format: Vec<Format>,
+    #[command(flatten)]
+    settings: Options<GenerateConfig, Typed>,
     /// Where to write.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -47,53 +36,110 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
-    explore: ExploreArgs,
+    explore: Options<Exploration, Sheets>,
     #[command(flatten)]
     engine: EngineArgs,
 }
 
-pub fn run(args: &GenerateArgs) -> Result<()> {
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "generate-settings")]
+struct Typed {
+    /// Seeds and ranges of seeds, each NumPy's RandomState(seed).
+    #[arg(long)]
+    seeds: Option<String>,
+    /// Truncation psi: 1 full variety, 0 the mean image.
+    #[arg(long = "trunc", value_name = "PSI")]
+    truncation: Option<f64>,
+    /// Class of a conditional network: its name, or its number from 0.
+    #[arg(long, value_name = "K", allow_hyphen_values = true)]
+    class: Option<ClassChoice>,
+    /// Noise maps.
+    #[arg(long, value_parser = choice::<NoiseMode>())]
+    noise: Option<NoiseMode>,
+    /// What to write for each seed; may be repeated or given with commas.
+    #[arg(long = "format", value_name = "FORMAT", value_parser = choice::<Format>(), value_delimiter = ',')]
+    formats: Option<Vec<Format>>,
+}
+
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "sheets")]
+struct Sheets {
+    /// Also a grid that mixes styles of seeds: rows, then columns whose styles replace the rows' on --mix-layers.
+    #[arg(long, value_name = "0-4:10-14")]
+    mix: Option<String>,
+    /// Layers of --mix, from 0 (coarse); the coarser half by default.
+    #[arg(long, value_name = "0-4", requires = "mix")]
+    mix_layers: Option<String>,
+    /// Also a strip and a film (animated PNG) on the way from seed to seed.
+    #[arg(long, value_name = "SEEDS")]
+    walk: Option<String>,
+    /// Steps of --walk between two seeds.
+    #[arg(long, value_name = "N", requires = "walk")]
+    walk_frames: Option<usize>,
+    /// What --walk runs through: w (straight) or z (on the sphere).
+    #[arg(long, requires = "walk", value_parser = choice::<paths::Path>())]
+    walk_space: Option<paths::Path>,
+    /// Also a sheet of the first 8 seeds at these truncations.
+    #[arg(long, value_name = "0,0.5,1", allow_hyphen_values = true, value_delimiter = ',')]
+    truncation_sweep: Option<Vec<f64>>,
+}
+
+/// Draws the images and the sheets and prints a summary.
+///
+/// # Errors
+/// Settings that make no sense, no usable network or data set, a failed write, or stopped on request.
+pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
+    let (config, sheets) = (args.settings.config()?, args.explore.config()?);
     let engine = args.engine.start()?;
-    let config = GenerateConfig {
-        seeds: args.seeds.clone(),
-        truncation: args.trunc,
-        noise: args.noise,
-        formats: args.format.clone(),
-        class: args.class.clone(),
-    };
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let inputs = Inputs { network: &args.network, data: data.as_ref() };
     // Every draw is a function of an image's own seed.
-    let lab = Lab { engine: &engine, seed: RunSeed(0), observer: &Progress::new()? };
+    let lab = Lab { engine: &engine, seed: RunSeed(0), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;
-    println!("{} images in {}", record.count, args.out.display());
-    if !args.explore.is_empty() {
-        let opened = Opened::load(&args.network, args.class.as_ref(), engine.device)?;
-        let explorer = Explorer {
-            generator: &opened.network.generator,
-            source: &opened.source,
-            class: opened.class.as_ref(),
-            truncation: args.trunc,
-            seeds: &config.checked_seeds()?,
-            out: &args.out,
-        };
-        for name in explorer.write(&args.explore)? {
-            println!("{}", args.out.join(name).display());
-        }
+    let mut written = vec![];
+    if !sheets.is_empty() {
+        let opened = Opened::load(&args.network, config.class.as_ref(), engine.device)?;
+        written = explore(&opened, &config, &sheets, &args.out)?;
     }
-    if let Some(rims) = &record.rim_contrast {
-        println!(
-            "rim contrast, median (quartiles): synthetic {:.1} ({:.1} to {:.1}) ppb, real rims {:.1} ({:.1} to {:.1}) ppb",
-            rims.synthetic_median,
-            rims.synthetic_quartiles.0,
-            rims.synthetic_quartiles.1,
-            rims.real_median,
-            rims.real_quartiles.0,
-            rims.real_quartiles.1
-        );
-        if let (Some(median), Some((low, high))) = (rims.non_rim_median, rims.non_rim_quartiles) {
-            println!("the same measure on non-rims: {median:.1} ({low:.1} to {high:.1}) ppb");
-        }
+    console.result(&record, || {
+        let images = format!("{} images in {}\n", record.count, args.out.display());
+        let sheets: String = written.iter().map(|name| format!("{}\n", args.out.join(name).display())).collect();
+        images + &sheets + &rims(&record)
+    })
+}
+
+/// How much rim the images show; nothing where it was not measured.
+fn rims(record: &SynthesisRecord) -> String {
+    let Some(rims) = &record.rim_contrast else { return String::new() };
+    let (synthetic, real) = (rims.synthetic_quartiles, rims.real_quartiles);
+    let mut text = format!(
+        "rim contrast, median (quartiles): synthetic {:.1} ({:.1} to {:.1}) ppb, real rims {:.1} ({:.1} to {:.1}) ppb\n",
+        rims.synthetic_median, synthetic.0, synthetic.1, rims.real_median, real.0, real.1
+    );
+    if let (Some(median), Some((low, high))) = (rims.non_rim_median, rims.non_rim_quartiles) {
+        text += &format!("the same measure on non-rims: {median:.1} ({low:.1} to {high:.1}) ppb\n");
     }
-    Ok(())
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn options_set_settings_and_sheets() {
+        let parse =
+            |more: &[&str]| parsed::<GenerateArgs>(&[&["--network", "n", "--out", "o"], more].concat()).unwrap();
+        let plain = parse(&[]);
+        assert_eq!(plain.settings.config().unwrap(), GenerateConfig::default());
+        assert!(plain.explore.config().unwrap().is_empty());
+        let some =
+            parse(&["--trunc", "0.5", "--format", "png", "--class", "rim", "--walk", "1,2", "--walk-space", "z"]);
+        let config = some.settings.config().unwrap();
+        assert_eq!((config.truncation, config.formats), (0.5, vec![Format::Png]));
+        assert_eq!(config.class, Some(ClassChoice::Name("rim".into())));
+        let sheets = some.explore.config().unwrap();
+        assert_eq!((sheets.walk.as_deref(), sheets.walk_space, sheets.walk_frames), (Some("1,2"), paths::Path::Z, 8));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::console::Console;
 use crate::data::intensity::default_contrast;
 use crate::files;
 use crate::nets::weights::{NetworkDescription, write_network};
@@ -13,6 +14,7 @@ use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Imported, NetworkLabel, Provenance, Window};
 use crate::run_dir::ImportDir;
 
+/// Arguments of `rimforge import`.
 #[derive(Args, Debug)]
 pub struct ImportArgs {
     /// Network pickle of StyleGAN2-ADA (PyTorch version). It is read as data; nothing in it is run.
@@ -21,8 +23,8 @@ pub struct ImportArgs {
     /// Folder for network.safetensors and manifest.json.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What -1 and 1 of the network's range mean in the unit of the contrast (chimap: ppb), so that NIfTI can be written;
-    /// once for each channel. A pickle does not say.
+    /// What -1 and 1 of the network's range mean in the unit of the contrast (chimap: ppb), so that NIfTI can be
+    /// written; once for each channel. A pickle does not say.
     #[arg(long, value_name = "[NAME:]LOW,HIGH", allow_hyphen_values = true)]
     window: Vec<String>,
     /// Leave out the discriminator, which only `project --features discriminator` and further training use.
@@ -30,7 +32,11 @@ pub struct ImportArgs {
     without_discriminator: bool,
 }
 
-pub fn run(args: &ImportArgs) -> Result<()> {
+/// Reads the pickle, writes the network and its manifest; prints the manifest as JSON, or a summary.
+///
+/// # Errors
+/// A pickle that is no such network, windows that do not fit its channels, or a failed write.
+pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
     let contrasts = args.window.iter().map(|text| parse_window(text)).collect::<Result<Vec<_>>>()?;
     let network = read_network(&args.pickle, !args.without_discriminator)?;
     let channels = network.generator.channels;
@@ -57,6 +63,8 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     let (generator, discriminator) = (network.generator.clone(), network.discriminator.clone());
     let description = NetworkDescription { generator, discriminator, label };
     let sha256 = write_network(dir.network(), &description, &network.tensors)?;
+    let shapes: serde_json::Map<_, _> =
+        network.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.size()))).collect();
     let manifest = json!({
         "rimforge": env!("CARGO_PKG_VERSION"),
         "source": imported,
@@ -65,22 +73,20 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         "discriminator": network.discriminator,
         "fp16_resolutions": network.fp16_resolutions,
         "channels": known,
-        "tensors": network.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.size()))).collect::<serde_json::Map<_, _>>(),
+        "tensors": shapes,
     });
     files::write_json(dir.manifest(), &manifest)?;
-    print_summary(&network, no_window);
-    println!("{}", dir.network().display());
-    Ok(())
+    console.result(&manifest, || format!("{}{}\n", summary(&network, no_window), dir.network().display()))
 }
 
-fn print_summary(network: &ImportedNetwork, no_window: bool) {
+fn summary(network: &ImportedNetwork, no_window: bool) -> String {
     let config = &network.generator;
     let classes = match config.c_dim {
         0 => "unconditional".to_owned(),
         count => format!("{count} classes (generate --class 0 to {})", count - 1),
     };
-    println!(
-        "generator of {} x {} pixels, {} channel{}, {classes}; discriminator {}",
+    let mut text = format!(
+        "generator of {} x {} pixels, {} channel{}, {classes}; discriminator {}\n",
         config.resolution,
         config.resolution,
         config.channels,
@@ -88,11 +94,13 @@ fn print_summary(network: &ImportedNetwork, no_window: bool) {
         if network.discriminator.is_some() { "included" } else { "not included" },
     );
     if network.fp16_resolutions > 0 {
-        println!("set to fp16 at {} resolutions on a GPU; computed in float32 here", network.fp16_resolutions);
+        let resolutions = network.fp16_resolutions;
+        text += &format!("set to fp16 at {resolutions} resolutions on a GPU; computed in float32 here\n");
     }
     if no_window {
-        println!("no intensity window: images come as PNG and npy (-1..1); --window LOW,HIGH adds NIfTI");
+        text += "no intensity window: images come as PNG and npy (-1..1); --window LOW,HIGH adds NIfTI\n";
     }
+    text
 }
 
 /// "-100,150" or "flair:0,2.5".
@@ -103,10 +111,10 @@ fn parse_window(text: &str) -> Result<Contrast> {
     let (low, high) = range.split_once(',').ok_or_else(wrong)?;
     let number = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
     let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    match named {
-        true => Ok(Contrast { window: Window::new(number(low)?, number(high)?)?, ..default_contrast(name) }),
-        false => Err(wrong()),
+    if !named {
+        return Err(wrong());
     }
+    Ok(Contrast { window: Window::new(number(low)?, number(high)?)?, ..default_contrast(name) })
 }
 
 #[cfg(test)]

@@ -1,14 +1,22 @@
 //! One file a subcommand: arguments, resolved settings, the call of the stage, what is printed.
 
-pub mod bench;
+pub mod console;
+
+pub mod progress;
 
 mod choices;
 
-pub mod classify;
-
-pub mod doctor;
+pub mod options;
 
 pub mod engine_args;
+
+pub mod bench;
+
+pub mod classify;
+
+pub mod config;
+
+pub mod doctor;
 
 pub mod export;
 
@@ -20,16 +28,12 @@ pub mod perturb;
 
 pub mod prepare;
 
-pub mod progress;
-
 pub mod project;
 
 pub mod report;
 
+pub mod run;
+
 pub mod simulate;
 
 pub mod train;
-
-pub mod config;
-
-pub mod run;

@@ -1,17 +1,18 @@
-//! `rimforge prepare`.
+//! `rimforge prepare`: a cohort, a folder of PNGs or a zip into patches with a patient-wise split.
 
-use crate::data::run_stage;
-use crate::lab::Lab;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::{Serialize, Serializer};
 
-use super::progress::Progress;
-use crate::data::{PrepareConfig, Source};
-use crate::problem::{Kind, Problem, Result};
+use super::console::Console;
+use super::options::{Options, SeedArgs};
+use crate::data::{PrepareConfig, Source, run_stage};
+use crate::lab::Lab;
+use crate::problem::{Problem, Result};
 use crate::records::label::Window;
 use crate::records::prepare::PrepareRecord;
-use crate::seed::RunSeed;
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
@@ -27,6 +28,7 @@ struct SourceArgs {
     zip: Option<PathBuf>,
 }
 
+/// Arguments of `rimforge prepare`.
 #[derive(Args, Debug)]
 pub struct PrepareArgs {
     #[command(flatten)]
@@ -34,26 +36,34 @@ pub struct PrepareArgs {
     /// Folder for the prepared data set.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    settings: Options<PrepareConfig, Typed>,
+    #[command(flatten)]
+    seed: SeedArgs,
+}
+
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "prepare-settings")]
+struct Typed {
     /// Channels of the patches: chimap, flair, rim, or another BIDS suffix.
-    #[arg(long, value_delimiter = ',', default_value = "chimap")]
-    contrasts: Vec<String>,
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[arg(long, value_delimiter = ',')]
+    contrasts: Option<Vec<String>>,
     /// Share of the patients that no generator and no fit sees.
-    #[arg(long, default_value_t = PrepareConfig::default().test_fraction)]
-    test_fraction: f64,
+    #[arg(long)]
+    test_fraction: Option<f64>,
     /// Share of the patients for thresholds and early choices.
-    #[arg(long, default_value_t = PrepareConfig::default().validation_fraction)]
-    validation_fraction: f64,
+    #[arg(long)]
+    validation_fraction: Option<f64>,
     /// Use slices with at least this share of the lesion voxels of the lesion's largest slice.
-    #[arg(long, default_value_t = PrepareConfig::default().slice_area_fraction)]
-    slice_area_fraction: f64,
+    #[arg(long)]
+    slice_area_fraction: Option<f64>,
     /// Blur of traced rims within a slice, standard deviation in voxels; 0 leaves them as traced.
-    #[arg(long, default_value_t = PrepareConfig::default().rim_softness)]
-    rim_softness: f64,
+    #[arg(long)]
+    rim_softness: Option<f64>,
     /// What maps to -1..1, in the contrast's unit (ppb for chimap); may be repeated.
     #[arg(long = "window", value_name = "CONTRAST=LOW:HIGH", value_parser = window, allow_hyphen_values = true)]
-    windows: Vec<(String, Window)>,
+    #[serde(serialize_with = "by_contrast", skip_serializing_if = "Option::is_none")]
+    windows: Option<Vec<(String, Window)>>,
     /// Which session of the cohort, where there are several.
     #[arg(long)]
     session: Option<String>,
@@ -67,37 +77,12 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "FILE.tsv")]
     patients: Option<PathBuf>,
     /// Refuse zips that unpack to more bytes.
-    #[arg(long, default_value_t = PrepareConfig::default().max_zip_bytes)]
-    max_zip_bytes: u64,
-    /// Print the record as JSON instead of lines.
     #[arg(long)]
-    json: bool,
+    max_zip_bytes: Option<u64>,
 }
 
-impl PrepareArgs {
-    fn resolve(&self) -> Result<(Source, PrepareConfig)> {
-        let source = match (&self.source.cohort, &self.source.images, &self.source.zip) {
-            (Some(root), _, _) => Source::Cohort(root.clone()),
-            (_, Some(root), _) => Source::Images(root.clone()),
-            (_, _, Some(path)) => Source::Zip(path.clone()),
-            _ => return Err(Problem::usage("no source").expected("--cohort, --images or --zip")),
-        };
-        let config = PrepareConfig {
-            contrasts: self.contrasts.clone(),
-            slice_area_fraction: self.slice_area_fraction,
-            rim_softness: self.rim_softness,
-            test_fraction: self.test_fraction,
-            validation_fraction: self.validation_fraction,
-            windows: self.windows.iter().cloned().collect(),
-            session: self.session.clone(),
-            rim_label: self.rim_label.clone(),
-            ambiguous_label: self.ambiguous_label.clone(),
-            patients: self.patients.clone(),
-            max_zip_bytes: self.max_zip_bytes,
-            ..PrepareConfig::default()
-        };
-        Ok((source, config))
-    }
+fn by_contrast<S: Serializer>(windows: &Option<Vec<(String, Window)>>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    windows.iter().flatten().cloned().collect::<BTreeMap<_, _>>().serialize(to)
 }
 
 /// "chimap=-120:160".
@@ -109,52 +94,72 @@ fn window(text: &str) -> std::result::Result<(String, Window), String> {
     parsed.ok_or_else(|| "expected CONTRAST=LOW:HIGH, e.g. chimap=-120:160".to_owned())
 }
 
-pub fn run(args: &PrepareArgs) -> Result<()> {
-    let (source, config) = args.resolve()?;
-    let lab = Lab { engine: &(), seed: RunSeed(args.seed), observer: &Progress::new()? };
-    let record = run_stage(&source, &config, &args.out, &lab)?;
-    if args.json {
-        let text = serde_json::to_string_pretty(&record)
-            .map_err(|error| Problem::new(Kind::Internal, format!("cannot express as JSON: {error}")))?;
-        println!("{text}");
-    } else {
-        print(&record);
-        println!("prepared data in {}", args.out.display());
+impl SourceArgs {
+    fn source(&self) -> Result<Source> {
+        match (&self.cohort, &self.images, &self.zip) {
+            (Some(root), _, _) => Ok(Source::Cohort(root.clone())),
+            (_, Some(root), _) => Ok(Source::Images(root.clone())),
+            (_, _, Some(path)) => Ok(Source::Zip(path.clone())),
+            _ => Err(Problem::usage("no source").expected("--cohort, --images or --zip")),
+        }
     }
-    Ok(())
 }
 
-fn print(record: &PrepareRecord) {
-    if record.simulated {
-        println!("SIMULATED");
-    }
+/// Prepares the data set and prints what it holds.
+///
+/// # Errors
+/// Settings that make no sense, a source that cannot be used, a failed write, or stopped on request.
+pub fn run(args: &PrepareArgs, console: &Console) -> Result<()> {
+    let (source, config) = (args.source.source()?, args.settings.config()?);
+    let lab = Lab { engine: &(), seed: args.seed.run_seed(), observer: console.observer()? };
+    let record = run_stage(&source, &config, &args.out, &lab)?;
+    console.result(&record, || format!("{}prepared data in {}\n", summary(&record), args.out.display()))
+}
+
+fn summary(record: &PrepareRecord) -> String {
+    let mut text = if record.simulated { "SIMULATED\n".to_owned() } else { String::new() };
     let PrepareRecord { patients, lesions, slices, .. } = record;
-    println!("{lesions} lesions of {patients} patients, {slices} slices, channels {}", record.contrasts.join(", "));
-    match (record.kappa, &record.kappa_interval) {
-        (Some(kappa), Some(range)) => {
-            let percent = 100.0 * range.level;
-            println!(
-                "readers agree with kappa {kappa:.3} ({percent:.0} % interval {:.3} to {:.3})",
-                range.low, range.high
-            );
-        }
-        (Some(kappa), None) => println!("readers agree with kappa {kappa:.3} (too few patients for an interval)"),
-        (None, _) => {}
+    let channels = record.contrasts.join(", ");
+    text += &format!("{lesions} lesions of {patients} patients, {slices} slices, channels {channels}\n");
+    if let Some(kappa) = record.kappa {
+        let range = match &record.kappa_interval {
+            Some(range) => {
+                format!("{:.0} % interval {:.3} to {:.3}", 100.0 * range.level, range.low, range.high)
+            }
+            None => "too few patients for an interval".to_owned(),
+        };
+        text += &format!("readers agree with kappa {kappa:.3} ({range})\n");
     }
-    println!("{:12}{:>10}{:>8}{:>11}{:>9}", "side", "patients", "rim", "ambiguous", "non-rim");
+    text += &format!("{:12}{:>10}{:>8}{:>11}{:>9}\n", "side", "patients", "rim", "ambiguous", "non-rim");
     for side in &record.counts {
-        println!("{:12}{:>10}{:>8}{:>11}{:>9}", side.split, side.patients, side.rim, side.ambiguous, side.non_rim);
+        let (split, patients, rim) = (&side.split, side.patients, side.rim);
+        text += &format!("{split:12}{patients:>10}{rim:>8}{:>11}{:>9}\n", side.ambiguous, side.non_rim);
     }
-    println!("on two sides: {} patients, {} images", record.patients_on_two_sides, record.pixel_hashes_on_two_sides);
+    let (patients, images) = (record.patients_on_two_sides, record.pixel_hashes_on_two_sides);
+    text += &format!("on two sides: {patients} patients, {images} images\n");
     if record.non_finite_voxels > 0 {
-        println!("{} NaN or infinite voxels were set to 0", record.non_finite_voxels);
+        text += &format!("{} NaN or infinite voxels were set to 0\n", record.non_finite_voxels);
     }
-    record.notes.iter().for_each(|note| println!("{note}"));
+    record.notes.iter().for_each(|note| text += &format!("{note}\n"));
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::parsed;
     use super::*;
+
+    #[test]
+    fn options_set_settings() {
+        let parse = |more: &[&str]| parsed::<PrepareArgs>(&[&["--zip", "z", "--out", "o"], more].concat()).unwrap();
+        assert_eq!(parse(&[]).settings.config().unwrap(), PrepareConfig::default());
+        let some =
+            ["--window", "flair=0:2", "--contrasts", "chimap,flair", "--rim-softness", "0", "--patients", "p.tsv"];
+        let some = parse(&some).settings.config().unwrap();
+        assert_eq!(some.windows, BTreeMap::from([("flair".to_owned(), Window { low: 0.0, high: 2.0 })]));
+        assert_eq!((some.contrasts.len(), some.rim_softness, some.patients), (2, 0.0, Some("p.tsv".into())));
+        assert!(parsed::<PrepareArgs>(&["--out", "o"]).is_err(), "one source");
+    }
 
     #[test]
     fn windows_are_read_as_contrast_and_two_ends() {

@@ -1,8 +1,8 @@
 //! Progress on a terminal as bars, elsewhere as a plain line now and then; and the request to stop.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
@@ -13,10 +13,20 @@ use crate::problem::{Kind, Problem, Result};
 /// Seconds between two plain lines where there is no terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The command line's observer.
+const BAR: &str = "{prefix:>12} {bar:30.cyan/blue} {pos}/{len} {unit} {per_sec} {eta} left {msg}";
+
+/// The command line's observer. What it is told is also an event of the log: pieces of work at "information", steps at
+/// "debugging".
 pub struct Progress {
     stop: Arc<AtomicBool>,
-    current: Mutex<Option<Work>>,
+    watching: OnceLock<()>,
+    screen: Screen,
+}
+
+/// Standard error, with the bar of the present work where it is a terminal. Clones share the bar.
+#[derive(Clone)]
+pub struct Screen {
+    work: Arc<Mutex<Option<Work>>>,
     terminal: bool,
 }
 
@@ -26,98 +36,185 @@ struct Work {
     unit: String,
     total: u64,
     status: String,
+    begun: Instant,
     printed: Instant,
 }
 
 impl Progress {
-    /// Also takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
-    /// stage to stop at its next safe point, the second ends at once.
-    pub fn new() -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
+    /// Nothing is watched or drawn yet.
+    #[expect(clippy::new_without_default, reason = "one a process, made on purpose")]
+    pub fn new() -> Self {
+        let screen = Screen { work: Arc::new(Mutex::new(None)), terminal: std::io::stderr().is_terminal() };
+        Self { stop: Arc::new(AtomicBool::new(false)), watching: OnceLock::new(), screen }
+    }
+
+    /// Where it draws.
+    pub fn screen(&self) -> Screen {
+        self.screen.clone()
+    }
+
+    /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
+    /// stage to stop at its next safe point, the second ends at once. A second call does nothing.
+    ///
+    /// # Errors
+    /// Another `Progress` of this process watches already.
+    pub fn watch_for_stop(&self) -> Result<()> {
+        if self.watching.get().is_some() {
+            return Ok(());
+        }
+        let (flag, screen) = (Arc::clone(&self.stop), self.screen());
         ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
                 std::process::exit(Kind::Interrupted as i32);
             }
-            eprintln!("\nstopping at the next safe point; press Ctrl-C again to stop at once");
+            screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
         })
-        .map_err(|error| Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")))?;
-        Ok(Self { stop, current: Mutex::new(None), terminal: std::io::stderr().is_terminal() })
+        .map_err(|error| Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")).because(error))?;
+        self.watching.get_or_init(|| ());
+        Ok(())
+    }
+}
+
+impl Screen {
+    /// Whether a person looks at it.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
-    fn with(&self, act: impl FnOnce(&mut Work)) {
-        if let Some(work) = self.current.lock().expect("no panic while a bar is drawn").as_mut() {
-            act(work);
+    /// A line above the bar. Where nobody reads standard error any more, it is lost.
+    fn line(&self, text: &str) {
+        self.above_bar(&format!("{text}\n"));
+    }
+
+    fn above_bar(&self, text: &str) {
+        let write = || {
+            // There is no place left to say that standard error is closed.
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        };
+        match self.work().as_ref().filter(|_| self.terminal) {
+            Some(work) => work.bar.suspend(write),
+            None => write(),
         }
+    }
+
+    /// Held only while something is drawn; nothing may be logged meanwhile, for the log draws, too.
+    fn work(&self) -> MutexGuard<'_, Option<Work>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.above_bar(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
 impl Work {
-    fn print_plain(&mut self) {
+    fn new(label: &str, unit: &str, total: u64, terminal: bool) -> Self {
+        let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        bar.set_length(total);
+        let name = unit.to_owned();
+        let style = ProgressStyle::with_template(BAR).expect("the template is well formed");
+        bar.set_style(style.with_key("unit", move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&name);
+        }));
+        bar.set_prefix(label.to_owned());
+        let now = Instant::now();
+        let status = String::new();
+        Self { bar, label: label.into(), unit: unit.into(), total, status, begun: now, printed: now }
+    }
+
+    fn plain(&self) -> String {
         let done = self.bar.position();
         let elapsed = self.bar.elapsed();
         let rate = done as f64 / elapsed.as_secs_f64().max(1e-9);
         let left = HumanDuration(self.bar.eta());
         let (label, unit, total, status) = (&self.label, &self.unit, self.total, &self.status);
-        eprintln!("{label}: {done}/{total} {unit}, {rate:.2}/s, {left:#} left {status}");
-        self.printed = Instant::now();
+        format!("{label}: {done}/{total} {unit}, {rate:.2}/s, {left:#} left {status}")
     }
 }
 
 impl Observer for Progress {
     fn begin(&self, label: &str, unit: &str, total: u64) {
-        let bar = if self.terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
-        bar.set_length(total);
-        let style = ProgressStyle::with_template(
-            "{prefix:>12} {bar:30.cyan/blue} {pos}/{len} {unit} {per_sec} {eta} left {msg}",
-        )
-        .expect("the template is well formed");
-        let name = unit.to_owned();
-        bar.set_style(style.with_key("unit", move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = out.write_str(&name);
-        }));
-        bar.set_prefix(label.to_owned());
-        let work =
-            Work { bar, label: label.into(), unit: unit.into(), total, status: String::new(), printed: Instant::now() };
-        *self.current.lock().expect("no panic while a bar is drawn") = Some(work);
+        *self.screen.work() = Some(Work::new(label, unit, total, self.screen.terminal));
+        tracing::info!("{label}: begins, {total} {unit}");
     }
 
     fn advance(&self, steps: u64) {
-        let terminal = self.terminal;
-        self.with(|work| {
+        let terminal = self.screen.terminal;
+        let told = self.screen.work().as_mut().map(|work| {
             work.bar.inc(steps);
-            if !terminal && work.printed.elapsed() >= PLAIN_INTERVAL {
-                work.print_plain();
+            let due = !terminal && work.printed.elapsed() >= PLAIN_INTERVAL;
+            if due {
+                work.printed = Instant::now();
             }
+            let step = format!("{}: {} of {} {}", work.label, work.bar.position(), work.total, work.unit);
+            (step, due.then(|| work.plain()))
         });
-    }
-
-    fn status(&self, text: &str) {
-        self.with(|work| {
-            work.status = text.to_owned();
-            work.bar.set_message(text.to_owned());
-        });
-    }
-
-    fn note(&self, text: &str) {
-        let current = self.current.lock().expect("no panic while a bar is drawn");
-        match current.as_ref().filter(|_| self.terminal) {
-            Some(work) => work.bar.println(text),
-            None => eprintln!("{text}"),
+        if let Some((step, plain)) = told {
+            tracing::debug!("{step}");
+            plain.into_iter().for_each(|line| self.screen.line(&line));
         }
     }
 
+    fn status(&self, text: &str) {
+        if let Some(work) = self.screen.work().as_mut() {
+            work.status = text.to_owned();
+            work.bar.set_message(text.to_owned());
+        }
+        tracing::debug!("{text}");
+    }
+
+    fn note(&self, text: &str) {
+        self.screen.line(text);
+    }
+
     fn end(&self) {
-        let work = self.current.lock().expect("no panic while a bar is drawn").take();
-        if let Some(mut work) = work {
-            if !self.terminal {
-                work.print_plain();
+        let work = self.screen.work().take();
+        if let Some(work) = work {
+            if !self.screen.terminal {
+                self.screen.line(&work.plain());
             }
             work.bar.finish();
+            let (done, seconds) = (work.bar.position(), work.begun.elapsed().as_secs_f64());
+            tracing::info!("{}: ended, {done} {} in {seconds:.1} s", work.label, work.unit);
         }
     }
 
     fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The only test that takes over Ctrl-C: the handler is the process's.
+    #[test]
+    fn one_a_process_watches_for_stop_and_another_is_told_so() {
+        let first = Progress::new();
+        first.watch_for_stop().unwrap();
+        first.watch_for_stop().unwrap();
+        let problem = Progress::new().watch_for_stop().unwrap_err();
+        assert_eq!(problem.kind(), Kind::Environment);
+        assert!(!first.stop_requested());
+    }
+
+    #[test]
+    fn work_says_how_far_it_is_and_an_end_clears_it() {
+        let progress = Progress::new();
+        progress.begin("train", "images", 8);
+        progress.status("loss 1");
+        progress.advance(2);
+        let line = progress.screen.work().as_ref().map(Work::plain).unwrap();
+        assert!(line.starts_with("train: 2/8 images, ") && line.ends_with(" left loss 1"), "{line}");
+        progress.end();
+        assert!(progress.screen.work().is_none());
     }
 }

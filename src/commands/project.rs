@@ -1,27 +1,29 @@
 //! `rimforge project`: lesions or plain images into a network's latent space.
 
-use super::choices::choice;
-use crate::data::Prepared;
-use crate::engine::Lab;
-use crate::project::{From, Inputs, run_stage};
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::commands::engine_args::EngineArgs;
-use crate::commands::progress::Progress;
+use super::choices::choice;
+use super::console::Console;
+use super::engine_args::EngineArgs;
+use super::options::{Options, SeedArgs};
+use crate::data::Prepared;
+use crate::engine::Lab;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::project::config::{Class, Side};
-use crate::project::{ProjectConfig, Space, Start};
-use crate::records::projection::ProjectionRecord;
+use crate::project::{From, Inputs, ProjectConfig, Space, Start, run_stage};
+use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
-use crate::seed::RunSeed;
 use crate::statistics::order::median;
 
+/// Arguments of `rimforge project`.
 #[derive(Args, Debug)]
 pub struct ProjectArgs {
-    /// Trained network: a .safetensors file, or the folder of a training run (its best network, else its last) or an import.
+    /// Trained network: a .safetensors file, or the folder of an import or of a training run (its best network, else
+    /// its last).
     #[arg(long)]
     network: PathBuf,
     /// Prepared data set.
@@ -33,104 +35,98 @@ pub struct ProjectArgs {
     /// Folder for the projections; a second run goes on where the first stopped.
     #[arg(long)]
     out: PathBuf,
-    /// Lesions to project: ambiguous, rim or non-rim.
-    #[arg(long, default_value = "ambiguous", value_parser = choice::<Class>())]
-    class: Class,
-    /// Side of the split: train or validation.
-    #[arg(long, default_value = "train", value_parser = choice::<Side>())]
-    split: Side,
-    /// At most so many lesions, drawn by the seed; 0 takes all.
-    #[arg(long, default_value_t = ProjectConfig::default().limit)]
-    limit: u64,
-    /// Slices of each lesion, those that cut most of it.
-    #[arg(long, default_value_t = ProjectConfig::default().slices)]
-    slices: u64,
-    /// Also project so many validation rims and so many validation non-rims.
-    #[arg(long, default_value_t = ProjectConfig::default().controls)]
-    controls: u64,
-    /// Optimiser steps of each image.
-    #[arg(long, default_value_t = ProjectConfig::default().steps)]
-    steps: u64,
+    #[command(flatten)]
+    settings: Options<ProjectConfig, Typed>,
     /// The published descent: 1000 steps from the mean of w, rate .1, noise on w.
     #[arg(long, conflicts_with_all = ["steps", "learning_rate", "w_noise", "start"])]
     published: bool,
-    /// Learning rate between the ramps.
-    #[arg(long, default_value_t = ProjectConfig::default().learning_rate)]
-    learning_rate: f64,
-    /// Noise on w at first, in units of its deviation.
-    #[arg(long, default_value_t = ProjectConfig::default().w_noise)]
-    w_noise: f64,
-    /// auto, random-vgg, pixels, discriminator, or a TorchScript file (VGG16 with LPIPS weighting).
-    #[arg(long, default_value = "auto")]
-    features: String,
-    /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their contrast best.
-    #[arg(long, default_value_t = ProjectConfig::default().choose_features)]
-    choose_features: u64,
-    /// Images optimised together; changes speed and memory, not results.
-    #[arg(long, default_value_t = ProjectConfig::default().batch)]
-    batch: u64,
-    /// Class of a conditional network: its name, its number from 0, or "estimate" for the one that fits each image best.
-    #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
-    condition: Option<ClassChoice>,
-    /// w, or w-plus for a w of its own in each layer.
-    #[arg(long, default_value = "w", value_parser = choice::<Space>())]
-    space: Space,
-    /// Where w begins: nearest (of 1000 drawn images) or mean (as published).
-    #[arg(long, default_value = "nearest", value_parser = choice::<Start>())]
-    start: Start,
-    /// Also write an animated PNG of each optimisation with so many frames.
-    #[arg(long, default_value_t = 0, value_name = "FRAMES")]
-    film: u64,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    seed: SeedArgs,
     #[command(flatten)]
     engine: EngineArgs,
 }
 
-pub fn run(args: &ProjectArgs) -> Result<()> {
-    let config = ProjectConfig {
-        class: args.class,
-        split: args.split,
-        limit: args.limit,
-        slices: args.slices,
-        controls: args.controls,
-        steps: args.steps,
-        learning_rate: args.learning_rate,
-        w_noise: args.w_noise,
-        features: args.features.clone(),
-        choose_features: args.choose_features,
-        batch: args.batch,
-        condition: args.condition.clone(),
-        space: args.space,
-        film: args.film,
-        start: args.start,
-        ..ProjectConfig::default()
-    };
-    let config = match args.published {
-        true => {
-            let ProjectConfig { steps, learning_rate, w_noise, start, .. } = ProjectConfig::published();
-            ProjectConfig { steps, learning_rate, w_noise, start, ..config }
-        }
-        false => config,
-    };
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "project-settings")]
+struct Typed {
+    /// Lesions to project.
+    #[arg(long, value_parser = choice::<Class>())]
+    class: Option<Class>,
+    /// Side of the split.
+    #[arg(long, value_parser = choice::<Side>())]
+    split: Option<Side>,
+    /// At most so many lesions, drawn by the seed; 0 takes all.
+    #[arg(long)]
+    limit: Option<u64>,
+    /// Slices of each lesion, those that cut most of it.
+    #[arg(long)]
+    slices: Option<u64>,
+    /// Also project so many validation rims and so many validation non-rims.
+    #[arg(long)]
+    controls: Option<u64>,
+    /// Optimiser steps of each image.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Learning rate between the ramps.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Noise on w at first, in units of its deviation.
+    #[arg(long)]
+    w_noise: Option<f64>,
+    /// auto, random-vgg, pixels, discriminator, or a TorchScript file (VGG16 with LPIPS weighting).
+    #[arg(long)]
+    features: Option<String>,
+    /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their
+    /// contrast best.
+    #[arg(long)]
+    choose_features: Option<u64>,
+    /// Images optimised together; changes speed and memory, not results.
+    #[arg(long)]
+    batch: Option<u64>,
+    /// Class of a conditional network: its name, its number from 0, or "estimate" for the one that fits each image
+    /// best.
+    #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
+    condition: Option<ClassChoice>,
+    /// w, or w-plus for a w of its own in each layer.
+    #[arg(long, value_parser = choice::<Space>())]
+    space: Option<Space>,
+    /// Where w begins: nearest (of 1000 drawn images) or mean (as published).
+    #[arg(long, value_parser = choice::<Start>())]
+    start: Option<Start>,
+    /// Also write an animated PNG of each optimisation with so many frames.
+    #[arg(long, value_name = "FRAMES")]
+    film: Option<u64>,
+}
+
+impl ProjectArgs {
+    fn config(&self) -> Result<ProjectConfig> {
+        let base = if self.published { ProjectConfig::published() } else { ProjectConfig::default() };
+        self.settings.over(&base)
+    }
+}
+
+/// Projects and prints what came of it.
+///
+/// # Errors
+/// Settings that make no sense, no usable network, data set or image, or a stage that fails or is stopped.
+pub fn run(args: &ProjectArgs, console: &Console) -> Result<()> {
+    let config = args.config()?;
     config.validate()?;
-    let observer = Progress::new()?;
     let engine = args.engine.start()?;
     let prepared = args.data.as_ref().map(Prepared::open).transpose()?;
     let from = prepared.as_ref().map_or(From::Images(&args.images), From::Data);
     let inputs = Inputs { network: &args.network, from };
-    let lab = Lab { engine: &engine, seed: RunSeed(args.seed), observer: &observer };
+    let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;
-    print_summary(&record);
-    println!("{}", ProjectionDir::new(&args.out).record().display());
-    Ok(())
+    console.result(&record, || format!("{}{}\n", summary(&record), ProjectionDir::new(&args.out).record().display()))
 }
 
-fn print_summary(record: &ProjectionRecord) {
+fn summary(record: &ProjectionRecord) -> String {
+    let mut text = String::new();
     for choice in &record.feature_choice {
         let mark = if choice.chosen { "*" } else { " " };
-        println!(
-            "{mark} {}: keeps {:.2} of a held-out rim's contrast (median of {}; quartiles {:.2} to {:.2}), {:.0} s",
+        text += &format!(
+            "{mark} {}: keeps {:.2} of a held-out rim's contrast (median of {}; quartiles {:.2} to {:.2}), {:.0} s\n",
             choice.features,
             choice.contrast_kept,
             choice.lesions,
@@ -139,18 +135,19 @@ fn print_summary(record: &ProjectionRecord) {
             choice.seconds
         );
     }
-    println!("{} steps on {}", record.steps, record.features);
+    text += &format!("{} steps on {}\n", record.steps, record.features);
     let unit = record.rim_measure.as_ref().map_or("", |measure| measure.unit.as_str());
     for role in ["ambiguous", "rim", "non-rim"] {
         let of_role: Vec<_> = record.lesions.iter().filter(|lesion| lesion.role == role).collect();
         if of_role.is_empty() {
             continue;
         }
-        let median = |value: fn(&crate::records::projection::ProjectedLesion) -> f64| {
+        let median = |value: fn(&ProjectedLesion) -> f64| {
             median(of_role.iter().map(|lesion| value(lesion))).expect("a lesion of the role")
         };
-        println!(
-            "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}, feature distance {:.4}",
+        text += &format!(
+            "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}, feature distance \
+             {:.4}\n",
             of_role.len(),
             median(|lesion| lesion.contrast_before),
             median(|lesion| lesion.contrast_after),
@@ -159,8 +156,8 @@ fn print_summary(record: &ProjectionRecord) {
         );
         for rate in record.flag_rates.iter().filter(|rate| rate.role == role) {
             let share = &rate.share;
-            println!(
-                "  {}: {} of {} ({:.0} %, {:.0} % interval {:.0} to {:.0} %)",
+            text += &format!(
+                "  {}: {} of {} ({:.0} %, {:.0} % interval {:.0} to {:.0} %)\n",
                 rate.flag,
                 rate.flagged,
                 share.n,
@@ -172,10 +169,50 @@ fn print_summary(record: &ProjectionRecord) {
         }
     }
     if record.without_core > 0 {
-        println!("{} lesions are too small for a rim to be told from a core and were left out", record.without_core);
+        text += &format!(
+            "{} lesions are too small for a rim to be told from a core and were left out\n",
+            record.without_core
+        );
     }
     for image in &record.images {
         let class = image.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
-        println!("{}: rms {:.4}, w distance {:.1}{class}", image.id, image.rms, image.w_distance);
+        text += &format!("{}: rms {:.4}, w distance {:.1}{class}\n", image.id, image.rms, image.w_distance);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    fn config(more: &str) -> ProjectConfig {
+        let arguments = format!("--network n --data d --out o {more}");
+        parsed::<ProjectArgs>(&arguments.split_whitespace().collect::<Vec<_>>()).unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn every_option_sets_the_setting_of_its_name() {
+        assert_eq!(config(""), ProjectConfig::default());
+        let some = config(
+            "--class rim --split validation --limit 1 --slices 2 --controls 3 --steps 4 --learning-rate 0.5 --w-noise 0.6 \
+             --features pixels --choose-features 7 --batch 8 --condition 1 --space w-plus --start mean --film 9",
+        );
+        assert_eq!(
+            (some.class, some.split, some.space, some.start),
+            (Class::Rim, Side::Validation, Space::WPlus, Start::Mean)
+        );
+        assert_eq!([some.limit, some.slices, some.controls, some.steps], [1, 2, 3, 4]);
+        assert_eq!([some.choose_features, some.batch, some.film], [7, 8, 9]);
+        assert_eq!((some.learning_rate, some.w_noise, some.condition), (0.5, 0.6, Some(ClassChoice::Number(1))));
+        assert_eq!(some.w_samples, ProjectConfig::default().w_samples);
+    }
+
+    #[test]
+    fn the_published_descent_leaves_other_settings_to_the_options() {
+        assert_eq!(config("--published"), ProjectConfig::published());
+        assert_eq!(config("--published --slices 3"), ProjectConfig { slices: 3, ..ProjectConfig::published() });
+        let both = ["--network", "n", "--data", "d", "--out", "o", "--published", "--steps", "3"];
+        assert!(parsed::<ProjectArgs>(&both).is_err());
     }
 }

@@ -3,18 +3,24 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
+use super::console::Console;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
 
+/// Arguments of `rimforge report`.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     /// Study folder that holds results.json, e.g. out/demo.
     study: PathBuf,
 }
 
-pub fn run(args: &ReportArgs) -> Result<()> {
+/// Writes the report and prints where.
+///
+/// # Errors
+/// No readable results, or a failed write.
+pub fn run(args: &ReportArgs, console: &Console) -> Result<()> {
     let path = crate::report::write(&StudyDir::new(&args.study))?;
-    println!("{}", path.display());
-    Ok(())
+    console.result(&json!({"report": path}), || format!("{}\n", path.display()))
 }

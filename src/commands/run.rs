@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::classify;
-use super::progress::Progress;
+use super::console::Console;
 use crate::engine::Engine;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
 use crate::study::{StudyConfig, rim_lesions};
 
+/// Arguments of `rimforge run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
     /// The study's settings, e.g. studies/demo.toml.
@@ -21,12 +22,17 @@ pub struct RunArgs {
     set: Vec<String>,
 }
 
-pub fn run(args: &RunArgs) -> Result<()> {
+/// Runs the study and prints the arms' table and where the report is.
+///
+/// # Errors
+/// Settings that make no sense, or the first stage that fails.
+pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
     let study = StudyConfig::load(&args.study, &args.set)?;
-    let observer = Progress::new()?;
+    let observer = console.observer()?;
     let engine = Engine::start(&study.engine)?;
-    let record = rim_lesions::run(&study, &engine, &observer)?;
-    print!("{}", classify::table(&record.classify, record.simulated));
-    println!("report: {}", StudyDir::new(&study.out).report().display());
-    Ok(())
+    let record = rim_lesions::run(&study, &engine, observer)?;
+    console.result(&record, || {
+        let table = classify::table(&record.classify, record.simulated);
+        format!("{table}report: {}\n", StudyDir::new(&study.out).report().display())
+    })
 }

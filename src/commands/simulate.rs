@@ -1,48 +1,31 @@
 //! `rimforge simulate`: writes a simulated cohort, or checks one (also a real one).
 
-use super::choices::choice;
-use crate::gates::examine::describe;
-use crate::lab::Lab;
-use crate::seed::RunSeed;
-use crate::simulate::rim_lesions::{Writing, run_stage};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
-use super::progress::Progress;
-use crate::observer::Observer;
+use super::choices::choice;
+use super::console::Console;
+use super::options::Options;
+use crate::gates::examine::describe;
+use crate::lab::Lab;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
-use crate::simulate::rim_lesions::{CHIMAP, CohortConfig, Existing, GALLERY, InversionMethod, Preset};
+use crate::seed::RunSeed;
+use crate::simulate::rim_lesions::{
+    CHIMAP, CohortConfig, Existing, GALLERY, InversionMethod, Preset, Writing, run_stage,
+};
 
+/// Arguments of `rimforge simulate`.
 #[derive(Args, Debug)]
 pub struct SimulateArgs {
-    /// Which cohort.
-    #[arg(long, value_parser = choice::<Preset>(), default_value = "demo", conflicts_with = "check")]
-    preset: Preset,
+    #[command(flatten)]
+    settings: Options<CohortConfig, Typed>,
 
     /// Folder to write; new, empty, or one that an earlier run of the same command was stopped in.
     #[arg(long, required_unless_present = "check", conflicts_with = "check")]
     out: Option<PathBuf>,
-
-    /// Patients; lesions, rims and votes scale with it.
-    #[arg(long, conflicts_with = "check")]
-    patients: Option<u32>,
-
-    #[arg(long, default_value_t = 1, conflicts_with = "check")]
-    seed: u64,
-
-    /// Dipole inversion: total variation, closed-form L2, or thresholded division.
-    #[arg(long, value_parser = choice::<InversionMethod>(), conflicts_with = "check")]
-    inversion: Option<InversionMethod>,
-
-    /// Median signal-to-noise ratio at the first echo.
-    #[arg(long, conflicts_with = "check")]
-    snr: Option<f64>,
-
-    /// Share of lesions that truly have a rim, above 0 to 0.5.
-    #[arg(long, conflicts_with = "check")]
-    prevalence: Option<f64>,
 
     /// Patients at once; all cores unless told. The result does not depend on it.
     #[arg(long, conflicts_with = "check")]
@@ -55,47 +38,63 @@ pub struct SimulateArgs {
     /// Check the cohort in this folder instead (exit code 5 when a gate does not pass).
     #[arg(long, value_name = "FOLDER")]
     check: Option<PathBuf>,
-
-    /// Print the record as JSON instead of lines.
-    #[arg(long)]
-    json: bool,
 }
 
-pub fn run(args: &SimulateArgs) -> Result<()> {
-    let progress = Progress::new()?;
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "cohort-settings")]
+struct Typed {
+    /// Which cohort.
+    #[arg(long, value_parser = choice::<Preset>(), conflicts_with = "check")]
+    preset: Option<Preset>,
+
+    /// Patients; lesions, rims and votes scale with it.
+    #[arg(long, conflicts_with = "check")]
+    patients: Option<u32>,
+
+    /// Every random draw derives from it.
+    #[arg(long, value_name = "N", conflicts_with = "check")]
+    seed: Option<u64>,
+
+    /// Dipole inversion: total variation, closed-form L2, or thresholded division.
+    #[arg(long, value_parser = choice::<InversionMethod>(), conflicts_with = "check")]
+    inversion: Option<InversionMethod>,
+
+    /// Median signal-to-noise ratio at the first echo.
+    #[arg(long, conflicts_with = "check")]
+    snr: Option<f64>,
+
+    /// Share of lesions that truly have a rim, above 0 to 0.5.
+    #[arg(long, conflicts_with = "check")]
+    prevalence: Option<f64>,
+}
+
+/// Writes the cohort, or checks one, and prints what it holds.
+///
+/// # Errors
+/// Settings that make no sense, a folder that holds something else, a failed write; with `--check` also a gate that
+/// does not pass.
+pub fn run(args: &SimulateArgs, console: &Console) -> Result<()> {
     match (&args.check, &args.out) {
-        (Some(root), _) => check(root, args.json, &progress),
-        (None, Some(out)) => {
-            let existing = if args.replace { Existing::Replace } else { Existing::Refuse };
-            let config = args.config();
-            let lab = Lab { engine: &(), seed: RunSeed(config.seed), observer: &progress };
-            let record = run_stage(Writing { existing, threads: args.threads }, &config, out, &lab)?;
-            print(&record, args.json)?;
-            if !args.json {
-                println!("cohort in {}, picture in {}", out.display(), out.join(GALLERY).display());
-            }
-            Ok(())
-        }
+        (Some(root), _) => check(root, console),
+        (None, Some(out)) => write(args, out, console),
         (None, None) => Err(Problem::usage("neither --out nor --check")),
     }
 }
 
-impl SimulateArgs {
-    fn config(&self) -> CohortConfig {
-        CohortConfig {
-            preset: self.preset,
-            seed: self.seed,
-            patients: self.patients,
-            inversion: self.inversion,
-            snr: self.snr,
-            prevalence: self.prevalence,
-        }
-    }
+fn write(args: &SimulateArgs, out: &Path, console: &Console) -> Result<()> {
+    let existing = if args.replace { Existing::Replace } else { Existing::Refuse };
+    let config = args.settings.config()?;
+    let lab = Lab { engine: &(), seed: RunSeed(config.seed), observer: console.observer()? };
+    let record = run_stage(Writing { existing, threads: args.threads }, &config, out, &lab)?;
+    console.result(&record, || {
+        let (cohort, picture) = (out.display(), out.join(GALLERY));
+        format!("{}cohort in {cohort}, picture in {}\n", summary(&record), picture.display())
+    })
 }
 
-fn check(root: &Path, json: bool, observer: &dyn Observer) -> Result<()> {
-    let record = describe(root, CHIMAP, observer)?;
-    print(&record, json)?;
+fn check(root: &Path, console: &Console) -> Result<()> {
+    let record = describe(root, CHIMAP, console.observer()?)?;
+    console.result(&record, || summary(&record))?;
     let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
     if failed.is_empty() {
         return Ok(());
@@ -109,31 +108,49 @@ fn check(root: &Path, json: bool, observer: &dyn Observer) -> Result<()> {
     .advice("results on this cohort do not carry over; see each gate's source for why"))
 }
 
-fn print(record: &CohortRecord, json: bool) -> Result<()> {
-    if json {
-        let text = serde_json::to_string_pretty(record)
-            .map_err(|error| Problem::new(Kind::Internal, format!("cannot express the record as JSON: {error}")))?;
-        println!("{text}");
-        return Ok(());
-    }
+fn summary(record: &CohortRecord) -> String {
     let origin = if record.simulated { "SIMULATED, " } else { "" };
-    println!("{origin}{} patients, {} lesions", record.patients, record.lesions);
-    println!(
-        "both readers say rim {}, exactly one {}, none {}; kappa {:.3}",
+    let mut text = format!("{origin}{} patients, {} lesions\n", record.patients, record.lesions);
+    text += &format!(
+        "both readers say rim {}, exactly one {}, none {}; kappa {:.3}\n",
         record.agreed_rims, record.ambiguous, record.non_rims, record.kappa
     );
     if let Some(truth) = &record.truth {
-        println!(
-            "true rims {}: {} agreed on, {} ambiguous, {} missed by both",
+        text += &format!(
+            "true rims {}: {} agreed on, {} ambiguous, {} missed by both\n",
             truth.rims, truth.agreed_true, truth.ambiguous_true, truth.missed_by_both
         );
     }
     for gate in &record.gates {
         let verdict = if gate.passed { "ok  " } else { "FAIL" };
-        println!(
-            "{verdict} {:<48} {:>9.3} {:<8} {:.3} to {:.3}",
+        text += &format!(
+            "{verdict} {:<48} {:>9.3} {:<8} {:.3} to {:.3}\n",
             gate.name, gate.value, gate.unit, gate.low, gate.high
         );
     }
-    Ok(())
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn options_set_settings_and_do_not_go_with_a_check() {
+        let parse = |arguments: &[&str]| parsed::<SimulateArgs>(arguments);
+        assert_eq!(parse(&["--out", "o"]).unwrap().settings.config().unwrap(), CohortConfig::default());
+        let some =
+            parse(&["--out", "o", "--preset", "tiny", "--seed", "7", "--snr", "9", "--inversion", "l2"]).unwrap();
+        let expected = CohortConfig {
+            preset: Preset::Tiny,
+            seed: 7,
+            snr: Some(9.0),
+            inversion: Some(InversionMethod::L2),
+            ..CohortConfig::default()
+        };
+        assert_eq!(some.settings.config().unwrap(), expected);
+        assert!(parse(&["--check", "c"]).is_ok() && parse(&["--check", "c", "--seed", "7"]).is_err());
+        assert!(parse(&[]).is_err());
+    }
 }

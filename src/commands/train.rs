@@ -1,20 +1,24 @@
 //! `rimforge train`: trains on the training rims, watches with a Frechet distance, previews and TensorBoard.
 
-use crate::engine::Lab;
-use crate::train::run_stage;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
-use super::progress::Progress;
-use crate::commands::engine_args::EngineArgs;
-use crate::data::Prepared;
+use super::choices::choice;
+use super::console::Console;
+use super::engine_args::EngineArgs;
+use super::options::{Options, SeedArgs};
+use crate::data::{Condition, Prepared};
+use crate::engine::Lab;
 use crate::problem::Result;
+use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
-use crate::seed::RunSeed;
 use crate::study::settings;
-use crate::train::TrainConfig;
+use crate::train::config::Preset;
+use crate::train::{TrainConfig, run_stage};
 
+/// Arguments of `rimforge train`.
 #[derive(Args, Debug)]
 pub struct TrainArgs {
     /// Prepared data set (`rimforge prepare`).
@@ -23,23 +27,10 @@ pub struct TrainArgs {
     /// Folder of the run; one that holds an unfinished run with equal settings is gone on with.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Thousands of real images to show.
-    #[arg(long)]
-    kimg: Option<f64>,
-    /// Images a step.
-    #[arg(long)]
-    batch: Option<u64>,
-    /// Size of the networks: small or paper.
-    #[arg(long)]
-    net: Option<String>,
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Network to start from: a file, "embedded", or "none" for random weights.
-    #[arg(long, value_name = "FILE|embedded|none")]
-    base: Option<String>,
-    /// Classes of a conditional network: "readers" (rim and non-rim), "labels" (those of the source), or "none".
-    #[arg(long, value_name = "none|readers|labels")]
-    condition: Option<String>,
+    #[command(flatten)]
+    settings: Options<TrainConfig, Typed>,
+    #[command(flatten)]
+    seed: SeedArgs,
     #[command(flatten)]
     engine: EngineArgs,
     /// Any setting by its dotted name, e.g. ada.target=0.5; may be repeated.
@@ -47,26 +38,86 @@ pub struct TrainArgs {
     set: Vec<String>,
 }
 
-pub fn run(args: &TrainArgs) -> Result<()> {
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(id = "train-settings")]
+struct Typed {
+    /// Thousands of real images to show.
+    #[arg(long)]
+    kimg: Option<f64>,
+    /// Images a step.
+    #[arg(long)]
+    batch: Option<u64>,
+    /// Size of the networks.
+    #[arg(id = "net.preset", long = "net", value_name = "NET", value_parser = choice::<Preset>())]
+    #[serde(rename = "net.preset")]
+    net: Option<Preset>,
+    /// Network to start from: a file, "embedded", or "none" for random weights.
+    #[arg(long, value_name = "FILE|embedded|none")]
+    base: Option<String>,
+    /// Classes of a conditional network: "readers" (rim and non-rim), "labels" (those of the source), or "none".
+    #[arg(long, value_parser = choice::<Condition>())]
+    condition: Option<Condition>,
+}
+
+impl TrainArgs {
+    fn config(&self) -> Result<TrainConfig> {
+        settings::overlay(&self.settings.config()?, &self.set)
+    }
+}
+
+/// Trains and prints a summary.
+///
+/// # Errors
+/// Settings that make no sense, no prepared data set, or training that fails or is stopped.
+pub fn run(args: &TrainArgs, console: &Console) -> Result<()> {
+    let config = args.config()?;
     let engine = args.engine.start()?;
-    let named = [
-        args.kimg.map(|kimg| format!("kimg={kimg}")),
-        args.batch.map(|batch| format!("batch={batch}")),
-        args.net.as_ref().map(|net| format!("net.preset={net:?}")),
-        args.base.as_ref().map(|base| format!("base={base:?}")),
-        args.condition.as_ref().map(|condition| format!("condition={condition:?}")),
-    ];
-    let assignments: Vec<String> = named.into_iter().flatten().chain(args.set.iter().cloned()).collect();
-    let config = settings::overlay(&TrainConfig::default(), &assignments)?;
     let data = Prepared::open(&args.data)?;
-    let lab = Lab { engine: &engine, seed: RunSeed(args.seed), observer: &Progress::new()? };
+    let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(&data, &config, &args.out, &lab)?;
-    println!("trained on {} images in {:.0} s, {:.1} images/s", record.images, record.seconds, record.images_per_s);
+    console.result(&record, || {
+        format!("{}best network {}\n", summary(&record), GanDir::new(&args.out).best_network().display())
+    })
+}
+
+fn summary(record: &TrainingRecord) -> String {
+    let TrainingRecord { images, seconds, images_per_s, .. } = record;
+    let mut text = format!("trained on {images} images in {seconds:.0} s, {images_per_s:.1} images/s\n");
     if let Some(distance) = record.best_frechet {
         let floor =
             record.frechet_real_floor.map_or(String::new(), |floor| format!(" (two halves of the reals: {floor:.3})"));
-        println!("Frechet distance on {}: {distance:.3}{floor}", record.frechet_features);
+        text += &format!("Frechet distance on {}: {distance:.3}{floor}\n", record.frechet_features);
     }
-    println!("best network {}", GanDir::new(&args.out).best_network().display());
-    Ok(())
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    fn config(more: &[&str]) -> TrainConfig {
+        parsed::<TrainArgs>(&[&["--data", "d", "--out", "o"], more].concat()).unwrap().config().unwrap()
+    }
+
+    #[test]
+    fn options_and_assignments_set_settings() {
+        assert_eq!(config(&[]), TrainConfig::default());
+        let some = config(&[
+            "--kimg",
+            "2",
+            "--batch",
+            "8",
+            "--net",
+            "paper",
+            "--condition",
+            "readers",
+            "--set",
+            "betas=[0,0.9]",
+        ]);
+        assert_eq!((some.kimg, some.batch, some.net.preset), (2.0, 8, Preset::Paper));
+        assert_eq!((some.condition, some.betas), (Condition::Readers, (0.0, 0.9)));
+        // The last word is that of --set.
+        assert_eq!(config(&["--batch", "8", "--set", "batch=16"]).batch, 16);
+    }
 }

@@ -241,6 +241,7 @@ fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>)
 }
 
 fn read_json(path: &Path) -> Result<Value> {
+    tracing::info!("reading {}", path.display());
     let text = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     serde_json::from_slice(&text).map_err(|error| Problem::input(path, format!("not JSON: {error}")))
 }

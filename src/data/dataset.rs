@@ -111,6 +111,7 @@ impl Prepared {
         let manifest: Manifest = serde_json::from_slice(&text)
             .map_err(|error| Problem::input(&path, format!("not a manifest: {error}")).because(error))?;
         check(&manifest).map_err(|problem| problem.at(&path))?;
+        tracing::info!("reading {} and the patches of {} lesions", path.display(), manifest.lesions.len());
         manifest.lesions.par_iter().try_for_each(|lesion| -> Result<()> {
             patch_file::read_verified(&root.join(&lesion.patch), &lesion.sha256)?;
             if let (Some(mask), Some(sha256)) = (&lesion.mask, &lesion.mask_sha256) {

@@ -37,6 +37,7 @@ pub(super) fn from_folder(
     let set = ImageSet::new(root, folder.names, folder.labels, folder.others, config, seed)?;
     let read = |name: &str| {
         let path = root.join(name);
+        tracing::debug!("reading {}", path.display());
         std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))
     };
     set.extract(out, read, observer)

@@ -115,10 +115,8 @@ pub fn assign(patients: &[PatientLesions], shares: Shares, seed: RunSeed) -> Res
 
 /// Patients of a stratum of `count` for validation and test; at least `least` a side that is asked for, training included.
 fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
-    let mut places = [shares.validation, shares.test].map(|share| match share > 0.0 {
-        true => ((share * count as f64).round() as usize).max(least),
-        false => 0,
-    });
+    let mut places = [shares.validation, shares.test]
+        .map(|share| if share > 0.0 { ((share * count as f64).round() as usize).max(least) } else { 0 });
     while places[0] + places[1] + least > count {
         let larger = usize::from(places[1] >= places[0]);
         places[larger] -= 1;

@@ -41,6 +41,7 @@ pub fn read(path: &Path, required: &[&str], optional: &[&str]) -> Result<Table> 
     if size > MAX_BYTES {
         return Err(Problem::input(path, format!("a table of {size} bytes")).expected("at most 64 MiB"));
     }
+    tracing::info!("reading {}", path.display());
     let comma = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
     let text = std::fs::read(path).map_err(failed)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);

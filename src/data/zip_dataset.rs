@@ -37,6 +37,7 @@ impl ZipDataset {
     /// # Errors
     /// No such file, no zip, or one that is damaged, dangerous to unpack or without images.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self> {
+        tracing::info!("reading {}", path.display());
         let bad = |found: String| Problem::input(path, found);
         let file = File::open(path).map_err(|error| Problem::io(path, "opening", error))?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {

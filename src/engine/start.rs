@@ -87,6 +87,7 @@ impl Engine {
         // SAFETY: sets a flag of this thread. A CPU that cannot do it computes the same, but slower.
         unsafe { ffi::rf_set_flush_denormal(1) };
         let device = super::device(&config.device)?;
+        tracing::info!("libtorch {loaded} from {} on {device:?}, {threads} threads; GPU {gpu}", folder.display());
         Ok(Self {
             device,
             graphs: config.graphs,

@@ -10,5 +10,7 @@ mod reals;
 
 pub mod stage;
 
+pub mod explore;
+
 pub use config::{Format, GenerateConfig};
 pub use stage::{Inputs, run_stage};

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::draw::{BATCH, styles};
@@ -10,7 +11,8 @@ use crate::nets::{Generator, Noise};
 use crate::problem::{Problem, Result};
 
 /// What a path between seeds runs through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Path {
     /// Straight in w.
     W,

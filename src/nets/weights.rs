@@ -237,6 +237,7 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str)
 /// No such file, a truncated or foreign file, or non-finite values.
 pub fn read_tensors(path: impl AsRef<Path>) -> Result<TensorFile> {
     let path = path.as_ref();
+    tracing::info!("reading {}", path.display());
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     let foreign = |error: String| {
         Problem::input(path, format!("not a whole safetensors file: {error}"))

@@ -84,6 +84,7 @@ pub fn scan(path: &Path, see: impl FnMut(&[f32]) -> Result<()>) -> Result<Scanne
     if facts.len() > MAX_FILE_BYTES {
         return Err(Problem::input(path, format!("{} bytes", facts.len())).expected("at most 4 GiB"));
     }
+    tracing::info!("reading {}", path.display());
     let mut file = HashedFile::new(File::open(path).map_err(failed)?, MAX_FILE_BYTES);
     let (grid, non_finite) = match parse_bytes(&mut file, facts.len(), see) {
         Ok(parsed) => parsed,

@@ -120,9 +120,12 @@ impl Corruption {
 impl Strengths {
     /// Refuses numbers that make no sense.
     pub fn validate(&self) -> Result<()> {
-        let within = |name: &str, value: f64, high: f64| match (0.0..=high).contains(&value) {
-            true => Ok(()),
-            false => Err(Problem::usage(format!("{name} = {value}")).expected(format!("0 to {high}"))),
+        let within = |name: &str, value: f64, high: f64| {
+            if (0.0..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(Problem::usage(format!("{name} = {value}")).expected(format!("0 to {high}")))
+            }
         };
         within("noise", self.noise, 10.0)?;
         within("salt_and_pepper", self.salt_and_pepper, 1.0)?;

@@ -109,11 +109,10 @@ impl Global {
             format!("the pickle refers to {}.{}, which this program does not know", shortened(module), shortened(name)),
         )
         .expected("only what a StyleGAN2-ADA network of the PyTorch reference is made of");
-        Err(match module.starts_with("dnnlib.tflib") {
-            true => problem.advice("this is a pickle of the TensorFlow version; convert it with the reference first"),
-            false => {
-                problem.advice("nothing of it was run; do not open this file with Python unless you trust its source")
-            }
+        Err(if module.starts_with("dnnlib.tflib") {
+            problem.advice("this is a pickle of the TensorFlow version; convert it with the reference first")
+        } else {
+            problem.advice("nothing of it was run; do not open this file with Python unless you trust its source")
         })
     }
 

@@ -79,9 +79,10 @@ impl<'a> Machine<'a, '_> {
             let code = self.cursor.u8()?;
             if code == b'.' {
                 let root = self.pop(at)?;
-                return match self.stack.is_empty() && self.marks.is_empty() {
-                    true => Ok(root),
-                    false => Err(refused(at, "the pickle ends with values left over")),
+                return if self.stack.is_empty() && self.marks.is_empty() {
+                    Ok(root)
+                } else {
+                    Err(refused(at, "the pickle ends with values left over"))
                 };
             }
             self.execute(code, at)?;
@@ -241,9 +242,10 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn pop(&mut self, at: usize) -> Result<Value<'a>> {
-        match self.stack.len() > self.floor() {
-            true => self.stack.pop().ok_or_else(|| refused(at, "nothing on the stack")),
-            false => Err(refused(at, "nothing on the stack")),
+        if self.stack.len() > self.floor() {
+            self.stack.pop().ok_or_else(|| refused(at, "nothing on the stack"))
+        } else {
+            Err(refused(at, "nothing on the stack"))
         }
     }
 

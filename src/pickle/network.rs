@@ -42,6 +42,7 @@ pub struct ImportedNetwork {
 /// message names what was found.
 pub fn read_network(path: impl AsRef<Path>, with_discriminator: bool) -> Result<ImportedNetwork> {
     let path = path.as_ref();
+    tracing::info!("reading {}", path.display());
     let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
     parse_network(&bytes, with_discriminator).map_err(|problem| problem.at(path))
 }

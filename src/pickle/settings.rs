@@ -75,10 +75,11 @@ fn module<'m, 'h, 'a>(modules: &'m Modules<'h, 'a>, path: &str) -> Result<&'m Mo
 /// Layers of a mapping, each of which is a module; so a number out of nowhere makes no long table.
 fn depth(mapping: &Module<'_, '_>, modules: &Modules<'_, '_>) -> Result<i64> {
     let found = size(mapping, "mapping", "num_layers")?;
-    match found < modules.len() as i64 {
-        true => Ok(found),
-        false => Err(Problem::new(Kind::Input, format!("mapping: num_layers is {found}"))
-            .expected(format!("fewer than the network's {} modules", modules.len()))),
+    if found < modules.len() as i64 {
+        Ok(found)
+    } else {
+        Err(Problem::new(Kind::Input, format!("mapping: num_layers is {found}"))
+            .expected(format!("fewer than the network's {} modules", modules.len())))
     }
 }
 
@@ -99,9 +100,10 @@ fn argument(module: &Module<'_, '_>, name: &str, default: i64) -> Result<i64> {
 }
 
 fn in_range(name: &str, found: i64) -> Result<i64> {
-    match (0..=LARGEST).contains(&found) {
-        true => Ok(found),
-        false => Err(Problem::new(Kind::Input, format!("{name} is {found}")).expected(format!("at most {LARGEST}"))),
+    if (0..=LARGEST).contains(&found) {
+        Ok(found)
+    } else {
+        Err(Problem::new(Kind::Input, format!("{name} is {found}")).expected(format!("at most {LARGEST}")))
     }
 }
 

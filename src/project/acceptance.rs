@@ -60,11 +60,10 @@ impl Gauge {
 
     /// What [`Gauge::contrast`] measures, in words.
     pub fn method(masked: bool) -> &'static str {
-        match masked {
-            true => {
-                "mean of the lesion mask's edge band (second and third pixel from its border) minus mean of its core"
-            }
-            false => "ring minus core or outside, the smaller, of the most rim-like ellipse about the centre",
+        if masked {
+            "mean of the lesion mask's edge band (second and third pixel from its border) minus mean of its core"
+        } else {
+            "ring minus core or outside, the smaller, of the most rim-like ellipse about the centre"
         }
     }
 

@@ -124,9 +124,12 @@ impl ProjectConfig {
 
     /// Refuses numbers that make no sense.
     pub fn validate(&self) -> Result<()> {
-        let at_least = |name: &str, value: u64, low: u64| match value < low {
-            true => Err(Problem::usage(format!("project.{name} = {value}")).expected(format!("at least {low}"))),
-            false => Ok(()),
+        let at_least = |name: &str, value: u64, low: u64| {
+            if value < low {
+                Err(Problem::usage(format!("project.{name} = {value}")).expected(format!("at least {low}")))
+            } else {
+                Ok(())
+            }
         };
         at_least("slices", self.slices, 1)?;
         at_least("steps", self.steps, 1)?;

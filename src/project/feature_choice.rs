@@ -94,6 +94,7 @@ impl Trial<'_> {
         let kept = std::fs::read(&path).ok();
         let kept = kept.and_then(|text| serde_json::from_slice::<(String, Vec<FeatureChoice>)>(&text).ok());
         if let Some((_, choices)) = kept.filter(|(of, _)| *of == key) {
+            tracing::info!("{}: feature nets compared before, kept", path.display());
             return Ok(choices);
         }
         observer.begin("feature nets", "image steps", (names.len() * rims.len()) as u64 * self.config.steps);

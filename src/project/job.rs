@@ -54,6 +54,7 @@ impl Job<'_> {
             items.push(items::finished(self.dir, target, print, self.config.film)?);
         }
         let pending: Vec<usize> = (0..targets.len()).filter(|&at| items[at].is_none()).collect();
+        tracing::info!("{} of {} projections were made before, kept", targets.len() - pending.len(), targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
         observer.advance((targets.len() - pending.len()) as u64 * self.config.steps);
         let maps: Vec<String> =
@@ -67,6 +68,7 @@ impl Job<'_> {
         let mut comparison = self.projector.comparison(self.features, batches.len());
         let run = Run::new(self.config, self.seed, observer);
         for batch in batches {
+            tracing::info!("projecting a batch of {} images", batch.len());
             let chosen: Vec<&Target> = batch.iter().map(|&at| &targets[at]).collect();
             let projected = self.projector.project(&mut comparison, &chosen, &run, &mut trace)?;
             let outcomes = self.judge(&chosen, &projected)?;

@@ -103,10 +103,7 @@ fn of_side<S: SideOf>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed
             let target = Target { id: slices.id(position), pixels: image.pixels, mask, lesion: Some(lesion) };
             found.push((position, target));
         }
-        match found.len() > before {
-            true => lesions += 1,
-            false => without_core += 1,
-        }
+        if found.len() > before { lesions += 1 } else { without_core += 1 }
     }
     found.sort_by_key(|(position, _)| *position);
     Ok(Selection { targets: found.into_iter().map(|(_, target)| target).collect(), without_core })

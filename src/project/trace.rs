@@ -137,10 +137,7 @@ impl Keeper for Trace<'_> {
         if last_chance || self.saved.elapsed() > INTERVAL {
             self.save(images, moment)?;
         }
-        match done == self.steps {
-            true => self.finish_films(images.names),
-            false => Ok(()),
-        }
+        if done == self.steps { self.finish_films(images.names) } else { Ok(()) }
     }
 }
 

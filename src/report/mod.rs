@@ -46,6 +46,7 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
 /// `results.json` is missing or not one of this version's.
 pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
     let path = dir.results();
+    tracing::info!("reading {}", path.display());
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Problem::io(&path, "reading the results", error).advice("run `rimforge run STUDY.toml` to the end first")
     })?;

@@ -46,6 +46,7 @@ impl Stage {
             hash.update(part.as_bytes());
         }
         let key = digest::hex(hash.finalize());
+        tracing::debug!("{name}: key {key} of settings {settings} and inputs {inputs:?}");
         Ok(Self { name, folder, key })
     }
 
@@ -61,15 +62,22 @@ impl Stage {
         observer: &dyn Observer,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<(R, StageRun)> {
-        let same = self.read_stamp::<R>().filter(|stamp| stamp.key == self.key);
+        let found = self.read_stamp::<R>();
+        let known = found.is_some();
+        let same = found.filter(|stamp| stamp.key == self.key);
         let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
         match same {
             Some(Stamp { record: Some(record), .. }) => {
                 observer.note(&format!("{}: done before, kept", self.name));
+                tracing::info!("{}: settings and inputs are those of {}", self.name, self.folder.display());
                 return Ok((record, self.stage_run(before)));
             }
-            Some(_) => {}
-            None => self.set_aside(observer)?,
+            Some(_) => tracing::info!("{}: goes on where it was stopped after {before:.1} s", self.name),
+            None => {
+                let why = if known { "settings or inputs changed" } else { "no record of an earlier run" };
+                tracing::info!("{}: begins; {why}", self.name);
+                self.set_aside(observer)?;
+            }
         }
         let start = Instant::now();
         self.write_stamp::<R>(None, before)?;
@@ -78,6 +86,7 @@ impl Stage {
         match outcome {
             Ok(record) => {
                 self.write_stamp(Some(&record), seconds)?;
+                tracing::info!("{}: done, {seconds:.1} s in all", self.name);
                 Ok((record, self.stage_run(seconds)))
             }
             Err(problem) => {

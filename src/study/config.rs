@@ -125,6 +125,7 @@ impl StudyConfig {
     /// The file is missing or not TOML, a key is unknown (the nearest known one is suggested), a value has the
     /// wrong type, or the cohort is given twice or not at all.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        tracing::info!("reading {}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading the study", error))?;
         let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
             Problem::usage(error.message().to_owned()).at(path).advice(place(&text, &error))

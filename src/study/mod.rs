@@ -6,6 +6,8 @@ pub mod settings;
 
 pub mod cache;
 
+mod changes;
+
 pub mod extensions;
 
 pub mod rim_lesions;

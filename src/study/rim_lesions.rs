@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::StudyConfig;
 use super::cache::{self, Stage};
+use super::changes;
 use super::extensions::Study;
 use crate::classify;
 use crate::data::{Prepared, Source, run_stage as prepare, truth};
@@ -29,6 +30,7 @@ pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Res
     let dir = StudyDir::new(&study.out);
     std::fs::create_dir_all(dir.root()).map_err(|error| Problem::io(dir.root(), "making the study folder", error))?;
     let _lock = files::lock(dir.lock())?;
+    changes::tell(&dir.settings(), &study.resolved());
     files::write(dir.settings(), study.resolved().as_bytes())?;
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
     let mut stages: Vec<StageRun> = Vec::new();

@@ -75,11 +75,12 @@ impl Base {
     fn channels(&self, own: &[Contrast]) -> Result<Vec<Option<i64>>> {
         let count = self.network.generator.config().channels;
         if self.contrasts.is_empty() {
-            return match own.len() as i64 == count {
-                true => Ok((0..count).map(Some).collect()),
-                false => Err(Problem::usage(format!("a base network of {count} channels that it does not name"))
+            return if own.len() as i64 == count {
+                Ok((0..count).map(Some).collect())
+            } else {
+                Err(Problem::usage(format!("a base network of {count} channels that it does not name"))
                     .at(&self.name)
-                    .expected(format!("{} channels", own.len()))),
+                    .expected(format!("{} channels", own.len())))
             };
         }
         let place = |contrast: &Contrast| self.contrasts.iter().position(|known| known.name == contrast.name);

@@ -59,6 +59,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     for old in superseded(&list(folder)?) {
         files::remove_folder(&folder.join(format!("{PREFIX}{old:012}")))?;
     }
+    tracing::info!("saved checkpoint {}", path.display());
     Ok(path)
 }
 
@@ -84,7 +85,10 @@ pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -
     while let Some(images) = found.pop() {
         let path = folder.join(format!("{PREFIX}{images:012}"));
         match verify(Verified { path: path.clone(), images }, required) {
-            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Ok(checkpoint) => {
+                tracing::info!("going on from checkpoint {}", path.display());
+                return Ok(Some(checkpoint));
+            }
             Err(problem) => {
                 let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
                 files::remove_folder(&aside)?;

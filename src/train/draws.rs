@@ -105,10 +105,7 @@ impl FakeDraws {
         let mixing = (settings.style_mixing > 0.0).then(|| {
             let layers = settings.generator.num_ws();
             let cutoffs: Vec<i64> = (0..batch)
-                .map(|_| match draws.random_bool(settings.style_mixing) {
-                    true => draws.random_range(1..layers),
-                    false => layers,
-                })
+                .map(|_| if draws.random_bool(settings.style_mixing) { draws.random_range(1..layers) } else { layers })
                 .collect();
             Mixing { cutoffs: Tensor::from_slice(&cutoffs), z: normal(&shape, draws) }
         });

@@ -17,9 +17,10 @@ const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.s
 /// No room for a temporary file.
 pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, SavedNetwork)> {
     let beyond = contrasts.iter().any(|contrast| ["rim", "flair"].contains(&contrast.name.as_str()));
-    let (name, bytes) = match beyond {
-        true => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
-        false => ("embedded base generator", SUSCEPTIBILITY),
+    let (name, bytes) = if beyond {
+        ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST)
+    } else {
+        ("embedded base generator", SUSCEPTIBILITY)
     };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
     std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;

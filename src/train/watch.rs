@@ -66,15 +66,14 @@ impl Watch {
     pub fn new(dir: &GanDir, data: &Prepared, set: &TrainingSet, measure: bool, device: Device) -> Result<Self> {
         let reals = &set.images.pixels;
         let compared = Tensor::from_slice(&set.compared());
-        let distance = match measure {
-            true => {
-                let features = FrechetFeatures::new(reals.size()[1], device);
-                let of = |images: &Tensor| Features::new(&all_features(&features, images));
-                let real = of(&reals.index_select(0, &compared))?;
-                let all = set.chosen.rim.map(|_| of(reals)).transpose()?;
-                Some(Distance { real, all, features })
-            }
-            false => None,
+        let distance = if measure {
+            let features = FrechetFeatures::new(reals.size()[1], device);
+            let of = |images: &Tensor| Features::new(&all_features(&features, images));
+            let real = of(&reals.index_select(0, &compared))?;
+            let all = set.chosen.rim.map(|_| of(reals)).transpose()?;
+            Some(Distance { real, all, features })
+        } else {
+            None
         };
         let simulated = if data.manifest().simulated { "SIMULATED data" } else { "the given data" };
         let texts = vec![

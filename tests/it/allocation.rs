@@ -22,21 +22,24 @@ fn count(bytes: isize) {
     });
 }
 
-// Safety: every call goes to the system's allocator as it is.
+// SAFETY: every call goes to the system's allocator as it is.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
+        // SAFETY: the caller promises to us what it would to the system.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
+        // SAFETY: the caller promises to us what it would to the system.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // While it moves, the old block is there beside the new one.
         count(size as isize);
+        // SAFETY: the caller promises to us what it would to the system.
         let moved = unsafe { System.realloc(pointer, layout, size) };
         count(-(layout.size() as isize));
         moved

@@ -1,4 +1,5 @@
-//! Holds the code to the table in ARCHITECTURE.md: imports between modules, who uses libtorch, who parses a command line.
+//! Holds the code to the table in ARCHITECTURE.md: imports between modules, who uses libtorch, who parses a command
+//! line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,10 @@ fn table() -> BTreeMap<String, Row> {
 
 /// Every Rust file of the library and the binary.
 fn sources() -> Vec<PathBuf> {
+    rust_files(&root().join("src"))
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
     fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -54,7 +59,7 @@ fn sources() -> Vec<PathBuf> {
         }
     }
     let mut files = Vec::new();
-    walk(&root().join("src"), &mut files);
+    walk(folder, &mut files);
     files
 }
 
@@ -197,6 +202,22 @@ fn no_file_is_named_for_what_it_is_not() {
     let named: Vec<_> =
         files.iter().filter(|f| vague.contains(&f.file_stem().unwrap().to_string_lossy().as_ref())).collect();
     assert!(named.is_empty(), "{named:?}");
+}
+
+/// rustfmt breaks code and leaves comments alone.
+#[test]
+fn no_line_of_a_comment_is_beyond_120_columns() {
+    let mut files = rust_files(&root().join("src"));
+    ["tests", "benches"].iter().for_each(|folder| files.extend(rust_files(&root().join(folder))));
+    files.push(root().join("build.rs"));
+    let mut long = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| line.trim_start().starts_with("//"));
+        let beyond = lines.filter(|(_, line)| line.chars().count() > 120);
+        long.extend(beyond.map(|(number, _)| format!("{}:{number}", file.display())));
+    }
+    assert!(long.is_empty(), "{} lines, first: {:#?}", long.len(), &long[..long.len().min(20)]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The integration tests, one binary; each module drives the library or the program as a user would.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "all of it is tests, what they share as well")]
 
 /// Imports between modules, as ARCHITECTURE.md allows them.
 mod architecture;
@@ -13,6 +14,9 @@ mod augment_parity;
 mod pickles;
 
 mod import_export;
+
+/// Closed pipes, JSON, help and logs of every command.
+mod command_line;
 
 mod project;
 

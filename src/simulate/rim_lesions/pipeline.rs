@@ -56,6 +56,7 @@ pub fn simulate(
             .with_max_len(1)
             .map(|plan| {
                 if let Some(done) = workshop.finished(plan)? {
+                    tracing::info!("{}: made before, kept", plan.participant());
                     observer.advance(1);
                     return Ok(done);
                 }

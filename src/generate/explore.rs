@@ -1,13 +1,15 @@
-//! Pictures of the latent space beside the images of `rimforge generate`.
+//! Pictures of the latent space beside the images of the stage: styles mixed, ways from seed to seed, truncation.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use clap::Args;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::GenerateConfig;
+use super::stage::Opened;
 use crate::feed::image::Image;
-use crate::feed::network_source::{Source, as_refs};
+use crate::feed::network_source::as_refs;
 use crate::feed::padding;
 use crate::files;
 use crate::latent::paths;
@@ -22,64 +24,90 @@ const MOST: usize = 4096;
 /// Frames a second of a walk.
 const FRAMES_PER_SECOND: u16 = 15;
 
-#[derive(Args, Debug)]
-pub struct ExploreArgs {
-    /// Also a grid that mixes styles of seeds: rows, then columns whose styles replace the rows' on --mix-layers.
-    #[arg(long, value_name = "0-4:10-14")]
-    mix: Option<String>,
-    /// Layers of --mix, from 0 (coarse); the coarser half by default.
-    #[arg(long, value_name = "0-4", requires = "mix")]
-    mix_layers: Option<String>,
-    /// Also a strip and a film (animated PNG) on the way from seed to seed.
-    #[arg(long, value_name = "SEEDS")]
-    walk: Option<String>,
-    /// Steps of --walk between two seeds.
-    #[arg(long, default_value_t = 8, value_name = "N", requires = "walk")]
-    walk_frames: usize,
-    /// What --walk runs through: w (straight) or z (on the sphere).
-    #[arg(long, default_value = "w", requires = "walk", value_parser = path)]
-    walk_space: paths::Path,
-    /// Also a sheet of the first 8 seeds at these truncations.
-    #[arg(long, value_name = "0,0.5,1", allow_hyphen_values = true, value_delimiter = ',')]
-    truncation_sweep: Vec<f64>,
+/// Which sheets to draw; none unless asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Exploration {
+    /// "0-4:10-14": seeds of rows and columns of a grid that mixes their styles.
+    pub mix: Option<String>,
+    /// "0-4": the layers that take the columns' styles, from 0 (coarse); absent: the coarser half.
+    pub mix_layers: Option<String>,
+    /// "1,5,7": seeds of a strip and a film (animated PNG) on the way from seed to seed.
+    pub walk: Option<String>,
+    /// Steps of the walk between two seeds.
+    pub walk_frames: usize,
+    /// What the walk runs through.
+    pub walk_space: paths::Path,
+    /// Truncations (-2 to 2) of a sheet of the first 8 seeds.
+    pub truncation_sweep: Vec<f64>,
 }
 
-impl ExploreArgs {
+impl Default for Exploration {
+    fn default() -> Self {
+        Self {
+            mix: None,
+            mix_layers: None,
+            walk: None,
+            walk_frames: 8,
+            walk_space: paths::Path::W,
+            truncation_sweep: vec![],
+        }
+    }
+}
+
+impl Exploration {
+    /// Whether nothing is asked for.
     pub fn is_empty(&self) -> bool {
         self.mix.is_none() && self.walk.is_none() && self.truncation_sweep.is_empty()
     }
 }
 
-/// The sheets that are asked for.
-pub struct Explorer<'a> {
-    pub generator: &'a Generator,
-    pub source: &'a Source,
-    pub class: Option<&'a Tensor>,
-    pub truncation: f64,
-    pub seeds: &'a [u32],
-    pub out: &'a Path,
+/// Writes `style-mixing.png`, `walk-strip.png` and `walk.png`, `truncation.png` into `out`, as far as asked for;
+/// returns their names. Network, seeds, truncation and class are those of `config`.
+///
+/// # Errors
+/// Seeds, layers or truncations that make no sense, or a failed write.
+pub fn explore(opened: &Opened, config: &GenerateConfig, asked: &Exploration, out: &Path) -> Result<Vec<&'static str>> {
+    let explorer = Explorer {
+        opened,
+        class: opened.class.as_ref(),
+        truncation: config.truncation,
+        seeds: &config.checked_seeds()?,
+        out,
+    };
+    explorer.write(asked)
+}
+
+/// Draws the sheets of one network.
+struct Explorer<'a> {
+    opened: &'a Opened,
+    /// \[1, c_dim\] of a conditional network.
+    class: Option<&'a Tensor>,
+    truncation: f64,
+    seeds: &'a [u32],
+    out: &'a Path,
 }
 
 impl Explorer<'_> {
-    /// Writes `style-mixing.png`, `walk-strip.png` and `walk.png`, `truncation.png`, as far as asked for; returns their names.
-    ///
-    /// # Errors
-    /// Seeds, layers or truncations that make no sense, or a failed write.
-    pub fn write(&self, args: &ExploreArgs) -> Result<Vec<&'static str>> {
+    fn write(&self, asked: &Exploration) -> Result<Vec<&'static str>> {
         let mut written = Vec::new();
-        if let Some(mix) = &args.mix {
-            self.mix(mix, args.mix_layers.as_deref())?;
+        if let Some(mix) = &asked.mix {
+            self.mix(mix, asked.mix_layers.as_deref())?;
             written.push("style-mixing.png");
         }
-        if let Some(seeds) = &args.walk {
-            self.walk(seeds, args.walk_frames, args.walk_space)?;
+        if let Some(seeds) = &asked.walk {
+            self.walk(seeds, asked.walk_frames, asked.walk_space)?;
             written.extend(["walk-strip.png", "walk.png"]);
         }
-        if !args.truncation_sweep.is_empty() {
-            self.sweep(&args.truncation_sweep)?;
+        if !asked.truncation_sweep.is_empty() {
+            self.sweep(&asked.truncation_sweep)?;
             written.push("truncation.png");
         }
         Ok(written)
+    }
+
+    fn generator(&self) -> &Generator {
+        &self.opened.network.generator
     }
 
     fn mix(&self, text: &str, layers: Option<&str>) -> Result<()> {
@@ -90,10 +118,10 @@ impl Explorer<'_> {
         check_count("--mix", rows.len().saturating_mul(columns.len()))?;
         let layers = match layers {
             Some(text) => parse_layers(text)?,
-            None => 0..=self.generator.config().num_ws() / 2 - 1,
+            None => 0..=self.generator().config().num_ws() / 2 - 1,
         };
-        let inner = paths::mixed(self.generator, (&rows, &columns), &layers, self.class, self.truncation)?;
-        let alone = |seeds: &[u32]| paths::truncation_sweep(self.generator, seeds, &[self.truncation], self.class);
+        let inner = paths::mixed(self.generator(), (&rows, &columns), &layers, self.class, self.truncation)?;
+        let alone = |seeds: &[u32]| paths::truncation_sweep(self.generator(), seeds, &[self.truncation], self.class);
         let (left, top) = (self.canvases(&alone(&rows))?, self.canvases(&alone(&columns))?);
         let inner = self.canvases(&inner)?;
         let corner = Canvas::new(inner[0].width(), inner[0].height(), BLACK);
@@ -119,7 +147,7 @@ impl Explorer<'_> {
             );
         }
         check_count("--walk", seeds.len().saturating_mul(frames))?;
-        let walk = |closed| paths::walk(self.generator, &seeds, frames, (path, closed), self.class, self.truncation);
+        let walk = |closed| paths::walk(self.generator(), &seeds, frames, (path, closed), self.class, self.truncation);
         let what = format!("on the way between seeds {text}");
         let strip = self.canvases(&walk(false))?;
         let (last, rows) = strip.split_last().expect("two seeds and a step");
@@ -131,7 +159,7 @@ impl Explorer<'_> {
         self.sheet("walk-strip.png", &cells.collect::<Vec<_>>(), frames + 1, &what)?;
         let film: Vec<Canvas> =
             self.canvases(&walk(true))?.iter().map(|frame| frame.enlarged((256 / frame.width()).max(1))).collect();
-        let film = Canvas::film(&film, FRAMES_PER_SECOND, &as_refs(&self.source.texts(&what)))?;
+        let film = Canvas::film(&film, FRAMES_PER_SECOND, &as_refs(&self.opened.source.texts(&what)))?;
         files::write(self.out.join("walk.png"), &film)
     }
 
@@ -141,7 +169,7 @@ impl Explorer<'_> {
         }
         let seeds = &self.seeds[..self.seeds.len().min(8)];
         check_count("--truncation-sweep", seeds.len().saturating_mul(psis.len()))?;
-        let cells = self.canvases(&paths::truncation_sweep(self.generator, seeds, psis, self.class))?;
+        let cells = self.canvases(&paths::truncation_sweep(self.generator(), seeds, psis, self.class))?;
         self.sheet(
             "truncation.png",
             &cells,
@@ -151,14 +179,14 @@ impl Explorer<'_> {
     }
 
     fn canvases(&self, images: &Tensor) -> Result<Vec<Canvas>> {
-        let images = Image::split(&padding::crop(&self.source.padding, images))?;
-        Ok(images.iter().map(|image| image.canvas(self.source.look())).collect())
+        let images = Image::split(&padding::crop(&self.opened.source.padding, images))?;
+        Ok(images.iter().map(|image| image.canvas(self.opened.source.look())).collect())
     }
 
     fn sheet(&self, name: &str, cells: &[Canvas], columns: usize, what: &str) -> Result<()> {
         let sheet = Canvas::tiled(cells, columns, 2, BLACK);
         let sheet = if cells.iter().all(|cell| cell.width() < 128) { sheet.enlarged(2) } else { sheet };
-        sheet.write_png(self.out.join(name), &as_refs(&self.source.texts(what)))
+        sheet.write_png(self.out.join(name), &as_refs(&self.opened.source.texts(what)))
     }
 }
 
@@ -166,14 +194,6 @@ fn check_count(option: &str, count: usize) -> Result<()> {
     match count {
         0..=MOST => Ok(()),
         _ => Err(Problem::usage(format!("{option} makes {count} pictures")).expected(format!("at most {MOST}"))),
-    }
-}
-
-fn path(text: &str) -> std::result::Result<paths::Path, String> {
-    match text {
-        "w" => Ok(paths::Path::W),
-        "z" => Ok(paths::Path::Z),
-        _ => Err("w or z".into()),
     }
 }
 

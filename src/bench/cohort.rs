@@ -1,6 +1,5 @@
 //! Preparing a cohort, beside the least that it can take: inflating the files that it reads.
 
-use crate::lab::Lab;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,16 +10,19 @@ use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
 use tempfile::TempDir;
 
-use super::Report;
+use super::BenchRecord;
 use super::clock::Clock;
-use crate::data::PrepareConfig;
-use crate::data::prepare_config::Source;
-use crate::data::run_stage as prepare;
+use crate::data::{PrepareConfig, Source, run_stage as prepare};
+use crate::lab::Lab;
 use crate::observer::Silent;
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 
-pub fn prepare_cohort(clock: &Clock, cohort: &Path, threads: usize) -> Result<Report> {
+/// Milliseconds a patient.
+///
+/// # Errors
+/// Work that fails.
+pub fn prepare_cohort(clock: &Clock, cohort: &Path, threads: usize) -> Result<BenchRecord> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -28,7 +30,7 @@ pub fn prepare_cohort(clock: &Clock, cohort: &Path, threads: usize) -> Result<Re
     pool.install(|| measure(clock, cohort))
 }
 
-fn measure(clock: &Clock, cohort: &Path) -> Result<Report> {
+fn measure(clock: &Clock, cohort: &Path) -> Result<BenchRecord> {
     let source = Source::Cohort(cohort.to_owned());
     let folders = RefCell::new(Vec::<TempDir>::new());
     let new_folder = || {
@@ -63,12 +65,12 @@ fn measure(clock: &Clock, cohort: &Path) -> Result<Report> {
     let patients = patients.max(1) as f64;
     let part = |seconds: f64| 1e3 * seconds / patients;
     let parts = BTreeMap::from([("whole", part(preparing)), ("inflating its files alone", part(inflating))]);
-    let report = Report::new("prepare", None, parts)?;
-    Ok(Report { seconds_per_patient: Some(preparing / patients), ..report })
+    let report = BenchRecord::new("prepare", None, parts)?;
+    Ok(BenchRecord { seconds_per_patient: Some(preparing / patients), ..report })
 }
 
-/// Frees the room of a prepared folder that is done with. The files stay until the end: for some minutes after files were
-/// deleted, ext4 looks through all of them for each new one, which a first run in a folder is spared.
+/// Frees the room of a prepared folder that is done with. The files stay until the end: for some minutes after files
+/// were deleted, ext4 looks through all of them for each new one, which a first run in a folder is spared.
 fn empty_patches(prepared: &Path) -> Result<()> {
     let folder = prepared.join("patches");
     let failed = |error| Problem::io(&folder, "emptying", error);

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Report;
+use super::BenchRecord;
 use super::clock::Clock;
 use crate::problem::{Kind, Problem, Result};
 use crate::simulate::rim_lesions::{CohortConfig, Preset, anatomy, physics, plan};
 
-pub fn simulate(clock: &Clock) -> Result<Report> {
+/// Milliseconds of its parts.
+///
+/// # Errors
+/// Work that fails.
+pub fn simulate(clock: &Clock) -> Result<BenchRecord> {
     let design = CohortConfig { preset: Preset::Paper, patients: Some(1), ..CohortConfig::default() }.design()?;
     let plan = plan::plan(&design).remove(0);
     let pool = rayon::ThreadPoolBuilder::new()
@@ -26,6 +30,6 @@ pub fn simulate(clock: &Clock) -> Result<Report> {
     })?;
     parts_ms.insert("anatomy and lesions", 1e3 * anatomy_s);
     parts_ms.insert("scan and inversion", 1e3 * scan_s);
-    let report = Report::new("simulate", None, parts_ms)?;
-    Ok(Report { seconds_per_patient: Some(anatomy_s + scan_s), ..report })
+    let report = BenchRecord::new("simulate", None, parts_ms)?;
+    Ok(BenchRecord { seconds_per_patient: Some(anatomy_s + scan_s), ..report })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
-use super::{Net, NetArgs, Report, SIDE};
+use super::{BenchRecord, Nets, SIDE};
 use crate::augment::ChannelRule;
 use crate::engine::SideStream;
 use crate::engine::precision::Scope;
@@ -18,25 +18,28 @@ use crate::project::{Descent, Draws, ProjectConfig, Projection, optimise};
 use crate::records::label::NetworkLabel;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
-use crate::train::config::{NetConfig, Preset};
+use crate::train::config::NetConfig;
 use crate::train::schedule::Phase;
 use crate::train::identity::Identity;
 use crate::train::{RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
-fn settings(net: &NetArgs) -> Result<Resolved> {
-    let preset = if net.net == Net::Small { Preset::Small } else { Preset::Paper };
-    let net_config = NetConfig { preset, ..NetConfig::default() };
-    TrainConfig { net: net_config, batch: net.batch()?, ..TrainConfig::default() }.resolve(
+fn settings(nets: &Nets) -> Result<Resolved> {
+    let net_config = NetConfig { preset: nets.size, ..NetConfig::default() };
+    TrainConfig { net: net_config, batch: nets.batch()?, ..TrainConfig::default() }.resolve(
         SIDE,
         &[ChannelRule::Image],
         &[],
     )
 }
 
-pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device, true)?);
-    let settings = settings(net)?;
+/// Milliseconds an image of each phase of a training step, of the moving average and of checkpoints.
+///
+/// # Errors
+/// Work that fails.
+pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
+    let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
+    let settings = settings(nets)?;
     let batch = settings.batch as f64;
     let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
     let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, Device::Cpu)) * 0.3;
@@ -86,9 +89,9 @@ pub fn train(clock: &Clock, net: &NetArgs) -> Result<Report> {
     let apart = settings.checkpoint_ticks * settings.tick_steps * settings.batch;
     let checkpoint = 1e3 * checkpoint_seconds(clock, &settings, &mut state)? / apart as f64;
     parts_ms.insert("checkpoint", checkpoint);
-    let report = Report::new("train", Some(net), parts_ms)?;
+    let report = BenchRecord::new("train", Some(nets), parts_ms)?;
     let step_ms = step_ms + average;
-    Ok(Report {
+    Ok(BenchRecord {
         images_per_s: Some(1e3 / step_ms),
         checkpoint_share: Some(checkpoint / (step_ms + checkpoint)),
         ..report
@@ -107,10 +110,14 @@ fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState
     })
 }
 
-pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device, true)?);
-    let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
-    let batch = net.batch()?;
+/// Milliseconds an image of a forward pass.
+///
+/// # Errors
+/// Work that fails.
+pub fn generate(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
+    let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
+    let generator = Generator::new(&nets.generator(), RunSeed(1), clock.device)?;
+    let batch = nets.batch()?;
     let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
     let seconds = clock.seconds(|| {
         let images = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
@@ -118,8 +125,8 @@ pub fn generate(clock: &Clock, net: &NetArgs) -> Result<Report> {
         Ok(())
     })?;
     let ms = 1e3 * seconds / batch as f64;
-    let report = Report::new("generate", Some(net), BTreeMap::from([("forward", ms)]))?;
-    Ok(Report { images_per_s: Some(1e3 / ms), ..report })
+    let report = BenchRecord::new("generate", Some(nets), BTreeMap::from([("forward", ms)]))?;
+    Ok(BenchRecord { images_per_s: Some(1e3 / ms), ..report })
 }
 
 /// Steps of one timed projection.
@@ -128,11 +135,15 @@ fn projector_steps(device: Device) -> u64 {
     if device == Device::Cpu { 4 } else { 200 }
 }
 
-pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
-    let _precision = Scope::enter(net.precision.resolve(clock.device, true)?);
-    let generator = Generator::new(&net.net.generator(), RunSeed(1), clock.device)?;
+/// Milliseconds an image and step of the projector.
+///
+/// # Errors
+/// Work that fails.
+pub fn project(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
+    let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
+    let generator = Generator::new(&nets.generator(), RunSeed(1), clock.device)?;
     let features = RandomVgg::new(1, clock.device);
-    let batch = net.batch()?;
+    let batch = nets.batch()?;
     let targets = Tensor::randn([batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
     let cloud = LatentCloud::sample(&generator, 256, None);
     let steps = projector_steps(clock.device);
@@ -152,6 +163,6 @@ pub fn project(clock: &Clock, net: &NetArgs) -> Result<Report> {
     };
     let seconds = clock.seconds(|| optimise(&projection, None, &mut |_| true).map(drop))?;
     let steps = (batch * steps) as f64;
-    let report = Report::new("project", Some(net), BTreeMap::from([("step", 1e3 * seconds / steps)]))?;
-    Ok(Report { image_steps_per_s: Some(steps / seconds), ..report })
+    let report = BenchRecord::new("project", Some(nets), BTreeMap::from([("step", 1e3 * seconds / steps)]))?;
+    Ok(BenchRecord { image_steps_per_s: Some(steps / seconds), ..report })
 }

@@ -8,7 +8,9 @@ use crate::problem::Result;
 
 /// Takes the time of work on one device.
 pub struct Clock {
+    /// Timed ones, at least 1, after one that is not counted.
     pub repetitions: u32,
+    /// Waited for before the clock is read.
     pub device: Device,
     /// Whether a GPU records repeated work.
     pub graphs: bool,
@@ -16,11 +18,17 @@ pub struct Clock {
 
 impl Clock {
     /// Seconds of the fastest repetition.
+    ///
+    /// # Errors
+    /// Those of `work`.
     pub fn seconds(&self, work: impl FnMut() -> Result<()>) -> Result<f64> {
         self.seconds_after(|| Ok(()), work)
     }
 
     /// As [`Clock::seconds`], with something to do before each repetition that does not count.
+    ///
+    /// # Errors
+    /// Those of `before` and `work`.
     pub fn seconds_after(
         &self,
         mut before: impl FnMut() -> Result<()>,
@@ -41,7 +49,7 @@ impl Clock {
         Ok(best)
     }
 
-    /// GFLOP/s of the yardstick.
+    /// GFLOP/s of the yardstick: forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8, float32.
     pub fn convolution_rate(&self) -> f64 {
         let options = (Kind::Float, self.device);
         let x = Tensor::randn([8, 512, 32, 32], options).set_requires_grad(true);

@@ -1,30 +1,38 @@
-//! Fits of the lesion classifier, as many at a time as there are threads, each on one: as a comparison of arms runs them.
+//! Fits of the lesion classifier, as many at a time as there are threads, each on one: as a comparison of arms runs
+//! them.
 
 use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
-use super::{Net, Report, SIDE};
+use super::{BenchRecord, SIDE};
 use crate::classify::arms::{Example, TrainingSet};
+use crate::classify::config::Width;
 use crate::classify::fit::{Plan, fit};
 use crate::classify::material::{Origin, Unit};
 use crate::engine::Engine;
-use crate::nets::classifiers::cnn::CnnConfig;
 use crate::observer::Silent;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
+use crate::records::spelling;
 use crate::seed::RunSeed;
 
+/// Of one timed fit.
 const STEPS: u64 = 20;
+
+/// Slices a step.
 const BATCH: u64 = 64;
 
 /// Slices to learn from.
 const SLICES: u32 = 256;
 
-pub fn classify(clock: &Clock, net: Net, engine: &Engine) -> Result<Report> {
+/// Milliseconds a slice of training.
+///
+/// # Errors
+/// Work that fails.
+pub fn classify(clock: &Clock, width: Width, engine: &Engine) -> Result<BenchRecord> {
     let threads = engine.facts.threads;
-    let cnn = if net == Net::Small { CnnConfig::small(1) } else { CnnConfig::paper(1) };
-    let plan = Plan { cnn, steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
+    let plan = Plan { cnn: width.cnn(1), steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
     let workers = if clock.device == Device::Cpu { threads } else { 1 };
     // As in a comparison: the same result whatever the number of threads.
     engine.set_deterministic(true)?;
@@ -43,8 +51,8 @@ pub fn classify(clock: &Clock, net: Net, engine: &Engine) -> Result<Report> {
     tch::set_num_threads(threads as i32);
     let images = (STEPS * BATCH) as f64 * workers as f64;
     let ms = 1e3 * seconds? / images;
-    let report = Report::new("classify", None, BTreeMap::from([("training step", ms)]))?;
-    Ok(Report { net: Some(net.name()), batch: Some(BATCH), images_per_s: Some(1e3 / ms), ..report })
+    let report = BenchRecord::new("classify", None, BTreeMap::from([("training step", ms)]))?;
+    Ok(BenchRecord { net: Some(spelling::name(&width)), batch: Some(BATCH), images_per_s: Some(1e3 / ms), ..report })
 }
 
 fn slices(device: Device) -> Tensor {

@@ -1,0 +1,102 @@
+//! What a benchmark found.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Nets;
+use crate::problem::Result;
+use crate::records::spelling;
+
+/// What a benchmark found; absent what does not apply.
+#[derive(Clone, Debug, Serialize)]
+pub struct BenchRecord {
+    /// "train", "project", "generate", "simulate", "prepare" or "classify".
+    pub benchmark: &'static str,
+    /// Size of the networks: "small" or "paper".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub net: Option<String>,
+    /// Images at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
+    /// Of activations and kernels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<&'static str>,
+    /// "cpu" or "cuda(0)".
+    pub device: String,
+    /// Of one operation.
+    pub threads: usize,
+    /// Parts of the work, in milliseconds of wall-clock time per image (per patient).
+    pub parts_ms: BTreeMap<&'static str, f64>,
+    /// Images a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images_per_s: Option<f64>,
+    /// Images times steps of the projector a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_steps_per_s: Option<f64>,
+    /// Seconds a patient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_per_patient: Option<f64>,
+    /// Forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8, float32: before and after.
+    pub conv_fp32_gflops: f64,
+    /// Arithmetic of training as a share of that rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share_of_conv_rate: Option<f64>,
+    /// Of training time at the default settings, spent writing checkpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_share: Option<f64>,
+    /// Most memory in use: of the GPU where it is the device, else of the process.
+    pub peak_bytes: u64,
+}
+
+impl BenchRecord {
+    /// Parts alone; what holds for every benchmark is filled in afterwards.
+    pub(super) fn new(
+        benchmark: &'static str,
+        nets: Option<&Nets>,
+        parts_ms: BTreeMap<&'static str, f64>,
+    ) -> Result<Self> {
+        Ok(Self {
+            benchmark,
+            net: nets.map(|nets| spelling::name(&nets.size)),
+            batch: nets.map(Nets::batch).transpose()?,
+            precision: None,
+            device: String::new(),
+            threads: 0,
+            parts_ms,
+            images_per_s: None,
+            image_steps_per_s: None,
+            seconds_per_patient: None,
+            conv_fp32_gflops: 0.0,
+            share_of_conv_rate: None,
+            checkpoint_share: None,
+            peak_bytes: 0,
+        })
+    }
+
+    /// The same for a person.
+    pub fn table(&self) -> String {
+        let mut text = self.benchmark.to_owned();
+        if let (Some(net), Some(batch)) = (&self.net, self.batch) {
+            text.push_str(&format!(", {net} net, batch {batch}"));
+        }
+        let precision = self.precision.map_or(String::new(), |precision| format!(", {precision}"));
+        text.push_str(&format!("{precision}, {}, {} threads\n", self.device, self.threads));
+        for (part, ms) in &self.parts_ms {
+            text.push_str(&format!("  {part:<34} {ms:>10.2} ms\n"));
+        }
+        let mut line = |name: &str, value: Option<f64>, unit: &str| {
+            if let Some(value) = value {
+                text.push_str(&format!("  {name:<34} {value:>10.2} {unit}\n"));
+            }
+        };
+        line("images", self.images_per_s, "/s");
+        line("image steps", self.image_steps_per_s, "/s");
+        line("patient", self.seconds_per_patient, "s");
+        line("float32 convolution rate", Some(self.conv_fp32_gflops), "GFLOP/s");
+        line("share of it", self.share_of_conv_rate, "");
+        line("share of time in checkpoints", self.checkpoint_share.map(|share| 100.0 * share), "%");
+        line("peak memory", Some(self.peak_bytes as f64 / f64::from(1 << 20)), "MiB");
+        text
+    }
+}
