@@ -17,6 +17,7 @@ use crate::records::Interval;
 use crate::records::classify::{ArmRecord, ClassifyRecord};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
+use crate::settings::Settings;
 
 #[derive(Args, Debug)]
 pub struct ClassifyArgs {

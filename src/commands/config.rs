@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::problem::Result;
-use crate::study::config::StudyConfig;
+use crate::study::StudyConfig;
 
+/// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
 pub struct ConfigArgs {
     #[command(subcommand)]
@@ -24,8 +25,12 @@ enum Action {
     },
 }
 
+/// Prints the settings.
+///
+/// # Errors
+/// A study that no run can use.
 pub fn run(args: &ConfigArgs) -> Result<()> {
     let Action::Show { study, set } = &args.action;
-    print!("{}", StudyConfig::load(study, set)?.resolved());
+    print!("{}", StudyConfig::load(study, set)?.shown());
     Ok(())
 }

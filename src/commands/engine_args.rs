@@ -2,14 +2,15 @@
 
 use clap::Args;
 
-use crate::engine::{Engine, EngineConfig};
+use super::choices::choice;
+use crate::engine::{DeviceChoice, Engine, EngineConfig};
 use crate::problem::Result;
 
 #[derive(Args, Clone, Debug)]
 pub struct EngineArgs {
     /// auto, cpu or cuda.
-    #[arg(long, default_value = "auto", global = true)]
-    pub device: String,
+    #[arg(long, default_value = "auto", global = true, value_parser = choice::<DeviceChoice>())]
+    pub device: DeviceChoice,
     /// Threads; 0 takes all cores.
     #[arg(long, default_value_t = 0, global = true)]
     pub threads: usize,
@@ -24,6 +25,6 @@ impl EngineArgs {
     /// # Errors
     /// As [`Engine::start`].
     pub fn start(&self) -> Result<Engine> {
-        Engine::start(&EngineConfig { device: self.device.clone(), threads: self.threads, graphs: !self.no_graphs })
+        Engine::start(&EngineConfig { device: self.device, threads: self.threads, graphs: !self.no_graphs })
     }
 }

@@ -74,7 +74,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
             source: &opened.source,
             class: opened.class.as_ref(),
             truncation: args.trunc,
-            seeds: &config.checked_seeds()?,
+            seeds: &config.seed_numbers()?,
             out: &args.out,
         };
         for name in explorer.write(&args.explore)? {

@@ -14,7 +14,7 @@ use crate::nets::class::ClassChoice;
 use crate::perturb::corruption::PerturbConfig;
 use crate::perturb::corruption::Strengths;
 use crate::problem::Result;
-use crate::project::ProjectConfig;
+use crate::project::{FeatureSetting, ProjectConfig};
 use crate::run_dir::PerturbationDir;
 use crate::seed::RunSeed;
 
@@ -49,7 +49,7 @@ pub struct PerturbArgs {
     steps: u64,
     /// auto, random-vgg, pixels, discriminator, or a TorchScript file.
     #[arg(long, default_value = "auto")]
-    features: String,
+    features: FeatureSetting,
     /// Class of a conditional network: its name, its number from 0, or "estimate".
     #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
     condition: Option<ClassChoice>,

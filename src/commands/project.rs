@@ -13,10 +13,11 @@ use crate::commands::progress::Progress;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::project::config::{Class, Side};
-use crate::project::{ProjectConfig, Space, Start};
+use crate::project::{FeatureSetting, ProjectConfig, Space, Start};
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
+use crate::settings::Settings;
 use crate::statistics::bootstrap::quantile;
 
 #[derive(Args, Debug)]
@@ -62,7 +63,7 @@ pub struct ProjectArgs {
     w_noise: f64,
     /// auto, random-vgg, pixels, discriminator, or a TorchScript file (VGG16 with LPIPS weighting).
     #[arg(long, default_value = "auto")]
-    features: String,
+    features: FeatureSetting,
     /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their contrast best.
     #[arg(long, default_value_t = ProjectConfig::default().choose_features)]
     choose_features: u64,
@@ -113,7 +114,7 @@ pub fn run(args: &ProjectArgs) -> Result<()> {
         }
         false => config,
     };
-    config.validate()?;
+    config.check()?;
     let observer = Progress::new()?;
     let engine = args.engine.start()?;
     let prepared = args.data.as_ref().map(Prepared::open).transpose()?;

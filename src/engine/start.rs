@@ -8,13 +8,14 @@ use tch::Device;
 
 use super::ffi;
 use crate::problem::{Kind, Problem, Result};
+use crate::settings::Settings;
 
 /// Settings that hold for the whole process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
-    /// "auto", "cpu" or "cuda".
-    pub device: String,
+    /// What computes.
+    pub device: DeviceChoice,
     /// Threads of one operation; 0 takes the number of cores.
     pub threads: usize,
     /// Whether a GPU records the steps of training and projection and repeats them.
@@ -23,8 +24,32 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { device: "auto".into(), threads: 0, graphs: true }
+        Self { device: DeviceChoice::Auto, threads: 0, graphs: true }
     }
+}
+
+/// Threads of one operation, at most: more than any machine has cores.
+const MOST_THREADS: usize = 4096;
+
+impl Settings for EngineConfig {
+    const SECTION: &'static str = "engine";
+
+    fn check(&self) -> Result<()> {
+        Self::within("threads", self.threads, 0, MOST_THREADS)
+    }
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// The first NVIDIA GPU where there is a usable one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU: the same numbers on any machine.
+    Cpu,
+    /// The first NVIDIA GPU, or an error where there is none.
+    Cuda,
 }
 
 /// libtorch, started.
@@ -52,8 +77,10 @@ impl Engine {
     /// Starts libtorch. Call once, before any tensor is made.
     ///
     /// # Errors
-    /// The loaded libtorch is not the version that rimforge was built for, or the asked device is not there.
+    /// Settings out of range, the loaded libtorch is not the version that rimforge was built for, or the asked device
+    /// is not there.
     pub fn start(config: &EngineConfig) -> Result<Self> {
+        config.check()?;
         let folder = folder();
         // SAFETY: plain queries without arguments.
         let (compiled, loaded) =
@@ -78,7 +105,7 @@ impl Engine {
             // Shapes repeat, so that trying out convolutions pays; without a GPU it does nothing.
             ffi::rf_set_tuned(1);
         }
-        let device = super::device(&config.device)?;
+        let device = super::device(config.device)?;
         Ok(Self {
             device,
             facts: Facts {
@@ -153,7 +180,7 @@ mod tests {
     #[test]
     fn starts_on_the_cpu_with_the_version_it_was_built_for() {
         let engine =
-            Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() }).unwrap();
+            Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads: 1, ..EngineConfig::default() }).unwrap();
         assert_eq!(engine.device, Device::Cpu);
         assert!(engine.facts.compiled_version.starts_with(&engine.facts.libtorch_version));
     }

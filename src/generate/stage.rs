@@ -20,6 +20,7 @@ use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::synthesis::SynthesisRecord;
 use crate::run_dir::RECORD;
+use crate::settings::Settings;
 
 /// Images in the grids.
 const GRID: usize = 100;
@@ -44,7 +45,8 @@ pub struct Inputs<'a> {
 pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &Lab<'_>) -> Result<SynthesisRecord> {
     let Inputs { network, data } = inputs;
     let &Lab { engine, observer, .. } = lab;
-    let seeds = config.checked_seeds()?;
+    config.check()?;
+    let seeds = config.seed_numbers()?;
     let Opened { network, source, number, class } = Opened::load(network, config.class.as_ref(), engine.device)?;
     let nifti = config.formats.contains(&Format::Nifti);
     if nifti && source.contrasts.is_empty() {

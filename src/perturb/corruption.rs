@@ -7,7 +7,8 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::gaussian;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
+use crate::settings::Settings;
 
 /// How strong each corruption is; values in the network's range of -1..1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,17 @@ impl PerturbConfig {
     pub fn strengths(&self) -> Strengths {
         let Self { noise, salt_and_pepper, blur, inpainting, .. } = *self;
         Strengths { noise, salt_and_pepper, blur, inpainting }
+    }
+}
+
+impl Settings for PerturbConfig {
+    const SECTION: &'static str = "perturb";
+
+    fn check(&self) -> Result<()> {
+        Self::within("noise", self.noise, 0.0, 10.0)?;
+        Self::within("salt_and_pepper", self.salt_and_pepper, 0.0, 1.0)?;
+        Self::within("blur", self.blur, 0.0, 100.0)?;
+        Self::within("inpainting", self.inpainting, 0.0, 1.0)
     }
 }
 
@@ -103,20 +115,6 @@ impl Corruption {
             Self::Blur => format!("sd {} pixels", strengths.blur),
             Self::Inpainting => format!("{:.0} % of the side", 100.0 * strengths.inpainting),
         }
-    }
-}
-
-impl Strengths {
-    /// Refuses numbers that make no sense.
-    pub fn validate(&self) -> Result<()> {
-        let within = |name: &str, value: f64, high: f64| match (0.0..=high).contains(&value) {
-            true => Ok(()),
-            false => Err(Problem::usage(format!("{name} = {value}")).expected(format!("0 to {high}"))),
-        };
-        within("noise", self.noise, 10.0)?;
-        within("salt_and_pepper", self.salt_and_pepper, 1.0)?;
-        within("blur", self.blur, 100.0)?;
-        within("inpainting", self.inpainting, 1.0)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::project::targets::{Pick, Target, gauge as gauge_of, select};
 use crate::records::perturbation::{Likeness, PerturbationRecord, PerturbedCase, Sheet};
 use crate::run_dir::PerturbationDir;
 use crate::seed::RunSeed;
+use crate::settings::Settings as _;
 
 /// What is projected into, and the data set whose lesions are spoiled.
 #[derive(Clone, Copy)]
@@ -50,8 +51,8 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     let &Lab { engine, seed, observer } = lab;
     let data = prepared.root();
     let strengths = config.strengths();
-    strengths.validate()?;
-    project.validate()?;
+    config.check()?;
+    project.check()?;
     if config.lesions == 0 {
         return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
     }

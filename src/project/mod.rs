@@ -5,6 +5,8 @@
 
 pub mod config;
 
+pub mod feature_setting;
+
 pub mod schedule;
 
 pub mod noise;
@@ -39,6 +41,7 @@ pub mod stage;
 
 pub use config::ProjectConfig;
 pub use draws::Draws;
+pub use feature_setting::{BuiltIn, FeatureSetting};
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
 pub use stage::{From, Inputs, run_stage};
 pub use start::{Comparison, Start};

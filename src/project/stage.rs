@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::feature_choice::{Trial, candidates};
+use super::feature_choice::{Trial, chosen};
 use super::items::Outcome;
 use super::job::Job;
 use super::projector::Projector;
@@ -18,11 +18,12 @@ use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::{Gauge, Levels, flag_rates};
 use crate::project::config::{Class, ProjectConfig, Side};
-use crate::project::store;
+use crate::project::{BuiltIn, FeatureSetting, store};
 use crate::records::label::Contrast;
 use crate::records::projection::{ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
+use crate::settings::Settings;
 
 /// What is projected into, and what is.
 #[derive(Clone, Copy)]
@@ -47,7 +48,7 @@ pub enum From<'a> {
 /// `Kind::Interrupted` once asked to stop; finished batches stay and are not redone. Otherwise whatever is wrong with the
 /// data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &Lab<'_>) -> Result<ProjectionRecord> {
-    config.validate()?;
+    config.check()?;
     let dir = ProjectionDir::new(out);
     let _lock = files::lock(dir.lock())?;
     let projector = Projector::open(inputs.network, config, lab.engine.device)?;
@@ -94,8 +95,8 @@ fn lesions(
             trial.run(&rims.targets, dir, observer)?
         }
     };
-    let chosen = feature_choice.iter().position(|choice| choice.chosen).map(|at| candidates(projector)[at]);
-    let features = features(projector, &config.features, chosen.unwrap_or(projector.usual_features()))?;
+    let auto = chosen(&feature_choice)?.unwrap_or(projector.usual_features());
+    let features = features(projector, &config.features, auto)?;
     let channels: Vec<_> =
         prepared.contrasts().iter().map(|c| (c.name.clone(), c.unit.clone(), c.window.scale())).collect();
     let job = Job {
@@ -277,15 +278,20 @@ pub struct Features<'a> {
     pub identity: String,
 }
 
-pub fn features<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
-    let name = if asked == "auto" { auto } else { asked };
-    let net = projector.features(name)?;
-    let identity = match name.ends_with(".pt") {
-        true => {
-            let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
-            digest::sha256(&bytes)
+/// The feature net that is asked for; `auto` is the one that "auto" means here.
+///
+/// # Errors
+/// A file that is no feature net, or the discriminator's features of a network without one.
+pub fn features<'a>(projector: &'a Projector, asked: &FeatureSetting, auto: BuiltIn) -> Result<Features<'a>> {
+    let net = match asked {
+        FeatureSetting::Auto => projector.built_in(auto)?,
+        FeatureSetting::BuiltIn(net) => projector.built_in(*net)?,
+        FeatureSetting::TorchScript(file) => {
+            let net = projector.torch_script(file)?;
+            let bytes = std::fs::read(file).map_err(|error| Problem::io(file, "reading", error))?;
+            return Ok(Features { net, identity: digest::sha256(&bytes) });
         }
-        false => net.name().to_owned(),
     };
+    let identity = net.name().to_owned();
     Ok(Features { net, identity })
 }

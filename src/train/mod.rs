@@ -5,6 +5,8 @@
 
 pub mod config;
 
+pub mod base_choice;
+
 pub mod schedule;
 
 pub mod loss;
@@ -41,7 +43,9 @@ use std::time::Instant;
 
 use tch::Tensor;
 
+pub use base_choice::BaseChoice;
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
+pub use embedded::check_embedded_base;
 pub use run_folder::{Label, RunFolder};
 pub use runner::{Runner, Step};
 pub use stage::run_stage;
