@@ -14,7 +14,7 @@ use rimforge::augment::params::BatchSize;
 use rimforge::augment::{AugmentConfig, AugmentParams, apply};
 use rimforge::engine::fused::{self, Before, Resample};
 use rimforge::engine::precision::{self, Scope};
-use rimforge::engine::{Engine, EngineConfig, Precision, channels_last};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Precision, channels_last};
 use rimforge::nets::layers::modulated::{StyledConv, StyledShape};
 use rimforge::nets::network::{Init, Role};
 use rimforge::nets::{Generator, GeneratorConfig, Network};
@@ -204,7 +204,7 @@ fn adam(criterion: &mut Criterion) {
 
 fn main() {
     let engine =
-        Engine::start(&EngineConfig { device: "cpu".into(), ..EngineConfig::default() }).expect("libtorch starts");
+        Engine::start(&EngineConfig { device: DeviceChoice::Cpu, ..EngineConfig::default() }).expect("libtorch starts");
     println!("threads {}", engine.facts.threads);
     // The smallest number of samples that it takes: a paper-sized convolution is tenths of a second.
     let criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(300));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rimforge::augment::params::BatchSize;
 use rimforge::augment::{AugmentConfig, AugmentParams, apply};
-use rimforge::engine::{Engine, EngineConfig};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig};
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Noise};
 use rimforge::seed::RunSeed;
 use tch::{Device, Kind, Tensor};
@@ -59,7 +59,7 @@ fn convolution_rate() -> (f64, f64) {
 
 fn main() {
     let threads = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(0);
-    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads, ..EngineConfig::default() })
+    let engine = Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads, ..EngineConfig::default() })
         .expect("libtorch starts");
     println!("threads {}", engine.facts.threads);
     let (cpu, wall) = convolution_rate();

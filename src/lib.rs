@@ -19,6 +19,9 @@ pub mod seed;
 
 pub mod lab;
 
+/// What every section of a study's settings can do.
+pub mod settings;
+
 pub mod filter;
 
 pub mod files;

@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn everything() -> AugmentConfig {
-        AugmentConfig::published(&["blit", "geom", "color", "filter", "noise", "cutout"]).unwrap()
+        AugmentConfig::published(&crate::augment::Group::ALL)
     }
 
     fn sample(p: f64, config: &AugmentConfig) -> AugmentParams {

@@ -6,6 +6,8 @@
 
 pub mod sets;
 
+pub mod named;
+
 pub mod affine;
 
 pub mod params;
@@ -24,6 +26,7 @@ pub mod ada;
 
 pub use ada::{Ada, AdaConfig};
 pub use apply::{apply, carry_out};
+pub use named::{AugmentSet, Group};
 pub use params::AugmentParams;
 pub use sets::{AugmentConfig, ChannelRule};
 pub use tensors::{AugmentTensors, Margin};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::named::Group;
 use crate::problem::{Problem, Result};
 
 /// What may happen to a channel.
@@ -139,30 +140,23 @@ impl AugmentConfig {
         }
     }
 
-    /// The paper's operations by name: any of blit, geom, color, filter, noise, cutout.
-    ///
-    /// # Errors
-    /// Another name.
-    pub fn published(groups: &[&str]) -> Result<Self> {
+    /// The paper's operations of these groups, each with multiplier 1.
+    pub fn published(groups: &[Group]) -> Self {
         let mut config = Self::none();
         for group in groups {
-            match *group {
-                "blit" => (config.flip, config.quarter_turns, config.shift) = (1.0, 1.0, 1.0),
-                "geom" => (config.scale, config.rotate, config.stretch, config.fine_shift) = (1.0, 1.0, 1.0, 1.0),
-                "color" => {
+            match group {
+                Group::Blit => (config.flip, config.quarter_turns, config.shift) = (1.0, 1.0, 1.0),
+                Group::Geom => (config.scale, config.rotate, config.stretch, config.fine_shift) = (1.0, 1.0, 1.0, 1.0),
+                Group::Color => {
                     (config.brightness, config.contrast) = (1.0, 1.0);
                     (config.luma_flip, config.hue, config.saturation) = (1.0, 1.0, 1.0);
                 }
-                "filter" => config.bands = 1.0,
-                "noise" => config.noise = 1.0,
-                "cutout" => config.cutout = 1.0,
-                other => {
-                    return Err(Problem::usage(format!("augmentation {other:?}"))
-                        .expected("blit, geom, color, filter, noise or cutout"));
-                }
+                Group::Filter => config.bands = 1.0,
+                Group::Noise => config.noise = 1.0,
+                Group::Cutout => config.cutout = 1.0,
             }
         }
-        Ok(config)
+        config
     }
 
     /// The same with one rule a channel.
@@ -249,7 +243,7 @@ mod tests {
 
     #[test]
     fn refuses_hue_on_maps_and_rules_that_do_not_fit() {
-        let color = AugmentConfig::published(&["color"]).unwrap();
+        let color = AugmentConfig::published(&[Group::Color]);
         assert!(color.validate(1).is_ok() && color.validate(3).is_ok());
         assert!(color.validate(2).is_err());
         let rules = vec![ChannelRule::Image, ChannelRule::GeometryOnly, ChannelRule::Image];

@@ -4,33 +4,42 @@ use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
 use crate::nets::classifiers::cnn::CnnConfig;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
+use crate::settings::Settings;
 
+/// Settings of `classify`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifyConfig {
+    /// Arms in the order of the tables, each once.
     pub arms: Vec<Arm>,
     /// Repetitions; each draws its own initial weights, batches, non-rims and added rims, the same for all arms.
     pub seeds: u64,
     /// Passes over the None arm's slices; every arm takes as many optimiser steps.
     pub epochs: u64,
+    /// Slices in a batch.
     pub batch: u64,
     /// Of Adam (betas .9, .999).
     pub learning_rate: f64,
     /// Rims added by each arm but None.
     pub extra: u64,
+    /// Channels of the classifier.
     pub width: Width,
     /// Training non-rims per agreed rim (the paper: 400 to 200).
     pub non_rims_per_rim: f64,
+    /// How slice scores become a lesion's.
     pub pooling: Pooling,
+    /// How the threshold is chosen.
     pub threshold: ThresholdRule,
     /// Takes only denoised lesions that the projection did not flag as "rim erased".
     pub accepted_only: bool,
+    /// Resamplings of the test patients for each interval, at least 100.
     pub bootstrap_draws: usize,
     /// Share of rims among all lesions where the scores would be used (the paper: 260 of 7980).
     pub reference_prevalence: f64,
     /// Test rims in the figure of class activation maps.
     pub maps: usize,
+    /// A run whose outcome is known, to test the machinery.
     pub control: Option<Control>,
 }
 
@@ -60,11 +69,14 @@ impl Default for ClassifyConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Width {
+    /// 8 to 32 channels, for two cores.
     Small,
+    /// 16 to 128 channels, our reading of the paper.
     Paper,
 }
 
 impl Width {
+    /// Sizes of a classifier of slices with so many `channels`.
     pub fn cnn(self, channels: i64) -> CnnConfig {
         match self {
             Self::Small => CnnConfig::small(channels),
@@ -104,6 +116,7 @@ pub enum Control {
 }
 
 impl Control {
+    /// As written in a study file.
     pub fn name(self) -> &'static str {
         match self {
             Self::ShuffleLabels => "shuffle-labels",
@@ -112,31 +125,36 @@ impl Control {
     }
 }
 
-impl ClassifyConfig {
-    /// # Errors
-    /// A setting out of its range, or an arm named twice.
-    pub fn check(&self) -> Result<()> {
-        let positive = |value: f64| value.is_finite() && value > 0.0;
-        let twice = self.arms.iter().enumerate().find(|(at, arm)| self.arms[..*at].contains(arm));
-        let wrong = match () {
-            () if self.arms.is_empty() => "no arm",
-            () if self.seeds == 0 || self.epochs == 0 => "no seed or no epoch",
-            () if self.batch < 4 => "a batch below 4 slices",
-            () if !positive(self.learning_rate) => "a learning rate that is not positive",
-            () if self.extra == 0 => "no added rim",
-            () if !positive(self.non_rims_per_rim) => "non_rims_per_rim that is not positive",
-            () if self.bootstrap_draws < 100 => "fewer than 100 bootstrap draws",
-            () if !positive(self.reference_prevalence) || self.reference_prevalence >= 1.0 => {
-                "a reference prevalence outside 0..1"
+impl Settings for ClassifyConfig {
+    const SECTION: &'static str = "classify";
+
+    fn check(&self) -> Result<()> {
+        let arms = || format!("{:?}", self.arms.iter().map(|arm| arm.key()).collect::<Vec<_>>());
+        if self.arms.is_empty() {
+            return Err(Self::refuse("arms", arms(), "at least one arm"));
+        }
+        if let Some(at) = (1..self.arms.len()).find(|&at| self.arms[..at].contains(&self.arms[at])) {
+            let expected = format!("each arm once: arm {} is named twice", self.arms[at].name());
+            return Err(Self::refuse("arms", arms(), expected));
+        }
+        Self::within("seeds", self.seeds, 1, MOST)?;
+        Self::within("epochs", self.epochs, 1, MOST)?;
+        Self::within("batch", self.batch, 4, MOST)?;
+        Self::positive("learning_rate", self.learning_rate, 1e3)?;
+        Self::within("extra", self.extra, 1, MOST)?;
+        Self::positive("non_rims_per_rim", self.non_rims_per_rim, 1e9)?;
+        Self::within("bootstrap_draws", self.bootstrap_draws, 100, 10_000_000)?;
+        match self.reference_prevalence > 0.0 && self.reference_prevalence < 1.0 {
+            true => Ok(()),
+            false => {
+                Err(Self::refuse("reference_prevalence", self.reference_prevalence, "a share above 0 and below 1"))
             }
-            () => match twice {
-                Some((_, arm)) => return Err(Problem::usage(format!("arm {} is named twice", arm.name()))),
-                None => return Ok(()),
-            },
-        };
-        Err(Problem::usage(format!("classifier settings with {wrong}")))
+        }
     }
 }
+
+/// Counts that no run comes to an end with.
+const MOST: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

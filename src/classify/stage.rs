@@ -19,6 +19,7 @@ use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classify::ClassifyRecord;
 use crate::run_dir::RECORD;
+use crate::settings::Settings;
 
 /// What a comparison reads.
 #[derive(Clone, Copy, Debug)]

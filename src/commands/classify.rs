@@ -1,5 +1,6 @@
 //! `rimforge classify`: one classifier per augmentation arm, compared on test lesions.
 
+use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::console::Console;
 use crate::problem::Result;
-use crate::study::config::StudyConfig;
+use crate::study::StudyConfig;
 
 /// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
@@ -34,5 +34,5 @@ enum Action {
 pub fn run(args: &ConfigArgs, console: &Console) -> Result<()> {
     let Action::Show { study, set } = &args.action;
     let study = StudyConfig::load(study, set)?;
-    console.result(&study, || study.resolved())
+    console.result(&study, || study.shown())
 }

@@ -1,5 +1,6 @@
 //! `rimforge project`: lesions or plain images into a network's latent space.
 
+use crate::settings::Settings;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -111,7 +112,7 @@ impl ProjectArgs {
 /// Settings that make no sense, no usable network, data set or image, or a stage that fails or is stopped.
 pub fn run(args: &ProjectArgs, console: &Console) -> Result<()> {
     let config = args.config()?;
-    config.validate()?;
+    config.check()?;
     let engine = args.engine.start()?;
     let prepared = args.data.as_ref().map(Prepared::open).transpose()?;
     let from = prepared.as_ref().map_or(From::Images(&args.images), From::Data);

@@ -18,6 +18,7 @@ use crate::problem::Result;
 use crate::records::prepare::{PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
+use crate::settings::Settings;
 use crate::statistics::agreement::VoteTable;
 use crate::statistics::bootstrap::ClusterBootstrap;
 
@@ -28,7 +29,7 @@ use crate::statistics::bootstrap::ClusterBootstrap;
 pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &Lab<'_, E>) -> Result<PrepareRecord> {
     let &Lab { seed, observer, .. } = lab;
     config.check()?;
-    config.check_windows(source)?;
+    config.check_for(source)?;
     let _lock = files::lock(out.join(".lock"))?;
     files::sweep(out)?;
     for stale in [RECORD, MANIFEST] {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::split::Shares;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::label::{Contrast, Window};
+use crate::settings::Settings;
 
 /// Where the images come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +34,10 @@ pub struct PrepareConfig {
     pub slice_area_fraction: f64,
     /// Share of the patients.
     pub test_fraction: f64,
+    /// Share of the patients; with `test_fraction` below 1.
     pub validation_fraction: f64,
-    /// Standard deviation in voxels of the blur, within a slice, that turns traced rims into a map of probability: between the
-    /// hard edges of a tracing and its own soft ones a discriminator needs no look at anything else.
+    /// Standard deviation in voxels of the blur, within a slice, that turns traced rims into a map of probability:
+    /// between the hard edges of a tracing and its own soft ones a discriminator needs no look at anything else.
     pub rim_softness: f64,
     /// Windows that replace the defaults, by contrast.
     pub windows: BTreeMap<String, Window>,
@@ -43,6 +45,7 @@ pub struct PrepareConfig {
     pub session: Option<String>,
     /// For plain images: the label of interest, and the one that counts as contested.
     pub rim_label: Option<String>,
+    /// For plain images: the label that counts as contested.
     pub ambiguous_label: Option<String>,
     /// For plain images: a table with the columns file and patient.
     pub patients: Option<PathBuf>,
@@ -82,39 +85,124 @@ impl PrepareConfig {
         contrast
     }
 
-    pub(super) fn check(&self) -> Result<()> {
-        let plain =
-            |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if self.contrasts.is_empty() || !self.contrasts.iter().all(plain) {
-            return Err(Problem::usage(format!("contrasts {:?}", self.contrasts))
-                .expected("BIDS suffixes in lower case, such as chimap, flair, rim"));
+    /// Refuses what `source` has no use for: it would do nothing, silently.
+    ///
+    /// # Errors
+    /// `Kind::Usage`, as [`Settings::check`].
+    pub fn check_for(&self, source: &Source) -> Result<()> {
+        let cohort = matches!(source, Source::Cohort(_));
+        let images = ["image0", "image1", "image2"].map(str::to_owned);
+        let known: &[String] = if cohort { &self.contrasts } else { &images };
+        if let Some((name, window)) = self.windows.iter().find(|(name, _)| !known.contains(name)) {
+            let found = format!("{:?}: a window for {name:?}", [window.low, window.high]);
+            return Err(Self::refuse(&format!("windows.{name}"), found, known.join(", "))
+                .advice("prepare that contrast, or remove the window"));
         }
-        if self.contrasts.iter().collect::<HashSet<_>>().len() < self.contrasts.len() {
-            return Err(Problem::usage(format!("contrasts {:?}", self.contrasts)).expected("each once"));
+        let file = self.patients.as_ref().map(|path| path.display().to_string());
+        let of_images =
+            [("rim_label", &self.rim_label), ("ambiguous_label", &self.ambiguous_label), ("patients", &file)];
+        let unused = match cohort {
+            true => of_images.into_iter().find(|(_, value)| value.is_some()),
+            false => Some(("session", &self.session)).filter(|(_, value)| value.is_some()),
+        };
+        match unused {
+            Some((name, value)) => {
+                let expected = if cohort { "plain images: a cohort says it itself" } else { "a cohort" };
+                Err(Self::refuse(name, format!("{:?}", value.as_deref().unwrap_or_default()), expected))
+            }
+            None => Ok(()),
         }
-        if self.patch.iter().any(|&size| !(1..=1024).contains(&size)) {
-            return Err(
-                Problem::usage(format!("patch size {:?}", self.patch)).expected("1 to 1024 voxels along each axis")
-            );
-        }
-        if !(0.0..=1.0).contains(&self.slice_area_fraction) {
-            return Err(Problem::usage(format!("slice_area_fraction {}", self.slice_area_fraction)).expected("0 to 1"));
-        }
-        if !(0.0..=10.0).contains(&self.rim_softness) {
-            return Err(Problem::usage(format!("rim_softness {}", self.rim_softness)).expected("0 to 10 voxels"));
-        }
-        self.windows.values().try_for_each(|window| Window::new(window.low, window.high).map(|_| ()))
     }
 }
 
-impl PrepareConfig {
-    /// A window for a contrast that the source does not give would do nothing, silently.
-    pub(super) fn check_windows(&self, source: &Source) -> Result<()> {
-        let images = ["image0", "image1", "image2"].map(str::to_owned);
-        let known: &[String] = if matches!(source, Source::Cohort(_)) { &self.contrasts } else { &images };
-        match self.windows.keys().find(|&name| !known.contains(name)) {
-            Some(name) => Err(Problem::usage(format!("a window for {name:?}")).expected(known.join(", "))),
-            None => Ok(()),
+impl Settings for PrepareConfig {
+    const SECTION: &'static str = "prepare";
+
+    fn check(&self) -> Result<()> {
+        if let Err(expected) = check_contrasts(&self.contrasts) {
+            return Err(Self::refuse("contrasts", format!("{:?}", self.contrasts), expected));
         }
+        if self.patch.iter().any(|size| !(1..=LARGEST_PATCH).contains(size)) {
+            let expected = format!("depth, height and width of 1 to {LARGEST_PATCH} voxels");
+            return Err(Self::refuse("patch", format!("{:?}", self.patch), expected));
+        }
+        Self::within("slice_area_fraction", self.slice_area_fraction, 0.0, 1.0)?;
+        for (name, share) in [("test_fraction", self.test_fraction), ("validation_fraction", self.validation_fraction)]
+        {
+            if !(0.0..1.0).contains(&share) {
+                return Err(Self::refuse(name, share, "a share from 0 up to 1, 1 not included"));
+            }
+        }
+        if self.test_fraction + self.validation_fraction >= 1.0 {
+            let found = format!(
+                "{} with {} = {}",
+                self.test_fraction,
+                Self::key("validation_fraction"),
+                self.validation_fraction
+            );
+            return Err(Self::refuse("test_fraction", found, "a sum below 1, which leaves something to train on"));
+        }
+        Self::within("rim_softness", self.rim_softness, 0.0, 10.0)?;
+        for (name, window) in &self.windows {
+            if Window::new(window.low, window.high).is_err() {
+                let found = format!("window {}:{}", window.low, window.high);
+                return Err(Self::refuse(&format!("windows.{name}"), found, "two finite numbers, the lower one first"));
+            }
+        }
+        if let Some(session) = &self.session {
+            let name = session.strip_prefix("ses-").unwrap_or(session);
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                let expected = "letters and digits as after \"ses-\" in the files' names, e.g. \"01\"";
+                return Err(Self::refuse("session", format!("{session:?}"), expected));
+            }
+        }
+        Self::named("rim_label", self.rim_label.as_deref().unwrap_or("absent"))?;
+        Self::named("ambiguous_label", self.ambiguous_label.as_deref().unwrap_or("absent"))?;
+        if self.rim_label.is_some() && self.rim_label == self.ambiguous_label {
+            let found = format!("{:?}", self.ambiguous_label.as_deref().unwrap_or_default());
+            return Err(Self::refuse("ambiguous_label", found, "another label than prepare.rim_label"));
+        }
+        Self::named("patients", &self.patients.as_ref().map_or("absent".into(), |path| path.display().to_string()))?;
+        Self::at_least("max_zip_bytes", self.max_zip_bytes, 1)
+    }
+}
+
+/// Voxels of a patch along each axis, at most: what the networks' largest square holds.
+const LARGEST_PATCH: u32 = 1024;
+
+/// What contrasts must be where these cannot be used.
+///
+/// # Errors
+/// In words for `expected`: none, one that is no BIDS suffix in lower case, or one twice.
+pub fn check_contrasts(contrasts: &[String]) -> std::result::Result<(), &'static str> {
+    let plain = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if contrasts.is_empty() || !contrasts.iter().all(plain) {
+        return Err("BIDS suffixes in lower case, such as chimap, flair, rim");
+    }
+    match contrasts.iter().collect::<HashSet<_>>().len() < contrasts.len() {
+        true => Err("each contrast once"),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_source_has_no_use_for_is_refused() {
+        let cohort = Source::Cohort("c".into());
+        let images = Source::Images("i".into());
+        let config = PrepareConfig::default();
+        assert!(config.check_for(&cohort).is_ok() && config.check_for(&images).is_ok());
+        let labelled = PrepareConfig { rim_label: Some("light".into()), ..config.clone() };
+        assert!(labelled.check_for(&images).is_ok());
+        let problem = labelled.check_for(&cohort).unwrap_err().to_string();
+        assert!(problem.contains("prepare.rim_label = \"light\"; expected plain images"), "{problem}");
+        let session = PrepareConfig { session: Some("01".into()), ..config.clone() };
+        assert!(session.check_for(&cohort).is_ok() && session.check_for(&images).is_err());
+        let windows = BTreeMap::from([("flair".to_owned(), Window { low: 0.0, high: 2.0 })]);
+        let problem = PrepareConfig { windows, ..config }.check_for(&cohort).unwrap_err().to_string();
+        assert!(problem.contains("a window for \"flair\"; expected chimap"), "{problem}");
     }
 }

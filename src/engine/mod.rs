@@ -24,7 +24,7 @@ pub mod watch;
 
 pub use graph::{GraphMemory, Repeated};
 pub use precision::Precision;
-pub use start::{Engine, EngineConfig, Facts};
+pub use start::{DeviceChoice, Engine, EngineConfig, Facts};
 pub use stream::SideStream;
 pub use transfer::{Download, Upload};
 
@@ -63,18 +63,17 @@ pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
-/// The device of "auto" (the first GPU, or else the CPU), "cpu" or "cuda" (the first GPU).
+/// The device that is meant.
 ///
 /// # Errors
-/// Another word, or "cuda" without a GPU that answers.
-pub fn device(name: &str) -> Result<Device> {
-    match name {
-        "cpu" => Ok(Device::Cpu),
-        "auto" => Ok(if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }),
-        "cuda" if tch::Cuda::is_available() => Ok(Device::Cuda(0)),
-        "cuda" => Err(Problem::new(Kind::Environment, "no usable NVIDIA GPU")
+/// A GPU is asked for and none can be used.
+pub fn device(choice: DeviceChoice) -> Result<Device> {
+    match choice {
+        DeviceChoice::Cpu => Ok(Device::Cpu),
+        DeviceChoice::Auto => Ok(if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }),
+        DeviceChoice::Cuda if tch::Cuda::is_available() => Ok(Device::Cuda(0)),
+        DeviceChoice::Cuda => Err(Problem::new(Kind::Environment, "no usable NVIDIA GPU")
             .expected("a CUDA build of libtorch, a driver and a card")
             .advice("run `rimforge doctor` to see what is missing, or use --device cpu")),
-        other => Err(Problem::usage(format!("unknown device {other:?}")).expected("auto, cpu or cuda")),
     }
 }

@@ -8,13 +8,14 @@ use tch::Device;
 
 use super::{checked, ffi};
 use crate::problem::{Kind, Problem, Result};
+use crate::settings::Settings;
 
 /// Settings that hold for the whole process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
-    /// "auto", "cpu" or "cuda".
-    pub device: String,
+    /// What computes.
+    pub device: DeviceChoice,
     /// Threads of one operation; 0 takes the number of cores.
     pub threads: usize,
     /// Whether a GPU records the steps of training and projection and repeats them.
@@ -23,12 +24,37 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { device: "auto".into(), threads: 0, graphs: true }
+        Self { device: DeviceChoice::Auto, threads: 0, graphs: true }
     }
 }
 
 /// libtorch, started. What else is set at the start (threads, denormals as zero, choice of convolutions) libtorch keeps
 /// for the whole process.
+/// Threads of one operation, at most: more than any machine has cores.
+const MOST_THREADS: usize = 4096;
+
+impl Settings for EngineConfig {
+    const SECTION: &'static str = "engine";
+
+    fn check(&self) -> Result<()> {
+        Self::within("threads", self.threads, 0, MOST_THREADS)
+    }
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// The first NVIDIA GPU where there is a usable one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU: the same numbers on any machine.
+    Cpu,
+    /// The first NVIDIA GPU, or an error where there is none.
+    Cuda,
+}
+
+/// libtorch, started.
 #[derive(Clone, Debug)]
 pub struct Engine {
     /// Where stages compute.
@@ -62,8 +88,10 @@ impl Engine {
     /// Starts libtorch. Call once, before any tensor is made.
     ///
     /// # Errors
-    /// The loaded libtorch is not the version that rimforge was built for, or the asked device is not there.
+    /// Settings out of range, the loaded libtorch is not the version that rimforge was built for, or the asked device
+    /// is not there.
     pub fn start(config: &EngineConfig) -> Result<Self> {
+        config.check()?;
         let folder = folder();
         // SAFETY: plain queries without arguments.
         let (compiled, loaded) =
@@ -86,7 +114,7 @@ impl Engine {
         checked(set == [0; 2], "setting up libtorch")?;
         // SAFETY: sets a flag of this thread. A CPU that cannot do it computes the same, but slower.
         unsafe { ffi::rf_set_flush_denormal(1) };
-        let device = super::device(&config.device)?;
+        let device = super::device(config.device)?;
         tracing::info!("libtorch {loaded} from {} on {device:?}, {threads} threads; GPU {gpu}", folder.display());
         Ok(Self {
             device,
@@ -166,7 +194,7 @@ mod tests {
     #[test]
     fn starts_on_the_cpu_with_the_version_it_was_built_for() {
         let engine =
-            Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() }).unwrap();
+            Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads: 1, ..EngineConfig::default() }).unwrap();
         assert_eq!(engine.device, Device::Cpu);
         assert!(engine.facts.compiled_version.starts_with(&engine.facts.libtorch_version));
     }

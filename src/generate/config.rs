@@ -5,7 +5,9 @@ use crate::latent::seeds::parse_seeds;
 use serde::{Deserialize, Serialize};
 
 use crate::nets::class::ClassChoice;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
+use crate::records::spelling;
+use crate::settings::Settings;
 
 /// What `generate` makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,11 +54,29 @@ impl GenerateConfig {
     /// The seeds in the order given.
     ///
     /// # Errors
-    /// A list that is none, or a truncation outside 0..2.
-    pub fn checked_seeds(&self) -> Result<Vec<u32>> {
-        if !(0.0..=2.0).contains(&self.truncation) {
-            return Err(Problem::usage(format!("truncation {}", self.truncation)).expected("0 to 2"));
+    /// A list that is none.
+    pub fn seed_numbers(&self) -> Result<Vec<u32>> {
+        let expected = "numbers and ranges, e.g. \"0-99\" or \"1,5,7-9\"";
+        parse_seeds(&self.seeds).map_err(|_| Self::refuse("seeds", format!("{:?}", self.seeds), expected))
+    }
+}
+
+impl Settings for GenerateConfig {
+    const SECTION: &'static str = "generate";
+
+    fn check(&self) -> Result<()> {
+        self.seed_numbers()?;
+        Self::within("truncation", self.truncation, 0.0, 2.0)?;
+        let twice = (1..self.formats.len()).any(|at| self.formats[..at].contains(&self.formats[at]));
+        if self.formats.is_empty() || twice {
+            let found = format!("{:?}", self.formats.iter().map(spelling::name).collect::<Vec<_>>());
+            return Err(Self::refuse("formats", found, "at least one of \"png\", \"npy\", \"nifti\", each once"));
         }
-        parse_seeds(&self.seeds)
+        match &self.class {
+            Some(class) if !class.could_be() => {
+                Err(Self::refuse("class", class.quoted(), "the name of a class, or its number from 0"))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -72,7 +72,7 @@ pub fn explore(opened: &Opened, config: &GenerateConfig, asked: &Exploration, ou
         opened,
         class: opened.class.as_ref(),
         truncation: config.truncation,
-        seeds: &config.checked_seeds()?,
+        seeds: &config.seed_numbers()?,
         out,
     };
     explorer.write(asked)

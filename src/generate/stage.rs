@@ -17,6 +17,7 @@ use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
 use crate::records::synthesis::SynthesisRecord;
 use crate::run_dir::RECORD;
+use crate::settings::Settings;
 
 /// Images in the grids, at most.
 const GRID: usize = 100;
@@ -40,7 +41,8 @@ pub struct Inputs<'a> {
 /// No usable network, a bad list of seeds, NIfTI asked of a network that does not know its units, a failed write,
 /// or stopped on request.
 pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &Lab<'_>) -> Result<SynthesisRecord> {
-    let seeds = config.checked_seeds()?;
+    config.check()?;
+    let seeds = config.seed_numbers()?;
     let opened = Opened::load(inputs.network, config.class.as_ref(), lab.engine.device)?;
     let source = &opened.source;
     if config.formats.contains(&Format::Nifti) && source.contrasts.is_empty() {

@@ -11,10 +11,28 @@ use crate::problem::{Problem, Result};
 
 /// "1" or "rim".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "another value, expected the name of a class or its number")]
 pub enum ClassChoice {
     Number(i64),
     Name(String),
+}
+
+impl ClassChoice {
+    /// Whether some network could have it: a number from 0, or a name.
+    pub fn could_be(&self) -> bool {
+        match self {
+            Self::Number(number) => *number >= 0,
+            Self::Name(name) => !name.trim().is_empty(),
+        }
+    }
+
+    /// As written in a study file: 1, or "rim" in quotes.
+    pub fn quoted(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Name(name) => format!("{name:?}"),
+        }
+    }
 }
 
 impl FromStr for ClassChoice {

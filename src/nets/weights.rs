@@ -262,6 +262,17 @@ pub fn read_tensors(path: impl AsRef<Path>) -> Result<TensorFile> {
     Ok(TensorFile { tensors, description, sha256: digest::sha256(&bytes) })
 }
 
+/// What a network file of these `bytes` says about itself; no tensor is read.
+///
+/// # Errors
+/// Bytes that are no network file.
+pub fn description(bytes: &[u8]) -> Result<NetworkDescription> {
+    let foreign = |found: String| Problem::new(ProblemKind::Input, format!("not a network file: {found}"));
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| foreign(error.to_string()))?;
+    let text = metadata.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)).cloned().unwrap_or_default();
+    NetworkDescription::from_text(&text)
+}
+
 /// The tensors whose names start with `prefix`, without it.
 pub fn part(prefix: &str, tensors: &Named) -> Named {
     let own = tensors.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor)));

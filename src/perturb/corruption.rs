@@ -9,8 +9,9 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::gaussian;
-use crate::problem::{Problem, Result};
 use crate::statistics::order::upper_median;
+use crate::problem::Result;
+use crate::settings::Settings;
 
 /// How strong each corruption is; values in the network's range of -1..1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,17 @@ impl PerturbConfig {
     pub fn strengths(&self) -> Strengths {
         let Self { noise, salt_and_pepper, blur, inpainting, .. } = *self;
         Strengths { noise, salt_and_pepper, blur, inpainting }
+    }
+}
+
+impl Settings for PerturbConfig {
+    const SECTION: &'static str = "perturb";
+
+    fn check(&self) -> Result<()> {
+        Self::within("noise", self.noise, 0.0, 10.0)?;
+        Self::within("salt_and_pepper", self.salt_and_pepper, 0.0, 1.0)?;
+        Self::within("blur", self.blur, 0.0, 100.0)?;
+        Self::within("inpainting", self.inpainting, 0.0, 1.0)
     }
 }
 
@@ -117,25 +129,8 @@ impl Corruption {
     }
 }
 
-impl Strengths {
-    /// Refuses numbers that make no sense.
-    pub fn validate(&self) -> Result<()> {
-        let within = |name: &str, value: f64, high: f64| {
-            if (0.0..=high).contains(&value) {
-                Ok(())
-            } else {
-                Err(Problem::usage(format!("{name} = {value}")).expected(format!("0 to {high}")))
-            }
-        };
-        within("noise", self.noise, 10.0)?;
-        within("salt_and_pepper", self.salt_and_pepper, 1.0)?;
-        within("blur", self.blur, 100.0)?;
-        within("inpainting", self.inpainting, 1.0)
-    }
-}
-
-/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in
-/// the middle without one.
+/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in the middle
+/// without one.
 pub fn corrupt(
     pixels: &[f32],
     (height, width): (usize, usize),

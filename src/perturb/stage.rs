@@ -19,6 +19,7 @@ use crate::project::targets::{Pick, Target};
 use crate::project::{OneProjected, Session};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
 use crate::run_dir::PerturbationDir;
+use crate::settings::Settings as _;
 
 /// What is projected into, and the data set whose lesions are spoiled.
 #[derive(Clone, Copy)]
@@ -46,8 +47,8 @@ pub struct Settings<'a> {
 pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &Lab<'_>) -> Result<PerturbationRecord> {
     let Settings { perturb: config, project } = settings;
     let strengths = config.strengths();
-    strengths.validate()?;
-    project.validate()?;
+    config.check()?;
+    project.check()?;
     if config.lesions == 0 {
         return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
     }

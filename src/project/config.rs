@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::feature_setting::FeatureSetting;
 use super::optimise::{Descent, Space};
 use super::schedule;
 use super::start::Start;
 use crate::engine::Precision;
 use crate::nets::class::ClassChoice;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
+use crate::settings::Settings;
 
 /// Frames of a film, at most.
 const MOST_FRAMES: u64 = 1000;
@@ -25,17 +27,19 @@ pub struct ProjectConfig {
     pub limit: u64,
     /// Slices of each lesion: the k that cut most of it.
     pub slices: u64,
-    /// Validation rims (is their rim kept?) and validation non-rims (is one invented?) that are projected beside them, each.
+    /// Validation rims (is their rim kept?) and validation non-rims (is one invented?) that are projected beside them,
+    /// each.
     pub controls: u64,
     /// Optimiser steps of each image.
     pub steps: u64,
+    /// Learning rate between the ramps.
     pub learning_rate: f64,
     /// Noise on w at first, in units of the deviation of w; it is gone after three quarters of the steps.
     pub w_noise: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
     /// "auto", "random-vgg", "pixels", "discriminator", or a TorchScript file (.pt).
-    pub features: String,
+    pub features: FeatureSetting,
     /// Validation rims on which each built-in feature net is tried before "auto" is decided; 0 takes the default.
     pub choose_features: u64,
     /// Latents whose w give the starting point and the cloud that distances are measured to.
@@ -46,11 +50,12 @@ pub struct ProjectConfig {
     pub space: Space,
     /// "nearest" of `candidates` drawn images, or "mean", as published.
     pub start: Start,
+    /// Drawn images that "nearest" compares with; all of `w_samples` where that is fewer.
     pub candidates: u64,
     /// Frames of an animated PNG of each optimisation; 0 writes none.
     pub film: u64,
-    /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest that the
-    /// device is made for.
+    /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest
+    /// that the device is made for.
     pub precision: Precision,
     /// Class of a conditional network that is projected into, or "estimate" for the one that fits each image best.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +74,7 @@ impl Default for ProjectConfig {
             learning_rate: 0.2,
             w_noise: 0.0,
             noise_regularisation: 1e5,
-            features: "auto".into(),
+            features: FeatureSetting::Auto,
             choose_features: 0,
             w_samples: 10_000,
             batch: 16,
@@ -87,8 +92,11 @@ impl Default for ProjectConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
+    /// Exactly one reader calls it a rim.
     Ambiguous,
+    /// Both readers call it a rim.
     Rim,
+    /// Neither reader calls it a rim.
     NonRim,
 }
 
@@ -107,7 +115,9 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
+    /// The side that the generator learns from.
     Train,
+    /// The side for thresholds and early choices.
     Validation,
 }
 
@@ -117,46 +127,47 @@ impl ProjectConfig {
         Self { steps: 1000, learning_rate: 0.1, w_noise: schedule::NOISE, start: Start::Mean, ..Self::default() }
     }
 
+    /// What the descent depends on.
     pub fn descent(&self) -> Descent {
         let Self { steps, learning_rate, w_noise, noise_regularisation, space, .. } = *self;
         Descent { steps, learning_rate, w_noise, noise_regularisation, space }
     }
+}
 
-    /// Refuses numbers that make no sense.
-    pub fn validate(&self) -> Result<()> {
-        let at_least = |name: &str, value: u64, low: u64| {
-            if value < low {
-                Err(Problem::usage(format!("project.{name} = {value}")).expected(format!("at least {low}")))
-            } else {
-                Ok(())
-            }
-        };
-        at_least("slices", self.slices, 1)?;
-        at_least("steps", self.steps, 1)?;
-        at_least("batch", self.batch, 1)?;
-        at_least("w_samples", self.w_samples, 2)?;
-        at_least("candidates", self.candidates, 1)?;
-        if self.film > MOST_FRAMES {
-            return Err(
-                Problem::usage(format!("project.film = {}", self.film)).expected(format!("at most {MOST_FRAMES}"))
-            );
+impl Settings for ProjectConfig {
+    const SECTION: &'static str = "project";
+
+    fn check(&self) -> Result<()> {
+        Self::within("slices", self.slices, 1, 1024)?;
+        Self::within("steps", self.steps, 1, 1_000_000)?;
+        Self::within("learning_rate", self.learning_rate, 0.0, 1e6)?;
+        Self::within("w_noise", self.w_noise, 0.0, 1e6)?;
+        Self::within("noise_regularisation", self.noise_regularisation, 0.0, 1e12)?;
+        Self::within("w_samples", self.w_samples, 2, 10_000_000)?;
+        Self::within("batch", self.batch, 1, 65_536)?;
+        Self::within("candidates", self.candidates, 1, 10_000_000)?;
+        Self::within("film", self.film, 0, MOST_FRAMES)?;
+        if self.choose_features > 0 && self.features != FeatureSetting::Auto {
+            let expected =
+                format!("0 with project.features = {:?}: a trial decides what \"auto\" is", self.features.to_string());
+            return Err(Self::refuse("choose_features", self.choose_features, expected)
+                .advice("set project.features = \"auto\", or leave project.choose_features out"));
         }
-        for (name, value) in [
-            ("learning_rate", self.learning_rate),
-            ("w_noise", self.w_noise),
-            ("noise_regularisation", self.noise_regularisation),
-        ] {
-            if !value.is_finite() || value < 0.0 {
-                return Err(Problem::usage(format!("project.{name} = {value}")).expected("a number of at least 0"));
-            }
+        match &self.condition {
+            Some(class) if !class.could_be() => Err(Self::refuse(
+                "condition",
+                class.quoted(),
+                "the name of a class, its number from 0, or \"estimate\"",
+            )),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::BuiltIn;
 
     #[test]
     fn what_is_not_set_is_the_default_and_unknown_keys_are_refused() {
@@ -168,8 +179,13 @@ mod tests {
 
     #[test]
     fn senseless_numbers_are_refused() {
-        assert!(ProjectConfig::default().validate().is_ok());
-        assert!(ProjectConfig { batch: 0, ..ProjectConfig::default() }.validate().is_err());
-        assert!(ProjectConfig { learning_rate: f64::NAN, ..ProjectConfig::default() }.validate().is_err());
+        assert!(ProjectConfig::default().check().is_ok());
+        let trial = ProjectConfig { choose_features: 2, ..ProjectConfig::default() };
+        assert!(trial.check().is_ok());
+        let decided = ProjectConfig { features: FeatureSetting::BuiltIn(BuiltIn::Pixels), ..trial };
+        let problem = decided.check().unwrap_err().to_string();
+        assert!(problem.contains("project.choose_features = 2"), "{problem}");
+        assert!(ProjectConfig { batch: 0, ..ProjectConfig::default() }.check().is_err());
+        assert!(ProjectConfig { learning_rate: f64::NAN, ..ProjectConfig::default() }.check().is_err());
     }
 }

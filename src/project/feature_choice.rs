@@ -5,34 +5,49 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::fingerprint::fingerprint;
-use super::projector::{BUILT_IN, Projector, Run};
+use super::projector::{Projector, Run};
 use super::targets::Target;
-use crate::digest;
 use crate::files;
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::project::acceptance::{Gauge, Levels};
-use crate::project::{ProjectConfig, choice};
+use crate::project::{BuiltIn, FeatureSetting, ProjectConfig, choice};
 use crate::records::projection::{FeatureChoice, ProjectionRecord};
+use crate::records::spelling;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
 
 /// Built-in feature nets that this network can be projected with.
-pub fn candidates(projector: &Projector) -> Vec<&'static str> {
-    let usable = |name: &&str| *name != "discriminator" || projector.discriminator.is_some();
-    BUILT_IN.into_iter().filter(usable).collect()
+pub fn candidates(projector: &Projector) -> Vec<BuiltIn> {
+    let usable = |net: &BuiltIn| *net != BuiltIn::Discriminator || projector.discriminator.is_some();
+    BuiltIn::ALL.into_iter().filter(usable).collect()
+}
+
+/// The feature net that a trial chose; `None` without a trial.
+///
+/// # Errors
+/// The trial chose a net that this version does not have.
+pub fn chosen(trial: &[FeatureChoice]) -> Result<Option<BuiltIn>> {
+    let Some(choice) = trial.iter().find(|choice| choice.chosen) else { return Ok(None) };
+    match BuiltIn::ALL.into_iter().find(|net| net.title() == choice.features) {
+        Some(net) => Ok(Some(net)),
+        None => Err(Problem::new(Kind::Input, format!("a trial that chose {:?}", choice.features))
+            .expected(BuiltIn::ALL.map(BuiltIn::title).join(", "))
+            .advice("project again into another folder: the trial is of another version of rimforge")),
+    }
 }
 
 /// `config` with the feature net that the trial of `record` chose, where there was one and "auto" was asked.
-pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -> ProjectConfig {
-    let chosen = record.feature_choice.iter().position(|choice| choice.chosen);
-    // Candidates come in the order of the built-in nets, the discriminator's, which may be missing, last.
-    let features = match chosen {
-        Some(at) if config.features == "auto" => BUILT_IN[at].to_owned(),
+///
+/// # Errors
+/// As [`chosen`].
+pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -> Result<ProjectConfig> {
+    let features = match chosen(&record.feature_choice)? {
+        Some(net) if config.features == FeatureSetting::Auto => FeatureSetting::BuiltIn(net),
         _ => config.features.clone(),
     };
-    ProjectConfig { features, ..config.clone() }
+    Ok(ProjectConfig { features, ..config.clone() })
 }
 
 /// A feature net and what tells it from every other.
@@ -46,18 +61,19 @@ pub struct Features<'a> {
 /// The feature net `asked` for in the settings; `auto` is what "auto" means.
 ///
 /// # Errors
-/// No net of that name, or one that this network cannot have.
-pub fn named<'a>(projector: &'a Projector, asked: &str, auto: &str) -> Result<Features<'a>> {
-    let name = if asked == "auto" { auto } else { asked };
-    let net = projector.features(name)?;
-    let identity = match name.ends_with(".pt") {
-        true => {
-            let bytes = std::fs::read(name).map_err(|error| Problem::io(name, "reading", error))?;
-            digest::sha256(&bytes)
-        }
-        false => net.name().to_owned(),
+/// A file that is no feature net, or the discriminator's features of a network without one.
+pub fn named<'a>(projector: &'a Projector, asked: &FeatureSetting, auto: BuiltIn) -> Result<Features<'a>> {
+    let built_in = |net: BuiltIn| -> Result<Features<'a>> {
+        let net = projector.built_in(net)?;
+        Ok(Features { identity: net.name().to_owned(), net })
     };
-    Ok(Features { net, identity })
+    match asked {
+        FeatureSetting::Auto => built_in(auto),
+        FeatureSetting::BuiltIn(net) => built_in(*net),
+        FeatureSetting::TorchScript(file) => {
+            Ok(Features { net: projector.torch_script(file)?, identity: files::sha256(file)? })
+        }
+    }
 }
 
 /// What the trial depends on.
@@ -87,9 +103,9 @@ impl Trial<'_> {
         let lowest = self.levels.absent.max(f64::MIN_POSITIVE);
         let shows_rim = |target: &&Target| target.lesion.as_ref().is_some_and(|lesion| lesion.contrast >= lowest);
         let rims: Vec<Target> = rims.iter().filter(shows_rim).cloned().collect();
-        let names = candidates(self.projector);
+        let nets = candidates(self.projector);
         let prints: Vec<String> = rims.iter().map(|target| fingerprint(self.settings, target)).collect();
-        let key = json!([names, prints]).to_string();
+        let key = json!([nets, prints]).to_string();
         let path = dir.feature_choice();
         let kept = std::fs::read(&path).ok();
         let kept = kept.and_then(|text| serde_json::from_slice::<(String, Vec<FeatureChoice>)>(&text).ok());
@@ -97,11 +113,11 @@ impl Trial<'_> {
             tracing::info!("{}: feature nets compared before, kept", path.display());
             return Ok(choices);
         }
-        observer.begin("feature nets", "image steps", (names.len() * rims.len()) as u64 * self.config.steps);
+        observer.begin("feature nets", "image steps", (nets.len() * rims.len()) as u64 * self.config.steps);
         let mut choices = Vec::new();
-        for name in names {
-            observer.status(name);
-            choices.push(self.candidate(name, &rims, observer)?);
+        for net in nets {
+            observer.status(&spelling::name(&net));
+            choices.push(self.candidate(net, &rims, observer)?);
         }
         observer.end();
         choice::choose(&mut choices);
@@ -109,8 +125,8 @@ impl Trial<'_> {
         Ok(choices)
     }
 
-    fn candidate(&self, name: &str, rims: &[Target], observer: &dyn Observer) -> Result<FeatureChoice> {
-        let net = self.projector.features(name)?;
+    fn candidate(&self, net: BuiltIn, rims: &[Target], observer: &dyn Observer) -> Result<FeatureChoice> {
+        let net = self.projector.built_in(net)?;
         let start = Instant::now();
         let mut pairs = Vec::new();
         let run = Run::new(self.config, self.seed, observer);
@@ -121,5 +137,32 @@ impl Trial<'_> {
             Ok(())
         })?;
         choice::summarise(net.name(), &pairs, start.elapsed().as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::choice::{choose, summarise};
+
+    fn trial(titles: &[String]) -> Vec<FeatureChoice> {
+        // The last keeps everything and is chosen.
+        let summary = |(at, title): (usize, &String)| {
+            summarise(title, &[(40.0, 40.0 * (at + 1) as f64 / titles.len() as f64)], 1.0).unwrap()
+        };
+        let mut trial: Vec<FeatureChoice> = titles.iter().enumerate().map(summary).collect();
+        choose(&mut trial);
+        trial
+    }
+
+    #[test]
+    fn the_chosen_net_is_known_by_its_name_wherever_it_stands() {
+        for net in BuiltIn::ALL {
+            let others = BuiltIn::ALL.into_iter().filter(|other| *other != net);
+            let titles: Vec<String> = others.chain([net]).map(BuiltIn::title).collect();
+            assert_eq!(chosen(&trial(&titles)).unwrap(), Some(net));
+        }
+        assert_eq!(chosen(&[]).unwrap(), None);
+        assert!(chosen(&trial(&["another net".to_owned()])).is_err());
     }
 }

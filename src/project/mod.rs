@@ -6,6 +6,8 @@
 
 pub mod config;
 
+pub mod feature_setting;
+
 pub mod schedule;
 
 pub mod noise;
@@ -47,6 +49,7 @@ pub mod stage;
 pub use config::ProjectConfig;
 pub use draws::Draws;
 pub use fingerprint::fingerprint;
+pub use feature_setting::{BuiltIn, FeatureSetting};
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
 pub use projector::OneProjected;
 pub use session::Session;

@@ -7,7 +7,9 @@ use tch::{Device, Tensor};
 use super::keeper::{Images, Keeper, NothingKept};
 use super::start::NumberedCloud;
 use super::targets::Target;
-use super::{Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, optimise, start};
+use super::{
+    BuiltIn, Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, optimise, start,
+};
 use crate::engine::precision::{Precision, Scope};
 use crate::feed::network_source::{Source, network_file};
 use crate::feed::padding;
@@ -20,9 +22,6 @@ use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
-
-/// Names of the built-in feature nets; the last needs a network file with its discriminator.
-pub const BUILT_IN: [&str; 3] = ["random-vgg", "pixels", "discriminator"];
 
 /// The condition that asks for the class that fits best.
 const ESTIMATE: &str = "estimate";
@@ -159,31 +158,33 @@ impl Projector {
         self.source.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known
-    /// rims' contrast where the three were compared (README, "What was measured"); an imported network may come without
-    /// it.
-    pub fn usual_features(&self) -> &'static str {
-        if self.discriminator.is_some() { "discriminator" } else { "random-vgg" }
+    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known rims'
+    /// contrast where the three were compared (README, "What was measured"); an imported network may come without it.
+    pub fn usual_features(&self) -> BuiltIn {
+        if self.discriminator.is_some() { BuiltIn::Discriminator } else { BuiltIn::RandomVgg }
     }
 
-    /// A feature net by its name in the settings.
+    /// The feature net that comes with the program.
     ///
     /// # Errors
-    /// No net of that name, the discriminator of a network without one, or a file that cannot be read.
-    pub fn features(&self, name: &str) -> Result<Box<dyn FeatureNet + '_>> {
+    /// The discriminator's features of a network file without one.
+    pub fn built_in(&self, net: BuiltIn) -> Result<Box<dyn FeatureNet + '_>> {
         let [channels, _, _] = self.shape();
-        match (name, &self.discriminator) {
-            ("random-vgg", _) => Ok(Box::new(RandomVgg::new(channels, self.device))),
-            ("pixels", _) => Ok(Box::new(PixelPyramid)),
-            ("discriminator", Some(discriminator)) => Ok(Box::new(DiscriminatorFeatures(discriminator))),
-            ("discriminator", None) => Err(Problem::usage("the network file holds no discriminator")
+        match (net, &self.discriminator) {
+            (BuiltIn::RandomVgg, _) => Ok(Box::new(RandomVgg::new(channels, self.device))),
+            (BuiltIn::Pixels, _) => Ok(Box::new(PixelPyramid)),
+            (BuiltIn::Discriminator, Some(discriminator)) => Ok(Box::new(DiscriminatorFeatures(discriminator))),
+            (BuiltIn::Discriminator, None) => Err(Problem::usage("the network file holds no discriminator")
                 .advice("take the file of a training run, or --features random-vgg")),
-            (file, _) if file.ends_with(".pt") => {
-                Ok(Box::new(TorchScriptFeatures::load(Path::new(file), self.device)?))
-            }
-            (other, _) => Err(Problem::usage(format!("unknown feature net {other:?}"))
-                .expected(format!("auto, {}, or a TorchScript file (.pt)", BUILT_IN.join(", ")))),
         }
+    }
+
+    /// The feature net of a TorchScript file.
+    ///
+    /// # Errors
+    /// No such file, or one that is no usable feature net.
+    pub fn torch_script(&self, file: &Path) -> Result<Box<dyn FeatureNet + '_>> {
+        Ok(Box::new(TorchScriptFeatures::load(file, self.device)?))
     }
 
     /// What so many batches are to be projected with by a feature net; for [`Self::project`] of this projector alone.

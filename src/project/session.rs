@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::ProjectConfig;
+use super::{BuiltIn, ProjectConfig};
 use super::acceptance::{Gauge, Levels};
 use super::feature_choice::{Features, named};
 use super::fingerprint;
@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// No such net, or one that this network cannot have.
-    pub fn features(&self, auto: &str) -> Result<Features<'_>> {
+    pub fn features(&self, auto: BuiltIn) -> Result<Features<'_>> {
         named(&self.projector, &self.config.features, auto)
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::acceptance::{Gauge, Levels, flag_rates};
-use super::feature_choice::{Trial, candidates, named};
+use super::feature_choice::{Trial, chosen, named};
 use super::fingerprint::settings;
 use super::items::{Channel, Outcome};
 use super::job::Job;
@@ -22,6 +22,7 @@ use crate::project::config::{Class, ProjectConfig, Side};
 use crate::project::store;
 use crate::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
+use crate::settings::Settings;
 
 /// What is projected into, and what is.
 #[derive(Clone, Copy)]
@@ -47,7 +48,7 @@ pub enum From<'a> {
 /// `Kind::Interrupted` once asked to stop; finished batches stay and are not redone. Otherwise whatever is wrong with
 /// the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &Lab<'_>) -> Result<ProjectionRecord> {
-    config.validate()?;
+    config.check()?;
     let dir = ProjectionDir::new(out);
     let _lock = files::lock(dir.lock())?;
     match inputs.from {
@@ -68,8 +69,7 @@ fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) 
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
     let selection = selected(session, observer)?;
     let feature_choice = tried(session, &levels, dir, observer)?;
-    let chosen = feature_choice.iter().position(|choice| choice.chosen).map(|at| candidates(projector)[at]);
-    let features = session.features(chosen.unwrap_or(projector.usual_features()))?;
+    let features = session.features(chosen(&feature_choice)?.unwrap_or(projector.usual_features()))?;
     let channels: Vec<Channel> = prepared
         .contrasts()
         .iter()

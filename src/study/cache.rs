@@ -38,6 +38,9 @@ pub struct Stage {
 
 impl Stage {
     /// `settings` and `inputs` (keys of earlier stages, hashes of files) make the key.
+    ///
+    /// # Errors
+    /// Settings that cannot be expressed as JSON.
     pub fn new(name: &'static str, folder: PathBuf, settings: &impl Serialize, inputs: &[&str]) -> Result<Self> {
         let settings = files::json_line(settings)?;
         let mut hash = Sha256::new();
@@ -50,13 +53,12 @@ impl Stage {
         Ok(Self { name, folder, key })
     }
 
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
     /// The stage's record: read where it is done for this key, else made by `work` (which resumes what it left).
     ///
     /// Results for another key are set aside under a new name, never deleted.
+    ///
+    /// # Errors
+    /// As `work`; or the stamp or the folder cannot be written.
     pub fn run<R: Serialize + DeserializeOwned>(
         &self,
         observer: &dyn Observer,
@@ -133,7 +135,50 @@ impl Stage {
     }
 }
 
+/// What a stage left, and the key that says what it was made of.
+pub struct Done<R> {
+    /// The stage's record.
+    pub record: R,
+    /// Hash over the stage's settings and inputs; an input of the stages after it.
+    pub key: String,
+}
+
+/// The stages of a run in the order in which they are done.
+pub struct Stages<'a> {
+    observer: &'a dyn Observer,
+    runs: Vec<StageRun>,
+}
+
+impl<'a> Stages<'a> {
+    /// None is done yet.
+    pub fn new(observer: &'a dyn Observer) -> Self {
+        Self { observer, runs: Vec::new() }
+    }
+
+    /// Does a stage, or keeps what was done before, and notes it.
+    ///
+    /// # Errors
+    /// As `work`; or the stage's stamp or folder cannot be written.
+    pub fn run<R: Serialize + DeserializeOwned>(
+        &mut self,
+        stage: Stage,
+        work: impl FnOnce(&Path) -> Result<R>,
+    ) -> Result<Done<R>> {
+        let (record, run) = stage.run(self.observer, work)?;
+        self.runs.push(run);
+        Ok(Done { record, key: stage.key })
+    }
+
+    /// What was done, in order.
+    pub fn into_runs(self) -> Vec<StageRun> {
+        self.runs
+    }
+}
+
 /// SHA-256 over the names and contents of every file below `folder`, in name order.
+///
+/// # Errors
+/// A file or folder that cannot be read.
 pub fn hash_folder(folder: &Path) -> Result<String> {
     let mut files = Vec::new();
     list(folder, &mut files)?;

@@ -1,28 +1,68 @@
-//! `--set key=value`: overlays one stage's settings, and says which key was probably meant.
+//! Settings from a file and from `--set key=value`: overlaid, checked, and when refused blamed on where the key came
+//! from.
 
-use serde::Serialize;
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::problem::{Kind, Problem, Result};
+use crate::settings::Settings;
 
-/// `settings` with each "dotted.key=value" of `assignments` put in; values are TOML, bare words are strings.
+/// Reads the TOML file `path`, lays each "dotted.key=value" of `assignments` over it, and checks the result.
 ///
 /// # Errors
-/// No `=`, an unknown key (with the nearest known one), or a value of the wrong type.
-pub fn overlay<T: Serialize + DeserializeOwned>(settings: &T, assignments: &[String]) -> Result<T> {
-    let mut table = Table::try_from(settings)
+/// The file is missing or not TOML; a key is unknown (the nearest known one is suggested), of the wrong type or out of
+/// its range. The problem names the file, or the command line where the key came from there.
+pub fn read<T: Settings + DeserializeOwned>(path: &Path, assignments: &[String]) -> Result<T> {
+    tracing::info!("reading {}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading the study", error))?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        Problem::usage(error.message().to_owned()).at(path).advice(place(&text, &error).unwrap_or("correct it".into()))
+    })?;
+    let alone = T::deserialize(table.clone()).map_err(|error| {
+        let line = toml::from_str::<T>(&text).err().and_then(|error| place(&text, &error));
+        explain::<T>(&error, line.as_deref()).at(path)
+    })?;
+    let settings: T = assign_all(table, assignments)?;
+    settings.check().map_err(|problem| {
+        let same = |before: Problem| before.to_string() == problem.to_string();
+        match assignments.is_empty() || alone.check().err().is_some_and(same) {
+            true => problem.at(path),
+            false => blame(problem, assignments),
+        }
+    })?;
+    Ok(settings)
+}
+
+/// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings.
+///
+/// # Errors
+/// No `=`, an unknown key (with the nearest known one), a value of the wrong type, or one out of its range.
+pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, assignments: &[String]) -> Result<T> {
+    let table = Table::try_from(settings)
         .map_err(|error| Problem::new(Kind::Internal, format!("cannot express settings as TOML: {error}")))?;
+    let settings: T = assign_all(table, assignments)?;
+    settings.check().map_err(|problem| blame(problem, assignments))?;
+    Ok(settings)
+}
+
+fn assign_all<T: Settings + DeserializeOwned>(mut table: Table, assignments: &[String]) -> Result<T> {
     for assignment in assignments {
         let Some((key, value)) = assignment.split_once('=') else {
-            return Err(Problem::usage(format!("--set {assignment}")).expected("key=value"));
+            return Err(Problem::usage(format!("--set {assignment}"))
+                .expected("key=value")
+                .advice("write the setting's dotted name, =, and its value, e.g. --set train.kimg=20"));
         };
-        assign(&mut table, key.trim(), parse(value.trim()))
-            .ok_or_else(|| Problem::usage(format!("--set {assignment}")).expected("the name of a setting"))?;
-        // Checked one at a time, so that the message can name the assignment that is wrong.
-        T::deserialize(table.clone()).map_err(|error| explain(assignment, error.message()))?;
+        assign(&mut table, key.trim(), parse(value.trim())).ok_or_else(|| {
+            Problem::usage(format!("--set {assignment}"))
+                .expected("the name of a setting")
+                .advice("`rimforge config show STUDY.toml` prints all settings")
+        })?;
+        // One at a time, so that the message can name the assignment that is wrong.
+        T::deserialize(table.clone()).map_err(|error| explain::<T>(&error, None).at(format!("--set {assignment}")))?;
     }
-    T::deserialize(table).map_err(|error| explain("", error.message()))
+    T::deserialize(table).map_err(|error| explain::<T>(&error, None))
 }
 
 fn parse(text: &str) -> Value {
@@ -36,11 +76,6 @@ fn assign(table: &mut Table, key: &str, value: Value) -> Option<()> {
     match key.split_once('.') {
         None if key.is_empty() => None,
         None => {
-            // 1 where 1.0 is meant is no error.
-            let value = match (table.get(key), value) {
-                (Some(Value::Float(_)), Value::Integer(whole)) => Value::Float(whole as f64),
-                (_, value) => value,
-            };
             table.insert(key.to_owned(), value);
             Some(())
         }
@@ -51,19 +86,102 @@ fn assign(table: &mut Table, key: &str, value: Value) -> Option<()> {
     }
 }
 
-fn explain(assignment: &str, message: &str) -> Problem {
-    let problem = Problem::usage(format!("--set {assignment}: {message}"));
-    // serde: unknown field `bach`, expected one of `net`, `batch`, ...
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((unknown, known)) if message.starts_with("unknown") => {
-            let distance = |name: &&&str| strsim::damerau_levenshtein(unknown, name);
-            match known.iter().min_by_key(distance) {
-                Some(nearest) => problem.advice(format!("did you mean {nearest}?")),
-                None => problem,
-            }
-        }
-        _ => problem,
+/// Says at the command line what is wrong because of it.
+fn blame(problem: Problem, assignments: &[String]) -> Problem {
+    let said = problem.to_string();
+    let named = |assignment: &&String| {
+        assignment.split_once('=').is_some_and(|(key, _)| said.contains(&format!("{} =", key.trim())))
+    };
+    let mut guilty: Vec<&String> = assignments.iter().filter(named).collect();
+    if guilty.is_empty() {
+        guilty = assignments.iter().collect();
+    }
+    let shown: Vec<String> = guilty.iter().map(|assignment| format!("--set {assignment}")).collect();
+    problem.at(shown.join(" "))
+}
+
+/// "line 3: `stpes = 4`".
+fn place(text: &str, error: &toml::de::Error) -> Option<String> {
+    let before = &text[..error.span()?.start.min(text.len())];
+    let line = before.matches('\n').count();
+    Some(format!("look at line {}: {}", line + 1, text.lines().nth(line).unwrap_or_default().trim()))
+}
+
+/// Turns what serde says of a value into the key, what was found, what is expected, and the nearest word that is known.
+fn explain<T: Settings>(error: &toml::de::Error, line: Option<&str>) -> Problem {
+    let message = error.message();
+    let table = path_of::<T>(error);
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (problem, hint) = if message.starts_with("unknown field") {
+        let unknown = quoted.next().unwrap_or_default();
+        let known: Vec<&str> = quoted.collect();
+        let full = |name: &str| if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") };
+        let deeper = if table.is_empty() { of_sections::<T>(unknown) } else { vec![] };
+        let hint = match (nearest(unknown, &known), deeper.as_slice()) {
+            (Some(name), []) => format!("did you mean `{}`? Known here: {}", full(name), known.join(", ")),
+            (None, []) => "remove it".into(),
+            (_, deeper) => format!("did you mean {}?", deeper.join(" or ")),
+        };
+        (Problem::usage(format!("unknown key `{}`", full(unknown))), hint)
+    } else if message.starts_with("unknown variant") {
+        let unknown = quoted.next().unwrap_or_default();
+        let known: Vec<&str> = quoted.collect();
+        let hint = match nearest(unknown, &known) {
+            Some(name) => format!("did you mean {name:?}?"),
+            None => "correct it".into(),
+        };
+        let words: Vec<String> = known.iter().map(|name| format!("{name:?}")).collect();
+        (Problem::usage(format!("{table} = {unknown:?}")).expected(words.join(", ")), hint)
+    } else if let Some(missing) = message.strip_prefix("missing field ") {
+        (Problem::usage(format!("{table} without {missing}")).expected(missing), "give it, too".to_owned())
+    } else {
+        let plain = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+        let plain = plain.unwrap_or(message);
+        let (found, expected) = plain.split_once(", expected ").unwrap_or((plain, "another value"));
+        let hint = "correct it; `rimforge config show` prints every key with its value".to_owned();
+        (Problem::usage(format!("{table} = {found}")).expected(in_words(expected)), hint)
+    };
+    match line {
+        Some(line) => problem.advice(format!("{line}\n  {hint}")),
+        None => problem.advice(hint),
+    }
+}
+
+/// The dotted key that an error is about, which the library says in its text alone; for an unknown key that of its
+/// table.
+fn path_of<T: Settings>(error: &toml::de::Error) -> String {
+    let said = error.to_string();
+    let path = said.rsplit_once("in `").and_then(|(_, rest)| rest.trim_end().strip_suffix('`'));
+    match (T::SECTION, path.unwrap_or_default()) {
+        (section, "") => section.to_owned(),
+        ("", path) => path.to_owned(),
+        (section, path) => format!("{section}.{path}"),
+    }
+}
+
+/// Keys of the sections that are called `name`, each in full.
+fn of_sections<T: Settings>(name: &str) -> Vec<String> {
+    let sections = Table::try_from(T::default()).unwrap_or_default();
+    let holds = |value: &Value| value.as_table().is_some_and(|section| section.contains_key(name));
+    let full = |(section, value): (&String, &Value)| holds(value).then(|| format!("`{section}.{name}`"));
+    sections.iter().filter_map(full).collect()
+}
+
+/// The known word that is most like `word`.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let likeness = |name: &&&str| strsim::jaro_winkler(name, word);
+    known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).copied()
+}
+
+/// Rust's names of types in words.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u64" | "u32" | "usize" => "a whole number from 0",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "string or map" => "a text in quotes",
+        other => other,
     }
 }
 
@@ -77,6 +195,13 @@ mod tests {
         overlay(&TrainConfig::default(), &assignments)
     }
 
+    fn from_file(text: &str, assignments: &[&str]) -> Result<TrainConfig> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("train.toml");
+        std::fs::write(&path, text).unwrap();
+        read(&path, &assignments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>())
+    }
+
     #[test]
     fn puts_values_at_any_depth() {
         let config =
@@ -86,17 +211,49 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_names_the_nearest_one() {
-        let text = set(&["bach=3"]).unwrap_err().to_string();
-        assert!(text.contains("did you mean batch?"), "{text}");
-        let text = set(&["ada.ceilling=0.3"]).unwrap_err().to_string();
-        assert!(text.contains("did you mean ceiling?"), "{text}");
+    fn an_unknown_key_or_word_names_the_nearest_one() {
+        for (wrong, said) in [
+            ("bach=3", "unknown key `train.bach`\n  what to do: did you mean `train.batch`?"),
+            ("ada.ceilling=0.3", "did you mean `train.ada.ceiling`?"),
+            ("symmetry=mirrors", "train.symmetry = \"mirrors\"; expected \"none\", \"mirror\", \"dihedral\""),
+            ("symmetry=mirrors", "did you mean \"mirror\"?"),
+        ] {
+            let text = set(&[wrong]).unwrap_err().to_string();
+            assert!(text.starts_with(&format!("--set {wrong}: ")) && text.contains(said), "{text}");
+        }
     }
 
     #[test]
     fn wrong_types_and_shapes_are_refused() {
-        for wrong in ["batch", "batch=many", "batch.x=1", "=1"] {
+        for wrong in ["batch", "batch=many", "batch.x=1", "=1", "batch=1.5", "batch=-4"] {
             assert_eq!(set(&[wrong]).unwrap_err().kind(), Kind::Usage, "{wrong}");
         }
+        let text = set(&["batch=many"]).unwrap_err().to_string();
+        assert!(text.contains("train.batch = string \"many\"; expected a whole number from 0"), "{text}");
+    }
+
+    #[test]
+    fn the_blame_falls_on_where_the_key_came_from() {
+        let of = |text: &str, assignments: &[&str]| from_file(text, assignments).unwrap_err().to_string();
+        for (text, assignments, start) in [
+            ("batch = 6\n", &["kimg=2"][..], "train.toml: train.batch = 6"),
+            ("batch = 8\n", &["kimg=2", "batch=6"], "--set batch=6: train.batch = 6"),
+            ("bach = 8\n", &["kimg=2"], "train.toml: unknown key"),
+            ("batch = 8\n", &["bach=2"], "--set bach=2: unknown key"),
+            ("batch = 6\n", &["batch=10"], "--set batch=10: train.batch = 10"),
+        ] {
+            assert!(of(text, assignments).contains(start), "{}", of(text, assignments));
+        }
+        assert_eq!(from_file("batch = 6\n", &["batch=8"]).unwrap().batch, 8, "a wrong value may be overridden");
+        assert!(of("kimg = 2\nbatch = \"many\"\n", &[]).contains("look at line 2: batch = \"many\""));
+    }
+
+    #[test]
+    fn whole_numbers_do_where_others_are_meant() {
+        let config = from_file("kimg = 2\nbetas = [0, 0.5]\nada.target = 0\n", &["ada.ceiling=1"]).unwrap();
+        assert_eq!(
+            (config.kimg, config.betas, config.ada.target, config.ada.ceiling),
+            (2.0, (0.0, 0.5), Some(0.0), 1.0)
+        );
     }
 }

@@ -1,10 +1,8 @@
 //! The network that training starts from.
 
-use std::path::Path;
-
 use tch::Device;
 
-use super::embedded;
+use super::{BaseChoice, embedded};
 use crate::feed::network_source::{Source, network_file};
 use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
@@ -21,13 +19,16 @@ pub struct Base {
 }
 
 impl Base {
-    /// `base` as in the settings: "none", "embedded", a file or a folder; for data with the channels `own`.
-    pub fn open(base: &str, own: &[Contrast], device: Device) -> Result<Option<Self>> {
+    /// The network that `base` names, for data with the channels `own`; `None` for random weights.
+    ///
+    /// # Errors
+    /// No such file, or one that is no network.
+    pub fn open(base: &BaseChoice, own: &[Contrast], device: Device) -> Result<Option<Self>> {
         let (name, network) = match base {
-            "none" => return Ok(None),
-            "embedded" => embedded::base_network(own, device)?,
-            file => {
-                let path = network_file(Path::new(file))?;
+            BaseChoice::None => return Ok(None),
+            BaseChoice::Embedded => embedded::base_network(own, device)?,
+            BaseChoice::File(file) => {
+                let path = network_file(file)?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 (name, weights::load_image_network(path, device)?)
             }

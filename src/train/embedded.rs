@@ -2,27 +2,102 @@
 
 use tch::Device;
 
+use super::{BaseChoice, TrainConfig};
+use crate::nets::GeneratorConfig;
 use crate::nets::weights::SavedNetwork;
 use crate::problem::{Problem, Result};
 use crate::records::label::Contrast;
+use crate::settings::Settings;
 
-/// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every study's.
+/// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every
+/// study's.
 const SUSCEPTIBILITY: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
 /// QSM, rim map and FLAIR together.
 const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");
+
+/// Contrasts that the network of susceptibility and that of several contrasts show.
+const SHOWN: [&[&str]; 2] = [&["chimap"], &["chimap", "rim", "flair"]];
+
+/// Which of the two is the base for data with these contrasts: the second where one is beyond the first.
+fn place<'a>(contrasts: impl IntoIterator<Item = &'a str>) -> usize {
+    usize::from(contrasts.into_iter().any(|name| ["rim", "flair"].contains(&name)))
+}
+
+/// Refuses settings that cannot start from the embedded generator on square images of `side` pixels with these
+/// contrasts, where they are to.
+///
+/// # Errors
+/// `Kind::Usage`, as [`Settings::check`].
+pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]) -> Result<()> {
+    if config.base != BaseChoice::Embedded {
+        return Ok(());
+    }
+    let place = place(contrasts.iter().map(String::as_str));
+    let shown = SHOWN[place];
+    let refuse =
+        |found: String, expected: String| TrainConfig::refuse("base", format!("\"embedded\" {found}"), expected);
+    let known = contrasts.iter().filter(|name| shown.contains(&name.as_str())).count();
+    if known == 0 {
+        return Err(refuse(format!("for {}", contrasts.join(", ")), format!("at least one of {}", shown.join(", "))));
+    }
+    if known < contrasts.len() && config.freeze_discriminator > 0 {
+        let found = format!("{} with contrasts that the embedded network does not know", config.freeze_discriminator);
+        return Err(TrainConfig::refuse(
+            "freeze_discriminator",
+            found,
+            "0: layers that see new contrasts have to learn",
+        ));
+    }
+    let bytes = [SUSCEPTIBILITY, MULTI_CONTRAST][place];
+    let embedded = crate::nets::weights::description(bytes)?.generator;
+    let own = config.net.generator(side, embedded.channels);
+    if own != (GeneratorConfig { c_dim: own.c_dim, ..embedded.clone() }) {
+        let sizes = |of: &GeneratorConfig| {
+            format!(
+                "{} pixels, z_dim {}, w_dim {}, channel_base {}, channel_max {}, mapping_layers {}",
+                of.resolution, of.z_dim, of.w_dim, of.channel_base, of.channel_max, of.mapping_layers
+            )
+        };
+        return Err(refuse(format!("with networks of {}", sizes(&own)), sizes(&embedded))
+            .advice("leave [train.net] and prepare.patch as they are by default, or set train.base = \"none\""));
+    }
+    Ok(())
+}
 
 /// The base generator for data with these channels, with its discriminator, and its name.
 ///
 /// # Errors
 /// No room for a temporary file.
 pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, SavedNetwork)> {
-    let beyond = contrasts.iter().any(|contrast| ["rim", "flair"].contains(&contrast.name.as_str()));
-    let (name, bytes) = if beyond {
-        ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST)
-    } else {
-        ("embedded base generator", SUSCEPTIBILITY)
+    let (name, bytes) = match place(contrasts.iter().map(|contrast| contrast.name.as_str())) {
+        0 => ("embedded base generator", SUSCEPTIBILITY),
+        _ => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
     };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
     std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;
     Ok((name.to_owned(), crate::nets::weights::load_network(file.path(), device)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_network_fits_the_default_settings_and_says_what_it_shows() {
+        let config = TrainConfig { base: BaseChoice::Embedded, ..TrainConfig::default() };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for shown in SHOWN {
+            check_embedded_base(&config, 64, &names(shown)).unwrap();
+            let contrasts: Vec<Contrast> =
+                shown.iter().map(|name| crate::data::intensity::default_contrast(name)).collect();
+            let (_, network) = base_network(&contrasts, Device::Cpu).unwrap();
+            let source = crate::feed::network_source::Source::of(&network.description);
+            assert_eq!(source.contrasts.iter().map(|contrast| contrast.name.as_str()).collect::<Vec<_>>(), shown);
+        }
+        assert!(check_embedded_base(&config, 32, &names(&["chimap"])).is_err());
+        assert!(check_embedded_base(&config, 64, &names(&["t1w"])).is_err());
+        let frozen = TrainConfig { freeze_discriminator: 1, ..config };
+        assert!(check_embedded_base(&frozen, 64, &names(&["chimap"])).is_ok());
+        assert!(check_embedded_base(&frozen, 64, &names(&["chimap", "t1w"])).is_err());
+    }
 }

@@ -32,6 +32,8 @@ pub mod batch;
 
 pub mod config;
 
+pub mod base_choice;
+
 pub mod schedule;
 
 pub mod loss;
@@ -76,8 +78,10 @@ mod outcome;
 
 pub mod stage;
 
+pub use base_choice::BaseChoice;
 pub use batch::{RealBatch, RealBatches, Reals};
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
+pub use embedded::check_embedded_base;
 pub use run_folder::RunFolder;
 pub use runner::{Runner, Step};
 pub use stage::run_stage;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Resolved;
 use crate::optim::AdamConfig;
+use crate::problem::Result;
+use crate::settings::Settings;
 
 /// One optimiser step of a training step, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,9 @@ pub enum Trained {
     Discriminator,
 }
 
+/// Steps between two phases, at most: the factor on the loss grows with them.
+const MOST_STEPS: u64 = 1_000_000;
+
 /// Intervals of lazy regularisation, in steps (StyleGAN2, Karras et al. 2020, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -54,6 +59,15 @@ pub struct LazyConfig {
 impl Default for LazyConfig {
     fn default() -> Self {
         Self { path_length_every: 4, r1_every: 16 }
+    }
+}
+
+impl Settings for LazyConfig {
+    const SECTION: &'static str = "train.lazy";
+
+    fn check(&self) -> Result<()> {
+        Self::within("path_length_every", self.path_length_every, 0, MOST_STEPS)?;
+        Self::within("r1_every", self.r1_every, 0, MOST_STEPS)
     }
 }
 

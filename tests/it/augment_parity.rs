@@ -1,14 +1,14 @@
 //! The augmentation against reference values with every draw at one percentile.
 
 use rimforge::augment::params::BatchSize;
-use rimforge::augment::{AugmentConfig, AugmentParams, apply};
+use rimforge::augment::{AugmentParams, AugmentSet, apply};
 use rimforge::nets::weights::read_tensors;
 
 use crate::parity::{assert_close, fixture};
 
 fn check(channels: usize, name: &str, groups: &[&str]) {
     let reference = read_tensors(fixture("augment.safetensors")).unwrap().tensors;
-    let config = AugmentConfig::published(groups).unwrap();
+    let config = groups.join("+").parse::<AugmentSet>().unwrap().config();
     let size = BatchSize { images: 2, channels, height: 32, width: 32 };
     for q in ["0.1", "0.35", "0.6", "0.85"] {
         let params = AugmentParams::at_percentile(q.parse().unwrap(), &config, size);

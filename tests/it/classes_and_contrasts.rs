@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
-use rimforge::engine::{Engine, EngineConfig, Lab};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Lab};
 use rimforge::nets::weights::load_network;
 use rimforge::observer::{Observer, Silent};
-use rimforge::project::{self, ProjectConfig, Space};
+use rimforge::project::{self, BuiltIn, FeatureSetting, ProjectConfig, Space};
 use rimforge::records::projection::ProjectionRecord;
 use rimforge::records::synthesis::SynthesisRecord;
 use rimforge::records::training::TrainingRecord;
@@ -152,10 +152,11 @@ fn a_projection_goes_on_where_it_was_stopped_and_ends_in_the_same_bytes() {
     phantoms::rings(&place.path("data"), 5, 2, 16);
     place.train("data", "gan", &[]);
     place.done(&["generate", "--network", "gan", "--out", "drawn", "--seeds", "2", "--format", "npy"]);
-    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() }).unwrap();
+    let engine =
+        Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads: 1, ..EngineConfig::default() }).unwrap();
     let config = ProjectConfig {
         steps: 12,
-        features: "pixels".into(),
+        features: FeatureSetting::BuiltIn(BuiltIn::Pixels),
         space: Space::WPlus,
         film: 4,
         ..ProjectConfig::default()

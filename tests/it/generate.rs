@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
 
 use rimforge::data::Prepared;
-use rimforge::engine::{Engine, EngineConfig, Lab};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Lab};
 use rimforge::generate::{self, GenerateConfig};
 use rimforge::latent::seeds;
 use rimforge::nets::{Generator, GeneratorConfig, Noise, weights};
@@ -139,7 +139,8 @@ fn beside_real_rims_it_says_how_much_rim_the_synthetic_ones_show() {
     phantoms::rings_and_plain(&data, 4, 6, 2, 64);
     let path = folder.path().join("network.safetensors");
     network(&path, 64, 1);
-    let engine = Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() }).unwrap();
+    let engine =
+        Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads: 1, ..EngineConfig::default() }).unwrap();
     let config = GenerateConfig { seeds: "0-4".into(), ..GenerateConfig::default() };
     let data = Prepared::open(&data).unwrap();
     let out = folder.path().join("out");

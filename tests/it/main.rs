@@ -27,6 +27,9 @@ mod prepare;
 
 mod train;
 
+/// Every key of a study file.
+mod settings;
+
 mod training_parity;
 
 mod generate;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rimforge::engine::{Engine, EngineConfig, fused};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, fused};
 use rimforge::latent::seeds::{RandomState, latents};
 use rimforge::nets::layers::resample;
 use rimforge::nets::network::Named;
@@ -201,7 +201,7 @@ fn the_conditional_networks_give_the_reference_values_and_gradients() {
 #[test]
 #[ignore = "needs a GPU"]
 fn on_a_gpu_the_networks_give_the_reference_values_and_gradients() {
-    let engine = Engine::start(&EngineConfig { device: "cuda".into(), ..EngineConfig::default() }).unwrap();
+    let engine = Engine::start(&EngineConfig { device: DeviceChoice::Cuda, ..EngineConfig::default() }).unwrap();
     for reference in [unconditional(engine.device), conditional(engine.device)] {
         reference.check_values();
         reference.check_gmain();

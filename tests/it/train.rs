@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rimforge::augment::ChannelRule;
-use rimforge::engine::{Engine, EngineConfig};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig};
 use rimforge::nets::weights;
 use rimforge::nets::{Discriminator, Generator, Network, Noise};
 use rimforge::observer::{Observer, Silent};
@@ -181,7 +181,7 @@ fn what_it_leaves_can_be_read_and_a_second_call_only_reports() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("learning_rate = 0.0025 (not 0.001)"), "{text}");
     let output = tiny(data.path(), out.path()).args(["--set", "learning_rat=0.001"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean learning_rate?"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `train.learning_rate`?"));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn train_among(
     observer: &dyn Observer,
     watcher: &mut dyn Watcher,
 ) -> rimforge::problem::Result<TrainState> {
-    Engine::start(&EngineConfig { device: "cpu".into(), threads: 1, ..EngineConfig::default() })?;
+    Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads: 1, ..EngineConfig::default() })?;
     let settings = settings(0.008);
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = NetworkLabel::default();

@@ -2,7 +2,7 @@
 
 use rimforge::augment::params::Color;
 use rimforge::augment::{AugmentConfig, AugmentParams, ChannelRule};
-use rimforge::engine::{Engine, EngineConfig, SideStream};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, SideStream};
 use rimforge::latent::seeds::RandomState;
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
@@ -145,7 +145,7 @@ fn twenty_iterations_end_where_the_reference_does() {
 #[test]
 #[ignore = "needs a GPU"]
 fn twenty_iterations_on_a_gpu_end_where_the_reference_does() {
-    let engine = Engine::start(&EngineConfig { device: "cuda".into(), ..EngineConfig::default() }).unwrap();
+    let engine = Engine::start(&EngineConfig { device: DeviceChoice::Cuda, ..EngineConfig::default() }).unwrap();
     let _stream = SideStream::enter(engine.device).unwrap();
     follow(engine.device, 100.0);
 }
@@ -155,7 +155,8 @@ fn twenty_iterations_on_a_gpu_end_where_the_reference_does() {
 #[ignore = "needs a GPU"]
 fn on_a_gpu_recorded_phases_do_what_plain_ones_do() {
     let train = |graphs: bool| {
-        let engine = Engine::start(&EngineConfig { device: "cuda".into(), graphs, ..EngineConfig::default() }).unwrap();
+        let engine =
+            Engine::start(&EngineConfig { device: DeviceChoice::Cuda, graphs, ..EngineConfig::default() }).unwrap();
         let _stream = SideStream::enter(engine.device).unwrap();
         let mut settings = settings();
         (settings.lazy.path_length_every, settings.lazy.r1_every) = (1, 1);

@@ -8,9 +8,14 @@ use tch::Tensor;
 /// Activations after each residual block of a discriminator, taken as LPIPS takes a VGG's.
 pub struct DiscriminatorFeatures<'a>(pub &'a Discriminator);
 
+impl DiscriminatorFeatures<'_> {
+    /// Its name in records.
+    pub const TITLE: &'static str = "discriminator features";
+}
+
 impl FeatureNet for DiscriminatorFeatures<'_> {
     fn name(&self) -> &str {
-        "discriminator features"
+        Self::TITLE
     }
 
     fn features(&self, images: &Tensor) -> Result<Tensor> {

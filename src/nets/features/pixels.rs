@@ -16,9 +16,14 @@ const COARSEST: i64 = 4;
 #[derive(Default)]
 pub struct PixelPyramid;
 
+impl PixelPyramid {
+    /// Its name in records.
+    pub const TITLE: &str = "multi-scale pixels";
+}
+
 impl FeatureNet for PixelPyramid {
     fn name(&self) -> &str {
-        "multi-scale pixels"
+        Self::TITLE
     }
 
     fn features(&self, images: &Tensor) -> Result<Tensor> {

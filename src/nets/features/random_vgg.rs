@@ -63,7 +63,7 @@ impl RandomVgg {
             blocks.push([first, second]);
             input = output;
         }
-        Self { blocks, name: format!("random VGG-like features (seed {WEIGHT_SEED})") }
+        Self { blocks, name: Self::title() }
     }
 
     /// Output of each block for `images` \[N, C, H, W\]: \[N, 16, H, W\], \[N, 32, H/2, W/2\], ...; blocks whose side
@@ -83,6 +83,13 @@ impl RandomVgg {
             outputs.push(x.shallow_clone());
         }
         outputs
+    }
+}
+
+impl RandomVgg {
+    /// Its name in records.
+    pub fn title() -> String {
+        format!("random VGG-like features (seed {WEIGHT_SEED})")
     }
 }
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::physics::{BackgroundConfig, EchoConfig, Inversion};
 use super::readers::ReaderConfig;
 use crate::nifti::Grid;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
+use crate::settings::Settings;
 
 /// A study's `[cohort]` table: a preset and what differs from it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,34 +205,35 @@ impl CohortConfig {
     /// # Errors
     /// Values that make no cohort: no patient, a prevalence outside 0..0.5, a signal-to-noise ratio that is not positive.
     pub fn design(&self) -> Result<CohortDesign> {
+        self.check()?;
         let mut design = CohortDesign { seed: self.seed, ..self.preset.design() };
         if let Some(patients) = self.patients {
-            if !(1..=9999).contains(&patients) {
-                return Err(Problem::usage(format!("a cohort of {patients} patients")).expected("1 to 9999"));
-            }
             let factor = f64::from(patients) / f64::from(design.patients);
             design.patients = patients;
             design.lesions = scaled(design.lesions, factor).max(patients);
             design.scale_rims(factor);
         }
         if let Some(prevalence) = self.prevalence {
-            if !(prevalence > 0.0 && prevalence <= 0.5) {
-                return Err(
-                    Problem::usage(format!("a rim prevalence of {prevalence}")).expected("above 0, at most 0.5")
-                );
-            }
             design.scale_rims(prevalence * f64::from(design.lesions) / f64::from(design.true_rims));
         }
         if let Some(snr) = self.snr {
-            if !(snr >= 5.0 && snr.is_finite()) {
-                return Err(Problem::usage(format!("a signal-to-noise ratio of {snr}")).expected("5 or more"));
-            }
             design.snr = snr;
         }
         if let Some(method) = self.inversion {
             design.inversion = method.settings();
         }
         Ok(design)
+    }
+}
+
+impl Settings for CohortConfig {
+    const SECTION: &'static str = "cohort.simulate";
+
+    fn check(&self) -> Result<()> {
+        Self::within("patients", self.patients.unwrap_or(1), 1, 9999)?;
+        Self::positive("prevalence", self.prevalence.unwrap_or(0.5), 0.5)?;
+        // Beyond the highest there is no noise in a float32 image.
+        Self::within("snr", self.snr.unwrap_or(5.0), 5.0, 1e6)
     }
 }
 

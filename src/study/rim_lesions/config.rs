@@ -1,38 +1,48 @@
-//! A study's settings: the stages' own, composed; read from TOML, overridden by `--set`, printed as resolved.
+//! The rim study's settings: the stages' own, composed.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
-use crate::classify::{Arm, ClassifyConfig};
+use crate::classify::ClassifyConfig;
 use crate::data::{Condition, PrepareConfig};
 use crate::engine::EngineConfig;
 use crate::generate::GenerateConfig;
 use crate::perturb::corruption::PerturbConfig;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::project::ProjectConfig;
 use crate::simulate::rim_lesions::CohortConfig;
+use crate::study::{StudyKind, settings};
 use crate::train::TrainConfig;
 
 /// The whole experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StudyConfig {
+    /// The recipe.
+    #[serde(skip_serializing_if = "StudyKind::is_default")]
+    pub kind: StudyKind,
     /// Title of the report.
     pub name: String,
     /// Study folder; relative to where the command runs.
     pub out: PathBuf,
     /// Every random draw of the study derives from it.
     pub seed: u64,
+    /// Device and threads.
     pub engine: EngineConfig,
+    /// Where the lesions come from.
     pub cohort: CohortSource,
+    /// Volumes to patches, and the split.
     pub prepare: PrepareConfig,
+    /// The generator.
     pub train: TrainConfig,
+    /// Its synthetic rims.
     pub generate: GenerateConfig,
+    /// Contested lesions denoised by it.
     pub project: ProjectConfig,
     /// Known lesions spoiled and projected back.
     pub perturb: PerturbConfig,
+    /// One classifier an arm.
     pub classify: ClassifyConfig,
     /// A second generator that is told rims from non-rims (the paper's ADA-cGAN), beside the first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +111,7 @@ pub struct CohortSource {
 impl Default for StudyConfig {
     fn default() -> Self {
         Self {
+            kind: StudyKind::default(),
             name: "study".into(),
             out: PathBuf::from("out/study"),
             seed: 1,
@@ -122,96 +133,22 @@ impl StudyConfig {
     /// Reads `path` and applies `overrides` of the form `train.kimg=20`.
     ///
     /// # Errors
-    /// The file is missing or not TOML, a key is unknown (the nearest known one is suggested), a value has the
-    /// wrong type, or the cohort is given twice or not at all.
+    /// The file is missing or not TOML, a key is unknown (the nearest known one is suggested), a value has the wrong
+    /// type or can be used by no run, or two settings contradict each other.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        tracing::info!("reading {}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading the study", error))?;
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-            Problem::usage(error.message().to_owned()).at(path).advice(place(&text, &error))
-        })?;
-        for entry in overrides {
-            set(&mut table, entry)?;
-        }
-        let study: Self = table.try_into().map_err(|error: toml::de::Error| unknown_key(&error).at(path))?;
-        study.validate().map_err(|problem| problem.at(path))?;
-        Ok(study)
+        settings::read(path, overrides)
     }
 
-    /// The settings as they will be used, defaults filled in.
+    /// The settings as they will be used, defaults filled in; what a study leaves of itself.
     pub fn resolved(&self) -> String {
         toml::to_string_pretty(self).expect("settings are plain tables, lists, strings and numbers")
     }
-
-    fn validate(&self) -> Result<()> {
-        self.perturb.strengths().validate()?;
-        if self.classify.arms.contains(&Arm::AdaCgan) && self.conditional.is_none() {
-            return Err(Problem::usage("the arm \"ada-cgan\" without a conditional generator")
-                .expected("a section [conditional]")
-                .advice("add it, or leave the arm out of classify.arms"));
-        }
-        match (&self.cohort.path, &self.cohort.simulate) {
-            (Some(_), None) | (None, Some(_)) => Ok(()),
-            (None, None) => Err(Problem::usage("no cohort")
-                .expected("`path` or `simulate` under [cohort]")
-                .advice("write [cohort] path = \"my/bids/folder\", or [cohort.simulate] preset = \"demo\"")),
-            (Some(_), Some(_)) => Err(Problem::usage("both a cohort on disk and a simulated one")
-                .expected("`path` or `simulate` under [cohort], not both")
-                .advice("remove one of them")),
-        }
-    }
-}
-
-/// "line 3: `stpes = 4`".
-fn place(text: &str, error: &toml::de::Error) -> String {
-    let Some(span) = error.span() else { return "correct the file".into() };
-    let before = &text[..span.start.min(text.len())];
-    let line = before.matches('\n').count();
-    format!("look at line {}: {}", line + 1, text.lines().nth(line).unwrap_or_default().trim())
-}
-
-/// Sets a dotted key in a table; the value is TOML, or a plain string where it is not.
-fn set(table: &mut Table, entry: &str) -> Result<()> {
-    let (key, value) = entry
-        .split_once('=')
-        .ok_or_else(|| Problem::usage(format!("--set {entry}")).expected("key=value, e.g. train.kimg=20"))?;
-    let value = format!("value = {value}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("value"))
-        .unwrap_or_else(|| Value::String(value.to_owned()));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
-    let last = parts.pop().unwrap_or_default();
-    let mut inner = table;
-    for part in parts {
-        let next = inner.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        inner =
-            next.as_table_mut().ok_or_else(|| Problem::usage(format!("--set {entry}: `{part}` is not a section")))?;
-    }
-    inner.insert(last.to_owned(), value);
-    Ok(())
-}
-
-/// Turns serde's "unknown field `x`, expected one of `a`, `b`" into one line with the nearest known key.
-fn unknown_key(error: &toml::de::Error) -> Problem {
-    let message = error.message();
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown field")) else {
-        return Problem::usage(message.to_owned()).advice("`rimforge config show STUDY.toml` prints all settings");
-    };
-    let known: Vec<&str> = quoted.collect();
-    let nearest =
-        known.iter().max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
-    let advice = match nearest {
-        Some(name) => format!("did you mean `{name}`? Known here: {}", known.join(", ")),
-        None => "remove it".into(),
-    };
-    Problem::usage(format!("unknown key `{unknown}`")).advice(advice)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use toml::Value;
 
     fn load(text: &str, overrides: &[&str]) -> Result<StudyConfig> {
         let dir = tempfile::tempdir().unwrap();
@@ -227,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_without_its_section_suggests_the_sections_that_have_it() {
+        let error = load("steps = 3\n[cohort]\npath = \"x\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `project.steps`?"), "{error}");
+        let error = load("[cohort]\npath = \"x\"\n", &["batch=4"]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `classify.batch` or `project.batch` or `train.batch`?"), "{error}");
+    }
+
+    #[test]
     fn an_unknown_key_of_any_table_suggests_the_nearest() {
         let Value::Table(tables) = Value::try_from(StudyConfig::default()).unwrap() else { panic!("not a table") };
         let tables = tables.iter().filter_map(|(name, table)| Some((name, table.as_table()?)));
@@ -234,7 +179,7 @@ mod tests {
             // An option that is not set is not printed.
             let Some(key) = keys.keys().next() else { continue };
             let error = load(&format!("[{table}]\n{key}x = 1\n"), &[]).unwrap_err().to_string();
-            assert!(error.contains(&format!("did you mean `{key}`?")), "[{table}]: {error}");
+            assert!(error.contains(&format!("did you mean `{table}.{key}`?")), "[{table}]: {error}");
         }
     }
 

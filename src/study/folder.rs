@@ -1,0 +1,19 @@
+//! The folder of a study: made where it is not there, held by one run at a time, with the settings that it is run with.
+
+use super::changes;
+use crate::files::{self, FolderLock};
+use crate::problem::{Problem, Result};
+use crate::run_dir::StudyDir;
+
+/// Makes and locks the study folder and leaves the resolved `settings` in it; the folder is held until the result is
+/// dropped.
+///
+/// # Errors
+/// Another run holds the folder, or it cannot be written to.
+pub fn open(dir: &StudyDir, settings: &str) -> Result<FolderLock> {
+    std::fs::create_dir_all(dir.root()).map_err(|error| Problem::io(dir.root(), "making the study folder", error))?;
+    let lock = files::lock(dir.lock())?;
+    changes::tell(&dir.settings(), settings);
+    files::write(dir.settings(), settings.as_bytes())?;
+    Ok(lock)
+}

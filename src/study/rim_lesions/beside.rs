@@ -1,0 +1,99 @@
+//! The generators beside the main path: a conditional one, and one of several contrasts.
+
+use std::path::Path;
+
+use super::Recipe;
+use super::config::MultiContrastConfig;
+use super::main_path::Cohort;
+use crate::data::{Prepared, Source, run_stage as prepare};
+use crate::generate::GenerateConfig;
+use crate::nets::class::ClassChoice;
+use crate::problem::Result;
+use crate::project::ProjectConfig;
+use crate::records::projection::ProjectionRecord;
+use crate::records::study::{ConditionalRecord, MultiContrastRecord};
+use crate::records::synthesis::SynthesisRecord;
+use crate::study::cache::{Done, Stage};
+use crate::{generate, project, train};
+
+impl Recipe<'_> {
+    /// Trains the conditional generator and draws its rims, where that is asked for; with the key of the drawn ones.
+    pub fn conditional(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<(ConditionalRecord, String)>> {
+        let Some(conditional) = &self.study.conditional else { return Ok(None) };
+        let config = self.study.conditional_train(conditional);
+        let gan = self.dir.conditional_gan();
+        let folder = gan.root().to_owned();
+        let stage = Stage::new("train-conditional", folder, &(&config, self.study.seed), &[data_key])?;
+        let lab = self.lab.of_stage("train-conditional");
+        let trained = self.stages.run(stage, |folder| train::run_stage(prepared, &config, folder, &lab))?;
+
+        let class = Some(ClassChoice::Name("rim".into()));
+        let config = GenerateConfig { class, ..self.study.generate.clone() };
+        let folder = self.dir.conditional_synthetic();
+        let stage = Stage::new("generate-conditional", folder, &config, &[&trained.key])?;
+        let lab = self.lab.of_stage("generate-conditional");
+        let network = gan.best_network();
+        let inputs = generate::Inputs { network: &network, data: Some(prepared) };
+        let drawn = self.stages.run(stage, |folder| generate::run_stage(inputs, &config, folder, &lab))?;
+        let record = ConditionalRecord { training: trained.record, synthesis: drawn.record };
+        Ok(Some((record, drawn.key)))
+    }
+
+    /// Prepares, trains, draws and denoises several contrasts at once, where that is asked for.
+    pub fn multi_contrast(&mut self, cohort: &Cohort) -> Result<Option<MultiContrastRecord>> {
+        let Some(multi) = &self.study.multi_contrast else { return Ok(None) };
+        let (config, train_config, project_config) = self.study.multi_contrast_stages(multi);
+        let (data, gan) = (self.dir.multi_contrast_data(), self.dir.multi_contrast_gan());
+        let seed = self.study.seed;
+        let stage = Stage::new("prepare-multi-contrast", data.clone(), &(&config, seed), &[&cohort.key])?;
+        let source = Source::Cohort(cohort.folder.clone());
+        // The seed of the main data set: the same patients are held out.
+        let lab = self.lab.of_stage("prepare");
+        let cut = self.stages.run(stage, |folder| prepare(&source, &config, folder, &lab))?;
+        let prepared = Prepared::open(&data)?;
+
+        let folder = gan.root().to_owned();
+        let stage = Stage::new("train-multi-contrast", folder, &(&train_config, seed), &[&cut.key])?;
+        let lab = self.lab.of_stage("train-multi-contrast");
+        let trained = self.stages.run(stage, |folder| train::run_stage(&prepared, &train_config, folder, &lab))?;
+
+        let network = gan.best_network();
+        let drawn = self.multi_contrast_drawn(&prepared, &network, &trained.key)?;
+        let projection = self.multi_contrast_denoised(multi, &project_config, &prepared, &network, &trained.key)?;
+        let (prepare, training, synthesis) = (cut.record, trained.record, drawn.record);
+        Ok(Some(MultiContrastRecord { prepare, training, synthesis, projection }))
+    }
+
+    fn multi_contrast_drawn(
+        &mut self,
+        prepared: &Prepared,
+        network: &Path,
+        gan_key: &str,
+    ) -> Result<Done<SynthesisRecord>> {
+        let config = &self.study.generate;
+        let folder = self.dir.multi_contrast_synthetic();
+        let stage = Stage::new("generate-multi-contrast", folder, config, &[gan_key])?;
+        let lab = self.lab.of_stage("generate-multi-contrast");
+        let inputs = generate::Inputs { network, data: Some(prepared) };
+        self.stages.run(stage, |folder| generate::run_stage(inputs, config, folder, &lab))
+    }
+
+    fn multi_contrast_denoised(
+        &mut self,
+        multi: &MultiContrastConfig,
+        config: &ProjectConfig,
+        prepared: &Prepared,
+        network: &Path,
+        gan_key: &str,
+    ) -> Result<Option<ProjectionRecord>> {
+        if multi.denoise == 0 {
+            return Ok(None);
+        }
+        let folder = self.dir.multi_contrast_denoised();
+        let stage = Stage::new("project-multi-contrast", folder, &(config, self.study.seed), &[gan_key])?;
+        let lab = self.lab.of_stage("project-multi-contrast");
+        let inputs = project::Inputs { network, from: project::From::Data(prepared) };
+        let done = self.stages.run(stage, |folder| project::run_stage(inputs, config, folder, &lab))?;
+        Ok(Some(done.record))
+    }
+}

@@ -1,0 +1,307 @@
+//! What no run of the study can use, seen before anything runs: values out of range, and settings that contradict each
+//! other.
+
+use std::fmt::Display;
+
+use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, StudyConfig};
+use crate::augment::ChannelRule;
+use crate::classify::arms::Source as Material;
+use crate::data::intensity::default_contrast;
+use crate::data::prepare_config::check_contrasts;
+use crate::data::{Condition, PrepareConfig, Source};
+use crate::engine::{DeviceChoice, Precision};
+use crate::records::label::Padding;
+use crate::generate::Format;
+use crate::nets::class::ClassChoice;
+use crate::nets::classifiers::cnn::SMALLEST;
+use crate::problem::{Problem, Result};
+use crate::project::FeatureSetting;
+use crate::project::config::{Class, Side};
+use crate::settings::Settings;
+use crate::train::{BaseChoice, TrainConfig, check_embedded_base};
+
+/// What a simulated cohort holds.
+const SIMULATED: [&str; 3] = ["chimap", "flair", "rim"];
+
+/// Classes of a generator with condition "readers", by their numbers.
+const READERS: [&str; 2] = ["non-rim", "rim"];
+
+impl Settings for StudyConfig {
+    const SECTION: &'static str = "";
+
+    /// All sections, then what they say against each other.
+    fn check(&self) -> Result<()> {
+        Self::named("name", &self.name)?;
+        Self::named("out", &self.out.to_string_lossy())?;
+        self.engine.check()?;
+        self.cohort.check()?;
+        self.prepare.check()?;
+        self.train.check()?;
+        self.generate.check()?;
+        self.project.check()?;
+        self.perturb.check()?;
+        self.classify.check()?;
+        self.conditional.iter().try_for_each(Settings::check)?;
+        self.multi_contrast.iter().try_for_each(Settings::check)?;
+        self.check_cohort()?;
+        self.check_split()?;
+        self.check_trainings()?;
+        self.check_classes()?;
+        self.check_arms()?;
+        self.check_precision()
+    }
+}
+
+impl Settings for CohortSource {
+    const SECTION: &'static str = "cohort";
+
+    fn check(&self) -> Result<()> {
+        match (&self.path, &self.simulate) {
+            (Some(path), None) => Self::named("path", &path.to_string_lossy()),
+            (None, Some(simulate)) => simulate.check(),
+            (None, None) => Err(Problem::usage("no cohort")
+                .expected("`path` or `simulate` under [cohort]")
+                .advice("write [cohort] path = \"my/bids/folder\", or [cohort.simulate] preset = \"demo\"")),
+            (Some(path), Some(_)) => Err(Self::refuse(
+                "path",
+                format!(
+                    "{:?} beside [cohort.simulate]: both a cohort on disk and a simulated one",
+                    path.display().to_string()
+                ),
+                "one of the two",
+            )
+            .advice("remove cohort.path or [cohort.simulate]")),
+        }
+    }
+}
+
+impl Settings for ConditionalConfig {
+    const SECTION: &'static str = "conditional";
+
+    fn check(&self) -> Result<()> {
+        Self::positive("kimg", self.kimg.unwrap_or(1.0), 1e9)
+    }
+}
+
+impl Settings for MultiContrastConfig {
+    const SECTION: &'static str = "multi_contrast";
+
+    fn check(&self) -> Result<()> {
+        if let Err(expected) = check_contrasts(&self.contrasts) {
+            return Err(Self::refuse("contrasts", format!("{:?}", self.contrasts), expected));
+        }
+        Self::positive("kimg", self.kimg.unwrap_or(1.0), 1e9)
+    }
+}
+
+/// `key = found` beside another setting that it cannot stand with.
+fn clash(key: &str, found: impl Display, beside: &str, expected: impl Into<String>) -> Problem {
+    Problem::usage(format!("{key} = {found} with {beside}")).expected(expected)
+}
+
+impl StudyConfig {
+    /// Refuses a study whose files are not there.
+    ///
+    /// # Errors
+    /// The cohort's folder, the base network or the feature net is missing.
+    pub fn check_files(&self) -> Result<()> {
+        let base = match &self.train.base {
+            BaseChoice::File(file) => Some(("train.base", file)),
+            BaseChoice::None | BaseChoice::Embedded => None,
+        };
+        let features = match &self.project.features {
+            FeatureSetting::TorchScript(file) => Some(("project.features", file)),
+            FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
+        };
+        let cohort = self.cohort.path.as_ref().map(|path| ("cohort.path", path));
+        match [cohort, base, features].into_iter().flatten().find(|(_, path)| !path.exists()) {
+            Some((key, path)) => Err(Problem::input(path, format!("nothing there, and {key} names it"))
+                .expected("a file or a folder")
+                .advice(format!("correct {key}; paths are relative to where the command runs"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The data sets that are prepared, and the section that names their contrasts.
+    fn prepared(&self) -> Vec<(&'static str, PrepareConfig)> {
+        let multi = self.multi_contrast.as_ref();
+        let multi = multi.map(|multi| ("multi_contrast.contrasts", self.multi_contrast_stages(multi).0));
+        [("prepare.contrasts", self.prepare.clone())].into_iter().chain(multi).collect()
+    }
+
+    fn check_cohort(&self) -> Result<()> {
+        let folder = self.cohort.path.clone().unwrap_or_default();
+        if self.cohort.path.as_ref() == Some(&self.out) {
+            let found = format!("{:?}", self.out.display().to_string());
+            return Err(clash("out", &found, &format!("cohort.path = {found}"), "another folder than the cohort's")
+                .advice("name a folder for the study's results; nothing is written into a cohort"));
+        }
+        for (key, prepare) in self.prepared() {
+            prepare.check_for(&Source::Cohort(folder.clone()))?;
+            if self.cohort.simulate.is_none() {
+                continue;
+            }
+            if !prepare.contrasts.iter().all(|name| SIMULATED.contains(&name.as_str())) {
+                let expected = format!("of {}, which a simulated cohort holds", SIMULATED.join(", "));
+                return Err(clash(key, format!("{:?}", prepare.contrasts), "[cohort.simulate]", expected)
+                    .advice("take the others out, or give a cohort that has them as cohort.path"));
+            }
+            if let Some(session) = &prepare.session {
+                return Err(clash("prepare.session", format!("{session:?}"), "[cohort.simulate]", "no session")
+                    .advice("leave it out: simulated patients are imaged once"));
+            }
+        }
+        let [_, height, width] = self.prepare.patch;
+        if height != width || i64::from(height) < SMALLEST {
+            let expected = format!("height and width alike, at least {SMALLEST}: the classifier takes no other slices");
+            return Err(PrepareConfig::refuse("patch", format!("{:?}", self.prepare.patch), expected));
+        }
+        Ok(())
+    }
+
+    fn check_split(&self) -> Result<()> {
+        if self.prepare.test_fraction == 0.0 {
+            return Err(PrepareConfig::refuse(
+                "test_fraction",
+                0,
+                "a share above 0: the classifiers are compared on it",
+            ));
+        }
+        let needs = [
+            ("project.split", "\"validation\"".to_owned(), self.project.split == Side::Validation),
+            ("project.controls", self.project.controls.to_string(), self.project.controls > 0),
+            ("project.choose_features", self.project.choose_features.to_string(), self.project.choose_features > 0),
+            ("perturb.lesions", self.perturb.lesions.to_string(), self.perturb.lesions > 0),
+        ];
+        match needs.into_iter().find(|(.., needed)| *needed && self.prepare.validation_fraction == 0.0) {
+            Some((key, found, _)) => Err(clash(
+                key,
+                found,
+                "prepare.validation_fraction = 0",
+                "lesions on the validation side, where it takes them from",
+            )
+            .advice(format!("raise prepare.validation_fraction, or leave {key} out"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Every generator that is trained, with the contrasts that it is trained on.
+    fn trainings(&self) -> Vec<(TrainConfig, Vec<String>)> {
+        let conditional =
+            self.conditional.as_ref().map(|section| (self.conditional_train(section), self.prepare.contrasts.clone()));
+        let multi = self.multi_contrast.as_ref();
+        let multi = multi.map(|section| (self.multi_contrast_stages(section).1, section.contrasts.clone()));
+        [(self.train.clone(), self.prepare.contrasts.clone())].into_iter().chain(conditional).chain(multi).collect()
+    }
+
+    /// Side of the networks' square in pixels.
+    pub fn side(&self) -> i64 {
+        let [_, height, width] = self.prepare.patch;
+        Padding::of(height as usize, width as usize).side as i64
+    }
+
+    fn check_trainings(&self) -> Result<()> {
+        let rule = |name: &String| match default_contrast(name).unit.as_str() {
+            "probability" => ChannelRule::GeometryOnly,
+            _ => ChannelRule::Image,
+        };
+        for (train, contrasts) in self.trainings() {
+            let rules: Vec<ChannelRule> = contrasts.iter().map(rule).collect();
+            train.check_for(self.side(), &rules)?;
+            check_embedded_base(&train, self.side(), &contrasts)?;
+        }
+        match self.train.condition {
+            Condition::Labels => Err(TrainConfig::refuse(
+                "condition",
+                "\"labels\"",
+                "\"none\" or \"readers\": a cohort gives its lesions no labels",
+            )),
+            Condition::None | Condition::Readers => Ok(()),
+        }
+    }
+
+    /// What is drawn and projected must name a class where the generator knows classes, and none where it does not.
+    fn check_classes(&self) -> Result<()> {
+        let conditional = self.train.condition == Condition::Readers;
+        let beside = if conditional { "train.condition = \"readers\"" } else { "train.condition = \"none\"" };
+        let estimate = ClassChoice::Name("estimate".into());
+        for (key, class, more) in [
+            ("generate.class", &self.generate.class, None),
+            ("project.condition", &self.project.condition, Some(&estimate)),
+        ] {
+            let known = |class: &ClassChoice| match class {
+                ClassChoice::Number(number) => (0..READERS.len() as i64).contains(number),
+                ClassChoice::Name(name) => READERS.contains(&name.as_str()) || more == Some(class),
+            };
+            let problem = match class {
+                None if conditional => {
+                    clash(key, "nothing", beside, "\"rim\" or \"non-rim\"").advice(format!("set {key}"))
+                }
+                Some(class) if !conditional => clash(key, class.quoted(), beside, "no class")
+                    .advice(format!("leave {key} out, or set train.condition = \"readers\"")),
+                Some(class) if !known(class) => {
+                    clash(key, class.quoted(), beside, "\"rim\" or \"non-rim\"").advice(format!("correct {key}"))
+                }
+                _ => continue,
+            };
+            return Err(problem);
+        }
+        Ok(())
+    }
+
+    /// Each arm must find what it adds.
+    fn check_arms(&self) -> Result<()> {
+        for arm in &self.classify.arms {
+            let needs = |material| arm.needs().contains(&material);
+            let beside = format!("\"{}\" in classify.arms", arm.key());
+            let out = || format!("leave \"{}\" out of classify.arms", arm.key());
+            if needs(Material::Conditional) && self.conditional.is_none() {
+                return Err(Problem::usage(format!("{beside} without a conditional generator"))
+                    .expected("a section [conditional]")
+                    .advice(format!("add it, or {}", out())));
+            }
+            let drawn = needs(Material::Synthetic) || needs(Material::Conditional);
+            if drawn && !self.generate.formats.contains(&Format::Npy) {
+                let formats = self.generate.formats.iter().map(crate::records::spelling::name).collect::<Vec<_>>();
+                return Err(clash("generate.formats", format!("{formats:?}"), &beside, "\"npy\" among them")
+                    .advice(format!("add \"npy\", or {}", out())));
+            }
+            let rims = [ClassChoice::Name("rim".into()), ClassChoice::Number(1)];
+            if let (true, Some(class)) = (needs(Material::Synthetic), &self.generate.class)
+                && !rims.contains(class)
+            {
+                return Err(clash("generate.class", class.quoted(), &beside, "\"rim\": the arm adds rims")
+                    .advice(format!("correct it, or {}", out())));
+            }
+            let contested = needs(Material::Ambiguous) || needs(Material::Denoised);
+            if contested && self.project.class != Class::Ambiguous {
+                let class = format!("{:?}", self.project.class.name());
+                return Err(clash("project.class", class, &beside, "\"ambiguous\", which the arm adds")
+                    .advice(format!("leave project.class out, or {}", out())));
+            }
+            if contested && self.project.split != Side::Train {
+                return Err(clash(
+                    "project.split",
+                    "\"validation\"",
+                    &beside,
+                    "\"train\": nothing else may be learnt from",
+                )
+                .advice(format!("leave project.split out, or {}", out())));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_precision(&self) -> Result<()> {
+        let of_gpus = |precision: Precision| matches!(precision, Precision::Tf32 | Precision::Float16);
+        let asked = [("train.precision", self.train.precision), ("project.precision", self.project.precision)];
+        match asked.into_iter().find(|(_, precision)| of_gpus(*precision)) {
+            Some((key, precision)) if self.engine.device == DeviceChoice::Cpu => {
+                let expected = "\"auto\", \"float32\" or \"bfloat16\"";
+                Err(clash(key, format!("{:?}", precision.name()), "engine.device = \"cpu\"", expected)
+                    .advice("correct it, or set engine.device = \"cuda\" where there is a GPU"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The stages of the main path, each with what its results depend on.
+
+use std::path::{Path, PathBuf};
+
+use super::Recipe;
+use crate::classify;
+use crate::data::{Prepared, Source, run_stage as prepare};
+use crate::gates::examine;
+use crate::problem::{Problem, Result};
+use crate::project::feature_choice::with_chosen_features;
+use crate::records::classify::ClassifyRecord;
+use crate::records::cohort::CohortRecord;
+use crate::records::perturbation::PerturbationRecord;
+use crate::records::prepare::PrepareRecord;
+use crate::records::projection::ProjectionRecord;
+use crate::records::synthesis::SynthesisRecord;
+use crate::records::training::TrainingRecord;
+use crate::simulate::rim_lesions::{self as simulate, Writing};
+use crate::study::cache::{self, Done, Stage};
+use crate::{generate, perturb, project, train};
+
+/// Where the lesions lie.
+pub struct Cohort {
+    /// The study's own folder, or one of the user's.
+    pub folder: PathBuf,
+    /// What was found in it.
+    pub record: CohortRecord,
+    /// The simulation's key, or a hash over all files.
+    pub key: String,
+}
+
+impl Recipe<'_> {
+    /// Simulates the cohort, or looks at the one that is given.
+    pub fn cohort(&mut self) -> Result<Cohort> {
+        let &mut Self { study, dir, ref lab, ref mut stages } = self;
+        match (&study.cohort.simulate, &study.cohort.path) {
+            (Some(config), _) => {
+                let stage = Stage::new("simulate", dir.cohort(), config, &[])?;
+                let done = stages.run(stage, |folder| simulate::run_stage(Writing::default(), config, folder, lab))?;
+                Ok(Cohort { folder: dir.cohort(), record: done.record, key: done.key })
+            }
+            (None, Some(path)) => {
+                let observer = lab.observer;
+                observer.note(&format!("reading {} to see whether it changed", path.display()));
+                let record = examine::describe(path, simulate::CHIMAP, observer)?;
+                Ok(Cohort { folder: path.clone(), record, key: cache::hash_folder(path)? })
+            }
+            (None, None) => Err(Problem::usage("no cohort")),
+        }
+    }
+
+    /// Cuts patches and splits the patients.
+    pub fn prepare(&mut self, cohort: &Cohort) -> Result<Done<PrepareRecord>> {
+        let config = &self.study.prepare;
+        let stage = Stage::new("prepare", self.dir.data(), &(config, self.study.seed), &[&cohort.key])?;
+        let source = Source::Cohort(cohort.folder.clone());
+        let lab = self.lab.of_stage("prepare");
+        self.stages.run(stage, |folder| prepare(&source, config, folder, &lab))
+    }
+
+    /// Trains the generator on the agreed rims of the training side.
+    pub fn train(&mut self, prepared: &Prepared, data_key: &str) -> Result<Done<TrainingRecord>> {
+        let config = &self.study.train;
+        let folder = self.dir.gan().root().to_owned();
+        let stage = Stage::new("train", folder, &(config, self.study.seed), &[data_key])?;
+        let lab = self.lab.of_stage("train");
+        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
+    }
+
+    /// Draws synthetic rims.
+    pub fn generate(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<SynthesisRecord>> {
+        let config = &self.study.generate;
+        let network = self.dir.gan().best_network();
+        let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
+        let lab = self.lab.of_stage("generate");
+        let inputs = generate::Inputs { network: &network, data: Some(prepared) };
+        self.stages.run(stage, |folder| generate::run_stage(inputs, config, folder, &lab))
+    }
+
+    /// Projects the contested lesions into the generator's latent space.
+    pub fn project(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<ProjectionRecord>> {
+        let config = &self.study.project;
+        let network = self.dir.gan().best_network();
+        let stage = Stage::new("project", self.dir.denoised(), &(config, self.study.seed), &[gan_key])?;
+        let lab = self.lab.of_stage("project");
+        let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
+        self.stages.run(stage, |folder| project::run_stage(inputs, config, folder, &lab))
+    }
+
+    /// Spoils known lesions and projects them back, where that is asked for.
+    pub fn perturb(
+        &mut self,
+        prepared: &Prepared,
+        gan_key: &str,
+        projection: &ProjectionRecord,
+    ) -> Result<Option<PerturbationRecord>> {
+        let config = &self.study.perturb;
+        if config.lesions == 0 {
+            return Ok(None);
+        }
+        // What is tested is the projector that made the denoised lesions.
+        let project = with_chosen_features(&self.study.project, projection)?;
+        let network = self.dir.gan().best_network();
+        let stage = Stage::new("perturb", self.dir.perturbed(), &(config, &project, self.study.seed), &[gan_key])?;
+        let lab = self.lab.of_stage("perturb");
+        let inputs = perturb::Inputs { network: &network, data: prepared };
+        let settings = perturb::Settings { perturb: config, project: &project };
+        let done = self.stages.run(stage, |folder| perturb::run_stage(inputs, settings, folder, &lab))?;
+        Ok(Some(done.record))
+    }
+
+    /// Fits one classifier an arm and compares them; `keys` are those of the slices that arms add.
+    pub fn classify(&mut self, prepared: &Prepared, truth: Option<&Path>, keys: &[&str]) -> Result<ClassifyRecord> {
+        let config = &self.study.classify;
+        let (synthetic, denoised) = (self.dir.synthetic(), self.dir.denoised());
+        let conditional = self.study.conditional.as_ref().map(|_| self.dir.conditional_synthetic());
+        let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), keys)?;
+        let lab = self.lab.of_stage("classify");
+        let inputs = classify::Inputs {
+            data: prepared,
+            synthetic: Some(&synthetic),
+            conditional: conditional.as_deref(),
+            denoised: Some(&denoised),
+            truth,
+        };
+        let done = self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))?;
+        Ok(done.record)
+    }
+}

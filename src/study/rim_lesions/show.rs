@@ -1,0 +1,258 @@
+//! The settings as `rimforge config show` prints them: every key, also those that are not set, with what they then come
+//! to.
+
+use super::config::{MultiContrastConfig, StudyConfig};
+use crate::data::intensity::default_contrast;
+use crate::records::spelling;
+use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
+use crate::train::BaseChoice;
+
+/// A section of the printed text: its header line and its lines.
+struct Block {
+    section: String,
+    lines: Vec<String>,
+}
+
+/// A key that is not set, and what it then comes to.
+struct Unset {
+    section: &'static str,
+    key: String,
+    meaning: String,
+}
+
+fn unset(section: &'static str, key: impl Into<String>, meaning: impl Into<String>) -> Unset {
+    Unset { section, key: key.into(), meaning: meaning.into() }
+}
+
+impl StudyConfig {
+    /// TOML with every key: defaults filled in, keys that are not set as comments. It reads back as the same study.
+    pub fn shown(&self) -> String {
+        let mut blocks = blocks(&self.resolved());
+        if self.kind.is_default() {
+            blocks[0].lines.insert(0, format!("kind = {:?}", spelling::name(&self.kind)));
+        }
+        for Unset { section, key, meaning } in self.unset() {
+            block(&mut blocks, section).lines.push(format!("# {key}: {meaning}"));
+        }
+        for (section, meaning, keys) in self.unset_sections() {
+            let keys = keys.iter().map(|Unset { key, meaning, .. }| format!("# {key}: {meaning}"));
+            let lines = [format!("# [{section}]: {meaning}")].into_iter().chain(keys).collect();
+            blocks.push(Block { section: String::new(), lines });
+        }
+        let text = |block: &Block| {
+            let header = (!block.section.is_empty()).then(|| format!("[{}]", block.section));
+            header.into_iter().chain(block.lines.iter().cloned()).collect::<Vec<_>>().join("\n")
+        };
+        blocks.iter().map(text).collect::<Vec<_>>().join("\n\n") + "\n"
+    }
+
+    /// Keys of the sections that are there.
+    fn unset(&self) -> Vec<Unset> {
+        let mut all = self.unset_of_cohort();
+        all.extend(self.unset_of_prepare());
+        all.extend(self.unset_of_train());
+        let no_class = "none: the generator knows no classes (train.condition)";
+        if self.generate.class.is_none() {
+            all.push(unset("generate", "class", no_class));
+        }
+        if self.project.condition.is_none() {
+            all.push(unset("project", "condition", no_class));
+        }
+        if self.classify.control.is_none() {
+            all.push(unset(
+                "classify",
+                "control",
+                "none; \"shuffle-labels\" and \"duplicate-leak\" test the machinery",
+            ));
+        }
+        if self.conditional.as_ref().is_some_and(|section| section.kimg.is_none()) {
+            all.push(self.kimg_of("conditional"));
+        }
+        if self.multi_contrast.as_ref().is_some_and(|section| section.kimg.is_none()) {
+            all.push(self.kimg_of("multi_contrast"));
+        }
+        all
+    }
+
+    fn kimg_of(&self, section: &'static str) -> Unset {
+        unset(section, "kimg", format!("as train.kimg ({})", self.train.kimg))
+    }
+
+    fn unset_of_cohort(&self) -> Vec<Unset> {
+        let Some(CohortConfig { preset, patients, inversion, snr, prevalence, .. }) = self.cohort.simulate else {
+            return vec![unset("cohort", "simulate", "not simulated: the cohort is on disk")];
+        };
+        let mut all = vec![unset("cohort", "path", "none: the cohort is simulated")];
+        let design = preset.design();
+        let of_preset = |key: &str, value: String| unset("cohort.simulate", key, format!("of the preset ({value})"));
+        if patients.is_none() {
+            all.push(of_preset("patients", design.patients.to_string()));
+        }
+        if inversion.is_none() {
+            let methods = [InversionMethod::Tv, InversionMethod::L2, InversionMethod::Tkd];
+            let own = methods.iter().find(|method| method.settings() == design.inversion);
+            all.push(of_preset(
+                "inversion",
+                own.map_or("its own".into(), |method| format!("{:?}", spelling::name(method))),
+            ));
+        }
+        if snr.is_none() {
+            all.push(of_preset("snr", design.snr.to_string()));
+        }
+        if prevalence.is_none() {
+            let share = f64::from(design.true_rims) / f64::from(design.lesions);
+            all.push(of_preset("prevalence", format!("{share:.3}")));
+        }
+        all
+    }
+
+    fn unset_of_prepare(&self) -> Vec<Unset> {
+        let prepare = &self.prepare;
+        let mut all = Vec::new();
+        if prepare.session.is_none() {
+            all.push(unset("prepare", "session", "the only one that each patient has"));
+        }
+        let images = "of plain images only (`rimforge prepare --images`)";
+        if prepare.rim_label.is_none() {
+            all.push(unset("prepare", "rim_label", images));
+        }
+        if prepare.ambiguous_label.is_none() {
+            all.push(unset("prepare", "ambiguous_label", images));
+        }
+        if prepare.patients.is_none() {
+            all.push(unset("prepare", "patients", images));
+        }
+        for name in prepare.contrasts.iter().filter(|name| !prepare.windows.contains_key(*name)) {
+            let contrast = default_contrast(name);
+            let (low, high) = (contrast.window.low, contrast.window.high);
+            all.push(unset("prepare.windows", name, format!("{{ low = {low}, high = {high} }}, in {}", contrast.unit)));
+        }
+        all
+    }
+
+    fn unset_of_train(&self) -> Vec<Unset> {
+        let (train, side) = (&self.train, self.side());
+        let mut all = Vec::new();
+        if train.r1_gamma.is_none() {
+            let value = train.r1_gamma_at(side);
+            let meaning = format!("0.0002 x side^2 / batch ({value} at batch {} and {side} pixels)", train.batch);
+            all.push(unset("train", "r1_gamma", meaning));
+        }
+        if train.ema_kimg.is_none() {
+            let meaning = format!("batch x 10 / 32 ({} at batch {})", train.ema_kimg_or_usual(), train.batch);
+            all.push(unset("train", "ema_kimg", meaning));
+        }
+        let (net, sizes) = (&train.net, train.net.generator(side, 1));
+        for (key, set, value) in [
+            ("z_dim", net.z_dim, sizes.z_dim),
+            ("w_dim", net.w_dim, sizes.w_dim),
+            ("channel_base", net.channel_base, sizes.channel_base),
+            ("channel_max", net.channel_max, sizes.channel_max),
+            ("mapping_layers", net.mapping_layers, sizes.mapping_layers),
+        ] {
+            if set.is_none() {
+                all.push(unset("train.net", key, format!("of the preset ({value})")));
+            }
+        }
+        if train.ada.speed_kimg.is_none() {
+            let value = train.ada.speed_kimg_or_usual(train.base != BaseChoice::None);
+            let meaning =
+                format!("500, or 100 from a trained network ({value} with train.base = {:?})", train.base.to_string());
+            all.push(unset("train.ada", "speed_kimg", meaning));
+        }
+        all
+    }
+
+    /// Sections that are not there, with the keys that they would have.
+    fn unset_sections(&self) -> Vec<(&'static str, &'static str, Vec<Unset>)> {
+        let mut all = Vec::new();
+        if self.conditional.is_none() {
+            let meaning = "none; the section adds a generator that is told rims from non-rims";
+            all.push(("conditional", meaning, vec![self.kimg_of("conditional")]));
+        }
+        if self.multi_contrast.is_none() {
+            let usual = MultiContrastConfig::default();
+            let keys = vec![
+                unset("multi_contrast", "contrasts", format!("{:?}", usual.contrasts)),
+                self.kimg_of("multi_contrast"),
+                unset("multi_contrast", "denoise", usual.denoise.to_string()),
+            ];
+            all.push(("multi_contrast", "none; the section adds a generator of several contrasts", keys));
+        }
+        all
+    }
+}
+
+/// The sections of a TOML text in their order; the first holds the keys before any header.
+fn blocks(text: &str) -> Vec<Block> {
+    let mut blocks = vec![Block { section: String::new(), lines: vec![] }];
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        // Elements of a list that goes over several lines are indented.
+        let section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        match (section, blocks.last_mut()) {
+            (Some(section), _) => blocks.push(Block { section: section.to_owned(), lines: vec![] }),
+            (None, Some(last)) => last.lines.push(line.to_owned()),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+/// The block of `section`: where it has no header so far it comes before its first sub-section, or last.
+fn block<'a>(blocks: &'a mut Vec<Block>, section: &str) -> &'a mut Block {
+    let at = blocks.iter().position(|block| block.section == section).unwrap_or_else(|| {
+        let below = format!("{section}.");
+        let at = blocks.iter().position(|block| block.section.starts_with(&below)).unwrap_or(blocks.len());
+        blocks.insert(at, Block { section: section.to_owned(), lines: vec![] });
+        at
+    });
+    &mut blocks[at]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::rim_lesions::config::{CohortSource, ConditionalConfig};
+
+    fn simulated() -> StudyConfig {
+        let simulate = Some(CohortConfig::default());
+        StudyConfig { cohort: CohortSource { path: None, simulate }, ..StudyConfig::default() }
+    }
+
+    #[test]
+    fn what_is_not_set_is_a_comment_with_what_it_comes_to() {
+        let text = simulated().shown();
+        for line in [
+            "kind = \"rim-lesions\"",
+            "# r1_gamma: 0.0002 x side^2 / batch (0.0256 at batch 32 and 64 pixels)",
+            "# ema_kimg: batch x 10 / 32 (10 at batch 32)",
+            "# z_dim: of the preset (128)",
+            "# speed_kimg: 500, or 100 from a trained network (500 with train.base = \"none\")",
+            "# patients: of the preset (36)",
+            "# inversion: of the preset (\"tv\")",
+            "# prevalence: of the preset (0.333)",
+            "# chimap: { low = -80, high = 120 }, in ppb",
+            "# [conditional]: none; the section adds a generator that is told rims from non-rims",
+            "# kimg: as train.kimg (100)",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_back_as_the_same_study() {
+        let mut given = StudyConfig::default();
+        given.cohort.path = Some("cohort".into());
+        given.conditional = Some(ConditionalConfig::default());
+        given.multi_contrast = Some(MultiContrastConfig { kimg: Some(2.0), ..MultiContrastConfig::default() });
+        for study in [simulated(), given] {
+            assert_eq!(toml::from_str::<StudyConfig>(&study.shown()).unwrap(), study);
+        }
+    }
+
+    #[test]
+    fn what_a_study_leaves_of_itself_holds_no_comment_and_no_kind() {
+        let text = simulated().resolved();
+        assert!(!text.contains('#') && !text.contains("kind"), "{text}");
+    }
+}

@@ -1,0 +1,72 @@
+//! `[train.net]`: the sizes of the networks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::nets::GeneratorConfig;
+use crate::problem::Result;
+use crate::settings::Settings;
+
+/// Length of a latent and channels of a layer, at most: more than any machine holds.
+const MOST: i64 = 1 << 16;
+
+/// A preset and what departs from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetConfig {
+    /// The sizes from which the others depart.
+    pub preset: Preset,
+    /// Length of the input latent z; absent: of the preset.
+    pub z_dim: Option<i64>,
+    /// Length of the intermediate latent w; absent: of the preset.
+    pub w_dim: Option<i64>,
+    /// Channels at resolution R are min(channel_base / R, channel_max); absent: of the preset.
+    pub channel_base: Option<i64>,
+    /// Channels of a layer, at most; absent: of the preset.
+    pub channel_max: Option<i64>,
+    /// Fully connected layers of the mapping network; absent: of the preset.
+    pub mapping_layers: Option<i64>,
+}
+
+/// Sizes by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// For CPUs: channel base 1024, at most 64 channels, latents of 128.
+    #[default]
+    Small,
+    /// The published size: channel base 16384, at most 512 channels, latents of 512.
+    Paper,
+}
+
+impl NetConfig {
+    /// Sizes of the generator for square images of `resolution` pixels.
+    pub fn generator(&self, resolution: i64, channels: i64) -> GeneratorConfig {
+        let preset = match self.preset {
+            Preset::Small => GeneratorConfig::small(resolution, channels),
+            Preset::Paper => GeneratorConfig::paper(resolution, channels),
+        };
+        GeneratorConfig {
+            z_dim: self.z_dim.unwrap_or(preset.z_dim),
+            w_dim: self.w_dim.unwrap_or(preset.w_dim),
+            channel_base: self.channel_base.unwrap_or(preset.channel_base),
+            channel_max: self.channel_max.unwrap_or(preset.channel_max),
+            mapping_layers: self.mapping_layers.unwrap_or(preset.mapping_layers),
+            ..preset
+        }
+    }
+}
+
+impl Settings for NetConfig {
+    const SECTION: &'static str = "train.net";
+
+    fn check(&self) -> Result<()> {
+        let within =
+            |name, value: Option<i64>, low, high| value.map_or(Ok(()), |value| Self::within(name, value, low, high));
+        within("z_dim", self.z_dim, 1, MOST)?;
+        within("w_dim", self.w_dim, 1, MOST)?;
+        // At the smallest side, 8 pixels.
+        within("channel_base", self.channel_base, 8, MOST << 8)?;
+        within("channel_max", self.channel_max, 1, MOST)?;
+        within("mapping_layers", self.mapping_layers, 1, 64)
+    }
+}
