@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::data::manifest::{Class, Split};
+use crate::data::manifest::Split;
 use crate::data::{Prepared, patch_file};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::projection::ProjectionRecord;
@@ -85,8 +85,8 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
             .advice("project the lesions of this data set"));
         };
         let known = data.lesion(lesion);
-        if (known.split, known.class) != (Split::Train, Class::Ambiguous) {
-            let found = format!("{} is {:?} on the {:?} side", known.id, known.class, known.split).to_lowercase();
+        if known.split != Split::Train || data.class_of(known).is_some() {
+            let found = format!("{} is {} on the {:?} side", known.id, known.class, known.split).to_lowercase();
             return Err(Problem::new(Kind::Gate, found)
                 .at(&path)
                 .expected("contested lesions of the training side only")

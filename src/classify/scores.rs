@@ -3,6 +3,7 @@
 use super::config::{Pooling, ThresholdRule};
 use crate::problem::Result;
 use crate::records::Confusion;
+use crate::records::classes::Classes;
 use crate::statistics::confusion::{self, accuracy, balanced_accuracy, confusion_at, f1, matthews, ppv_at, precision};
 use crate::statistics::ranking::Ranking;
 
@@ -20,7 +21,7 @@ pub const METRICS: [&str; 10] = [
     "sensitivity_at_95_specificity",
 ];
 
-/// Metrics that depend on the share of rims, when that share is another than the test set's.
+/// Metrics that depend on the share of the class of interest, when that share is another than the test set's.
 pub const REWEIGHTED: [&str; 2] = ["auprc", "precision"];
 
 impl Pooling {
@@ -34,17 +35,24 @@ impl Pooling {
         logits[..kept].iter().map(|&logit| f64::from(logit)).sum::<f64>() / kept as f64
     }
 
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Mean => "A lesion's score is the mean of its slices' logits (rim minus non-rim).",
-            Self::TopHalf => {
-                "A lesion's score is the mean of the higher half (rounded up) of its slices' logits (rim minus non-rim)."
+    /// In words, for the record; `classes` are those of the data set.
+    pub fn description(self, classes: &Classes) -> String {
+        let part = match self {
+            Self::Mean => "",
+            Self::TopHalf => "the higher half (rounded up) of ",
+        };
+        match classes.interest() {
+            Some(interest) => {
+                let (wanted, other) = (&classes.names[interest], &classes.names[1 - interest]);
+                format!("A lesion's score is the mean of {part}its slices' logits ({wanted} minus {other}).")
             }
+            None => format!("A lesion's score of a class is the mean of {part}its slices' log-odds of that class."),
         }
     }
 }
 
 impl ThresholdRule {
+    /// In words, for the record.
     pub fn description(self) -> &'static str {
         match self {
             Self::Youden => {
@@ -54,7 +62,7 @@ impl ThresholdRule {
         }
     }
 
-    /// The best threshold for lesion scores with their labels (true = rim); `None` unless both classes are there.
+    /// The best threshold for lesion scores with their labels (true = of interest); `None` unless both classes are there.
     pub fn choose(self, scores: &[f64], labels: &[bool]) -> Result<Option<f64>> {
         if !labels.contains(&true) || !labels.contains(&false) {
             return Ok(None);
@@ -110,7 +118,7 @@ impl Scored {
         ]
     }
 
-    /// [`REWEIGHTED`] at another share of rims.
+    /// [`REWEIGHTED`] at another share of the class of interest.
     pub fn metrics_at(&self, prevalence: f64, copies: &[u32]) -> [Option<f64>; REWEIGHTED.len()] {
         [self.ranking.average_precision_of(Some(copies), Some(prevalence)), ppv_at(&self.confusion(copies), prevalence)]
     }

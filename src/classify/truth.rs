@@ -61,7 +61,7 @@ fn parse(text: &str, manifest: &Manifest) -> Result<Vec<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::manifest::{Class, Lesion, SCHEMA, Split};
+    use crate::data::manifest::{Class, Classes, Items, Lesion, SCHEMA, Split};
 
     fn manifest(lesions: &[(&str, u32)]) -> Manifest {
         let lesion = |(patient, number): &(&str, u32)| Lesion {
@@ -69,9 +69,9 @@ mod tests {
             patient: (*patient).into(),
             centre: [0; 3],
             affine: [[0.0; 4]; 3],
-            reader1: false,
-            reader2: false,
-            class: Class::NonRim,
+            reader1: Some(false),
+            reader2: Some(false),
+            class: Class::NON_RIM,
             label: None,
             split: Split::Test,
             voxels: 1,
@@ -88,6 +88,8 @@ mod tests {
             patient_source: "participant_id".into(),
             voxel_mm: None,
             seed: 0,
+            classes: Classes::of_readers(),
+            items: Items::Slices,
             lesions: lesions.iter().map(lesion).collect(),
             slices: vec![],
             inputs: vec![],

@@ -1,5 +1,7 @@
 //! `rimforge classify`: one classifier per augmentation arm, compared on test lesions.
 
+mod by_class;
+
 use super::choices::choice;
 use crate::classify::{Inputs, run_stage};
 use crate::engine::Lab;
@@ -38,7 +40,7 @@ pub struct ClassifyArgs {
     /// Folder for the fits, the record and the figure; the same command goes on where it was stopped.
     #[arg(long)]
     out: PathBuf,
-    /// Arms, separated by commas; the six of the paper unless told.
+    /// Arms, separated by commas; the six of the paper unless told, which need a class of interest.
     #[arg(long, value_parser = choice::<Arm>(), value_delimiter = ',')]
     arms: Vec<Arm>,
     /// Repetitions of every arm [default: 3].
@@ -128,6 +130,9 @@ pub fn run(args: &ClassifyArgs) -> Result<()> {
 
 /// The arms' table with intervals, for a terminal.
 pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
+    if !record.classes.is_empty() {
+        return by_class::table(record, simulated);
+    }
     const SHOWN: [&str; 5] = ["auprc", "auroc", "precision", "sensitivity", "accuracy"];
     let cell = |interval: Option<&Interval>| match interval {
         Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),

@@ -6,11 +6,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::choices::choice;
 use super::progress::Progress;
+use crate::data::manifest::Items;
+use crate::data::prepare_config::ClassSource;
 use crate::data::{PrepareConfig, Source};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::label::Window;
-use crate::records::prepare::PrepareRecord;
+use crate::records::prepare::{PrepareRecord, SplitCount};
 use crate::seed::RunSeed;
 
 #[derive(Args, Debug)]
@@ -57,6 +60,12 @@ pub struct PrepareArgs {
     /// Which session of the cohort, where there are several.
     #[arg(long)]
     session: Option<String>,
+    /// Images: one label is of interest and the others are not told apart (interest), or each label is a class (labels).
+    #[arg(long, value_name = "SOURCE", default_value = "interest", value_parser = choice::<ClassSource>())]
+    classes: ClassSource,
+    /// Cohort: an item is a slice of a lesion's patch (slices) or the whole patch (volumes).
+    #[arg(long, default_value = "slices", value_parser = choice::<Items>())]
+    items: Items,
     /// Images: the label that is the class of interest.
     #[arg(long, value_name = "NAME")]
     rim_label: Option<String>,
@@ -90,6 +99,8 @@ impl PrepareArgs {
             validation_fraction: self.validation_fraction,
             windows: self.windows.iter().cloned().collect(),
             session: self.session.clone(),
+            classes: self.classes,
+            items: self.items,
             rim_label: self.rim_label.clone(),
             ambiguous_label: self.ambiguous_label.clone(),
             patients: self.patients.clone(),
@@ -141,15 +152,38 @@ fn print(record: &PrepareRecord) {
         (Some(kappa), None) => println!("readers agree with kappa {kappa:.3} (too few patients for an interval)"),
         (None, _) => {}
     }
-    println!("{:12}{:>10}{:>8}{:>11}{:>9}", "side", "patients", "rim", "ambiguous", "non-rim");
-    for side in &record.counts {
-        println!("{:12}{:>10}{:>8}{:>11}{:>9}", side.split, side.patients, side.rim, side.ambiguous, side.non_rim);
-    }
+    print!("{}", sides(&record.counts));
     println!("on two sides: {} patients, {} images", record.patients_on_two_sides, record.pixel_hashes_on_two_sides);
     if record.non_finite_voxels > 0 {
         println!("{} NaN or infinite voxels were set to 0", record.non_finite_voxels);
     }
     record.notes.iter().for_each(|note| println!("{note}"));
+}
+
+/// Patients and lesions of each side, by class.
+fn sides(counts: &[SplitCount]) -> String {
+    let classed = |side: &SplitCount| -> Vec<(String, u64)> {
+        match side.classes.is_empty() {
+            true => {
+                vec![("rim".into(), side.rim), ("ambiguous".into(), side.ambiguous), ("non-rim".into(), side.non_rim)]
+            }
+            false => side.classes.iter().map(|count| (count.class.to_string(), count.items)).collect(),
+        }
+    };
+    let widths = |name: &str| name.chars().count() + if name == "rim" { 5 } else { 2 };
+    let mut text = String::new();
+    for (row, side) in counts.iter().enumerate() {
+        let classes = classed(side);
+        if row == 0 {
+            text.push_str(&format!("{:12}{:>10}", "side", "patients"));
+            classes.iter().for_each(|(name, _)| text.push_str(&format!("{name:>width$}", width = widths(name))));
+            text.push('\n');
+        }
+        text.push_str(&format!("{:12}{:>10}", side.split, side.patients));
+        classes.iter().for_each(|(name, count)| text.push_str(&format!("{count:>width$}", width = widths(name))));
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::commands::engine_args::EngineArgs;
 use crate::commands::progress::Progress;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use crate::project::config::{Class, Side};
 use crate::project::{ProjectConfig, Space, Start};
+use crate::records::classes::{Class, Split};
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
@@ -33,12 +33,12 @@ pub struct ProjectArgs {
     /// Folder for the projections; a second run goes on where the first stopped.
     #[arg(long)]
     out: PathBuf,
-    /// Lesions to project: ambiguous, rim or non-rim.
-    #[arg(long, default_value = "ambiguous", value_parser = choice::<Class>())]
+    /// Lesions to project: a class of the data set or its contested state; after readers ambiguous, rim or non-rim.
+    #[arg(long, default_value = "ambiguous")]
     class: Class,
     /// Side of the split: train or validation.
-    #[arg(long, default_value = "train", value_parser = choice::<Side>())]
-    split: Side,
+    #[arg(long, default_value = "train", value_parser = choice::<Split>())]
+    split: Split,
     /// At most so many lesions, drawn by the seed; 0 takes all.
     #[arg(long, default_value_t = ProjectConfig::default().limit)]
     limit: u64,
@@ -89,7 +89,7 @@ pub struct ProjectArgs {
 
 pub fn run(args: &ProjectArgs) -> Result<()> {
     let config = ProjectConfig {
-        class: args.class,
+        class: args.class.clone(),
         split: args.split,
         limit: args.limit,
         slices: args.slices,

@@ -13,7 +13,7 @@ use super::channel::Channel;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::intensity::default_contrast;
 use super::label_map::{self, LabelMap};
-use super::manifest::{Lesion, SCHEMA, Slice, Split};
+use super::manifest::{Classes, Items, Lesion, SCHEMA, Slice, Split};
 use super::patch_file;
 use super::patches;
 use super::prepare_config::PrepareConfig;
@@ -96,9 +96,11 @@ fn label_maps(cohort: &Cohort, observer: &dyn Observer) -> Result<HashMap<String
 }
 
 fn sides(cohort: &Cohort, config: &PrepareConfig, seed: RunSeed) -> Result<HashMap<String, Split>> {
-    let lesions = cohort.votes.iter().map(|(key, &votes)| (key.patient.as_str(), reader_table::class(votes)));
-    let patients = split::count_lesions(lesions);
-    let sides = split::assign(&patients, config.shares(), seed)?;
+    let kinds = split::kinds(&Classes::of_readers());
+    let classes: Vec<_> = cohort.votes.values().map(|&votes| reader_table::class(votes)).collect();
+    let lesions = cohort.votes.keys().map(|key| key.patient.as_str()).zip(&classes);
+    let patients = split::count_lesions(lesions, &kinds);
+    let sides = split::assign(&patients, &kinds, config.shares(), seed)?;
     Ok(patients.into_iter().map(|patient| patient.id).zip(sides).collect())
 }
 
@@ -277,8 +279,8 @@ impl Work<'_> {
             patient: lesion.key.patient.clone(),
             centre,
             affine: labels.grid.affine,
-            reader1: lesion.votes.0,
-            reader2: lesion.votes.1,
+            reader1: Some(lesion.votes.0),
+            reader2: Some(lesion.votes.1),
             class: reader_table::class(lesion.votes),
             label: None,
             split: lesion.side,
@@ -341,7 +343,9 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
     all.inputs = tables(cohort)?;
     for patient in patients {
         let first = all.lesions.len() as u32;
-        all.slices.extend(patient.slices.into_iter().map(|slice| Slice { lesion: first + slice.lesion, ..slice }));
+        if config.items == Items::Slices {
+            all.slices.extend(patient.slices.into_iter().map(|slice| Slice { lesion: first + slice.lesion, ..slice }));
+        }
         all.lesions.extend(patient.lesions);
         all.hashes.extend(patient.hashes);
         all.inputs.extend(patient.inputs);

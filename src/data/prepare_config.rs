@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::Items;
 use super::split::Shares;
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Window};
@@ -19,6 +20,24 @@ pub enum Source {
     Images(PathBuf),
     /// A StyleGAN2-ADA data set.
     Zip(PathBuf),
+}
+
+/// What the classes of plain images are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassSource {
+    /// One label is of interest (`rim_label`), one may be contested (`ambiguous_label`), all others are one class.
+    #[default]
+    Interest,
+    /// Each label is a class, but for the contested one.
+    Labels,
+}
+
+impl ClassSource {
+    /// Whether it is the default.
+    pub fn is_interest(&self) -> bool {
+        *self == Self::Interest
+    }
 }
 
 /// Settings of the stage.
@@ -41,9 +60,15 @@ pub struct PrepareConfig {
     pub windows: BTreeMap<String, Window>,
     /// Which session of a cohort, where there are several.
     pub session: Option<String>,
+    /// For plain images: what their classes are.
+    #[serde(skip_serializing_if = "ClassSource::is_interest")]
+    pub classes: ClassSource,
     /// For plain images: the label of interest, and the one that counts as contested.
     pub rim_label: Option<String>,
     pub ambiguous_label: Option<String>,
+    /// What one item is: "slices" of the patches, or whole patches ("volumes").
+    #[serde(skip_serializing_if = "Items::is_slices")]
+    pub items: Items,
     /// For plain images: a table with the columns file and patient.
     pub patients: Option<PathBuf>,
     /// What may come out of a zip.
@@ -61,8 +86,10 @@ impl Default for PrepareConfig {
             rim_softness: 1.0,
             windows: BTreeMap::new(),
             session: None,
+            classes: ClassSource::default(),
             rim_label: None,
             ambiguous_label: None,
+            items: Items::default(),
             patients: None,
             max_zip_bytes: 1 << 30,
         }
@@ -108,6 +135,19 @@ impl PrepareConfig {
 }
 
 impl PrepareConfig {
+    /// Classes of labels where there are readers, or volumes of images one slice deep, are a mistake.
+    pub(super) fn check_items(&self, source: &Source) -> Result<()> {
+        let cohort = matches!(source, Source::Cohort(_));
+        if cohort && self.classes == ClassSource::Labels {
+            return Err(Problem::usage("classes = \"labels\" for a cohort, whose readers say what its lesions are")
+                .expected("images or a zip with labels"));
+        }
+        if !cohort && self.items == Items::Volumes {
+            return Err(Problem::usage("items = \"volumes\" for images of one slice").expected("a cohort"));
+        }
+        Ok(())
+    }
+
     /// A window for a contrast that the source does not give would do nothing, silently.
     pub(super) fn check_windows(&self, source: &Source) -> Result<()> {
         let images = ["image0", "image1", "image2"].map(str::to_owned);

@@ -4,6 +4,8 @@ pub mod padding;
 
 pub mod batches;
 
+pub mod volumes;
+
 pub mod image;
 
 pub mod pictures;

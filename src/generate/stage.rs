@@ -5,7 +5,6 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 use super::{Format, GenerateConfig};
-use crate::data::manifest::Class;
 use crate::data::{Prepared, TrainSlices};
 use crate::engine::Lab;
 use crate::feed::image::Image;
@@ -53,7 +52,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
             .advice("use --format npy, or import it again with --window LOW,HIGH"));
     }
     std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
-    let reals = data.map(Prepared::training_rims);
+    let reals = data.map(Prepared::training_of_interest);
     let shown_reals = reals.as_ref().map(TrainSlices::largest_of_each_lesion);
     // As many synthetic ones as reals, so that both are seen at one scale; a full square.
     let most = shown_reals.as_ref().map_or(GRID, |reals| reals.len().min(GRID)).min(seeds.len());
@@ -90,7 +89,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
             rims.real(&image.pixels);
             maps.real(&image.pixels);
         }
-        let non_rims = data.training(Class::NonRim);
+        let non_rims = data.training_of_others();
         for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
             rims.non_rim(&non_rims.image(position)?.pixels);
         }

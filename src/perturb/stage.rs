@@ -13,13 +13,14 @@ use crate::files;
 use crate::metrics::ssim::ssim;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::{Gauge, Levels};
-use crate::project::config::{Class, ProjectConfig, Side};
+use crate::project::config::ProjectConfig;
 use crate::project::items::fingerprint;
 use crate::project::job::{measured, pixels_of};
 use crate::project::projector::{NothingKept, Projector};
 use crate::project::stage::{check_channels, features, settings as settings_of};
 use crate::project::store;
 use crate::project::targets::{Pick, Target, gauge as gauge_of, select};
+use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{Likeness, PerturbationRecord, PerturbedCase, Sheet};
 use crate::run_dir::PerturbationDir;
 use crate::seed::RunSeed;
@@ -63,10 +64,10 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     let chosen = |class, split, limit| {
         select(prepared, Pick { class, split, limit, slices: 1 }, &gauge, seed).map(|found| found.targets)
     };
-    let known = chosen(Class::Rim, Side::Train, 0)?;
+    let known = chosen(Class::RIM, Split::Train, 0)?;
     let contrasts = known.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast).collect();
     let levels = Levels::of_rims(contrasts).map_err(|problem| problem.at(data))?;
-    let rims = chosen(Class::Rim, Side::Validation, config.lesions)?;
+    let rims = chosen(Class::RIM, Split::Validation, config.lesions)?;
     if rims.is_empty() {
         return Err(Problem::input(data, "no rim on the validation side")
             .expected("rims that the generator has not seen")
@@ -74,8 +75,8 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     }
     let roles = [
         ("rim", rims, &Corruption::ALL[..]),
-        ("training rim", chosen(Class::Rim, Side::Train, config.lesions)?, &Corruption::ALL[..1]),
-        ("non-rim", chosen(Class::NonRim, Side::Validation, config.lesions)?, &Corruption::ALL[..1]),
+        ("training rim", chosen(Class::RIM, Split::Train, config.lesions)?, &Corruption::ALL[..1]),
+        ("non-rim", chosen(Class::NON_RIM, Split::Validation, config.lesions)?, &Corruption::ALL[..1]),
     ];
     let net = features(&projector, &project.features, projector.usual_features())?;
     let dependencies = json!([settings_of(project, &projector, seed), net.identity, strengths]);

@@ -1,6 +1,7 @@
 //! What to project and how; the settings of the stage.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::optimise::{Descent, Space};
 use super::schedule;
@@ -8,6 +9,7 @@ use super::start::Start;
 use crate::engine::Precision;
 use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
+use crate::records::classes::{Class, Split};
 
 /// Frames of a film, at most.
 const MOST_FRAMES: u64 = 1000;
@@ -17,10 +19,11 @@ const MOST_FRAMES: u64 = 1000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProjectConfig {
-    /// Lesions of this class are projected ...
+    /// Lesions of this class, or the contested ones, are projected ...
     pub class: Class,
     /// ... on this side of the split; test lesions are shown to no projector.
-    pub split: Side,
+    #[serde(deserialize_with = "not_test")]
+    pub split: Split,
     /// At most so many lesions, drawn by the seed; 0 takes all.
     pub limit: u64,
     /// Slices of each lesion: the k that cut most of it.
@@ -60,8 +63,8 @@ pub struct ProjectConfig {
 impl Default for ProjectConfig {
     fn default() -> Self {
         Self {
-            class: Class::Ambiguous,
-            split: Side::Train,
+            class: Class::AMBIGUOUS,
+            split: Split::Train,
             limit: 0,
             slices: 1,
             controls: 0,
@@ -83,32 +86,12 @@ impl Default for ProjectConfig {
     }
 }
 
-/// Class of a lesion by its readers' votes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    Ambiguous,
-    Rim,
-    NonRim,
-}
-
-impl Class {
-    /// "ambiguous", "rim", "non-rim": also the role in the record.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "ambiguous",
-            Self::Rim => "rim",
-            Self::NonRim => "non-rim",
-        }
+/// The side of the split that may be projected: any but the test side.
+fn not_test<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<Split, D::Error> {
+    match Split::deserialize(settings)? {
+        Split::Test => Err(D::Error::custom("test lesions are shown to no projector; expected train or validation")),
+        side => Ok(side),
     }
-}
-
-/// Sides of the split that may be projected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    Train,
-    Validation,
 }
 
 impl ProjectConfig {
@@ -128,6 +111,11 @@ impl ProjectConfig {
             true => Err(Problem::usage(format!("project.{name} = {value}")).expected(format!("at least {low}"))),
             false => Ok(()),
         };
+        if self.split == Split::Test {
+            return Err(
+                Problem::usage("project.split = test").expected("train or validation, which a projector may see")
+            );
+        }
         at_least("slices", self.slices, 1)?;
         at_least("steps", self.steps, 1)?;
         at_least("batch", self.batch, 1)?;
@@ -158,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_not_set_is_the_default_and_unknown_keys_are_refused() {
         let config: ProjectConfig = toml::from_str("class = \"non-rim\"\nsteps = 200").unwrap();
-        assert_eq!((config.class, config.steps, config.noise_regularisation), (Class::NonRim, 200, 1e5));
+        assert_eq!((config.class, config.steps, config.noise_regularisation), (Class::NON_RIM, 200, 1e5));
         assert!(toml::from_str::<ProjectConfig>("step = 200").is_err());
         assert!(toml::from_str::<ProjectConfig>("split = \"test\"").is_err());
     }
@@ -166,6 +154,7 @@ mod tests {
     #[test]
     fn senseless_numbers_are_refused() {
         assert!(ProjectConfig::default().validate().is_ok());
+        assert!(ProjectConfig { split: Split::Test, ..ProjectConfig::default() }.validate().is_err());
         assert!(ProjectConfig { batch: 0, ..ProjectConfig::default() }.validate().is_err());
         assert!(ProjectConfig { learning_rate: f64::NAN, ..ProjectConfig::default() }.validate().is_err());
     }

@@ -17,8 +17,9 @@ use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::{Gauge, Levels, flag_rates};
-use crate::project::config::{Class, ProjectConfig, Side};
+use crate::project::config::ProjectConfig;
 use crate::project::store;
+use crate::records::classes::{Class, Split};
 use crate::records::label::Contrast;
 use crate::records::projection::{ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
@@ -70,22 +71,23 @@ fn lesions(
     check_channels(prepared, projector, data)?;
     let (gauge, unit) = targets::gauge(prepared);
     let pick = |class, split, limit| Pick { class, split, limit, slices: config.slices };
-    let rims = targets::select(prepared, pick(Class::Rim, Side::Train, 0), &gauge, seed)?;
+    let rims = targets::select(prepared, pick(Class::RIM, Split::Train, 0), &gauge, seed)?;
     let levels = Levels::of_rims(contrasts(&rims.targets)).map_err(|problem| problem.at(data))?;
     let masked = rims.targets.iter().all(|target| target.mask.is_some());
 
-    let mut selection = targets::select(prepared, pick(config.class, config.split, config.limit), &gauge, seed)?;
+    let mut selection =
+        targets::select(prepared, pick(config.class.clone(), config.split, config.limit), &gauge, seed)?;
     if selection.targets.is_empty() {
         let found = format!("no {} lesion on this side of the split that can be measured", config.class.name());
         return Err(Problem::input(data, found).advice("choose another --class or --split"));
     }
-    for class in [Class::Rim, Class::NonRim].into_iter().filter(|_| config.controls > 0) {
-        let control = targets::select(prepared, pick(class, Side::Validation, config.controls), &gauge, seed)?;
-        add_controls(&mut selection, control, class, config.controls, observer);
+    for class in [Class::RIM, Class::NON_RIM].into_iter().filter(|_| config.controls > 0) {
+        let control = targets::select(prepared, pick(class.clone(), Split::Validation, config.controls), &gauge, seed)?;
+        add_controls(&mut selection, control, &class, config.controls, observer);
     }
 
     let settings = settings(config, projector, seed);
-    let held_out = pick(Class::Rim, Side::Validation, config.choose_features);
+    let held_out = pick(Class::RIM, Split::Validation, config.choose_features);
     let feature_choice = match config.choose_features {
         0 => Vec::new(),
         _ => {
@@ -227,7 +229,7 @@ pub fn check_channels(prepared: &Prepared, projector: &Projector, data: &Path) -
 }
 
 /// Adds control lesions that are not already among the targets, and says so where there are fewer than asked.
-fn add_controls(selection: &mut Selection, control: Selection, class: Class, asked: u64, observer: &dyn Observer) {
+fn add_controls(selection: &mut Selection, control: Selection, class: &Class, asked: u64, observer: &dyn Observer) {
     let lesions: std::collections::BTreeSet<_> =
         control.targets.iter().filter_map(|t| t.lesion.as_ref()).map(|l| l.lesion_id.clone()).collect();
     if (lesions.len() as u64) < asked {

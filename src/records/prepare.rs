@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::classes::Class;
 use super::{FileHash, Interval};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,7 @@ pub struct PrepareRecord {
     pub seed: u64,
 }
 
+/// Lesions of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitCount {
     /// "train", "validation" or "test".
@@ -38,4 +40,16 @@ pub struct SplitCount {
     pub rim: u64,
     pub ambiguous: u64,
     pub non_rim: u64,
+    /// By class, the contested state last, where the classes are others than those three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassCount>,
+}
+
+/// Items of one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCount {
+    /// Or the contested state.
+    pub class: Class,
+    /// How many.
+    pub items: u64,
 }

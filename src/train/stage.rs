@@ -126,7 +126,7 @@ fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> Result<Label> {
         ("train_slices", json!(set.images.len())),
         ("seed", json!(seed.0)),
         ("classes", json!(set.chosen.names)),
-        ("rim_class", json!(set.chosen.rim)),
+        ("rim_class", json!(set.chosen.interest)),
         ("padding", json!(set.padding)),
     ];
     Ok(Label { channels, provenance: facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() })

@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
 use super::{Net, Report, SIDE};
-use crate::classify::arms::{Example, TrainingSet};
 use crate::classify::fit::{Plan, fit};
 use crate::classify::material::{Origin, Unit};
+use crate::classify::training_set::{Example, InterestSet, TrainingSet};
 use crate::engine::Engine;
 use crate::nets::classifiers::cnn::CnnConfig;
 use crate::observer::Silent;
@@ -56,14 +56,15 @@ fn one(plan: &Plan, pixels: &Tensor, seed: u64) -> Result<()> {
         tch::set_num_threads(1);
     }
     let example = |row: u32, target: f32| {
-        let origin = if target > 0.5 { Origin::Rim } else { Origin::NonRim };
+        let origin = if target > 0.5 { Origin::Interest } else { Origin::Other };
         Example { unit: Unit { origin, rows: vec![row], lesion: None }, target }
     };
-    let set = TrainingSet {
-        rims: (0..SLICES / 4).map(|row| example(row, 1.0)).collect(),
+    let set = TrainingSet::Interest(InterestSet {
+        interest: (0..SLICES / 4).map(|row| example(row, 1.0)).collect(),
         others: (SLICES / 4..SLICES).map(|row| example(row, 0.0)).collect(),
-        rims_per_batch: BATCH / 4,
-        rim_weight: 1.0,
-    };
+        interest_per_batch: BATCH / 4,
+        interest_weight: 1.0,
+        number: 1,
+    });
     fit(&set, pixels, plan, RunSeed(seed), &Silent).map(drop)
 }
