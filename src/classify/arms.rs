@@ -1,8 +1,8 @@
 //! The arms: which examples each adds to, or takes from, the lesions whose class is agreed.
 //!
-//! Contested training lesions belong to no class of the None arm (labels that both readers share); an arm that wants them
-//! says how. A new arm is one variant here: its name, what it needs, its training set. Most add to a class of interest or are
-//! about contested lesions, and fit only data sets that have both ([`Arm::fits`]).
+//! Contested training lesions belong to no class of the None arm (labels that both readers share); an arm that wants
+//! them says how. A new arm is one variant here: its name, what it needs, its training set. Most add to a class of
+//! interest or are about contested lesions, and fit only data sets that have both ([`Arm::fits`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,8 @@ pub enum Source {
 }
 
 impl Arm {
-    /// The arms of the paper's main table that rimforge has, in its order; ADA-cGAN of its second one needs a second generator.
+    /// The arms of the paper's main table that rimforge has, in its order; ADA-cGAN of its second one needs a second
+    /// generator.
     pub const PAPER: [Arm; 6] = [Arm::None, Arm::Ambiguous, Arm::Affine, Arm::AdaGan, Arm::AdaGanLd, Arm::AdaGanPlusLd];
 
     /// As in the tables.
@@ -122,9 +123,9 @@ impl Arm {
         !matches!(self, Self::None | Self::ClassWeight | Self::Oversample)
     }
 
-    /// The training set. Where there is a class of interest, its lesions per batch follow the None arm's share of them, so that
-    /// added ones change which a fit sees and not how many; only [`Arm::Oversample`] departs from that. Where there is none, an
-    /// arm that is not for such data ([`Arm::fits`]) is as None.
+    /// The training set. Where there is a class of interest, its lesions per batch follow the None arm's share of them,
+    /// so that added ones change which a fit sees and not how many; only [`Arm::Oversample`] departs from that. Where
+    /// there is none, an arm that is not for such data ([`Arm::fits`]) is as None.
     pub fn compose(self, selection: &Selection, batch: u64) -> TrainingSet {
         match selection.interest {
             Some(interest) => TrainingSet::Interest(self.of_interest(selection, interest, batch)),

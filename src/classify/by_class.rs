@@ -1,5 +1,5 @@
-//! The arms side by side where no class is of interest: each class against the rest, all of them together, and who is taken
-//! for what. Contested test lesions are left out: no answer about them is right or wrong.
+//! The arms side by side where no class is of interest: each class against the rest, all of them together, and who is
+//! taken for what. Contested test lesions are left out: no answer about them is right or wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 

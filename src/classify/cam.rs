@@ -26,8 +26,8 @@ pub struct Shown<'a> {
     pub footer: &'a str,
 }
 
-/// One row a slice, its first channel in grey, then one column a classifier: red speaks for the slice's class, blue against
-/// it, on one scale for the whole figure.
+/// One row a slice, its first channel in grey, then one column a classifier: red speaks for the slice's class, blue
+/// against it, on one scale for the whole figure.
 ///
 /// # Errors
 /// The slices are not \[N, C, H, W\].

@@ -1,5 +1,5 @@
-//! The arms side by side where a class is of interest: every metric with its interval over patients, seeds averaged, and
-//! differences from the None arm.
+//! The arms side by side where a class is of interest: every metric with its interval over patients, seeds averaged,
+//! and differences from the None arm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,8 @@ pub struct TestLesions {
 }
 
 impl TestLesions {
-    /// `lesions` index the manifest; `truth` has a label for each of the manifest's lesions. One of two classes is of interest.
+    /// `lesions` index the manifest; `truth` has a label for each of the manifest's lesions. One of two classes is of
+    /// interest.
     pub fn new(lesions: &[u32], manifest: &Manifest, truth: Option<&[bool]>) -> Self {
         let entry = |&at: &u32| &manifest.lesions[at as usize];
         Self {
@@ -180,7 +181,8 @@ pub fn compare(
     let baseline = runs.arms.iter().position(|arm| arm.arm == Arm::None);
     let pairs = pairs(&tables, &names, runs, baseline);
 
-    // One vector a draw, so that everything is paired over the same patients: arms x tables x metrics, then differences.
+    // One vector a draw, so that everything is paired over the same patients: arms x tables x metrics, then
+    // differences.
     let per_arm: usize = names.iter().map(Vec::len).sum();
     let statistics = |copies: &[u32]| -> Vec<Option<f64>> {
         let mut values: Vec<Option<f64>> = Vec::with_capacity(scored.len() * per_arm + pairs.len());

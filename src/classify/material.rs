@@ -54,9 +54,11 @@ impl Origin {
     }
 }
 
-/// One lesion, or what stands for one: drawn as a whole, so that a lesion of many slices weighs no more than one of few.
+/// One lesion, or what stands for one: drawn as a whole, so that a lesion of many slices weighs no more than one of
+/// few.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unit {
+    /// Where it comes from.
     pub origin: Origin,
     /// Rows of its slices; at least one.
     pub rows: Vec<u32>,
@@ -71,7 +73,8 @@ pub struct Material {
     pub classes: Vec<Vec<Unit>>,
     /// The class of interest, where there is one; there are two classes then.
     pub interest: Option<usize>,
-    /// Contested lesions; where `denoised` is not empty, the originals of those, in the same order and with the same slices.
+    /// Contested lesions; where `denoised` is not empty, the originals of those, in the same order and with the same
+    /// slices.
     pub contested: Vec<Unit>,
     /// Projections of contested lesions.
     pub denoised: Vec<Unit>,

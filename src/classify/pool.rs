@@ -160,7 +160,8 @@ fn real(training: &TrainSlices) -> Material {
     material
 }
 
-/// The contested slices that were projected, lesion by lesion: what an arm gets of them must not differ in the choice of slices.
+/// The contested slices that were projected, lesion by lesion: what an arm gets of them must not differ in the choice
+/// of slices.
 fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>> {
     let places: HashMap<(u32, u32), u32> =
         training.entries().enumerate().map(|(at, (slice, _))| ((slice.lesion, slice.z), at as u32)).collect();
@@ -266,8 +267,8 @@ impl Rows {
         rows.zip(lesions).map(|(row, lesion)| Unit { origin: Origin::Affine, rows: vec![row], lesion }).collect()
     }
 
-    /// Lesions of the test side by class: only for the control that is meant to leak. Contested ones count as of the class
-    /// beside the one of interest, as in scoring.
+    /// Lesions of the test side by class: only for the control that is meant to leak. Contested ones count as of the
+    /// class beside the one of interest, as in scoring.
     fn leak(&mut self, test: &TestSlices, device: Device) -> Result<Vec<Vec<Unit>>> {
         let first = self.count as u32;
         self.push(Images::load(test, device)?.pixels);

@@ -1,4 +1,5 @@
-//! Every arm in every repetition: fits on parallel threads, each kept in a file, so that a stopped comparison goes on where it was.
+//! Every arm in every repetition: fits on parallel threads, each kept in a file, so that a stopped comparison goes on
+//! where it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -36,8 +37,8 @@ pub struct Workplace<'a> {
     pub out: &'a Path,
     /// Where the tensors are.
     pub device: Device,
-    /// Fits at a time on the CPU, each on one thread: small batches gain little from more, and a fit's result then does not
-    /// depend on how many there are. A GPU takes one at a time.
+    /// Fits at a time on the CPU, each on one thread: small batches gain little from more, and a fit's result then does
+    /// not depend on how many there are. A GPU takes one at a time.
     pub threads: usize,
 }
 

@@ -18,8 +18,8 @@ pub struct Batch {
     pub weights: Vec<f32>,
 }
 
-/// Deals the examples of a set: each once per round, in an order drawn anew for every round; the rounds of one example walk
-/// through its slices from a first one drawn for it.
+/// Deals the examples of a set: each once per round, in an order drawn anew for every round; the rounds of one example
+/// walk through its slices from a first one drawn for it.
 #[derive(Debug)]
 pub struct Sampler<'a> {
     set: &'a TrainingSet,

@@ -61,8 +61,9 @@ struct Outcome {
 /// The record depends on the inputs, the settings and the seed; on the CPU not on the number of threads.
 ///
 /// # Errors
-/// Settings out of range, an arm that does not fit the data set's classes, a source that an arm needs is missing, generated
-/// slices that may not be used here, a class without training lesions, a diverged fit, a folder in use, a full disk, or stopped on request.
+/// Settings out of range, an arm that does not fit the data set's classes, a source that an arm needs is missing,
+/// generated slices that may not be used here, a class without training lesions, a diverged fit, a folder in use, a
+/// full disk, or stopped on request.
 pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &Lab<'_>) -> Result<ClassifyRecord> {
     let &Lab { engine, seed, observer } = lab;
     config.check()?;
@@ -132,7 +133,8 @@ fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<Stri
         notes.extend(loaded.notes);
         extras.conditional = Some(loaded.items);
     }
-    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing else.
+    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
+    // else.
     let contested = wanted(arms::Source::Denoised) || wanted(arms::Source::Ambiguous);
     if let Some(folder) = inputs.denoised.filter(|_| contested) {
         let loaded = extras::denoised(folder, inputs.data, config.accepted_only)?;
@@ -199,8 +201,8 @@ impl Fits<'_> {
         Ok((all, rule.description().to_owned()))
     }
 
-    /// `cam.png`: the largest slices of a few test lesions (of interest, or of every class), spread over the test side, as the
-    /// None arm and the denoised arm see them.
+    /// `cam.png`: the largest slices of a few test lesions (of interest, or of every class), spread over the test side,
+    /// as the None arm and the denoised arm see them.
     fn write_maps(&self, test: &TestSlices, place: Workplace<'_>, observer: &dyn Observer) -> Result<()> {
         let (data, config) = (self.data, self.config);
         let interest = data.classes().of_interest.as_ref();
@@ -257,7 +259,8 @@ fn facts(notes: &mut Vec<String>, config: &ClassifyConfig, pool: &Pool, test: &T
         );
         if test.ambiguous > 0 || !pool.material.contested.is_empty() {
             notes.push(format!(
-                "{} contested training lesions are learned by no arm, {} contested test lesions are left out of every number.",
+                "{} contested training lesions are learned by no arm, {} contested test lesions are left out \
+                 of every number.",
                 pool.material.contested.len(),
                 test.ambiguous
             ));
@@ -272,13 +275,18 @@ fn facts(notes: &mut Vec<String>, config: &ClassifyConfig, pool: &Pool, test: &T
         ));
     }
     notes.push(format!(
-        "Batches draw lesions, not slices, and each batch has the None arm's share of {wanted}s: an arm changes which {wanted}s are seen, not how many."
+        "Batches draw lesions, not slices, and each batch has the None arm's share of {wanted}s: an arm \
+         changes which {wanted}s are seen, not how many."
     ));
-    notes.push(format!("Contested training lesions are in neither class unless the arm says so. Contested test lesions count as {other}s, and are left out of the metrics whose names begin with certain."));
+    notes.push(format!(
+        "Contested training lesions are in neither class unless the arm says so. Contested test lesions count as \
+         {other}s, and are left out of the metrics whose names begin with certain."
+    ));
     let enriched = test.prevalence > compare::ENRICHED * config.reference_prevalence;
     if enriched {
         notes.push(format!(
-            "The test set has {:.1} % {wanted}s, more than the {:.1} % of a clinical cohort; metrics whose names end in at_{:.1}_percent are reweighted to that.",
+            "The test set has {:.1} % {wanted}s, more than the {:.1} % of a clinical cohort; metrics whose names end in \
+             at_{:.1}_percent are reweighted to that.",
             100.0 * test.prevalence,
             100.0 * config.reference_prevalence,
             100.0 * config.reference_prevalence

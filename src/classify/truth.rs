@@ -8,7 +8,8 @@ use crate::problem::{Problem, Result};
 
 /// Whether each lesion of the manifest truly is a rim, in its order.
 ///
-/// The table is tab-separated with the columns `participant_id`, `lesion_id` (the number in the label map) and `true_rim`.
+/// The table is tab-separated with the columns `participant_id`, `lesion_id` (the number in the label map) and
+/// `true_rim`.
 ///
 /// # Errors
 /// No such file or column, an unreadable value, a lesion twice, or a lesion of the manifest that it does not have.

@@ -28,6 +28,7 @@ pub enum Condition {
 /// Training slices and what the generator is told about each.
 #[derive(Clone, Debug)]
 pub struct Conditioned {
+    /// In the manifest's order.
     pub slices: TrainSlices,
     /// Names of the classes by their numbers; empty without condition.
     pub names: Vec<String>,
@@ -42,7 +43,8 @@ impl Conditioned {
     /// `others_per_interest` lesions for each of interest at most (drawn by `seed`; 0 takes all).
     ///
     /// # Errors
-    /// Labels are asked for and the source has none, readers' classes where none is of interest, or there is but one class.
+    /// Labels are asked for and the source has none, readers' classes where none is of interest, or there is but one
+    /// class.
     pub fn choose(data: &Prepared, condition: Condition, others_per_interest: f64, seed: RunSeed) -> Result<Self> {
         let classes = data.classes();
         let own = |lesion: &Lesion| data.class_of(lesion).unwrap_or_default();

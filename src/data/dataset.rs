@@ -14,7 +14,8 @@
 //! fn leak(prepared: &Prepared) { train_generator(&prepared.test()); }
 //! ```
 //!
-//! A data set of whole volumes is another type again, [`PreparedVolumes`](super::volumes::PreparedVolumes), and is refused here.
+//! A data set of whole volumes is another type again, [`PreparedVolumes`](super::volumes::PreparedVolumes), and is
+//! refused here.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -100,7 +101,8 @@ impl Prepared {
         &self.0.manifest
     }
 
-    /// SHA-256 of the manifest, which stands for the whole data set: networks carry it to say what they were trained on.
+    /// SHA-256 of the manifest, which stands for the whole data set: networks carry it to say what they were trained
+    /// on.
     pub fn sha256(&self) -> &str {
         &self.0.sha256
     }
@@ -136,8 +138,8 @@ impl Prepared {
         self.training_all().of_class(class)
     }
 
-    /// What a generator without condition learns from: training slices of the class of interest; of every class where none is
-    /// of more interest than another. Nothing contested.
+    /// What a generator without condition learns from: training slices of the class of interest; of every class where
+    /// none is of more interest than another. Nothing contested.
     pub fn training_of_interest(&self) -> TrainSlices {
         match &self.classes().of_interest {
             Some(class) => self.training(class),

@@ -1,4 +1,5 @@
-//! Labels and patients of plain images: `dataset.json` of StyleGAN2-ADA, `labels.tsv`, sub-folders; joined by exact name.
+//! Labels and patients of plain images: `dataset.json` of StyleGAN2-ADA, `labels.tsv`, sub-folders; joined by exact
+//! name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,6 +19,7 @@ pub struct Labels {
     pub label: Option<BTreeMap<String, String>>,
     /// Votes of two readers; they outrank the label.
     pub votes: Option<BTreeMap<String, (bool, bool)>>,
+    /// The group that an image belongs to; absent where each is its own.
     pub patient: Option<BTreeMap<String, String>>,
     /// Where the labels come from, for the record.
     pub source: String,
@@ -116,8 +118,8 @@ impl Labels {
         Ok(self)
     }
 
-    /// Labels are the names of the first folder, where every image is in one. Folders of five digits, as StyleGAN2-ADA's
-    /// own tool makes them, mean nothing.
+    /// Labels are the names of the first folder, where every image is in one. Folders of five digits, as
+    /// StyleGAN2-ADA's own tool makes them, mean nothing.
     pub fn from_folders(names: &[String]) -> Self {
         let source = "sub-folders".to_owned();
         let label: Option<BTreeMap<String, String>> = names
@@ -142,8 +144,8 @@ impl Labels {
         }
     }
 
-    /// One label is of interest and one may be contested; the others are not told apart. Votes of readers outrank labels. An
-    /// unlabelled set is all of interest: there is nothing else to learn from it.
+    /// One label is of interest and one may be contested; the others are not told apart. Votes of readers outrank
+    /// labels. An unlabelled set is all of interest: there is nothing else to learn from it.
     fn by_interest(&self, names: &[String], config: &PrepareConfig) -> Result<Labelled> {
         let (rim, ambiguous) = (config.rim_label.as_deref(), config.ambiguous_label.as_deref());
         let labelled = |class: &dyn Fn(&String) -> Class| {

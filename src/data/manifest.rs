@@ -68,8 +68,8 @@ impl Items {
 pub struct Lesion {
     /// "sub-001_lesion-003"; the file name without ending for plain images.
     pub id: String,
-    /// The group that stays on one side of the split and is resampled as a whole: the patient of a lesion; of a plain image what
-    /// [`Manifest::patient_source`] says, for instance the lesion that several photographs show.
+    /// The group that stays on one side of the split and is resampled as a whole: the patient of a lesion; of a plain
+    /// image what [`Manifest::patient_source`] says, for instance the lesion that several photographs show.
     pub patient: String,
     /// Centre voxel in the source volume once its axes are in RAS+ order: x, y, z.
     pub centre: [i64; 3],
@@ -83,7 +83,8 @@ pub struct Lesion {
     pub reader2: Option<bool>,
     /// One of the manifest's classes, or its contested state.
     pub class: Class,
-    /// The label that the source itself gives (a class name or number), where it has one; absent for lesions of readers.
+    /// The label that the source itself gives (a class name or number), where it has one; absent for lesions of
+    /// readers.
     #[serde(default)]
     pub label: Option<String>,
     /// The side that it is on.

@@ -1,7 +1,7 @@
 //! The stage: a cohort, a folder of images or a zip becomes a prepared data set with a proven split.
 //!
-//! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no data
-//! set that looks finished; started again, it keeps the patients that were done.
+//! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no
+//! data set that looks finished; started again, it keeps the patients that were done.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Training, validation and test patients, and the proof that nothing of one side is on another.
 //!
-//! Splitting slices instead of patients inflates accuracy by 29 to 55 points (Yagis et al., Sci Rep 2021). Patients with
-//! and without the class of interest (else: by the rarest class that they have) are dealt apart; of many random deals the
-//! one is taken whose sides come closest to the asked shares of each class (constrained randomisation).
+//! Splitting slices instead of patients inflates accuracy by 29 to 55 points (Yagis et al., Sci Rep 2021). Patients
+//! with and without the class of interest (else: by the rarest class that they have) are dealt apart; of many random
+//! deals the one is taken whose sides come closest to the asked shares of each class (constrained randomisation).
 
 use std::collections::HashMap;
 
@@ -50,8 +50,8 @@ pub struct Kind {
     what: String,
 }
 
-/// Kinds in their order: the class of interest, which every side must have and which counts most, the contested ones, the
-/// others; without a class of interest all classes, each of which every side must have, and the contested ones.
+/// Kinds in their order: the class of interest, which every side must have and which counts most, the contested ones,
+/// the others; without a class of interest all classes, each of which every side must have, and the contested ones.
 pub fn kinds(classes: &Classes) -> Vec<Kind> {
     let kind = |class: &Class, weight, needed, what| Kind { class: class.clone(), weight, needed, what };
     let others = |class: &&Class| Some(*class) != classes.of_interest.as_ref();
@@ -107,7 +107,8 @@ impl Shares {
 /// A side for each patient, in their order; depends on the patients, their kinds, the shares and the seed only.
 ///
 /// # Errors
-/// Fewer patients, or fewer patients with a kind that every side must have, than sides; or no deal gives every side its own.
+/// Fewer patients, or fewer patients with a kind that every side must have, than sides; or no deal gives every side its
+/// own.
 pub fn assign(patients: &[PatientLesions], kinds: &[Kind], shares: Shares, seed: RunSeed) -> Result<Vec<Split>> {
     shares.check()?;
     let needed = shares.sides();
@@ -174,7 +175,8 @@ fn everywhere(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], shar
     (0..kinds.len()).filter(|&kind| kinds[kind].needed).all(|kind| asked().all(|side| has(side, kind)))
 }
 
-/// Patients of a stratum of `count` for validation and test; at least `least` a side that is asked for, training included.
+/// Patients of a stratum of `count` for validation and test; at least `least` a side that is asked for, training
+/// included.
 fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
     let mut places = [shares.validation, shares.test].map(|share| match share > 0.0 {
         true => ((share * count as f64).round() as usize).max(least),
@@ -187,8 +189,8 @@ fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
     places
 }
 
-/// How far the sides' shares of each kind are from those asked for, by the kinds' weights. A side without a kind that others
-/// have is as bad as a share of 1 amiss.
+/// How far the sides' shares of each kind are from those asked for, by the kinds' weights. A side without a kind that
+/// others have is as bad as a share of 1 amiss.
 fn imbalance(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], shares: Shares) -> f64 {
     let mut sum = 0.0;
     for (at, kind) in kinds.iter().enumerate() {
@@ -211,6 +213,7 @@ fn imbalance(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], share
 pub struct PixelHash {
     /// SHA-256 of its float32 values, hexadecimal.
     pub sha256: String,
+    /// Whose it is.
     pub patient: String,
     /// For the message: "sub-001_lesion-003 slice 12, chimap".
     pub name: String,
@@ -346,7 +349,8 @@ mod tests {
         assert_eq!(require_proof((1, 0)).unwrap_err().kind(), ProblemKind::Gate);
     }
 
-    /// 24 groups: class c in every group whose number c + 1 divides, so that the last class is in 6 and 12 groups have several.
+    /// 24 groups: class c in every group whose number c + 1 divides, so that the last class is in 6 and 12 groups have
+    /// several.
     fn four_classes() -> (Vec<PatientLesions>, Vec<Kind>) {
         let names = ["a", "b", "c", "d"].map(Class::new).to_vec();
         let kinds = kinds(&Classes { names, contested: None, of_interest: None });
@@ -389,7 +393,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_side_has_a_rim(rims in proptest::collection::vec(0..4u64, 3..30), validation in 0.0..0.4f64, test in 0.0..0.4f64) {
+        fn every_side_has_a_rim(
+            rims in proptest::collection::vec(0..4u64, 3..30),
+            validation in 0.0..0.4f64,
+            test in 0.0..0.4f64,
+        ) {
             let patients: Vec<_> = rims.iter().enumerate().map(|(at, &rim)| patient(at, rim, 5)).collect();
             let shares = Shares { validation, test };
             if let Ok(sides) = by_readers(&patients, shares, 3) {

@@ -183,7 +183,8 @@ mod tests {
         let rims = training.of_class(&Class::RIM);
         assert_eq!(rims.len(), 2);
         let read = rims.read(&[1, 0]).unwrap();
-        // The second training rim is the manifest's fourth lesion: values from 3 * 48 / 10 - 50 = -35.6 ppb on, of +-100.
+        // The second training rim is the manifest's fourth lesion: values from 3 * 48 / 10 - 50 = -35.6 ppb on, of
+        // +-100.
         assert_eq!((read[0].lesion, read[1].lesion, read[0].values.len()), (3, 0, 48));
         approx::assert_abs_diff_eq!(read[0].values[0], -0.356, epsilon = 1e-6);
         approx::assert_abs_diff_eq!(read[0].values[47], -0.309, epsilon = 1e-6);

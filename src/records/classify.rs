@@ -10,8 +10,8 @@ use super::{Confusion, Interval};
 
 /// What a comparison of arms found.
 ///
-/// Where the data set has a class of interest ("rim"), the numbers are of that class against the other, at a threshold; where
-/// it has none, of every class against the rest ([`ArmRecord::by_class`]), and what speaks of rims is 0 or empty.
+/// Where the data set has a class of interest ("rim"), the numbers are of that class against the other, at a threshold;
+/// where it has none, of every class against the rest ([`ArmRecord::by_class`]), and what speaks of rims is 0 or empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifyRecord {
     /// How slice scores become a lesion's.
@@ -82,8 +82,8 @@ pub struct ArmRecord {
     pub training_slices: Vec<(String, u64)>,
     /// Each repetition on its own.
     pub per_seed: Vec<SeedScores>,
-    /// Metric name -> mean over seeds with its interval, against the readers' agreed label (a contested lesion is no rim).
-    /// "certain_..." leaves contested test lesions out; "..._at_3.3_percent" is reweighted to that share of rims.
+    /// Metric name -> mean over seeds with its interval, against the readers' agreed label (a contested lesion is no
+    /// rim). "certain_..." leaves contested test lesions out; "..._at_3.3_percent" is reweighted to that share of rims.
     pub against_readers: BTreeMap<String, Interval>,
     /// The same against the true label; empty unless simulated. Keys as in `against_readers`; "ambiguous_..." among the
     /// contested test lesions alone.
@@ -100,8 +100,8 @@ pub struct ArmRecord {
 /// One arm's scores where no class is of interest; contested test items are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArmByClass {
-    /// "macro_auroc", "macro_auprc" (means over the classes, each against the rest), "balanced_accuracy" (mean sensitivity),
-    /// "accuracy" -> mean over seeds with its interval over patients.
+    /// "macro_auroc", "macro_auprc" (means over the classes, each against the rest), "balanced_accuracy" (mean
+    /// sensitivity), "accuracy" -> mean over seeds with its interval over patients.
     pub overall: BTreeMap<String, Interval>,
     /// In the order of the classes.
     pub classes: Vec<OneAgainstRest>,
@@ -114,8 +114,8 @@ pub struct ArmByClass {
 pub struct OneAgainstRest {
     /// The class.
     pub class: Class,
-    /// "auroc", "auprc", and of the highest score as the answer "sensitivity", "specificity", "precision", "f1" -> mean over
-    /// seeds with its interval over patients.
+    /// "auroc", "auprc", and of the highest score as the answer "sensitivity", "specificity", "precision", "f1" -> mean
+    /// over seeds with its interval over patients.
     pub metrics: BTreeMap<String, Interval>,
 }
 

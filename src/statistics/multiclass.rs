@@ -1,4 +1,5 @@
-//! How well scores tell any number of classes apart: each class against the rest, and the answer with the highest score.
+//! How well scores tell any number of classes apart: each class against the rest, and the answer with the highest
+//! score.
 
 use super::ranking::Ranking;
 use crate::problem::{Kind, Problem, Result};
@@ -6,7 +7,8 @@ use crate::problem::{Kind, Problem, Result};
 /// What is told of each class against the rest, in order.
 pub const ONE_AGAINST_REST: [&str; 6] = ["auroc", "auprc", "sensitivity", "specificity", "precision", "f1"];
 
-/// What is told of all classes together, in order: means over the classes, the mean sensitivity, the share of right answers.
+/// What is told of all classes together, in order: means over the classes, the mean sensitivity, the share of right
+/// answers.
 pub const OVERALL: [&str; 4] = ["macro_auroc", "macro_auprc", "balanced_accuracy", "accuracy"];
 
 /// Scores of items for each of `k` classes, with the items' own classes.
@@ -52,8 +54,8 @@ impl ByClass {
         counts
     }
 
-    /// [`ONE_AGAINST_REST`] for each class of a resample (each item counted `copies` times); undefined where the class, the
-    /// rest or such an answer is not there.
+    /// [`ONE_AGAINST_REST`] for each class of a resample (each item counted `copies` times); undefined where the class,
+    /// the rest or such an answer is not there.
     pub fn one_against_rest(&self, copies: &[u32]) -> Vec<[Option<f64>; ONE_AGAINST_REST.len()]> {
         let confusion = self.confusion(copies);
         let all: u64 = confusion.iter().flatten().sum();
@@ -73,7 +75,8 @@ impl ByClass {
         self.rankings.iter().enumerate().map(of_class).collect()
     }
 
-    /// [`OVERALL`] of the same resample, from its [`ByClass::one_against_rest`]; a mean is undefined where one class's is.
+    /// [`OVERALL`] of the same resample, from its [`ByClass::one_against_rest`]; a mean is undefined where one class's
+    /// is.
     pub fn overall(
         &self,
         each: &[[Option<f64>; ONE_AGAINST_REST.len()]],
@@ -108,7 +111,8 @@ mod tests {
         let each = found.one_against_rest(&once);
         // Class 0: its two items rank first and second. One of two found, no false alarm.
         assert_eq!(each[0], [Some(1.0), Some(1.0), Some(0.5), Some(1.0), Some(1.0), Some(2.0 / 3.0)]);
-        // Class 1: its item ranks second of four behind one other: two of three pairs, precision 1/2; one false alarm of three.
+        // Class 1: its item ranks second of four behind one other: two of three pairs, precision 1/2; one false alarm
+        // of three.
         assert_eq!(each[1], [Some(2.0 / 3.0), Some(0.5), Some(1.0), Some(2.0 / 3.0), Some(0.5), Some(2.0 / 3.0)]);
         assert_eq!(each[2], [Some(1.0); 6]);
         let [auroc, auprc, balanced, accuracy] = found.overall(&each, &once).map(Option::unwrap);

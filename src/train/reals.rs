@@ -16,7 +16,9 @@ use crate::train::{RealBatches, TrainConfig};
 
 /// Training images and their classes.
 pub struct TrainingSet {
+    /// The slices.
     pub chosen: Conditioned,
+    /// Where they lie in the network's square.
     pub padding: Padding,
     /// Padded, on the host.
     pub images: Images,
@@ -51,12 +53,14 @@ impl TrainingSet {
         (self.c_dim() > 0).then(|| one_hot(&numbers, self.c_dim(), Device::Cpu))
     }
 
-    /// Positions of the images that a generator is compared with: those of interest, or all where no class holds just them.
+    /// Positions of the images that a generator is compared with: those of interest, or all where no class holds just
+    /// them.
     pub fn compared(&self) -> Vec<i64> {
         let of_interest = |at: &usize| self.chosen.interest.is_none_or(|class| self.chosen.classes[*at] == class);
         (0..self.images.len()).filter(of_interest).map(|at| at as i64).collect()
     }
 
+    /// Lesions that the images are of.
     pub fn lesions(&self) -> u64 {
         self.images.lesions.iter().collect::<std::collections::BTreeSet<_>>().len() as u64
     }

@@ -1,8 +1,8 @@
 //! The lesion classifier: six convolutional units, global average pooling, a linear head over the classes.
 //!
-//! One unit is 3x3 convolution, 2x2 max pooling (first units only), batch normalisation, ReLU, in the order that the paper names
-//! them. The paper gives neither widths nor strides; here the first three units pool, so that a 64x64 slice leaves an 8x8 map,
-//! whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a rim from its core.
+//! One unit is 3x3 convolution, 2x2 max pooling (first units only), batch normalisation, ReLU, in the order that the
+//! paper names them. The paper gives neither widths nor strides; here the first three units pool, so that a 64x64 slice
+//! leaves an 8x8 map, whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a rim from its core.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};

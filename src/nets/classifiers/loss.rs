@@ -2,8 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-/// Mean softmax cross-entropy of `logits` \[N, k\] against class probabilities `target` \[N, k\] (one-hot, or soft labels whose
-/// rows add up to 1), each item weighted by `weight` \[N\]; divided by the sum of the weights.
+/// Mean softmax cross-entropy of `logits` \[N, k\] against class probabilities `target` \[N, k\] (one-hot, or soft
+/// labels whose rows add up to 1), each item weighted by `weight` \[N\]; divided by the sum of the weights.
 pub fn cross_entropy(logits: &Tensor, target: &Tensor, weight: &Tensor) -> Tensor {
     let each = (logits.log_softmax(1, Kind::Float) * target).sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
     -(each * weight).sum(Kind::Float) / weight.sum(Kind::Float)

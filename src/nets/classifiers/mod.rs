@@ -27,13 +27,13 @@ pub trait Classifier: Network {
     /// Images \[N, C, H, W\] -> logits \[N, k\].
     fn forward(&self, images: &Tensor, mode: Mode) -> Tensor;
 
-    /// Images \[N, C, H, W\] -> what of the logit of `class` above the mean of the other logits comes from where,
-    /// \[N, H', W'\] in evaluation mode: the class activation map of Zhou et al. 2016 (arXiv 1512.04150). The mean of a map
+    /// Images \[N, C, H, W\] -> what of the logit of `class` above the mean of the other logits comes from where, \[N,
+    /// H', W'\] in evaluation mode: the class activation map of Zhou et al. 2016 (arXiv 1512.04150). The mean of a map
     /// is that difference.
     fn activation(&self, images: &Tensor, class: i64) -> Tensor;
 
-    /// Images \[N, C, H, W\] -> the log-odds of each class, ln p / (1 - p), \[N, k\] in evaluation mode: its logit minus the
-    /// log of the sum of the others' exponentials. Of two classes that is the difference of the two logits.
+    /// Images \[N, C, H, W\] -> the log-odds of each class, ln p / (1 - p), \[N, k\] in evaluation mode: its logit
+    /// minus the log of the sum of the others' exponentials. Of two classes that is the difference of the two logits.
     fn scores(&self, images: &Tensor) -> Tensor {
         log_odds(&self.forward(images, Mode::Evaluate))
     }
