@@ -102,7 +102,7 @@ impl Arm {
         let found =
             format!("arm {} is about a class of interest, and among {} there is none", self.name(), classes.listed());
         Err(Problem::usage(found)
-            .expected(format!("of the arms {}", fitting.join(", ")))
+            .expected(format!("arms from {}", fitting.join(", ")))
             .advice("say so with --arms, or prepare with one label of interest (--rim-label NAME)"))
     }
 

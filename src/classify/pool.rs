@@ -184,7 +184,7 @@ fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>>
 
 /// How many lesions each adding arm adds: what was asked for, or what the poorest source of the arms in question has.
 fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) -> Result<usize> {
-    let mut extra = config.extra as usize;
+    let mut extra = if material.interest.is_some() { config.extra as usize } else { 0 };
     for arm in config.arms.iter().filter(|arm| arm.adds()) {
         for source in arm.needs() {
             let (available, what, option) = match source {

@@ -285,8 +285,8 @@ fn facts(notes: &mut Vec<String>, config: &ClassifyConfig, pool: &Pool, test: &T
     let enriched = test.prevalence > compare::ENRICHED * config.reference_prevalence;
     if enriched {
         notes.push(format!(
-            "The test set has {:.1} % {wanted}s, more than the {:.1} % of a clinical cohort; metrics whose names end in \
-             at_{:.1}_percent are reweighted to that.",
+            "The test set has {:.1} % {wanted}s, more than the {:.1} % of a clinical cohort; metrics whose \
+             names end in at_{:.1}_percent are reweighted to that.",
             100.0 * test.prevalence,
             100.0 * config.reference_prevalence,
             100.0 * config.reference_prevalence

@@ -165,7 +165,10 @@ mod tests {
             interest_weight: 1.5,
             number: 1,
         });
-        let text = r#"{"rims":[{"unit":{"origin":"Rim","rows":[3],"lesion":null},"target":1.0}],"others":[],"rims_per_batch":2,"rim_weight":1.5}"#;
+        let text = concat!(
+            r#"{"rims":[{"unit":{"origin":"Rim","rows":[3],"lesion":null},"target":1.0}],"#,
+            r#""others":[],"rims_per_batch":2,"rim_weight":1.5}"#
+        );
         assert_eq!(serde_json::to_string(&set).unwrap(), text);
     }
 }

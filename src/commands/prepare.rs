@@ -60,7 +60,7 @@ pub struct PrepareArgs {
     /// Which session of the cohort, where there are several.
     #[arg(long)]
     session: Option<String>,
-    /// Images: one label is of interest and the others are not told apart (interest), or each label is a class (labels).
+    /// Images: one label is of interest, the others are not told apart (interest); or each label is a class (labels).
     #[arg(long, value_name = "SOURCE", default_value = "interest", value_parser = choice::<ClassSource>())]
     classes: ClassSource,
     /// Cohort: an item is a slice of a lesion's patch (slices) or the whole patch (volumes).

@@ -123,7 +123,11 @@ impl<'a> ImageSet<'a> {
         };
         let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
         if labels.label.is_none() && labels.votes.is_none() {
-            notes.push("no labels: every image counts as of the class of interest; such a set trains a generator, not a classifier".into());
+            notes.push(
+                "no labels: every image counts as of the class of interest; such a set \
+                        trains a generator, not a classifier"
+                    .into(),
+            );
         }
         if others > 0 {
             notes.push(format!("{others} other files were passed over"));

@@ -32,7 +32,8 @@ pub struct ClassifyRecord {
     pub differences: Vec<DifferenceRecord>,
     /// Trainable numbers of one classifier.
     pub parameters: u64,
-    /// Rims that each arm but "None" adds; fewer than asked for where the training side has fewer contested lesions.
+    /// Rims that each arm but "None" adds (0 where no class is of interest); fewer than asked for where the training
+    /// side has fewer contested lesions.
     #[serde(default)]
     pub extra_rims: u64,
     /// Rims in every batch, the same for all arms unless an arm's description says otherwise.
