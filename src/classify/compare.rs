@@ -8,7 +8,7 @@ use super::config::ClassifyConfig;
 use super::material::Origin;
 use super::runs::{ArmRuns, Runs};
 use super::scores::{METRICS, REWEIGHTED, Scored};
-use super::training_set::TrainingSet;
+use super::training_set::{Example, TrainingSet};
 use crate::data::manifest::{Lesion, Manifest};
 use crate::problem::Result;
 use crate::records::classes::Classes;
@@ -313,14 +313,10 @@ fn per_seed(
 
 /// How many of the distinct contested lesions that the arm called rims truly are.
 fn added_precision(arm: &ArmRuns, truth: &[bool]) -> Option<Interval> {
-    let of_interest = |set| match set {
-        &TrainingSet::Interest(ref set) => set.interest.as_slice(),
-        TrainingSet::Classes(_) => &[],
+    let contested = |example: &&Example| {
+        matches!(example.unit.origin, Origin::Contested | Origin::Denoised) && example.target > 0.5
     };
-    let added =
-        arm.sets.iter().flat_map(of_interest).filter(|example| {
-            matches!(example.unit.origin, Origin::Contested | Origin::Denoised) && example.target > 0.5
-        });
+    let added = arm.sets.iter().flat_map(TrainingSet::of_interest).filter(contested);
     let lesions: BTreeSet<u32> = added.filter_map(|example| example.unit.lesion).collect();
     let rims = lesions.iter().filter(|lesion| truth[**lesion as usize]).count();
     wilson(rims as u64, lesions.len() as u64)

@@ -74,6 +74,14 @@ impl TrainingSet {
         }
     }
 
+    /// Examples of the class of interest, or that an arm puts in their place; none where no class is of interest.
+    pub fn of_interest(&self) -> &[Example] {
+        match self {
+            Self::Interest(set) => &set.interest,
+            Self::Classes(_) => &[],
+        }
+    }
+
     /// All lesions, or what stands for them.
     pub fn units(&self) -> Vec<&Unit> {
         match self {
