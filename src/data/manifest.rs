@@ -113,3 +113,38 @@ pub struct Slice {
     /// Lesion voxels in this slice.
     pub voxels: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first version that had manifests wrote it, line breaks aside.
+    const OF_READERS: &str = concat!(
+        r#"{"schema":1,"simulated":true,"contrasts":[{"name":"chimap","unit":"ppb","window":{"low":-80.0,"high":120.0}}],"#,
+        r#""patch":[1,2,2],"patient_source":"participant_id","voxel_mm":[1.0,0.4,0.4],"seed":7,"lesions":["#,
+        r#"{"id":"sub-001_lesion-001","patient":"sub-001","centre":[1,2,3],"#,
+        r#""affine":[[1.0,0.0,0.0,0.0],[0.0,1.0,0.0,0.0],[0.0,0.0,1.0,0.0]],"reader1":true,"reader2":false,"#,
+        r#""class":"ambiguous","label":null,"split":"train","voxels":4,"patch":"patches/a.npy","mask":null,"#,
+        r#""sha256":"ab","mask_sha256":null}],"slices":[{"lesion":0,"z":0,"voxels":4}],"inputs":[]}"#,
+    );
+
+    #[test]
+    fn a_manifest_of_readers_and_slices_is_read_and_written_as_ever() {
+        let manifest: Manifest = serde_json::from_str(OF_READERS).unwrap();
+        assert!(manifest.classes.is_of_readers() && manifest.items.is_slices());
+        assert_eq!((&manifest.lesions[0].class, manifest.lesions[0].reader2), (&Class::AMBIGUOUS, Some(false)));
+        assert_eq!(serde_json::to_string(&manifest).unwrap(), OF_READERS);
+    }
+
+    #[test]
+    fn other_classes_and_items_are_named() {
+        let mut manifest: Manifest = serde_json::from_str(OF_READERS).unwrap();
+        manifest.classes = Classes { names: vec![Class::new("mel")], contested: None, of_interest: None };
+        manifest.items = Items::Volumes;
+        manifest.lesions[0].reader1 = None;
+        let text = serde_json::to_string(&manifest).unwrap();
+        assert!(text.contains(r#""classes":{"names":["mel"]},"items":"volumes""#), "{text}");
+        assert!(!text.contains("reader1") && text.contains("reader2"), "{text}");
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
+    }
+}

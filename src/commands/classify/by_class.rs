@@ -41,7 +41,7 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
 
 fn heading(first: &str, columns: &[&str]) -> String {
     let names: String = columns.iter().map(|name| format!("{name:<19}")).collect();
-    format!("\n{first:<32}{}\n", names.trim_end())
+    format!("\n{first:<38}{}\n", names.trim_end())
 }
 
 fn row<'a>(name: &str, cells: impl Iterator<Item = Option<&'a Interval>>) -> String {
@@ -50,7 +50,7 @@ fn row<'a>(name: &str, cells: impl Iterator<Item = Option<&'a Interval>>) -> Str
         None => "undefined".into(),
     };
     let cells: String = cells.map(|interval| format!("{:<19}", cell(interval))).collect();
-    format!("{name:<32}{}\n", cells.trim_end())
+    format!("{name:<38}{}\n", cells.trim_end())
 }
 
 /// Items by class (rows) and answer (columns), all seeds together.
@@ -59,7 +59,7 @@ fn confusion(record: &ClassifyRecord, arm: &str, found: &ArmByClass) -> String {
     let width = 2 + names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(6);
     let line = |first: &str, cells: Vec<String>| {
         let cells: String = cells.iter().map(|cell| format!("{cell:>width$}")).collect();
-        format!("{first:<32}{cells}\n")
+        format!("{first:<38}{cells}\n")
     };
     let columns = names.iter().map(|name| (*name).to_owned()).collect();
     let mut text = format!("\n{}", line(&format!("{arm}: is (down), answered"), columns));
