@@ -356,7 +356,7 @@ mod tests {
         let kinds = kinds(&Classes { names, contested: None, of_interest: None });
         let group = |at: u64| PatientLesions {
             id: format!("group {at}"),
-            counts: (1..=4).map(|divisor| u64::from(at % divisor == 0)).collect(),
+            counts: (1..=4).map(|divisor| u64::from(at.is_multiple_of(divisor))).collect(),
         };
         ((0..24).map(group).collect(), kinds)
     }
