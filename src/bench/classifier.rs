@@ -7,10 +7,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
 use super::{BenchRecord, SIDE};
-use crate::classify::arms::{Example, TrainingSet};
 use crate::classify::config::Width;
 use crate::classify::fit::{Plan, fit};
 use crate::classify::material::{Origin, Unit};
+use crate::classify::training_set::{Example, InterestSet, TrainingSet};
 use crate::engine::Engine;
 use crate::observer::Silent;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
@@ -64,14 +64,15 @@ fn one(plan: &Plan, pixels: &Tensor, seed: u64) -> Result<()> {
         tch::set_num_threads(1);
     }
     let example = |row: u32, target: f32| {
-        let origin = if target > 0.5 { Origin::Rim } else { Origin::NonRim };
+        let origin = if target > 0.5 { Origin::Interest } else { Origin::Other };
         Example { unit: Unit { origin, rows: vec![row], lesion: None }, target }
     };
-    let set = TrainingSet {
-        rims: (0..SLICES / 4).map(|row| example(row, 1.0)).collect(),
+    let set = TrainingSet::Interest(InterestSet {
+        interest: (0..SLICES / 4).map(|row| example(row, 1.0)).collect(),
         others: (SLICES / 4..SLICES).map(|row| example(row, 0.0)).collect(),
-        rims_per_batch: BATCH / 4,
-        rim_weight: 1.0,
-    };
+        interest_per_batch: BATCH / 4,
+        interest_weight: 1.0,
+        number: 1,
+    });
     fit(&set, pixels, plan, RunSeed(seed), &Silent).map(drop)
 }

@@ -19,8 +19,8 @@ use crate::records::label::NetworkLabel;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 use crate::train::config::NetConfig;
-use crate::train::schedule::Phase;
 use crate::train::identity::Identity;
+use crate::train::schedule::Phase;
 use crate::train::{RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.

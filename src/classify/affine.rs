@@ -12,14 +12,18 @@ const SHIFT: f64 = 0.1;
 /// One transformation about the slice's centre; `shift` in shares of half the side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
+    /// Left and right exchanged, before all else.
     pub mirror: bool,
     /// Radians, from x towards y (downwards).
     pub angle: f64,
+    /// Above 1 enlarges.
     pub scale: f64,
+    /// To the right and downwards.
     pub shift: [f64; 2],
 }
 
 impl Affine {
+    /// A random one.
     pub fn draw(rng: &mut impl Rng) -> Self {
         Self {
             mirror: rng.random_bool(0.5),

@@ -1,73 +1,64 @@
-//! The arms: which examples each adds to, or takes from, the agreed rims and non-rims.
+//! The arms: which examples each adds to, or takes from, the lesions whose class is agreed.
 //!
-//! Contested training lesions belong to neither class of the None arm (labels that both readers share); an arm that wants them
-//! says how. A new arm is one variant here: its name, what it needs, its training set.
-
-use std::collections::BTreeMap;
+//! Contested training lesions belong to no class of the None arm (labels that both readers share); an arm that wants
+//! them says how. A new arm is one variant here: its name, what it needs, its training set. Most add to a class of
+//! interest or are about contested lesions, and fit only data sets that have both ([`Arm::fits`]).
 
 use serde::{Deserialize, Serialize};
 
-use super::material::{Origin, Selection, Unit};
+use super::material::{Selection, Unit};
+use super::training_set::{ClassSet, Example, InterestSet, TrainingSet};
+use crate::problem::{Problem, Result};
+use crate::records::classes::Classes;
 use crate::records::classify::{DENOISED, NONE};
 use crate::records::spelling;
 
+/// One way to compose a training set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arm {
+    /// The lesions whose class is agreed, as they are.
     None,
-    /// Contested lesions as rims.
+    /// Contested lesions as of interest.
     Ambiguous,
-    /// Affine copies of rims in place of as many non-rims.
+    /// Affine copies of lesions of interest in place of as many others.
     Affine,
-    /// Synthetic rims.
+    /// Synthetic lesions of interest.
     AdaGan,
-    /// Projections of contested lesions, as rims.
+    /// Projections of contested lesions, as of interest.
     AdaGanLd,
     /// Half projections, half synthetic.
     #[serde(rename = "ada-gan+ld")]
     AdaGanPlusLd,
-    /// Synthetic rims of a generator that also knows non-rims.
+    /// Synthetic lesions of interest of a generator that knows both classes.
     #[serde(rename = "ada-cgan")]
     AdaCgan,
-    /// Nothing added; a rim's loss counts as much more as rims are fewer.
+    /// Nothing added; the loss of a class counts as much more as it has fewer lesions.
     ClassWeight,
-    /// Nothing added; half of every batch are rims.
+    /// Nothing added; every class has the same share of a batch.
     Oversample,
     /// Contested lesions with probability one half.
     SoftLabel,
-    /// Contested lesions as non-rims, as the readers' rule has it.
+    /// Contested lesions as of the other class, as the readers' rule has it.
     AmbiguousAsNonRim,
 }
 
 /// Material that an arm cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// Contested training lesions.
     Ambiguous,
+    /// Their projections.
     Denoised,
+    /// Images of a generator of the class of interest.
     Synthetic,
+    /// Images of a conditional generator.
     Conditional,
 }
 
-/// An example with its probability of being a rim.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Example {
-    pub unit: Unit,
-    pub target: f32,
-}
-
-/// What one fit learns from. A batch holds a fixed number of `rims` and fills up with `others`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TrainingSet {
-    pub rims: Vec<Example>,
-    pub others: Vec<Example>,
-    /// Rims in every batch.
-    pub rims_per_batch: u64,
-    /// Weight of a rim's loss beside 1 for the others.
-    pub rim_weight: f32,
-}
-
 impl Arm {
-    /// The arms of the paper's main table that rimforge has, in its order; ADA-cGAN of its second one needs a second generator.
+    /// The arms of the paper's main table that rimforge has, in its order; ADA-cGAN of its second one needs a second
+    /// generator.
     pub const PAPER: [Arm; 6] = [Arm::None, Arm::Ambiguous, Arm::Affine, Arm::AdaGan, Arm::AdaGanLd, Arm::AdaGanPlusLd];
 
     /// As in the tables.
@@ -92,6 +83,31 @@ impl Arm {
         spelling::name(&self)
     }
 
+    /// Whether it makes sense where no class is of more interest than another.
+    fn fits_any_classes(self) -> bool {
+        matches!(self, Self::None | Self::ClassWeight | Self::Oversample)
+    }
+
+    /// Refuses an arm for a data set that lacks what it is about.
+    ///
+    /// # Errors
+    /// An arm that adds to a class of interest, and no such class.
+    pub fn fits(self, classes: &Classes) -> Result<()> {
+        if classes.of_interest.is_some() || self.fits_any_classes() {
+            return Ok(());
+        }
+        let fitting = spelling::names::<Self>()
+            .iter()
+            .filter(|name| serde_json::from_value::<Self>((**name).into()).is_ok_and(Self::fits_any_classes));
+        let fitting: Vec<&str> = fitting.copied().collect();
+        let found =
+            format!("arm {} is about a class of interest, and among {} there is none", self.name(), classes.listed());
+        Err(Problem::usage(found)
+            .expected(format!("arms from {}", fitting.join(", ")))
+            .advice("say so with --arms, or prepare with one label of interest (--rim-label NAME)"))
+    }
+
+    /// What it cannot do without.
     pub fn needs(self) -> &'static [Source] {
         match self {
             Self::None | Self::Affine | Self::ClassWeight | Self::Oversample => &[],
@@ -108,82 +124,68 @@ impl Arm {
         !matches!(self, Self::None | Self::ClassWeight | Self::Oversample)
     }
 
-    /// The training set. Rims per batch follow the None arm's share of rims, so that added rims change which rims a fit
-    /// sees and not how many; only [`Arm::Oversample`] departs from that.
+    /// The training set. Where there is a class of interest, its lesions per batch follow the None arm's share of them,
+    /// so that added ones change which a fit sees and not how many; only [`Arm::Oversample`] departs from that. Where
+    /// there is none, an arm that is not for such data ([`Arm::fits`]) is as None.
     pub fn compose(self, selection: &Selection, batch: u64) -> TrainingSet {
+        match selection.interest {
+            Some(interest) => TrainingSet::Interest(self.of_interest(selection, interest, batch)),
+            None => TrainingSet::Classes(self.of_classes(selection)),
+        }
+    }
+
+    fn of_interest(self, selection: &Selection, interest: usize, batch: u64) -> InterestSet {
         let examples = |units: &[Unit], target: f32| -> Vec<Example> {
             units.iter().map(|unit| Example { unit: unit.clone(), target }).collect()
         };
-        let (rims, non_rims) = (selection.rims.len(), selection.non_rims.len());
-        let share = rims as f64 / (rims + non_rims) as f64;
-        let mut set = TrainingSet {
-            rims: examples(&selection.rims, 1.0),
-            others: examples(&selection.non_rims, 0.0),
-            rims_per_batch: ((share * batch as f64).round() as u64).clamp(1, batch - 1),
-            rim_weight: 1.0,
+        let (wanted, others) = (&selection.classes[interest], &selection.classes[1 - interest]);
+        let share = wanted.len() as f64 / (wanted.len() + others.len()) as f64;
+        let mut set = InterestSet {
+            interest: examples(wanted, 1.0),
+            others: examples(others, 0.0),
+            interest_per_batch: ((share * batch as f64).round() as u64).clamp(1, batch - 1),
+            interest_weight: 1.0,
+            number: interest,
         };
         match self {
             Self::None => {}
-            Self::Ambiguous => set.rims.extend(examples(&selection.ambiguous, 1.0)),
+            Self::Ambiguous => set.interest.extend(examples(&selection.contested, 1.0)),
             Self::Affine => {
-                set.others.truncate(non_rims.saturating_sub(selection.affine.len()).max(1));
-                set.rims.extend(examples(&selection.affine, 1.0));
+                set.others.truncate(others.len().saturating_sub(selection.affine.len()).max(1));
+                set.interest.extend(examples(&selection.affine, 1.0));
             }
-            Self::AdaGan => set.rims.extend(examples(&selection.synthetic, 1.0)),
-            Self::AdaGanLd => set.rims.extend(examples(&selection.denoised, 1.0)),
+            Self::AdaGan => set.interest.extend(examples(&selection.synthetic, 1.0)),
+            Self::AdaGanLd => set.interest.extend(examples(&selection.denoised, 1.0)),
             Self::AdaGanPlusLd => {
                 let denoised = selection.denoised.len().div_ceil(2);
                 let synthetic = selection.denoised.len() - denoised;
-                set.rims.extend(examples(&selection.denoised[..denoised], 1.0));
-                set.rims.extend(examples(&selection.synthetic[..synthetic.min(selection.synthetic.len())], 1.0));
+                let synthetic = &selection.synthetic[..synthetic.min(selection.synthetic.len())];
+                set.interest.extend(examples(&selection.denoised[..denoised], 1.0));
+                set.interest.extend(examples(synthetic, 1.0));
             }
-            Self::AdaCgan => set.rims.extend(examples(&selection.conditional, 1.0)),
-            Self::ClassWeight => set.rim_weight = ((1.0 - share) / share) as f32,
-            Self::Oversample => set.rims_per_batch = batch / 2,
-            Self::SoftLabel => set.rims.extend(examples(&selection.ambiguous, 0.5)),
-            Self::AmbiguousAsNonRim => set.others.extend(examples(&selection.ambiguous, 0.0)),
+            Self::AdaCgan => set.interest.extend(examples(&selection.conditional, 1.0)),
+            Self::ClassWeight => set.interest_weight = ((1.0 - share) / share) as f32,
+            Self::Oversample => set.interest_per_batch = batch / 2,
+            Self::SoftLabel => set.interest.extend(examples(&selection.contested, 0.5)),
+            Self::AmbiguousAsNonRim => set.others.extend(examples(&selection.contested, 0.0)),
         }
-        set.rims.extend(examples(&selection.leaked.0, 1.0));
-        set.others.extend(examples(&selection.leaked.1, 0.0));
+        set.interest.extend(examples(&selection.leaked[interest], 1.0));
+        set.others.extend(examples(&selection.leaked[1 - interest], 0.0));
         set
     }
-}
 
-impl TrainingSet {
-    pub fn examples(&self) -> impl Iterator<Item = &Example> {
-        self.rims.iter().chain(&self.others)
-    }
-
-    pub fn slices(&self) -> u64 {
-        self.examples().map(|example| example.unit.rows.len() as u64).sum()
-    }
-
-    /// Slices by origin, in the origins' order.
-    pub fn slices_by_origin(&self) -> Vec<(Origin, u64)> {
-        self.by_origin(|unit| unit.rows.len() as u64)
-    }
-
-    /// "10 real rim, 20 real non-rim": lesions by origin.
-    pub fn lesions_text(&self) -> String {
-        let parts = self.by_origin(|_| 1).into_iter().map(|(origin, count)| format!("{count} {}", origin.name()));
-        parts.collect::<Vec<_>>().join(", ")
-    }
-
-    fn by_origin(&self, count: impl Fn(&Unit) -> u64) -> Vec<(Origin, u64)> {
-        let mut counts = BTreeMap::new();
-        for example in self.examples() {
-            *counts.entry(example.unit.origin).or_insert(0) += count(&example.unit);
-        }
-        counts.into_iter().collect()
-    }
-
-    /// Deals the targets out anew among all examples; the class sizes stay.
-    pub fn shuffle_labels(&mut self, rng: &mut impl rand::Rng) {
-        use rand::seq::SliceRandom;
-        let mut units: Vec<Unit> = self.examples().map(|example| example.unit.clone()).collect();
-        units.shuffle(rng);
-        for (example, unit) in self.rims.iter_mut().chain(&mut self.others).zip(units) {
-            example.unit = unit;
+    fn of_classes(self, selection: &Selection) -> ClassSet {
+        let all: usize = selection.classes.iter().map(Vec::len).sum();
+        let inverse = |units: &Vec<Unit>| all as f32 / (selection.classes.len() * units.len()) as f32;
+        let weights = match self {
+            Self::ClassWeight => selection.classes.iter().map(inverse).collect(),
+            _ => vec![1.0; selection.classes.len()],
+        };
+        let with_leaked = |(own, leaked): (&Vec<Unit>, &Vec<Unit>)| own.iter().chain(leaked).cloned().collect();
+        ClassSet {
+            classes: selection.classes.iter().zip(&selection.leaked).map(with_leaked).collect(),
+            weights,
+            balanced: self == Self::Oversample,
         }
     }
 }
@@ -191,46 +193,63 @@ impl TrainingSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::material::tests::small;
+    use crate::classify::material::Origin;
+    use crate::classify::material::tests::{small, three_classes};
+    use crate::records::classes::Class;
     use crate::seed::RunSeed;
 
+    fn composed(arm: Arm) -> InterestSet {
+        match arm.compose(&small().select(0, RunSeed(0), 5, 2.0).unwrap(), 30) {
+            TrainingSet::Interest(set) => set,
+            TrainingSet::Classes(_) => panic!("there is a class of interest"),
+        }
+    }
+
     fn counts(arm: Arm) -> Vec<(Origin, u64)> {
-        let selection = small().select(0, RunSeed(0), 5, 2.0).unwrap();
-        arm.compose(&selection, 30).by_origin(|_| 1)
+        TrainingSet::Interest(composed(arm)).lesions_by_origin()
     }
 
     #[test]
     fn every_arm_of_the_paper_adds_the_same_number_of_rims() {
-        use Origin::{Affine, Ambiguous, Conditional, Denoised, NonRim, Rim, Synthetic};
-        assert_eq!(counts(Arm::None), [(Rim, 10), (NonRim, 20)]);
-        assert_eq!(counts(Arm::Ambiguous), [(Rim, 10), (NonRim, 20), (Ambiguous, 5)]);
-        assert_eq!(counts(Arm::Affine), [(Rim, 10), (NonRim, 15), (Affine, 5)]);
-        assert_eq!(counts(Arm::AdaGan), [(Rim, 10), (NonRim, 20), (Synthetic, 5)]);
-        assert_eq!(counts(Arm::AdaGanLd), [(Rim, 10), (NonRim, 20), (Denoised, 5)]);
-        assert_eq!(counts(Arm::AdaGanPlusLd), [(Rim, 10), (NonRim, 20), (Synthetic, 2), (Denoised, 3)]);
-        assert_eq!(counts(Arm::AdaCgan), [(Rim, 10), (NonRim, 20), (Conditional, 5)]);
+        use Origin::{Affine, Conditional, Contested, Denoised, Interest, Other, Synthetic};
+        assert_eq!(counts(Arm::None), [(Interest, 10), (Other, 20)]);
+        assert_eq!(counts(Arm::Ambiguous), [(Interest, 10), (Other, 20), (Contested, 5)]);
+        assert_eq!(counts(Arm::Affine), [(Interest, 10), (Other, 15), (Affine, 5)]);
+        assert_eq!(counts(Arm::AdaGan), [(Interest, 10), (Other, 20), (Synthetic, 5)]);
+        assert_eq!(counts(Arm::AdaGanLd), [(Interest, 10), (Other, 20), (Denoised, 5)]);
+        assert_eq!(counts(Arm::AdaGanPlusLd), [(Interest, 10), (Other, 20), (Synthetic, 2), (Denoised, 3)]);
+        assert_eq!(counts(Arm::AdaCgan), [(Interest, 10), (Other, 20), (Conditional, 5)]);
     }
 
     #[test]
     fn rims_per_batch_do_not_depend_on_the_arm_except_where_that_is_the_arm() {
-        let selection = small().select(0, RunSeed(0), 5, 2.0).unwrap();
         for name in spelling::names::<Arm>() {
             let arm: Arm = serde_json::from_value((*name).into()).unwrap();
             let expected = if arm == Arm::Oversample { 15 } else { 10 };
-            assert_eq!(arm.compose(&selection, 30).rims_per_batch, expected, "{arm:?}");
+            assert_eq!(composed(arm).interest_per_batch, expected, "{arm:?}");
         }
-        assert_eq!(Arm::ClassWeight.compose(&selection, 30).rim_weight, 2.0);
-        assert_eq!(Arm::SoftLabel.compose(&selection, 30).rims[12].target, 0.5);
+        assert_eq!(composed(Arm::ClassWeight).interest_weight, 2.0);
+        assert_eq!(composed(Arm::SoftLabel).interest[12].target, 0.5);
     }
 
     #[test]
-    fn shuffled_labels_keep_the_class_sizes_and_mix_the_origins() {
-        let selection = small().select(0, RunSeed(0), 5, 2.0).unwrap();
-        let mut set = Arm::None.compose(&selection, 30);
-        let before = set.slices_by_origin();
-        set.shuffle_labels(&mut RunSeed(0).stream("shuffle", 0));
-        assert_eq!((set.rims.len(), set.others.len()), (10, 20));
-        assert_eq!(set.slices_by_origin(), before);
-        assert!(set.rims.iter().any(|example| example.unit.origin == Origin::NonRim && example.target == 1.0));
+    fn without_a_class_of_interest_an_arm_weighs_or_deals_the_classes_or_is_refused_by_name() {
+        let selection = three_classes().select(0, RunSeed(0), 0, 2.0).unwrap();
+        let set = |arm: Arm| match arm.compose(&selection, 12) {
+            TrainingSet::Classes(set) => set,
+            TrainingSet::Interest(_) => panic!("no class is of interest"),
+        };
+        assert_eq!((set(Arm::None).weights, set(Arm::None).balanced), (vec![1.0; 3], false));
+        // 20 lesions of 3 classes: 20 / (3 x 12), 20 / (3 x 6), 20 / (3 x 2).
+        assert_eq!(set(Arm::ClassWeight).weights, [20.0 / 36.0, 20.0 / 18.0, 20.0 / 6.0]);
+        assert!(set(Arm::Oversample).balanced);
+        let classes = Classes { names: ["a", "b"].map(Class::new).to_vec(), contested: None, of_interest: None };
+        assert!(Arm::Oversample.fits(&classes).is_ok() && Arm::AdaGan.fits(&Classes::of_readers()).is_ok());
+        let problem = Arm::AdaGan.fits(&classes).unwrap_err().to_string();
+        assert!(
+            problem.contains("arm ADA-GAN is about a class of interest, and among a, b there is none"),
+            "{problem}"
+        );
+        assert!(problem.contains("none, class-weight, oversample"), "{problem}");
     }
 }

@@ -1,4 +1,5 @@
-//! The arms side by side: every metric with its interval over patients, seeds averaged, and differences from the None arm.
+//! The arms side by side where a class is of interest: every metric with its interval over patients, seeds averaged,
+//! and differences from the None arm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +8,10 @@ use super::config::ClassifyConfig;
 use super::material::Origin;
 use super::runs::{ArmRuns, Runs};
 use super::scores::{METRICS, REWEIGHTED, Scored};
-use crate::data::manifest::{Class, Manifest};
+use super::training_set::{Example, TrainingSet};
+use crate::data::manifest::{Lesion, Manifest};
 use crate::problem::Result;
+use crate::records::classes::Classes;
 use crate::records::classify::{ArmRecord, DifferenceRecord, SeedScores, TestSetRecord};
 use crate::records::{Confusion, Interval};
 use crate::seed::RunSeed;
@@ -25,42 +28,55 @@ pub const ENRICHED: f64 = 1.5;
 /// The test lesions in the order of the scores.
 #[derive(Clone, Debug)]
 pub struct TestLesions {
+    /// The group of each.
     pub patients: Vec<String>,
-    pub classes: Vec<Class>,
+    /// Whether each is of interest; `None` where that is contested.
+    pub labels: Vec<Option<bool>>,
     /// True label of each, in a simulated cohort.
     pub truth: Option<Vec<bool>>,
+    /// What they are told apart by.
+    pub classes: Classes,
 }
 
 impl TestLesions {
-    /// `lesions` index the manifest; `truth` has a label for each of the manifest's lesions.
+    /// `lesions` index the manifest; `truth` has a label for each of the manifest's lesions. One of two classes is of
+    /// interest.
     pub fn new(lesions: &[u32], manifest: &Manifest, truth: Option<&[bool]>) -> Self {
         let entry = |&at: &u32| &manifest.lesions[at as usize];
         Self {
             patients: lesions.iter().map(|at| entry(at).patient.clone()).collect(),
-            classes: lesions.iter().map(|at| entry(at).class).collect(),
+            labels: lesions.iter().map(|at| label(entry(at), manifest)).collect(),
             truth: truth.map(|truth| lesions.iter().map(|&at| truth[at as usize]).collect()),
+            classes: manifest.classes.clone(),
         }
     }
 
+    /// The counts.
     pub fn record(&self) -> TestSetRecord {
-        let count = |class| self.classes.iter().filter(|found| **found == class).count() as u64;
-        let lesions = self.classes.len() as u64;
-        let rims = count(Class::Rim);
+        let count = |label| self.labels.iter().filter(|found| **found == label).count() as u64;
+        let lesions = self.labels.len() as u64;
+        let rims = count(Some(true));
         let share = |part: u64| part as f64 / lesions.max(1) as f64;
         TestSetRecord {
             patients: self.patients.iter().collect::<BTreeSet<_>>().len() as u64,
             lesions,
             rims,
-            ambiguous: count(Class::Ambiguous),
-            non_rims: count(Class::NonRim),
+            ambiguous: count(None),
+            non_rims: count(Some(false)),
             prevalence: share(rims),
             true_prevalence: self.truth.as_ref().map(|truth| share(truth.iter().filter(|rim| **rim).count() as u64)),
+            classes: vec![],
         }
     }
 
     fn readers(&self) -> Vec<bool> {
-        self.classes.iter().map(|class| *class == Class::Rim).collect()
+        self.labels.iter().map(|label| *label == Some(true)).collect()
     }
+}
+
+/// Whether a lesion is of interest; `None` where that is contested.
+pub fn label(lesion: &Lesion, manifest: &Manifest) -> Option<bool> {
+    manifest.classes.number(&lesion.class).map(|class| manifest.classes.interest() == Some(class))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +97,14 @@ struct Table {
 
 impl Table {
     fn all(lesions: &TestLesions, reference_prevalence: f64) -> Vec<Self> {
-        let everyone = vec![1; lesions.classes.len()];
-        let only = |keep: &dyn Fn(Class) -> bool| lesions.classes.iter().map(|class| u32::from(keep(*class))).collect();
+        let everyone = vec![1; lesions.labels.len()];
+        let only = |contested: bool| {
+            lesions.labels.iter().map(|label| u32::from(label.is_none() == contested)).collect::<Vec<u32>>()
+        };
         let enriched = lesions.record().prevalence > ENRICHED * reference_prevalence;
         let prevalence = enriched.then_some(reference_prevalence);
         let readers = lesions.readers();
-        let certain = only(&|class| class != Class::Ambiguous);
+        let certain = only(false);
         let mut tables = vec![
             Self {
                 against: Against::Readers,
@@ -98,7 +116,7 @@ impl Table {
             Self { against: Against::Readers, prefix: "certain_", labels: readers, takes_part: certain, prevalence },
         ];
         if let Some(truth) = &lesions.truth {
-            let contested = only(&|class| class == Class::Ambiguous);
+            let contested = only(true);
             tables.extend([
                 Self { against: Against::Truth, prefix: "", labels: truth.clone(), takes_part: everyone, prevalence },
                 Self {
@@ -137,7 +155,9 @@ type ScoredRepetitions = Vec<Scored>;
 /// What the comparison found.
 #[derive(Debug)]
 pub struct Comparison {
+    /// In the order of the runs.
     pub arms: Vec<ArmRecord>,
+    /// From the None arm.
     pub differences: Vec<DifferenceRecord>,
 }
 
@@ -156,12 +176,13 @@ pub fn compare(
     let tables = Table::all(lesions, config.reference_prevalence);
     let scored = runs.arms.iter().zip(thresholds).map(|(arm, thresholds)| score(arm, thresholds, &tables));
     let scored: Vec<Vec<ScoredRepetitions>> = scored.collect::<Result<_>>()?;
-    let once = vec![1; lesions.classes.len()];
+    let once = vec![1; lesions.labels.len()];
     let names: Vec<Vec<String>> = tables.iter().map(Table::names).collect();
     let baseline = runs.arms.iter().position(|arm| arm.arm == Arm::None);
     let pairs = pairs(&tables, &names, runs, baseline);
 
-    // One vector a draw, so that everything is paired over the same patients: arms x tables x metrics, then differences.
+    // One vector a draw, so that everything is paired over the same patients: arms x tables x metrics, then
+    // differences.
     let per_arm: usize = names.iter().map(Vec::len).sum();
     let statistics = |copies: &[u32]| -> Vec<Option<f64>> {
         let mut values: Vec<Option<f64>> = Vec::with_capacity(scored.len() * per_arm + pairs.len());
@@ -186,16 +207,17 @@ pub fn compare(
         let own = &intervals[at * per_arm..(at + 1) * per_arm];
         ArmRecord {
             name: arm.arm.name().to_owned(),
-            description: format!("{}: {}", about(arm.arm), arm.sets[0].lesions_text()),
+            description: format!("{}: {}", about(arm.arm), arm.sets[0].lesions_text(&lesions.classes)),
             training_slices: arm.sets[0]
                 .slices_by_origin()
                 .into_iter()
-                .map(|(origin, n)| (origin.name().to_owned(), n))
+                .map(|(origin, n)| (origin.name(&lesions.classes), n))
                 .collect(),
             per_seed: per_seed(&scored[at], &tables, &names, &thresholds[at], &once),
             against_readers: collect(own, &tables, &names, Against::Readers),
             against_truth: collect(own, &tables, &names, Against::Truth),
             extra_label_precision: truth.and_then(|truth| added_precision(arm, truth)),
+            by_class: None,
         }
     });
     let differences = pairs.iter().zip(&intervals[scored.len() * per_arm..]).filter_map(|(pair, interval)| {
@@ -217,7 +239,7 @@ fn score(arm: &ArmRuns, thresholds: &[f64], tables: &[Table]) -> Result<Vec<Scor
         arm.fits
             .iter()
             .zip(thresholds)
-            .map(|(fit, threshold)| Scored::new(&fit.test, &table.labels, *threshold))
+            .map(|(fit, threshold)| Scored::new(&fit.test[0], &table.labels, *threshold))
             .collect()
     };
     tables.iter().map(repetitions).collect()
@@ -291,10 +313,10 @@ fn per_seed(
 
 /// How many of the distinct contested lesions that the arm called rims truly are.
 fn added_precision(arm: &ArmRuns, truth: &[bool]) -> Option<Interval> {
-    let added =
-        arm.sets.iter().flat_map(|set| &set.rims).filter(|example| {
-            matches!(example.unit.origin, Origin::Ambiguous | Origin::Denoised) && example.target > 0.5
-        });
+    let contested = |example: &&Example| {
+        matches!(example.unit.origin, Origin::Contested | Origin::Denoised) && example.target > 0.5
+    };
+    let added = arm.sets.iter().flat_map(TrainingSet::of_interest).filter(contested);
     let lesions: BTreeSet<u32> = added.filter_map(|example| example.unit.lesion).collect();
     let rims = lesions.iter().filter(|lesion| truth[**lesion as usize]).count();
     wilson(rims as u64, lesions.len() as u64)
@@ -319,7 +341,6 @@ fn about(arm: Arm) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::arms::TrainingSet;
     use crate::classify::fit::Plan;
     use crate::classify::material::tests::small;
     use crate::classify::runs::Fitted;
@@ -327,17 +348,18 @@ mod tests {
 
     /// 40 patients with a rim and three others each; the last 10 patients' second lesion is contested and truly a rim.
     fn lesions() -> TestLesions {
-        let mut found = TestLesions { patients: vec![], classes: vec![], truth: Some(vec![]) };
+        let mut found =
+            TestLesions { patients: vec![], labels: vec![], truth: Some(vec![]), classes: Classes::of_readers() };
         for patient in 0..40 {
             for lesion in 0..4 {
-                let class = match lesion {
-                    0 => Class::Rim,
-                    1 if patient >= 30 => Class::Ambiguous,
-                    _ => Class::NonRim,
+                let label = match lesion {
+                    0 => Some(true),
+                    1 if patient >= 30 => None,
+                    _ => Some(false),
                 };
                 found.patients.push(format!("sub-{patient:02}"));
-                found.truth.as_mut().unwrap().push(class != Class::NonRim);
-                found.classes.push(class);
+                found.truth.as_mut().unwrap().push(label != Some(false));
+                found.labels.push(label);
             }
         }
         found
@@ -352,9 +374,11 @@ mod tests {
         let truth = lesions().truth.unwrap();
         let fit = |noise: usize| Fitted {
             validation: vec![],
-            test: (0..160)
-                .map(|i| if truth[i] != (noise > 0 && i % noise == 0) { 1.0 } else { -1.0 } + i as f64 * 1e-3)
-                .collect(),
+            test: vec![
+                (0..160)
+                    .map(|i| if truth[i] != (noise > 0 && i % noise == 0) { 1.0 } else { -1.0 } + i as f64 * 1e-3)
+                    .collect(),
+            ],
         };
         let arm = |arm, noise| ArmRuns { arm, sets: vec![set(); 2], fits: vec![fit(noise); 2] };
         let plan = Plan { cnn: CnnConfig::small(1), steps: 1, batch: 12, learning_rate: 1e-3 };
@@ -399,9 +423,11 @@ mod tests {
     #[test]
     fn the_precision_of_added_labels_counts_distinct_lesions() {
         let precision = compared([0, 0]).arms[1].extra_label_precision.clone().unwrap();
-        let drawn = set().rims.iter().filter(|example| example.unit.origin == Origin::Denoised).count() as u64;
+        let set = set();
+        let denoised: Vec<_> = set.units().into_iter().filter(|unit| unit.origin == Origin::Denoised).collect();
+        let drawn = denoised.len() as u64;
         assert_eq!(precision.n, drawn);
-        let rims = set().rims.iter().filter(|e| e.unit.origin == Origin::Denoised && e.unit.lesion < Some(3)).count();
+        let rims = denoised.iter().filter(|unit| unit.lesion < Some(3)).count();
         assert_eq!(precision.value, rims as f64 / drawn as f64);
     }
 }

@@ -1,11 +1,12 @@
-//! Generated slices from their folders: synthetic ones of `generate`, denoised ones of `project`; and whether they may be used here.
+//! Generated slices from their folders: synthetic ones of `generate`, denoised ones of `project`; and whether they may
+//! be used here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::data::manifest::{Class, Split};
+use crate::data::manifest::Split;
 use crate::data::{Prepared, patch_file};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::projection::ProjectionRecord;
@@ -32,7 +33,9 @@ pub struct Denoised {
 /// What was read, and what the reader of the results should know about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded<T> {
+    /// In their order.
     pub items: Vec<T>,
+    /// For the record.
     pub notes: Vec<String>,
 }
 
@@ -63,8 +66,8 @@ pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
 /// Reads the projections of contested lesions that `folder`'s record lists, in the manifest's order of lesions.
 ///
 /// # Errors
-/// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not a contested
-/// training lesion, or a generator that was trained on another data set.
+/// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not a
+/// contested training lesion, or a generator that was trained on another data set.
 pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
     tracing::info!("reading {} and its images", path.display());
@@ -84,8 +87,8 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
             .advice("project the lesions of this data set"));
         };
         let known = data.lesion(lesion);
-        if (known.split, known.class) != (Split::Train, Class::Ambiguous) {
-            let found = format!("{} is {:?} on the {:?} side", known.id, known.class, known.split).to_lowercase();
+        if known.split != Split::Train || data.class_of(known).is_some() {
+            let found = format!("{} is {} on the {:?} side", known.id, known.class, known.split).to_lowercase();
             return Err(Problem::new(Kind::Gate, found)
                 .at(&path)
                 .expected("contested lesions of the training side only")
@@ -133,9 +136,13 @@ fn provenance(folder: &Path, what: &str, data_sha256: &str) -> Result<Vec<String
         Some(found) => Err(Problem::new(Kind::Gate, format!("made by a network that was trained on data {found}"))
             .at(&path)
             .expected(format!("data {data_sha256}"))
-            .advice("train, generate and project on the data set that the classifier is tested with, or test lesions may leak")),
+            .advice(
+                "train, generate and project on the data set that the classifier is tested with, or test \
+                     lesions may leak",
+            )),
         None => Ok(vec![format!(
-            "the {what} set does not say which data set its network was trained on; that no test lesion was in it is taken on trust"
+            "the {what} set does not say which data set its network was trained on; that no test lesion was in it \
+             is taken on trust"
         )]),
     }
 }

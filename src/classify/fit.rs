@@ -3,9 +3,10 @@
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-use super::arms::TrainingSet;
 use super::sampler::Sampler;
-use crate::nets::classifiers::cnn::{Cnn, CnnConfig, Mode, cross_entropy};
+use super::training_set::TrainingSet;
+use crate::nets::classifiers::cnn::{Cnn, CnnConfig};
+use crate::nets::classifiers::{Classifier, Mode, cross_entropy};
 use crate::observer::Observer;
 use crate::optim::{Adam, AdamConfig, Flat};
 use crate::problem::{Kind, Problem, Result};
@@ -20,9 +21,13 @@ const CHUNK: u64 = 20;
 /// What is equal in all arms.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Plan {
+    /// The network.
     pub cnn: CnnConfig,
+    /// Of the optimiser.
     pub steps: u64,
+    /// Slices in a batch.
     pub batch: u64,
+    /// Of Adam.
     pub learning_rate: f64,
 }
 
@@ -64,7 +69,7 @@ pub fn fit(
         for step in first..last {
             let batch = sampler.at(step);
             let x = pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(device));
-            let target = Tensor::from_slice(&batch.targets).to_device(device);
+            let target = Tensor::from_slice(&batch.targets).view([-1, plan.cnn.classes]).to_device(device);
             let weight = Tensor::from_slice(&batch.weights).to_device(device);
             let loss = cross_entropy(&cnn.forward(&x, Mode::Train), &target, &weight);
             let gradient = flat.gradient(&loss);
@@ -85,14 +90,19 @@ pub fn fit(
     Ok((cnn, losses))
 }
 
-/// Rim logit minus non-rim logit of each row of `pixels`.
-pub fn score(cnn: &Cnn, pixels: &Tensor) -> Result<Vec<f32>> {
-    let mut scores = Vec::new();
+/// Log-odds of the classes `wanted` for each row of `pixels`: one list a class.
+///
+/// # Errors
+/// libtorch refuses the pixels.
+pub fn score(network: &dyn Classifier, pixels: &Tensor, wanted: &[i64]) -> Result<Vec<Vec<f32>>> {
+    let mut scores = vec![Vec::new(); wanted.len()];
     let count = pixels.size()[0];
     for first in (0..count).step_by(SCORED as usize) {
         let part = pixels.narrow(0, first, SCORED.min(count - first));
-        let logits = tch::no_grad(|| cnn.rim_logit(&part)).to_device(Device::Cpu);
-        scores.extend(Vec::<f32>::try_from(logits)?);
+        let odds = tch::no_grad(|| network.scores(&part)).to_device(Device::Cpu);
+        for (list, &class) in scores.iter_mut().zip(wanted) {
+            list.extend(Vec::<f32>::try_from(odds.select(1, class))?);
+        }
     }
     Ok(scores)
 }
@@ -126,8 +136,9 @@ pub mod tests {
         let mut rng = RunSeed(9).stream("phantoms", 0);
         let pixels: Vec<f32> = (0..120).flat_map(|i| phantom(i < 40, &mut rng)).collect();
         let material = Material {
-            rims: units(Origin::Rim, 20, 0, 2),
-            non_rims: units(Origin::NonRim, 40, 40, 2),
+            classes: vec![units(Origin::Other, 40, 40, 2), units(Origin::Interest, 20, 0, 2)],
+            interest: Some(1),
+            leaked: vec![vec![]; 2],
             ..Material::default()
         };
         (Tensor::from_slice(&pixels).view([120, 1, 16, 16]), material)
@@ -137,10 +148,10 @@ pub mod tests {
         tch::set_num_threads(1);
         let (pixels, material) = phantoms();
         let set = Arm::None.compose(&material.select(0, RunSeed(0), 0, 2.0).unwrap(), 16);
-        let cnn = CnnConfig { channels: 1, widths: [4, 8, 8, 8, 8, 8] };
+        let cnn = CnnConfig { channels: 1, widths: [4, 8, 8, 8, 8, 8], classes: 2 };
         let plan = Plan { cnn, steps: 120, batch: 16, learning_rate: 3e-3 };
         let (cnn, losses) = fit(&set, &pixels, &plan, RunSeed(seed), &Silent).unwrap();
-        (score(&cnn, &pixels).unwrap(), losses)
+        (score(&cnn, &pixels, &[1]).unwrap().remove(0), losses)
     }
 
     #[test]

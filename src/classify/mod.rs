@@ -1,12 +1,15 @@
 //! 7. The arms of the experiment: one training set each, equal fits, lesion scores, intervals.
 //!
-//! [`material`] lists what there is to train on, [`arms`] composes a training set from it, [`sampler`] and [`fit`] train, [`runs`]
-//! does so for every arm and repetition, [`scores`] turns slices into lesions and numbers, [`compare`] gives them intervals.
-//! Test lesions reach [`runs`] only to be scored; the true label reaches only [`compare`].
+//! [`material`] lists what there is to train on, [`arms`] composes a training set from it, [`sampler`] and [`fit`]
+//! train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers. [`compare`]
+//! gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any number of classes
+//! and none is. Test lesions reach [`runs`] only to be scored; the true label reaches only [`compare`].
 
 pub mod config;
 
 pub mod arms;
+
+pub mod training_set;
 
 pub mod material;
 
@@ -25,6 +28,8 @@ pub mod runs;
 pub mod scores;
 
 pub mod compare;
+
+pub mod by_class;
 
 pub mod cam;
 

@@ -11,8 +11,8 @@ use super::arms::{Arm, Source};
 use super::config::{ClassifyConfig, Control};
 use super::extras::{Denoised, Synthetic};
 use super::material::{Material, Origin, Unit};
-use crate::data::dataset::{LesionSlices, Side, Slices};
-use crate::data::manifest::Class;
+use crate::data::sides::Side;
+use crate::data::slices::{LesionSlices, Slices};
 use crate::data::{Prepared, TestSlices, TrainSlices};
 use crate::digest;
 use crate::feed::batches::Images;
@@ -22,9 +22,11 @@ use crate::seed::RunSeed;
 /// Generated slices, where the caller has some.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
+    /// Of a generator of the class of interest.
     pub synthetic: Option<Vec<Synthetic>>,
-    /// Rims of a conditional generator.
+    /// Of a conditional generator, asked for the class of interest.
     pub conditional: Option<Vec<Synthetic>>,
+    /// Projections of contested lesions.
     pub denoised: Option<Vec<Denoised>>,
 }
 
@@ -52,10 +54,13 @@ impl Scoring {
 pub struct Pool {
     /// \[N, C, H, W\] in \[-1, 1\]; the rows that `material` speaks of.
     pub pixels: Tensor,
+    /// What there is to train on.
     pub material: Material,
+    /// Lesions for thresholds.
     pub validation: Scoring,
+    /// Lesions that are scored.
     pub test: Scoring,
-    /// Rims that every adding arm adds.
+    /// Lesions that every adding arm adds.
     pub extra: usize,
 }
 
@@ -79,7 +84,7 @@ impl Pool {
         let mut rows = Rows::new(&training, device)?;
         let mut material = real(&training);
         if let Some(denoised) = &extras.denoised {
-            material.ambiguous = originals(&training, denoised)?;
+            material.contested = originals(&training, denoised)?;
             material.denoised = denoised.iter().map(|lesion| rows.denoised(lesion)).collect();
         }
         let mut drawn = |slices: &Option<Vec<Synthetic>>, origin| -> Vec<Unit> {
@@ -88,9 +93,9 @@ impl Pool {
         material.synthetic = drawn(&extras.synthetic, Origin::Synthetic);
         material.conditional = drawn(&extras.conditional, Origin::Conditional);
         let extra = extra_count(config, &material, data)?;
-        if config.arms.contains(&Arm::Affine) && !material.rims.is_empty() {
+        if config.arms.contains(&Arm::Affine) && !material.of_interest().is_empty() {
             material.affine = (0..config.seeds)
-                .map(|repetition| rows.affine(&material.rims, extra, seed.child("affine", repetition)))
+                .map(|repetition| rows.affine(material.of_interest(), extra, seed.child("affine", repetition)))
                 .collect();
         }
         if config.control == Some(Control::DuplicateLeak) {
@@ -116,6 +121,14 @@ impl Pool {
         }
     }
 
+    /// Numbers of the classes that lesions are scored for: the one of interest, or each.
+    pub fn scored(&self) -> Vec<i64> {
+        match self.material.interest {
+            Some(interest) => vec![interest as i64],
+            None => (0..self.material.classes.len() as i64).collect(),
+        }
+    }
+
     /// SHA-256 over every pixel, so that a finished fit is reused for the same ones only.
     pub fn sha256(&self) -> Result<String> {
         let mut hash = Sha256::new();
@@ -130,12 +143,16 @@ impl Pool {
 
 /// The real part: one unit a lesion.
 fn real(training: &TrainSlices) -> Material {
-    let mut material = Material::default();
+    let data = training.prepared();
+    let interest = data.classes().interest();
+    let none = vec![vec![]; data.classes().count()];
+    let mut material = Material { classes: none.clone(), interest, leaked: none, ..Material::default() };
     for group in training.by_lesion() {
-        let (list, origin) = match training.prepared().lesion(group.lesion).class {
-            Class::Rim => (&mut material.rims, Origin::Rim),
-            Class::NonRim => (&mut material.non_rims, Origin::NonRim),
-            Class::Ambiguous => (&mut material.ambiguous, Origin::Ambiguous),
+        let (list, origin) = match data.class_of(data.lesion(group.lesion)) {
+            None => (&mut material.contested, Origin::Contested),
+            Some(class) if interest == Some(class) => (&mut material.classes[class], Origin::Interest),
+            Some(class) if interest.is_some() => (&mut material.classes[class], Origin::Other),
+            Some(class) => (&mut material.classes[class], Origin::Class(class as u32)),
         };
         let rows = group.positions.iter().map(|&position| position as u32).collect();
         list.push(Unit { origin, rows, lesion: Some(group.lesion) });
@@ -143,7 +160,8 @@ fn real(training: &TrainSlices) -> Material {
     material
 }
 
-/// The contested slices that were projected, lesion by lesion: what an arm gets of them must not differ in the choice of slices.
+/// The contested slices that were projected, lesion by lesion: what an arm gets of them must not differ in the choice
+/// of slices.
 fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>> {
     let places: HashMap<(u32, u32), u32> =
         training.entries().enumerate().map(|(at, (slice, _))| ((slice.lesion, slice.z), at as u32)).collect();
@@ -159,22 +177,22 @@ fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>>
     };
     let unit = |lesion: &Denoised| -> Result<Unit> {
         let rows = lesion.slices.iter().map(|(z, _)| row(lesion.lesion, *z)).collect::<Result<_>>()?;
-        Ok(Unit { origin: Origin::Ambiguous, rows, lesion: Some(lesion.lesion) })
+        Ok(Unit { origin: Origin::Contested, rows, lesion: Some(lesion.lesion) })
     };
     denoised.iter().map(unit).collect()
 }
 
-/// How many rims each adding arm adds: what was asked for, or what the poorest source of the arms in question has.
+/// How many lesions each adding arm adds: what was asked for, or what the poorest source of the arms in question has.
 fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) -> Result<usize> {
-    let mut extra = config.extra as usize;
+    let mut extra = if material.interest.is_some() { config.extra as usize } else { 0 };
     for arm in config.arms.iter().filter(|arm| arm.adds()) {
         for source in arm.needs() {
             let (available, what, option) = match source {
-                Source::Ambiguous => (material.ambiguous.len(), "contested training lesions", None),
+                Source::Ambiguous => (material.contested.len(), "contested training lesions", None),
                 Source::Denoised => (material.denoised.len(), "denoised lesions", Some("--denoised DIR")),
                 Source::Synthetic => (material.synthetic.len(), "synthetic lesions", Some("--synthetic DIR")),
                 Source::Conditional => {
-                    (material.conditional.len(), "rims of a conditional generator", Some("--conditional DIR"))
+                    (material.conditional.len(), "images of a conditional generator", Some("--conditional DIR"))
                 }
             };
             if available == 0 {
@@ -187,8 +205,8 @@ fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) ->
         }
     }
     if config.arms.contains(&Arm::Affine) {
-        // It takes as many non-rims away, and must leave some.
-        extra = extra.min(material.non_rim_count(config.non_rims_per_rim).saturating_sub(1).max(1));
+        // It takes as many of the other class away, and must leave some.
+        extra = extra.min(material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1));
     }
     Ok(extra)
 }
@@ -231,14 +249,14 @@ impl Rows {
         Unit { origin, rows: self.push(self.tensor(&slice.pixels)).collect(), lesion: None }
     }
 
-    /// `count` copies, each of one slice of one rim.
-    fn affine(&mut self, rims: &[Unit], count: usize, seed: RunSeed) -> Vec<Unit> {
+    /// `count` copies, each of one slice of one lesion.
+    fn affine(&mut self, units: &[Unit], count: usize, seed: RunSeed) -> Vec<Unit> {
         let mut rng = seed.stream("affine", 0);
         let (mut sources, mut lesions, mut transforms) = (vec![], vec![], vec![]);
         for _ in 0..count {
-            let rim = &rims[rng.random_range(0..rims.len())];
-            sources.push(i64::from(rim.rows[rng.random_range(0..rim.rows.len())]));
-            lesions.push(rim.lesion);
+            let unit = &units[rng.random_range(0..units.len())];
+            sources.push(i64::from(unit.rows[rng.random_range(0..unit.rows.len())]));
+            lesions.push(unit.lesion);
             transforms.push(Affine::draw(&mut rng));
         }
         if count == 0 {
@@ -249,20 +267,22 @@ impl Rows {
         rows.zip(lesions).map(|(row, lesion)| Unit { origin: Origin::Affine, rows: vec![row], lesion }).collect()
     }
 
-    /// Rims and others of the test side: only for the control that is meant to leak.
-    fn leak(&mut self, test: &TestSlices, device: Device) -> Result<(Vec<Unit>, Vec<Unit>)> {
+    /// Lesions of the test side by class: only for the control that is meant to leak. Contested ones count as of the
+    /// class beside the one of interest, as in scoring.
+    fn leak(&mut self, test: &TestSlices, device: Device) -> Result<Vec<Vec<Unit>>> {
         let first = self.count as u32;
         self.push(Images::load(test, device)?.pixels);
-        let mut sides = (vec![], vec![]);
+        let data = test.prepared();
+        let other = data.classes().interest().map(|interest| 1 - interest);
+        let mut leaked = vec![vec![]; data.classes().count()];
         for group in test.by_lesion() {
             let rows = group.positions.iter().map(|&position| first + position as u32).collect();
             let unit = Unit { origin: Origin::Leaked, rows, lesion: Some(group.lesion) };
-            match test.prepared().lesion(group.lesion).class {
-                Class::Rim => sides.0.push(unit),
-                _ => sides.1.push(unit),
+            if let Some(class) = data.class_of(data.lesion(group.lesion)).or(other) {
+                leaked[class].push(unit);
             }
         }
-        Ok(sides)
+        Ok(leaked)
     }
 
     fn stack(self) -> Tensor {

@@ -1,4 +1,5 @@
-//! Every arm in every repetition: fits on parallel threads, each kept in a file, so that a stopped comparison goes on where it was.
+//! Every arm in every repetition: fits on parallel threads, each kept in a file, so that a stopped comparison goes on
+//! where it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -8,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::{Device, Tensor};
 
-use super::arms::{Arm, TrainingSet};
+use super::arms::Arm;
 use super::config::{ClassifyConfig, Control};
 use super::fit::{self, Plan};
 use super::pool::{Pool, Scoring};
+use super::training_set::TrainingSet;
 use crate::data::Prepared;
 use crate::digest;
 use crate::nets::classifiers::cnn::Cnn;
@@ -28,35 +30,50 @@ const VALIDATION: &str = "scores.validation";
 const TEST: &str = "scores.test";
 const NETWORK: &str = "cnn.";
 
-/// Where the fits run.
+/// Where the fits run, and where they are kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Machine {
+pub struct Workplace<'a> {
+    /// Folder of the fits.
+    pub out: &'a Path,
+    /// Where the tensors are.
     pub device: Device,
-    /// Fits at a time on the CPU, each on one thread: small batches gain little from more, and a fit's result then does not
-    /// depend on how many there are. A GPU takes one at a time.
+    /// Fits at a time on the CPU, each on one thread: small batches gain little from more, and a fit's result then does
+    /// not depend on how many there are. A GPU takes one at a time.
     pub threads: usize,
 }
 
-/// Lesion scores of one fit, in the order of [`Scoring::lesions`].
+/// Lesion scores of one fit: for each class of [`Pool::scored`] one list in the order of [`Scoring::lesions`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
-    pub validation: Vec<f64>,
-    pub test: Vec<f64>,
+    /// For thresholds.
+    pub validation: Vec<Vec<f64>>,
+    /// For the comparison.
+    pub test: Vec<Vec<f64>>,
+}
+
+/// Slice scores of one fit: for each class of [`Pool::scored`] one list in the order of the pixels.
+struct SliceScores {
+    validation: Vec<Vec<f32>>,
+    test: Vec<Vec<f32>>,
 }
 
 /// All repetitions of one arm.
 #[derive(Debug)]
 pub struct ArmRuns {
+    /// Which.
     pub arm: Arm,
     /// The training set of each repetition.
     pub sets: Vec<TrainingSet>,
+    /// The outcome of each repetition.
     pub fits: Vec<Fitted>,
 }
 
 /// All arms, and what was equal in them.
 #[derive(Debug)]
 pub struct Runs {
+    /// Of every fit.
     pub plan: Plan,
+    /// In the order asked for.
     pub arms: Vec<ArmRuns>,
 }
 
@@ -98,7 +115,7 @@ pub fn run(
     pool: &Pool,
     config: &ClassifyConfig,
     seed: RunSeed,
-    (out, machine): (&Path, Machine),
+    place: Workplace<'_>,
     observer: &dyn Observer,
 ) -> Result<Runs> {
     let (plan, sets) = compose(data, pool, config, seed)?;
@@ -115,20 +132,20 @@ pub fn run(
                 plan,
                 config.pooling,
                 set,
-                device_name(machine.device)
+                device_name(place.device)
             ]);
             jobs.push(Job {
                 arm: *arm,
                 repetition,
                 set: set.clone(),
                 seed: repetition_seed,
-                file: fit_file(out, *arm, repetition),
+                file: fit_file(place.out, *arm, repetition),
                 key: digest::sha256(identity.to_string()),
             });
         }
     }
     observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
-    let fitted = all(&jobs, pool, config, &plan, machine, observer);
+    let fitted = all(&jobs, pool, config, &plan, place, observer);
     observer.end();
     let mut fitted = fitted?.into_iter();
     let arms = config.arms.iter().zip(sets).map(|(&arm, sets)| {
@@ -155,7 +172,7 @@ fn compose(
     let [channels, ..] = data.image_shape();
     let none = Arm::None.compose(&selections[0], config.batch);
     let plan = Plan {
-        cnn: config.width.cnn(channels as i64),
+        cnn: config.width.cnn(channels as i64).of_classes(none.class_count()),
         steps: Plan::steps_for(none.slices(), config.epochs, config.batch),
         batch: config.batch,
         learning_rate: config.learning_rate,
@@ -176,10 +193,10 @@ fn all(
     pool: &Pool,
     config: &ClassifyConfig,
     plan: &Plan,
-    machine: Machine,
+    place: Workplace<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Fitted>> {
-    let workers = if machine.device == Device::Cpu { machine.threads.clamp(1, jobs.len().max(1)) } else { 1 };
+    let workers = if place.device == Device::Cpu { place.threads.clamp(1, jobs.len().max(1)) } else { 1 };
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let results: Vec<Mutex<Option<Result<Fitted>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
     let work = |pool: Pool| {
@@ -201,7 +218,7 @@ fn all(
         }
     });
     // The number is libtorch's default for threads to come; the workers have set it to theirs.
-    tch::set_num_threads(machine.threads as i32);
+    tch::set_num_threads(place.threads as i32);
     let mut fitted = Vec::new();
     let mut unfinished = false;
     for result in results {
@@ -215,12 +232,14 @@ fn all(
 
 /// One fit, or the one in its file.
 fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &dyn Observer) -> Result<Fitted> {
-    let pooled = |slices: &[f32], scoring: &Scoring| -> Vec<f64> {
-        let lesion =
-            |positions: &[usize]| config.pooling.pool(&mut positions.iter().map(|&at| slices[at]).collect::<Vec<_>>());
-        scoring.lesions.iter().map(|group| lesion(&group.positions)).collect()
+    let pooled = |classes: &[Vec<f32>], scoring: &Scoring| -> Vec<Vec<f64>> {
+        let lesion = |slices: &[f32], positions: &[usize]| {
+            config.pooling.pool(&mut positions.iter().map(|&at| slices[at]).collect::<Vec<_>>())
+        };
+        let class = |slices: &Vec<f32>| scoring.lesions.iter().map(|group| lesion(slices, &group.positions)).collect();
+        classes.iter().map(class).collect()
     };
-    let (validation, test) = match finished(job, pool, observer)? {
+    let scores = match finished(job, pool, observer)? {
         Some(scores) => {
             tracing::info!("{}: fitted before, kept", job.file.display());
             observer.advance(plan.steps);
@@ -228,27 +247,36 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
         }
         None => {
             let (cnn, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
-            let scores = (fit::score(&cnn, &pool.validation.pixels)?, fit::score(&cnn, &pool.test.pixels)?);
+            let score = |scoring: &Scoring| fit::score(&cnn, &scoring.pixels, &pool.scored());
+            let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
             keep(job, &cnn, losses, &scores)?;
             tracing::info!("{}: fitted", job.file.display());
             scores
         }
     };
-    Ok(Fitted { validation: pooled(&validation, &pool.validation), test: pooled(&test, &pool.test) })
+    Ok(Fitted { validation: pooled(&scores.validation, &pool.validation), test: pooled(&scores.test, &pool.test) })
 }
 
-fn keep(job: &Job, cnn: &Cnn, losses: Vec<f64>, (validation, test): &(Vec<f32>, Vec<f32>)) -> Result<()> {
+fn keep(job: &Job, cnn: &Cnn, losses: Vec<f64>, scores: &SliceScores) -> Result<()> {
     let mut tensors: Named =
         cnn.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
-    tensors.insert(VALIDATION.into(), Tensor::from_slice(validation));
-    tensors.insert(TEST.into(), Tensor::from_slice(test));
+    tensors.insert(VALIDATION.into(), packed(&scores.validation));
+    tensors.insert(TEST.into(), packed(&scores.test));
     let description = Description { key: job.key.clone(), arm: job.arm, repetition: job.repetition, losses };
     write_tensors(&job.file, &tensors, &json!(description).to_string())?;
     Ok(())
 }
 
+/// \[slices\] of one class, \[classes, slices\] of several.
+fn packed(classes: &[Vec<f32>]) -> Tensor {
+    match classes {
+        [one] => Tensor::from_slice(one),
+        several => Tensor::from_slice(&several.concat()).view([several.len() as i64, several[0].len() as i64]),
+    }
+}
+
 /// Slice scores of a finished fit of the same job.
-fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<(Vec<f32>, Vec<f32>)>> {
+fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<SliceScores>> {
     if !job.file.exists() {
         return Ok(None);
     }
@@ -264,17 +292,23 @@ fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<(V
         Ok(description) if description.key == job.key => {}
         _ => return again("of other settings or data"),
     }
-    let scores = |name: &str, scoring: &Scoring| -> Option<Vec<f32>> {
-        let scores = Vec::<f32>::try_from(file.tensors.get(name)?).ok()?;
-        (scores.len() as i64 == scoring.pixels.size()[0]).then_some(scores)
+    let classes = pool.scored().len();
+    let scores = |name: &str, scoring: &Scoring| -> Option<Vec<Vec<f32>>> {
+        let scores = Vec::<f32>::try_from(file.tensors.get(name)?.reshape([-1])).ok()?;
+        let slices = scoring.pixels.size()[0] as usize;
+        let rows = (0..classes).map(|class| scores[class * slices..][..slices].to_vec());
+        (scores.len() == classes * slices).then(|| rows.collect())
     };
     match (scores(VALIDATION, &pool.validation), scores(TEST, &pool.test)) {
-        (Some(validation), Some(test)) => Ok(Some((validation, test))),
+        (Some(validation), Some(test)) => Ok(Some(SliceScores { validation, test })),
         _ => again("without its scores"),
     }
 }
 
 /// The classifier of a finished fit.
+///
+/// # Errors
+/// No such file, or one of another plan.
 pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Cnn> {
     let stored = read_tensors(file)?;
     let own = stored

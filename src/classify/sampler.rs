@@ -3,19 +3,23 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::arms::{Example, TrainingSet};
+use super::material::Unit;
+use super::training_set::{ClassSet, InterestSet, TrainingSet};
 use crate::seed::RunSeed;
 
 /// Rows, targets and loss weights of one batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
+    /// Of the tensor of slices.
     pub rows: Vec<i64>,
+    /// Class probabilities, \[rows, classes\].
     pub targets: Vec<f32>,
+    /// Of each row's loss.
     pub weights: Vec<f32>,
 }
 
-/// Deals the examples of a set: each once per round, in an order drawn anew for every round; the rounds of one example walk
-/// through its slices from a first one drawn for it.
+/// Deals the examples of a set: each once per round, in an order drawn anew for every round; the rounds of one example
+/// walk through its slices from a first one drawn for it.
 #[derive(Debug)]
 pub struct Sampler<'a> {
     set: &'a TrainingSet,
@@ -24,39 +28,98 @@ pub struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// `batch` slices a step, `set.rims_per_batch` of them rims.
+    /// `batch` slices a step.
     pub fn new(set: &'a TrainingSet, batch: u64, seed: RunSeed) -> Self {
         Self { set, batch, seed }
     }
 
+    /// The batch of a step.
     pub fn at(&self, step: u64) -> Batch {
-        let mut batch = Batch { rows: vec![], targets: vec![], weights: vec![] };
-        let rims = self.set.rims_per_batch.min(self.batch);
-        self.deal(&mut batch, &self.set.rims, step * rims, rims, self.set.rim_weight, "rims");
-        let others = self.batch - rims;
-        self.deal(&mut batch, &self.set.others, step * others, others, 1.0, "others");
+        match self.set {
+            TrainingSet::Interest(set) => self.with_interest(set, step),
+            TrainingSet::Classes(set) => self.of_classes(set, step),
+        }
+    }
+
+    /// A fixed number of the class of interest, then the others.
+    fn with_interest(&self, set: &InterestSet, step: u64) -> Batch {
+        let mut batch = Batch::default();
+        let wanted = set.interest_per_batch.min(self.batch);
+        for (examples, count, weight, purpose) in
+            [(&set.interest, wanted, set.interest_weight, "rims"), (&set.others, self.batch - wanted, 1.0, "others")]
+        {
+            let mut deck = Deck::new(purpose.to_owned(), self.seed);
+            for draw in step * count..(step + 1) * count {
+                let (at, row) = deck.deal(draw, examples.len(), |at| &examples[at].unit);
+                let target = examples[at].target;
+                batch.rows.push(row);
+                batch.targets.extend(if set.number == 1 { [1.0 - target, target] } else { [target, 1.0 - target] });
+                batch.weights.push(weight);
+            }
+        }
         batch
     }
 
-    fn deal(&self, batch: &mut Batch, from: &[Example], first: u64, count: u64, weight: f32, purpose: &str) {
-        let size = from.len() as u64;
-        let mut order: Option<(u64, Vec<usize>)> = None;
-        for draw in first..first + count {
-            let round = draw / size;
-            if order.as_ref().is_none_or(|(of, _)| *of != round) {
-                let mut fresh: Vec<usize> = (0..from.len()).collect();
-                fresh.shuffle(&mut self.seed.stream(purpose, round));
-                order = Some((round, fresh));
+    /// Lesions of all classes from one deck, or each class in turn from a deck of its own.
+    fn of_classes(&self, set: &ClassSet, step: u64) -> Batch {
+        let count = set.classes.len();
+        let mut batch = Batch::default();
+        let mut push = |row: i64, class: usize| {
+            batch.rows.push(row);
+            batch.targets.extend((0..count).map(|other| f32::from(u8::from(other == class))));
+            batch.weights.push(set.weights[class]);
+        };
+        let draws = step * self.batch..(step + 1) * self.batch;
+        if set.balanced {
+            let deck = |class: usize| Deck::new(format!("class {class}"), self.seed);
+            let mut decks: Vec<Deck> = (0..count).map(deck).collect();
+            for draw in draws {
+                let class = (draw % count as u64) as usize;
+                let units = &set.classes[class];
+                let (_, row) = decks[class].deal(draw / count as u64, units.len(), |at| &units[at]);
+                push(row, class);
             }
-            let at = order.as_ref().map_or(0, |(_, order)| order[(draw % size) as usize]);
-            let example = &from[at];
-            let slices = example.unit.rows.len() as u64;
-            // A unit of one slice needs no draw.
-            let start = if slices > 1 { self.seed.stream("first slice", at as u64).random_range(0..slices) } else { 0 };
-            batch.rows.push(i64::from(example.unit.rows[((start + round) % slices) as usize]));
-            batch.targets.push(example.target);
-            batch.weights.push(weight);
+        } else {
+            let all =
+                set.classes.iter().enumerate().flat_map(|(class, units)| units.iter().map(move |unit| (class, unit)));
+            let all: Vec<(usize, &Unit)> = all.collect();
+            let mut deck = Deck::new("all".into(), self.seed);
+            for draw in draws {
+                let (at, row) = deck.deal(draw, all.len(), |at| all[at].1);
+                push(row, all[at].0);
+            }
         }
+        batch
+    }
+}
+
+/// Examples in the order in which a round deals them.
+struct Deck {
+    purpose: String,
+    seed: RunSeed,
+    /// A round and its order.
+    order: Option<(u64, Vec<usize>)>,
+}
+
+impl Deck {
+    fn new(purpose: String, seed: RunSeed) -> Self {
+        Self { purpose, seed, order: None }
+    }
+
+    /// The example of draw `draw` from `size` examples, and the row of its slice whose turn it is.
+    fn deal<'u>(&mut self, draw: u64, size: usize, unit: impl Fn(usize) -> &'u Unit) -> (usize, i64) {
+        let (round, place) = (draw / size as u64, (draw % size as u64) as usize);
+        if self.order.as_ref().is_none_or(|(of, _)| *of != round) {
+            let mut fresh: Vec<usize> = (0..size).collect();
+            fresh.shuffle(&mut self.seed.stream(&self.purpose, round));
+            self.order = Some((round, fresh));
+        }
+        let at = self.order.as_ref().map_or(0, |(_, order)| order[place]);
+        let rows = &unit(at).rows;
+        let slices = rows.len() as u64;
+        // A unit of one slice needs no draw.
+        let start = if slices > 1 { self.seed.stream("first slice", at as u64).random_range(0..slices) } else { 0 };
+        (at, i64::from(rows[((start + round) % slices) as usize]))
     }
 }
 
@@ -64,7 +127,7 @@ impl<'a> Sampler<'a> {
 mod tests {
     use super::*;
     use crate::classify::arms::Arm;
-    use crate::classify::material::tests::small;
+    use crate::classify::material::tests::{small, three_classes};
     use std::collections::HashMap;
 
     fn set(arm: Arm) -> TrainingSet {
@@ -80,7 +143,7 @@ mod tests {
         assert_ne!(sampler.at(7), Sampler::new(&set, 12, RunSeed(2)).at(7));
         for step in 0..20 {
             let batch = sampler.at(step);
-            assert_eq!(batch.targets.iter().filter(|&&target| target == 1.0).count(), 4);
+            assert_eq!(batch.targets.chunks(2).filter(|target| **target == [0.0, 1.0]).count(), 4);
             assert_eq!(batch.rows.len(), 12);
         }
     }
@@ -96,5 +159,28 @@ mod tests {
         }
         assert_eq!(seen.len(), 20);
         assert!(seen.values().all(|&times| times == 3), "{seen:?}");
+    }
+
+    #[test]
+    fn classes_come_as_often_as_they_occur_or_in_turn() {
+        let selection = three_classes().select(0, RunSeed(0), 0, 2.0).unwrap();
+        let dealt = |arm: Arm| {
+            let set = arm.compose(&selection, 10);
+            let sampler = Sampler::new(&set, 10, RunSeed(1));
+            let mut counts = [0; 3];
+            for step in 0..6 {
+                let batch = sampler.at(step);
+                assert_eq!(batch, Sampler::new(&set, 10, RunSeed(1)).at(step));
+                for (row, target) in batch.rows.iter().zip(batch.targets.chunks(3)) {
+                    let class = target.iter().position(|&probability| probability == 1.0).unwrap();
+                    assert_eq!(class, usize::from(*row >= 24) + usize::from(*row >= 36));
+                    counts[class] += 1;
+                }
+            }
+            counts
+        };
+        // 60 draws from 12, 6 and 2 lesions: each three times, or 20 of each class.
+        assert_eq!(dealt(Arm::None), [36, 18, 6]);
+        assert_eq!(dealt(Arm::Oversample), [20, 20, 20]);
     }
 }

@@ -3,6 +3,7 @@
 use super::config::{Pooling, ThresholdRule};
 use crate::problem::Result;
 use crate::records::Confusion;
+use crate::records::classes::Classes;
 use crate::statistics::confusion::{self, accuracy, balanced_accuracy, confusion_at, f1, matthews, ppv_at, precision};
 use crate::statistics::ranking::Ranking;
 
@@ -20,7 +21,7 @@ pub const METRICS: [&str; 10] = [
     "sensitivity_at_95_specificity",
 ];
 
-/// Metrics that depend on the share of rims, when that share is another than the test set's.
+/// Metrics that depend on the share of the class of interest, when that share is another than the test set's.
 pub const REWEIGHTED: [&str; 2] = ["auprc", "precision"];
 
 impl Pooling {
@@ -34,27 +35,36 @@ impl Pooling {
         logits[..kept].iter().map(|&logit| f64::from(logit)).sum::<f64>() / kept as f64
     }
 
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Mean => "A lesion's score is the mean of its slices' logits (rim minus non-rim).",
-            Self::TopHalf => {
-                "A lesion's score is the mean of the higher half (rounded up) of its slices' logits (rim minus non-rim)."
+    /// In words, for the record; `classes` are those of the data set.
+    pub fn description(self, classes: &Classes) -> String {
+        let part = match self {
+            Self::Mean => "",
+            Self::TopHalf => "the higher half (rounded up) of ",
+        };
+        match classes.interest() {
+            Some(interest) => {
+                let (wanted, other) = (&classes.names[interest], &classes.names[1 - interest]);
+                format!("A lesion's score is the mean of {part}its slices' logits ({wanted} minus {other}).")
             }
+            None => format!("A lesion's score of a class is the mean of {part}its slices' log-odds of that class."),
         }
     }
 }
 
 impl ThresholdRule {
+    /// In words, for the record.
     pub fn description(self) -> &'static str {
         match self {
             Self::Youden => {
-                "Largest sensitivity + specificity - 1 on the validation lesions, midway between two scores, the highest of equals."
+                "Largest sensitivity + specificity - 1 on the validation lesions, midway between two scores, \
+                 the highest of equals."
             }
             Self::F1 => "Largest F1 on the validation lesions, midway between two scores, the highest of equals.",
         }
     }
 
-    /// The best threshold for lesion scores with their labels (true = rim); `None` unless both classes are there.
+    /// The best threshold for lesion scores with their labels (true = of interest); `None` unless both classes are
+    /// there.
     pub fn choose(self, scores: &[f64], labels: &[bool]) -> Result<Option<f64>> {
         if !labels.contains(&true) || !labels.contains(&false) {
             return Ok(None);
@@ -110,11 +120,12 @@ impl Scored {
         ]
     }
 
-    /// [`REWEIGHTED`] at another share of rims.
+    /// [`REWEIGHTED`] at another share of the class of interest.
     pub fn metrics_at(&self, prevalence: f64, copies: &[u32]) -> [Option<f64>; REWEIGHTED.len()] {
         [self.ranking.average_precision_of(Some(copies), Some(prevalence)), ppv_at(&self.confusion(copies), prevalence)]
     }
 
+    /// The four counts of a resample.
     pub fn confusion(&self, copies: &[u32]) -> Confusion {
         let mut counts = Confusion::default();
         let lesions = self.ranking.scores().iter().zip(self.ranking.labels()).zip(copies);
@@ -154,7 +165,8 @@ mod tests {
 
     #[test]
     fn youden_and_f1_may_differ() {
-        // Thresholds from high: 1 of 2 rims at 0 of 6 others (Youden .5, F1 .67); 2 of 2 at 2 of 6 (Youden .67, F1 .67).
+        // Thresholds from high: 1 of 2 rims at 0 of 6 others (Youden .5, F1 .67); 2 of 2 at 2 of 6 (Youden .67, F1
+        // .67).
         let scores = [9.0, 8.0, 8.5, 5.0, 4.0, 3.0, 2.0, 1.0];
         let labels = [true, false, false, true, false, false, false, false];
         assert_eq!(ThresholdRule::Youden.choose(&scores, &labels).unwrap(), Some(4.5));
@@ -163,7 +175,8 @@ mod tests {
 
     #[test]
     fn metrics_of_four_lesions_by_hand_and_copies_count() {
-        // Called rim: 4 and 3; rims: 4 and 2. Precision at each rim: 1/1 and 2/3, so AUPRC 5/6; of 4 pairs 3 are in order.
+        // Called rim: 4 and 3; rims: 4 and 2. Precision at each rim: 1/1 and 2/3, so AUPRC 5/6; of 4 pairs 3 are in
+        // order.
         let scored = Scored::new(&[4.0, 3.0, 2.0, 1.0], &[true, false, true, false], 2.5).unwrap();
         let value = |copies: &[u32], name: &str| {
             scored.metrics(copies)[METRICS.iter().position(|metric| *metric == name).unwrap()].unwrap()

@@ -2,33 +2,59 @@
 
 use std::path::Path;
 
+use rand::seq::SliceRandom;
 use tch::Tensor;
 
-use super::compare::{self, TestLesions};
+use super::by_class::{self, TestItems};
+use super::compare::{self, Comparison, TestLesions};
 use super::config::{ClassifyConfig, Control};
 use super::pool::{Extras, Pool};
-use super::runs::{self, Machine, Runs};
+use super::runs::{self, Runs, Workplace};
 use super::{Arm, arms, cam, extras};
-use crate::data::manifest::Class;
+use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
-use crate::engine::{Engine, Lab};
+use crate::engine::Lab;
 use crate::files;
 use crate::nets::Network;
+use crate::nets::classifiers::Classifier;
 use crate::nets::classifiers::cnn::{Cnn, SMALLEST};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::records::classify::ClassifyRecord;
+use crate::records::classes::Classes;
+use crate::records::classify::{ClassifyRecord, TestSetRecord};
 use crate::run_dir::RECORD;
+use crate::seed::RunSeed;
 use crate::settings::Settings;
 
 /// What a comparison reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
+    /// What is learned from and scored on.
     pub data: &'a Prepared,
+    /// Folder that `generate` wrote.
     pub synthetic: Option<&'a Path>,
+    /// Folder that `generate` wrote with a conditional generator.
     pub conditional: Option<&'a Path>,
+    /// Folder that `project` wrote.
     pub denoised: Option<&'a Path>,
+    /// Table of true labels.
     pub truth: Option<&'a Path>,
+}
+
+/// What is scored, and on what.
+struct Fits<'a> {
+    data: &'a Prepared,
+    pool: &'a Pool,
+    runs: &'a Runs,
+    config: &'a ClassifyConfig,
+    seed: RunSeed,
+}
+
+/// What the scores say.
+struct Outcome {
+    found: Comparison,
+    test: TestSetRecord,
+    threshold_rule: String,
 }
 
 /// Fits and compares all arms; leaves `record.json`, `cam.png` and the fits in `out`.
@@ -36,8 +62,9 @@ pub struct Inputs<'a> {
 /// The record depends on the inputs, the settings and the seed; on the CPU not on the number of threads.
 ///
 /// # Errors
-/// Settings out of range, a source that an arm needs is missing, generated slices that may not be used here, one class only, a
-/// diverged fit, a folder in use, a full disk, or stopped on request.
+/// Settings out of range, an arm that does not fit the data set's classes, a source that an arm needs is missing,
+/// generated slices that may not be used here, a class without training lesions, a diverged fit, a folder in use, a
+/// full disk, or stopped on request.
 pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &Lab<'_>) -> Result<ClassifyRecord> {
     let &Lab { engine, seed, observer } = lab;
     config.check()?;
@@ -49,33 +76,32 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
             .at(data.root())
             .expected(format!("square ones of at least {SMALLEST}")));
     }
+    config.arms.iter().try_for_each(|arm| arm.fits(data.classes())).map_err(|problem| problem.at(data.root()))?;
+    if inputs.truth.is_some() && data.classes().of_interest.is_none() {
+        return Err(Problem::usage("--truth for a data set without a class of interest")
+            .at(data.root())
+            .advice("leave --truth out"));
+    }
     let _lock = files::lock(out.join(".lock"))?;
     let truth = inputs.truth.map(|path| truth::read(path, manifest)).transpose()?;
     let mut notes = Vec::new();
     let extras = load_extras(inputs, config, &mut notes)?;
     let pool = Pool::load(data, extras, config, seed, engine.device)?;
-    let machine = Machine { device: engine.device, threads: engine.facts.threads };
+    let place = Workplace { out, device: engine.device, threads: engine.facts.threads };
     engine.set_deterministic(true)?;
-    let runs = runs::run(data, &pool, config, seed, (out, machine), observer)?;
+    let runs = runs::run(data, &pool, config, seed, place, observer)?;
 
-    let validation: Vec<u32> = pool.validation.lesions.iter().map(|group| group.lesion).collect();
-    let mut validation_labels: Vec<bool> = validation.iter().map(|&at| data.lesion(at).class == Class::Rim).collect();
-    if config.control == Some(Control::ShuffleLabels) {
-        use rand::seq::SliceRandom;
-        validation_labels.shuffle(&mut seed.stream("shuffled validation labels", 0));
-    }
-    let (thresholds, threshold_rule) = thresholds(&runs, &validation_labels, config, &mut notes)?;
+    let fits = Fits { data, pool: &pool, runs: &runs, config, seed };
+    let Outcome { found, test, threshold_rule } = match data.classes().of_interest {
+        Some(_) => fits.against_the_other(truth.as_deref(), &mut notes, observer)?,
+        None => fits.against_the_rest(observer)?,
+    };
+    facts(&mut notes, config, &pool, &test, data.classes());
+    fits.write_maps(&data.test(), place, observer)?;
 
-    let lesions: Vec<u32> = pool.test.lesions.iter().map(|group| group.lesion).collect();
-    let lesions = TestLesions::new(&lesions, manifest, truth.as_deref());
-    observer.note("bootstrap over the test patients");
-    let found = compare::compare(&runs, &thresholds, &lesions, truth.as_deref(), config, seed)?;
-    let test = lesions.record();
-    facts(&mut notes, config, &pool, &test);
-    write_maps(&data.test(), out, config, &runs, engine, observer)?;
-
+    let none_of_interest = data.classes().of_interest.is_none();
     let record = ClassifyRecord {
-        pooling: config.pooling.description().to_owned(),
+        pooling: config.pooling.description(data.classes()),
         optimiser_steps: runs.plan.steps,
         batch: config.batch,
         seeds: (0..config.seeds).collect(),
@@ -88,6 +114,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
         rims_per_batch: rims_per_batch(&runs),
         control: config.control.map(|control| control.name().to_owned()),
         notes,
+        classes: if none_of_interest { data.classes().names.clone() } else { vec![] },
     };
     files::write_json(out.join(RECORD), &record)?;
     Ok(record)
@@ -96,7 +123,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
 /// Rims in every batch: the None arm's, wherever it stands; without it those of the first.
 fn rims_per_batch(runs: &Runs) -> u64 {
     let none = runs.arms.iter().find(|arm| arm.arm == Arm::None);
-    none.or(runs.arms.first()).map_or(0, |arm| arm.sets[0].rims_per_batch)
+    none.or(runs.arms.first()).map_or(0, |arm| arm.sets[0].interest_per_batch())
 }
 
 /// Reads what the asked arms need and nothing else.
@@ -113,7 +140,8 @@ fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<Stri
         notes.extend(loaded.notes);
         extras.conditional = Some(loaded.items);
     }
-    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing else.
+    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
+    // else.
     let contested = wanted(arms::Source::Denoised) || wanted(arms::Source::Ambiguous);
     if let Some(folder) = inputs.denoised.filter(|_| contested) {
         let loaded = extras::denoised(folder, inputs.data, config.accepted_only)?;
@@ -123,94 +151,152 @@ fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<Stri
     Ok(extras)
 }
 
-/// One threshold per fit, from validation lesions alone; and the rule in words.
-fn thresholds(
-    runs: &Runs,
-    labels: &[bool],
-    config: &ClassifyConfig,
-    notes: &mut Vec<String>,
-) -> Result<(Vec<Vec<f64>>, String)> {
-    let mut fixed = false;
-    let mut all = Vec::new();
-    for arm in &runs.arms {
-        let mut own = Vec::new();
-        for fit in &arm.fits {
-            let chosen = config.threshold.choose(&fit.validation, labels)?;
-            fixed |= chosen.is_none();
-            own.push(chosen.unwrap_or(0.0));
+impl Fits<'_> {
+    /// The class of interest against the other, at thresholds of the validation side.
+    fn against_the_other(
+        &self,
+        truth: Option<&[bool]>,
+        notes: &mut Vec<String>,
+        observer: &dyn Observer,
+    ) -> Result<Outcome> {
+        let &Self { data, pool, runs, config, seed } = self;
+        let manifest = data.manifest();
+        let of_interest = |group: &LesionSlices| compare::label(data.lesion(group.lesion), manifest) == Some(true);
+        let mut labels: Vec<bool> = pool.validation.lesions.iter().map(of_interest).collect();
+        if config.control == Some(Control::ShuffleLabels) {
+            labels.shuffle(&mut seed.stream("shuffled validation labels", 0));
         }
-        all.push(own);
+        let (thresholds, threshold_rule) = self.thresholds(&labels, notes)?;
+        let lesions = TestLesions::new(&self.test_lesions(), manifest, truth);
+        observer.note("bootstrap over the test patients");
+        let found = compare::compare(runs, &thresholds, &lesions, truth, config, seed)?;
+        Ok(Outcome { found, test: lesions.record(), threshold_rule })
     }
-    if fixed {
-        notes.push("The validation side has one class only, so the threshold is the logit's zero.".into());
-        return Ok((all, "Logit 0, because the validation side has one class only.".into()));
+
+    /// Every class against the rest.
+    fn against_the_rest(&self, observer: &dyn Observer) -> Result<Outcome> {
+        let test = TestItems::new(&self.test_lesions(), self.data.manifest());
+        observer.note("bootstrap over the test groups");
+        let found = by_class::compare(self.runs, &test, self.config, self.seed)?;
+        let threshold_rule = "None: the answer is the class with the highest score, the first of equals.".into();
+        Ok(Outcome { found, test: test.record(), threshold_rule })
     }
-    Ok((all, config.threshold.description().to_owned()))
+
+    /// Indices into the manifest, in the order of the scores.
+    fn test_lesions(&self) -> Vec<u32> {
+        self.pool.test.lesions.iter().map(|group| group.lesion).collect()
+    }
+
+    /// One threshold per fit, from validation lesions alone (`labels`: of interest); and the rule in words.
+    fn thresholds(&self, labels: &[bool], notes: &mut Vec<String>) -> Result<(Vec<Vec<f64>>, String)> {
+        let rule = self.config.threshold;
+        let mut fixed = false;
+        let mut all = Vec::new();
+        for arm in &self.runs.arms {
+            let mut own = Vec::new();
+            for fit in &arm.fits {
+                let chosen = rule.choose(&fit.validation[0], labels)?;
+                fixed |= chosen.is_none();
+                own.push(chosen.unwrap_or(0.0));
+            }
+            all.push(own);
+        }
+        if fixed {
+            notes.push("The validation side has one class only, so the threshold is the logit's zero.".into());
+            return Ok((all, "Logit 0, because the validation side has one class only.".into()));
+        }
+        Ok((all, rule.description().to_owned()))
+    }
+
+    /// `cam.png`: the largest slices of a few test lesions (of interest, or of every class), spread over the test side,
+    /// as the None arm and the denoised arm see them.
+    fn write_maps(&self, test: &TestSlices, place: Workplace<'_>, observer: &dyn Observer) -> Result<()> {
+        let (data, config) = (self.data, self.config);
+        let interest = data.classes().of_interest.as_ref();
+        let wanted = test.filter(|lesion| match interest {
+            Some(class) => lesion.class == *class,
+            None => data.class_of(lesion).is_some(),
+        });
+        let wanted = wanted.largest_of_each_lesion();
+        let count = config.maps.min(wanted.len());
+        let name = interest.map_or("lesion", |class| class.name());
+        if count == 0 {
+            observer.note(&format!("no test {name}, so no class activation maps"));
+            return Ok(());
+        }
+        let shape = data.image_shape().map(|n| n as i64);
+        let (mut pixels, mut classes) = (Vec::new(), Vec::new());
+        for at in (0..count).map(|at| at * wanted.len() / count) {
+            pixels.extend(wanted.image(at)?.pixels);
+            classes.extend(data.class_of(wanted.entry(at).1).map(|class| class as i64));
+        }
+        let slices =
+            Tensor::from_slice(&pixels).view([count as i64, shape[0], shape[1], shape[2]]).to_device(place.device);
+        let present = |arm: &Arm| config.arms.contains(arm);
+        let mut chosen: Vec<Arm> = [Arm::None, Arm::AdaGanLd].into_iter().filter(present).collect();
+        if chosen.is_empty() {
+            chosen.push(config.arms[0]);
+        }
+        let load = |arm: &Arm| runs::load_network(&runs::fit_file(place.out, *arm, 0), &self.runs.plan, place.device);
+        let networks = chosen.iter().map(load).collect::<Result<Vec<_>>>()?;
+        let named: Vec<(&str, &dyn Classifier)> =
+            chosen.iter().zip(&networks).map(|(arm, network)| (arm.name(), network as &dyn Classifier)).collect();
+        let speaks_for = interest.map_or_else(|| "its class".to_owned(), |class| format!("a {class}"));
+        let simulated = data.manifest().simulated;
+        let footer = match simulated {
+            true => format!("SIMULATED; red: for {speaks_for}"),
+            false => format!("red: for {speaks_for}, blue: against"),
+        };
+        let heading = format!("test {name}");
+        let texts =
+            [("Description", if simulated { "SIMULATED; class activation maps" } else { "class activation maps" })];
+        let shown = cam::Shown { slices: &slices, classes: &classes, heading: &heading, footer: &footer };
+        cam::figure(&shown, &named)?.write_png(place.out.join("cam.png"), &texts)
+    }
 }
 
-fn facts(
-    notes: &mut Vec<String>,
-    config: &ClassifyConfig,
-    pool: &Pool,
-    test: &crate::records::classify::TestSetRecord,
-) {
+/// What a reader of the numbers should know.
+fn facts(notes: &mut Vec<String>, config: &ClassifyConfig, pool: &Pool, test: &TestSetRecord, classes: &Classes) {
     if let Some(control) = config.control {
         notes.push(format!("CONTROL {}: these numbers test the machinery, not the arms.", control.name()));
     }
+    let Some(interest) = classes.interest() else {
+        notes.push(
+            "Batches draw lesions, not slices. The means of macro metrics give every class the same weight.".into(),
+        );
+        if test.ambiguous > 0 || !pool.material.contested.is_empty() {
+            notes.push(format!(
+                "{} contested training lesions are learned by no arm, {} contested test lesions are left out \
+                 of every number.",
+                pool.material.contested.len(),
+                test.ambiguous
+            ));
+        }
+        return;
+    };
+    let (wanted, other) = (&classes.names[interest], &classes.names[1 - interest]);
     if config.arms.iter().any(|arm| arm.adds()) && (pool.extra as u64) < config.extra {
         notes.push(format!(
-            "Every arm adds {} rims instead of {}: the poorest source has no more.",
+            "Every arm adds {} {wanted}s instead of {}: the poorest source has no more.",
             pool.extra, config.extra
         ));
     }
-    notes.push(
-        "Batches draw lesions, not slices, and each batch has the None arm's share of rims: an arm changes which rims are seen, not how many."
-            .into(),
-    );
-    notes.push("Contested training lesions are in neither class unless the arm says so. Contested test lesions count as non-rims, and are left out of the metrics whose names begin with certain.".into());
+    notes.push(format!(
+        "Batches draw lesions, not slices, and each batch has the None arm's share of {wanted}s: an arm \
+         changes which {wanted}s are seen, not how many."
+    ));
+    notes.push(format!(
+        "Contested training lesions are in neither class unless the arm says so. Contested test lesions count as \
+         {other}s, and are left out of the metrics whose names begin with certain."
+    ));
     let enriched = test.prevalence > compare::ENRICHED * config.reference_prevalence;
     if enriched {
         notes.push(format!(
-            "The test set has {:.1} % rims, more than the {:.1} % of a clinical cohort; metrics whose names end in at_{:.1}_percent are reweighted to that.",
+            "The test set has {:.1} % {wanted}s, more than the {:.1} % of a clinical cohort; metrics whose \
+             names end in at_{:.1}_percent are reweighted to that.",
             100.0 * test.prevalence,
             100.0 * config.reference_prevalence,
             100.0 * config.reference_prevalence
         ));
     }
-}
-
-/// `cam.png`: the largest slices of a few test rims, spread over the test side, as the None arm and the denoised arm see them.
-fn write_maps(
-    test: &TestSlices,
-    out: &Path,
-    config: &ClassifyConfig,
-    runs: &Runs,
-    engine: &Engine,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let rims = test.of_class(Class::Rim).largest_of_each_lesion();
-    let shown = config.maps.min(rims.len());
-    if shown == 0 {
-        observer.note("no test rim, so no class activation maps");
-        return Ok(());
-    }
-    let shape = rims.prepared().image_shape().map(|n| n as i64);
-    let mut pixels = Vec::new();
-    for at in 0..shown {
-        pixels.extend(rims.image(at * rims.len() / shown)?.pixels);
-    }
-    let slices =
-        Tensor::from_slice(&pixels).view([shown as i64, shape[0], shape[1], shape[2]]).to_device(engine.device);
-    let present = |arm: &Arm| config.arms.contains(arm);
-    let mut chosen: Vec<Arm> = [Arm::None, Arm::AdaGanLd].into_iter().filter(present).collect();
-    if chosen.is_empty() {
-        chosen.push(config.arms[0]);
-    }
-    let load = |arm: &Arm| runs::load_network(&runs::fit_file(out, *arm, 0), &runs.plan, engine.device);
-    let networks = chosen.iter().map(load).collect::<Result<Vec<_>>>()?;
-    let named: Vec<(&str, &Cnn)> = chosen.iter().map(|arm| arm.name()).zip(&networks).collect();
-    let simulated = rims.prepared().manifest().simulated;
-    let footer = if simulated { "SIMULATED; red: for a rim" } else { "red: for a rim, blue: against" };
-    let texts = [("Description", if simulated { "SIMULATED; class activation maps" } else { "class activation maps" })];
-    cam::figure(&slices, &named, footer)?.write_png(out.join("cam.png"), &texts)
 }

@@ -1,6 +1,5 @@
 //! `rimforge classify`: one classifier per augmentation arm, compared on test lesions.
 
-use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -19,6 +18,9 @@ use crate::problem::Result;
 use crate::records::Interval;
 use crate::records::classify::{ArmRecord, ClassifyRecord};
 use crate::run_dir::RECORD;
+use crate::settings::Settings;
+
+mod by_class;
 
 /// Arguments of `rimforge classify`.
 #[derive(Args, Debug)]
@@ -119,6 +121,9 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
 
 /// The arms' table with intervals, for a terminal.
 pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
+    if !record.classes.is_empty() {
+        return by_class::table(record, simulated);
+    }
     const SHOWN: [&str; 5] = ["auprc", "auroc", "precision", "sensitivity", "accuracy"];
     let cell = |interval: Option<&Interval>| match interval {
         Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),

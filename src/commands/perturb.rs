@@ -88,9 +88,7 @@ pub fn run(args: &PerturbArgs, console: &Console) -> Result<()> {
     let inputs = Inputs { network: &args.network, data: &data };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, Both { perturb: &config, project: &project }, &args.out, &lab)?;
-    console.result(&record, || {
-        format!("{}{}\n", table(&record), PerturbationDir::new(&args.out).record().display())
-    })
+    console.result(&record, || format!("{}{}\n", table(&record), PerturbationDir::new(&args.out).record().display()))
 }
 
 #[cfg(test)]

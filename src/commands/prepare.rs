@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Serialize, Serializer};
 
+use super::choices::choice;
 use super::console::Console;
 use super::options::{Options, SeedArgs};
+use crate::data::manifest::Items;
+use crate::data::prepare_config::ClassSource;
 use crate::data::{PrepareConfig, Source, run_stage};
 use crate::lab::Lab;
 use crate::problem::{Problem, Result};
 use crate::records::label::Window;
-use crate::records::prepare::PrepareRecord;
+use crate::records::prepare::{PrepareRecord, SplitCount};
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
@@ -67,6 +70,12 @@ struct Typed {
     /// Which session of the cohort, where there are several.
     #[arg(long)]
     session: Option<String>,
+    /// Images: one label is of interest, the others are not told apart (interest); or each label is a class (labels).
+    #[arg(long, value_name = "SOURCE", value_parser = choice::<ClassSource>())]
+    classes: Option<ClassSource>,
+    /// Cohort: an item is a slice of a lesion's patch (slices) or the whole patch (volumes).
+    #[arg(long, value_parser = choice::<Items>())]
+    items: Option<Items>,
     /// Images: the label that is the class of interest.
     #[arg(long, value_name = "NAME")]
     rim_label: Option<String>,
@@ -130,17 +139,39 @@ fn summary(record: &PrepareRecord) -> String {
         };
         text += &format!("readers agree with kappa {kappa:.3} ({range})\n");
     }
-    text += &format!("{:12}{:>10}{:>8}{:>11}{:>9}\n", "side", "patients", "rim", "ambiguous", "non-rim");
-    for side in &record.counts {
-        let (split, patients, rim) = (&side.split, side.patients, side.rim);
-        text += &format!("{split:12}{patients:>10}{rim:>8}{:>11}{:>9}\n", side.ambiguous, side.non_rim);
-    }
+    text += &sides(&record.counts);
     let (patients, images) = (record.patients_on_two_sides, record.pixel_hashes_on_two_sides);
     text += &format!("on two sides: {patients} patients, {images} images\n");
     if record.non_finite_voxels > 0 {
         text += &format!("{} NaN or infinite voxels were set to 0\n", record.non_finite_voxels);
     }
     record.notes.iter().for_each(|note| text += &format!("{note}\n"));
+    text
+}
+
+/// Patients and lesions of each side, by class.
+fn sides(counts: &[SplitCount]) -> String {
+    let classed = |side: &SplitCount| -> Vec<(String, u64)> {
+        match side.classes.is_empty() {
+            true => {
+                vec![("rim".into(), side.rim), ("ambiguous".into(), side.ambiguous), ("non-rim".into(), side.non_rim)]
+            }
+            false => side.classes.iter().map(|count| (count.class.to_string(), count.items)).collect(),
+        }
+    };
+    let widths = |name: &str| name.chars().count() + if name == "rim" { 5 } else { 2 };
+    let mut text = String::new();
+    for (row, side) in counts.iter().enumerate() {
+        let classes = classed(side);
+        if row == 0 {
+            text.push_str(&format!("{:12}{:>10}", "side", "patients"));
+            classes.iter().for_each(|(name, _)| text.push_str(&format!("{name:>width$}", width = widths(name))));
+            text.push('\n');
+        }
+        text.push_str(&format!("{:12}{:>10}", side.split, side.patients));
+        classes.iter().for_each(|(name, count)| text.push_str(&format!("{count:>width$}", width = widths(name))));
+        text.push('\n');
+    }
     text
 }
 

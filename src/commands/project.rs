@@ -14,8 +14,8 @@ use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use crate::project::config::{Class, Side};
 use crate::project::{From, Inputs, ProjectConfig, Space, Start, run_stage};
+use crate::records::classes::{Class, Split};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
 use crate::statistics::order::median;
@@ -50,12 +50,12 @@ pub struct ProjectArgs {
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(id = "project-settings")]
 struct Typed {
-    /// Lesions to project.
-    #[arg(long, value_parser = choice::<Class>())]
+    /// Lesions to project: a class of the data set or its contested state; after readers ambiguous, rim or non-rim.
+    #[arg(long)]
     class: Option<Class>,
-    /// Side of the split.
-    #[arg(long, value_parser = choice::<Side>())]
-    split: Option<Side>,
+    /// Side of the split: train or validation.
+    #[arg(long, value_parser = choice::<Split>())]
+    split: Option<Split>,
     /// At most so many lesions, drawn by the seed; 0 takes all.
     #[arg(long)]
     limit: Option<u64>,
@@ -201,7 +201,7 @@ mod tests {
         );
         assert_eq!(
             (some.class, some.split, some.space, some.start),
-            (Class::Rim, Side::Validation, Space::WPlus, Start::Mean)
+            (Class::RIM, Split::Validation, Space::WPlus, Start::Mean)
         );
         assert_eq!([some.limit, some.slices, some.controls, some.steps], [1, 2, 3, 4]);
         assert_eq!([some.choose_features, some.batch, some.film], [7, 8, 9]);

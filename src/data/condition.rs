@@ -5,8 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Prepared, TrainSlices};
+use super::dataset::Prepared;
+use super::image_labels::in_order;
 use super::manifest::{Class, Lesion};
+use super::slices::TrainSlices;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 
@@ -14,40 +16,54 @@ use crate::seed::RunSeed;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
-    /// Rims only, no classes.
+    /// The class of interest alone, or all classes where none is of interest; the generator is told nothing.
     #[default]
     None,
-    /// "non-rim" and "rim", as both readers say; contested lesions are left out.
+    /// The class of interest and the other, as both readers say; contested lesions are left out.
     Readers,
-    /// The labels that the source gives, each a class.
+    /// The labels that the source gives, each a class: the data set's own classes where it was prepared so.
     Labels,
 }
 
 /// Training slices and what the generator is told about each.
 #[derive(Clone, Debug)]
 pub struct Conditioned {
+    /// In the manifest's order.
     pub slices: TrainSlices,
     /// Names of the classes by their numbers; empty without condition.
     pub names: Vec<String>,
     /// Class of each slice; empty without condition.
     pub classes: Vec<usize>,
-    /// The class that holds the rims and nothing else, where there is one.
-    pub rim: Option<usize>,
+    /// The class that holds the items of interest and nothing else, where there is one.
+    pub interest: Option<usize>,
 }
 
 impl Conditioned {
-    /// Chooses the slices: all training rims, and with classes the others too, of non-rims `non_rims_per_rim` lesions a rim
-    /// at most (drawn by `seed`; 0 takes all).
+    /// Chooses the slices: all training slices of interest, and with classes the others too, by the readers' classes
+    /// `others_per_interest` lesions for each of interest at most (drawn by `seed`; 0 takes all).
     ///
     /// # Errors
-    /// Labels are asked for and the source has none, or there is but one class.
-    pub fn choose(data: &Prepared, condition: Condition, non_rims_per_rim: f64, seed: RunSeed) -> Result<Self> {
+    /// Labels are asked for and the source has none, readers' classes where none is of interest, or there is but one
+    /// class.
+    pub fn choose(data: &Prepared, condition: Condition, others_per_interest: f64, seed: RunSeed) -> Result<Self> {
+        let classes = data.classes();
+        let own = |lesion: &Lesion| data.class_of(lesion).unwrap_or_default();
+        let names = || classes.names.iter().map(|class| class.name().to_owned()).collect();
         match condition {
-            Condition::None => Ok(Self { slices: data.training_rims(), names: vec![], classes: vec![], rim: None }),
+            Condition::None => {
+                Ok(Self { slices: data.training_of_interest(), names: vec![], classes: vec![], interest: None })
+            }
             Condition::Readers => {
-                let names = ["non-rim", "rim"].map(str::to_owned).to_vec();
-                let slices = readers_slices(data, non_rims_per_rim, seed);
-                Self::classed(data, slices, names, |lesion| usize::from(lesion.class == Class::Rim))
+                let Some(interest) = &classes.of_interest else {
+                    return Err(Problem::usage("readers' classes for a data set whose classes are its labels")
+                        .at(data.root())
+                        .advice("train with condition = \"labels\""));
+                };
+                let slices = readers_slices(data, interest, others_per_interest, seed);
+                Self::classed(data, slices, names(), own)
+            }
+            Condition::Labels if classes.of_interest.is_none() => {
+                Self::classed(data, data.training_of_interest(), names(), own)
             }
             Condition::Labels => {
                 let slices = data.training_all();
@@ -74,12 +90,13 @@ impl Conditioned {
                 .expected("at least 2 for a conditional generator")
                 .advice("train without condition, or prepare with another split"));
         }
-        let rims_only = |wanted: usize| {
+        let interest = data.classes().of_interest.as_ref();
+        let nothing_else = |wanted: usize| {
             let own = slices.entries().zip(&classes).filter(|(_, class)| **class == wanted);
-            own.map(|((_, lesion), _)| lesion.class).all(|class| class == Class::Rim)
+            own.map(|((_, lesion), _)| &lesion.class).all(|class| Some(class) == interest)
         };
-        let rim = present.iter().copied().find(|&class| rims_only(class));
-        Ok(Self { slices, names, classes, rim })
+        let interest = present.iter().copied().find(|&class| nothing_else(class));
+        Ok(Self { slices, names, classes, interest })
     }
 
     /// Slices of each class.
@@ -89,14 +106,14 @@ impl Conditioned {
     }
 }
 
-fn readers_slices(data: &Prepared, non_rims_per_rim: f64, seed: RunSeed) -> TrainSlices {
-    let rims: HashSet<String> = ids(&data.training_rims()).into_iter().collect();
-    let mut others = ids(&data.training(Class::NonRim));
+fn readers_slices(data: &Prepared, interest: &Class, others_per_interest: f64, seed: RunSeed) -> TrainSlices {
+    let wanted: HashSet<String> = ids(&data.training(interest)).into_iter().collect();
+    let mut others = ids(&data.training_of_others());
     others.shuffle(&mut seed.stream("condition.non-rims", 0));
-    if non_rims_per_rim > 0.0 {
-        others.truncate((rims.len() as f64 * non_rims_per_rim).round() as usize);
+    if others_per_interest > 0.0 {
+        others.truncate((wanted.len() as f64 * others_per_interest).round() as usize);
     }
-    let chosen: HashSet<String> = rims.into_iter().chain(others).collect();
+    let chosen: HashSet<String> = wanted.into_iter().chain(others).collect();
     data.training_all().filter(|lesion| chosen.contains(&lesion.id))
 }
 
@@ -113,11 +130,7 @@ fn label_names(slices: &TrainSlices) -> Result<Vec<String>> {
             .expected("images whose folder, table or dataset.json names a label for each")
             .advice("train with condition = \"readers\", or without condition"));
     };
-    let mut names: Vec<String> = labels.into_iter().map(str::to_owned).collect();
-    if names.iter().all(|name| name.parse::<i64>().is_ok()) {
-        names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
-    }
-    Ok(names)
+    Ok(in_order(labels))
 }
 
 #[cfg(test)]
@@ -135,20 +148,20 @@ mod tests {
     fn without_condition_there_are_rims_only() {
         let chosen = Conditioned::choose(&prepared(), Condition::None, 2.0, RunSeed(0)).unwrap();
         assert!(chosen.names.is_empty() && chosen.counts().is_empty());
-        assert!(chosen.slices.entries().all(|(_, lesion)| lesion.class == Class::Rim));
+        assert!(chosen.slices.entries().all(|(_, lesion)| lesion.class == Class::RIM));
     }
 
     #[test]
     fn readers_classes_are_rims_and_as_many_others_as_asked_for() {
         let chosen = Conditioned::choose(&prepared(), Condition::Readers, 0.5, RunSeed(0)).unwrap();
-        assert_eq!((chosen.names.join(" "), chosen.rim), ("non-rim rim".to_owned(), Some(1)));
+        assert_eq!((chosen.names.join(" "), chosen.interest), ("non-rim rim".to_owned(), Some(1)));
         // Two training rims and one of the two non-rims, three slices each; nothing contested.
         assert_eq!(chosen.counts(), [3, 6]);
         let all = Conditioned::choose(&prepared(), Condition::Readers, 0.0, RunSeed(0)).unwrap();
         assert_eq!(all.counts(), [6, 6]);
         assert!(all.slices.entries().zip(&all.classes).all(|((_, lesion), &class)| match class {
-            1 => lesion.class == Class::Rim,
-            _ => lesion.class == Class::NonRim,
+            1 => lesion.class == Class::RIM,
+            _ => lesion.class == Class::NON_RIM,
         }));
     }
 

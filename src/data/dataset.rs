@@ -4,25 +4,30 @@
 //!
 //! ```no_run
 //! use rimforge::data::{Prepared, TrainSlices};
-//! fn train_generator(_rims: &TrainSlices) {}
-//! fn train(prepared: &Prepared) { train_generator(&prepared.training_rims()); }
+//! fn train_generator(_slices: &TrainSlices) {}
+//! fn train(prepared: &Prepared) { train_generator(&prepared.training_of_interest()); }
 //! ```
 //!
 //! ```compile_fail,E0308
 //! use rimforge::data::{Prepared, TrainSlices};
-//! fn train_generator(_rims: &TrainSlices) {}
+//! fn train_generator(_slices: &TrainSlices) {}
 //! fn leak(prepared: &Prepared) { train_generator(&prepared.test()); }
 //! ```
+//!
+//! A data set of whole volumes is another type again, [`PreparedVolumes`](super::volumes::PreparedVolumes), and is
+//! refused here.
 
 use std::collections::HashMap;
-use std::marker::PhantomData;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
+use super::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Split};
 use super::patch_file;
+pub use super::sides::Side;
+pub use super::slices::{LesionSlices, SliceImage, Slices};
+use super::slices::{TestSlices, TrainSlices, ValidationSlices};
 use crate::digest;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::label::Contrast;
@@ -30,42 +35,7 @@ use crate::records::label::Contrast;
 /// File name of the manifest in a prepared data set.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The training side.
-#[derive(Clone, Copy, Debug)]
-pub struct Train;
-
-/// The validation side: thresholds and early choices.
-#[derive(Clone, Copy, Debug)]
-pub struct Validation;
-
-/// The test side: scored once, shown to no generator, projector or fit.
-#[derive(Clone, Copy, Debug)]
-pub struct Test;
-
-/// One of the three sides of the split, as a type.
-pub trait Side: Copy + Send + Sync + 'static {
-    const SPLIT: Split;
-}
-
-impl Side for Train {
-    const SPLIT: Split = Split::Train;
-}
-
-impl Side for Validation {
-    const SPLIT: Split = Split::Validation;
-}
-
-impl Side for Test {
-    const SPLIT: Split = Split::Test;
-}
-
-pub type TrainSlices = Slices<Train>;
-
-pub type ValidationSlices = Slices<Validation>;
-
-pub type TestSlices = Slices<Test>;
-
-/// A prepared data set on disk. Cheap to clone.
+/// A prepared data set of slices on disk. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prepared(Arc<Opened>);
 
@@ -77,23 +47,23 @@ struct Opened {
     sha256: String,
 }
 
-/// One slice of a lesion's patch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SliceImage {
-    /// Index into the manifest's lesions.
-    pub lesion: u32,
-    /// Slice index within the patch.
-    pub z: u32,
-    /// \[channels, height, width\] in \[-1, 1\].
-    pub pixels: Vec<f32>,
-    /// Lesion mask \[height, width\], 1 inside; absent for plain images.
-    pub mask: Option<Vec<u8>>,
-}
-
 impl Prepared {
     /// Opens the data set in `root` and checks its manifest, its split and the hash of every patch.
+    ///
+    /// # Errors
+    /// No data set, one of another layout, one whose items are volumes, or a file that changed since.
     pub fn open(root: impl AsRef<Path>) -> Result<Self> {
-        let root = root.as_ref();
+        let data = Self::open_any(root.as_ref())?;
+        match data.manifest().items {
+            Items::Slices => Ok(data),
+            Items::Volumes => Err(Problem::input(data.root().join(MANIFEST), "items that are whole volumes")
+                .expected("slices: what was asked for works on images [channels, height, width]")
+                .advice("prepare again without items = \"volumes\"")),
+        }
+    }
+
+    /// The same whatever its items are.
+    pub(super) fn open_any(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
         let text = std::fs::read(&path).map_err(|error| {
             Problem::io(&path, "reading", error)
@@ -122,19 +92,23 @@ impl Prepared {
         Ok(Self(Arc::new(Opened { root: root.to_owned(), manifest, sha256: digest::sha256(&text) })))
     }
 
+    /// The folder.
     pub fn root(&self) -> &Path {
         &self.0.root
     }
 
+    /// All that is known of the data set.
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
     }
 
-    /// SHA-256 of the manifest, which stands for the whole data set: networks carry it to say what they were trained on.
+    /// SHA-256 of the manifest, which stands for the whole data set: networks carry it to say what they were trained
+    /// on.
     pub fn sha256(&self) -> &str {
         &self.0.sha256
     }
 
+    /// The channels in order.
     pub fn contrasts(&self) -> &[Contrast] {
         &self.0.manifest.contrasts
     }
@@ -145,40 +119,61 @@ impl Prepared {
         [self.0.manifest.contrasts.len(), height as usize, width as usize]
     }
 
+    /// One of the manifest's lesions; panics where there is none of this index.
     pub fn lesion(&self, index: u32) -> &Lesion {
         &self.0.manifest.lesions[index as usize]
     }
 
-    /// Training slices of one class.
-    pub fn training(&self, class: Class) -> TrainSlices {
+    /// What its items are told apart by.
+    pub fn classes(&self) -> &Classes {
+        &self.0.manifest.classes
+    }
+
+    /// The number of an item's class; `None` where it is contested.
+    pub fn class_of(&self, lesion: &Lesion) -> Option<usize> {
+        self.classes().number(&lesion.class)
+    }
+
+    /// Training slices of one class, or the contested ones.
+    pub fn training(&self, class: &Class) -> TrainSlices {
         self.training_all().of_class(class)
     }
 
-    /// What a rim generator learns from: training slices that both readers call rim.
-    pub fn training_rims(&self) -> TrainSlices {
-        self.training(Class::Rim)
+    /// What a generator without condition learns from: training slices of the class of interest; of every class where
+    /// none is of more interest than another. Nothing contested.
+    pub fn training_of_interest(&self) -> TrainSlices {
+        match &self.classes().of_interest {
+            Some(class) => self.training(class),
+            None => self.training_all().filter(|lesion| self.class_of(lesion).is_some()),
+        }
     }
 
+    /// Training slices of the classes beside the one of interest; none where there is no such. Nothing contested.
+    pub fn training_of_others(&self) -> TrainSlices {
+        let interest = self.classes().interest();
+        let other = |lesion: &Lesion| self.class_of(lesion).is_some_and(|class| Some(class) != interest);
+        self.training_all().filter(|lesion| interest.is_some() && other(lesion))
+    }
+
+    /// All training slices, contested ones too.
     pub fn training_all(&self) -> TrainSlices {
-        self.side()
+        Slices::of(self)
     }
 
+    /// All validation slices.
     pub fn validation(&self) -> ValidationSlices {
-        self.side()
+        Slices::of(self)
     }
 
+    /// All test slices.
     pub fn test(&self) -> TestSlices {
-        self.side()
-    }
-
-    fn side<S: Side>(&self) -> Slices<S> {
-        let manifest = &self.0.manifest;
-        let on_side = |slice: &Slice| manifest.lesions[slice.lesion as usize].split == S::SPLIT;
-        let picks = (0u32..).zip(&manifest.slices).filter(|(_, slice)| on_side(slice)).map(|(at, _)| at).collect();
-        Slices { data: self.clone(), picks, side: PhantomData }
+        Slices::of(self)
     }
 
     /// The whole patch of a lesion in physical units, \[channels, depth, height, width\].
+    ///
+    /// # Errors
+    /// A file that is missing or not what the manifest promises.
     pub fn patch(&self, lesion: u32) -> Result<Vec<f32>> {
         let entry = self.lesion(lesion);
         let [depth, height, width] = self.0.manifest.patch.map(u64::from);
@@ -187,6 +182,9 @@ impl Prepared {
     }
 
     /// The lesion mask of a patch, \[depth, height, width\]; `None` for plain images.
+    ///
+    /// # Errors
+    /// As [`Prepared::patch`].
     pub fn mask(&self, lesion: u32) -> Result<Option<Vec<u8>>> {
         let entry = self.lesion(lesion);
         let shape = self.0.manifest.patch.map(u64::from);
@@ -196,19 +194,18 @@ impl Prepared {
         }
     }
 
-    /// Physical values \[channels, height, width\] to the network's range; each channel by its own window, clipped.
+    /// Physical values \[channels, ...\] to the network's range; each channel by its own window, clipped.
     pub fn to_network(&self, physical: &[f32]) -> Vec<f32> {
         self.map_channels(physical, |contrast, value| contrast.window.to_network(value))
     }
 
-    /// Network values \[channels, height, width\] back to physical units (ppb for QSM).
+    /// Network values \[channels, ...\] back to physical units (ppb for QSM).
     pub fn to_physical(&self, network: &[f32]) -> Vec<f32> {
         self.map_channels(network, |contrast, value| contrast.window.to_physical(value))
     }
 
     fn map_channels(&self, values: &[f32], map: impl Fn(&Contrast, f32) -> f32) -> Vec<f32> {
-        let [_, height, width] = self.image_shape();
-        let channels = values.chunks_exact(height * width).zip(self.contrasts());
+        let channels = values.chunks_exact((values.len() / self.contrasts().len()).max(1)).zip(self.contrasts());
         channels
             .flat_map(|(channel, contrast)| channel.iter().map(|&value| map(contrast, value)).collect::<Vec<_>>())
             .collect()
@@ -222,7 +219,8 @@ impl Prepared {
         channels.flat_map(|channel| channel[z as usize * plane..][..plane].to_vec()).collect()
     }
 
-    fn slices_of(&self, lesion: u32, zs: &[u32]) -> Result<Vec<SliceImage>> {
+    /// Slices `zs` of a lesion's patch.
+    pub(super) fn slices_of(&self, lesion: u32, zs: &[u32]) -> Result<Vec<SliceImage>> {
         let patch = self.patch(lesion)?;
         let mask = self.mask(lesion)?;
         let [_, height, width] = self.image_shape();
@@ -234,111 +232,6 @@ impl Prepared {
             mask: mask.as_ref().map(|mask| mask[z as usize * plane..][..plane].to_vec()),
         };
         Ok(zs.iter().map(image).collect())
-    }
-}
-
-/// Slices of one side, in the manifest's order.
-#[derive(Clone, Debug)]
-pub struct Slices<S: Side> {
-    data: Prepared,
-    /// Indices into the manifest's slices.
-    picks: Vec<u32>,
-    side: PhantomData<S>,
-}
-
-/// One lesion of a side and where its slices are in the set's order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LesionSlices {
-    /// Index into the manifest's lesions.
-    pub lesion: u32,
-    /// Positions in the set, ascending.
-    pub positions: Vec<usize>,
-}
-
-impl<S: Side> Slices<S> {
-    pub fn len(&self) -> usize {
-        self.picks.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.picks.is_empty()
-    }
-
-    pub fn prepared(&self) -> &Prepared {
-        &self.data
-    }
-
-    /// The slice at a position, and its lesion.
-    pub fn entry(&self, position: usize) -> (&Slice, &Lesion) {
-        let slice = &self.data.0.manifest.slices[self.picks[position] as usize];
-        (slice, self.data.lesion(slice.lesion))
-    }
-
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&Slice, &Lesion)> {
-        (0..self.len()).map(|position| self.entry(position))
-    }
-
-    /// "sub-001_lesion-003_z12".
-    pub fn id(&self, position: usize) -> String {
-        let (slice, lesion) = self.entry(position);
-        format!("{}_z{:02}", lesion.id, slice.z)
-    }
-
-    pub fn of_class(&self, class: Class) -> Self {
-        self.filter(|lesion| lesion.class == class)
-    }
-
-    /// Those whose lesion satisfies `keep`.
-    pub fn filter(&self, keep: impl Fn(&Lesion) -> bool) -> Self {
-        let lesion_of = |&pick: &u32| self.data.lesion(self.data.0.manifest.slices[pick as usize].lesion);
-        let picks = self.picks.iter().copied().filter(|pick| keep(lesion_of(pick))).collect();
-        Self { data: self.data.clone(), picks, side: PhantomData }
-    }
-
-    /// Grouped by lesion, in the manifest's order of first slices.
-    pub fn by_lesion(&self) -> Vec<LesionSlices> {
-        let mut groups: Vec<LesionSlices> = Vec::new();
-        let mut place: HashMap<u32, usize> = HashMap::new();
-        for (position, (slice, _)) in self.entries().enumerate() {
-            let at = *place.entry(slice.lesion).or_insert_with(|| {
-                groups.push(LesionSlices { lesion: slice.lesion, positions: Vec::new() });
-                groups.len() - 1
-            });
-            groups[at].positions.push(position);
-        }
-        groups
-    }
-
-    /// The middle slice of each lesion: the one with most lesion voxels, the lowest of equals.
-    pub fn largest_of_each_lesion(&self) -> Self {
-        let voxels = |position: &usize| self.entry(*position).0.voxels;
-        let best = |group: &LesionSlices| {
-            let most = group.positions.iter().map(voxels).max().unwrap_or(0);
-            group.positions.iter().copied().find(|position| voxels(position) == most)
-        };
-        let picks = self.by_lesion().iter().filter_map(best).map(|position| self.picks[position]).collect();
-        Self { data: self.data.clone(), picks, side: PhantomData }
-    }
-
-    /// Reads one slice.
-    pub fn image(&self, position: usize) -> Result<SliceImage> {
-        let (slice, _) = self.entry(position);
-        let mut images = self.data.slices_of(slice.lesion, &[slice.z])?;
-        images.pop().ok_or_else(|| Problem::new(Kind::Internal, "no slice was read"))
-    }
-
-    /// Reads all slices, each patch file once and in parallel, in the set's order.
-    pub fn images(&self) -> Result<Vec<SliceImage>> {
-        let groups = self.by_lesion();
-        let read = |group: &LesionSlices| {
-            let zs: Vec<u32> = group.positions.iter().map(|&position| self.entry(position).0.z).collect();
-            let images = self.data.slices_of(group.lesion, &zs)?;
-            Ok(group.positions.iter().copied().zip(images).collect())
-        };
-        let mut images: Vec<(usize, SliceImage)> =
-            groups.par_iter().map(read).collect::<Result<Vec<Vec<_>>>>()?.into_iter().flatten().collect();
-        images.sort_by_key(|(position, _)| *position);
-        Ok(images.into_iter().map(|(_, image)| image).collect())
     }
 }
 
@@ -357,8 +250,15 @@ fn check(manifest: &Manifest) -> Result<()> {
         crate::records::label::Window::new(contrast.window.low, contrast.window.high)
             .map_err(|_| broken(format!("contrast {} has the window {:?}", contrast.name, contrast.window)))?;
     }
+    if let Some(fault) = manifest.classes.fault() {
+        return Err(broken(format!("classes with {fault}")));
+    }
     let mut side_of: HashMap<&str, Split> = HashMap::new();
     for lesion in &manifest.lesions {
+        if !manifest.classes.has(&lesion.class) {
+            return Err(broken(format!("{} is of the class {:?}", lesion.id, lesion.class.name()))
+                .expected(manifest.classes.listed()));
+        }
         for path in std::iter::once(&lesion.patch).chain(&lesion.mask) {
             if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
                 return Err(broken(format!("lesion {} has the patch file {path:?}", lesion.id))
@@ -373,6 +273,9 @@ fn check(manifest: &Manifest) -> Result<()> {
                 .advice("run `rimforge prepare` again; do not edit its manifest"));
         }
     }
+    if manifest.items == Items::Volumes && !manifest.slices.is_empty() {
+        return Err(broken(format!("{} slices beside volumes", manifest.slices.len())));
+    }
     for slice in &manifest.slices {
         if slice.lesion as usize >= manifest.lesions.len() || slice.z >= manifest.patch[0] {
             return Err(broken(format!("slice {} of lesion {} does not exist", slice.z, slice.lesion)));
@@ -384,6 +287,7 @@ fn check(manifest: &Manifest) -> Result<()> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::data::manifest::Slice;
     use crate::files;
     use crate::records::label::Window;
 
@@ -401,6 +305,8 @@ pub(crate) mod tests {
             patient_source: "participant_id".into(),
             voxel_mm: Some([1.0, 0.4, 0.4]),
             seed: 0,
+            classes: Classes::of_readers(),
+            items: Items::Slices,
             lesions: vec![],
             slices: vec![],
             inputs: vec![],
@@ -421,8 +327,8 @@ pub(crate) mod tests {
                     patient: format!("sub-{patient:03}"),
                     centre: [1, 2, 3],
                     affine: crate::nifti::Affine::IDENTITY,
-                    reader1,
-                    reader2,
+                    reader1: Some(reader1),
+                    reader2: Some(reader2),
                     class: Class::of_votes(reader1, reader2),
                     label: None,
                     split: [Split::Train, Split::Validation, Split::Test][patient as usize / 2],
@@ -443,7 +349,7 @@ pub(crate) mod tests {
         small(folder.path());
         let prepared = Prepared::open(folder.path()).unwrap();
         assert_eq!(prepared.training_all().len(), 18);
-        let rims = prepared.training_rims();
+        let rims = prepared.training_of_interest();
         assert_eq!(rims.len(), 6);
         assert_eq!(rims.id(1), "sub-000_lesion-000_z01");
         assert!(prepared.test().entries().all(|(_, lesion)| lesion.patient.as_str() >= "sub-004"));
@@ -483,6 +389,12 @@ pub(crate) mod tests {
         let mut manifest = good.clone();
         manifest.schema = 99;
         assert!(refused(&manifest).contains("schema 99"));
+        let mut manifest = good.clone();
+        manifest.lesions[4].class = Class::new("ring");
+        assert!(refused(&manifest).contains("of the class \"ring\"; expected non-rim, rim"));
+        let mut manifest = good.clone();
+        manifest.classes.names.push(Class::new("non-rim"));
+        assert!(refused(&manifest).contains("the class non-rim twice"));
         let mut manifest = good.clone();
         manifest.slices[0].lesion = 1_000_000;
         assert!(refused(&manifest).contains("does not exist"));

@@ -1,6 +1,6 @@
 //! What every source gives, and what all of them need while they give it.
 
-use super::manifest::{Lesion, Slice};
+use super::manifest::{Classes, Lesion, Slice};
 use super::split::PixelHash;
 use crate::digest;
 use crate::files::npy::Element;
@@ -13,13 +13,14 @@ use crate::records::label::Contrast;
 pub(super) const PATCHES: &str = "patches";
 
 /// What a source gave; its patches lie in the data folder already.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Extracted {
     pub simulated: bool,
     pub contrasts: Vec<Contrast>,
     pub patch: [u32; 3],
     pub patient_source: String,
     pub voxel_mm: Option<[f64; 3]>,
+    pub classes: Classes,
     pub lesions: Vec<Lesion>,
     pub slices: Vec<Slice>,
     pub hashes: Vec<PixelHash>,
@@ -28,6 +29,27 @@ pub(super) struct Extracted {
     /// Whether votes of two readers are behind the classes.
     pub has_readers: bool,
     pub notes: Vec<String>,
+}
+
+impl Default for Extracted {
+    /// Nothing yet, of classes by readers.
+    fn default() -> Self {
+        Self {
+            simulated: false,
+            contrasts: vec![],
+            patch: [0; 3],
+            patient_source: String::new(),
+            voxel_mm: None,
+            classes: Classes::of_readers(),
+            lesions: vec![],
+            slices: vec![],
+            hashes: vec![],
+            inputs: vec![],
+            non_finite: 0,
+            has_readers: false,
+            notes: vec![],
+        }
+    }
 }
 
 /// SHA-256 of float32 values.

@@ -10,7 +10,7 @@ use super::cohort_patient::{Memory, PARTIAL, PatientPatches, Work};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::intensity::default_contrast;
 use super::label_map::LabelMap;
-use super::manifest::{Slice, Split};
+use super::manifest::{Classes, Items, Slice, Split};
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
@@ -80,9 +80,11 @@ fn label_maps(cohort: &Cohort, observer: &dyn Observer) -> Result<HashMap<String
 }
 
 fn sides(cohort: &Cohort, config: &PrepareConfig, seed: RunSeed) -> Result<HashMap<String, Split>> {
-    let lesions = cohort.votes.iter().map(|(key, &votes)| (key.patient.as_str(), reader_table::class(votes)));
-    let patients = split::count_lesions(lesions);
-    let sides = split::assign(&patients, config.shares(), seed)?;
+    let kinds = split::kinds(&Classes::of_readers());
+    let classes: Vec<_> = cohort.votes.values().map(|&votes| reader_table::class(votes)).collect();
+    let lesions = cohort.votes.keys().map(|key| key.patient.as_str()).zip(&classes);
+    let patients = split::count_lesions(lesions, &kinds);
+    let sides = split::assign(&patients, &kinds, config.shares(), seed)?;
     Ok(patients.into_iter().map(|patient| patient.id).zip(sides).collect())
 }
 
@@ -121,7 +123,9 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
     all.inputs = tables(cohort)?;
     for patient in patients {
         let first = all.lesions.len() as u32;
-        all.slices.extend(patient.slices.into_iter().map(|slice| Slice { lesion: first + slice.lesion, ..slice }));
+        if config.items == Items::Slices {
+            all.slices.extend(patient.slices.into_iter().map(|slice| Slice { lesion: first + slice.lesion, ..slice }));
+        }
         all.lesions.extend(patient.lesions);
         all.hashes.extend(patient.hashes);
         all.inputs.extend(patient.inputs);

@@ -6,13 +6,13 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
-use super::image_labels::Labels;
-use super::manifest::{Class, Lesion, Slice, Split};
+use super::image_labels::{Labelled, LabelledImage, Labels};
+use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::name_join::{listed, repeated};
 use super::patch_file;
 use super::png_folder::PngFolder;
 use super::png_image::{self, Form, PngImage};
-use super::prepare_config::PrepareConfig;
+use super::prepare_config::{ClassSource, PrepareConfig};
 use super::split::{self, PixelHash};
 use super::zip_dataset::ZipDataset;
 use crate::digest;
@@ -60,6 +60,7 @@ struct ImageSet<'a> {
     source: &'a Path,
     config: &'a PrepareConfig,
     images: Vec<Image>,
+    classes: Classes,
     has_readers: bool,
     patient_source: String,
     notes: Vec<String>,
@@ -71,7 +72,8 @@ struct Image {
     id: String,
     patient: String,
     class: Class,
-    votes: (bool, bool),
+    /// What two readers say; absent where the label is the class.
+    votes: Option<(bool, bool)>,
     label: Option<String>,
     split: Split,
 }
@@ -88,13 +90,15 @@ impl<'a> ImageSet<'a> {
         if let Some(table) = &config.patients {
             labels = labels.with_patients(table, &names)?;
         }
-        let classes = labels.classes(&names, config.rim_label.as_deref(), config.ambiguous_label.as_deref())?;
-        require_both_classes(source, &labels, &classes)?;
+        let Labelled { classes, images: labelled } = labels.classes(&names, config)?;
+        require_classes(source, &labels, &classes, &labelled)?;
         let patient_of = |name: &String| labels.patient.as_ref().map_or(name, |patients| &patients[name]).clone();
-        let patients = split::count_lesions(names.iter().zip(&classes).map(|(name, (class, _))| {
-            (labels.patient.as_ref().map_or(name, |patients| &patients[name]).as_str(), *class)
-        }));
-        let sides = split::assign(&patients, config.shares(), seed).map_err(|problem| problem.at(source))?;
+        let kinds = split::kinds(&classes);
+        let own = names.iter().zip(&labelled).map(|(name, image)| {
+            (labels.patient.as_ref().map_or(name, |patients| &patients[name]).as_str(), &image.class)
+        });
+        let patients = split::count_lesions(own, &kinds);
+        let sides = split::assign(&patients, &kinds, config.shares(), seed).map_err(|problem| problem.at(source))?;
         let side_of: HashMap<&str, Split> = patients.iter().map(|patient| patient.id.as_str()).zip(sides).collect();
         let ids: Vec<String> = names.iter().map(|name| id(name)).collect();
         if let Some(same) = repeated(ids.iter().map(String::as_str)).first() {
@@ -102,14 +106,15 @@ impl<'a> ImageSet<'a> {
                 Problem::input(source, format!("several images whose names become {same}")).advice("rename them")
             );
         }
-        let images = names.iter().zip(ids).zip(&classes).map(|((name, id), (class, label))| {
+        let images = names.iter().zip(ids).zip(labelled).map(|((name, id), LabelledImage { class, label })| {
             let patient = patient_of(name);
-            let both = (*class == Class::Rim, *class == Class::Rim);
-            let votes = labels.votes.as_ref().map_or(both, |votes| votes[name]);
-            // A label that says "contested" without readers stands for one vote.
-            let votes = if *class == Class::Ambiguous && votes == (false, false) { (true, false) } else { votes };
+            let given = labels.votes.as_ref().map(|votes| votes[name]);
+            let votes = match config.classes {
+                ClassSource::Interest => Some(votes_of(&class, given)),
+                ClassSource::Labels => given,
+            };
             let split = side_of[patient.as_str()];
-            Image { name: name.clone(), id, patient, class: *class, votes, label: label.clone(), split }
+            Image { name: name.clone(), id, patient, class, votes, label, split }
         });
         let patient_source = match (&labels.patient, &config.patients) {
             (Some(_), Some(table)) => format!("the column patient of {}", table.display()),
@@ -118,7 +123,11 @@ impl<'a> ImageSet<'a> {
         };
         let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
         if labels.label.is_none() && labels.votes.is_none() {
-            notes.push("no labels: every image counts as of the class of interest; such a set trains a generator, not a classifier".into());
+            notes.push(
+                "no labels: every image counts as of the class of interest; such a set \
+                        trains a generator, not a classifier"
+                    .into(),
+            );
         }
         if others > 0 {
             notes.push(format!("{others} other files were passed over"));
@@ -127,6 +136,7 @@ impl<'a> ImageSet<'a> {
             source,
             config,
             images: images.collect(),
+            classes,
             has_readers: labels.votes.is_some(),
             patient_source,
             notes,
@@ -143,6 +153,7 @@ impl<'a> ImageSet<'a> {
         std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the folder", error))?;
         let mut all = Extracted {
             patient_source: self.patient_source.clone(),
+            classes: self.classes.clone(),
             has_readers: self.has_readers,
             notes: self.notes.clone(),
             ..Extracted::default()
@@ -209,9 +220,9 @@ impl<'a> ImageSet<'a> {
             patient: image.patient.clone(),
             centre: [0; 3],
             affine: Affine::IDENTITY,
-            reader1: image.votes.0,
-            reader2: image.votes.1,
-            class: image.class,
+            reader1: image.votes.map(|votes| votes.0),
+            reader2: image.votes.map(|votes| votes.1),
+            class: image.class.clone(),
             label: image.label.clone(),
             split: image.split,
             voxels: 0,
@@ -228,20 +239,32 @@ fn id(name: &str) -> String {
     stem.replace('/', "-")
 }
 
-fn require_both_classes(source: &Path, labels: &Labels, classes: &[(Class, Option<String>)]) -> Result<()> {
-    let count = |class: Class| classes.iter().filter(|(of, _)| *of == class).count();
-    if count(Class::Rim) == 0 {
-        return Err(Problem::new(Kind::Input, format!("no image of the class of interest among {}", classes.len()))
+/// The two votes that a class stands for, where no readers gave any; "contested" without them is one vote.
+fn votes_of(class: &Class, given: Option<(bool, bool)>) -> (bool, bool) {
+    let both = *class == Class::RIM;
+    match given.unwrap_or((both, both)) {
+        (false, false) if *class == Class::AMBIGUOUS => (true, false),
+        votes => votes,
+    }
+}
+
+fn require_classes(source: &Path, labels: &Labels, classes: &Classes, images: &[LabelledImage]) -> Result<()> {
+    let count = |class: &Class| images.iter().filter(|image| image.class == *class).count();
+    if let Some(interest) = &classes.of_interest
+        && count(interest) == 0
+    {
+        return Err(Problem::new(Kind::Input, format!("no image of the class of interest among {}", images.len()))
             .at(source)
             .expected("at least one"));
     }
     let labelled = labels.label.is_some() || labels.votes.is_some();
-    if labelled && count(Class::NonRim) == 0 {
-        let known: std::collections::BTreeSet<String> = classes.iter().filter_map(|(_, label)| label.clone()).collect();
+    let present = classes.names.iter().filter(|class| count(class) > 0).count();
+    if labelled && present < 2 {
+        let known: std::collections::BTreeSet<String> = images.iter().filter_map(|image| image.label.clone()).collect();
         let known: Vec<String> = known.into_iter().collect();
         return Err(Problem::new(
             Kind::Input,
-            format!("one class only ({}) in {} images", listed(&known), classes.len()),
+            format!("one class only ({}) in {} images", listed(&known), images.len()),
         )
         .at(source)
         .expected("images of another class too")

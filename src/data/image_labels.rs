@@ -1,12 +1,14 @@
-//! Labels and patients of plain images: `dataset.json` of StyleGAN2-ADA, `labels.tsv`, sub-folders; joined by exact name.
+//! Labels and patients of plain images: `dataset.json` of StyleGAN2-ADA, `labels.tsv`, sub-folders; joined by exact
+//! name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::manifest::Class;
+use super::manifest::{Class, Classes};
 use super::name_join::{listed, repeated, unmatched};
+use super::prepare_config::{ClassSource, PrepareConfig};
 use super::table;
 use crate::problem::{Kind, Problem, Result};
 
@@ -17,6 +19,7 @@ pub struct Labels {
     pub label: Option<BTreeMap<String, String>>,
     /// Votes of two readers; they outrank the label.
     pub votes: Option<BTreeMap<String, (bool, bool)>>,
+    /// The group that an image belongs to; absent where each is its own.
     pub patient: Option<BTreeMap<String, String>>,
     /// Where the labels come from, for the record.
     pub source: String,
@@ -115,8 +118,8 @@ impl Labels {
         Ok(self)
     }
 
-    /// Labels are the names of the first folder, where every image is in one. Folders of five digits, as StyleGAN2-ADA's
-    /// own tool makes them, mean nothing.
+    /// Labels are the names of the first folder, where every image is in one. Folders of five digits, as
+    /// StyleGAN2-ADA's own tool makes them, mean nothing.
     pub fn from_folders(names: &[String]) -> Self {
         let source = "sub-folders".to_owned();
         let label: Option<BTreeMap<String, String>> = names
@@ -130,48 +133,115 @@ impl Labels {
         }
     }
 
-    /// Each image's class and own label, by the two names that say which label is the class of interest and which is
-    /// contested. An unlabelled set is all of interest: there is nothing else to learn from it.
-    pub fn classes(
-        &self,
-        names: &[String],
-        rim: Option<&str>,
-        ambiguous: Option<&str>,
-    ) -> Result<Vec<(Class, Option<String>)>> {
+    /// The set's classes and each image's own, in the order of `names`.
+    ///
+    /// # Errors
+    /// Labels that are asked for and not there, or a set that does not say which of its labels is of interest.
+    pub fn classes(&self, names: &[String], config: &PrepareConfig) -> Result<Labelled> {
+        match config.classes {
+            ClassSource::Interest => self.by_interest(names, config),
+            ClassSource::Labels => self.by_label(names, config),
+        }
+    }
+
+    /// One label is of interest and one may be contested; the others are not told apart. Votes of readers outrank
+    /// labels. An unlabelled set is all of interest: there is nothing else to learn from it.
+    fn by_interest(&self, names: &[String], config: &PrepareConfig) -> Result<Labelled> {
+        let (rim, ambiguous) = (config.rim_label.as_deref(), config.ambiguous_label.as_deref());
+        let labelled = |class: &dyn Fn(&String) -> Class| {
+            let image = |name: &String| LabelledImage { class: class(name), label: self.own_label(name) };
+            Ok(Labelled { classes: Classes::of_readers(), images: names.iter().map(image).collect() })
+        };
         if let Some(votes) = &self.votes {
-            let class = |name: &String| (super::reader_table::class(votes[name]), self.own_label(name));
-            return Ok(names.iter().map(class).collect());
+            return labelled(&|name| super::reader_table::class(votes[name]));
         }
         let Some(labels) = &self.label else {
             return match rim {
                 Some(rim) => Err(Problem::usage(format!("--rim-label {rim} for a set without labels"))),
-                None => Ok(names.iter().map(|_| (Class::Rim, None)).collect()),
+                None => labelled(&|_| Class::RIM),
             };
         };
         let known: BTreeSet<&str> = labels.values().map(String::as_str).collect();
-        let known_list = || listed(&known.iter().map(|&label| label.to_owned()).collect::<Vec<_>>());
         let chosen = rim.or_else(|| known.contains("rim").then_some("rim"));
         let chosen = chosen.or_else(|| known.iter().copied().eq(["0", "1"]).then_some("1"));
         let ambiguous = ambiguous.or_else(|| known.contains("ambiguous").then_some("ambiguous"));
         let Some(rim) = chosen else {
-            return Err(Problem::usage(format!("which of the labels {} is the class of interest?", known_list()))
-                .advice("say so with --rim-label NAME"));
+            let labels = known_list(&known);
+            return Err(Problem::usage(format!("which of the labels {labels} is the class of interest?"))
+                .advice("say so with --rim-label NAME, or take each label as a class with --classes labels"));
         };
-        for asked in [Some(rim), ambiguous].into_iter().flatten() {
-            if !known.contains(asked) {
-                return Err(Problem::usage(format!("no image has the label {asked:?}")).expected(known_list()));
-            }
+        [Some(rim), ambiguous].into_iter().flatten().try_for_each(|asked| require_known(asked, &known))?;
+        labelled(&|name| match labels[name].as_str() {
+            label if label == rim => Class::RIM,
+            label if Some(label) == ambiguous => Class::AMBIGUOUS,
+            _ => Class::NON_RIM,
+        })
+    }
+
+    /// Each label is a class, but for the one that is contested.
+    fn by_label(&self, names: &[String], config: &PrepareConfig) -> Result<Labelled> {
+        if let Some(rim) = &config.rim_label {
+            return Err(Problem::usage(format!("--rim-label {rim} where each label is a class of its own"))
+                .advice("leave out either --rim-label or --classes labels"));
         }
-        let class = |name: &String| match labels[name].as_str() {
-            label if label == rim => Class::Rim,
-            label if Some(label) == ambiguous => Class::Ambiguous,
-            _ => Class::NonRim,
+        let Some(labels) = &self.label else {
+            return Err(Problem::usage("--classes labels for a set without labels")
+                .expected("images whose folder, table or dataset.json names a label for each"));
         };
-        Ok(names.iter().map(|name| (class(name), self.own_label(name))).collect())
+        let known: BTreeSet<&str> = labels.values().map(String::as_str).collect();
+        let contested = config.ambiguous_label.as_deref();
+        let contested = contested.or_else(|| known.contains("ambiguous").then_some("ambiguous"));
+        contested.map_or(Ok(()), |asked| require_known(asked, &known))?;
+        let classes = known.iter().copied().filter(|label| Some(*label) != contested);
+        let classes = Classes {
+            names: in_order(classes).into_iter().map(Class::new).collect(),
+            contested: contested.map(Class::new),
+            of_interest: None,
+        };
+        let image = |name: &String| LabelledImage { class: Class::new(&labels[name]), label: self.own_label(name) };
+        Ok(Labelled { classes, images: names.iter().map(image).collect() })
     }
 
     fn own_label(&self, name: &str) -> Option<String> {
         self.label.as_ref().map(|labels| labels[name].clone())
+    }
+}
+
+/// The classes of a set of images, and what each image is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    /// Of the set.
+    pub classes: Classes,
+    /// In the order of the names.
+    pub images: Vec<LabelledImage>,
+}
+
+/// One image's class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledImage {
+    /// One of the set's classes, or its contested state.
+    pub class: Class,
+    /// The label that the source gives it.
+    pub label: Option<String>,
+}
+
+/// Distinct labels in the order of their numbers as classes: whole numbers by size, others by the alphabet.
+pub(super) fn in_order<'a>(labels: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = labels.into_iter().collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect();
+    if names.iter().all(|name| name.parse::<i64>().is_ok()) {
+        names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
+    }
+    names
+}
+
+fn known_list(known: &BTreeSet<&str>) -> String {
+    listed(&known.iter().map(|&label| label.to_owned()).collect::<Vec<_>>())
+}
+
+fn require_known(asked: &str, known: &BTreeSet<&str>) -> Result<()> {
+    match known.contains(asked) {
+        true => Ok(()),
+        false => Err(Problem::usage(format!("no image has the label {asked:?}")).expected(known_list(known))),
     }
 }
 
@@ -236,13 +306,40 @@ mod tests {
     fn the_class_of_interest_is_named_or_obvious_or_asked_for() {
         let images = names(&["x/1.png", "rim/2.png", "ambiguous/3.png"]);
         let labels = Labels::from_folders(&images);
-        let classes: Vec<Class> =
-            labels.classes(&images, None, None).unwrap().into_iter().map(|(class, _)| class).collect();
-        assert_eq!(classes, [Class::NonRim, Class::Rim, Class::Ambiguous]);
+        let asked = |rim: Option<&str>, classes| PrepareConfig {
+            rim_label: rim.map(str::to_owned),
+            classes,
+            ..PrepareConfig::default()
+        };
+        let interest = |rim| asked(rim, ClassSource::Interest);
+        let found = labels.classes(&images, &interest(None)).unwrap();
+        assert!(found.classes.is_of_readers());
+        let classes: Vec<Class> = found.images.into_iter().map(|image| image.class).collect();
+        assert_eq!(classes, [Class::NON_RIM, Class::RIM, Class::AMBIGUOUS]);
         let skin = names(&["mel/1.png", "nv/2.png"]);
         let labels = Labels::from_folders(&skin);
-        assert!(labels.classes(&skin, None, None).unwrap_err().to_string().contains("mel, nv"));
-        assert_eq!(labels.classes(&skin, Some("mel"), None).unwrap()[0], (Class::Rim, Some("mel".into())));
-        assert!(labels.classes(&skin, Some("bcc"), None).is_err());
+        assert!(labels.classes(&skin, &interest(None)).unwrap_err().to_string().contains("mel, nv"));
+        let first = labels.classes(&skin, &interest(Some("mel"))).unwrap().images[0].clone();
+        assert_eq!(first, LabelledImage { class: Class::RIM, label: Some("mel".into()) });
+        assert!(labels.classes(&skin, &interest(Some("bcc"))).is_err());
+        assert!(labels.classes(&skin, &asked(Some("mel"), ClassSource::Labels)).is_err());
+    }
+
+    #[test]
+    fn every_label_is_a_class_where_that_is_asked_for() {
+        let asked = PrepareConfig { classes: ClassSource::Labels, ..PrepareConfig::default() };
+        let images = names(&["nv/1.png", "bcc/2.png", "mel/3.png", "ambiguous/4.png", "bcc/5.png"]);
+        let found = Labels::from_folders(&images).classes(&images, &asked).unwrap();
+        assert_eq!(found.classes.listed(), "bcc, mel, nv");
+        assert_eq!((found.classes.contested, found.classes.of_interest), (Some(Class::AMBIGUOUS), None));
+        let own: Vec<&str> = found.images.iter().map(|image| image.class.name()).collect();
+        assert_eq!(own, ["nv", "bcc", "mel", "ambiguous", "bcc"]);
+        let doubtful = PrepareConfig { ambiguous_label: Some("nv".into()), ..asked.clone() };
+        assert_eq!(Labels::from_folders(&images).classes(&images, &doubtful).unwrap().classes.names.len(), 3);
+        assert_eq!(in_order(["10", "9", "-1", "9"]), ["-1", "9", "10"]);
+        assert_eq!(in_order(["b", "10", "9"]), ["10", "9", "b"]);
+        let bare = names(&["1.png"]);
+        let problem = Labels::from_folders(&bare).classes(&bare, &asked).unwrap_err().to_string();
+        assert!(problem.contains("a set without labels"), "{problem}");
     }
 }

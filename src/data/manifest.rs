@@ -3,19 +3,23 @@
 //! Patches keep physical units ([channels, depth, height, width], QSM in ppb); the window that takes a
 //! channel to the network's [-1, 1], and back, is in the manifest.
 
-use crate::records::label::Contrast;
 use serde::{Deserialize, Serialize};
 
 use crate::nifti::Affine;
 use crate::records::FileHash;
+pub use crate::records::classes::{Class, Classes, Split};
+use crate::records::label::Contrast;
 
 /// Version of the layout; a reader refuses another.
 pub const SCHEMA: u32 = 1;
 
+/// A prepared data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// [`SCHEMA`].
     pub schema: u32,
+    /// Whether the source is a simulation.
     pub simulated: bool,
     /// Channels in order.
     pub contrasts: Vec<Contrast>,
@@ -25,48 +29,66 @@ pub struct Manifest {
     pub patient_source: String,
     /// Voxel size in mm in the same order, where known.
     pub voxel_mm: Option<[f64; 3]>,
+    /// Of the split.
     pub seed: u64,
+    /// What the items are told apart by.
+    #[serde(default = "Classes::of_readers", skip_serializing_if = "Classes::is_of_readers")]
+    pub classes: Classes,
+    /// What one item is.
+    #[serde(default, skip_serializing_if = "Items::is_slices")]
+    pub items: Items,
+    /// Lesions of a cohort, or plain images: each with one patch file, one class and one group.
     pub lesions: Vec<Lesion>,
+    /// The slices of the patches that are items; none where the patches themselves are.
     pub slices: Vec<Slice>,
+    /// Every file that was read.
     pub inputs: Vec<FileHash>,
 }
 
-/// What the readers make of a lesion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What one item of a data set is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// Both readers say rim.
-    Rim,
-    /// Exactly one does.
-    Ambiguous,
-    /// Neither does.
-    NonRim,
+pub enum Items {
+    /// Single slices \[channels, height, width\] of the patches.
+    #[default]
+    Slices,
+    /// Whole patches \[channels, depth, height, width\].
+    Volumes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    Train,
-    Validation,
-    Test,
+impl Items {
+    /// Whether they are what a manifest that says nothing else holds.
+    pub fn is_slices(&self) -> bool {
+        *self == Self::Slices
+    }
 }
 
+/// A lesion, or a plain image: what has a label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lesion {
     /// "sub-001_lesion-003"; the file name without ending for plain images.
     pub id: String,
+    /// The group that stays on one side of the split and is resampled as a whole: the patient of a lesion; of a plain
+    /// image what [`Manifest::patient_source`] says, for instance the lesion that several photographs show.
     pub patient: String,
     /// Centre voxel in the source volume once its axes are in RAS+ order: x, y, z.
     pub centre: [i64; 3],
     /// Voxel-to-world affine of that RAS+ volume; identity for plain images.
     pub affine: Affine,
-    pub reader1: bool,
-    pub reader2: bool,
+    /// Whether the first reader sees what is looked for; absent where classes are the source's own labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader1: Option<bool>,
+    /// The second reader's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader2: Option<bool>,
+    /// One of the manifest's classes, or its contested state.
     pub class: Class,
-    /// The label that the source itself gives (a class name or number), where it has one; absent for lesions of readers.
+    /// The label that the source itself gives (a class name or number), where it has one; absent for lesions of
+    /// readers.
     #[serde(default)]
     pub label: Option<String>,
+    /// The side that it is on.
     pub split: Split,
     /// Lesion voxels in the patch.
     pub voxels: u64,
@@ -93,12 +115,37 @@ pub struct Slice {
     pub voxels: u32,
 }
 
-impl Class {
-    pub fn of_votes(reader1: bool, reader2: bool) -> Self {
-        match (reader1, reader2) {
-            (true, true) => Self::Rim,
-            (false, false) => Self::NonRim,
-            _ => Self::Ambiguous,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first version that had manifests wrote it, line breaks aside.
+    const OF_READERS: &str = concat!(
+        r#"{"schema":1,"simulated":true,"contrasts":[{"name":"chimap","unit":"ppb","window":{"low":-80.0,"high":120.0}}],"#,
+        r#""patch":[1,2,2],"patient_source":"participant_id","voxel_mm":[1.0,0.4,0.4],"seed":7,"lesions":["#,
+        r#"{"id":"sub-001_lesion-001","patient":"sub-001","centre":[1,2,3],"#,
+        r#""affine":[[1.0,0.0,0.0,0.0],[0.0,1.0,0.0,0.0],[0.0,0.0,1.0,0.0]],"reader1":true,"reader2":false,"#,
+        r#""class":"ambiguous","label":null,"split":"train","voxels":4,"patch":"patches/a.npy","mask":null,"#,
+        r#""sha256":"ab","mask_sha256":null}],"slices":[{"lesion":0,"z":0,"voxels":4}],"inputs":[]}"#,
+    );
+
+    #[test]
+    fn a_manifest_of_readers_and_slices_is_read_and_written_as_ever() {
+        let manifest: Manifest = serde_json::from_str(OF_READERS).unwrap();
+        assert!(manifest.classes.is_of_readers() && manifest.items.is_slices());
+        assert_eq!((&manifest.lesions[0].class, manifest.lesions[0].reader2), (&Class::AMBIGUOUS, Some(false)));
+        assert_eq!(serde_json::to_string(&manifest).unwrap(), OF_READERS);
+    }
+
+    #[test]
+    fn other_classes_and_items_are_named() {
+        let mut manifest: Manifest = serde_json::from_str(OF_READERS).unwrap();
+        manifest.classes = Classes { names: vec![Class::new("mel")], contested: None, of_interest: None };
+        manifest.items = Items::Volumes;
+        manifest.lesions[0].reader1 = None;
+        let text = serde_json::to_string(&manifest).unwrap();
+        assert!(text.contains(r#""classes":{"names":["mel"]},"items":"volumes""#), "{text}");
+        assert!(!text.contains("reader1") && text.contains("reader2"), "{text}");
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
     }
 }

@@ -1,6 +1,7 @@
 //! 1. Files to patches, and prepared patches to training images.
 //!
-//! [`manifest`] is the data set on disk, [`dataset`] reads it (test lesions are another type than training lesions).
+//! [`manifest`] is the data set on disk, [`dataset`] and [`volumes`] read it (test items are another type than training
+//! items).
 
 pub mod manifest;
 
@@ -52,10 +53,18 @@ pub mod prepare;
 
 pub mod dataset;
 
+pub mod sides;
+
+pub mod slices;
+
+pub mod volumes;
+
 pub mod condition;
 
 pub use condition::{Condition, Conditioned};
 pub use prepare::run_stage;
 pub use prepare_config::{PrepareConfig, Source};
 
-pub use dataset::{Prepared, SliceImage, TestSlices, TrainSlices, ValidationSlices};
+pub use dataset::Prepared;
+pub use slices::{SliceImage, TestSlices, TrainSlices, ValidationSlices};
+pub use volumes::PreparedVolumes;

@@ -1,7 +1,7 @@
 //! The stage: a cohort, a folder of images or a zip becomes a prepared data set with a proven split.
 //!
-//! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no data
-//! set that looks finished; started again, it keeps the patients that were done.
+//! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no
+//! data set that looks finished; started again, it keeps the patients that were done.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::{from_cohort, from_images};
 use crate::files;
 use crate::lab::Lab;
 use crate::problem::Result;
-use crate::records::prepare::{PrepareRecord, SplitCount};
+use crate::records::prepare::{ClassCount, PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
@@ -56,6 +56,8 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         patient_source: extracted.patient_source,
         voxel_mm: extracted.voxel_mm,
         seed: seed.0,
+        classes: extracted.classes,
+        items: config.items,
         lesions: extracted.lesions,
         slices: extracted.slices,
         inputs: extracted.inputs,
@@ -77,19 +79,22 @@ fn proof(extracted: &Extracted) -> (u64, u64) {
 
 fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> PrepareRecord {
     let lesions = &extracted.lesions;
-    let votes = VoteTable::from_votes(lesions.iter().map(|lesion| (lesion.reader1, lesion.reader2)));
+    let given = VoteTable::from_votes(lesions.iter().filter_map(votes));
     let owners: Vec<&str> = lesions.iter().map(|lesion| lesion.patient.as_str()).collect();
     let interval =
         || ClusterBootstrap::by_patient(&owners, seed.child("kappa", 0)).interval(|copies| kappa(lesions, copies));
     let count = |name: &str, side: Split| {
         let here: Vec<&Lesion> = lesions.iter().filter(|lesion| lesion.split == side).collect();
-        let of = |class: Class| here.iter().filter(|lesion| lesion.class == class).count() as u64;
+        let of = |class: &Class| here.iter().filter(|lesion| lesion.class == *class).count() as u64;
+        let classes = &extracted.classes;
+        let counted = classes.names.iter().chain(&classes.contested).filter(|_| !classes.is_of_readers());
         SplitCount {
             split: name.to_owned(),
             patients: here.iter().map(|lesion| &lesion.patient).collect::<HashSet<_>>().len() as u64,
-            rim: of(Class::Rim),
-            ambiguous: of(Class::Ambiguous),
-            non_rim: of(Class::NonRim),
+            rim: of(&Class::RIM),
+            ambiguous: of(&Class::AMBIGUOUS),
+            non_rim: of(&Class::NON_RIM),
+            classes: counted.map(|class| ClassCount { class: class.clone(), items: of(class) }).collect(),
         }
     };
     PrepareRecord {
@@ -98,7 +103,7 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
         patients: lesions.iter().map(|lesion| &lesion.patient).collect::<HashSet<_>>().len() as u64,
         lesions: lesions.len() as u64,
         slices: extracted.slices.len() as u64,
-        kappa: extracted.has_readers.then(|| votes.kappa()).flatten(),
+        kappa: extracted.has_readers.then(|| given.kappa()).flatten(),
         kappa_interval: extracted.has_readers.then(interval).flatten(),
         counts: vec![count("train", Split::Train), count("validation", Split::Validation), count("test", Split::Test)],
         patients_on_two_sides: two_sides.0,
@@ -112,10 +117,13 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
 
 /// Kappa of a resampled cohort that holds each lesion `copies` times.
 fn kappa(lesions: &[Lesion], copies: &[u32]) -> Option<f64> {
-    let drawn = lesions.iter().zip(copies);
-    let votes =
-        drawn.flat_map(|(lesion, &times)| std::iter::repeat_n((lesion.reader1, lesion.reader2), times as usize));
-    VoteTable::from_votes(votes).kappa()
+    let drawn = lesions.iter().zip(copies).filter_map(|(lesion, &times)| Some((votes(lesion)?, times)));
+    VoteTable::from_votes(drawn.flat_map(|(votes, times)| std::iter::repeat_n(votes, times as usize))).kappa()
+}
+
+/// What the two readers say of a lesion, where there are readers.
+fn votes(lesion: &Lesion) -> Option<(bool, bool)> {
+    lesion.reader1.zip(lesion.reader2)
 }
 
 /// Patches of an earlier run with other lesions; only files that such a run can have written are touched.

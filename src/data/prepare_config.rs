@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::Items;
 use super::split::Shares;
 use crate::problem::Result;
 use crate::records::label::{Contrast, Window};
@@ -20,6 +21,24 @@ pub enum Source {
     Images(PathBuf),
     /// A StyleGAN2-ADA data set.
     Zip(PathBuf),
+}
+
+/// What the classes of plain images are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassSource {
+    /// One label is of interest (`rim_label`), one may be contested (`ambiguous_label`), all others are one class.
+    #[default]
+    Interest,
+    /// Each label is a class, but for the contested one.
+    Labels,
+}
+
+impl ClassSource {
+    /// Whether it is the default.
+    pub fn is_interest(&self) -> bool {
+        *self == Self::Interest
+    }
 }
 
 /// Settings of the stage.
@@ -43,10 +62,16 @@ pub struct PrepareConfig {
     pub windows: BTreeMap<String, Window>,
     /// Which session of a cohort, where there are several.
     pub session: Option<String>,
+    /// For plain images: what their classes are.
+    #[serde(skip_serializing_if = "ClassSource::is_interest")]
+    pub classes: ClassSource,
     /// For plain images: the label of interest, and the one that counts as contested.
     pub rim_label: Option<String>,
     /// For plain images: the label that counts as contested.
     pub ambiguous_label: Option<String>,
+    /// What one item is: "slices" of the patches, or whole patches ("volumes").
+    #[serde(skip_serializing_if = "Items::is_slices")]
+    pub items: Items,
     /// For plain images: a table with the columns file and patient.
     pub patients: Option<PathBuf>,
     /// What may come out of a zip.
@@ -64,8 +89,10 @@ impl Default for PrepareConfig {
             rim_softness: 1.0,
             windows: BTreeMap::new(),
             session: None,
+            classes: ClassSource::default(),
             rim_label: None,
             ambiguous_label: None,
+            items: Items::default(),
             patients: None,
             max_zip_bytes: 1 << 30,
         }
@@ -97,6 +124,18 @@ impl PrepareConfig {
             let found = format!("{:?}: a window for {name:?}", [window.low, window.high]);
             return Err(Self::refuse(&format!("windows.{name}"), found, known.join(", "))
                 .advice("prepare that contrast, or remove the window"));
+        }
+        if cohort && self.classes == ClassSource::Labels {
+            return Err(Self::refuse(
+                "classes",
+                "\"labels\"",
+                "images or a zip with labels: a cohort's readers say what its lesions are",
+            )
+            .advice("leave prepare.classes out"));
+        }
+        if !cohort && self.items == Items::Volumes {
+            return Err(Self::refuse("items", "\"volumes\"", "a cohort: these are images of one slice")
+                .advice("leave prepare.items out"));
         }
         let file = self.patients.as_ref().map(|path| path.display().to_string());
         let of_images =

@@ -1,51 +1,81 @@
 //! Training, validation and test patients, and the proof that nothing of one side is on another.
 //!
-//! Splitting slices instead of patients inflates accuracy by 29 to 55 points (Yagis et al., Sci Rep 2021). Patients with
-//! and without rims are dealt apart; of many random deals the one is taken whose sides come closest to the asked
-//! shares of rims, ambiguous and other lesions (constrained randomisation).
+//! Splitting slices instead of patients inflates accuracy by 29 to 55 points (Yagis et al., Sci Rep 2021). Patients
+//! with and without the class of interest (else: by the rarest class that they have) are dealt apart; of many random
+//! deals the one is taken whose sides come closest to the asked shares of each class (constrained randomisation).
 
 use std::collections::HashMap;
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{Class, Split};
+use super::manifest::{Class, Classes, Split};
 use super::name_join::listed;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::seed::RunSeed;
 
 /// Random deals among which the best balanced is taken.
 const DEALS: u64 = 1000;
 
-/// Shares of the patients; the rest is for training.
+const SIDES: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+
+/// Shares of the patients, each from 0 up to 1; the rest is for training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares {
+    /// 0 for no validation side.
     pub validation: f64,
+    /// 0 for no test side.
     pub test: f64,
 }
 
-/// A patient's lesions by class.
+/// A patient's lesions (in general: a group's items) by class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatientLesions {
+    /// The patient.
     pub id: String,
-    pub rim: u64,
-    pub ambiguous: u64,
-    pub non_rim: u64,
+    /// Lesions of each [`Kind`].
+    pub counts: Vec<u64>,
+}
+
+/// Lesions that the sides are balanced for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kind {
+    /// Their class, or the contested state.
+    pub class: Class,
+    /// How much a share amiss counts.
+    weight: f64,
+    /// Whether every side must have some.
+    needed: bool,
+    /// "rims", "items of the class mel".
+    what: String,
+}
+
+/// Kinds in their order: the class of interest, which every side must have and which counts most, the contested ones,
+/// the others; without a class of interest all classes, each of which every side must have, and the contested ones.
+pub fn kinds(classes: &Classes) -> Vec<Kind> {
+    let kind = |class: &Class, weight, needed, what| Kind { class: class.clone(), weight, needed, what };
+    let others = |class: &&Class| Some(*class) != classes.of_interest.as_ref();
+    let needed = classes.of_interest.is_none();
+    let named = |class: &Class, needed| kind(class, 1.0, needed, format!("items of the class {class}"));
+    let interest = classes.of_interest.iter().map(|class| kind(class, 4.0, true, format!("{class}s")));
+    let contested = classes.contested.iter().map(|class| named(class, false));
+    interest.chain(contested).chain(classes.names.iter().filter(others).map(|class| named(class, needed))).collect()
 }
 
 /// Counts each patient's lesions, in the order in which patients first occur.
-pub fn count_lesions<'a>(lesions: impl IntoIterator<Item = (&'a str, Class)>) -> Vec<PatientLesions> {
+pub fn count_lesions<'a>(
+    lesions: impl IntoIterator<Item = (&'a str, &'a Class)>,
+    kinds: &[Kind],
+) -> Vec<PatientLesions> {
     let mut place: HashMap<&str, usize> = HashMap::new();
     let mut patients: Vec<PatientLesions> = Vec::new();
     for (patient, class) in lesions {
         let at = *place.entry(patient).or_insert_with(|| {
-            patients.push(PatientLesions { id: patient.to_owned(), rim: 0, ambiguous: 0, non_rim: 0 });
+            patients.push(PatientLesions { id: patient.to_owned(), counts: vec![0; kinds.len()] });
             patients.len() - 1
         });
-        match class {
-            Class::Rim => patients[at].rim += 1,
-            Class::Ambiguous => patients[at].ambiguous += 1,
-            Class::NonRim => patients[at].non_rim += 1,
+        if let Some(kind) = kinds.iter().position(|kind| kind.class == *class) {
+            patients[at].counts[kind] += 1;
         }
     }
     patients
@@ -74,15 +104,16 @@ impl Shares {
     }
 }
 
-/// A side for each patient, in their order; depends on the patients, the shares and the seed only.
+/// A side for each patient, in their order; depends on the patients, their kinds, the shares and the seed only.
 ///
 /// # Errors
-/// Fewer patients, or fewer patients with rims, than sides.
-pub fn assign(patients: &[PatientLesions], shares: Shares, seed: RunSeed) -> Result<Vec<Split>> {
+/// Fewer patients, or fewer patients with a kind that every side must have, than sides; or no deal gives every side its
+/// own.
+pub fn assign(patients: &[PatientLesions], kinds: &[Kind], shares: Shares, seed: RunSeed) -> Result<Vec<Split>> {
     shares.check()?;
     let needed = shares.sides();
     let too_few = |found: String, of: &str| {
-        Problem::new(Kind::Input, found)
+        Problem::new(ProblemKind::Input, found)
             .expected(format!("at least {needed} {of}: one for each of training, validation and test"))
             .advice("add patients, or drop a side with --validation-fraction 0 or --test-fraction 0")
     };
@@ -90,30 +121,62 @@ pub fn assign(patients: &[PatientLesions], shares: Shares, seed: RunSeed) -> Res
         let s = if patients.len() == 1 { "" } else { "s" };
         return Err(too_few(format!("{} patient{s}", patients.len()), "patients"));
     }
-    let with_rims: Vec<usize> = (0..patients.len()).filter(|&at| patients[at].rim > 0).collect();
-    let without: Vec<usize> = (0..patients.len()).filter(|&at| patients[at].rim == 0).collect();
-    if with_rims.len() < needed {
-        return Err(too_few(
-            format!("rims in {} of {} patients", with_rims.len(), patients.len()),
-            "patients with rims",
-        ));
+    let strata = strata(patients, kinds);
+    for (kind, at) in kinds.iter().zip(0..).filter(|(kind, _)| kind.needed) {
+        let with = patients.iter().filter(|patient| patient.counts[at] > 0).count();
+        if with < needed {
+            let found = format!("{} in {with} of {} patients", kind.what, patients.len());
+            return Err(too_few(found, &format!("patients with {}", kind.what)));
+        }
     }
     let deals = (0..DEALS).map(|deal| {
         let mut sides = vec![Split::Train; patients.len()];
-        for (stratum, least) in [(&with_rims, 1), (&without, 0)] {
-            let mut order = stratum.clone();
-            order.shuffle(&mut seed.stream(if least == 1 { "split rims" } else { "split others" }, deal));
+        for (stream, members) in &strata {
+            let mut order = members.clone();
+            order.shuffle(&mut seed.stream(stream, deal));
+            let least = usize::from(stream != OTHERS && members.len() >= needed);
             let [validation, test] = places(order.len(), shares, least);
             order[..validation].iter().for_each(|&at| sides[at] = Split::Validation);
             order[validation..validation + test].iter().for_each(|&at| sides[at] = Split::Test);
         }
         sides
     });
-    let best = deals.map(|sides| (imbalance(patients, &sides, shares), sides)).min_by(|a, b| a.0.total_cmp(&b.0));
-    best.map(|(_, sides)| sides).ok_or_else(|| Problem::new(Kind::Internal, "no split was drawn"))
+    let whole = deals.filter(|sides| everywhere(patients, kinds, sides, shares));
+    let best =
+        whole.map(|sides| (imbalance(patients, kinds, &sides, shares), sides)).min_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, sides)| sides).ok_or_else(|| {
+        Problem::new(ProblemKind::Input, format!("no split in {DEALS} tries gives every side each of the classes"))
+            .expected("patients enough with the rarest classes")
+            .advice("add patients, or drop a side with --validation-fraction 0 or --test-fraction 0")
+    })
 }
 
-/// Patients of a stratum of `count` for validation and test; at least `least` a side that is asked for, training included.
+/// Stream of the patients who have no kind that every side must have.
+const OTHERS: &str = "split others";
+
+/// Patients that are dealt together, with the stream that does: each by the rarest needed kind that it has.
+fn strata(patients: &[PatientLesions], kinds: &[Kind]) -> Vec<(String, Vec<usize>)> {
+    let total = |kind: usize| patients.iter().map(|patient| patient.counts[kind]).sum::<u64>();
+    let mut needed: Vec<usize> = (0..kinds.len()).filter(|&kind| kinds[kind].needed).collect();
+    needed.sort_by_key(|&kind| total(kind));
+    let stratum = |patient: &PatientLesions| needed.iter().position(|&kind| patient.counts[kind] > 0);
+    let members =
+        |wanted: Option<usize>| (0..patients.len()).filter(|&at| stratum(&patients[at]) == wanted).collect::<Vec<_>>();
+    let own = needed.iter().enumerate().map(|(at, &kind)| (format!("split {}", kinds[kind].what), members(Some(at))));
+    own.chain([(OTHERS.to_owned(), members(None))]).collect()
+}
+
+/// Whether every side that is asked for has all kinds that it must have.
+fn everywhere(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], shares: Shares) -> bool {
+    let has = |side: Split, kind: usize| {
+        patients.iter().zip(sides).any(|(patient, of)| *of == side && patient.counts[kind] > 0)
+    };
+    let asked = || SIDES.into_iter().filter(|&side| shares.of(side) > 0.0);
+    (0..kinds.len()).filter(|&kind| kinds[kind].needed).all(|kind| asked().all(|side| has(side, kind)))
+}
+
+/// Patients of a stratum of `count` for validation and test; at least `least` a side that is asked for, training
+/// included.
 fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
     let mut places = [shares.validation, shares.test]
         .map(|share| if share > 0.0 { ((share * count as f64).round() as usize).max(least) } else { 0 });
@@ -124,23 +187,20 @@ fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
     places
 }
 
-/// How far the sides' shares of each class are from those asked for; rims count most. A side without a class that others
-/// have is as bad as a share of 1 amiss.
-fn imbalance(patients: &[PatientLesions], sides: &[Split], shares: Shares) -> f64 {
-    type Count = fn(&PatientLesions) -> u64;
-    let classes: [(f64, Count); 3] =
-        [(4.0, |patient| patient.rim), (1.0, |patient| patient.ambiguous), (1.0, |patient| patient.non_rim)];
+/// How far the sides' shares of each kind are from those asked for, by the kinds' weights. A side without a kind that
+/// others have is as bad as a share of 1 amiss.
+fn imbalance(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], shares: Shares) -> f64 {
     let mut sum = 0.0;
-    for (weight, count) in classes {
-        let total: u64 = patients.iter().map(count).sum();
+    for (at, kind) in kinds.iter().enumerate() {
+        let total: u64 = patients.iter().map(|patient| patient.counts[at]).sum();
         if total == 0 {
             continue;
         }
-        for side in [Split::Train, Split::Validation, Split::Test].into_iter().filter(|&side| shares.of(side) > 0.0) {
-            let here: u64 =
-                patients.iter().zip(sides).filter(|(_, of)| **of == side).map(|(patient, _)| count(patient)).sum();
+        for side in SIDES.into_iter().filter(|&side| shares.of(side) > 0.0) {
+            let own = patients.iter().zip(sides).filter(|(_, of)| **of == side);
+            let here: u64 = own.map(|(patient, _)| patient.counts[at]).sum();
             let miss = here as f64 / total as f64 - shares.of(side);
-            sum += weight * if here == 0 { 1.0 } else { miss * miss };
+            sum += kind.weight * if here == 0 { 1.0 } else { miss * miss };
         }
     }
     sum
@@ -151,6 +211,7 @@ fn imbalance(patients: &[PatientLesions], sides: &[Split], shares: Shares) -> f6
 pub struct PixelHash {
     /// SHA-256 of its float32 values, hexadecimal.
     pub sha256: String,
+    /// Whose it is.
     pub patient: String,
     /// For the message: "sub-001_lesion-003 slice 12, chimap".
     pub name: String,
@@ -170,7 +231,7 @@ pub fn require_no_twins(hashes: &[PixelHash], advice: &str) -> Result<()> {
         return Ok(());
     }
     Err(Problem::new(
-        Kind::Input,
+        ProblemKind::Input,
         format!("identical pixels in different patients ({}): {}", twins.len(), listed(&twins)),
     )
     .expected("no image that two patients share")
@@ -204,7 +265,7 @@ pub fn require_proof((patients, hashes): (u64, u64)) -> Result<()> {
         return Ok(());
     }
     Err(Problem::new(
-        Kind::Gate,
+        ProblemKind::Gate,
         format!("{patients} patients and {hashes} identical images are on two sides of the split"),
     )
     .expected("none")
@@ -219,7 +280,11 @@ mod tests {
     const SHARES: Shares = Shares { validation: 0.15, test: 0.25 };
 
     fn patient(at: usize, rim: u64, non_rim: u64) -> PatientLesions {
-        PatientLesions { id: format!("sub-{at:03}"), rim, ambiguous: rim / 2, non_rim }
+        PatientLesions { id: format!("sub-{at:03}"), counts: vec![rim, rim / 2, non_rim] }
+    }
+
+    fn by_readers(patients: &[PatientLesions], shares: Shares, seed: u64) -> Result<Vec<Split>> {
+        assign(patients, &kinds(&Classes::of_readers()), shares, RunSeed(seed))
     }
 
     /// The paper's cohort: rims per patient 0 in 164, 1 in 35, 2 in 18, 3 to 12 in 39.
@@ -234,32 +299,32 @@ mod tests {
     }
 
     fn rims_on(patients: &[PatientLesions], sides: &[Split], side: Split) -> u64 {
-        patients.iter().zip(sides).filter(|(_, of)| **of == side).map(|(patient, _)| patient.rim).sum()
+        patients.iter().zip(sides).filter(|(_, of)| **of == side).map(|(patient, _)| patient.counts[0]).sum()
     }
 
     #[test]
     fn rims_fall_on_the_sides_in_the_asked_shares() {
         let patients = paper();
-        let total: u64 = patients.iter().map(|patient| patient.rim).sum();
-        let sides = assign(&patients, SHARES, RunSeed(0)).unwrap();
+        let total: u64 = patients.iter().map(|patient| patient.counts[0]).sum();
+        let sides = by_readers(&patients, SHARES, 0).unwrap();
         for (side, share) in [(Split::Train, 0.6), (Split::Validation, 0.15), (Split::Test, 0.25)] {
             let found = rims_on(&patients, &sides, side) as f64 / total as f64;
             assert!((found - share).abs() < 0.01, "{side:?}: {found}");
         }
-        assert_eq!(sides, assign(&patients, SHARES, RunSeed(0)).unwrap());
-        assert_ne!(sides, assign(&patients, SHARES, RunSeed(1)).unwrap());
+        assert_eq!(sides, by_readers(&patients, SHARES, 0).unwrap());
+        assert_ne!(sides, by_readers(&patients, SHARES, 1).unwrap());
     }
 
     #[test]
     fn one_patient_or_rims_in_too_few_is_a_clear_problem() {
-        let one = assign(&[patient(0, 3, 9)], SHARES, RunSeed(0)).unwrap_err();
-        assert_eq!(one.kind(), Kind::Input);
+        let one = by_readers(&[patient(0, 3, 9)], SHARES, 0).unwrap_err();
+        assert_eq!(one.kind(), ProblemKind::Input);
         assert!(one.to_string().contains("1 patient; expected at least 3 patients"), "{one}");
         let patients = [patient(0, 3, 9), patient(1, 1, 4), patient(2, 0, 4), patient(3, 0, 4)];
-        let few = assign(&patients, SHARES, RunSeed(0)).unwrap_err().to_string();
+        let few = by_readers(&patients, SHARES, 0).unwrap_err().to_string();
         assert!(few.contains("rims in 2 of 4 patients"), "{few}");
-        assert!(assign(&patients, Shares { validation: 0.0, test: 0.25 }, RunSeed(0)).is_ok());
-        assert!(assign(&patients, Shares { validation: 0.5, test: 0.5 }, RunSeed(0)).is_err());
+        assert!(by_readers(&patients, Shares { validation: 0.0, test: 0.25 }, 0).is_ok());
+        assert!(by_readers(&patients, Shares { validation: 0.5, test: 0.5 }, 0).is_err());
     }
 
     #[test]
@@ -279,15 +344,61 @@ mod tests {
         assert!(require_no_twins(&shared, "").unwrap_err().to_string().contains("a slice 1 = b slice 1"));
         let torn = [("a".to_owned(), Split::Train), ("a".to_owned(), Split::Test)];
         assert_eq!(on_two_sides(&sides, &torn, &[]), (1, 0));
-        assert_eq!(require_proof((1, 0)).unwrap_err().kind(), Kind::Gate);
+        assert_eq!(require_proof((1, 0)).unwrap_err().kind(), ProblemKind::Gate);
+    }
+
+    /// 24 groups: class c in every group whose number c + 1 divides, so that the last class is in 6 and 12 groups have
+    /// several.
+    fn four_classes() -> (Vec<PatientLesions>, Vec<Kind>) {
+        let names = ["a", "b", "c", "d"].map(Class::new).to_vec();
+        let kinds = kinds(&Classes { names, contested: None, of_interest: None });
+        let group = |at: u64| PatientLesions {
+            id: format!("group {at}"),
+            counts: (1..=4).map(|divisor| u64::from(at.is_multiple_of(divisor))).collect(),
+        };
+        ((0..24).map(group).collect(), kinds)
+    }
+
+    #[test]
+    fn without_a_class_of_interest_every_side_has_every_class() {
+        let (groups, kinds) = four_classes();
+        let sides = assign(&groups, &kinds, SHARES, RunSeed(0)).unwrap();
+        for (side, share) in SIDES.into_iter().zip([0.6, 0.15, 0.25]) {
+            for class in 0..4 {
+                let of = |side: Option<Split>| {
+                    let here = groups.iter().zip(&sides).filter(|(_, of)| side.is_none_or(|side| **of == side));
+                    here.map(|(group, _)| group.counts[class]).sum::<u64>() as f64
+                };
+                let (here, all) = (of(Some(side)), of(None));
+                assert!(here > 0.0 && (here - share * all).abs() <= 2.0, "class {class} on {side:?}: {here} of {all}");
+            }
+        }
+        // Class d is in groups 0, 4, ..., 20; only two of them left.
+        let few: Vec<PatientLesions> = groups[1..10].to_vec();
+        let problem = assign(&few, &kinds, SHARES, RunSeed(0)).unwrap_err().to_string();
+        assert!(problem.contains("items of the class d in 2 of 9 patients"), "{problem}");
+    }
+
+    #[test]
+    fn classes_that_only_come_together_are_dealt_together_or_refused() {
+        let names = ["a", "b"].map(Class::new).to_vec();
+        let kinds = kinds(&Classes { names, contested: None, of_interest: None });
+        let group = |at: usize, a: u64, b: u64| PatientLesions { id: at.to_string(), counts: vec![a, b] };
+        let together: Vec<_> = (0..5).map(|at| group(at, 1, 1)).collect();
+        let sides = assign(&together, &kinds, SHARES, RunSeed(0)).unwrap();
+        assert!(SIDES.iter().all(|side| sides.contains(side)));
     }
 
     proptest! {
         #[test]
-        fn every_side_has_a_rim(rims in proptest::collection::vec(0..4u64, 3..30), validation in 0.0..0.4f64, test in 0.0..0.4f64) {
+        fn every_side_has_a_rim(
+            rims in proptest::collection::vec(0..4u64, 3..30),
+            validation in 0.0..0.4f64,
+            test in 0.0..0.4f64,
+        ) {
             let patients: Vec<_> = rims.iter().enumerate().map(|(at, &rim)| patient(at, rim, 5)).collect();
             let shares = Shares { validation, test };
-            if let Ok(sides) = assign(&patients, shares, RunSeed(3)) {
+            if let Ok(sides) = by_readers(&patients, shares, 3) {
                 for side in [Split::Train, Split::Validation, Split::Test] {
                     prop_assert_eq!(shares.of(side) > 0.0, rims_on(&patients, &sides, side) > 0);
                 }

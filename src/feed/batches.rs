@@ -124,7 +124,7 @@ mod tests {
     fn batches(size: usize, seed: u64) -> Batches {
         let folder = tempfile::tempdir().unwrap();
         small(folder.path());
-        let rims = Prepared::open(folder.path()).unwrap().training_rims();
+        let rims = Prepared::open(folder.path()).unwrap().training_of_interest();
         Batches::new(Images::load(&rims, Device::Cpu).unwrap(), size, RunSeed(seed), "test").unwrap()
     }
 

@@ -5,6 +5,7 @@ pub mod padding;
 pub mod batches;
 
 pub mod epochs;
+pub mod volumes;
 
 pub mod image;
 

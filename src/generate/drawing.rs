@@ -7,8 +7,8 @@ use super::{Format, GenerateConfig};
 use crate::feed::image::Image;
 use crate::feed::network_source::{Source, as_refs};
 use crate::feed::padding;
-use crate::nifti;
 use crate::latent::draw::{BATCH, draw};
+use crate::nifti;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 

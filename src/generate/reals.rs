@@ -1,6 +1,5 @@
 //! The training lesions that synthetic ones are shown and measured beside.
 
-use crate::data::manifest::Class;
 use crate::data::{Prepared, TrainSlices};
 use crate::feed::image::Image;
 use crate::feed::network_source::Source;
@@ -46,7 +45,7 @@ pub(super) struct Reals<'a> {
 impl<'a> Reals<'a> {
     /// Those of the training side.
     pub fn of(data: &'a Prepared) -> Self {
-        let rims = data.training_rims();
+        let rims = data.training_of_interest();
         Self { data, shown: rims.largest_of_each_lesion(), rims }
     }
 
@@ -61,7 +60,7 @@ impl<'a> Reals<'a> {
             meters.rims.real(&image.pixels);
             meters.maps.real(&image.pixels);
         }
-        let non_rims = self.data.training(Class::NonRim);
+        let non_rims = self.data.training_of_others();
         for position in (0..non_rims.len()).step_by(non_rims.len().div_ceil(NULL_SLICES).max(1)) {
             meters.rims.non_rim(&non_rims.image(position)?.pixels);
         }

@@ -52,8 +52,8 @@ impl fmt::Display for ClassChoice {
     }
 }
 
-/// Number of the chosen class of a network of `c_dim` classes called `names` (empty where it does not name them); `None`
-/// for an unconditional network. `option` is the name of the option that chose it.
+/// Number of the chosen class of a network of `c_dim` classes called `names` (empty where it does not name them);
+/// `None` for an unconditional network. `option` is the name of the option that chose it.
 ///
 /// # Errors
 /// A class for an unconditional network, none for a conditional one, or one that it does not have.

@@ -9,9 +9,9 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::gaussian;
-use crate::statistics::order::upper_median;
 use crate::problem::Result;
 use crate::settings::Settings;
+use crate::statistics::order::upper_median;
 
 /// How strong each corruption is; values in the network's range of -1..1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,10 +13,11 @@ use crate::files;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::Levels;
-use crate::project::config::{Class, ProjectConfig, Side};
+use crate::project::config::ProjectConfig;
 use crate::project::feature_choice::Features;
 use crate::project::targets::{Pick, Target};
 use crate::project::{OneProjected, Session};
+use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
 use crate::run_dir::PerturbationDir;
 use crate::settings::Settings as _;
@@ -97,7 +98,7 @@ struct Role {
 fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
     let chosen =
         |class, split| session.select(Pick { class, split, limit: lesions, slices: 1 }).map(|found| found.targets);
-    let rims = chosen(Class::Rim, Side::Validation)?;
+    let rims = chosen(Class::RIM, Split::Validation)?;
     if rims.is_empty() {
         return Err(Problem::input(session.prepared.root(), "no rim on the validation side")
             .expected("rims that the generator has not seen")
@@ -106,8 +107,8 @@ fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
     let (all, as_they_are) = (&Corruption::ALL[..], &Corruption::ALL[..1]);
     Ok([
         Role { name: "rim", targets: rims, corruptions: all },
-        Role { name: "training rim", targets: chosen(Class::Rim, Side::Train)?, corruptions: as_they_are },
-        Role { name: "non-rim", targets: chosen(Class::NonRim, Side::Validation)?, corruptions: as_they_are },
+        Role { name: "training rim", targets: chosen(Class::RIM, Split::Train)?, corruptions: as_they_are },
+        Role { name: "non-rim", targets: chosen(Class::NON_RIM, Split::Validation)?, corruptions: as_they_are },
     ])
 }
 

@@ -1,6 +1,7 @@
 //! What to project and how; the settings of the stage.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::feature_setting::FeatureSetting;
 use super::optimise::{Descent, Space};
@@ -9,6 +10,7 @@ use super::start::Start;
 use crate::engine::Precision;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
+use crate::records::classes::{Class, Split};
 use crate::settings::Settings;
 
 /// Frames of a film, at most.
@@ -19,10 +21,11 @@ const MOST_FRAMES: u64 = 1000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProjectConfig {
-    /// Lesions of this class are projected ...
+    /// Lesions of this class, or the contested ones, are projected ...
     pub class: Class,
     /// ... on this side of the split; test lesions are shown to no projector.
-    pub split: Side,
+    #[serde(deserialize_with = "not_test")]
+    pub split: Split,
     /// At most so many lesions, drawn by the seed; 0 takes all.
     pub limit: u64,
     /// Slices of each lesion: the k that cut most of it.
@@ -65,8 +68,8 @@ pub struct ProjectConfig {
 impl Default for ProjectConfig {
     fn default() -> Self {
         Self {
-            class: Class::Ambiguous,
-            split: Side::Train,
+            class: Class::AMBIGUOUS,
+            split: Split::Train,
             limit: 0,
             slices: 1,
             controls: 0,
@@ -88,37 +91,12 @@ impl Default for ProjectConfig {
     }
 }
 
-/// Class of a lesion by its readers' votes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// Exactly one reader calls it a rim.
-    Ambiguous,
-    /// Both readers call it a rim.
-    Rim,
-    /// Neither reader calls it a rim.
-    NonRim,
-}
-
-impl Class {
-    /// "ambiguous", "rim", "non-rim": also the role in the record.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "ambiguous",
-            Self::Rim => "rim",
-            Self::NonRim => "non-rim",
-        }
+/// The side of the split that may be projected: any but the test side.
+fn not_test<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<Split, D::Error> {
+    match Split::deserialize(settings)? {
+        Split::Test => Err(D::Error::custom("test lesions are shown to no projector; expected train or validation")),
+        side => Ok(side),
     }
-}
-
-/// Sides of the split that may be projected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// The side that the generator learns from.
-    Train,
-    /// The side for thresholds and early choices.
-    Validation,
 }
 
 impl ProjectConfig {
@@ -138,6 +116,9 @@ impl Settings for ProjectConfig {
     const SECTION: &'static str = "project";
 
     fn check(&self) -> Result<()> {
+        if self.split == Split::Test {
+            return Err(Self::refuse("split", "test", "train or validation, which a projector may see"));
+        }
         Self::within("slices", self.slices, 1, 1024)?;
         Self::within("steps", self.steps, 1, 1_000_000)?;
         Self::within("learning_rate", self.learning_rate, 0.0, 1e6)?;
@@ -172,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_not_set_is_the_default_and_unknown_keys_are_refused() {
         let config: ProjectConfig = toml::from_str("class = \"non-rim\"\nsteps = 200").unwrap();
-        assert_eq!((config.class, config.steps, config.noise_regularisation), (Class::NonRim, 200, 1e5));
+        assert_eq!((config.class, config.steps, config.noise_regularisation), (Class::NON_RIM, 200, 1e5));
         assert!(toml::from_str::<ProjectConfig>("step = 200").is_err());
         assert!(toml::from_str::<ProjectConfig>("split = \"test\"").is_err());
     }
@@ -187,5 +168,6 @@ mod tests {
         assert!(problem.contains("project.choose_features = 2"), "{problem}");
         assert!(ProjectConfig { batch: 0, ..ProjectConfig::default() }.check().is_err());
         assert!(ProjectConfig { learning_rate: f64::NAN, ..ProjectConfig::default() }.check().is_err());
+        assert!(ProjectConfig { split: Split::Test, ..ProjectConfig::default() }.check().is_err());
     }
 }

@@ -48,8 +48,8 @@ pub mod stage;
 
 pub use config::ProjectConfig;
 pub use draws::Draws;
-pub use fingerprint::fingerprint;
 pub use feature_setting::{BuiltIn, FeatureSetting};
+pub use fingerprint::fingerprint;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
 pub use projector::OneProjected;
 pub use session::Session;

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{BuiltIn, ProjectConfig};
 use super::acceptance::{Gauge, Levels};
 use super::feature_choice::{Features, named};
 use super::fingerprint;
 use super::projector::{OneProjected, Projector, Run};
 use super::targets::{self, Pick, Selection, Target};
+use super::{BuiltIn, ProjectConfig};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::project::config::{Class, Side};
+use crate::records::classes::{Class, Split};
 use crate::records::label::Contrast;
 use crate::seed::RunSeed;
 
@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Fewer than five that can be measured.
     pub fn known_rims(&self, slices: u64) -> Result<KnownRims> {
-        let rims = self.select(Pick { class: Class::Rim, split: Side::Train, limit: 0, slices })?.targets;
+        let rims = self.select(Pick { class: Class::RIM, split: Split::Train, limit: 0, slices })?.targets;
         let masked = rims.iter().all(|target| target.mask.is_some());
         let contrasts = rims.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast);
         let levels = Levels::of_rims(contrasts.collect()).map_err(|problem| problem.at(self.prepared.root()))?;

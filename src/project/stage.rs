@@ -18,8 +18,9 @@ use crate::engine::Lab;
 use crate::files;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::project::config::{Class, ProjectConfig, Side};
+use crate::project::config::ProjectConfig;
 use crate::project::store;
+use crate::records::classes::{Class, Split};
 use crate::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
 use crate::settings::Settings;
@@ -115,21 +116,21 @@ fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) 
 /// The lesions that the settings ask for, and their controls after them.
 fn selected(session: &Session<'_>, observer: &dyn Observer) -> Result<Selection> {
     let &Session { config, .. } = session;
-    let ProjectConfig { class, split, limit, slices, controls, .. } = *config;
-    let mut selection = session.select(Pick { class, split, limit, slices })?;
+    let &ProjectConfig { ref class, split, limit, slices, controls, .. } = config;
+    let mut selection = session.select(Pick { class: class.clone(), split, limit, slices })?;
     if selection.targets.is_empty() {
         let found = format!("no {} lesion on this side of the split that can be measured", class.name());
         return Err(Problem::input(session.prepared.root(), found).advice("choose another --class or --split"));
     }
-    for class in [Class::Rim, Class::NonRim].into_iter().filter(|_| controls > 0) {
-        let control = session.select(Pick { class, split: Side::Validation, limit: controls, slices })?;
-        add_controls(&mut selection, control, class, controls, observer);
+    for class in [Class::RIM, Class::NON_RIM].into_iter().filter(|_| controls > 0) {
+        let pick = Pick { class: class.clone(), split: Split::Validation, limit: controls, slices };
+        add_controls(&mut selection, session.select(pick)?, &class, controls, observer);
     }
     Ok(selection)
 }
 
 /// Adds control lesions that are not already among the targets, and says so where there are fewer than asked.
-fn add_controls(selection: &mut Selection, control: Selection, class: Class, asked: u64, observer: &dyn Observer) {
+fn add_controls(selection: &mut Selection, control: Selection, class: &Class, asked: u64, observer: &dyn Observer) {
     let lesions: BTreeSet<_> =
         control.targets.iter().filter_map(|t| t.lesion.as_ref()).map(|l| l.lesion_id.clone()).collect();
     if (lesions.len() as u64) < asked {
@@ -158,7 +159,7 @@ fn tried(
         return Ok(Vec::new());
     }
     let (limit, slices) = (config.choose_features, config.slices);
-    let rims = session.select(Pick { class: Class::Rim, split: Side::Validation, limit, slices })?;
+    let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices })?;
     let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed };
     trial.run(&rims.targets, dir, observer)
 }

@@ -3,11 +3,12 @@
 use rand::seq::SliceRandom;
 
 use crate::data::Prepared;
-use crate::data::dataset::{Side as SideOf, Slices};
-use crate::data::manifest;
-use crate::problem::Result;
+use crate::data::sides::Side;
+use crate::data::slices::Slices;
+use crate::problem::{Kind, Problem, Result};
 use crate::project::acceptance::Gauge;
-use crate::project::config::{Class, Side};
+use crate::records::classes::{Class, Split};
+use crate::records::label::measured;
 use crate::seed::RunSeed;
 
 /// An image to project.
@@ -23,12 +24,18 @@ pub struct Target {
     pub lesion: Option<OfLesion>,
 }
 
+/// Where a slice of a data set comes from.
 #[derive(Clone, Debug)]
 pub struct OfLesion {
+    /// Id of its lesion.
     pub lesion_id: String,
+    /// The lesion's group.
     pub patient: String,
+    /// Slice index within the patch.
     pub slice: u64,
+    /// The class for which it was picked.
     pub role: Class,
+    /// What the gauge says of it, in the channel's unit.
     pub contrast: f64,
 }
 
@@ -42,39 +49,47 @@ pub struct Selection {
 }
 
 /// How slices are picked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pick {
+    /// Of these lesions: a class, or the contested ones.
     pub class: Class,
-    pub split: Side,
+    /// On this side, which is not the test side.
+    pub split: Split,
     /// Lesions; 0 takes all.
     pub limit: u64,
     /// Slices of each.
     pub slices: u64,
 }
 
-/// The gauge of a data set: its QSM channel where there is one, else its first.
+/// The gauge of a data set, and the unit that it measures in: of the channel that rims are measured on.
 pub fn gauge(prepared: &Prepared) -> (Gauge, String) {
     let contrasts = prepared.contrasts();
-    let channel = contrasts.iter().position(|contrast| contrast.name == "chimap").unwrap_or(0);
+    let channel = measured(contrasts);
     let [_, height, width] = prepared.image_shape();
     let gauge = Gauge { channel, height, width, scale: contrasts[channel].window.scale() };
     (gauge, contrasts[channel].unit.clone())
 }
 
 /// Picks lesions in an order drawn by `seed`, and of each the slices that cut most of it and whose rim can be measured.
+///
+/// # Errors
+/// The test side, a class that the data set does not have, or a patch that cannot be read.
 pub fn select(prepared: &Prepared, pick: Pick, gauge: &Gauge, seed: RunSeed) -> Result<Selection> {
+    if !prepared.classes().has(&pick.class) {
+        let contested = prepared.classes().contested.iter().map(|class| format!(" or {class}")).collect::<String>();
+        return Err(Problem::usage(format!("no class {:?} in this data set", pick.class.name()))
+            .at(prepared.root())
+            .expected(format!("{}{contested}", prepared.classes().listed())));
+    }
     match pick.split {
-        Side::Train => of_side(&prepared.training_all(), pick, gauge, seed),
-        Side::Validation => of_side(&prepared.validation(), pick, gauge, seed),
+        Split::Train => of_side(&prepared.training_all(), pick, gauge, seed),
+        Split::Validation => of_side(&prepared.validation(), pick, gauge, seed),
+        Split::Test => Err(Problem::new(Kind::Gate, "test lesions are shown to no projector")),
     }
 }
 
-fn of_side<S: SideOf>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed) -> Result<Selection> {
-    let slices = side.of_class(match pick.class {
-        Class::Ambiguous => manifest::Class::Ambiguous,
-        Class::Rim => manifest::Class::Rim,
-        Class::NonRim => manifest::Class::NonRim,
-    });
+fn of_side<S: Side>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed) -> Result<Selection> {
+    let slices = side.of_class(&pick.class);
     let mut groups = slices.by_lesion();
     groups.shuffle(&mut seed.stream(&format!("projected {} lesions", pick.class.name()), 0));
     let mut found: Vec<(usize, Target)> = Vec::new();
@@ -97,7 +112,7 @@ fn of_side<S: SideOf>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed
                 lesion_id: lesion.id.clone(),
                 patient: lesion.patient.clone(),
                 slice: u64::from(slice.z),
-                role: pick.class,
+                role: pick.class.clone(),
                 contrast,
             };
             let target = Target { id: slices.id(position), pixels: image.pixels, mask, lesion: Some(lesion) };

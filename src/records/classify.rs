@@ -4,23 +4,36 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::classes::Class;
+use super::prepare::ClassCount;
 use super::{Confusion, Interval};
 
+/// What a comparison of arms found.
+///
+/// Where the data set has a class of interest ("rim"), the numbers are of that class against the other, at a threshold;
+/// where it has none, of every class against the rest ([`ArmRecord::by_class`]), and what speaks of rims is 0 or empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifyRecord {
     /// How slice scores become a lesion's.
     pub pooling: String,
+    /// Of every fit.
     pub optimiser_steps: u64,
+    /// Slices in a batch.
     pub batch: u64,
+    /// Repetitions.
     pub seeds: Vec<u64>,
     /// Where the threshold comes from.
     pub threshold_rule: String,
+    /// What was scored.
     pub test: TestSetRecord,
+    /// In the order asked for.
     pub arms: Vec<ArmRecord>,
     /// Arm minus "None", paired over the same test lesions.
     pub differences: Vec<DifferenceRecord>,
+    /// Trainable numbers of one classifier.
     pub parameters: u64,
-    /// Rims that each arm but "None" adds; fewer than asked for where the training side has fewer contested lesions.
+    /// Rims that each arm but "None" adds (0 where no class is of interest); fewer than asked for where the training
+    /// side has fewer contested lesions.
     #[serde(default)]
     pub extra_rims: u64,
     /// Rims in every batch, the same for all arms unless an arm's description says otherwise.
@@ -32,31 +45,46 @@ pub struct ClassifyRecord {
     /// What a reader of the numbers should know.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// The classes that were told apart, in the order of rows and columns; empty where one of two is of interest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
 }
 
+/// The test side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestSetRecord {
+    /// Groups that stay together.
     pub patients: u64,
+    /// Contested ones too.
     pub lesions: u64,
+    /// Of the class of interest; 0 where none is.
     pub rims: u64,
+    /// Contested.
     pub ambiguous: u64,
+    /// Of the other class; 0 where none is of interest.
     pub non_rims: u64,
     /// Agreed rims / lesions.
     pub prevalence: f64,
     /// True rims / lesions, in a simulated cohort.
     pub true_prevalence: Option<f64>,
+    /// Items of each class, where none is of interest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassCount>,
 }
 
+/// One arm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArmRecord {
     /// "None", "Ambiguous", "Affine", "ADA-GAN", "ADA-GAN-LD", "ADA-GAN+LD".
     pub name: String,
+    /// What it does, and its first training set.
     pub description: String,
     /// Training slices by origin: ("real rim", 200), ("synthetic", 100), ...
     pub training_slices: Vec<(String, u64)>,
+    /// Each repetition on its own.
     pub per_seed: Vec<SeedScores>,
-    /// Metric name -> mean over seeds with its interval, against the readers' agreed label (a contested lesion is no rim).
-    /// "certain_..." leaves contested test lesions out; "..._at_3.3_percent" is reweighted to that share of rims.
+    /// Metric name -> mean over seeds with its interval, against the readers' agreed label (a contested lesion is no
+    /// rim). "certain_..." leaves contested test lesions out; "..._at_3.3_percent" is reweighted to that share of rims.
     pub against_readers: BTreeMap<String, Interval>,
     /// The same against the true label; empty unless simulated. Keys as in `against_readers`; "ambiguous_..." among the
     /// contested test lesions alone.
@@ -65,24 +93,71 @@ pub struct ArmRecord {
     /// absent without truth or where nothing real was added.
     #[serde(default)]
     pub extra_label_precision: Option<Interval>,
+    /// Every class against the rest, where none is of interest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_class: Option<ArmByClass>,
 }
 
+/// One arm's scores where no class is of interest; contested test items are left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmByClass {
+    /// "macro_auroc", "macro_auprc" (means over the classes, each against the rest), "balanced_accuracy" (mean
+    /// sensitivity), "accuracy" -> mean over seeds with its interval over patients.
+    pub overall: BTreeMap<String, Interval>,
+    /// In the order of the classes.
+    pub classes: Vec<OneAgainstRest>,
+    /// Each repetition on its own.
+    pub per_seed: Vec<ClassSeedScores>,
+}
+
+/// One class against all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OneAgainstRest {
+    /// The class.
+    pub class: Class,
+    /// "auroc", "auprc", and of the highest score as the answer "sensitivity", "specificity", "precision", "f1" -> mean
+    /// over seeds with its interval over patients.
+    pub metrics: BTreeMap<String, Interval>,
+}
+
+/// One repetition where no class is of interest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassSeedScores {
+    /// Number of the repetition.
+    pub seed: u64,
+    /// As [`ArmByClass::overall`].
+    pub overall: BTreeMap<String, f64>,
+    /// Items by their class (rows) and the answer (columns), in the order of the classes.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// One repetition of the class of interest against the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeedScores {
+    /// Number of the repetition.
     pub seed: u64,
+    /// Log-odds from which a lesion is called a rim.
     pub threshold: f64,
+    /// As in [`ArmRecord`].
     pub against_readers: BTreeMap<String, f64>,
+    /// As in [`ArmRecord`].
     pub against_truth: BTreeMap<String, f64>,
+    /// Against the readers' label.
     pub confusion: Confusion,
+    /// Against the true label, in a simulated cohort.
     pub confusion_truth: Option<Confusion>,
 }
 
+/// An arm minus "None".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DifferenceRecord {
+    /// Name of the arm.
     pub arm: String,
+    /// Of what.
     pub metric: String,
-    /// "readers" or "truth".
+    /// "readers" or "truth"; "labels" where no class is of interest.
     pub against: String,
+    /// Paired over the same test patients.
     pub difference: Interval,
 }
 

@@ -17,6 +17,14 @@ pub struct Contrast {
     pub window: Window,
 }
 
+/// The susceptibility map, on which the rim study measures.
+pub const SUSCEPTIBILITY: &str = "chimap";
+
+/// The channel that a rim's contrast is measured on: the susceptibility map where there is one, else the first.
+pub fn measured(contrasts: &[Contrast]) -> usize {
+    contrasts.iter().position(|contrast| contrast.name == SUSCEPTIBILITY).unwrap_or(0)
+}
+
 /// Linear map low..high -> -1..1, clipped; its inverse is exact inside the window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

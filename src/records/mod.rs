@@ -8,6 +8,8 @@ pub mod spelling;
 
 pub mod label;
 
+pub mod classes;
+
 pub mod cohort;
 
 pub mod prepare;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::classes::Class;
 use super::{FileHash, Interval};
 
 /// `record.json` of `prepare`.
@@ -53,4 +54,16 @@ pub struct SplitCount {
     pub ambiguous: u64,
     /// Lesions that no reader calls rim.
     pub non_rim: u64,
+    /// By class, the contested state last, where the classes are others than those three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassCount>,
+}
+
+/// Items of one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCount {
+    /// Or the contested state.
+    pub class: Class,
+    /// How many.
+    pub items: u64,
 }

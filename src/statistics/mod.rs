@@ -10,6 +10,8 @@ pub mod ranking;
 
 pub mod confusion;
 
+pub mod multiclass;
+
 pub mod calibration;
 
 pub mod proportion;

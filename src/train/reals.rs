@@ -17,7 +17,9 @@ use crate::train::{RealBatches, TrainConfig};
 
 /// Training images and their classes.
 pub struct TrainingSet {
+    /// The slices.
     pub chosen: Conditioned,
+    /// Where they lie in the network's square.
     pub padding: Padding,
     /// Padded, on the host.
     pub images: Images,
@@ -32,8 +34,10 @@ impl TrainingSet {
         let chosen = Conditioned::choose(data, config.condition, config.non_rims_per_rim, seed)?;
         let mut images = Images::load(&chosen.slices, Device::Cpu).map_err(|problem| problem.at(data.root()))?;
         if images.is_empty() {
-            return Err(Problem::input(data.root(), "no training slice that both readers call rim")
-                .advice("check the reader table, or prepare with another split"));
+            let interest = data.classes().of_interest.as_ref();
+            let wanted = interest.map(|class| format!(" of the class {class}")).unwrap_or_default();
+            return Err(Problem::input(data.root(), format!("no training slice{wanted}"))
+                .advice("check the labels (of a cohort: the reader table), or prepare with another split"));
         }
         images.pixels = padding::pad(&padding, &images.pixels);
         Ok(Self { chosen, padding, images })
@@ -50,12 +54,14 @@ impl TrainingSet {
         (self.c_dim() > 0).then(|| one_hot(&numbers, self.c_dim(), Device::Cpu))
     }
 
-    /// Positions of the images that a rim generator is compared with: the rims, or all where no class holds the rims.
+    /// Positions of the images that a generator is compared with: those of interest, or all where no class holds just
+    /// them.
     pub fn compared(&self) -> Vec<i64> {
-        let of_rim = |at: &usize| self.chosen.rim.is_none_or(|rim| self.chosen.classes[*at] == rim);
-        (0..self.images.len()).filter(of_rim).map(|at| at as i64).collect()
+        let of_interest = |at: &usize| self.chosen.interest.is_none_or(|class| self.chosen.classes[*at] == class);
+        (0..self.images.len()).filter(of_interest).map(|at| at as i64).collect()
     }
 
+    /// Lesions that the images are of.
     pub fn lesions(&self) -> u64 {
         self.images.lesions.iter().collect::<std::collections::BTreeSet<_>>().len() as u64
     }

@@ -113,7 +113,7 @@ fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> NetworkLabel {
         train_slices: Some(set.images.len() as u64),
         seed: Some(seed.0),
         classes: Some(set.chosen.names.clone()),
-        rim_class: Some(set.chosen.rim),
+        rim_class: Some(set.chosen.interest),
         padding: Some(set.padding),
         ..Provenance::default()
     };

@@ -70,7 +70,7 @@ impl Watch {
             let features = FrechetFeatures::new(reals.size()[1], device);
             let of = |images: &Tensor| Features::new(&all_features(&features, images));
             let real = of(&reals.index_select(0, &compared))?;
-            let all = set.chosen.rim.map(|_| of(reals)).transpose()?;
+            let all = set.chosen.interest.map(|_| of(reals)).transpose()?;
             Some(Distance { real, all, features })
         } else {
             None
@@ -83,7 +83,7 @@ impl Watch {
         let counts = set.chosen.counts();
         let classes = Classes {
             shares: counts.iter().map(|&count| count as f64 / counts.iter().sum::<u64>() as f64).collect(),
-            rim: set.chosen.rim.map(|rim| rim as i64),
+            rim: set.chosen.interest.map(|rim| rim as i64),
         };
         let look = Look::of(data.contrasts());
         let padding = set.padding;

@@ -6,7 +6,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use rand::RngExt;
 use rimforge::data::dataset::MANIFEST;
-use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
+use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::records::classify::ClassifyRecord;
 use rimforge::records::label::{Contrast, Window};
@@ -62,6 +62,8 @@ fn prepared() -> Folders {
         patient_source: "participant_id".into(),
         voxel_mm: Some([1.0, 0.4, 0.4]),
         seed: 0,
+        classes: Classes::of_readers(),
+        items: Items::Slices,
         lesions: vec![],
         slices: vec![],
         inputs: vec![],
@@ -89,8 +91,8 @@ fn prepared() -> Folders {
                 patient: name.clone(),
                 centre: [0; 3],
                 affine: rimforge::nifti::Affine::IDENTITY,
-                reader1,
-                reader2,
+                reader1: Some(reader1),
+                reader2: Some(reader2),
                 class: Class::of_votes(reader1, reader2),
                 label: None,
                 split,

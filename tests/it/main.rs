@@ -40,6 +40,8 @@ mod classes_and_contrasts;
 
 mod classify;
 
+mod named_classes;
+
 mod report;
 
 /// Small data sets that the tests above write.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
-use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
+use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::files;
 use rimforge::records::label::{Contrast, Window};
@@ -41,6 +41,8 @@ fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: b
         patient_source: "participant_id".into(),
         voxel_mm: Some([1.0, 0.4, 0.4]),
         seed: 0,
+        classes: Classes::of_readers(),
+        items: Items::Slices,
         lesions: vec![],
         slices: vec![],
         inputs: vec![],
@@ -64,9 +66,9 @@ fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: b
             patient: format!("sub-{index:03}"),
             centre: [0; 3],
             affine: rimforge::nifti::Affine::IDENTITY,
-            reader1: rim,
-            reader2: rim,
-            class: if rim { Class::Rim } else { Class::NonRim },
+            reader1: Some(rim),
+            reader2: Some(rim),
+            class: if rim { Class::RIM } else { Class::NON_RIM },
             label: None,
             split: Split::Train,
             voxels: u64::from(slices),

@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use rimforge::data::manifest::{Class, Split};
-use rimforge::data::{self, PrepareConfig, Prepared, Source};
+use rimforge::data::{self, PrepareConfig, Prepared, PreparedVolumes, Source};
 use rimforge::lab::Lab;
 use rimforge::observer::{Observer, Silent};
 use rimforge::problem::Kind;
@@ -56,7 +56,10 @@ fn a_cohort_becomes_patches_with_a_proven_split() {
     approx::assert_abs_diff_eq!(voxel[0], 1.0, epsilon = 1e-6);
     approx::assert_abs_diff_eq!(voxel[2], 0.4, epsilon = 1e-6);
     let lesion = &manifest.lesions[1];
-    assert_eq!((lesion.id.as_str(), lesion.class, lesion.voxels), ("sub-001_lesion-002", Class::Ambiguous, 144));
+    assert_eq!(
+        (lesion.id.as_str(), lesion.class.clone(), lesion.voxels),
+        ("sub-001_lesion-002", Class::AMBIGUOUS, 144)
+    );
     assert_eq!(lesion.centre, [23, 11, 8]);
     // The centre voxel of the patch, in ppb, is that of the file in ppm.
     let patch = prepared.patch(1).unwrap();
@@ -76,7 +79,7 @@ fn a_cohort_becomes_patches_with_a_proven_split() {
     let rim = &Prepared::open(&soft).unwrap().patch(0).unwrap()[24 * 64 * 64..];
     assert!((rim.iter().sum::<f32>() - 72.0).abs() < 0.1 && rim.iter().all(|value| (0.0..0.5).contains(value)));
     assert!(rim.iter().filter(|&&value| value > 0.0).count() > 300);
-    let image = prepared.training_rims().image(0).unwrap();
+    let image = prepared.training_of_interest().image(0).unwrap();
     assert!(image.pixels.iter().all(|value| (-1.0..=1.0).contains(value)));
 }
 
@@ -266,6 +269,45 @@ fn a_run_that_failed_half_way_leaves_no_manifest_and_goes_on_with_what_was_done(
 }
 
 #[test]
+fn whole_patches_are_items_where_that_is_asked_for() {
+    let cohort = CohortFiles::new(8);
+    let folder = cohort.root.parent().unwrap().to_owned();
+    let (slices, volumes) = (folder.join("slices"), folder.join("volumes"));
+    prepare("--cohort", &cohort.root, &slices).assert().success();
+    prepare("--cohort", &cohort.root, &volumes).args(["--items", "volumes"]).assert().success();
+    let data = PreparedVolumes::open(&volumes).unwrap();
+    assert_eq!(data.shape(), [1, 24, 64, 64]);
+    let (flat, whole) = (Prepared::open(&slices).unwrap(), data.training());
+    // The same patches on the same sides, but no slices.
+    assert!(data.manifest().slices.is_empty());
+    assert_eq!(data.manifest().lesions, flat.manifest().lesions);
+    assert_eq!(whole.len(), flat.training_all().by_lesion().len());
+    let image = flat.training_all().image(0).unwrap();
+    let volume = whole.read(&[0]).unwrap().remove(0);
+    assert_eq!(volume.lesion, image.lesion);
+    assert_eq!(volume.values[image.z as usize * 64 * 64..][..64 * 64], image.pixels);
+    // A data set of slices says nothing of items or classes, as before there were others.
+    let text = fs::read_to_string(slices.join("manifest.json")).unwrap();
+    assert!(!text.contains("\"items\"") && !text.contains("\"classes\""));
+    for command in ["train", "classify"] {
+        let mut refused = Command::cargo_bin("rimforge").unwrap();
+        refused.args([command, "--data"]).arg(&volumes).arg("--out").arg(folder.join("out"));
+        refused.assert().code(3).stderr(contains("items that are whole volumes"));
+    }
+    let pictures = images(&["rim/1.png", "x/2.png"], false);
+    prepare("--images", &pictures.path().join("set"), &folder.join("x"))
+        .args(["--items", "volumes"])
+        .assert()
+        .code(2)
+        .stderr(contains("images of one slice"));
+    prepare("--cohort", &cohort.root, &folder.join("x"))
+        .args(["--classes", "labels"])
+        .assert()
+        .code(2)
+        .stderr(contains("whose readers say"));
+}
+
+#[test]
 fn a_request_to_stop_is_heeded_between_patients_and_the_next_run_ends_the_same() {
     let cohort = CohortFiles::new(6);
     let folder = cohort.root.parent().unwrap();
@@ -320,7 +362,7 @@ fn labels_of_a_folder_follow_names_not_positions() {
     let prepared = Prepared::open(&out).unwrap();
     let manifest = prepared.manifest();
     let of = |id: &str| manifest.lesions.iter().find(|lesion| lesion.id == id).unwrap();
-    for (id, class) in [("1", Class::NonRim), ("2", Class::Rim), ("10", Class::NonRim), ("11", Class::Rim)] {
+    for (id, class) in [("1", Class::NON_RIM), ("2", Class::RIM), ("10", Class::NON_RIM), ("11", Class::RIM)] {
         assert_eq!(of(id).class, class, "{id}");
     }
     let sides = [Split::Train, Split::Validation, Split::Test];
@@ -396,7 +438,7 @@ fn a_stylegan_zip_is_read_and_an_unsafe_one_refused() {
     let manifest = Prepared::open(&out).unwrap().manifest().clone();
     assert_eq!(manifest.patch, [1, 16, 16]);
     assert!(
-        manifest.lesions.iter().all(|lesion| (lesion.class == Class::Rim) == (lesion.label.as_deref() == Some("1")))
+        manifest.lesions.iter().all(|lesion| (lesion.class == Class::RIM) == (lesion.label.as_deref() == Some("1")))
     );
     assert_eq!(manifest.lesions[3].label.as_deref(), Some("1"));
     entries.push(("../outside.png", png(99, 16, false)));

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use assert_cmd::Command;
 use rimforge::data::dataset::MANIFEST;
-use rimforge::data::manifest::{Class, Lesion, Manifest, SCHEMA, Slice, Split};
+use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::nets::weights::save_network;
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
@@ -31,6 +31,8 @@ fn prepare(root: &Path) {
         patient_source: "participant_id".into(),
         voxel_mm: Some([1.0, 0.4, 0.4]),
         seed: 0,
+        classes: Classes::of_readers(),
+        items: Items::Slices,
         lesions: vec![],
         slices: vec![],
         inputs: vec![],
@@ -59,8 +61,8 @@ fn prepare(root: &Path) {
                 patient: format!("sub-{patient:03}"),
                 centre: [0, 0, 0],
                 affine: rimforge::nifti::Affine::IDENTITY,
-                reader1,
-                reader2,
+                reader1: Some(reader1),
+                reader2: Some(reader2),
                 class: Class::of_votes(reader1, reader2),
                 label: None,
                 split: if patient < 6 { Split::Train } else { [Split::Validation, Split::Test][patient as usize % 2] },

@@ -39,6 +39,7 @@ fn arm(name: &str, shift: f64) -> ArmRecord {
         against_readers: means.clone(),
         against_truth: means,
         extra_label_precision: Some(interval(0.5)),
+        by_class: None,
     }
 }
 
@@ -121,7 +122,14 @@ fn study() -> StudyRecord {
             kappa: Some(0.7347),
             kappa_interval: Some(interval(0.7347)),
             notes: Vec::new(),
-            counts: vec![SplitCount { split: "train".into(), patients: 180, rim: 200, ambiguous: 120, non_rim: 5000 }],
+            counts: vec![SplitCount {
+                split: "train".into(),
+                patients: 180,
+                rim: 200,
+                ambiguous: 120,
+                non_rim: 5000,
+                classes: vec![],
+            }],
             patients_on_two_sides: 0,
             pixel_hashes_on_two_sides: 0,
             non_finite_voxels: 0,
@@ -226,6 +234,7 @@ fn study() -> StudyRecord {
                 non_rims: 300,
                 prevalence: 0.046,
                 true_prevalence: Some(0.06),
+                classes: vec![],
             },
             arms: vec![arm("None", 0.0), arm("ADA-GAN", 0.02), arm("ADA-GAN-LD", 0.03)],
             differences: vec![DifferenceRecord {
@@ -239,6 +248,7 @@ fn study() -> StudyRecord {
             rims_per_batch: 16,
             control: None,
             notes: vec!["a note on the arms".into()],
+            classes: vec![],
         },
     }
 }

@@ -114,6 +114,8 @@ fn table() -> Vec<Row> {
             ],
         ),
         row("prepare.session", Text, &["'01'", "ses-baseline"], &["ses-", "../x"]).of_real(),
+        row("prepare.classes", Word, &["interest"], &["labels"]),
+        row("prepare.items", Word, &["slices"], &["volumes"]),
         row("prepare.rim_label", Text, &[], &["light"]),
         row("prepare.ambiguous_label", Text, &[], &["light"]),
         row("prepare.patients", Text, &[], &["patients.tsv"]),

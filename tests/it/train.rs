@@ -21,8 +21,8 @@ use rimforge::run_dir::GanDir;
 use rimforge::seed::RunSeed;
 use rimforge::train::identity::Identity;
 use rimforge::train::{
-    At, Next, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, Unwatched,
-    Watcher, loss, train,
+    At, Next, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, Unwatched, Watcher,
+    loss, train,
 };
 use tch::{Device, Tensor};
 

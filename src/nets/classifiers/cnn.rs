@@ -1,12 +1,13 @@
-//! The lesion classifier: six convolutional units, global average pooling, a linear head over (non-rim, rim).
+//! The lesion classifier: six convolutional units, global average pooling, a linear head over the classes.
 //!
-//! One unit is 3x3 convolution, 2x2 max pooling (first units only), batch normalisation, ReLU, in the order that the paper names
-//! them. The paper gives neither widths nor strides; here the first three units pool, so that a 64x64 slice leaves an 8x8 map,
-//! whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a rim from its core.
+//! One unit is 3x3 convolution, 2x2 max pooling (first units only), batch normalisation, ReLU, in the order that the
+//! paper names them. The paper gives neither widths nor strides; here the first three units pool, so that a 64x64 slice
+//! leaves an 8x8 map, whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a rim from its core.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::{Classifier, Mode};
 use crate::engine::fused;
 use crate::nets::network::{Init, Network, Role, Visitor, join};
 use crate::seed::RunSeed;
@@ -20,12 +21,10 @@ const POOLED: usize = 3;
 /// Inputs must be at least this wide and high.
 pub const SMALLEST: i64 = 1 << POOLED;
 
-/// Row of the head that scores "rim".
-pub const RIM: i64 = 1;
-
 const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
+/// Shape of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CnnConfig {
@@ -33,25 +32,34 @@ pub struct CnnConfig {
     pub channels: i64,
     /// Channels after each unit.
     pub widths: [i64; UNITS],
+    /// Classes that are told apart, at least 2.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub classes: i64,
+}
+
+fn two() -> i64 {
+    2
+}
+
+fn is_two(classes: &i64) -> bool {
+    *classes == two()
 }
 
 impl CnnConfig {
-    /// Our reading of the paper: 16 to 128 channels, 282 thousand parameters.
+    /// Our reading of the paper: 16 to 128 channels, 282 thousand parameters; two classes.
     pub fn paper(channels: i64) -> Self {
-        Self { channels, widths: [16, 32, 64, 64, 128, 128] }
+        Self { channels, widths: [16, 32, 64, 64, 128, 128], classes: two() }
     }
 
-    /// An eighth of the arithmetic, for two cores.
+    /// An eighth of the arithmetic, for two cores; two classes.
     pub fn small(channels: i64) -> Self {
-        Self { channels, widths: [8, 16, 24, 32, 32, 32] }
+        Self { channels, widths: [8, 16, 24, 32, 32, 32], classes: two() }
     }
-}
 
-/// Whether batch normalisation uses the batch's own moments (and updates the running ones) or the running ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    Train,
-    Evaluate,
+    /// The same for another number of classes.
+    pub fn of_classes(self, classes: usize) -> Self {
+        Self { classes: classes as i64, ..self }
+    }
 }
 
 #[derive(Debug)]
@@ -95,12 +103,12 @@ impl Unit {
     }
 }
 
-/// The classifier; a slice is float32 \[channels, height, width\] in \[-1, 1\].
+/// The classifier.
 #[derive(Debug)]
 pub struct Cnn {
     units: Vec<Unit>,
-    head_weight: Tensor, // [2, C]
-    head_bias: Tensor,   // [2]
+    head_weight: Tensor, // [k, C]
+    head_bias: Tensor,   // [k]
 }
 
 impl Cnn {
@@ -121,35 +129,39 @@ impl Cnn {
         let head = init.sub("head");
         Self {
             units,
-            head_weight: head.normal("weight", &[2, inputs], (1.0 / inputs as f64).sqrt()),
-            head_bias: head.constant("bias", &[2], 0.0),
+            head_weight: head.normal("weight", &[config.classes, inputs], (1.0 / inputs as f64).sqrt()),
+            head_bias: head.constant("bias", &[config.classes], 0.0),
         }
-    }
-
-    /// \[N, C, H, W\] -> logits \[N, 2\] of (non-rim, rim).
-    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.maps(x, mode)
-            .mean_dim([2i64, 3].as_slice(), false, Kind::Float)
-            .linear(&self.head_weight, Some(&self.head_bias))
-    }
-
-    /// Rim logit minus non-rim logit in evaluation mode, \[N\]; its sigmoid is the network's probability of a rim.
-    pub fn rim_logit(&self, x: &Tensor) -> Tensor {
-        let logits = self.forward(x, Mode::Evaluate);
-        logits.select(1, RIM) - logits.select(1, 1 - RIM)
-    }
-
-    /// Class activation map \[N, H/8, W/8\] in evaluation mode: its mean is [`Cnn::rim_logit`].
-    pub fn rim_activation(&self, x: &Tensor) -> Tensor {
-        let weight = (self.head_weight.get(RIM) - self.head_weight.get(1 - RIM)).view([1, -1, 1, 1]);
-        let bias = self.head_bias.get(RIM) - self.head_bias.get(1 - RIM);
-        (self.maps(x, Mode::Evaluate) * weight).sum_dim_intlist(1, false, Kind::Float) + bias
     }
 
     fn maps(&self, x: &Tensor, mode: Mode) -> Tensor {
         let size = x.size();
         assert!(size.len() == 4 && size[2].min(size[3]) >= SMALLEST, "slices of shape {size:?}");
         self.units.iter().fold(x.shallow_clone(), |x, unit| unit.forward(&x, mode))
+    }
+}
+
+impl Classifier for Cnn {
+    fn classes(&self) -> i64 {
+        self.head_bias.size()[0]
+    }
+
+    fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
+        self.maps(images, mode)
+            .mean_dim([2i64, 3].as_slice(), false, Kind::Float)
+            .linear(&self.head_weight, Some(&self.head_bias))
+    }
+
+    /// The map is an eighth of the image's height and width.
+    fn activation(&self, images: &Tensor, class: i64) -> Tensor {
+        let others: Vec<i64> = (0..self.classes()).filter(|&other| other != class).collect();
+        let others = Tensor::from_slice(&others).to_device(self.head_bias.device());
+        let above = |head: &Tensor| {
+            head.get(class) - head.index_select(0, &others).mean_dim([0i64].as_slice(), false, Kind::Float)
+        };
+        let weight = above(&self.head_weight).view([1, -1, 1, 1]);
+        let maps = self.maps(images, Mode::Evaluate);
+        (maps * weight).sum_dim_intlist(1, false, Kind::Float) + above(&self.head_bias)
     }
 }
 
@@ -168,17 +180,9 @@ impl Network for Cnn {
     }
 }
 
-/// Mean cross-entropy of `logits` \[N, 2\] against probabilities of a rim `target` \[N\] (0 or 1, or between for a soft label), each
-/// item weighted by `weight` \[N\]; divided by the sum of the weights.
-pub fn cross_entropy(logits: &Tensor, target: &Tensor, weight: &Tensor) -> Tensor {
-    let log_p = logits.log_softmax(1, Kind::Float);
-    let (non_rim, rim) = (log_p.select(1, 1 - RIM), log_p.select(1, RIM));
-    let each = target * rim + (target.ones_like() - target) * non_rim;
-    -(each * weight).sum(Kind::Float) / weight.sum(Kind::Float)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::cross_entropy;
     use super::*;
     use approx::assert_relative_eq;
     use std::collections::BTreeMap;
@@ -217,14 +221,16 @@ mod tests {
     #[test]
     fn agrees_with_numpy() {
         let reference: Reference = serde_json::from_str(include_str!("../../../tests/fixtures/cnn.json")).unwrap();
-        let config = CnnConfig { channels: reference.channels, widths: reference.widths };
+        let config = CnnConfig { channels: reference.channels, widths: reference.widths, classes: 2 };
         let mut cnn = Cnn::new(&config, RunSeed(0), Device::Cpu);
         let weights = reference.weights.iter().map(|(name, array)| (name.clone(), array.tensor())).collect();
         cnn.load(&weights).unwrap();
         let x = reference.x.tensor();
         let logits = cnn.forward(&x, Mode::Train);
         close(&logits, &reference.train_logits.tensor(), 2e-5);
-        let loss = cross_entropy(&logits, &reference.target.tensor(), &reference.weight.tensor());
+        let rim = reference.target.tensor();
+        let target = Tensor::stack(&[rim.ones_like() - &rim, rim], 1);
+        let loss = cross_entropy(&logits, &target, &reference.weight.tensor());
         assert_relative_eq!(f64::try_from(loss).unwrap(), reference.loss, epsilon = 1e-5);
         let after = cnn.tensors();
         assert_eq!(reference.running.len(), 2 * UNITS);
@@ -235,23 +241,29 @@ mod tests {
     }
 
     #[test]
-    fn sure_and_right_costs_nothing_and_undecided_costs_log_two() {
-        let loss = |logits: [f32; 2], target: f32| {
-            let logits = Tensor::from_slice(&logits).view([1, 2]);
-            f64::try_from(cross_entropy(&logits, &Tensor::from_slice(&[target]), &Tensor::from_slice(&[1f32]))).unwrap()
-        };
-        assert_relative_eq!(loss([0.0, 100.0], 1.0), 0.0, epsilon = 1e-6);
-        assert_relative_eq!(loss([5.0, 5.0], 0.0), 2f64.ln(), epsilon = 1e-6);
-        assert_relative_eq!(loss([5.0, 5.0], 0.5), 2f64.ln(), epsilon = 1e-6);
+    fn an_activation_map_averages_to_its_class_above_the_others() {
+        let cnn = Cnn::new(&CnnConfig::small(2).of_classes(4), RunSeed(3), Device::Cpu);
+        assert_eq!(cnn.classes(), 4);
+        let x = Init::new(RunSeed(1), Device::Cpu, "x").normal_buffer("x", &[3, 2, 32, 32]);
+        let map = cnn.activation(&x, 2);
+        assert_eq!(map.size(), [3, 4, 4]);
+        let logits = cnn.forward(&x, Mode::Evaluate);
+        let others = (logits.sum_dim_intlist(1, false, Kind::Float) - logits.select(1, 2)) / 3.0;
+        close(&map.mean_dim([1i64, 2].as_slice(), false, Kind::Float), &(logits.select(1, 2) - others), 1e-5);
     }
 
     #[test]
-    fn the_activation_map_averages_to_the_logit() {
-        let cnn = Cnn::new(&CnnConfig::small(2), RunSeed(3), Device::Cpu);
-        let x = Init::new(RunSeed(1), Device::Cpu, "x").normal_buffer("x", &[3, 2, 32, 32]);
-        let map = cnn.rim_activation(&x);
-        assert_eq!(map.size(), [3, 4, 4]);
-        close(&map.mean_dim([1i64, 2].as_slice(), false, Kind::Float), &cnn.rim_logit(&x), 1e-5);
+    fn of_two_classes_scores_and_maps_are_of_the_difference_of_the_logits() {
+        let cnn = Cnn::new(&CnnConfig::small(1), RunSeed(3), Device::Cpu);
+        let x = Init::new(RunSeed(1), Device::Cpu, "x").normal_buffer("x", &[2, 1, 16, 16]);
+        let logits = cnn.forward(&x, Mode::Evaluate);
+        let difference = logits.select(1, 1) - logits.select(1, 0);
+        assert_eq!(cnn.scores(&x).select(1, 1), difference);
+        close(&cnn.activation(&x, 1).mean_dim([1i64, 2].as_slice(), false, Kind::Float), &difference, 1e-5);
+        // A file that says nothing of classes is of two.
+        let text = serde_json::to_string(&CnnConfig::small(1)).unwrap();
+        assert!(!text.contains("classes"), "{text}");
+        assert_eq!(serde_json::from_str::<CnnConfig>(&text).unwrap(), CnnConfig::small(1));
     }
 
     #[test]

@@ -146,8 +146,8 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use tch::Kind;
     use crate::seed::RunSeed;
+    use tch::Kind;
 
     /// 8 x 8 pixels, or voxels, of one channel, all of whose weights are zero.
     fn empty(dimensions: i64) -> (Synthesis, Vec<(String, Tensor)>) {

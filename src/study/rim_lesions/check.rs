@@ -7,16 +7,17 @@ use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, StudyC
 use crate::augment::ChannelRule;
 use crate::classify::arms::Source as Material;
 use crate::data::intensity::default_contrast;
+use crate::data::manifest::Items;
 use crate::data::prepare_config::check_contrasts;
 use crate::data::{Condition, PrepareConfig, Source};
 use crate::engine::{DeviceChoice, Precision};
-use crate::records::label::Padding;
 use crate::generate::Format;
 use crate::nets::class::ClassChoice;
 use crate::nets::classifiers::cnn::SMALLEST;
 use crate::problem::{Problem, Result};
-use crate::project::FeatureSetting;
-use crate::project::config::{Class, Side};
+use crate::project::{FeatureSetting, ProjectConfig};
+use crate::records::classes::{Class, Classes, Split};
+use crate::records::label::Padding;
 use crate::settings::Settings;
 use crate::train::{BaseChoice, TrainConfig, check_embedded_base};
 
@@ -168,7 +169,7 @@ impl StudyConfig {
             ));
         }
         let needs = [
-            ("project.split", "\"validation\"".to_owned(), self.project.split == Side::Validation),
+            ("project.split", "\"validation\"".to_owned(), self.project.split == Split::Validation),
             ("project.controls", self.project.controls.to_string(), self.project.controls > 0),
             ("project.choose_features", self.project.choose_features.to_string(), self.project.choose_features > 0),
             ("perturb.lesions", self.perturb.lesions.to_string(), self.perturb.lesions > 0),
@@ -224,6 +225,20 @@ impl StudyConfig {
     fn check_classes(&self) -> Result<()> {
         let conditional = self.train.condition == Condition::Readers;
         let beside = if conditional { "train.condition = \"readers\"" } else { "train.condition = \"none\"" };
+        if !Classes::of_readers().has(&self.project.class) {
+            return Err(ProjectConfig::refuse(
+                "class",
+                format!("\"{}\"", self.project.class),
+                "ambiguous, rim or non-rim",
+            ));
+        }
+        if self.prepare.items != Items::Slices {
+            return Err(PrepareConfig::refuse(
+                "items",
+                "\"volumes\"",
+                "\"slices\": the rim study trains and projects those",
+            ));
+        }
         let estimate = ClassChoice::Name("estimate".into());
         for (key, class, more) in [
             ("generate.class", &self.generate.class, None),
@@ -274,12 +289,12 @@ impl StudyConfig {
                     .advice(format!("correct it, or {}", out())));
             }
             let contested = needs(Material::Ambiguous) || needs(Material::Denoised);
-            if contested && self.project.class != Class::Ambiguous {
+            if contested && self.project.class != Class::AMBIGUOUS {
                 let class = format!("{:?}", self.project.class.name());
                 return Err(clash("project.class", class, &beside, "\"ambiguous\", which the arm adds")
                     .advice(format!("leave project.class out, or {}", out())));
             }
-            if contested && self.project.split != Side::Train {
+            if contested && self.project.split != Split::Train {
                 return Err(clash(
                     "project.split",
                     "\"validation\"",

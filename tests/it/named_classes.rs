@@ -1,0 +1,173 @@
+//! A folder of images with four labels, from preparing to a classifier of four classes, through the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rand::{Rng, RngExt};
+use rimforge::data::manifest::{Class, Split};
+use rimforge::data::{Condition, Conditioned, Prepared};
+use rimforge::records::classify::ClassifyRecord;
+use rimforge::records::prepare::{ClassCount, PrepareRecord};
+use rimforge::seed::RunSeed;
+
+const SIDE: u32 = 16;
+
+/// Photographs of each lesion, and lesions of each class.
+const PHOTOGRAPHS: u32 = 2;
+const LESIONS: u32 = 12;
+
+const CLASSES: [&str; 4] = ["cross", "disc", "ring", "stripes"];
+
+/// A bright shape of random size and place on noise, 16 x 16 grey levels.
+fn picture(class: &str, rng: &mut impl Rng) -> Vec<u8> {
+    let radius = rng.random_range(3.5..5.0f32);
+    let (cx, cy) = (rng.random_range(6.5..9.5f32), rng.random_range(6.5..9.5f32));
+    let mut levels = Vec::new();
+    for at in 0..SIDE * SIDE {
+        let (x, y) = ((at % SIDE) as f32 - cx, (at / SIDE) as f32 - cy);
+        let distance = x.hypot(y);
+        let inside = match class {
+            "cross" => x.abs() < 1.1 || y.abs() < 1.1,
+            "disc" => distance < radius,
+            "ring" => (distance - radius).abs() < 1.1,
+            _ => (x as i32).rem_euclid(4) < 2,
+        };
+        let level = if inside { 170.0 } else { 80.0 } + rng.random_range(-40.0..40.0f32);
+        levels.push(level as u8);
+    }
+    levels
+}
+
+fn write_png(path: &Path, levels: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut encoder = png::Encoder::new(fs::File::create(path).unwrap(), SIDE, SIDE);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.write_header().unwrap().write_image_data(levels).unwrap();
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// `pictures/CLASS/LESION-PHOTOGRAPH.png` with `lesions.tsv`, which says which lesion a photograph shows; six of
+    /// them are in the folder "ambiguous".
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        let mut rng = RunSeed(3).stream("pictures", 0);
+        let mut table = String::from("file\tpatient\n");
+        let contested = [("ambiguous", 3)];
+        for (class, lesions) in CLASSES.map(|class| (class, LESIONS)).into_iter().chain(contested) {
+            for (lesion, photograph) in (0..lesions * PHOTOGRAPHS).map(|at| (at / PHOTOGRAPHS, at % PHOTOGRAPHS)) {
+                let name = format!("{class}/{lesion:02}-{photograph}.png");
+                write_png(&place.path("pictures").join(&name), &picture(class, &mut rng));
+                table.push_str(&format!("{name}\t{class} {lesion:02}\n"));
+            }
+        }
+        fs::write(place.path("lesions.tsv"), table).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.current_dir(self.0.path()).args(arguments.split_whitespace()).output().unwrap()
+    }
+
+    fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {said}");
+        said
+    }
+
+    fn refused(&self, arguments: &str, says: &str) {
+        let output = self.run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && !text.contains("panicked"), "{arguments}: {text}");
+        assert!(text.contains(says), "{arguments}: {text}");
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn four_labels_become_four_classes_that_are_learned_and_scored_each_against_the_rest() {
+    let place = Place::new();
+    let prepare = "prepare --images pictures --patients lesions.tsv --out data --test-fraction 0.25";
+    place.refused(prepare, "which of the labels ambiguous, cross, disc, ring, stripes is the class of interest?");
+    place.refused(&format!("{prepare} --classes labels --rim-label ring"), "each label is a class of its own");
+    let said = place.done(&format!("{prepare} --classes labels"));
+    assert!(said.contains("cross  disc  ring  stripes  ambiguous"), "{said}");
+
+    let record: PrepareRecord = read(&place.path("data/record.json"));
+    let test = &record.counts[2];
+    let items: u64 = test.classes.iter().map(|count| count.items).sum();
+    assert_eq!((test.split.as_str(), test.rim, items), ("test", 0, test.patients * u64::from(PHOTOGRAPHS)));
+    assert!(record.kappa.is_none());
+    let data = Prepared::open(place.path("data")).unwrap();
+    let classes = data.classes();
+    assert_eq!((classes.listed().as_str(), &classes.of_interest), ("cross, disc, ring, stripes", &None));
+    for lesion in &data.manifest().lesions {
+        assert_eq!((lesion.reader1, lesion.label.as_deref()), (None, Some(lesion.class.name())));
+        assert!(lesion.patient.starts_with(lesion.class.name()));
+    }
+    for side in [Split::Train, Split::Validation, Split::Test] {
+        let here = |class: &&Class| data.manifest().lesions.iter().any(|l| l.split == side && l.class == **class);
+        assert!(classes.names.iter().all(|class| here(&class)), "{side:?}");
+    }
+    // A conditional generator has the data set's classes, an unconditional one learns all of them; neither what is
+    // contested.
+    let chosen = Conditioned::choose(&data, Condition::Labels, 2.0, RunSeed(0)).unwrap();
+    assert_eq!((chosen.names.join(" "), chosen.interest), ("cross disc ring stripes".to_owned(), None));
+    assert_eq!(chosen.slices.len(), data.training_of_interest().len());
+    assert!(chosen.slices.entries().zip(&chosen.classes).all(|((_, l), &at)| l.class == classes.names[at]));
+    let problem = Conditioned::choose(&data, Condition::Readers, 2.0, RunSeed(0)).unwrap_err().to_string();
+    assert!(problem.contains("condition = \"labels\""), "{problem}");
+
+    let classify = "classify --data data --device cpu --threads 1 --batch 16 --epochs 60 --seeds 2 --out";
+    place.refused(&format!("{classify} x"), "arm Ambiguous is about a class of interest");
+    place.refused(&format!("{classify} x --arms ada-gan"), "arms from none, class-weight, oversample");
+    place.refused(&format!("{classify} x --arms none --truth lesions.tsv"), "without a class of interest");
+    let said = place.done(&format!("{classify} out --arms none,class-weight,oversample"));
+    assert!(said.contains("Oversample: is (down), answered") && said.contains("macro_auprc"), "{said}");
+
+    let record: ClassifyRecord = read(&place.path("out/record.json"));
+    assert_eq!(record.classes, CLASSES.map(Class::new));
+    let expected = |class: &Class| ClassCount { class: class.clone(), items: data.test().of_class(class).len() as u64 };
+    assert_eq!(record.test.classes, classes.names.iter().map(expected).collect::<Vec<_>>());
+    assert_eq!(record.test.ambiguous, data.test().of_class(&Class::AMBIGUOUS).len() as u64);
+    for arm in &record.arms {
+        let found = arm.by_class.as_ref().unwrap();
+        let balanced = &found.overall["balanced_accuracy"];
+        assert!(balanced.value > 0.7 && balanced.low > 0.4, "{}: {balanced:?}", arm.name);
+        assert!(found.overall["macro_auroc"].value > 0.9, "{}: {found:?}", arm.name);
+        for seed in &found.per_seed {
+            let rows: Vec<u64> = seed.confusion.iter().map(|row| row.iter().sum()).collect();
+            assert_eq!(rows, record.test.classes.iter().map(|count| count.items).collect::<Vec<_>>());
+            let recalls = seed.confusion.iter().enumerate().map(|(at, row)| row[at] as f64 / rows[at] as f64);
+            approx::assert_abs_diff_eq!(recalls.sum::<f64>() / 4.0, seed.overall["balanced_accuracy"], epsilon = 1e-12);
+        }
+    }
+    assert_eq!((record.extra_rims, record.rims_per_batch, record.test.rims), (0, 0, 0));
+    assert_eq!(record.differences.len(), 2 * 3);
+    assert!(place.path("out/cam.png").exists());
+
+    // Finished fits are read, not done again, and give the same bytes.
+    let written = || fs::metadata(place.path("out/fits/oversample-seed1.safetensors")).unwrap().modified().unwrap();
+    let (before, bytes) = (written(), fs::read(place.path("out/record.json")).unwrap());
+    place.done(&format!("{classify} out --arms none,class-weight,oversample"));
+    assert_eq!(written(), before);
+    assert!(fs::read(place.path("out/record.json")).unwrap() == bytes, "the second record differs");
+
+    // Shuffled labels teach nothing.
+    place.done(&format!("{classify} shuffled --arms none --control shuffle-labels"));
+    let shuffled: ClassifyRecord = read(&place.path("shuffled/record.json"));
+    let auroc = &shuffled.arms[0].by_class.as_ref().unwrap().overall["macro_auroc"];
+    assert!(auroc.value < 0.8, "{auroc:?}");
+}
