@@ -76,7 +76,6 @@ pub mod latent;
 pub mod feed;
 
 /// 3. GAN training: phases, losses, state, checkpoints.
-#[allow(unsafe_code)]
 pub mod train;
 
 /// 4. Seeds to images.

@@ -48,9 +48,10 @@ pub trait Settings: Default + Serialize {
     /// # Errors
     /// As [`Settings::check`].
     fn within<N: PartialOrd + Copy + Display>(name: &str, value: N, low: N, high: N) -> Result<()> {
-        match (low..=high).contains(&value) {
-            true => Ok(()),
-            false => Err(Self::refuse(name, value, format!("a number from {low} to {high}"))),
+        if (low..=high).contains(&value) {
+            Ok(())
+        } else {
+            Err(Self::refuse(name, value, format!("a number from {low} to {high}")))
         }
     }
 
@@ -59,10 +60,7 @@ pub trait Settings: Default + Serialize {
     /// # Errors
     /// As [`Settings::check`].
     fn at_least(name: &str, value: u64, low: u64) -> Result<()> {
-        match value >= low {
-            true => Ok(()),
-            false => Err(Self::refuse(name, value, format!("at least {low}"))),
-        }
+        if value >= low { Ok(()) } else { Err(Self::refuse(name, value, format!("at least {low}"))) }
     }
 
     /// A number above 0 and not above `high`; no NaN.
@@ -70,9 +68,10 @@ pub trait Settings: Default + Serialize {
     /// # Errors
     /// As [`Settings::check`].
     fn positive(name: &str, value: f64, high: f64) -> Result<()> {
-        match value > 0.0 && value <= high {
-            true => Ok(()),
-            false => Err(Self::refuse(name, value, format!("a number above 0, at most {high}"))),
+        if value > 0.0 && value <= high {
+            Ok(())
+        } else {
+            Err(Self::refuse(name, value, format!("a number above 0, at most {high}")))
         }
     }
 
@@ -81,9 +80,10 @@ pub trait Settings: Default + Serialize {
     /// # Errors
     /// As [`Settings::check`].
     fn named(name: &str, text: &str) -> Result<()> {
-        match text.trim().is_empty() {
-            true => Err(Self::refuse(name, format!("{text:?}"), "a name that is not empty")),
-            false => Ok(()),
+        if text.trim().is_empty() {
+            Err(Self::refuse(name, format!("{text:?}"), "a name that is not empty"))
+        } else {
+            Ok(())
         }
     }
 }

@@ -49,7 +49,8 @@ impl Clock {
         Ok(best)
     }
 
-    /// GFLOP/s of the yardstick: forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8, float32.
+    /// GFLOP/s of the yardstick: forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8,
+    /// float32.
     pub fn convolution_rate(&self) -> f64 {
         let options = (Kind::Float, self.device);
         let x = Tensor::randn([8, 512, 32, 32], options).set_requires_grad(true);

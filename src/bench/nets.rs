@@ -46,7 +46,8 @@ pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let reals = RealBatch { pixels: reals, classes: None };
     let _stream = SideStream::enter(clock.device)?;
     let mut runner = Runner::new(clock.device, clock.graphs);
-    // On a GPU the host draws one step while the device computes the one before: several at a time show what that hides.
+    // On a GPU the host draws one step while the device computes the one before: several at a time show what that
+    // hides.
     let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
     let mut parts_ms = BTreeMap::new();
     let mut step_ms = 0.0;

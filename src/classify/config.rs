@@ -144,11 +144,10 @@ impl Settings for ClassifyConfig {
         Self::within("extra", self.extra, 1, MOST)?;
         Self::positive("non_rims_per_rim", self.non_rims_per_rim, 1e9)?;
         Self::within("bootstrap_draws", self.bootstrap_draws, 100, 10_000_000)?;
-        match self.reference_prevalence > 0.0 && self.reference_prevalence < 1.0 {
-            true => Ok(()),
-            false => {
-                Err(Self::refuse("reference_prevalence", self.reference_prevalence, "a share above 0 and below 1"))
-            }
+        if self.reference_prevalence > 0.0 && self.reference_prevalence < 1.0 {
+            Ok(())
+        } else {
+            Err(Self::refuse("reference_prevalence", self.reference_prevalence, "a share above 0 and below 1"))
         }
     }
 }

@@ -108,7 +108,7 @@ pub fn score(network: &dyn Classifier, pixels: &Tensor, wanted: &[i64]) -> Resul
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::classify::arms::Arm;
     use crate::classify::material::{Material, Origin, tests::units};

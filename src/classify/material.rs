@@ -166,7 +166,7 @@ impl Material {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::records::classes::Class;
 

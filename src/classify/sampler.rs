@@ -1,10 +1,10 @@
 //! Which slices a step sees: a pure function of (seed, step), so a fit can be repeated from any point.
 
 use rand::RngExt;
-use rand::seq::SliceRandom;
 
 use super::material::Unit;
 use super::training_set::{ClassSet, InterestSet, TrainingSet};
+use crate::feed::epochs::{Drawn, Epochs};
 use crate::seed::RunSeed;
 
 /// Rows, targets and loss weights of one batch.
@@ -48,9 +48,9 @@ impl<'a> Sampler<'a> {
         for (examples, count, weight, purpose) in
             [(&set.interest, wanted, set.interest_weight, "rims"), (&set.others, self.batch - wanted, 1.0, "others")]
         {
-            let mut deck = Deck::new(purpose.to_owned(), self.seed);
+            let deck = Deck::new(purpose, examples.len(), self.seed);
             for draw in step * count..(step + 1) * count {
-                let (at, row) = deck.deal(draw, examples.len(), |at| &examples[at].unit);
+                let (at, row) = deck.deal(draw, |at| &examples[at].unit);
                 let target = examples[at].target;
                 batch.rows.push(row);
                 batch.targets.extend(if set.number == 1 { [1.0 - target, target] } else { [target, 1.0 - target] });
@@ -71,21 +71,21 @@ impl<'a> Sampler<'a> {
         };
         let draws = step * self.batch..(step + 1) * self.batch;
         if set.balanced {
-            let deck = |class: usize| Deck::new(format!("class {class}"), self.seed);
-            let mut decks: Vec<Deck> = (0..count).map(deck).collect();
+            let deck = |class: usize| Deck::new(&format!("class {class}"), set.classes[class].len(), self.seed);
+            let decks: Vec<Deck> = (0..count).map(deck).collect();
             for draw in draws {
                 let class = (draw % count as u64) as usize;
                 let units = &set.classes[class];
-                let (_, row) = decks[class].deal(draw / count as u64, units.len(), |at| &units[at]);
+                let (_, row) = decks[class].deal(draw / count as u64, |at| &units[at]);
                 push(row, class);
             }
         } else {
             let all =
                 set.classes.iter().enumerate().flat_map(|(class, units)| units.iter().map(move |unit| (class, unit)));
             let all: Vec<(usize, &Unit)> = all.collect();
-            let mut deck = Deck::new("all".into(), self.seed);
+            let deck = Deck::new("all", all.len(), self.seed);
             for draw in draws {
-                let (at, row) = deck.deal(draw, all.len(), |at| all[at].1);
+                let (at, row) = deck.deal(draw, |at| all[at].1);
                 push(row, all[at].0);
             }
         }
@@ -95,26 +95,19 @@ impl<'a> Sampler<'a> {
 
 /// Examples in the order in which a round deals them.
 struct Deck {
-    purpose: String,
+    rounds: Epochs,
     seed: RunSeed,
-    /// A round and its order.
-    order: Option<(u64, Vec<usize>)>,
 }
 
 impl Deck {
-    fn new(purpose: String, seed: RunSeed) -> Self {
-        Self { purpose, seed, order: None }
+    /// Of `size` examples; `purpose` names the random stream.
+    fn new(purpose: &str, size: usize, seed: RunSeed) -> Self {
+        Self { rounds: Epochs::new(size, seed, purpose), seed }
     }
 
-    /// The example of draw `draw` from `size` examples, and the row of its slice whose turn it is.
-    fn deal<'u>(&mut self, draw: u64, size: usize, unit: impl Fn(usize) -> &'u Unit) -> (usize, i64) {
-        let (round, place) = (draw / size as u64, (draw % size as u64) as usize);
-        if self.order.as_ref().is_none_or(|(of, _)| *of != round) {
-            let mut fresh: Vec<usize> = (0..size).collect();
-            fresh.shuffle(&mut self.seed.stream(&self.purpose, round));
-            self.order = Some((round, fresh));
-        }
-        let at = self.order.as_ref().map_or(0, |(_, order)| order[place]);
+    /// The example of draw `draw`, and the row of its slice whose turn it is.
+    fn deal<'u>(&self, draw: u64, unit: impl Fn(usize) -> &'u Unit) -> (usize, i64) {
+        let Drawn { epoch: round, item: at } = self.rounds.at(draw);
         let rows = &unit(at).rows;
         let slices = rows.len() as u64;
         // A unit of one slice needs no draw.

@@ -243,9 +243,10 @@ impl Fits<'_> {
             chosen.iter().zip(&networks).map(|(arm, network)| (arm.name(), network as &dyn Classifier)).collect();
         let speaks_for = interest.map_or_else(|| "its class".to_owned(), |class| format!("a {class}"));
         let simulated = data.manifest().simulated;
-        let footer = match simulated {
-            true => format!("SIMULATED; red: for {speaks_for}"),
-            false => format!("red: for {speaks_for}, blue: against"),
+        let footer = if simulated {
+            format!("SIMULATED; red: for {speaks_for}")
+        } else {
+            format!("red: for {speaks_for}, blue: against")
         };
         let heading = format!("test {name}");
         let texts =

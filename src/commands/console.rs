@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 
 /// What a command talks to; made once, by `main`.
 pub struct Console {
@@ -42,9 +42,7 @@ impl Console {
         if !self.json {
             return print(&text());
         }
-        let json = serde_json::to_string_pretty(record)
-            .map_err(|error| Problem::new(Kind::Internal, format!("cannot express the result as JSON: {error}")))?;
-        print(&(json + "\n"))
+        print(&(crate::files::json_text(record)? + "\n"))
     }
 
     /// Says what went wrong, with `causes` also what was behind it.

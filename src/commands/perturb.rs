@@ -91,25 +91,6 @@ pub fn run(args: &PerturbArgs, console: &Console) -> Result<()> {
     console.result(&record, || format!("{}{}\n", table(&record), PerturbationDir::new(&args.out).record().display()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::options::parsed;
-    use super::*;
-
-    #[test]
-    fn options_set_how_to_spoil_and_how_to_project() {
-        let parse = |more: &[&str]| {
-            parsed::<PerturbArgs>(&[&["--network", "n", "--data", "d", "--out", "o"], more].concat()).unwrap()
-        };
-        let plain = parse(&[]);
-        assert_eq!((plain.lesions, plain.project.config().unwrap()), (8, ProjectConfig::default()));
-        let some = parse(&["--blur", "3", "--steps", "2", "--lesions", "1"]);
-        let spoil = some.spoil.config().unwrap();
-        assert_eq!((spoil.blur, spoil.noise), (3.0, PerturbConfig::default().noise));
-        assert_eq!((some.project.config().unwrap().steps, some.lesions), (2, 1));
-    }
-}
-
 /// What the record says, for a terminal.
 fn table(record: &PerturbationRecord) -> String {
     let unit = &record.unit;
@@ -147,4 +128,23 @@ fn table(record: &PerturbationRecord) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parsed;
+    use super::*;
+
+    #[test]
+    fn options_set_how_to_spoil_and_how_to_project() {
+        let parse = |more: &[&str]| {
+            parsed::<PerturbArgs>(&[&["--network", "n", "--data", "d", "--out", "o"], more].concat()).unwrap()
+        };
+        let plain = parse(&[]);
+        assert_eq!((plain.lesions, plain.project.config().unwrap()), (8, ProjectConfig::default()));
+        let some = parse(&["--blur", "3", "--steps", "2", "--lesions", "1"]);
+        let spoil = some.spoil.config().unwrap();
+        assert_eq!((spoil.blur, spoil.noise), (3.0, PerturbConfig::default().noise));
+        assert_eq!((some.project.config().unwrap().steps, some.lesions), (2, 1));
+    }
 }

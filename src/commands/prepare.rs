@@ -152,11 +152,10 @@ fn summary(record: &PrepareRecord) -> String {
 /// Patients and lesions of each side, by class.
 fn sides(counts: &[SplitCount]) -> String {
     let classed = |side: &SplitCount| -> Vec<(String, u64)> {
-        match side.classes.is_empty() {
-            true => {
-                vec![("rim".into(), side.rim), ("ambiguous".into(), side.ambiguous), ("non-rim".into(), side.non_rim)]
-            }
-            false => side.classes.iter().map(|count| (count.class.to_string(), count.items)).collect(),
+        if side.classes.is_empty() {
+            vec![("rim".into(), side.rim), ("ambiguous".into(), side.ambiguous), ("non-rim".into(), side.non_rim)]
+        } else {
+            side.classes.iter().map(|count| (count.class.to_string(), count.items)).collect()
         }
     };
     let widths = |name: &str| name.chars().count() + if name == "rim" { 5 } else { 2 };

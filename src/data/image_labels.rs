@@ -239,9 +239,10 @@ fn known_list(known: &BTreeSet<&str>) -> String {
 }
 
 fn require_known(asked: &str, known: &BTreeSet<&str>) -> Result<()> {
-    match known.contains(asked) {
-        true => Ok(()),
-        false => Err(Problem::usage(format!("no image has the label {asked:?}")).expected(known_list(known))),
+    if known.contains(asked) {
+        Ok(())
+    } else {
+        Err(Problem::usage(format!("no image has the label {asked:?}")).expected(known_list(known)))
     }
 }
 

@@ -140,9 +140,10 @@ impl PrepareConfig {
         let file = self.patients.as_ref().map(|path| path.display().to_string());
         let of_images =
             [("rim_label", &self.rim_label), ("ambiguous_label", &self.ambiguous_label), ("patients", &file)];
-        let unused = match cohort {
-            true => of_images.into_iter().find(|(_, value)| value.is_some()),
-            false => Some(("session", &self.session)).filter(|(_, value)| value.is_some()),
+        let unused = if cohort {
+            of_images.into_iter().find(|(_, value)| value.is_some())
+        } else {
+            Some(("session", &self.session)).filter(|(_, value)| value.is_some())
         };
         match unused {
             Some((name, value)) => {
@@ -218,10 +219,7 @@ pub fn check_contrasts(contrasts: &[String]) -> std::result::Result<(), &'static
     if contrasts.is_empty() || !contrasts.iter().all(plain) {
         return Err("BIDS suffixes in lower case, such as chimap, flair, rim");
     }
-    match contrasts.iter().collect::<HashSet<_>>().len() < contrasts.len() {
-        true => Err("each contrast once"),
-        false => Ok(()),
-    }
+    if contrasts.iter().collect::<HashSet<_>>().len() < contrasts.len() { Err("each contrast once") } else { Ok(()) }
 }
 
 #[cfg(test)]

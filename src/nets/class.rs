@@ -13,7 +13,9 @@ use crate::problem::{Problem, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "another value, expected the name of a class or its number")]
 pub enum ClassChoice {
+    /// By its number from 0.
     Number(i64),
+    /// By its name.
     Name(String),
 }
 

@@ -10,14 +10,12 @@ pub struct Flat {
 }
 
 impl Flat {
-    /// Moves `tensors` (contiguous float32 leaves on one device) into a new storage, in their order; whoever shares them goes
-    /// with them.
+    /// Moves `tensors` (contiguous float32 leaves on one device) into a new storage, in their order; whoever shares
+    /// them goes with them.
     pub fn new(mut tensors: Vec<Tensor>) -> Self {
         let parts: Vec<Tensor> = tensors.iter().map(|tensor| tensor.detach().reshape([-1])).collect();
-        let values = match parts.is_empty() {
-            true => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
-            false => Tensor::cat(&parts, 0),
-        };
+        let values =
+            if parts.is_empty() { Tensor::zeros([0], (Kind::Float, Device::Cpu)) } else { Tensor::cat(&parts, 0) };
         let mut offset = 0;
         for tensor in &mut tensors {
             let length = tensor.numel() as i64;
@@ -37,17 +35,18 @@ impl Flat {
         &self.values
     }
 
-    /// Gradient of the scalar `loss`, float32 \[values\]; a parameter that the loss does not reach counts as zero. Its values
-    /// are not looked at: one that is not finite is for the caller to refuse.
+    /// Gradient of the scalar `loss`, float32 \[values\]; a parameter that the loss does not reach counts as zero. Its
+    /// values are not looked at: one that is not finite is for the caller to refuse.
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
         let gradients = Tensor::run_backward(&[loss], &self.tensors, false, false);
         let parts: Vec<Tensor> = gradients
             .iter()
             .zip(&self.tensors)
-            .map(|(gradient, tensor)| match gradient.defined() {
-                true => gradient.reshape([-1]),
-                false => tensor.zeros_like().reshape([-1]),
-            })
+            .map(
+                |(gradient, tensor)| {
+                    if gradient.defined() { gradient.reshape([-1]) } else { tensor.zeros_like().reshape([-1]) }
+                },
+            )
             .collect();
         Tensor::cat(&parts, 0)
     }

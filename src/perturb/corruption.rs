@@ -84,10 +84,15 @@ impl Default for PerturbConfig {
 /// What is done to an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corruption {
+    /// The image as it is.
     None,
+    /// Gaussian noise on every pixel.
     Noise,
+    /// Pixels that become black or white.
     SaltAndPepper,
+    /// A Gaussian blur.
     Blur,
+    /// A square filled with the image's median.
     Inpainting,
 }
 
@@ -129,8 +134,8 @@ impl Corruption {
     }
 }
 
-/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in the middle
-/// without one.
+/// Spoils `pixels` \[C, H, W\] of `width` pixels a row. What is inpainted lies over the border of `mask` \[H, W\], in
+/// the middle without one.
 pub fn corrupt(
     pixels: &[f32],
     (height, width): (usize, usize),

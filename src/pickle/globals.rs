@@ -8,13 +8,21 @@ use crate::problem::{Kind, Problem, Result};
 /// Element type of a storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
+    /// IEEE 754 binary16.
     Half,
+    /// The upper half of a float32.
     BFloat16,
+    /// IEEE 754 binary32.
     Float,
+    /// IEEE 754 binary64.
     Double,
+    /// Signed, 8 bytes.
     Int64,
+    /// Signed, 4 bytes.
     Int32,
+    /// Unsigned, 1 byte.
     Uint8,
+    /// One byte, 0 or 1.
     Bool,
 }
 
@@ -56,19 +64,27 @@ impl Element {
 pub enum Global {
     /// Rebuilds a module of the reference; here it keeps the description.
     PersistentObject,
+    /// Makes a tensor of a storage, an offset, sizes and strides.
     RebuildTensor,
+    /// Makes a parameter of a tensor; here the tensor itself.
     RebuildParameter,
     /// Reads a `torch.save` stream inside a byte string.
     LoadStorage,
     /// Makes bytes from text in protocol 2.
     Encode,
+    /// Makes a number of a NumPy type and its bytes.
     NumpyScalar,
+    /// Makes a NumPy type of its code.
     NumpyType,
+    /// An empty dict that keeps its order.
     OrderedDict,
     /// The reference's dict with attribute access.
     EasyDict,
+    /// A set of a list.
     Set,
+    /// An empty byte string.
     Bytes,
+    /// What the elements of a storage are.
     StorageClass(Element),
 }
 

@@ -27,9 +27,13 @@ pub struct Layer {
 /// What an attribute has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Setting {
+    /// A string.
     Text(&'static str),
+    /// A number, whole or not.
     Number(f64),
+    /// True or False.
     Flag(bool),
+    /// Python's None.
     None,
 }
 

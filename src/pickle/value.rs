@@ -10,16 +10,23 @@ use crate::problem::{Kind, Problem, Result};
 /// A value, 24 bytes; strings and byte strings are views of the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
+    /// Python's None.
     None,
+    /// True or False.
     Bool(bool),
+    /// An integer of at most 64 bits.
     Int(i64),
     /// An integer beyond 64 bits, little-endian two's complement.
     Long(&'a [u8]),
+    /// A float.
     Float(f64),
+    /// A string.
     Text(&'a str),
+    /// A byte string.
     Bytes(&'a [u8]),
     /// A name from the allow-list.
     Global(Global),
+    /// A value in the arena.
     Node(NodeId),
 }
 
@@ -30,8 +37,11 @@ pub struct NodeId(u32);
 /// What holds other values, or was made by one of the allowed calls.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node<'a> {
+    /// A tuple.
     Tuple(Vec<Value<'a>>),
+    /// A list.
     List(Vec<Value<'a>>),
+    /// A set, in the order of the file.
     Set(Vec<Value<'a>>),
     /// Pairs in the order of insertion; of equal keys the last counts.
     Dict(Vec<(Value<'a>, Value<'a>)>),
@@ -39,10 +49,14 @@ pub enum Node<'a> {
     Decoded(Vec<u8>),
     /// A NumPy scalar type and whether its byte order is known to be little-endian.
     ScalarType {
+        /// NumPy's letter and size, e.g. "f4".
         code: &'a str,
+        /// Whether the byte order is known to be little-endian.
         little: bool,
     },
+    /// Bytes with the kind of their elements.
     Storage(Storage<'a>),
+    /// A view of a storage.
     Tensor(Box<Strided<'a>>),
     /// A persistent object of the reference: its description {type, version, class_name, state, ..}.
     Object(NodeId),

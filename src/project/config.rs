@@ -128,12 +128,6 @@ impl Settings for ProjectConfig {
         Self::within("batch", self.batch, 1, 65_536)?;
         Self::within("candidates", self.candidates, 1, 10_000_000)?;
         Self::within("film", self.film, 0, MOST_FRAMES)?;
-        if self.choose_features > 0 && self.features != FeatureSetting::Auto {
-            let expected =
-                format!("0 with project.features = {:?}: a trial decides what \"auto\" is", self.features.to_string());
-            return Err(Self::refuse("choose_features", self.choose_features, expected)
-                .advice("set project.features = \"auto\", or leave project.choose_features out"));
-        }
         match &self.condition {
             Some(class) if !class.could_be() => Err(Self::refuse(
                 "condition",
@@ -148,7 +142,6 @@ impl Settings for ProjectConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::BuiltIn;
 
     #[test]
     fn what_is_not_set_is_the_default_and_unknown_keys_are_refused() {
@@ -161,11 +154,6 @@ mod tests {
     #[test]
     fn senseless_numbers_are_refused() {
         assert!(ProjectConfig::default().check().is_ok());
-        let trial = ProjectConfig { choose_features: 2, ..ProjectConfig::default() };
-        assert!(trial.check().is_ok());
-        let decided = ProjectConfig { features: FeatureSetting::BuiltIn(BuiltIn::Pixels), ..trial };
-        let problem = decided.check().unwrap_err().to_string();
-        assert!(problem.contains("project.choose_features = 2"), "{problem}");
         assert!(ProjectConfig { batch: 0, ..ProjectConfig::default() }.check().is_err());
         assert!(ProjectConfig { learning_rate: f64::NAN, ..ProjectConfig::default() }.check().is_err());
         assert!(ProjectConfig { split: Split::Test, ..ProjectConfig::default() }.check().is_err());

@@ -1,7 +1,7 @@
 //! The projector itself: Adam on w and the noise maps of many images at once.
 //!
-//! Every image has its own w, maps and moments, and the loss is a sum over images, so an image's path is the one it would
-//! take alone. Nothing is read back from the device before the end.
+//! Every image has its own w, maps and moments, and the loss is a sum over images, so an image's path is the one it
+//! would take alone. Nothing is read back from the device before the end.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -17,6 +17,7 @@ use crate::problem::{Kind as ProblemKind, Problem, Result};
 /// How to descend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Descent {
+    /// Steps of Adam.
     pub steps: u64,
     /// Learning rate between the ramps.
     pub learning_rate: f64,
@@ -24,6 +25,7 @@ pub struct Descent {
     pub w_noise: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
+    /// What is optimised besides the noise maps.
     pub space: Space,
 }
 
@@ -93,7 +95,9 @@ pub type AfterStep<'a> = dyn FnMut(&Moment<'_>) -> bool + 'a;
 
 /// Everything that a descent depends on.
 pub struct Projection<'a> {
+    /// Frozen: no gradient reaches its weights.
     pub generator: &'a Generator,
+    /// What images are compared in.
     pub features: &'a dyn FeatureNet,
     /// \[N, C, R, R\] in -1..1.
     pub targets: &'a Tensor,
@@ -101,7 +105,9 @@ pub struct Projection<'a> {
     pub start: &'a Tensor,
     /// Deviation of w, the unit of the noise on it.
     pub deviation: f64,
+    /// First noise maps, and the noise on w.
     pub draws: &'a Draws,
+    /// How to descend.
     pub descent: &'a Descent,
     /// Whether a GPU records the steps (`Engine::graphs`).
     pub graphs: bool,
@@ -164,7 +170,8 @@ pub fn optimise(
     })
 }
 
-/// One step; returns the images that its gradient came from. Nothing in it comes from the host, so that a GPU can record it.
+/// One step; returns the images that its gradient came from. Nothing in it comes from the host, so that a GPU can
+/// record it.
 fn descend(
     projection: &Projection<'_>,
     target_features: &Tensor,

@@ -101,8 +101,8 @@ pub struct OneProjected {
 }
 
 impl Projector {
-    /// Opens a network file, or the network in the folder of a training run or an import; with `graphs` a GPU records the
-    /// steps (`Engine::graphs`).
+    /// Opens a network file, or the network in the folder of a training run or an import; with `graphs` a GPU records
+    /// the steps (`Engine::graphs`).
     pub fn open(path: &Path, config: &ProjectConfig, device: Device, graphs: bool) -> Result<Self> {
         let network = load_image_network(network_file(path)?, device)?;
         for (_, parameter) in network.generator.parameters() {
@@ -158,8 +158,9 @@ impl Projector {
         self.source.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known rims'
-    /// contrast where the three were compared (README, "What was measured"); an imported network may come without it.
+    /// What "auto" means without a measurement on the data at hand. The discriminator's features kept most of known
+    /// rims' contrast where the three were compared (README, "What was measured"); an imported network may come
+    /// without it.
     pub fn usual_features(&self) -> BuiltIn {
         if self.discriminator.is_some() { BuiltIn::Discriminator } else { BuiltIn::RandomVgg }
     }

@@ -20,11 +20,11 @@ pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
 ///
 /// The interval is Wilson's on n / design effect (Dean & Pagano, J Surv Stat Methodol 3:484, 2015). The design effect
 /// is the variance of the share as a ratio over clusters (Rao & Scott, Biometrics 48:577, 1992) over that of n
-/// independent items, both without the correction for few of them, as Wilson's own is, and never below 1: k equal items
-/// in each cluster count as one. Where all items agree, or one cluster holds them all, it cannot be estimated; the items
-/// of a cluster then count as one voice, too: n^2 / sum of squared cluster sizes (Kish, Survey Sampling, 1965, with a
-/// correlation of 1 within clusters). Where each item is a cluster of its own this is [`wilson`], to the bit. `n` of the
-/// interval counts items; `method` says how many they come to.
+/// independent items, both without the correction for few of them, as Wilson's own is, and never below 1: k equal
+/// items in each cluster count as one. Where all items agree, or one cluster holds them all, it cannot be estimated;
+/// the items of a cluster then count as one voice, too: n^2 / sum of squared cluster sizes (Kish, Survey Sampling,
+/// 1965, with a correlation of 1 within clusters). Where each item is a cluster of its own this is [`wilson`], to the
+/// bit. `n` of the interval counts items; `method` says how many they come to.
 pub fn clustered<C: Ord>(items: impl IntoIterator<Item = (C, bool)>) -> Option<Interval> {
     let mut clusters: BTreeMap<C, Cluster> = BTreeMap::new();
     for (cluster, hit) in items {

@@ -27,9 +27,10 @@ pub fn read<T: Settings + DeserializeOwned>(path: &Path, assignments: &[String])
     let settings: T = assign_all(table, assignments)?;
     settings.check().map_err(|problem| {
         let same = |before: Problem| before.to_string() == problem.to_string();
-        match assignments.is_empty() || alone.check().err().is_some_and(same) {
-            true => problem.at(path),
-            false => blame(problem, assignments),
+        if assignments.is_empty() || alone.check().err().is_some_and(same) {
+            problem.at(path)
+        } else {
+            blame(problem, assignments)
         }
     })?;
     Ok(settings)

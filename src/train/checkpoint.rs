@@ -1,8 +1,8 @@
 //! Checkpoints on disk: a folder of files and their hashes that appears whole or not at all.
 //!
-//! Protocol: temporary folder beside the final one, write, fsync every file and the folder, rename, fsync the
-//! parent. `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by hand), so a torn or altered
-//! checkpoint is noticed and the one before it is used. What the files mean, and which there must be, is [`super::saved`]'s.
+//! Protocol: temporary folder beside the final one, write, fsync every file and the folder, rename, fsync the parent.
+//! `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by hand), so a torn or altered checkpoint is
+//! noticed and the one before it is used. What the files mean, and which there must be, is [`super::saved`]'s.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -156,8 +156,8 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
     files::write(folder.join(SUMS), lines.as_bytes())
 }
 
-/// `found`, whose files all have the hashes that it lists, and which lists all that it must: a list that was cut at the end of
-/// a line is no worse a list to look at.
+/// `found`, whose files all have the hashes that it lists, and which lists all that it must: a list that was cut at
+/// the end of a line is no worse a list to look at.
 fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
     let sums_path = found.file(SUMS);
     let sums = fs::read_to_string(&sums_path).map_err(|e| Problem::io(&sums_path, "reading", e))?;
@@ -174,9 +174,10 @@ fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
         listed.insert(name.to_owned());
     }
     let missing: Vec<String> = required(&found)?.into_iter().filter(|name| !listed.contains(name)).collect();
-    match missing.is_empty() {
-        true => Ok(found),
-        false => Err(Problem::input(&sums_path, format!("no hash of {}", missing.join(", ")))),
+    if missing.is_empty() {
+        Ok(found)
+    } else {
+        Err(Problem::input(&sums_path, format!("no hash of {}", missing.join(", "))))
     }
 }
 

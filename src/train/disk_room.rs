@@ -1,5 +1,7 @@
 //! Whether a checkpoint will fit on the disk, asked before anything of it is written.
 
+#![allow(unsafe_code)]
+
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -10,8 +12,8 @@ use crate::problem::{Kind, Problem, Result};
 /// Room asked for beyond the bare size of a checkpoint.
 const MARGIN: f64 = 1.1;
 
-/// Two checkpoints of `size` bytes must fit before the first is written (2.2 times its size), one more later; `existing` is
-/// the number of those that are there, `free` of bytes that are left.
+/// Two checkpoints of `size` bytes must fit before the first is written (2.2 times its size), one more later;
+/// `existing` is the number of those that are there, `free` of bytes that are left.
 ///
 /// # Errors
 /// They do not fit.

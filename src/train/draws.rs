@@ -1,5 +1,5 @@
-//! Everything random about a training phase, drawn before anything is computed: what is computed is then a plain function,
-//! and can be held against another implementation.
+//! Everything random about a training phase, drawn before anything is computed: what is computed is then a plain
+//! function, and can be held against another implementation.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
@@ -22,6 +22,7 @@ pub struct FakeDraws {
     pub z: Tensor,
     /// One-hot \[N, c_dim\]; absent without classes.
     pub c: Option<Tensor>,
+    /// Second latents; absent where no styles are mixed.
     pub mixing: Option<Mixing>,
     /// One \[N, 1, r, r\] for each styled convolution.
     pub noise: Vec<Tensor>,
@@ -39,21 +40,32 @@ pub struct Mixing {
 /// All draws of one phase.
 #[derive(Debug)]
 pub enum Draws {
+    /// Of [`Phase::GeneratorMain`].
     GeneratorMain {
+        /// Latents of the generated images.
         fakes: FakeDraws,
+        /// Of the generated images.
         augment: AugmentParams,
     },
+    /// Of [`Phase::GeneratorPathLength`].
     GeneratorPathLength {
+        /// Latents of the generated images.
         fakes: FakeDraws,
         /// Standard normals \[N, C, R, R\], the image's direction.
         direction: Tensor,
     },
+    /// Of [`Phase::DiscriminatorMain`].
     DiscriminatorMain {
+        /// Latents of the generated images.
         fakes: FakeDraws,
+        /// Of the generated images.
         augment_fakes: AugmentParams,
+        /// Of the real images.
         augment_reals: AugmentParams,
     },
+    /// Of [`Phase::DiscriminatorR1`].
     DiscriminatorR1 {
+        /// Of the real images.
         augment: AugmentParams,
     },
 }

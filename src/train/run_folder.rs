@@ -20,15 +20,20 @@ use crate::run_dir::GanDir;
 
 /// The folder of one run, locked for as long as this lives.
 pub struct RunFolder<'a> {
+    /// Names of its files.
     pub dir: GanDir,
+    /// What a checkpoint must agree with to be gone on with.
     pub identity: Identity<'a>,
     /// Of its network files; the images seen and the distance are added.
     pub label: NetworkLabel,
+    /// Where a restored state is put.
     pub device: Device,
     _lock: FolderLock,
 }
 
 impl<'a> RunFolder<'a> {
+    /// Locks the folder and clears what a killed run left unfinished.
+    ///
     /// # Errors
     /// Another run works in the folder, or it cannot be made.
     pub fn open(dir: GanDir, identity: Identity<'a>, label: NetworkLabel, device: Device) -> Result<Self> {
@@ -37,6 +42,7 @@ impl<'a> RunFolder<'a> {
         Ok(Self { dir, identity, label, device, _lock: lock })
     }
 
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         self.dir.root()
     }

@@ -1,4 +1,5 @@
-//! Conditional networks, several contrasts and images that are not square, through the program from training to projection.
+//! Conditional networks, several contrasts and images that are not square, through the program from training to
+//! projection.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -40,8 +40,8 @@ impl Folders {
     }
 }
 
-/// 20 training, 8 validation and 16 test patients with a rim, two non-rims and a contested ring or disc each, truth beside it; 12
-/// synthetic rings; projections (rings again) of the training side's contested lesions.
+/// 20 training, 8 validation and 16 test patients with a rim, two non-rims and a contested ring or disc each, truth
+/// beside it; 12 synthetic rings; projections (rings again) of the training side's contested lesions.
 fn prepared() -> Folders {
     let temporary = tempfile::tempdir().unwrap();
     let root = temporary.path().to_owned();

@@ -1,4 +1,5 @@
-//! The networks against reference values of another implementation (`tests/fixtures/README.md` says where they come from).
+//! The networks against reference values of another implementation (`tests/fixtures/README.md` says where they come
+//! from).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -75,7 +76,8 @@ impl Reference {
         self.expected.get("c").filter(|c| c.numel() > 0).map(|c| c.narrow(0, 0, rows))
     }
 
-    /// Gradients of `loss` for every parameter against `<phase>.grad.*`; a parameter without a reference gradient must get none.
+    /// Gradients of `loss` for every parameter against `<phase>.grad.*`; a parameter without a reference gradient must
+    /// get none.
     fn check_gradients(&self, phase: &str, network: &dyn Network, loss: &Tensor) {
         let parameters = network.parameters();
         let tensors: Vec<&Tensor> = parameters.iter().map(|(_, tensor)| tensor).collect();

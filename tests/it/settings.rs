@@ -266,7 +266,6 @@ const CLASHES: &[(&str, &[&str], &[&str])] = &[
         &["prepare.validation_fraction=0", "project.split=validation"],
         &["project.split = \"validation\" with prepare.validation_fraction = 0"],
     ),
-    (STUDY, &["project.features=pixels", "project.choose_features=2"], &["project.choose_features = 2", "\"pixels\""]),
     (STUDY, &["train.freeze_discriminator=1"], &["train.freeze_discriminator = 1", "train.base = \"none\""]),
     (STUDY, &["prepare.patch=[24, 128, 128]", "train.net.channel_base=64"], &["train.net.channel_base = 64", "128"]),
     (

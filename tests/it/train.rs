@@ -269,7 +269,8 @@ fn train_among(
     train(&run, || TrainState::new(settings, seed, Device::Cpu), watcher)
 }
 
-/// Notes where training was opened and what it was told; answers with `scores` one after the other, and stops at a tick.
+/// Notes where training was opened and what it was told; answers with `scores` one after the other, and stops at a
+/// tick.
 #[derive(Default)]
 struct Notes {
     opened: Vec<u64>,
@@ -439,8 +440,9 @@ fn two_processes_with_the_same_images_train_as_one_and_the_first_alone_writes() 
     assert_same("first of two", &files(folder.path()), &files(alone.path()));
     assert!(moments(&state).equal(moments(&one)));
     assert_eq!((notes.opened, notes.ticks.len()), (vec![0, 24], 10));
-    // Steps 0 to 7, and again from 6 to 19: 22 of them, with path lengths at 0, 4, 8, 12, 16 and R1 at 0 and 16. Each phase
-    // has a gradient, each but R1 the mean of w; then 2 + 4 intervals of augmentation, 4 + 7 looks at the probes, 3 + 7 ticks.
+    // Steps 0 to 7, and again from 6 to 19: 22 of them, with path lengths at 0, 4, 8, 12, 16 and R1 at 0 and 16. Each
+    // phase has a gradient, each but R1 the mean of w; then 2 + 4 intervals of augmentation, 4 + 7 looks at the
+    // probes, 3 + 7 ticks.
     let (gradients, means) = (22 + 22 + 5 + 2, 22 + 22 + 5);
     assert_eq!(first.sums.load(Ordering::SeqCst), gradients + means + 6 + 11 + 10);
 

@@ -227,7 +227,8 @@ fn follow(device: Device, slack: f64) {
     close("pl_mean", &means);
     // Path lengths are logged, not their penalty, which the weights tell.
     assert_eq!(losses[3].len(), trace("pl").len());
-    // The controller goes by the interval before the one that ends, so as not to wait for a GPU: p comes four batches later.
+    // The controller goes by the interval before the one that ends, so as not to wait for a GPU: p comes four batches
+    // later.
     let interval = settings.ada.interval as usize;
     let expected = [vec![0.0; interval], trace("p")].concat();
     for (p, expected) in ps.iter().zip(expected) {

@@ -19,8 +19,8 @@ fn discriminator(of: &Generator) -> Discriminator {
     Discriminator::new(&DiscriminatorConfig::matching(of.config()), RunSeed(1), Device::Cpu).unwrap()
 }
 
-/// Parameters of a network, all of them made positive: where its input is positive, too, no activation comes near the kink
-/// of the leaky ReLU, at which gradients jump and differences say nothing.
+/// Parameters of a network, all of them made positive: where its input is positive, too, no activation comes near the
+/// kink of the leaky ReLU, at which gradients jump and differences say nothing.
 fn smooth(network: &dyn Network, of: &str) -> Vec<Tensor> {
     let parameters = network.parameters().into_iter().filter(|(name, _)| name.starts_with(of));
     parameters

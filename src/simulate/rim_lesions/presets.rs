@@ -203,7 +203,8 @@ impl CohortConfig {
     /// The preset with this table's changes.
     ///
     /// # Errors
-    /// Values that make no cohort: no patient, a prevalence outside 0..0.5, a signal-to-noise ratio that is not positive.
+    /// Values that make no cohort: no patient, a prevalence outside 0..0.5, a signal-to-noise ratio that is not
+    /// positive.
     pub fn design(&self) -> Result<CohortDesign> {
         self.check()?;
         let mut design = CohortDesign { seed: self.seed, ..self.preset.design() };

@@ -7,7 +7,8 @@ use crate::problem::Result;
 use crate::records::projection::ProjectionRecord;
 use crate::statistics::proportion::clustered;
 
-/// Adds to each projected lesion whether it truly has a rim, where `truth` says so, and the share of the ambiguous ones that do.
+/// Adds to each projected lesion whether it truly has a rim, where `truth` says so, and the share of the ambiguous
+/// ones that do.
 ///
 /// # Errors
 /// A truth table that cannot be read, or that is of other lesions.
