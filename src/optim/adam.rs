@@ -112,7 +112,8 @@ mod tests {
         assert!(values.allclose(&expected, 0.0, 1e-6, false), "{values}");
     }
 
-    /// A fit of a line by each, from the same start.
+    /// A fit of a line by each, from the same start. In float32 the second moment's share 1 - beta2 differs by 1.3e-5
+    /// of itself from libtorch's, so that no step may differ by more than 2e-5 of the rate.
     #[test]
     fn two_hundred_steps_end_where_libtorchs_own_adam_does() {
         let x = Tensor::linspace(-1, 1, 64, (Kind::Float, Device::Cpu)).view([64, 1]);
@@ -125,7 +126,7 @@ mod tests {
         let ours = start();
         let flat = Flat::new(ours.iter().map(Tensor::shallow_clone).collect());
         let mut adam = Adam::new(flat.values(), AdamConfig::default());
-        for step in 0..200 {
+        for step in 0..200i32 {
             reference.zero_grad().unwrap();
             loss(&theirs).backward();
             reference.step().unwrap();
@@ -134,7 +135,8 @@ mod tests {
             let _ = adam.step(&gradient, &rates);
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 let (ours, theirs) = (ours.double_value(&[0]), theirs.double_value(&[0]));
-                assert!((ours - theirs).abs() < 2e-6, "step {step}: {ours} and {theirs}");
+                let bound = 2e-5 * 0.02 * f64::from(step + 1);
+                assert!((ours - theirs).abs() < bound, "step {step}: {ours} and {theirs}");
             }
         }
         assert!(loss(&ours).double_value(&[]) < 1e-3);

@@ -2,9 +2,9 @@
 //!
 //! # One training step, file by file
 //!
-//! **Start.** [`stage`] opens everything: `reals` the images and their classes, `base` (chosen by [`base_choice`], perhaps
-//! `embedded` in the program) the network to start from, of which [`transfer`] copies what fits; [`identity`] is what a
-//! checkpoint must agree with. It calls [`training::train`], whose loop takes steps until a tick is over.
+//! **Start.** [`stage`] opens everything: `reals` the images and their classes, `base` (chosen by [`base_choice`],
+//! perhaps `embedded` in the program) the network to start from, of which [`transfer`] copies what fits; [`identity`] is
+//! what a checkpoint must agree with. It calls [`training::train`], whose loop takes steps until a tick is over.
 //!
 //! **A step**, in `Training::step`:
 //!
@@ -13,8 +13,8 @@
 //! 2. [`schedule`]: which of the four phases are due: always the generator's and the discriminator's loss, by default
 //!    path lengths at every fourth step and R1 at every sixteenth.
 //! 3. For each phase [`runner`] takes these ways:
-//!    - [`draws`]: latents, classes, style mixing, noise and augmentation, all drawn on the host from the stream of this
-//!      phase and step;
+//!    - [`draws`]: latents, classes, style mixing, noise and augmentation, all drawn on the host from the stream of
+//!      this phase and step;
 //!    - [`inputs`]: the draws and the real images as tensors, one type a phase; on a GPU they travel in one copy to
 //!      places that stay, so that the phase can be recorded once and repeated;
 //!    - [`phases`]: the networks run, [`loss`] gives the scalar, [`crate::optim::Flat`] its gradient over all

@@ -299,12 +299,12 @@ fn whole_patches_are_items_where_that_is_asked_for() {
         .args(["--items", "volumes"])
         .assert()
         .code(2)
-        .stderr(contains("images of one slice"));
+        .stderr(contains("prepare.items = \"volumes\""));
     prepare("--cohort", &cohort.root, &folder.join("x"))
         .args(["--classes", "labels"])
         .assert()
         .code(2)
-        .stderr(contains("whose readers say"));
+        .stderr(contains("prepare.classes = \"labels\""));
 }
 
 #[test]

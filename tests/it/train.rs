@@ -90,9 +90,8 @@ fn is_saving(out: &Path) -> bool {
 
 fn assert_same(name: &str, found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>) {
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
-    for (file, bytes) in expected {
-        assert!(found[file] == *bytes, "{name}: {file} differs");
-    }
+    let differ: Vec<&String> = expected.iter().filter(|(file, bytes)| found[*file] != **bytes).map(|at| at.0).collect();
+    assert!(differ.is_empty(), "{name}: {differ:?} differ");
 }
 
 #[test]

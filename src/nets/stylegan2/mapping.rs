@@ -144,7 +144,7 @@ mod tests {
         let mut mapping = mapping();
         // From zero a quarter of the way to the batch's mean (4, 8).
         let batch = Tensor::from_slice(&[2.0_f32, 4.0, 6.0, 12.0]).view([2, 1, 2]).repeat([1, 3, 1]);
-        mapping.update_w_avg(&batch, 0.75);
+        mapping.update_w_avg(&Mapping::mean(&batch), 0.75);
         assert_eq!(values(&mapping.w_avg), [1.0, 2.0]);
         let ws = Tensor::from_slice(&[3.0_f32, 6.0]).view([1, 1, 2]).repeat([1, 3, 1]);
         assert_eq!(values(&mapping.truncate(&ws, 0.0, None)), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);

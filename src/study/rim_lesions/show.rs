@@ -116,6 +116,9 @@ impl StudyConfig {
         if prepare.rim_label.is_none() {
             all.push(unset("prepare", "rim_label", images));
         }
+        // Not written where they are what the rim study has, which is all that it takes.
+        all.push(unset("prepare", "classes", "\"interest\": rims, contested lesions and non-rims"));
+        all.push(unset("prepare", "items", "\"slices\""));
         if prepare.ambiguous_label.is_none() {
             all.push(unset("prepare", "ambiguous_label", images));
         }
