@@ -1,8 +1,8 @@
 //! Adam (Kingma and Ba 2015, algorithm 1) whose moments can be read, saved and restored bit for bit.
 //!
-//! The one optimiser of all stages: on the parameters of a network ([`super::Flat`]) and on the projector's unknowns. What
-//! differs from step to step, the rate and the corrections of the moments' bias, comes as a tensor of two values, so that a GPU
-//! can record a step.
+//! The one optimiser of all stages: on the parameters of a network ([`super::Flat`]) and on the projector's unknowns.
+//! What differs from step to step, the rate and the corrections of the moments' bias, comes as a tensor of two
+//! values, so that a GPU can record a step.
 
 use tch::Tensor;
 
@@ -25,8 +25,8 @@ impl Default for AdamConfig {
 }
 
 impl AdamConfig {
-    /// What step number `step`, counted from 1, depends on besides the gradient: `learning_rate` over the first moment's
-    /// correction, and the root of the second's.
+    /// What step number `step`, counted from 1, depends on besides the gradient: `learning_rate` over the first
+    /// moment's correction, and the root of the second's.
     pub fn rates(&self, learning_rate: f64, step: u64) -> [f32; 2] {
         let correction = |beta: f64| 1.0 - beta.powf(step as f64);
         [(learning_rate / correction(self.betas.0)) as f32, correction(self.betas.1).sqrt() as f32]
@@ -48,8 +48,8 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Zero moments for `values`, contiguous float32 of any shape, which each step moves in place. A step is not seen by
-    /// libtorch's check for values changed in place: do not differentiate through a graph that is older than it.
+    /// Zero moments for `values`, contiguous float32 of any shape, which each step moves in place. A step is not seen
+    /// by libtorch's check for values changed in place: do not differentiate through a graph that is older than it.
     pub fn new(values: &Tensor, config: AdamConfig) -> Self {
         let (first, second) = (values.zeros_like(), values.zeros_like());
         Self { config, values: values.shallow_clone(), first, second, steps: 0 }
@@ -61,8 +61,9 @@ impl Adam {
         Tensor::from_slice(&self.config.rates(learning_rate, self.steps))
     }
 
-    /// Moves the values against `gradient`, of their shape; `rates` \[2\] are of [`Adam::next`], on the device. Returns the
-    /// gradient's squared norm, float64 \[\]. Where that is finite, so are the moments and the new values.
+    /// Moves the values against `gradient`, of their shape; `rates` \[2\] are of [`Adam::next`], on the device.
+    /// Returns the gradient's squared norm, float64 \[\]. Where that is finite, so are the moments and the new
+    /// values.
     pub fn step(&mut self, gradient: &Tensor, rates: &Tensor) -> Tensor {
         let state = AdamState { values: &self.values, moments: [&self.first, &self.second] };
         fused::adam(state, gradient, rates, self.config.betas, self.config.epsilon)
@@ -112,7 +113,8 @@ mod tests {
         assert!(values.allclose(&expected, 0.0, 1e-6, false), "{values}");
     }
 
-    /// A fit of a line by each, from the same start.
+    /// A fit of a line by each, from the same start. Ours works with constants of single precision: 1 - 0.999 is off
+    /// by 1.3e-5 of itself, and so a step by half of that.
     #[test]
     fn two_hundred_steps_end_where_libtorchs_own_adam_does() {
         let x = Tensor::linspace(-1, 1, 64, (Kind::Float, Device::Cpu)).view([64, 1]);
@@ -134,7 +136,8 @@ mod tests {
             let _ = adam.step(&gradient, &rates);
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 let (ours, theirs) = (ours.double_value(&[0]), theirs.double_value(&[0]));
-                assert!((ours - theirs).abs() < 2e-6, "step {step}: {ours} and {theirs}");
+                let farthest = 0.02 * f64::from(step + 1);
+                assert!((ours - theirs).abs() < 2e-5 * farthest, "step {step}: {ours} and {theirs}");
             }
         }
         assert!(loss(&ours).double_value(&[]) < 1e-3);

@@ -10,8 +10,8 @@ pub struct Flat {
 }
 
 impl Flat {
-    /// Moves `tensors` (contiguous float32 leaves on one device) into a new storage, in their order; whoever shares them goes
-    /// with them.
+    /// Moves `tensors` (contiguous float32 leaves on one device) into a new storage, in their order; whoever shares
+    /// them goes with them.
     pub fn new(mut tensors: Vec<Tensor>) -> Self {
         let parts: Vec<Tensor> = tensors.iter().map(|tensor| tensor.detach().reshape([-1])).collect();
         let values = match parts.is_empty() {
@@ -37,8 +37,8 @@ impl Flat {
         &self.values
     }
 
-    /// Gradient of the scalar `loss`, float32 \[values\]; a parameter that the loss does not reach counts as zero. Its values
-    /// are not looked at: one that is not finite is for the caller to refuse.
+    /// Gradient of the scalar `loss`, float32 \[values\]; a parameter that the loss does not reach counts as zero.
+    /// Its values are not looked at: one that is not finite is for the caller to refuse.
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
         let gradients = Tensor::run_backward(&[loss], &self.tensors, false, false);
         let parts: Vec<Tensor> = gradients

@@ -1,5 +1,5 @@
-//! Steps of descent: parameters side by side, one Adam with visible state, the moving average of weights, and what processes
-//! that train one network together tell each other.
+//! Steps of descent: parameters side by side, one Adam with visible state, the moving average of weights, and what
+//! processes that train one network together tell each other.
 
 pub mod adam;
 

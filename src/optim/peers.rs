@@ -1,9 +1,10 @@
 //! What processes that train one network together tell each other.
 //!
-//! Whatever a step takes from all images of a batch goes through here: gradients, the running mean of w, the sums of the log,
-//! the signs that steer augmentation, and whether all is well or somebody wants to stop. So far there is one member,
-//! [`Alone`]; the interface is what data-parallel training needs beyond it: each process computes from its own rows of the
-//! batch, all of them take the same branch at the same step, and the first one alone writes, scores and reports.
+//! Whatever a step takes from all images of a batch goes through here: gradients, the running mean of w, the sums of
+//! the log, the signs that steer augmentation, and whether all is well or somebody wants to stop. So far there is one
+//! member, [`Alone`]; the interface is what data-parallel training needs beyond it: each process computes from its
+//! own rows of the batch, all of them take the same branch at the same step, and the first one alone writes, scores
+//! and reports.
 
 use std::fmt::Debug;
 
@@ -19,8 +20,8 @@ pub trait Peers: Debug {
     /// How many they are, at least 1.
     fn size(&self) -> usize;
 
-    /// Puts the sum over all processes in the place of `tensor`'s values, on its device; the same bits in all of them. May be
-    /// recorded by a GPU.
+    /// Puts the sum over all processes in the place of `tensor`'s values, on its device; the same bits in all of
+    /// them. May be recorded by a GPU.
     ///
     /// # Errors
     /// Another process has gone.

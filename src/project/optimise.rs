@@ -1,7 +1,7 @@
 //! The projector itself: Adam on w and the noise maps of many images at once.
 //!
-//! Every image has its own w, maps and moments, and the loss is a sum over images, so an image's path is the one it would
-//! take alone. Nothing is read back from the device before the end.
+//! Every image has its own w, maps and moments, and the loss is a sum over images, so an image's path is the one it
+//! would take alone. Nothing is read back from the device before the end.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -17,6 +17,7 @@ use crate::problem::{Kind as ProblemKind, Problem, Result};
 /// How to descend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Descent {
+    /// Steps of Adam.
     pub steps: u64,
     /// Learning rate between the ramps.
     pub learning_rate: f64,
@@ -24,6 +25,7 @@ pub struct Descent {
     pub w_noise: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
+    /// What is optimised besides the noise maps.
     pub space: Space,
 }
 
@@ -93,7 +95,9 @@ pub type AfterStep<'a> = dyn FnMut(&Moment<'_>) -> bool + 'a;
 
 /// Everything that a descent depends on.
 pub struct Projection<'a> {
+    /// Draws the images.
     pub generator: &'a Generator,
+    /// Measures their distance to the targets.
     pub features: &'a dyn FeatureNet,
     /// \[N, C, R, R\] in -1..1.
     pub targets: &'a Tensor,
@@ -101,7 +105,9 @@ pub struct Projection<'a> {
     pub start: &'a Tensor,
     /// Deviation of w, the unit of the noise on it.
     pub deviation: f64,
+    /// All that is random.
     pub draws: &'a Draws,
+    /// How to descend.
     pub descent: &'a Descent,
 }
 
@@ -148,21 +154,26 @@ pub fn optimise(
             return Err(Problem::new(ProblemKind::Interrupted, "projection stopped"));
         }
     }
-    tch::no_grad(|| {
-        let (w, noise) = unknowns.split(&unknowns.all);
-        let images = synthesise(generator, &w, &noise);
-        let distance = squared_distance(&features.features(&images)?, &target_features).to_kind(Kind::Double);
-        let distance = Vec::<f64>::try_from(distance).map_err(Problem::from)?;
-        if let Some(image) = distance.iter().position(|d| !d.is_finite()) {
-            return Err(Problem::new(ProblemKind::Gate, format!("projection of image {image} of the batch diverged"))
-                .advice("check that the network and the images are finite, or lower the learning rate"));
-        }
-        let own = |tensor: &Tensor| tensor.copy();
-        Ok(Projected { w: own(&w), noise: noise.iter().map(own).collect(), images, distance })
-    })
+    tch::no_grad(|| projected(projection, &target_features, &unknowns))
 }
 
-/// One step; returns the images that its gradient came from. Nothing in it comes from the host, so that a GPU can record it.
+/// What the descent came to.
+fn projected(projection: &Projection<'_>, target_features: &Tensor, unknowns: &Unknowns) -> Result<Projected> {
+    let &Projection { generator, features, .. } = projection;
+    let (w, noise) = unknowns.split(&unknowns.all);
+    let images = synthesise(generator, &w, &noise);
+    let distance = squared_distance(&features.features(&images)?, target_features).to_kind(Kind::Double);
+    let distance = Vec::<f64>::try_from(distance).map_err(Problem::from)?;
+    if let Some(image) = distance.iter().position(|d| !d.is_finite()) {
+        return Err(Problem::new(ProblemKind::Gate, format!("projection of image {image} of the batch diverged"))
+            .advice("check that the network and the images are finite, or lower the learning rate"));
+    }
+    let own = |tensor: &Tensor| tensor.copy();
+    Ok(Projected { w: own(&w), noise: noise.iter().map(own).collect(), images, distance })
+}
+
+/// One step; returns the images that its gradient came from. Nothing in it comes from the host, so that a GPU can
+/// record it.
 fn descend(
     projection: &Projection<'_>,
     target_features: &Tensor,

@@ -2,7 +2,8 @@
 //!
 //! Protocol: temporary folder beside the final one, write, fsync every file and the folder, rename, fsync the
 //! parent. `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by hand), so a torn or altered
-//! checkpoint is noticed and the one before it is used. What the files mean, and which there must be, is [`super::saved`]'s.
+//! checkpoint is noticed and the one before it is used. What the files mean, and which there must be, is
+//! [`super::saved`]'s.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -152,8 +153,8 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
     files::write(folder.join(SUMS), lines.as_bytes())
 }
 
-/// `found`, whose files all have the hashes that it lists, and which lists all that it must: a list that was cut at the end of
-/// a line is no worse a list to look at.
+/// `found`, whose files all have the hashes that it lists, and which lists all that it must: a list that was cut at
+/// the end of a line is no worse a list to look at.
 fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
     let sums_path = found.file(SUMS);
     let sums = fs::read_to_string(&sums_path).map_err(|e| Problem::io(&sums_path, "reading", e))?;

@@ -10,8 +10,8 @@ use crate::problem::{Kind, Problem, Result};
 /// Room asked for beyond the bare size of a checkpoint.
 const MARGIN: f64 = 1.1;
 
-/// Two checkpoints of `size` bytes must fit before the first is written (2.2 times its size), one more later; `existing` is
-/// the number of those that are there, `free` of bytes that are left.
+/// Two checkpoints of `size` bytes must fit before the first is written (2.2 times its size), one more later;
+/// `existing` is the number of those that are there, `free` of bytes that are left.
 ///
 /// # Errors
 /// They do not fit.

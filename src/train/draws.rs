@@ -1,5 +1,5 @@
-//! Everything random about a training phase, drawn before anything is computed: what is computed is then a plain function,
-//! and can be held against another implementation.
+//! Everything random about a training phase, drawn before anything is computed: what is computed is then a plain
+//! function, and can be held against another implementation.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
@@ -22,6 +22,7 @@ pub struct FakeDraws {
     pub z: Tensor,
     /// One-hot \[N, c_dim\]; absent without classes.
     pub c: Option<Tensor>,
+    /// Second latents; absent where no image mixes.
     pub mixing: Option<Mixing>,
     /// One \[N, 1, r, r\] for each styled convolution.
     pub noise: Vec<Tensor>,
@@ -39,21 +40,32 @@ pub struct Mixing {
 /// All draws of one phase.
 #[derive(Debug)]
 pub enum Draws {
+    /// Of [`Phase::GeneratorMain`].
     GeneratorMain {
+        /// What images are generated from.
         fakes: FakeDraws,
+        /// Their augmentation.
         augment: AugmentParams,
     },
+    /// Of [`Phase::GeneratorPathLength`].
     GeneratorPathLength {
+        /// What images are generated from, half as many as in the other phases.
         fakes: FakeDraws,
         /// Standard normals \[N, C, R, R\], the image's direction.
         direction: Tensor,
     },
+    /// Of [`Phase::DiscriminatorMain`].
     DiscriminatorMain {
+        /// What images are generated from.
         fakes: FakeDraws,
+        /// Their augmentation.
         augment_fakes: AugmentParams,
+        /// That of the real images.
         augment_reals: AugmentParams,
     },
+    /// Of [`Phase::DiscriminatorR1`].
     DiscriminatorR1 {
+        /// Augmentation of the real images.
         augment: AugmentParams,
     },
 }

@@ -6,7 +6,8 @@ use crate::nets::weights::SavedNetwork;
 use crate::problem::{Problem, Result};
 use crate::records::label::Contrast;
 
-/// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every study's.
+/// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of
+/// every study's.
 const SUSCEPTIBILITY: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
 /// QSM, rim map and FLAIR together.
 const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");

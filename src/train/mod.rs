@@ -5,25 +5,26 @@
 //! [`stage`] opens everything and calls [`training::train`], whose loop takes steps until a tick is over. A step, in
 //! `Training::step`:
 //!
-//! 1. [`batch`]: the real images of this step, a function of the step's number alone; [`phases::symmetric`] turns each by a
-//!    random element of the symmetry that the data are declared to have.
-//! 2. [`schedule`]: which of the four phases are due: the generator's loss, every fourth step path lengths, the discriminator's
-//!    loss, every sixteenth step R1.
+//! 1. [`batch`]: the real images of this step, a function of the step's number alone; [`phases::symmetric`] turns
+//!    each by a random element of the symmetry that the data are declared to have.
+//! 2. [`schedule`]: which of the four phases are due: the generator's loss, every fourth step path lengths, the
+//!    discriminator's loss, every sixteenth step R1.
 //! 3. For each phase [`runner`] takes these ways:
-//!    - [`draws`]: latents, classes, style mixing, noise and augmentation, all drawn on the host from the stream of this phase
-//!      and step;
-//!    - [`inputs`]: the draws and the real images as tensors, one type a phase; on a GPU they travel in one copy to places that
-//!      stay, so that the phase can be recorded once and repeated;
-//!    - [`phases`]: the networks run, [`loss`] gives the scalar, [`crate::optim::Flat`] its gradient over all parameters,
-//!      [`crate::optim::Peers`] the mean of it over all processes, and [`crate::optim::Adam`] one step at the rate that
-//!      [`schedule`] corrects for lazy regularisation.
+//!    - [`draws`]: latents, classes, style mixing, noise and augmentation, all drawn on the host from the stream of
+//!      this phase and step;
+//!    - [`inputs`]: the draws and the real images as tensors, one type a phase; on a GPU they travel in one copy to
+//!      places that stay, so that the phase can be recorded once and repeated;
+//!    - [`phases`]: the networks run, [`loss`] gives the scalar, [`crate::optim::Flat`] its gradient over all
+//!      parameters, [`crate::optim::Peers`] the mean of it over all processes, and [`crate::optim::Adam`] one step at
+//!      the rate that [`schedule`] corrects for lazy regularisation.
 //!    - On the way [`stats`] sums up losses and the signs of D(real), and adds to the probes whether all was finite.
-//! 4. [`state`]: the step is counted; the generator's moving average follows by [`crate::optim::ema`]; at the end of an interval
-//!    of batches [`crate::augment::Ada`] moves the augmentation's probability by the signs of the interval before.
+//! 4. [`state`]: the step is counted; the generator's moving average follows by [`crate::optim::ema`]; at the end of
+//!    an interval of batches [`crate::augment::Ada`] moves the augmentation's probability by the signs of the
+//!    interval before.
 //!
-//! When a tick is over (`Training::tick`), the probes are looked at first: a run that is not finite goes back to its last
-//! checkpoint with half the learning rate. Then a [`Watcher`] scores and draws, [`run_folder`] writes the log, and
-//! [`checkpoint`] what [`saved`] makes of the state.
+//! When a tick is over (`Training::tick`), the probes are looked at first: a run that is not finite goes back to its
+//! last checkpoint with half the learning rate. Then a [`Watcher`] scores and draws, [`run_folder`] writes the log,
+//! and [`checkpoint`] what [`saved`] makes of the state.
 //!
 //! Nothing on the way from 3 to 4 waits for the device, and nothing is drawn from a shared generator: where a run was
 //! interrupted leaves no trace in its result.

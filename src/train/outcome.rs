@@ -19,8 +19,8 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// The record, from the state and the logs. `features` names the feature net of Frechet distances, `floor` is the distance
-    /// between real images.
+    /// The record, from the state and the logs. `features` names the feature net of Frechet distances, `floor` is the
+    /// distance between real images.
     ///
     /// # Errors
     /// A log or the best network cannot be read.

@@ -1,5 +1,5 @@
-//! One function per training phase: run the networks, take the gradient, step the optimiser. They compute from tensors of the
-//! device alone and change tensors of the state in place, so that a GPU can record them.
+//! One function per training phase: run the networks, take the gradient, step the optimiser. They compute from
+//! tensors of the device alone and change tensors of the state in place, so that a GPU can record them.
 
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
@@ -101,8 +101,8 @@ fn discriminator_r1(inputs: &DiscriminatorR1, state: &mut TrainState, shared: &S
     step_down(Phase::DiscriminatorR1, &loss, state, shared)
 }
 
-/// One optimiser step down the phase's gain x `loss`, by the gradient of all processes. Returns loss + squared norm of the
-/// gradient, float64: where that is finite, so are the gradient, Adam's moments and the new weights.
+/// One optimiser step down the phase's gain x `loss`, by the gradient of all processes. Returns loss + squared norm
+/// of the gradient, float64: where that is finite, so are the gradient, Adam's moments and the new weights.
 fn step_down(phase: Phase, loss: &Tensor, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
     let scaled = loss * shared.settings.lazy.gain(phase);
     let Optimised { flat, adam } = state.optimised(phase.trains());

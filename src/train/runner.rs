@@ -1,5 +1,5 @@
-//! Runs phases: on a CPU from the host's tensors as they are; for a GPU by way of fixed tensors of the device, so that the phase
-//! can be recorded once and repeated, and the host draws the next one meanwhile.
+//! Runs phases: on a CPU from the host's tensors as they are; for a GPU by way of fixed tensors of the device, so
+//! that the phase can be recorded once and repeated, and the host draws the next one meanwhile.
 
 use tch::Device;
 
@@ -17,6 +17,7 @@ use crate::seed::RunSeed;
 
 /// What the phases of one step share.
 pub struct Step<'a> {
+    /// All of the run's settings.
     pub settings: &'a Resolved,
     /// Of the current attempt (another after each rollback).
     pub seed: RunSeed,
@@ -30,8 +31,8 @@ pub struct Step<'a> {
     pub peers: &'a dyn Peers,
 }
 
-/// Runs phases of one state. Each draws from a stream of its own name and step, never from libtorch's shared generator, so
-/// that it repeats wherever training was interrupted and whatever else the process does.
+/// Runs phases of one state. Each draws from a stream of its own name and step, never from libtorch's shared
+/// generator, so that it repeats wherever training was interrupted and whatever else the process does.
 #[derive(Debug)]
 pub struct Runner {
     device: Device,

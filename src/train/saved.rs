@@ -39,8 +39,8 @@ struct Header {
     ada: Ada,
 }
 
-/// Names of the files without which `checkpoint` is not whole. One of another layout needs none here: [`TrainState::restore`]
-/// refuses it by its schema.
+/// Names of the files without which `checkpoint` is not whole. One of another layout needs none here:
+/// [`TrainState::restore`] refuses it by its schema.
 ///
 /// # Errors
 /// `state.json` cannot be read.
@@ -157,7 +157,8 @@ impl TrainState {
     fn load_scalars(&mut self, named: &Named) -> Result<()> {
         let device = self.device();
         self.path_length_mean = get(named, "path_length_mean", &[])?.to_device(device);
-        // The same numbers as in the text; checkpoints of a time when reading JSON rounded its fractions have them exactly here.
+        // The same numbers as in the text; checkpoints of a time when reading JSON rounded its fractions have them
+        // exactly here.
         let exact = get(named, "ada_p_and_rt", &[2])?;
         (self.ada.p, self.ada.rt) = (exact.double_value(&[0]), exact.double_value(&[1]));
         self.ada_signal = get(named, "ada_signal", &[2])?.to_device(device);
@@ -235,8 +236,8 @@ mod tests {
         }
     }
 
-    /// Cut at the end of a line, the list of hashes still agrees with every file that it names; even where what it no longer
-    /// names is gone, too.
+    /// Cut at the end of a line, the list of hashes still agrees with every file that it names; even where what it no
+    /// longer names is gone, too.
     #[test]
     fn a_list_of_hashes_cut_at_the_end_of_a_line_is_refused() {
         let settings = settings();

@@ -1,4 +1,5 @@
-//! Which phases are due at a step, and how lazy regularisation rescales the optimiser and the loss. Decides, does nothing.
+//! Which phases are due at a step, and how lazy regularisation rescales the optimiser and the loss. Decides, does
+//! nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -83,8 +84,9 @@ impl LazyConfig {
 }
 
 impl LazyConfig {
-    /// Factor c on the learning rate of a network, and exponent of its optimiser's betas: with its regulariser every k steps
-    /// the optimiser takes k + 1 steps where k were meant, so c = k / (k + 1) (StyleGAN2, appendix B); 1 without regulariser.
+    /// Factor c on the learning rate of a network, and exponent of its optimiser's betas: with its regulariser every
+    /// k steps the optimiser takes k + 1 steps where k were meant, so c = k / (k + 1) (StyleGAN2, appendix B); 1
+    /// without regulariser.
     pub fn ratio(&self, network: Trained) -> f64 {
         let every = match network {
             Trained::Generator => self.path_length_every,

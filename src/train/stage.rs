@@ -23,7 +23,8 @@ use crate::seed::RunSeed;
 /// Trains on the data set's training rims, or on its classes, in `out` and leaves `record.json` there.
 ///
 /// # Errors
-/// No rims to learn from, a folder in use or with another run's settings, divergence, a full disk, or stopped on request.
+/// No rims to learn from, a folder in use or with another run's settings, divergence, a full disk, or stopped on
+/// request.
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
     let &Lab { engine, seed, observer } = lab;
     let set = TrainingSet::load(data, config, seed)?;

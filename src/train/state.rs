@@ -1,7 +1,7 @@
 //! Everything that matters for the next training step.
 //!
-//! If a field matters for the next step it is in [`TrainState`], and `saved.rs` stores it in a checkpoint. Random draws need no
-//! state: each is a function of the run's seed, its purpose and the step.
+//! If a field matters for the next step it is in [`TrainState`], and `saved.rs` stores it in a checkpoint. Random
+//! draws need no state: each is a function of the run's seed, its purpose and the step.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -37,10 +37,11 @@ pub struct TrainState {
     pub path_length_mean: Tensor,
     /// Augmentation probability and its controller.
     pub ada: Ada,
-    /// Sum of sign D(real) and number of images in the controller's present interval, float64 \[2\]; with a fixed p in all.
+    /// Sum of sign D(real) and number of images in the controller's present interval, float64 \[2\]; with a fixed p
+    /// in all.
     pub ada_signal: Tensor,
-    /// Those of the interval before, which the controller goes by at the end of the present one: by then they have reached the
-    /// host without anyone waiting for them.
+    /// Those of the interval before, which the controller goes by at the end of the present one: by then they have
+    /// reached the host without anyone waiting for them.
     pub(super) ada_reading: Download,
     /// Of the present tick.
     pub tick_sums: TickSums,

@@ -105,8 +105,8 @@ pub fn append(path: &Path, line: &str) -> Result<()> {
     write().map_err(|error| Problem::io(path, "writing", error))
 }
 
-/// Most memory in use so far in bytes: of the GPU where that is the device, else resident of this process; 0 where the system
-/// does not tell.
+/// Most memory in use so far in bytes: of the GPU where that is the device, else resident of this process; 0 where
+/// the system does not tell.
 pub fn peak_memory(device: Device) -> u64 {
     if let Some(bytes) = peak_device_bytes(device) {
         return bytes;

@@ -1,7 +1,7 @@
 //! The loop: steps until a tick is over, then a look at whether all is well, then what is due.
 //!
-//! Nothing here prints, measures image quality or draws pictures: the caller's [`Watcher`] does. Training killed at any moment
-//! and started again ends in the same bits on the CPU at the same thread count.
+//! Nothing here prints, measures image quality or draws pictures: the caller's [`Watcher`] does. Training killed at
+//! any moment and started again ends in the same bits on the CPU at the same thread count.
 
 use std::time::Instant;
 
@@ -46,8 +46,8 @@ type Start<'a> = dyn Fn() -> Result<TrainState> + 'a;
 /// Trains from the newest checkpoint of the run's folder, or from `start`, to the end.
 ///
 /// # Errors
-/// Stopped on request (`Kind::Interrupted`, after a checkpoint), diverged once more than [`MAX_ROLLBACKS`] (`Kind::Gate`), the
-/// disk is full, or the folder holds a run with other settings.
+/// Stopped on request (`Kind::Interrupted`, after a checkpoint), diverged once more than [`MAX_ROLLBACKS`]
+/// (`Kind::Gate`), the disk is full, or the folder holds a run with other settings.
 pub fn train(
     run: &Training<'_>,
     start: impl Fn() -> Result<TrainState>,
@@ -159,7 +159,8 @@ impl Training<'_> {
         state.update_augmentation(self.settings, self.peers)
     }
 
-    /// What went wrong since the last look in any process, if anything: between two ticks nobody waits for the device to tell.
+    /// What went wrong since the last look in any process, if anything: between two ticks nobody waits for the device
+    /// to tell.
     fn failed(&self, state: &mut TrainState) -> Result<Option<String>> {
         self.peers.sum(&mut state.probes.sums)?;
         let step = state.counters.step;

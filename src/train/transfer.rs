@@ -1,7 +1,7 @@
 //! Starting from a network that was trained for something slightly else: without classes, or with other channels.
 //!
-//! What the two have in common is copied. The mapping starts with zeros for the class, so that a generator draws at first what
-//! it drew before; what has no counterpart keeps its random start.
+//! What the two have in common is copied. The mapping starts with zeros for the class, so that a generator draws at
+//! first what it drew before; what has no counterpart keeps its random start.
 
 use tch::Tensor;
 
@@ -79,7 +79,8 @@ fn adopt<N: Network>(network: &mut N, merged: Named) -> Result<()> {
     network.load(&all)
 }
 
-/// \[out, old\] as \[out, new\]: the first `shared` columns (the latent's), then zeros, at the same outputs for the same latents.
+/// \[out, old\] as \[out, new\]: the first `shared` columns (the latent's), then zeros, at the same outputs for the
+/// same latents.
 fn resized_inputs(old: &Tensor, new: &Tensor, shared: i64) -> Tensor {
     let gain = (new.size()[1] as f64 / old.size()[1] as f64).sqrt();
     let resized = new.detach().zeros_like();

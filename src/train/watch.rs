@@ -226,7 +226,8 @@ fn fixed_images(generator: &Generator, c: &Option<Tensor>, count: u32) -> Tensor
 }
 
 impl Classes {
-    /// One-hot \[count, c_dim\]: all `rim`, or each class as often as it is among the real images; `None` without classes.
+    /// One-hot \[count, c_dim\]: all `rim`, or each class as often as it is among the real images; `None` without
+    /// classes.
     fn draw(&self, count: u32, rim: Option<i64>) -> Option<Tensor> {
         if self.shares.is_empty() {
             return None;

@@ -31,8 +31,8 @@ pub enum Next {
     Stop,
 }
 
-/// Sees a run from outside. Training calls it in the first process of the run only, and measures and draws nothing itself. An
-/// error of any method ends training; earlier checkpoints are kept.
+/// Sees a run from outside. Training calls it in the first process of the run only, and measures and draws nothing
+/// itself. An error of any method ends training; earlier checkpoints are kept.
 pub trait Watcher {
     /// Training begins, goes on after an interruption, or goes on after a rollback, from this point.
     fn opened(&mut self, at: At) -> Result<()>;
