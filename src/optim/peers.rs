@@ -5,6 +5,8 @@
 //! member, [`Alone`]; the interface is what data-parallel training needs beyond it: each process computes from its own
 //! rows of the batch, all of them take the same branch at the same step, and the first one alone writes, scores and
 //! reports.
+//!
+//! The running mean of path lengths does not go through here: its share of the gradient would span the processes.
 
 use std::fmt::Debug;
 

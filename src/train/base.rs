@@ -37,6 +37,7 @@ impl Base {
         Ok(Some(Self { name, network, contrasts, classes }))
     }
 
+    /// SHA-256 of its file.
     pub fn sha256(&self) -> &str {
         &self.network.sha256
     }

@@ -52,6 +52,9 @@ impl<'a> RunFolder<'a> {
     }
 
     /// The state of the newest whole checkpoint; the best network is put back to what it was then.
+    ///
+    /// # Errors
+    /// The checkpoint is of another run, or the folder cannot be read or written.
     pub fn newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
         let Some(found) = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)? else {
             return Ok(None);
@@ -75,6 +78,9 @@ impl<'a> RunFolder<'a> {
     }
 
     /// Writes a checkpoint and the last network, unless this state is already on disk.
+    ///
+    /// # Errors
+    /// The disk is full, or cannot be written.
     pub fn save(&self, state: &mut TrainState) -> Result<()> {
         let images = state.images(self.settings());
         if state.saved_images == Some(images) {
@@ -88,7 +94,10 @@ impl<'a> RunFolder<'a> {
         Ok(())
     }
 
-    /// Makes the present average the best network.
+    /// Makes the present average, of the given Frechet distance, the best network.
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn save_best(&self, state: &mut TrainState, distance: f64) -> Result<()> {
         let sha256 = self.save_network(&self.dir.best_network(), state, Some(distance))?;
         state.best_distance = Some(distance);
@@ -98,6 +107,9 @@ impl<'a> RunFolder<'a> {
     }
 
     /// The last checkpoint and network; without any score the last network is also the best.
+    ///
+    /// # Errors
+    /// They cannot be written.
     pub fn finish(&self, state: &mut TrainState) -> Result<()> {
         self.save(state)?;
         self.save_network(&self.dir.last_network(), state, None)?;
@@ -116,6 +128,9 @@ impl<'a> RunFolder<'a> {
     }
 
     /// Adds a tick to both logs and to the state's own copy.
+    ///
+    /// # Errors
+    /// A log cannot be written.
     pub fn log(&self, state: &mut TrainState, record: &TickRecord, timing: &TimingRecord) -> Result<()> {
         let line = files::json_line(record)?;
         stats::append(&self.dir.stats(), &line)?;
@@ -124,6 +139,9 @@ impl<'a> RunFolder<'a> {
     }
 
     /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again.
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn restore_stats(&self, state: &TrainState) -> Result<()> {
         let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
         files::write(self.dir.stats(), text.as_bytes())
