@@ -14,7 +14,7 @@ use rimforge::augment::params::BatchSize;
 use rimforge::augment::{AugmentConfig, AugmentParams, apply};
 use rimforge::engine::fused::{self, Before, Resample};
 use rimforge::engine::precision::{self, Scope};
-use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Precision, channels_last};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Precision};
 use rimforge::nets::layers::modulated::{StyledConv, StyledShape};
 use rimforge::nets::network::{Init, Role};
 use rimforge::nets::{Generator, GeneratorConfig, Network};
@@ -63,6 +63,11 @@ impl Shape {
 
 fn normal(shape: &[i64]) -> Tensor {
     Tensor::randn(shape, (Kind::Float, Device::Cpu))
+}
+
+/// `x` \[N, C, H, W\] with channels-last strides; tch has no argument for them.
+fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
 /// Forward without a graph, then forward and backward to all of `inputs`.

@@ -251,6 +251,11 @@ impl ProjectionDir {
         self.0.join("items").join(format!("{item}.json"))
     }
 
+    /// All folders inside this one that files are written into.
+    pub fn inside(&self) -> [PathBuf; 6] {
+        ["images", "figures", "noise", "items", "films", "underway"].map(|name| self.0.join(name))
+    }
+
     /// Animated PNG of an item's optimisation, relative to the folder.
     pub fn film(item: &str) -> String {
         format!("films/{item}.png")
@@ -305,6 +310,11 @@ impl PerturbationDir {
     /// A picture of several cases, relative to the folder.
     pub fn sheet(name: &str) -> String {
         format!("sheets/{name}.png")
+    }
+
+    /// All folders inside this one that files are written into.
+    pub fn inside(&self) -> [PathBuf; 3] {
+        ["images", "sheets", "cases"].map(|name| self.0.join(name))
     }
 
     /// What is known of a finished case.

@@ -46,9 +46,7 @@ pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let reals = RealBatch { pixels: reals, classes: None };
     let _stream = SideStream::enter(clock.device)?;
     let mut runner = Runner::new(clock.device, clock.graphs);
-    // On a GPU the host draws one step while the device computes the one before: several at a time show what that
-    // hides.
-    let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
+    let steps = Steps { clock, settings: &settings, reals: &reals };
     let mut parts_ms = BTreeMap::new();
     let mut step_ms = 0.0;
     for (name, phase) in [
@@ -57,22 +55,7 @@ pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
         ("Dmain", Phase::DiscriminatorMain),
         ("Dr1", Phase::DiscriminatorR1),
     ] {
-        let mut index = 0;
-        let seconds = clock.seconds(|| {
-            for _ in 0..at_once {
-                let settings = &settings;
-                let (seed, peers) = (RunSeed(1), &Alone);
-                let step = Step { settings, seed, index, learning_rate_scale: 1.0, reals: &reals, peers };
-                index += 1;
-                runner.run(phase, &mut state, &step)?;
-            }
-            match state.probes.failed() {
-                None => Ok(()),
-                Some(_) => Err(Problem::new(ProblemKind::Gate, format!("the loss of {name} is not finite"))),
-            }
-        })?;
-        let seconds = seconds / f64::from(at_once);
-        let ms = 1e3 * seconds / batch;
+        let ms = 1e3 * steps.seconds((name, phase), &mut runner, &mut state)? / batch;
         parts_ms.insert(name, ms);
         step_ms += match phase {
             Phase::GeneratorPathLength => ms / settings.lazy.path_length_every as f64,
@@ -97,6 +80,37 @@ pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
         checkpoint_share: Some(checkpoint / (step_ms + checkpoint)),
         ..report
     })
+}
+
+/// What every phase is timed with.
+struct Steps<'a> {
+    clock: &'a Clock,
+    settings: &'a Resolved,
+    reals: &'a RealBatch,
+}
+
+impl Steps<'_> {
+    /// Seconds of one step of a phase.
+    fn seconds(&self, (name, phase): (&str, Phase), runner: &mut Runner, state: &mut TrainState) -> Result<f64> {
+        let &Self { clock, settings, reals } = self;
+        // On a GPU the host draws one step while the device computes the one before: several at a time show what that
+        // hides.
+        let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
+        let mut index = 0;
+        let seconds = clock.seconds(|| {
+            for _ in 0..at_once {
+                let (seed, peers) = (RunSeed(1), &Alone);
+                let step = Step { settings, seed, index, learning_rate_scale: 1.0, reals, peers };
+                index += 1;
+                runner.run(phase, state, &step)?;
+            }
+            match state.probes.failed() {
+                None => Ok(()),
+                Some(_) => Err(Problem::new(ProblemKind::Gate, format!("the loss of {name} is not finite"))),
+            }
+        })?;
+        Ok(seconds / f64::from(at_once))
+    }
 }
 
 /// Of writing all of the state to the disk for temporary files.

@@ -86,6 +86,9 @@ struct Job {
     key: String,
 }
 
+/// The folder of all fits' files inside a stage's.
+pub(super) const FITS: &str = "fits";
+
 /// Files' own description of a fit.
 #[derive(Serialize, Deserialize)]
 struct Description {
@@ -96,9 +99,9 @@ struct Description {
     losses: Vec<f64>,
 }
 
-/// The file of one fit.
+/// `fits/<arm>-seed<repetition>.safetensors` in `out`: one fit's weights; settings and losses in its header.
 pub fn fit_file(out: &Path, arm: Arm, repetition: u64) -> PathBuf {
-    out.join("fits").join(format!("{}-seed{repetition}.safetensors", arm.key()))
+    out.join(FITS).join(format!("{}-seed{repetition}.safetensors", arm.key()))
 }
 
 /// Seed of one repetition: equal for all arms, so that they share initial weights, draws and the order of batches.

@@ -82,7 +82,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
             .at(data.root())
             .advice("leave --truth out"));
     }
-    let _lock = files::lock(out.join(".lock"))?;
+    let _lock = files::lock(out.join(".lock"), &[out.join(runs::FITS)])?;
     let truth = inputs.truth.map(|path| truth::read(path, manifest)).transpose()?;
     let mut notes = Vec::new();
     let extras = load_extras(inputs, config, &mut notes)?;

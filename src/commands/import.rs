@@ -11,7 +11,7 @@ use crate::files;
 use crate::nets::weights::{NetworkDescription, write_network};
 use crate::pickle::{ImportedNetwork, read_network};
 use crate::problem::{Problem, Result};
-use crate::records::label::{Contrast, Imported, NetworkLabel, Provenance, Window};
+use crate::records::label::{Contrast, Imported, NetworkLabel, Provenance, SUSCEPTIBILITY, Window};
 use crate::run_dir::ImportDir;
 
 /// Arguments of `rimforge import`.
@@ -107,7 +107,7 @@ fn summary(network: &ImportedNetwork, no_window: bool) -> String {
 fn parse_window(text: &str) -> Result<Contrast> {
     let wrong =
         || Problem::usage(format!("--window {text}")).expected("LOW,HIGH or NAME:LOW,HIGH, e.g. chimap:-80,120");
-    let (name, range) = text.split_once(':').unwrap_or(("chimap", text));
+    let (name, range) = text.split_once(':').unwrap_or((SUSCEPTIBILITY, text));
     let (low, high) = range.split_once(',').ok_or_else(wrong)?;
     let number = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
     let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());

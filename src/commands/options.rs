@@ -134,7 +134,7 @@ pub struct SeedArgs {
 }
 
 impl SeedArgs {
-    /// The seed of the run.
+    /// What every stream of draws of this call is derived from.
     pub fn run_seed(self) -> RunSeed {
         RunSeed(self.seed)
     }

@@ -137,38 +137,7 @@ fn summary(record: &ProjectionRecord) -> String {
         );
     }
     text += &format!("{} steps on {}\n", record.steps, record.features);
-    let unit = record.rim_measure.as_ref().map_or("", |measure| measure.unit.as_str());
-    for role in ["ambiguous", "rim", "non-rim"] {
-        let of_role: Vec<_> = record.lesions.iter().filter(|lesion| lesion.role == role).collect();
-        if of_role.is_empty() {
-            continue;
-        }
-        let median = |value: fn(&ProjectedLesion) -> f64| {
-            median(of_role.iter().map(|lesion| value(lesion))).expect("a lesion of the role")
-        };
-        text += &format!(
-            "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}, feature distance \
-             {:.4}\n",
-            of_role.len(),
-            median(|lesion| lesion.contrast_before),
-            median(|lesion| lesion.contrast_after),
-            median(|lesion| lesion.w_distance),
-            median(|lesion| lesion.distance),
-        );
-        for rate in record.flag_rates.iter().filter(|rate| rate.role == role) {
-            let share = &rate.share;
-            text += &format!(
-                "  {}: {} of {} ({:.0} %, {:.0} % interval {:.0} to {:.0} %)\n",
-                rate.flag,
-                rate.flagged,
-                share.n,
-                100.0 * share.value,
-                100.0 * share.level,
-                100.0 * share.low,
-                100.0 * share.high
-            );
-        }
-    }
+    text.extend(["ambiguous", "rim", "non-rim"].map(|role| of_role(record, role)));
     if record.without_core > 0 {
         text += &format!(
             "{} lesions are too small for a rim to be told from a core and were left out\n",
@@ -178,6 +147,41 @@ fn summary(record: &ProjectionRecord) -> String {
     for image in &record.images {
         let class = image.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
         text += &format!("{}: rms {:.4}, w distance {:.1}{class}\n", image.id, image.rms, image.w_distance);
+    }
+    text
+}
+
+/// Medians of the lesions of one role and the shares of them with a flag; empty where there are none.
+fn of_role(record: &ProjectionRecord, role: &str) -> String {
+    let lesions: Vec<_> = record.lesions.iter().filter(|lesion| lesion.role == role).collect();
+    if lesions.is_empty() {
+        return String::new();
+    }
+    let unit = record.rim_measure.as_ref().map_or("", |measure| measure.unit.as_str());
+    let median = |value: fn(&ProjectedLesion) -> f64| {
+        median(lesions.iter().map(|lesion| value(lesion))).expect("a lesion of the role")
+    };
+    let mut text = format!(
+        "{role}: {} slices, median rim contrast {:.1} -> {:.1} {unit}, median w distance {:.1}, feature distance \
+         {:.4}\n",
+        lesions.len(),
+        median(|lesion| lesion.contrast_before),
+        median(|lesion| lesion.contrast_after),
+        median(|lesion| lesion.w_distance),
+        median(|lesion| lesion.distance),
+    );
+    for rate in record.flag_rates.iter().filter(|rate| rate.role == role) {
+        let share = &rate.share;
+        text += &format!(
+            "  {}: {} of {} ({:.0} %, {:.0} % interval {:.0} to {:.0} %)\n",
+            rate.flag,
+            rate.flagged,
+            share.n,
+            100.0 * share.value,
+            100.0 * share.level,
+            100.0 * share.low,
+            100.0 * share.high
+        );
     }
     text
 }

@@ -12,10 +12,9 @@ use crate::gates::examine::describe;
 use crate::lab::Lab;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
+use crate::records::label::SUSCEPTIBILITY;
 use crate::seed::RunSeed;
-use crate::simulate::rim_lesions::{
-    CHIMAP, CohortConfig, Existing, GALLERY, InversionMethod, Preset, Writing, run_stage,
-};
+use crate::simulate::rim_lesions::{CohortConfig, Existing, GALLERY, InversionMethod, Preset, Writing, run_stage};
 
 /// Arguments of `rimforge simulate`.
 #[derive(Args, Debug)]
@@ -93,7 +92,7 @@ fn write(args: &SimulateArgs, out: &Path, console: &Console) -> Result<()> {
 }
 
 fn check(root: &Path, console: &Console) -> Result<()> {
-    let record = describe(root, CHIMAP, console.observer()?)?;
+    let record = describe(root, SUSCEPTIBILITY, console.observer()?)?;
     console.result(&record, || summary(&record))?;
     let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
     if failed.is_empty() {

@@ -14,6 +14,7 @@ use super::reader_table::{self, Votes};
 use super::table;
 use crate::files::list_if_there;
 use crate::problem::{Problem, Result};
+use crate::records::label::SUSCEPTIBILITY;
 
 /// A cohort's index.
 #[derive(Clone, Debug)]
@@ -283,7 +284,7 @@ fn susceptibility_scale(root: &Path, volume: &Path) -> Result<f64> {
 /// The suffix as BIDS spells it.
 fn bids_suffix(contrast: &str) -> String {
     match contrast {
-        "chimap" => "Chimap".into(),
+        SUSCEPTIBILITY => "Chimap".into(),
         "flair" => "FLAIR".into(),
         other => other.to_owned(),
     }

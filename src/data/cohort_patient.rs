@@ -169,7 +169,6 @@ impl Work<'_> {
         used: &mut [Vec<f32>],
     ) -> Result<()> {
         let shape = self.config.patch;
-        let plane = (shape[1] * shape[2]) as usize;
         let centre = lesion.mapped.extent.centre;
         let id = lesion.key.to_string();
         let mask = lesion.mapped.mask(shape);
@@ -184,22 +183,7 @@ impl Work<'_> {
             return Err(Problem::input(&self.cohort.root, format!("{id} has no voxel in the patch about its centre"))
                 .expected(format!("a lesion that fits into {shape:?} voxels")));
         }
-        let index = done.lesions.len() as u32;
-        for &(z, voxels) in &slices {
-            done.slices.push(Slice { lesion: index, z, voxels });
-            for (at, contrast) in self.config.contrasts.iter().enumerate() {
-                let values = &patch[at * mask.len() + z as usize * plane..][..plane];
-                used[at].extend_from_slice(values);
-                // Traced masks are small and alike; equal ones do not mean equal images.
-                if Measure::of(contrast) != Measure::Traced {
-                    done.hashes.push(PixelHash {
-                        sha256: hash_pixels(values),
-                        patient: lesion.key.patient.clone(),
-                        name: format!("{id} slice {z}, {contrast}"),
-                    });
-                }
-            }
-        }
+        self.note_slices(&lesion.key, &slices, &patch, done, used);
         let voxels = mask.iter().map(|&voxel| u64::from(voxel)).sum();
         done.larger += u64::from(voxels < lesion.mapped.extent.voxels);
         done.padded += u64::from(patches::is_padded(labels.grid.shape, centre, shape));
@@ -223,6 +207,36 @@ impl Work<'_> {
             mask: Some(mask_file),
         });
         Ok(())
+    }
+
+    /// Adds the slices (index, voxels of the lesion) of the next lesion to `done` and their values, by channel, to
+    /// `used`.
+    fn note_slices(
+        &self,
+        key: &LesionKey,
+        slices: &[(u32, u32)],
+        patch: &[f32],
+        done: &mut PatientPatches,
+        used: &mut [Vec<f32>],
+    ) {
+        let [depth, height, width] = self.config.patch.map(|side| side as usize);
+        let (plane, channel) = (height * width, depth * height * width);
+        let lesion = done.lesions.len() as u32;
+        for &(z, voxels) in slices {
+            done.slices.push(Slice { lesion, z, voxels });
+            for (at, contrast) in self.config.contrasts.iter().enumerate() {
+                let values = &patch[at * channel + z as usize * plane..][..plane];
+                used[at].extend_from_slice(values);
+                // Traced masks are small and alike; equal ones do not mean equal images.
+                if Measure::of(contrast) != Measure::Traced {
+                    done.hashes.push(PixelHash {
+                        sha256: hash_pixels(values),
+                        patient: key.patient.clone(),
+                        name: format!("{key} slice {z}, {contrast}"),
+                    });
+                }
+            }
+        }
     }
 
     fn input(&self, path: &Path, sha256: String) -> FileHash {

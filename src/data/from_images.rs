@@ -78,6 +78,28 @@ struct Image {
     split: Split,
 }
 
+/// Where the patients of the images are known from.
+fn patient_source(labels: &Labels, config: &PrepareConfig) -> String {
+    match (&labels.patient, &config.patients) {
+        (Some(_), Some(table)) => format!("the column patient of {}", table.display()),
+        (Some(_), None) => format!("the column patient of {}", labels.source),
+        (None, _) => "none known: each image counts as its own patient".to_owned(),
+    }
+}
+
+/// What the record says about labels, patients and the `others`, files that are no images.
+fn notes(labels: &Labels, patient_source: &str, others: u64) -> Vec<String> {
+    let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
+    if labels.label.is_none() && labels.votes.is_none() {
+        let counted = "no labels: every image counts as of the class of interest";
+        notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
+    }
+    if others > 0 {
+        notes.push(format!("{others} other files were passed over"));
+    }
+    notes
+}
+
 impl<'a> ImageSet<'a> {
     fn new(
         source: &'a Path,
@@ -116,22 +138,8 @@ impl<'a> ImageSet<'a> {
             let split = side_of[patient.as_str()];
             Image { name: name.clone(), id, patient, class, votes, label, split }
         });
-        let patient_source = match (&labels.patient, &config.patients) {
-            (Some(_), Some(table)) => format!("the column patient of {}", table.display()),
-            (Some(_), None) => format!("the column patient of {}", labels.source),
-            (None, _) => "none known: each image counts as its own patient".to_owned(),
-        };
-        let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
-        if labels.label.is_none() && labels.votes.is_none() {
-            notes.push(
-                "no labels: every image counts as of the class of interest; such a set \
-                        trains a generator, not a classifier"
-                    .into(),
-            );
-        }
-        if others > 0 {
-            notes.push(format!("{others} other files were passed over"));
-        }
+        let patient_source = patient_source(&labels, config);
+        let notes = notes(&labels, &patient_source, others);
         Ok(Self {
             source,
             config,
@@ -166,15 +174,7 @@ impl<'a> ImageSet<'a> {
             let decoded: Vec<(PngImage, FileHash)> =
                 chunk.par_iter().zip(&files).map(|(image, bytes)| self.decode(image, bytes)).collect::<Result<_>>()?;
             for (image, (png, _)) in chunk.iter().zip(&decoded) {
-                let (form, of) = *first.get_or_insert((png.form, &image.name));
-                if png.form != form {
-                    return Err(Problem::input(
-                        self.source,
-                        format!("{} is {} but {of} is {form}", image.name, png.form),
-                    )
-                    .expected("one size, depth and colour in the whole set")
-                    .advice("convert them to one form first"));
-                }
+                self.require_form(*first.get_or_insert((png.form, &image.name)), (png.form, &image.name))?;
             }
             let written = chunk.par_iter().zip(&decoded).map(|(image, (png, _))| self.write(out, image, png));
             let written: Vec<(Lesion, PixelHash)> = written.collect::<Result<_>>()?;
@@ -198,6 +198,16 @@ impl<'a> ImageSet<'a> {
             all.notes.push(format!("{form}"));
         }
         Ok(all)
+    }
+
+    /// Refuses an image of another form than the first; both with their names.
+    fn require_form(&self, (form, of): (Form, &str), (found, name): (Form, &str)) -> Result<()> {
+        if found == form {
+            return Ok(());
+        }
+        Err(Problem::input(self.source, format!("{name} is {found} but {of} is {form}"))
+            .expected("one size, depth and colour in the whole set")
+            .advice("convert them to one form first"))
     }
 
     fn decode(&self, image: &Image, bytes: &[u8]) -> Result<(PngImage, FileHash)> {

@@ -1,4 +1,7 @@
-//! What the contrasts of a cohort measure, by name: all that `data` knows of susceptibility and of traced rims.
+//! What the contrasts of a cohort measure, by name. What follows from it is said where it is used: in `bids` the files
+//! and units of each, in `channel` the way to physical units, in `intensity` the windows.
+
+use crate::records::label::SUSCEPTIBILITY;
 
 /// What a contrast's values mean, and so how they are brought into physical units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +18,7 @@ impl Measure {
     /// Of the contrast of a name: "chimap", "rim", or another BIDS suffix in lower case.
     pub fn of(contrast: &str) -> Self {
         match contrast {
-            "chimap" => Self::Susceptibility,
+            SUSCEPTIBILITY => Self::Susceptibility,
             "rim" => Self::Traced,
             _ => Self::Weighted,
         }

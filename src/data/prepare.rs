@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::cohort_patient::PARTIAL;
 use super::dataset::MANIFEST;
 use super::extracted::{Extracted, PATCHES};
 use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
@@ -30,8 +31,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     let &Lab { seed, observer, .. } = lab;
     config.check()?;
     config.check_for(source)?;
-    let _lock = files::lock(out.join(".lock"))?;
-    files::sweep(out)?;
+    let _lock = files::lock(out.join(".lock"), &[out.join(PATCHES), out.join(PARTIAL)])?;
     for stale in [RECORD, MANIFEST] {
         files::remove(&out.join(stale))?;
     }

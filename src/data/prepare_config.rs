@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::Items;
 use super::split::Shares;
 use crate::problem::Result;
-use crate::records::label::{Contrast, Window};
+use crate::records::label::{Contrast, SUSCEPTIBILITY, Window};
 use crate::settings::Settings;
 
 /// Where the images come from.
@@ -81,7 +81,7 @@ pub struct PrepareConfig {
 impl Default for PrepareConfig {
     fn default() -> Self {
         Self {
-            contrasts: vec!["chimap".into()],
+            contrasts: vec![SUSCEPTIBILITY.into()],
             patch: [24, 64, 64],
             slice_area_fraction: 0.5,
             test_fraction: 0.25,

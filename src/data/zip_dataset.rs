@@ -53,42 +53,7 @@ impl ZipDataset {
         if overlapping {
             return Err(bad("entries that overlap".into()).advice("this zip was not made by an honest packer"));
         }
-        let mut names = Vec::new();
-        let (mut total, mut others, mut json) = (0u64, 0, false);
-        for index in 0..archive.len() {
-            let entry = archive.by_index_raw(index).map_err(|error| bad(format!("entry {index}: {error}")))?;
-            let name = checked_name(entry.name_raw()).map_err(&bad)?;
-            if entry.is_symlink() {
-                return Err(bad(format!("{name} is a symbolic link")).expected("files"));
-            }
-            if entry.is_dir() {
-                continue;
-            }
-            let (size, packed) = (entry.size(), entry.compressed_size());
-            if size > MAX_ENTRY_BYTES || size > packed.saturating_mul(MAX_RATIO).saturating_add(1024) {
-                return Err(bad(format!("{name} unpacks from {packed} to {size} bytes"))
-                    .expected(format!("at most {MAX_ENTRY_BYTES} bytes and {MAX_RATIO} times its packed size")));
-            }
-            total = total.saturating_add(size);
-            match name.as_str() {
-                "dataset.json" => json = true,
-                _ if name.to_ascii_lowercase().ends_with(".png") => names.push(name),
-                _ => others += 1,
-            }
-        }
-        if total > max_bytes {
-            return Err(bad(format!("{total} bytes unpacked"))
-                .expected(format!("at most {max_bytes}"))
-                .advice("raise --max-zip-bytes if you trust the file"));
-        }
-        if names.is_empty() {
-            return Err(bad("no PNG in this zip".into()).expected("a data set of StyleGAN2-ADA's dataset tool"));
-        }
-        names.sort();
-        // Names that differ in bytes only that are not UTF-8 never get here; a repeat would still shift nothing.
-        if let Some(name) = repeated(names.iter().map(String::as_str)).first() {
-            return Err(bad(format!("two entries named {name}")).expected("each name once"));
-        }
+        let Entries { names, others, json } = entries(path, &mut archive, max_bytes)?;
         let labels = Labels::from_folders(&names);
         let mut dataset = Self { path: path.to_owned(), archive, names, labels, others };
         if json {
@@ -116,6 +81,58 @@ impl ZipDataset {
         }
         Ok(bytes)
     }
+}
+
+/// What a zip holds, by its directory.
+struct Entries {
+    /// Of the images, sorted.
+    names: Vec<String>,
+    /// Files that are neither PNG nor dataset.json.
+    others: u64,
+    /// Whether there is a dataset.json.
+    json: bool,
+}
+
+/// Checks every entry's name, kind and sizes; nothing is unpacked.
+fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u64) -> Result<Entries> {
+    let bad = |found: String| Problem::input(path, found);
+    let mut names = Vec::new();
+    let (mut total, mut others, mut json) = (0u64, 0, false);
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(|error| bad(format!("entry {index}: {error}")))?;
+        let name = checked_name(entry.name_raw()).map_err(&bad)?;
+        if entry.is_symlink() {
+            return Err(bad(format!("{name} is a symbolic link")).expected("files"));
+        }
+        if entry.is_dir() {
+            continue;
+        }
+        let (size, packed) = (entry.size(), entry.compressed_size());
+        if size > MAX_ENTRY_BYTES || size > packed.saturating_mul(MAX_RATIO).saturating_add(1024) {
+            return Err(bad(format!("{name} unpacks from {packed} to {size} bytes"))
+                .expected(format!("at most {MAX_ENTRY_BYTES} bytes and {MAX_RATIO} times its packed size")));
+        }
+        total = total.saturating_add(size);
+        match name.as_str() {
+            "dataset.json" => json = true,
+            _ if name.to_ascii_lowercase().ends_with(".png") => names.push(name),
+            _ => others += 1,
+        }
+    }
+    if total > max_bytes {
+        return Err(bad(format!("{total} bytes unpacked"))
+            .expected(format!("at most {max_bytes}"))
+            .advice("raise --max-zip-bytes if you trust the file"));
+    }
+    if names.is_empty() {
+        return Err(bad("no PNG in this zip".into()).expected("a data set of StyleGAN2-ADA's dataset tool"));
+    }
+    names.sort();
+    // Names that differ in bytes only that are not UTF-8 never get here; a repeat would still shift nothing.
+    if let Some(name) = repeated(names.iter().map(String::as_str)).first() {
+        return Err(bad(format!("two entries named {name}")).expected("each name once"));
+    }
+    Ok(Entries { names, others, json })
 }
 
 /// A relative name that stays below the data set on every system.

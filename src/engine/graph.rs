@@ -47,11 +47,6 @@ impl Repeated {
         }
         self.recording.as_ref().map_or(Ok(()), Recording::replay)
     }
-
-    /// Whether the next run repeats a recording.
-    pub fn is_recorded(&self) -> bool {
-        self.recording.is_some()
-    }
 }
 
 #[derive(Debug)]
@@ -103,7 +98,7 @@ mod tests {
         for _ in 0..2 * WARM_UP {
             repeated.run(&mut GraphMemory::default(), || times += 1).unwrap();
         }
-        assert_eq!((times, repeated.is_recorded()), (2 * WARM_UP, false));
+        assert_eq!((times, repeated.recording.is_some()), (2 * WARM_UP, false));
     }
 
     #[test]

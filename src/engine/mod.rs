@@ -1,7 +1,7 @@
 //! The only door to libtorch beyond plain tensor calls: start-up, device, threads, determinism, memory format,
 //! and a GPU's streams, transfers and recorded work.
 
-use tch::{Device, Tensor};
+use tch::Device;
 
 use crate::problem::{Kind, Problem, Result};
 
@@ -56,11 +56,6 @@ fn checked(succeeded: bool, doing: &str) -> Result<()> {
     // SAFETY: a query without arguments.
     let reason = unsafe { ffi::text(ffi::rf_last_error()) };
     Err(Problem::new(Kind::Environment, format!("{doing}: {reason}")))
-}
-
-/// Gives `x` \[N, C, H, W\] channels-last strides (tch has no memory-format argument); values are unchanged.
-pub fn channels_last(x: &Tensor) -> Tensor {
-    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
 /// The device that is meant.

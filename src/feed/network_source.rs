@@ -29,7 +29,7 @@ pub fn network_file(path: &Path) -> Result<PathBuf> {
 
 /// What a network's label says about the images it makes, with what holds where it says nothing.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct NetworkImages {
     /// Empty where it does not say.
     pub contrasts: Vec<Contrast>,
     /// Depth, height, width in mm.
@@ -44,7 +44,7 @@ pub struct Source {
     pub data_sha256: Option<String>,
 }
 
-impl Source {
+impl NetworkImages {
     /// Of a network that was read, so whose label fits its sizes.
     pub fn of(description: &NetworkDescription) -> Self {
         let Provenance { voxel_mm, simulated, classes, padding, data_sha256, .. } =

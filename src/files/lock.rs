@@ -2,9 +2,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::folder::parent;
+use super::whole::sweep;
 use crate::problem::{Kind, Problem, Result};
 
 /// Held for as long as a run works in a folder; released when dropped or when the process dies, however it dies.
@@ -13,13 +14,15 @@ pub struct FolderLock {
     _file: File,
 }
 
-/// Takes the lock file `path` (e.g. `out/demo/.lock`) or says who has it.
+/// Takes the lock file `path` (e.g. `out/demo/.lock`) or says who has it, and deletes what a killed run left of its
+/// unfinished files in the lock's folder and in those of `written`, the further ones that the lock is for.
 ///
 /// The file stays behind: deleting it would let a third run lock a file that the second no longer sees.
 ///
 /// # Errors
-/// `Kind::Environment` where another run has it; a folder that cannot be written to.
-pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
+/// `Kind::Environment` where another run has it; a folder that cannot be written to. One of `written` that does not
+/// exist holds nothing.
+pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
     let path = path.as_ref();
     let folder = parent(path);
     std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making the folder", error))?;
@@ -51,6 +54,8 @@ pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
         file.write_all(std::process::id().to_string().as_bytes())
     };
     write_holder(&file).map_err(|error| Problem::io(path, "writing the lock file", error))?;
+    sweep(folder)?;
+    written.iter().try_for_each(|folder| sweep(folder))?;
     Ok(FolderLock { _file: file })
 }
 
@@ -62,11 +67,30 @@ mod tests {
     fn a_second_run_in_the_folder_is_the_machines_problem_and_names_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".lock");
-        let first = lock(&path).unwrap();
-        let problem = lock(&path).unwrap_err();
+        let first = lock(&path, &[]).unwrap();
+        let problem = lock(&path, &[]).unwrap_err();
         assert_eq!(problem.kind(), Kind::Environment);
         assert!(problem.to_string().contains(&format!("process {}", std::process::id())), "{problem}");
         drop(first);
-        lock(&path).unwrap();
+        lock(&path, &[]).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_gone_once_the_lock_is_taken_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = ["cases", "others", "missing"].map(|name| folder.path().join(name));
+        inside[..2].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        let left = [folder.path(), &inside[0], &inside[1]].map(|folder| folder.join(".unfinished-x1"));
+        left.iter().for_each(|file| std::fs::write(file, b"half").unwrap());
+        let there = || left.each_ref().map(|file| file.exists());
+        let path = folder.path().join(".lock");
+        let written = [inside[0].clone(), inside[2].clone()];
+        let lock_of_another_process = File::create(&path).unwrap();
+        lock_of_another_process.lock().unwrap();
+        lock(&path, &written).unwrap_err();
+        assert_eq!(there(), [true; 3], "they may be another run's");
+        drop(lock_of_another_process);
+        let _held = lock(&path, &written).unwrap();
+        assert_eq!(there(), [false, false, true]);
     }
 }

@@ -110,11 +110,11 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
         .map_err(|error| Problem::io(folder, "flushing the folder to disk", error))
 }
 
-/// Deletes what a killed run left of its unfinished files in `folder`. Only for a run that holds the folder's lock.
+/// Deletes what a killed run left of its unfinished files in `folder`; only for who holds the folder's lock.
 ///
 /// # Errors
 /// A folder that cannot be listed or written to; one that does not exist holds nothing.
-pub fn sweep(folder: &Path) -> Result<()> {
+pub(super) fn sweep(folder: &Path) -> Result<()> {
     for path in list_if_there(folder)? {
         let unfinished =
             path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(UNFINISHED));

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::stage::Opened;
 use super::{Format, GenerateConfig};
 use crate::feed::image::Image;
-use crate::feed::network_source::{Source, as_refs};
+use crate::feed::network_source::{NetworkImages, as_refs};
 use crate::feed::padding;
 use crate::latent::draw::{BATCH, draw};
 use crate::nifti;
@@ -49,7 +49,7 @@ impl Drawing<'_> {
 }
 
 /// Writes one image in every format that is asked for.
-fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, source: &Source) -> Result<()> {
+fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, source: &NetworkImages) -> Result<()> {
     let stem = format!("seed{seed:04}");
     for format in &config.formats {
         match format {
@@ -70,7 +70,7 @@ fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, so
 
 /// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm, a probability within
 /// 0..1.
-fn write_nifti(out: &Path, stem: &str, image: &Image, source: &Source) -> Result<()> {
+fn write_nifti(out: &Path, stem: &str, image: &Image, source: &NetworkImages) -> Result<()> {
     let [_, height, width] = image.shape;
     for (contrast, values) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
         let name = match source.contrasts.len() {

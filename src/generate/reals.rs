@@ -2,7 +2,7 @@
 
 use crate::data::{Prepared, TrainSlices};
 use crate::feed::image::Image;
-use crate::feed::network_source::Source;
+use crate::feed::network_source::NetworkImages;
 use crate::feed::pictures::Look;
 use crate::metrics::map_meter::MapMeter;
 use crate::metrics::rim_meter::RimMeter;
@@ -22,7 +22,7 @@ pub(super) struct Meters {
 
 impl Meters {
     /// For images of this network.
-    pub fn new(source: &Source) -> Self {
+    pub fn new(source: &NetworkImages) -> Self {
         let size = [source.padding.height, source.padding.width];
         Self { rims: RimMeter::new(&source.contrasts, size), maps: MapMeter::new(&source.contrasts, size) }
     }

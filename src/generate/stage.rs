@@ -9,7 +9,7 @@ use super::reals::{Meters, Reals};
 use super::{Format, GenerateConfig};
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::feed::network_source::{Source, as_refs, network_file};
+use crate::feed::network_source::{NetworkImages, as_refs, network_file};
 use crate::feed::pictures;
 use crate::files;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
@@ -101,7 +101,7 @@ pub struct Opened {
     /// As the file has it.
     pub network: SavedNetwork,
     /// What the file says about the images.
-    pub source: Source,
+    pub source: NetworkImages,
     /// Of the class.
     pub number: Option<i64>,
     /// \[1, c_dim\].
@@ -115,7 +115,7 @@ impl Opened {
     /// No usable network, or a class that it does not have.
     pub fn load(network: &Path, class: Option<&ClassChoice>, device: Device) -> Result<Self> {
         let network = weights::load_image_network(network_file(network)?, device)?;
-        let source = Source::of(&network.description);
+        let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let number = class_number(c_dim, &source.classes, class, "--class")?;
         let class = number.map(|number| one_hot(&[number], c_dim, device));

@@ -1,6 +1,6 @@
 //! Whether a drawn rim map lies over the drawn rim.
 
-use crate::records::label::Contrast;
+use crate::records::label::{Contrast, SUSCEPTIBILITY};
 use crate::records::synthesis::MapContrast;
 use crate::statistics::order::quantile;
 
@@ -22,7 +22,7 @@ impl MapMeter {
     pub fn new(contrasts: &[Contrast], size: [usize; 2]) -> Self {
         let find = |name: &str| contrasts.iter().position(|contrast| contrast.name == name);
         let channel = |at: usize| (at, contrasts[at].clone());
-        let channels = find("chimap").zip(find("rim")).map(|(map, rim)| [channel(map), channel(rim)]);
+        let channels = find(SUSCEPTIBILITY).zip(find("rim")).map(|(map, rim)| [channel(map), channel(rim)]);
         Self { size, channels, synthetic: vec![], real: vec![], drawn: 0 }
     }
 

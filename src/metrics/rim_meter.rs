@@ -1,7 +1,7 @@
 //! How much rim the synthetic lesions show, beside real rims and non-rims measured the same way.
 
 use crate::metrics::rim_contrast::RimSearch;
-use crate::records::label::Contrast;
+use crate::records::label::{Contrast, SUSCEPTIBILITY};
 use crate::records::synthesis::RimContrastSummary;
 use crate::statistics::order::quantile;
 
@@ -18,7 +18,7 @@ pub struct RimMeter {
 impl RimMeter {
     /// For images of `height` x `width` pixels with these channels; the map in ppb is measured, where there is one.
     pub fn new(contrasts: &[Contrast], [height, width]: [usize; 2]) -> Self {
-        let channel = contrasts.iter().position(|contrast| contrast.name == "chimap" && contrast.unit == "ppb");
+        let channel = contrasts.iter().position(|contrast| contrast.name == SUSCEPTIBILITY && contrast.unit == "ppb");
         let channel = channel.map(|channel| (channel, contrasts[channel].clone(), RimSearch::new(width, height)));
         Self { plane: height * width, channel, synthetic: vec![], real: vec![], non_rim: vec![] }
     }

@@ -200,6 +200,9 @@ fn from_sizes(header: &Header) -> [[f64; 4]; 3] {
 }
 
 /// NIfTI-1 "method 2": rotation by a unit quaternion, voxel sizes, `qfac` on the third axis.
+///
+/// A mirrored axis is `qfac`'s to say (nifti1.h: the pixdim\[\] are sizes, and only a rotation and `qfac` give them
+/// directions), so sizes must be positive. One that is not is taken for its size, as nibabel's repair of headers does.
 fn from_quaternion(header: &Header) -> Result<[[f64; 4]; 3], Unusable> {
     let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);
     let rest = 1.0 - (b * b + c * c + d * d);
@@ -215,7 +218,7 @@ fn from_quaternion(header: &Header) -> Result<[[f64; 4]; 3], Unusable> {
     ];
     let pixdim = header.pixdim.map(f64::from);
     let qfac = if pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-    let size = [pixdim[1], pixdim[2], pixdim[3] * qfac];
+    let size = [pixdim[1].abs(), pixdim[2].abs(), pixdim[3].abs() * qfac];
     let first = [header.qoffset_x, header.qoffset_y, header.qoffset_z].map(f64::from);
     Ok([0, 1, 2].map(|row| {
         let [x, y, z] = rotation[row];
@@ -254,6 +257,8 @@ mod tests {
         for (found, expected) in rows(turned).iter().flatten().zip(expected.iter().flatten()) {
             approx::assert_abs_diff_eq!(found, expected, epsilon = 1e-6);
         }
+        let negative = Header { pixdim: [1.0, -0.5, -1.0, -2.0, 0.0, 0.0, 0.0, 0.0], ..turned };
+        assert_eq!(rows(negative), rows(turned), "sizes without their signs");
         // The sform wins, here in metres.
         let [srow_x, srow_y, srow_z] = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0]];
         let sform = Header { sform_code: 1, srow_x, srow_y, srow_z, xyzt_units: 1, ..turned };

@@ -212,7 +212,7 @@ mod tests {
     fn reads_what_nibabel_reads_in_stored_and_in_ras_order() {
         let text = std::fs::read_to_string(fixtures().join("expected.json")).unwrap();
         let expected: std::collections::BTreeMap<String, Expected> = serde_json::from_str(&text).unwrap();
-        assert_eq!(expected.len(), 8);
+        assert_eq!(expected.len(), 9);
         for (name, expected) in expected {
             let file = read(&fixtures().join(&name)).unwrap();
             assert_eq!(file.volume.grid.shape, expected.shape, "{name}");

@@ -54,7 +54,7 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
         return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
     }
     let dir = PerturbationDir::new(out);
-    let _lock = files::lock(dir.lock())?;
+    let _lock = files::lock(dir.lock(), &dir.inside())?;
     let session = Session::open(inputs.network, inputs.data, project, lab)?;
     let levels = session.known_rims(1)?.levels;
     let roles = roles(&session, config.lesions)?;

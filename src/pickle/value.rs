@@ -18,7 +18,7 @@ pub enum Value<'a> {
     Int(i64),
     /// An integer beyond 64 bits, little-endian two's complement.
     Long(&'a [u8]),
-    /// A float.
+    /// Binary64, of Python or of a NumPy scalar (float32 widened).
     Float(f64),
     /// A string.
     Text(&'a str),
@@ -37,9 +37,9 @@ pub struct NodeId(u32);
 /// What holds other values, or was made by one of the allowed calls.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node<'a> {
-    /// A tuple.
+    /// Cannot be appended to; made from a mark or from the topmost one to three values.
     Tuple(Vec<Value<'a>>),
-    /// A list.
+    /// Grows by APPEND and APPENDS.
     List(Vec<Value<'a>>),
     /// A set, in the order of the file.
     Set(Vec<Value<'a>>),

@@ -156,10 +156,16 @@ pub fn optimise(
             return Err(Problem::new(ProblemKind::Interrupted, "projection stopped"));
         }
     }
+    projected(projection, &target_features, &unknowns)
+}
+
+/// Images of where a descent ended, and how far they are from the targets.
+fn projected(projection: &Projection<'_>, target_features: &Tensor, unknowns: &Unknowns) -> Result<Projected> {
+    let &Projection { generator, features, .. } = projection;
     tch::no_grad(|| {
         let (w, noise) = unknowns.split(&unknowns.all);
         let images = synthesise(generator, &w, &noise);
-        let distance = squared_distance(&features.features(&images)?, &target_features).to_kind(Kind::Double);
+        let distance = squared_distance(&features.features(&images)?, target_features).to_kind(Kind::Double);
         let distance = Vec::<f64>::try_from(distance).map_err(Problem::from)?;
         if let Some(image) = distance.iter().position(|d| !d.is_finite()) {
             return Err(Problem::new(ProblemKind::Gate, format!("projection of image {image} of the batch diverged"))

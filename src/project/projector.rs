@@ -11,7 +11,7 @@ use super::{
     BuiltIn, Comparison, Descent, Draws, Moment, ProjectConfig, Projected, Projection, Start, optimise, start,
 };
 use crate::engine::precision::{Precision, Scope};
-use crate::feed::network_source::{Source, network_file};
+use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
@@ -37,7 +37,7 @@ pub struct Projector {
     /// One of the feature nets; an imported network may come without it.
     pub discriminator: Option<Discriminator>,
     /// What the network file says about its images.
-    pub source: Source,
+    pub source: NetworkImages,
     /// One for each class, or one.
     clouds: Vec<LatentCloud>,
     condition: Condition,
@@ -111,7 +111,7 @@ impl Projector {
         for (_, parameter) in network.discriminator.iter().flat_map(Network::parameters) {
             let _ = parameter.set_requires_grad(false);
         }
-        let source = Source::of(&network.description);
+        let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let condition = match &config.condition {
             Some(ClassChoice::Name(name)) if name == ESTIMATE && c_dim > 0 => Condition::Estimate,

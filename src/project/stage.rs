@@ -51,7 +51,7 @@ pub enum From<'a> {
 pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &Lab<'_>) -> Result<ProjectionRecord> {
     config.check()?;
     let dir = ProjectionDir::new(out);
-    let _lock = files::lock(dir.lock())?;
+    let _lock = files::lock(dir.lock(), &dir.inside())?;
     match inputs.from {
         From::Data(prepared) => {
             let session = Session::open(inputs.network, prepared, config, lab)?;

@@ -27,7 +27,7 @@ pub struct Target {
 /// Where a slice of a data set comes from.
 #[derive(Clone, Debug)]
 pub struct OfLesion {
-    /// Id of its lesion.
+    /// As the manifest names it, e.g. "sub-001_lesion-003"; its other slices have the same.
     pub lesion_id: String,
     /// The lesion's group.
     pub patient: String,

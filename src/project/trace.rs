@@ -111,7 +111,6 @@ impl Keeper for Trace<'_> {
         if !path.exists() {
             return Ok(None);
         }
-        files::sweep(&self.dir.underway())?;
         // What cannot be read is begun anew.
         let Ok(file) = read_tensors(&path) else { return Ok(None) };
         let frames = file.tensors.range(FRAME.to_owned()..).take_while(|(name, _)| name.starts_with(FRAME));

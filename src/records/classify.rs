@@ -113,7 +113,7 @@ pub struct ArmByClass {
 /// One class against all others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OneAgainstRest {
-    /// The class.
+    /// The positive one; the items of all others are the negatives.
     pub class: Class,
     /// "auroc", "auprc", and of the highest score as the answer "sensitivity", "specificity", "precision", "f1" -> mean
     /// over seeds with its interval over patients.

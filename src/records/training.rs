@@ -15,7 +15,7 @@ pub struct TickRecord {
     pub loss_d: f64,
     /// R1 penalty, mean over the steps that had it; `None` where none had.
     pub r1: Option<f64>,
-    /// Path length penalty, likewise.
+    /// The path lengths themselves (not their penalty), mean over the steps that looked at them; `None` where none did.
     pub path_length: Option<f64>,
     /// Augmentation probability at the end of the tick.
     pub ada_p: f64,

@@ -3,6 +3,7 @@
 use super::images::{Figure, data_uri};
 use super::numbers::{number, thousands};
 use crate::problem::Result;
+use crate::records::label::SUSCEPTIBILITY;
 use crate::records::study::{MultiContrastRecord, StudyRecord};
 use crate::records::synthesis::MapContrast;
 use crate::run_dir::StudyDir;
@@ -69,7 +70,7 @@ fn map_contrast(map: &MapContrast) -> String {
 
 fn names(contrasts: &[String]) -> String {
     let name = |contrast: &String| match contrast.as_str() {
-        "chimap" => "QSM".to_owned(),
+        SUSCEPTIBILITY => "QSM".to_owned(),
         "rim" => "rim probability".to_owned(),
         "flair" => "FLAIR".to_owned(),
         other => other.to_owned(),

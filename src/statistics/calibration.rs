@@ -2,7 +2,7 @@
 //!
 //! Interface of the library for probabilities made outside the program, whose own classifiers give logits:
 //!
-//! ```no_run
+//! ```
 //! use rimforge::statistics::calibration::{brier, expected_calibration_error};
 //!
 //! let (probabilities, rim) = ([0.75, 0.75, 0.25, 0.25], [true, true, true, false]);

@@ -3,7 +3,7 @@
 //! They take items as independent. Interface of the library for comparisons outside the program (in `classify` a
 //! patient has many lesions, so its intervals are those of the cluster bootstrap):
 //!
-//! ```no_run
+//! ```
 //! use rimforge::statistics::compare::{delong, holm, mcnemar_exact};
 //!
 //! let rim = [true, true, true, false, false, false];

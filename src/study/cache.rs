@@ -15,7 +15,7 @@ use crate::problem::{Problem, Result};
 use crate::records::study::StageRun;
 
 /// In the study folder, apart from the stages' own folders (a cohort is BIDS and holds nothing else).
-const STAMPS: &str = ".stages";
+pub(super) const STAMPS: &str = ".stages";
 
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
 const CACHE_VERSION: u32 = 1;

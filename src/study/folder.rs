@@ -1,5 +1,6 @@
 //! The folder of a study: made where it is not there, held by one run at a time, with the settings that it is run with.
 
+use super::cache::STAMPS;
 use super::changes;
 use crate::files::{self, FolderLock};
 use crate::problem::{Problem, Result};
@@ -12,7 +13,7 @@ use crate::run_dir::StudyDir;
 /// Another run holds the folder, or it cannot be written to.
 pub fn open(dir: &StudyDir, settings: &str) -> Result<FolderLock> {
     std::fs::create_dir_all(dir.root()).map_err(|error| Problem::io(dir.root(), "making the study folder", error))?;
-    let lock = files::lock(dir.lock())?;
+    let lock = files::lock(dir.lock(), &[dir.root().join(STAMPS)])?;
     changes::tell(&dir.settings(), settings);
     files::write(dir.settings(), settings.as_bytes())?;
     Ok(lock)

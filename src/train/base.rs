@@ -3,7 +3,7 @@
 use tch::Device;
 
 use super::{BaseChoice, embedded};
-use crate::feed::network_source::{Source, network_file};
+use crate::feed::network_source::{NetworkImages, network_file};
 use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
 use crate::records::label::Contrast;
@@ -33,7 +33,7 @@ impl Base {
                 (name, weights::load_image_network(path, device)?)
             }
         };
-        let Source { contrasts, classes, .. } = Source::of(&network.description);
+        let NetworkImages { contrasts, classes, .. } = NetworkImages::of(&network.description);
         Ok(Some(Self { name, network, contrasts, classes }))
     }
 

@@ -6,17 +6,17 @@ use super::{BaseChoice, TrainConfig};
 use crate::nets::GeneratorConfig;
 use crate::nets::weights::SavedNetwork;
 use crate::problem::{Problem, Result};
-use crate::records::label::Contrast;
+use crate::records::label::{Contrast, SUSCEPTIBILITY};
 use crate::settings::Settings;
 
 /// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every
 /// study's.
-const SUSCEPTIBILITY: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
-/// QSM, rim map and FLAIR together.
+const ONE_CONTRAST: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
+/// Susceptibility, rim map and FLAIR together.
 const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");
 
 /// Contrasts that the network of susceptibility and that of several contrasts show.
-const SHOWN: [&[&str]; 2] = [&["chimap"], &["chimap", "rim", "flair"]];
+const SHOWN: [&[&str]; 2] = [&[SUSCEPTIBILITY], &[SUSCEPTIBILITY, "rim", "flair"]];
 
 /// Which of the two is the base for data with these contrasts: the second where one is beyond the first.
 fn place<'a>(contrasts: impl IntoIterator<Item = &'a str>) -> usize {
@@ -48,7 +48,7 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
             "0: layers that see new contrasts have to learn",
         ));
     }
-    let bytes = [SUSCEPTIBILITY, MULTI_CONTRAST][place];
+    let bytes = [ONE_CONTRAST, MULTI_CONTRAST][place];
     let embedded = crate::nets::weights::description(bytes)?.generator;
     let own = config.net.generator(side, embedded.channels);
     if own != (GeneratorConfig { c_dim: own.c_dim, ..embedded.clone() }) {
@@ -70,7 +70,7 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
 /// No room for a temporary file.
 pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, SavedNetwork)> {
     let (name, bytes) = match place(contrasts.iter().map(|contrast| contrast.name.as_str())) {
-        0 => ("embedded base generator", SUSCEPTIBILITY),
+        0 => ("embedded base generator", ONE_CONTRAST),
         _ => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
     };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
@@ -91,7 +91,7 @@ mod tests {
             let contrasts: Vec<Contrast> =
                 shown.iter().map(|name| crate::data::intensity::default_contrast(name)).collect();
             let (_, network) = base_network(&contrasts, Device::Cpu).unwrap();
-            let source = crate::feed::network_source::Source::of(&network.description);
+            let source = crate::feed::network_source::NetworkImages::of(&network.description);
             assert_eq!(source.contrasts.iter().map(|contrast| contrast.name.as_str()).collect::<Vec<_>>(), shown);
         }
         assert!(check_embedded_base(&config, 32, &names(&["chimap"])).is_err());

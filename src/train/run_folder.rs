@@ -37,8 +37,7 @@ impl<'a> RunFolder<'a> {
     /// # Errors
     /// Another run works in the folder, or it cannot be made.
     pub fn open(dir: GanDir, identity: Identity<'a>, label: NetworkLabel, device: Device) -> Result<Self> {
-        let lock = files::lock(dir.lock())?;
-        files::sweep(dir.root())?;
+        let lock = files::lock(dir.lock(), &[dir.previews()])?;
         Ok(Self { dir, identity, label, device, _lock: lock })
     }
 

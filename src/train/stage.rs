@@ -102,7 +102,8 @@ impl Start<'_> {
     }
 }
 
-/// What the network files of the run say about it; [`Source`](crate::feed::network_source::Source) reads it.
+/// What the network files of the run say about it; [`NetworkImages`](crate::feed::network_source::NetworkImages)
+/// reads it.
 fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> NetworkLabel {
     let manifest = data.manifest();
     let provenance = Provenance {

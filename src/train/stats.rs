@@ -25,7 +25,11 @@ pub enum Quantity {
     RealSign,
 }
 
-const QUANTITIES: i64 = 5;
+impl Quantity {
+    /// In the order of their numbers, which are their rows in [`TickSums::sums`].
+    pub const ALL: [Self; 5] =
+        [Self::LossGenerator, Self::LossDiscriminator, Self::R1, Self::PathLength, Self::RealSign];
+}
 
 /// Sums and counts on the device, so that no step waits for a number.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ pub struct TickSums {
 impl TickSums {
     /// Zeros.
     pub fn new(device: Device) -> Self {
-        Self { sums: Tensor::zeros([QUANTITIES, 2], (Kind::Double, device)) }
+        Self { sums: Tensor::zeros([Quantity::ALL.len() as i64, 2], (Kind::Double, device)) }
     }
 
     /// Counts every element of `values` once.

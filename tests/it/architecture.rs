@@ -220,6 +220,40 @@ fn no_line_of_a_comment_is_beyond_120_columns() {
     assert!(long.is_empty(), "{} lines, first: {:#?}", long.len(), &long[..long.len().min(20)]);
 }
 
+/// The files and folders of `src` that a text names: "src/a/b.rs", "src/a".
+fn named_sources(text: &str) -> BTreeSet<String> {
+    let of_path = |c: char| c.is_ascii_alphanumeric() || "_/.".contains(c);
+    let begins = |at: usize| !text[..at].chars().next_back().is_some_and(of_path);
+    let from = text.match_indices("src/").filter(|&(at, _)| begins(at));
+    let whole = from.map(|(at, _)| text[at..].chars().take_while(|&c| of_path(c)).collect::<String>());
+    whole.map(|path| path.trim_end_matches(['.', '/']).to_owned()).collect()
+}
+
+/// The changelog may name what was there once.
+#[test]
+fn every_source_that_a_page_or_a_fixture_names_is_there() {
+    let mut pages = Vec::new();
+    for folder in ["", "docs", "studies", "tests", "tests/fixtures", "tests/fixtures/pickles"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let read = path.extension().is_some_and(|ending| ending == "md" || ending == "py");
+            if read && path.file_name().is_some_and(|name| name != "CHANGELOG.md") {
+                pages.push(path);
+            }
+        }
+    }
+    let mut named = 0;
+    for page in pages {
+        for source in named_sources(&std::fs::read_to_string(&page).unwrap()) {
+            assert!(root().join(&source).exists(), "{} names {source}, which is not there", page.display());
+            named += 1;
+        }
+    }
+    assert!(named >= 15, "{named} names were found");
+    let text = "`src/a/b.rs`, src/c/<name>.rs; see src/d. not/src/e.rs";
+    assert_eq!(named_sources(text).into_iter().collect::<Vec<_>>(), ["src/a/b.rs", "src/c", "src/d"]);
+}
+
 #[test]
 fn the_architecture_fits_on_two_pages() {
     let lines = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap().lines().count();

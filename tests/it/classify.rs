@@ -13,6 +13,8 @@ use rimforge::records::label::{Contrast, Window};
 use rimforge::seed::RunSeed;
 use serde_json::json;
 
+use crate::leftovers::{assert_nothing_unfinished, leave_unfinished};
+
 const SIDE: u32 = 16;
 const DEPTH: u32 = 2;
 
@@ -199,8 +201,10 @@ fn all_arms_of_the_paper_separate_rings_from_discs_with_equal_steps() {
     let before = written("none-seed0.safetensors");
     std::fs::remove_file(folders.at("out/fits/ada-gan+ld-seed0.safetensors")).unwrap();
     std::fs::remove_file(folders.at("out/record.json")).unwrap();
+    leave_unfinished(&folders.at("out"));
     let resumed = classify(&folders, "out", &["--seeds", "1", "--truth", truth.to_str().unwrap()]);
     assert!(resumed.status.success(), "{}", text(&resumed));
+    assert_nothing_unfinished(&folders.at("out"));
     assert_eq!(written("none-seed0.safetensors"), before);
     assert!(bytes("out/record.json") == bytes("again/record.json"), "the resumed record differs");
 }

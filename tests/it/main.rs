@@ -18,6 +18,8 @@ mod import_export;
 /// Closed pipes, JSON, help and logs of every command.
 mod command_line;
 
+mod leftovers;
+
 mod project;
 
 /// The stages through the program, in flow order.

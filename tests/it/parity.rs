@@ -117,7 +117,9 @@ impl Reference {
         assert_close("image, no noise", &g.synthesis.forward(&ws, &Noise::None), self.expected("img_none"), VALUES);
         let image_truncated = g.synthesis.forward(&truncated, &Noise::Const);
         assert_close("image, truncated", &image_truncated, self.expected("img_const_psi0.7"), VALUES);
-        let given = g.synthesis.noise_consts();
+        let tensors = g.tensors();
+        let map = |name: &String| tensors[&format!("synthesis.{name}.noise_const")].unsqueeze(0).unsqueeze(0);
+        let given: Vec<Tensor> = g.synthesis.noise_shapes().iter().map(|(name, _)| map(name)).collect();
         assert_close("image, given noise", &g.synthesis.forward(&ws, &Noise::Given(&given)), &image, 1e-6);
         assert_close("logits", &d.forward(&image, c.as_ref()), self.expected("logits"), VALUES);
     }

@@ -15,6 +15,7 @@ use rimforge::records::prepare::PrepareRecord;
 use rimforge::seed::RunSeed;
 
 use crate::cohort_files::{self, CohortFiles, SHAPE};
+use crate::leftovers::{assert_nothing_unfinished, leave_unfinished};
 use crate::stopping::StopAfter;
 
 fn prepare(source: &str, from: &Path, out: &Path) -> Command {
@@ -235,7 +236,7 @@ fn a_second_run_in_the_folder_is_refused_and_changes_nothing() {
     let cohort = CohortFiles::new(4);
     let out = cohort.root.parent().unwrap().join("data");
     prepare("--cohort", &cohort.root, &out).assert().success();
-    let _held = rimforge::files::lock(out.join(".lock")).unwrap();
+    let _held = rimforge::files::lock(out.join(".lock"), &[]).unwrap();
     let text = contains("is working in this folder").and(contains("choose another --out"));
     prepare("--cohort", &cohort.root, &out).assert().code(4).stderr(text);
     assert!(Prepared::open(&out).is_ok());
@@ -259,7 +260,9 @@ fn a_run_that_failed_half_way_leaves_no_manifest_and_goes_on_with_what_was_done(
     // The note of another is as a power cut may leave it.
     fs::write(out.join(".partial/sub-003.json"), b"").unwrap();
     fs::write(cohort.chimap(6), &whole).unwrap();
+    leave_unfinished(&out);
     prepare("--cohort", &cohort.root, &out).assert().success();
+    assert_nothing_unfinished(&out);
     assert_eq!(written(&patch), before);
     assert!(!out.join(".partial").exists());
     let fresh = cohort.root.parent().unwrap().join("fresh");

@@ -15,6 +15,8 @@ use rimforge::records::projection::ProjectionRecord;
 use rimforge::seed::RunSeed;
 use tch::Device;
 
+use crate::leftovers::{assert_nothing_unfinished, leave_unfinished};
+
 const SIDE: u32 = 32;
 
 /// Rings (40 ppb, both readers), discs (no reader) and half rings (one reader) of radius 8 on three slices.
@@ -160,7 +162,9 @@ fn lesions_and_controls_are_projected_judged_and_not_redone() {
     assert!(old.iter().zip(&new).all(|(a, b)| (a - b).abs() < 1e-4));
     // Nothing left to do: the same record to the byte.
     let after = std::fs::read(place.path("out/record.json")).unwrap();
+    leave_unfinished(&place.path("out"));
     assert!(place.project(&options).status.success());
+    assert_nothing_unfinished(&place.path("out"));
     assert!(std::fs::read(place.path("out/record.json")).unwrap() == after, "the record changed");
 }
 
@@ -240,7 +244,9 @@ fn known_lesions_are_spoiled_projected_and_measured() {
     assert_eq!((record.erased.as_ref().unwrap().n, record.hallucinated.as_ref().unwrap().n), (2, 2));
     assert!(said.contains("rims invented in non-rims"), "{said}");
     // A second run finds all cases done.
+    leave_unfinished(&place.path("spoiled"));
     assert!(perturb(&[]).status.success());
+    assert_nothing_unfinished(&place.path("spoiled"));
     assert!(std::fs::read(place.path("spoiled/record.json")).unwrap() == text);
     let refused = perturb(&["--salt-and-pepper", "2"]);
     assert_eq!(refused.status.code(), Some(2));

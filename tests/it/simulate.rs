@@ -14,6 +14,7 @@ use rimforge::simulate::rim_lesions::{
 };
 use rimforge::simulate::rim_lesions::{Existing, Writing};
 
+use crate::leftovers::leave_unfinished;
 use crate::stopping::StopAfter;
 
 /// Spheres on a lattice in even white matter beside a block of CSF: enough of a phantom for everything after anatomy.
@@ -120,10 +121,14 @@ fn stopped_and_resumed_with_other_threads_gives_the_same_bytes() {
     let problem = simulate(&design(7), &stopped, &counting, writing(1, Existing::Refuse), &stop).unwrap_err();
     assert_eq!(problem.kind(), Kind::Interrupted);
     assert_eq!(built.load(Ordering::SeqCst), 1);
+    leave_unfinished(&stopped);
     let resumed = simulate(&design(7), &stopped, &counting, writing(1, Existing::Refuse), &Silent).unwrap();
     assert_eq!(built.load(Ordering::SeqCst), 3, "a finished patient is not made again");
 
     assert_eq!(record, resumed);
+    assert_same(&straight, &stopped);
+    leave_unfinished(&stopped);
+    simulate(&design(7), &stopped, &counting, writing(1, Existing::Refuse), &Silent).unwrap();
     assert_same(&straight, &stopped);
 }
 

@@ -104,12 +104,6 @@ impl Synthesis {
         self.styled().map(|(name, conv)| (name, conv.resolution())).collect()
     }
 
-    /// The network's constant noise maps, each \[1, 1, r, r\] (a volume's \[1, 1, r, r, r\]), in the order of
-    /// [`Self::noise_shapes`].
-    pub fn noise_consts(&self) -> Vec<Tensor> {
-        self.styled().map(|(_, conv)| conv.noise_const().unsqueeze(0).unsqueeze(0)).collect()
-    }
-
     /// Number of w vectors that `forward` takes.
     pub fn num_ws(&self) -> i64 {
         self.num_ws
@@ -187,7 +181,8 @@ mod tests {
         for (dimensions, sizes) in [(2, [16, 64, 64]), (3, [64, 512, 512])] {
             let (synthesis, _) = empty(dimensions);
             assert_eq!(names(&synthesis), expected);
-            assert_eq!(synthesis.noise_consts().iter().map(Tensor::numel).collect::<Vec<_>>(), sizes);
+            let found = synthesis.styled().map(|(_, conv)| conv.noise_const().numel());
+            assert_eq!(found.collect::<Vec<_>>(), sizes);
             assert_eq!(synthesis.num_ws(), 4);
         }
     }

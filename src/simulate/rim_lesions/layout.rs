@@ -2,9 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-/// The contrast that is simulated and measured: a susceptibility map, by its BIDS suffix in lower case.
-pub const CHIMAP: &str = "chimap";
-
 /// Where things are in a cohort folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CohortLayout(PathBuf);

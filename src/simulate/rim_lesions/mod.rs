@@ -30,7 +30,7 @@ pub mod pipeline;
 
 pub mod stage;
 
-pub use layout::{CHIMAP, CohortLayout, GALLERY};
+pub use layout::{CohortLayout, GALLERY};
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use plan::PatientPlan;
 pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};

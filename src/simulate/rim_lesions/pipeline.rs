@@ -118,7 +118,7 @@ impl<'a> Workshop<'a> {
                 .expected("a new or empty folder, or a simulated cohort")
                 .advice("choose another --out"));
         }
-        let lock = files::lock(notes.join("lock"))?;
+        let lock = files::lock(notes.join("lock"), &written(&layout)?)?;
         let key = settings_key(design)?;
         let key_file = notes.join("key");
         match std::fs::read_to_string(&key_file) {
@@ -178,6 +178,18 @@ impl<'a> Workshop<'a> {
 
 fn notes_folder(layout: &CohortLayout) -> PathBuf {
     layout.root().join(".rimforge")
+}
+
+/// All folders that files are written into, those of patients as they are there.
+fn written(layout: &CohortLayout) -> Result<Vec<PathBuf>> {
+    let mut folders = vec![layout.root().to_owned(), layout.lesions(), layout.truth()];
+    for parent in [layout.root(), &layout.lesions()] {
+        let patients = files::list_if_there(parent)?
+            .into_iter()
+            .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"sub-")));
+        folders.extend(patients.map(|patient| patient.join("anat")));
+    }
+    Ok(folders)
 }
 
 /// Hash of all that decides the cohort's bytes, the program's version included.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::layout::{CHIMAP, GALLERY};
+use super::layout::GALLERY;
 use super::pipeline::simulate;
 use super::writing::Writing;
 use super::{CohortConfig, anatomy};
@@ -12,6 +12,7 @@ use crate::gates::meter::AskedCounts;
 use crate::lab::Lab;
 use crate::problem::Result;
 use crate::records::cohort::CohortRecord;
+use crate::records::label::SUSCEPTIBILITY;
 use crate::run_dir::RECORD;
 
 /// Simulates into `out`, or finishes what an earlier run began there; judges what is on disk, and leaves the gallery
@@ -29,7 +30,7 @@ pub fn run_stage<E>(writing: Writing, config: &CohortConfig, out: &Path, lab: &L
         ambiguous: design.readers.ambiguous,
     };
     files::write_json(asked_file(out), &asked)?;
-    let (mut record, gallery) = examine(out, CHIMAP, Some(asked), observer)?;
+    let (mut record, gallery) = examine(out, SUSCEPTIBILITY, Some(asked), observer)?;
     (record.preset, record.seed) = (simulated.preset, simulated.seed);
     for gate in record.gates.iter().filter(|gate| !gate.passed) {
         observer.note(&format!(

@@ -17,12 +17,12 @@ use crate::nets::classifiers::cnn::SMALLEST;
 use crate::problem::{Problem, Result};
 use crate::project::{FeatureSetting, ProjectConfig};
 use crate::records::classes::{Class, Classes, Split};
-use crate::records::label::Padding;
+use crate::records::label::{Padding, SUSCEPTIBILITY};
 use crate::settings::Settings;
 use crate::train::{BaseChoice, TrainConfig, check_embedded_base};
 
 /// What a simulated cohort holds.
-const SIMULATED: [&str; 3] = ["chimap", "flair", "rim"];
+const SIMULATED: [&str; 3] = [SUSCEPTIBILITY, "flair", "rim"];
 
 /// Classes of a generator with condition "readers", by their numbers.
 const READERS: [&str; 2] = ["non-rim", "rim"];

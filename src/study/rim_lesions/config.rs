@@ -11,6 +11,7 @@ use crate::generate::GenerateConfig;
 use crate::perturb::corruption::PerturbConfig;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
+use crate::records::label::SUSCEPTIBILITY;
 use crate::simulate::rim_lesions::CohortConfig;
 use crate::study::{StudyKind, settings};
 use crate::train::TrainConfig;
@@ -76,7 +77,7 @@ pub struct MultiContrastConfig {
 
 impl Default for MultiContrastConfig {
     fn default() -> Self {
-        Self { contrasts: ["chimap", "rim", "flair"].map(str::to_owned).into(), kimg: None, denoise: 8 }
+        Self { contrasts: [SUSCEPTIBILITY, "rim", "flair"].map(str::to_owned).into(), kimg: None, denoise: 8 }
     }
 }
 

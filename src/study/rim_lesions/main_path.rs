@@ -10,6 +10,7 @@ use crate::problem::{Problem, Result};
 use crate::project::feature_choice::with_chosen_features;
 use crate::records::classify::ClassifyRecord;
 use crate::records::cohort::CohortRecord;
+use crate::records::label::SUSCEPTIBILITY;
 use crate::records::perturbation::PerturbationRecord;
 use crate::records::prepare::PrepareRecord;
 use crate::records::projection::ProjectionRecord;
@@ -42,7 +43,7 @@ impl Recipe<'_> {
             (None, Some(path)) => {
                 let observer = lab.observer;
                 observer.note(&format!("reading {} to see whether it changed", path.display()));
-                let record = examine::describe(path, simulate::CHIMAP, observer)?;
+                let record = examine::describe(path, SUSCEPTIBILITY, observer)?;
                 Ok(Cohort { folder: path.clone(), record, key: cache::hash_folder(path)? })
             }
             (None, None) => Err(Problem::usage("no cohort")),
