@@ -42,7 +42,9 @@ impl Recipe<'_> {
             (None, Some(path)) => {
                 let observer = lab.observer;
                 observer.note(&format!("reading {} to see whether it changed", path.display()));
-                let record = examine::describe(path, simulate::CHIMAP, observer)?;
+                let mut record = examine::describe(path, simulate::CHIMAP, observer)?;
+                // The report shows pictures of the study folder alone.
+                record.gallery = record.gallery.filter(|_| *path == dir.cohort());
                 Ok(Cohort { folder: path.clone(), record, key: cache::hash_folder(path)? })
             }
             (None, None) => Err(Problem::usage("no cohort")),
