@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Recipe;
+use super::Run;
 use crate::classify;
 use crate::data::{Prepared, Source, run_stage as prepare};
 use crate::gates::examine;
@@ -29,7 +29,7 @@ pub struct Cohort {
     pub key: String,
 }
 
-impl Recipe<'_> {
+impl Run<'_> {
     /// Simulates the cohort, or looks at the one that is given.
     pub fn cohort(&mut self) -> Result<Cohort> {
         let &mut Self { study, dir, ref lab, ref mut stages } = self;
