@@ -9,27 +9,34 @@
 /// What every stage may lean on: errors for people, progress.
 pub mod problem;
 
+/// Progress out of a stage, a request to stop into it.
 pub mod observer;
 
-/// The ground floor: hashes, named random streams, smoothing, whole files and locks, names of a study's files, small
-/// pictures, TensorBoard's event files.
+/// The ground floor, down to TensorBoard's event files: here SHA-256 as text.
 pub mod digest;
 
+/// Random streams by name: (run seed, purpose, index).
 pub mod seed;
 
+/// What every stage works with: engine, seed, observer.
 pub mod lab;
 
 /// What every section of a study's settings can do.
 pub mod settings;
 
+/// Smoothing of small images.
 pub mod filter;
 
+/// Whole files or none, locked folders, hashes of what is read.
 pub mod files;
 
+/// The one place that knows the names of a study's files.
 pub mod run_dir;
 
+/// Small pictures: canvas, text, PNG.
 pub mod raster;
 
+/// TensorBoard's event files.
 pub mod tensorboard;
 
 /// Plain results of the stages, and what networks and data sets say about their images.
@@ -102,4 +109,5 @@ pub mod bench;
 /// Parse, call, print.
 pub mod commands;
 
+/// The command line's shape.
 pub mod cli;

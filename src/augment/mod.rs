@@ -1,4 +1,4 @@
-//! 3. The differentiable augmentation and its controller (Karras et al. 2020, "Training generative adversarial networks
+//! The differentiable augmentation and its controller (Karras et al. 2020, "Training generative adversarial networks
 //! with limited data", appendix B).
 //!
 //! [`AugmentParams::sample`] makes every random choice; [`apply`] only computes, and can be differentiated twice;

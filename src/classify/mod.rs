@@ -1,4 +1,4 @@
-//! 7. The arms of the experiment: one training set each, equal fits, lesion scores, intervals.
+//! The arms of the experiment: one training set each, equal fits, lesion scores, intervals.
 //!
 //! [`material`] lists what there is to train on, [`arms`] composes a training set from it, [`sampler`] and [`fit`]
 //! train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers. [`compare`]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::console::Console;
 use crate::problem::Result;
-use crate::study::StudyConfig;
+use crate::study::{RimStudy, StudyFile, StudyKind};
 
 /// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
@@ -30,9 +30,14 @@ enum Action {
 /// Prints the settings.
 ///
 /// # Errors
-/// As [`StudyConfig::load`].
+/// The file is missing or not TOML, or its settings make no sense.
 pub fn run(args: &ConfigArgs, console: &Console) -> Result<()> {
     let Action::Show { study, set } = &args.action;
-    let study = StudyConfig::load(study, set)?;
-    console.result(&study, || study.shown())
+    let file = StudyFile::open(study, set)?;
+    match StudyKind::of(&file)? {
+        StudyKind::RimLesions => {
+            let study: RimStudy = file.settings()?;
+            console.result(&study, || study.shown())
+        }
+    }
 }

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
-use crate::study::StudyConfig;
+use crate::study::RimStudy;
 
 /// The options `A`, every one optional and named (its identifier and for serde) as the setting of `C` that it sets; a
 /// dot leads into an inner table.
@@ -129,7 +129,7 @@ pub(super) fn parsed<A: Args>(arguments: &[&str]) -> std::result::Result<A, clap
 #[derive(Args, Clone, Copy, Debug)]
 pub struct SeedArgs {
     /// Every random draw derives from it.
-    #[arg(long, value_name = "N", default_value_t = StudyConfig::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = RimStudy::default().seed)]
     seed: u64,
 }
 

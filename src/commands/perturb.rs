@@ -13,7 +13,7 @@ use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::nets::class::ClassChoice;
-use crate::perturb::corruption::PerturbConfig;
+use crate::perturb::PerturbConfig;
 use crate::perturb::{Inputs, Settings as Both, run_stage};
 use crate::problem::Result;
 use crate::project::ProjectConfig;

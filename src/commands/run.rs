@@ -9,7 +9,7 @@ use super::console::Console;
 use crate::engine::Engine;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
-use crate::study::{StudyConfig, rim_lesions};
+use crate::study::{RimStudy, StudyFile, StudyKind, rim_lesions};
 
 /// Arguments of `rimforge run`.
 #[derive(Args, Debug)]
@@ -27,10 +27,16 @@ pub struct RunArgs {
 /// # Errors
 /// Settings that make no sense, or the first stage that fails.
 pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
-    let study = StudyConfig::load(&args.study, &args.set)?;
+    let file = StudyFile::open(&args.study, &args.set)?;
+    match StudyKind::of(&file)? {
+        StudyKind::RimLesions => run_rim_lesions(&file.settings()?, console),
+    }
+}
+
+fn run_rim_lesions(study: &RimStudy, console: &Console) -> Result<()> {
     let observer = console.observer()?;
     let engine = Engine::start(&study.engine)?;
-    let record = rim_lesions::run(&study, &engine, observer)?;
+    let record = rim_lesions::run(study, &engine, observer)?;
     console.result(&record, || {
         let table = classify::table(&record.classify, record.simulated);
         format!("{table}report: {}\n", StudyDir::new(&study.out).report().display())

@@ -1,4 +1,4 @@
-//! 1. Files to patches, and prepared patches to training images.
+//! Files to patches, and prepared patches to training images.
 //!
 //! [`manifest`] is the data set on disk, [`dataset`] and [`volumes`] read it (test items are another type than training
 //! items).

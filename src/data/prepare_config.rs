@@ -63,6 +63,8 @@ pub struct PrepareConfig {
     /// Which session of a cohort, where there are several.
     pub session: Option<String>,
     /// For plain images: what their classes are.
+    // Younger than the rest, as `items` is: not written at its default, so that the stage's key stays
+    // (`study::cache::Stage::new`).
     #[serde(skip_serializing_if = "ClassSource::is_interest")]
     pub classes: ClassSource,
     /// For plain images: the label of interest, and the one that counts as contested.

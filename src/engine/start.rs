@@ -28,8 +28,6 @@ impl Default for EngineConfig {
     }
 }
 
-/// libtorch, started. What else is set at the start (threads, denormals as zero, choice of convolutions) libtorch keeps
-/// for the whole process.
 /// Threads of one operation, at most: more than any machine has cores.
 const MOST_THREADS: usize = 4096;
 
@@ -54,7 +52,8 @@ pub enum DeviceChoice {
     Cuda,
 }
 
-/// libtorch, started.
+/// libtorch, started. What else is set at the start (threads, denormals as zero, choice of convolutions) libtorch keeps
+/// for the whole process.
 #[derive(Clone, Debug)]
 pub struct Engine {
     /// Where stages compute.

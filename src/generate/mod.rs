@@ -1,4 +1,4 @@
-//! 4b. Seeds to images: what to draw, the drawing, and how much rim the result shows.
+//! Seeds to images: what to draw, the drawing, and how much rim the result shows.
 //!
 //! [`stage`] does the work; the images themselves are drawn by [`crate::latent::draw`].
 

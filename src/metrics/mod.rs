@@ -1,4 +1,4 @@
-//! 6. Features or images to numbers with intervals.
+//! Features or images to numbers with intervals.
 //!
 //! A distance says whose features it used: "FID" is a name for Inception's alone, and nothing here carries it.
 

@@ -1,4 +1,4 @@
-//! 2. Tensors to tensors: the StyleGAN2 generator and discriminator, their layers, weights and latents.
+//! Tensors to tensors: the StyleGAN2 generator and discriminator, their layers, weights and latents.
 //!
 //! Nothing here reads a run folder, prints, or decides when to update: EMA, w_avg and gradients are explicit calls
 //! made by `train`. Parameters are float32; every path can be differentiated twice.

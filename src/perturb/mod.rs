@@ -1,5 +1,7 @@
 //! How far to trust a projection: known lesions spoiled and projected back.
 
+pub mod config;
+
 pub mod corruption;
 
 mod sheet;
@@ -10,5 +12,5 @@ mod workbench;
 
 pub mod stage;
 
-pub use corruption::PerturbConfig;
+pub use config::PerturbConfig;
 pub use stage::{Inputs, Settings, run_stage};

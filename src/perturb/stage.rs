@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::corruption::{Corruption, PerturbConfig};
+use super::config::PerturbConfig;
+use super::corruption::Corruption;
 use super::summary;
 use super::workbench::{Spoiled, Workbench};
 use crate::data::Prepared;

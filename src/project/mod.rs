@@ -1,4 +1,4 @@
-//! 5. Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and
+//! Image to latent: the StyleGAN2 projector (Karras et al. 2020, section 5 and appendix D), many images at once, and
 //! whether to believe what comes out.
 //!
 //! [`optimise()`] knows tensors alone; [`targets`] picks slices of a prepared data set, [`stage`] does the whole work.

@@ -1,4 +1,4 @@
-//! 8. Run folder to one self-contained HTML file. Reads records and pictures; cannot start a computation.
+//! Run folder to one self-contained HTML file. Reads records and pictures; cannot start a computation.
 
 use std::path::PathBuf;
 

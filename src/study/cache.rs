@@ -20,6 +20,9 @@ pub(super) const STAMPS: &str = ".stages";
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
 const CACHE_VERSION: u32 = 1;
 
+/// Stands among a stage's inputs for one that the study does without; hashed like any key, so that its place is kept.
+pub const ABSENT: &str = "";
+
 /// The key that a stage's results were made for, and its record once they are whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Stamp<R> {
@@ -38,6 +41,10 @@ pub struct Stage {
 
 impl Stage {
     /// `settings` and `inputs` (keys of earlier stages, hashes of files) make the key.
+    ///
+    /// Every setting that is written is part of it: a setting that is added later would give each stage another key,
+    /// and older results would be set aside and made again, though nothing about them changed (training's checkpoints
+    /// would be refused likewise, [`crate::train::identity`]). So a new setting is skipped where it has its default.
     ///
     /// # Errors
     /// Settings that cannot be expressed as JSON.

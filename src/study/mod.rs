@@ -1,8 +1,9 @@
 //! Recipes: a study's settings, its stages in order, what is kept of them.
 //!
-//! A recipe is a folder here: its settings, its stages in the order in which they run, its record. What recipes share
-//! lives once beside them: reading a study file with `--set` ([`settings`]), the stages' cache ([`cache`]), the study
-//! folder ([`folder`]).
+//! A recipe is a folder here: its settings, and its stages in the order in which they run. What it leaves is a record
+//! like any stage's and lies with those, in [`crate::records::study`], where the report finds it. What recipes share
+//! lives once beside them: which recipe a study file is for ([`kind`]), reading it with `--set` ([`settings`]), the
+//! stages' cache ([`cache`]), the study folder ([`folder`]).
 
 pub mod kind;
 
@@ -17,4 +18,5 @@ pub mod cache;
 pub mod rim_lesions;
 
 pub use kind::StudyKind;
-pub use rim_lesions::StudyConfig;
+pub use rim_lesions::RimStudy;
+pub use settings::StudyFile;

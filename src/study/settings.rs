@@ -9,31 +9,52 @@ use toml::{Table, Value};
 use crate::problem::{Kind, Problem, Result};
 use crate::settings::Settings;
 
-/// Reads the TOML file `path`, lays each "dotted.key=value" of `assignments` over it, and checks the result.
-///
-/// # Errors
-/// The file is missing or not TOML; a key is unknown (the nearest known one is suggested), of the wrong type or out of
-/// its range. The problem names the file, or the command line where the key came from there.
-pub fn read<T: Settings + DeserializeOwned>(path: &Path, assignments: &[String]) -> Result<T> {
-    tracing::info!("reading {}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading the study", error))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        Problem::usage(error.message().to_owned()).at(path).advice(place(&text, &error).unwrap_or("correct it".into()))
-    })?;
-    let alone = T::deserialize(table.clone()).map_err(|error| {
-        let line = toml::from_str::<T>(&text).err().and_then(|error| place(&text, &error));
-        explain::<T>(&error, line.as_deref()).at(path)
-    })?;
-    let settings: T = assign_all(table, assignments)?;
-    settings.check().map_err(|problem| {
-        let same = |before: Problem| before.to_string() == problem.to_string();
-        if assignments.is_empty() || alone.check().err().is_some_and(same) {
-            problem.at(path)
-        } else {
-            blame(problem, assignments)
-        }
-    })?;
-    Ok(settings)
+/// A study file as it was read, with what the command line lays over it; whose settings it holds, its kind says.
+#[derive(Clone, Debug)]
+pub struct StudyFile<'a> {
+    path: &'a Path,
+    text: String,
+    table: Table,
+    assignments: &'a [String],
+}
+
+impl<'a> StudyFile<'a> {
+    /// Reads the TOML file `path`; each of `assignments`, "dotted.key=value", overrides what it says.
+    ///
+    /// # Errors
+    /// The file is missing or not TOML.
+    pub fn open(path: &'a Path, assignments: &'a [String]) -> Result<Self> {
+        tracing::info!("reading {}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading the study", error))?;
+        let table = text.parse().map_err(|error: toml::de::Error| {
+            let advice = place(&text, &error).unwrap_or("correct it".into());
+            Problem::usage(error.message().to_owned()).at(path).advice(advice)
+        })?;
+        Ok(Self { path, text, table, assignments })
+    }
+
+    /// The file's settings, overridden and checked.
+    ///
+    /// # Errors
+    /// A key is unknown (the nearest known one is suggested), of the wrong type or out of its range. The problem names
+    /// the file, or the command line where the key came from there.
+    pub fn settings<T: Settings + DeserializeOwned>(&self) -> Result<T> {
+        let &Self { path, ref text, ref table, assignments } = self;
+        let alone = T::deserialize(table.clone()).map_err(|error| {
+            let line = toml::from_str::<T>(text).err().and_then(|error| place(text, &error));
+            explain::<T>(&error, line.as_deref()).at(path)
+        })?;
+        let settings: T = assign_all(table.clone(), assignments)?;
+        settings.check().map_err(|problem| {
+            let same = |before: Problem| before.to_string() == problem.to_string();
+            if assignments.is_empty() || alone.check().err().is_some_and(same) {
+                problem.at(path)
+            } else {
+                blame(problem, assignments)
+            }
+        })?;
+        Ok(settings)
+    }
 }
 
 /// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings.
@@ -200,7 +221,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("train.toml");
         std::fs::write(&path, text).unwrap();
-        read(&path, &assignments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>())
+        let assignments: Vec<String> = assignments.iter().map(|&a| a.to_owned()).collect();
+        StudyFile::open(&path, &assignments)?.settings()
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub(super) struct Told<'a> {
 }
 
 impl Identity<'_> {
-    /// Each difference to what a checkpoint tells, as "name = its value (not ours)".
+    /// Each difference to what a checkpoint tells, as "name = its value (not ours)". A setting that only one of the two
+    /// has is one: a setting that is added later must be skipped at its default, or no older checkpoint is taken.
     ///
     /// # Errors
     /// The settings cannot be expressed as JSON.

@@ -88,8 +88,13 @@ impl TrainingSet {
     }
 }
 
-/// Maps that are no intensities are moved by the augmentation, not recoloured.
+/// What the augmentation may do to a contrast in `unit`: maps of probability, which are no intensities, are moved, not
+/// recoloured.
+pub fn channel_rule(unit: &str) -> ChannelRule {
+    if unit == "probability" { ChannelRule::GeometryOnly } else { ChannelRule::Image }
+}
+
+/// That of each channel of a data set.
 pub fn channel_rules(manifest: &Manifest) -> Vec<ChannelRule> {
-    let rule = |unit: &str| if unit == "probability" { ChannelRule::GeometryOnly } else { ChannelRule::Image };
-    manifest.contrasts.iter().map(|contrast| rule(&contrast.unit)).collect()
+    manifest.contrasts.iter().map(|contrast| channel_rule(&contrast.unit)).collect()
 }

@@ -81,11 +81,15 @@ const CPU: [&str; 4] = ["--device", "cpu", "--threads", "1"];
 
 /// A study of made-up lesions that takes seconds.
 fn study(place: &Place) {
-    let text = r#"
+    study_on(place, r#"{ simulate = { preset = "tiny", patients = 12 } }"#);
+}
+
+/// The same study on the lesions that `[cohort]` is given as.
+fn study_on(place: &Place, cohort: &str) {
+    let settings = r#"
 name = "tiny"
 out = "study"
 engine = { device = "cpu", threads = 1 }
-cohort = { simulate = { preset = "tiny", patients = 12 } }
 generate = { seeds = "0-3" }
 project = { steps = 2, limit = 2, w_samples = 64, candidates = 16 }
 classify = { arms = ["none"], seeds = 1, epochs = 1, batch = 8, bootstrap_draws = 100, maps = 1 }
@@ -96,7 +100,7 @@ batch = 4
 tick_kimg = 0.008
 net = { channel_base = 128, channel_max = 8, z_dim = 16, w_dim = 16 }
 "#;
-    fs::write(place.path("study.toml"), text).unwrap();
+    fs::write(place.path("study.toml"), format!("cohort = {cohort}\n{settings}")).unwrap();
 }
 
 #[test]
@@ -204,6 +208,25 @@ fn a_study_and_each_of_its_stages_finish_unread_and_give_their_records_as_json()
     ] {
         assert!(logged.contains(line), "no {line:?} in {logged}");
     }
+}
+
+#[test]
+fn a_study_of_a_cohort_that_was_simulated_elsewhere_ends_with_its_report() {
+    let place = Place::new();
+    place.done(&["simulate", "--preset", "tiny", "--patients", "12", "--out", "cohort"]);
+    let own = place.json("cohort/record.json");
+    assert_eq!(own["gallery"], "gallery.png");
+    study_on(&place, r#"{ path = "cohort" }"#);
+    place.done(&["run", "study.toml"]);
+    // All that the cohort says of itself but its picture, which is not in the study folder.
+    let results = place.json("study/results.json");
+    let mut expected = own.clone();
+    expected["gallery"] = Value::Null;
+    assert_eq!(results["cohort"], expected);
+    let report = fs::read_to_string(place.path("study/report/index.html")).unwrap();
+    assert!(report.contains("SIMULATED") && !report.contains("Example lesions of the cohort"));
+    assert!(!place.path("study/cohort").exists());
+    assert_eq!(place.json("cohort/record.json"), own, "nothing is written into a cohort");
 }
 
 #[test]

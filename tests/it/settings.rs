@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use rimforge::problem::{Kind, Problem, Result};
-use rimforge::study::StudyConfig;
+use rimforge::study::RimStudy;
 
 /// A study that is good as it stands.
 const STUDY: &str = "[cohort.simulate]\npreset = \"demo\"\n";
@@ -307,11 +307,11 @@ const CLASHES: &[(&str, &[&str], &[&str])] = &[
     (STUDY, &["train.ada.ceiling=0.2", "train.ada.initial_p=0.3"], &["train.ada.initial_p = 0.3", "which is 0.2"]),
 ];
 
-fn load(text: &str, settings: &[String]) -> Result<StudyConfig> {
+fn load(text: &str, settings: &[String]) -> Result<RimStudy> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("study.toml");
     std::fs::write(&path, text).unwrap();
-    StudyConfig::load(&path, settings)
+    RimStudy::load(&path, settings)
 }
 
 /// A refusal is a person's mistake and says the key, what is expected and what to do.
@@ -430,7 +430,7 @@ fn what_is_shown_is_the_same_study_again() {
 fn the_studies_that_come_with_the_program_are_good() {
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("studies")).unwrap() {
         let path = entry.unwrap().path();
-        StudyConfig::load(&path, &[]).unwrap_or_else(|problem| panic!("{problem}"));
+        RimStudy::load(&path, &[]).unwrap_or_else(|problem| panic!("{problem}"));
     }
 }
 

@@ -33,6 +33,7 @@ pub struct CnnConfig {
     /// Channels after each unit.
     pub widths: [i64; UNITS],
     /// Classes that are told apart, at least 2.
+    // Two are not written: files and keys are then those from before there were more.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub classes: i64,
 }

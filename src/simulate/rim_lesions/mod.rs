@@ -1,4 +1,4 @@
-//! 0. A simulated cohort with known truth, written as BIDS.
+//! A simulated cohort with known truth, written as BIDS.
 //!
 //! plan (how many lesions, which patient) -> phantom (tissue at the acquisition grid) -> physics (what the scanner
 //! and the reconstruction make of it) -> readers (what two people see in that) -> BIDS. Nothing after the physics

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Recipe;
+use super::Run;
 use super::config::MultiContrastConfig;
 use super::main_path::Cohort;
 use crate::data::{Prepared, Source, run_stage as prepare};
@@ -16,9 +16,9 @@ use crate::records::synthesis::SynthesisRecord;
 use crate::study::cache::{Done, Stage};
 use crate::{generate, project, train};
 
-impl Recipe<'_> {
-    /// Trains the conditional generator and draws its rims, where that is asked for; with the key of the drawn ones.
-    pub fn conditional(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<(ConditionalRecord, String)>> {
+impl Run<'_> {
+    /// Trains the conditional generator and draws its rims, where that is asked for; the key is that of the drawn ones.
+    pub fn conditional(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Done<ConditionalRecord>>> {
         let Some(conditional) = &self.study.conditional else { return Ok(None) };
         let config = self.study.conditional_train(conditional);
         let gan = self.dir.conditional_gan();
@@ -36,7 +36,7 @@ impl Recipe<'_> {
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
         let drawn = self.stages.run(stage, |folder| generate::run_stage(inputs, &config, folder, &lab))?;
         let record = ConditionalRecord { training: trained.record, synthesis: drawn.record };
-        Ok(Some((record, drawn.key)))
+        Ok(Some(Done { record, key: drawn.key }))
     }
 
     /// Prepares, trains, draws and denoises several contrasts at once, where that is asked for.

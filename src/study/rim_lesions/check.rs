@@ -3,8 +3,7 @@
 
 use std::fmt::Display;
 
-use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, StudyConfig};
-use crate::augment::ChannelRule;
+use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, RimStudy};
 use crate::classify::arms::Source as Material;
 use crate::data::intensity::default_contrast;
 use crate::data::manifest::Items;
@@ -19,15 +18,12 @@ use crate::project::{FeatureSetting, ProjectConfig};
 use crate::records::classes::{Class, Classes, Split};
 use crate::records::label::{Padding, SUSCEPTIBILITY};
 use crate::settings::Settings;
-use crate::train::{BaseChoice, TrainConfig, check_embedded_base};
+use crate::train::{BaseChoice, TrainConfig, channel_rule, check_embedded_base};
 
 /// What a simulated cohort holds.
 const SIMULATED: [&str; 3] = [SUSCEPTIBILITY, "flair", "rim"];
 
-/// Classes of a generator with condition "readers", by their numbers.
-const READERS: [&str; 2] = ["non-rim", "rim"];
-
-impl Settings for StudyConfig {
+impl Settings for RimStudy {
     const SECTION: &'static str = "";
 
     /// All sections, then what they say against each other.
@@ -100,7 +96,7 @@ fn clash(key: &str, found: impl Display, beside: &str, expected: impl Into<Strin
     Problem::usage(format!("{key} = {found} with {beside}")).expected(expected)
 }
 
-impl StudyConfig {
+impl RimStudy {
     /// Refuses a study whose files are not there.
     ///
     /// # Errors
@@ -202,12 +198,8 @@ impl StudyConfig {
     }
 
     fn check_trainings(&self) -> Result<()> {
-        let rule = |name: &String| match default_contrast(name).unit.as_str() {
-            "probability" => ChannelRule::GeometryOnly,
-            _ => ChannelRule::Image,
-        };
         for (train, contrasts) in self.trainings() {
-            let rules: Vec<ChannelRule> = contrasts.iter().map(rule).collect();
+            let rules: Vec<_> = contrasts.iter().map(|name| channel_rule(&default_contrast(name).unit)).collect();
             train.check_for(self.side(), &rules)?;
             check_embedded_base(&train, self.side(), &contrasts)?;
         }
@@ -225,7 +217,8 @@ impl StudyConfig {
     fn check_classes(&self) -> Result<()> {
         let conditional = self.train.condition == Condition::Readers;
         let beside = if conditional { "train.condition = \"readers\"" } else { "train.condition = \"none\"" };
-        if !Classes::of_readers().has(&self.project.class) {
+        let readers = Classes::of_readers();
+        if !readers.has(&self.project.class) {
             return Err(ProjectConfig::refuse(
                 "class",
                 format!("\"{}\"", self.project.class),
@@ -245,8 +238,8 @@ impl StudyConfig {
             ("project.condition", &self.project.condition, Some(&estimate)),
         ] {
             let known = |class: &ClassChoice| match class {
-                ClassChoice::Number(number) => (0..READERS.len() as i64).contains(number),
-                ClassChoice::Name(name) => READERS.contains(&name.as_str()) || more == Some(class),
+                ClassChoice::Number(number) => (0..readers.count() as i64).contains(number),
+                ClassChoice::Name(name) => readers.number(&Class::new(name.as_str())).is_some() || more == Some(class),
             };
             let problem = match class {
                 None if conditional => {

@@ -8,19 +8,20 @@ use crate::classify::ClassifyConfig;
 use crate::data::{Condition, PrepareConfig};
 use crate::engine::EngineConfig;
 use crate::generate::GenerateConfig;
-use crate::perturb::corruption::PerturbConfig;
+use crate::perturb::PerturbConfig;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
 use crate::records::label::SUSCEPTIBILITY;
 use crate::simulate::rim_lesions::CohortConfig;
-use crate::study::{StudyKind, settings};
+use crate::study::{StudyFile, StudyKind};
 use crate::train::TrainConfig;
 
-/// The whole experiment.
+/// The whole experiment: all that a study file of the kind "rim-lesions" says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct StudyConfig {
+pub struct RimStudy {
     /// The recipe.
+    // A kind that is the default is not written: `StudyKind::is_default`.
     #[serde(skip_serializing_if = "StudyKind::is_default")]
     pub kind: StudyKind,
     /// Title of the report.
@@ -81,7 +82,7 @@ impl Default for MultiContrastConfig {
     }
 }
 
-impl StudyConfig {
+impl RimStudy {
     /// Settings of the conditional generator's training.
     pub fn conditional_train(&self, conditional: &ConditionalConfig) -> TrainConfig {
         let kimg = conditional.kimg.unwrap_or(self.train.kimg);
@@ -109,7 +110,7 @@ pub struct CohortSource {
     pub simulate: Option<CohortConfig>,
 }
 
-impl Default for StudyConfig {
+impl Default for RimStudy {
     fn default() -> Self {
         Self {
             kind: StudyKind::default(),
@@ -130,14 +131,14 @@ impl Default for StudyConfig {
     }
 }
 
-impl StudyConfig {
+impl RimStudy {
     /// Reads `path` and applies `overrides` of the form `train.kimg=20`.
     ///
     /// # Errors
     /// The file is missing or not TOML, a key is unknown (the nearest known one is suggested), a value has the wrong
     /// type or can be used by no run, or two settings contradict each other.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        settings::read(path, overrides)
+        StudyFile::open(path, overrides)?.settings()
     }
 
     /// The settings as they will be used, defaults filled in; what a study leaves of itself.
@@ -151,11 +152,11 @@ mod tests {
     use super::*;
     use toml::Value;
 
-    fn load(text: &str, overrides: &[&str]) -> Result<StudyConfig> {
+    fn load(text: &str, overrides: &[&str]) -> Result<RimStudy> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("study.toml");
         std::fs::write(&path, text).unwrap();
-        StudyConfig::load(&path, &overrides.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
+        RimStudy::load(&path, &overrides.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_of_any_table_suggests_the_nearest() {
-        let Value::Table(tables) = Value::try_from(StudyConfig::default()).unwrap() else { panic!("not a table") };
+        let Value::Table(tables) = Value::try_from(RimStudy::default()).unwrap() else { panic!("not a table") };
         let tables = tables.iter().filter_map(|(name, table)| Some((name, table.as_table()?)));
         for (table, keys) in tables {
             // An option that is not set is not printed.

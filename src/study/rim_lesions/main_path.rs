@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Recipe;
+use super::Run;
 use crate::classify;
 use crate::data::{Prepared, Source, run_stage as prepare};
 use crate::gates::examine;
@@ -30,7 +30,7 @@ pub struct Cohort {
     pub key: String,
 }
 
-impl Recipe<'_> {
+impl Run<'_> {
     /// Simulates the cohort, or looks at the one that is given.
     pub fn cohort(&mut self) -> Result<Cohort> {
         let &mut Self { study, dir, ref lab, ref mut stages } = self;
@@ -43,7 +43,9 @@ impl Recipe<'_> {
             (None, Some(path)) => {
                 let observer = lab.observer;
                 observer.note(&format!("reading {} to see whether it changed", path.display()));
-                let record = examine::describe(path, SUSCEPTIBILITY, observer)?;
+                let mut record = examine::describe(path, SUSCEPTIBILITY, observer)?;
+                // The report shows pictures of the study folder alone.
+                record.gallery = record.gallery.filter(|_| *path == dir.cohort());
                 Ok(Cohort { folder: path.clone(), record, key: cache::hash_folder(path)? })
             }
             (None, None) => Err(Problem::usage("no cohort")),

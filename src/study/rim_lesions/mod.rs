@@ -11,11 +11,11 @@ pub mod config;
 
 mod main_path;
 
+mod scoring;
+
 mod show;
 
-mod truth;
-
-use super::cache::Stages;
+use super::cache::{ABSENT, Stages};
 use super::folder;
 use crate::data::Prepared;
 use crate::engine::{Engine, Lab};
@@ -28,11 +28,11 @@ use crate::report;
 use crate::run_dir::StudyDir;
 use crate::seed::RunSeed;
 
-pub use config::StudyConfig;
+pub use config::RimStudy;
 
-/// What every stage of the study works with.
-struct Recipe<'a> {
-    study: &'a StudyConfig,
+/// What every stage of a run works with.
+struct Run<'a> {
+    study: &'a RimStudy,
     dir: &'a StudyDir,
     lab: Lab<'a>,
     stages: Stages<'a>,
@@ -43,25 +43,27 @@ struct Recipe<'a> {
 /// # Errors
 /// A file that the settings name is not there, or the first stage that fails; what was finished is kept, and the same
 /// call goes on from there.
-pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Result<StudyRecord> {
+pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result<StudyRecord> {
     study.check_files()?;
     let dir = StudyDir::new(&study.out);
     let _lock = folder::open(&dir, &study.resolved())?;
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
-    let mut recipe = Recipe { study, dir: &dir, lab, stages: Stages::new(observer) };
+    let mut run = Run { study, dir: &dir, lab, stages: Stages::new(observer) };
 
-    let cohort = recipe.cohort()?;
-    let data = recipe.prepare(&cohort)?;
+    let cohort = run.cohort()?;
+    let data = run.prepare(&cohort)?;
     let prepared = Prepared::open(dir.data())?;
-    let gan = recipe.train(&prepared, &data.key)?;
-    let synthetic = recipe.generate(&prepared, &gan.key)?;
-    let denoised = recipe.project(&prepared, &gan.key)?;
-    let perturbation = recipe.perturb(&prepared, &gan.key, &denoised.record)?;
-    let (conditional, conditional_key) = recipe.conditional(&prepared, &data.key)?.unzip();
-    let multi_contrast = recipe.multi_contrast(&cohort)?;
+    let gan = run.train(&prepared, &data.key)?;
+    let synthetic = run.generate(&prepared, &gan.key)?;
+    let denoised = run.project(&prepared, &gan.key)?;
+    let perturbation = run.perturb(&prepared, &gan.key, &denoised.record)?;
+    let conditional = run.conditional(&prepared, &data.key)?;
+    let multi_contrast = run.multi_contrast(&cohort)?;
     let truth = crate::data::truth::find(&cohort.folder);
-    let keys = [&synthetic.key, &denoised.key, conditional_key.as_deref().unwrap_or_default()];
-    let classify = recipe.classify(&prepared, truth.as_deref(), &keys)?;
+    // The data's own key is not among them: those of what was drawn and projected are made of it.
+    let conditional_key = conditional.as_ref().map_or(ABSENT, |done| &done.key);
+    let keys = [&synthetic.key, &denoised.key, conditional_key];
+    let classify = run.classify(&prepared, truth.as_deref(), &keys)?;
 
     let record = StudyRecord {
         name: study.name.clone(),
@@ -72,16 +74,16 @@ pub fn run(study: &StudyConfig, engine: &Engine, observer: &dyn Observer) -> Res
         seed: study.seed,
         simulated: data.record.simulated,
         settings: study.resolved(),
-        stages: recipe.stages.into_runs(),
+        stages: run.stages.into_runs(),
         cohort: cohort.record,
         prepare: data.record,
         training: gan.record,
         timing: files::read_json_lines::<TimingRecord>(&dir.gan().timing())?,
         synthesis: synthetic.record,
-        projection: truth::with_truth(denoised.record, &prepared, truth.as_deref())?,
+        projection: scoring::with_truth(denoised.record, &prepared, truth.as_deref())?,
         perturbation,
         classify,
-        conditional,
+        conditional: conditional.map(|done| done.record),
         multi_contrast,
     };
     files::write_json(dir.results(), &record)?;

@@ -1,7 +1,7 @@
 //! The settings as `rimforge config show` prints them: every key, also those that are not set, with what they then come
 //! to.
 
-use super::config::{MultiContrastConfig, StudyConfig};
+use super::config::{MultiContrastConfig, RimStudy};
 use crate::data::intensity::default_contrast;
 use crate::records::spelling;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
@@ -24,7 +24,7 @@ fn unset(section: &'static str, key: impl Into<String>, meaning: impl Into<Strin
     Unset { section, key: key.into(), meaning: meaning.into() }
 }
 
-impl StudyConfig {
+impl RimStudy {
     /// TOML with every key: defaults filled in, keys that are not set as comments. It reads back as the same study.
     pub fn shown(&self) -> String {
         let mut blocks = blocks(&self.resolved());
@@ -217,9 +217,9 @@ mod tests {
     use super::*;
     use crate::study::rim_lesions::config::{CohortSource, ConditionalConfig};
 
-    fn simulated() -> StudyConfig {
+    fn simulated() -> RimStudy {
         let simulate = Some(CohortConfig::default());
-        StudyConfig { cohort: CohortSource { path: None, simulate }, ..StudyConfig::default() }
+        RimStudy { cohort: CohortSource { path: None, simulate }, ..RimStudy::default() }
     }
 
     #[test]
@@ -244,12 +244,12 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back_as_the_same_study() {
-        let mut given = StudyConfig::default();
+        let mut given = RimStudy::default();
         given.cohort.path = Some("cohort".into());
         given.conditional = Some(ConditionalConfig::default());
         given.multi_contrast = Some(MultiContrastConfig { kimg: Some(2.0), ..MultiContrastConfig::default() });
         for study in [simulated(), given] {
-            assert_eq!(toml::from_str::<StudyConfig>(&study.shown()).unwrap(), study);
+            assert_eq!(toml::from_str::<RimStudy>(&study.shown()).unwrap(), study);
         }
     }
 
