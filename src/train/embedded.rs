@@ -12,7 +12,7 @@ use crate::settings::Settings;
 /// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every
 /// study's.
 const SUSCEPTIBILITY: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
-/// QSM, rim map and FLAIR together.
+/// QSM, the map of rims and FLAIR together: the contrasts of the rim study.
 const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");
 
 /// Contrasts that the network of susceptibility and that of several contrasts show.
