@@ -32,7 +32,7 @@ const SLICES: u32 = 256;
 /// Work that fails.
 pub fn classify(clock: &Clock, width: Width, engine: &Engine) -> Result<BenchRecord> {
     let threads = engine.facts.threads;
-    let plan = Plan { cnn: width.cnn(1), steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
+    let plan = Plan { classifier: width.classifier(1), steps: STEPS, batch: BATCH, learning_rate: 1e-3 };
     let workers = if clock.device == Device::Cpu { threads } else { 1 };
     // As in a comparison: the same result whatever the number of threads.
     engine.set_deterministic(true)?;

@@ -1,8 +1,14 @@
 //! The arms: which examples each adds to, or takes from, the lesions whose class is agreed.
 //!
 //! Contested training lesions belong to no class of the None arm (labels that both readers share); an arm that wants
-//! them says how. A new arm is one variant here: its name, what it needs, its training set. Most add to a class of
-//! interest or are about contested lesions, and fit only data sets that have both ([`Arm::fits`]).
+//! them says how. Most add to a class of interest or are about contested lesions, and fit only data sets that have both
+//! ([`Arm::fits`]).
+//!
+//! All that an arm says about itself stands here. A new one is a variant, and the compiler asks for the rest: its name,
+//! what it does in words with and without a class of interest, the material that it needs, whether it adds, its
+//! training set. Material of a new kind is a [`Source`], for which it asks wherever material is checked, read, counted.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,17 +49,24 @@ pub enum Arm {
     AmbiguousAsNonRim,
 }
 
-/// Material that an arm cannot do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Material that an arm cannot do without, in the order in which it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Contested training lesions.
-    Ambiguous,
-    /// Their projections.
-    Denoised,
     /// Images of a generator of the class of interest.
     Synthetic,
     /// Images of a conditional generator.
     Conditional,
+    /// Projections of contested training lesions.
+    Denoised,
+    /// Contested training lesions.
+    Ambiguous,
+    /// Affine copies of lesions of interest, as many as may take the place of others.
+    Affine,
+}
+
+/// What the arms need, each source once.
+pub fn sources(arms: &[Arm]) -> BTreeSet<Source> {
+    arms.iter().flat_map(|arm| arm.needs()).copied().collect()
 }
 
 impl Arm {
@@ -83,9 +96,50 @@ impl Arm {
         spelling::name(&self)
     }
 
-    /// Whether it makes sense where no class is of more interest than another.
-    fn fits_any_classes(self) -> bool {
-        matches!(self, Self::None | Self::ClassWeight | Self::Oversample)
+    /// What it does where a class is of interest, in the words of the rim study.
+    fn about_interest(self) -> &'static str {
+        match self {
+            Self::None => "lesions on whose label both readers agree",
+            Self::Ambiguous => "contested lesions put straight into the rim class",
+            Self::Affine => "random affine copies of rims in place of as many non-rims",
+            Self::AdaGan => "synthetic rims added",
+            Self::AdaGanLd => "contested lesions added as their projections onto the rim generator",
+            Self::AdaGanPlusLd => "projections and synthetic rims added, half each",
+            Self::AdaCgan => "synthetic rims of the conditional generator added",
+            Self::ClassWeight => "rims weighted by the inverse of their share",
+            Self::Oversample => "half of every batch are rims",
+            Self::SoftLabel => "contested lesions added with probability one half, in the rims' place in a batch",
+            Self::AmbiguousAsNonRim => "contested lesions added as non-rims, as the readers' rule has it",
+        }
+    }
+
+    /// What it does where no class is of more interest than another; `None` where it makes no sense there.
+    fn about_any_classes(self) -> Option<&'static str> {
+        match self {
+            Self::None => Some("every lesion whose class is agreed, as often as any other"),
+            Self::ClassWeight => Some("each class weighted by the inverse of its share"),
+            Self::Oversample => Some("each class in turn, so that batches hold as many of each"),
+            Self::Ambiguous
+            | Self::Affine
+            | Self::AdaGan
+            | Self::AdaGanLd
+            | Self::AdaGanPlusLd
+            | Self::AdaCgan
+            | Self::SoftLabel
+            | Self::AmbiguousAsNonRim => None,
+        }
+    }
+
+    /// What it does to a data set of these classes, for the tables.
+    ///
+    /// # Errors
+    /// As [`Arm::fits`].
+    pub fn about(self, classes: &Classes) -> Result<&'static str> {
+        match (&classes.of_interest, self.about_any_classes()) {
+            (Some(_), _) => Ok(self.about_interest()),
+            (None, Some(about)) => Ok(about),
+            (None, None) => Err(self.misfit(classes)),
+        }
     }
 
     /// Refuses an arm for a data set that lacks what it is about.
@@ -93,24 +147,27 @@ impl Arm {
     /// # Errors
     /// An arm that adds to a class of interest, and no such class.
     pub fn fits(self, classes: &Classes) -> Result<()> {
-        if classes.of_interest.is_some() || self.fits_any_classes() {
-            return Ok(());
-        }
+        self.about(classes).map(drop)
+    }
+
+    fn misfit(self, classes: &Classes) -> Problem {
+        let fits = |arm: Self| arm.about_any_classes().is_some();
         let fitting = spelling::names::<Self>()
             .iter()
-            .filter(|name| serde_json::from_value::<Self>((**name).into()).is_ok_and(Self::fits_any_classes));
+            .filter(|name| serde_json::from_value::<Self>((**name).into()).is_ok_and(fits));
         let fitting: Vec<&str> = fitting.copied().collect();
         let found =
             format!("arm {} is about a class of interest, and among {} there is none", self.name(), classes.listed());
-        Err(Problem::usage(found)
+        Problem::usage(found)
             .expected(format!("arms from {}", fitting.join(", ")))
-            .advice("say so with --arms, or prepare with one label of interest (--rim-label NAME)"))
+            .advice("name such in classify.arms (--arms), or the label of interest in prepare.rim_label (--rim-label)")
     }
 
     /// What it cannot do without.
     pub fn needs(self) -> &'static [Source] {
         match self {
-            Self::None | Self::Affine | Self::ClassWeight | Self::Oversample => &[],
+            Self::None | Self::ClassWeight | Self::Oversample => &[],
+            Self::Affine => &[Source::Affine],
             Self::Ambiguous | Self::SoftLabel | Self::AmbiguousAsNonRim => &[Source::Ambiguous],
             Self::AdaGan => &[Source::Synthetic],
             Self::AdaGanLd => &[Source::Denoised],
@@ -121,7 +178,17 @@ impl Arm {
 
     /// True if the arm adds something, so that all such arms must agree on how much.
     pub fn adds(self) -> bool {
-        !matches!(self, Self::None | Self::ClassWeight | Self::Oversample)
+        match self {
+            Self::None | Self::ClassWeight | Self::Oversample => false,
+            Self::Ambiguous
+            | Self::Affine
+            | Self::AdaGan
+            | Self::AdaGanLd
+            | Self::AdaGanPlusLd
+            | Self::AdaCgan
+            | Self::SoftLabel
+            | Self::AmbiguousAsNonRim => true,
+        }
     }
 
     /// The training set. Where there is a class of interest, its lesions per batch follow the None arm's share of them,
@@ -251,5 +318,7 @@ mod tests {
             "{problem}"
         );
         assert!(problem.contains("none, class-weight, oversample"), "{problem}");
+        assert_eq!(Arm::Oversample.about(&classes).unwrap(), Arm::Oversample.about_any_classes().unwrap());
+        assert_eq!(Arm::Oversample.about(&Classes::of_readers()).unwrap(), "half of every batch are rims");
     }
 }

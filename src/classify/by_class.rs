@@ -88,7 +88,7 @@ fn numbers(found: &ByClass, copies: &[u32]) -> Vec<Option<f64>> {
 /// Scores all arms.
 ///
 /// # Errors
-/// A score that is not a number.
+/// A score that is not a number, or an arm that does not fit the classes.
 pub fn compare(runs: &Runs, test: &TestItems, config: &ClassifyConfig, seed: RunSeed) -> Result<Comparison> {
     let agreed = test.agreed();
     let repetitions = |arm: &ArmRuns| -> Result<Vec<ByClass>> {
@@ -131,7 +131,7 @@ pub fn compare(runs: &Runs, test: &TestItems, config: &ClassifyConfig, seed: Run
             difference: interval.clone()?,
         })
     });
-    Ok(Comparison { arms: arms.collect(), differences: differences.collect() })
+    Ok(Comparison { arms: arms.collect::<Result<_>>()?, differences: differences.collect() })
 }
 
 /// An overall metric of an arm beside the same of the None arm.
@@ -151,18 +151,18 @@ fn pairs(runs: &Runs, classes: usize) -> Vec<Pair> {
     others.flat_map(|arm| metrics().map(move |(at, metric)| Pair { arm, none, at, metric })).collect()
 }
 
-fn arm_record(arm: &ArmRuns, classes: &Classes, by_class: ArmByClass) -> ArmRecord {
+fn arm_record(arm: &ArmRuns, classes: &Classes, by_class: ArmByClass) -> Result<ArmRecord> {
     let slices = arm.sets[0].slices_by_origin();
-    ArmRecord {
+    Ok(ArmRecord {
         name: arm.arm.name().to_owned(),
-        description: format!("{}: {}", about(arm.arm), arm.sets[0].lesions_text(classes)),
+        description: format!("{}: {}", arm.arm.about(classes)?, arm.sets[0].lesions_text(classes)),
         training_slices: slices.into_iter().map(|(origin, count)| (origin.name(classes), count)).collect(),
         per_seed: vec![],
         against_readers: BTreeMap::new(),
         against_truth: BTreeMap::new(),
         extra_label_precision: None,
         by_class: Some(by_class),
-    }
+    })
 }
 
 fn by_class(own: &[Option<Interval>], repetitions: &[ByClass], classes: &Classes, once: &[u32]) -> ArmByClass {
@@ -187,21 +187,13 @@ fn by_class(own: &[Option<Interval>], repetitions: &[ByClass], classes: &Classes
     }
 }
 
-fn about(arm: Arm) -> &'static str {
-    match arm {
-        Arm::ClassWeight => "each class weighted by the inverse of its share",
-        Arm::Oversample => "each class in turn, so that batches hold as many of each",
-        _ => "every lesion whose class is agreed, as often as any other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::config::Width;
     use crate::classify::fit::Plan;
     use crate::classify::material::tests::three_classes;
     use crate::classify::runs::Fitted;
-    use crate::nets::classifiers::cnn::CnnConfig;
     use crate::records::classes::Class;
 
     /// 30 groups with a lesion of each of three classes and a contested one.
@@ -238,8 +230,8 @@ mod tests {
                 2
             ],
         };
-        let cnn = CnnConfig::small(1).of_classes(3);
-        let plan = Plan { cnn, steps: 1, batch: 12, learning_rate: 1e-3 };
+        let classifier = Width::Small.classifier(1).of_classes(3);
+        let plan = Plan { classifier, steps: 1, batch: 12, learning_rate: 1e-3 };
         Runs { plan, arms: vec![arm(Arm::None, lost[0]), arm(Arm::Oversample, lost[1])] }
     }
 

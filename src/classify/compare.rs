@@ -175,63 +175,93 @@ pub fn compare(
 ) -> Result<Comparison> {
     let tables = Table::all(lesions, config.reference_prevalence);
     let scored = runs.arms.iter().zip(thresholds).map(|(arm, thresholds)| score(arm, thresholds, &tables));
-    let scored: Vec<Vec<ScoredRepetitions>> = scored.collect::<Result<_>>()?;
-    let once = vec![1; lesions.labels.len()];
+    let scored = scored.collect::<Result<_>>()?;
     let names: Vec<Vec<String>> = tables.iter().map(Table::names).collect();
     let baseline = runs.arms.iter().position(|arm| arm.arm == Arm::None);
     let pairs = pairs(&tables, &names, runs, baseline);
+    let per_arm = names.iter().map(Vec::len).sum();
+    let scores = Scores { runs, thresholds, tables, names, per_arm, scored, pairs };
+    let bootstrap =
+        ClusterBootstrap::by_patient(&lesions.patients, seed.child("test patients", 0)).draws(config.bootstrap_draws);
+    let intervals = bootstrap.intervals(scores.count(), |copies| scores.values(copies));
 
-    // One vector a draw, so that everything is paired over the same patients: arms x tables x metrics, then
-    // differences.
-    let per_arm: usize = names.iter().map(Vec::len).sum();
-    let statistics = |copies: &[u32]| -> Vec<Option<f64>> {
-        let mut values: Vec<Option<f64>> = Vec::with_capacity(scored.len() * per_arm + pairs.len());
-        for arm in &scored {
-            for (table, repetitions) in tables.iter().zip(arm) {
+    let (own, of_pairs) = intervals.split_at(runs.arms.len() * per_arm);
+    let arms = own.chunks(per_arm).enumerate().map(|(arm, own)| scores.record(arm, own, &lesions.classes, truth));
+    Ok(Comparison { arms: arms.collect::<Result<_>>()?, differences: scores.differences(of_pairs) })
+}
+
+/// Every arm against every table. Values stand in one order everywhere: arms x tables x metrics, then the differences.
+struct Scores<'a> {
+    runs: &'a Runs,
+    /// By arm and repetition.
+    thresholds: &'a [Vec<f64>],
+    tables: Vec<Table>,
+    /// Keys of each table.
+    names: Vec<Vec<String>>,
+    /// Values of an arm.
+    per_arm: usize,
+    /// By arm and table.
+    scored: Vec<Vec<ScoredRepetitions>>,
+    pairs: Vec<Pair>,
+}
+
+impl Scores<'_> {
+    fn count(&self) -> usize {
+        self.scored.len() * self.per_arm + self.pairs.len()
+    }
+
+    /// One vector a resample, so that everything is paired over the same patients.
+    fn values(&self, copies: &[u32]) -> Vec<Option<f64>> {
+        let mut values: Vec<Option<f64>> = Vec::with_capacity(self.count());
+        for arm in &self.scored {
+            for (table, repetitions) in self.tables.iter().zip(arm) {
                 let each: Vec<Vec<Option<f64>>> = repetitions.iter().map(|one| table.values(one, copies)).collect();
                 values.extend((0..each[0].len()).map(|metric| mean(each.iter().map(|values| values[metric]))));
             }
         }
-        let differences = pairs
-            .iter()
-            .map(|pair| Some(values[pair.arm * per_arm + pair.at]? - values[pair.none * per_arm + pair.at]?));
+        let of = |arm: usize, at: usize| values[arm * self.per_arm + at];
+        let differences = self.pairs.iter().map(|pair| Some(of(pair.arm, pair.at)? - of(pair.none, pair.at)?));
         let differences: Vec<_> = differences.collect();
         values.extend(differences);
         values
-    };
-    let bootstrap =
-        ClusterBootstrap::by_patient(&lesions.patients, seed.child("test patients", 0)).draws(config.bootstrap_draws);
-    let intervals = bootstrap.intervals(scored.len() * per_arm + pairs.len(), statistics);
+    }
 
-    let arms = runs.arms.iter().enumerate().map(|(at, arm)| {
-        let own = &intervals[at * per_arm..(at + 1) * per_arm];
-        ArmRecord {
+    /// Of the arm at place `at`, whose intervals are `own`.
+    fn record(
+        &self,
+        at: usize,
+        own: &[Option<Interval>],
+        classes: &Classes,
+        truth: Option<&[bool]>,
+    ) -> Result<ArmRecord> {
+        let arm = &self.runs.arms[at];
+        let slices = arm.sets[0].slices_by_origin();
+        Ok(ArmRecord {
             name: arm.arm.name().to_owned(),
-            description: format!("{}: {}", about(arm.arm), arm.sets[0].lesions_text(&lesions.classes)),
-            training_slices: arm.sets[0]
-                .slices_by_origin()
-                .into_iter()
-                .map(|(origin, n)| (origin.name(&lesions.classes), n))
-                .collect(),
-            per_seed: per_seed(&scored[at], &tables, &names, &thresholds[at], &once),
-            against_readers: collect(own, &tables, &names, Against::Readers),
-            against_truth: collect(own, &tables, &names, Against::Truth),
+            description: format!("{}: {}", arm.arm.about(classes)?, arm.sets[0].lesions_text(classes)),
+            training_slices: slices.into_iter().map(|(origin, count)| (origin.name(classes), count)).collect(),
+            per_seed: per_seed(&self.scored[at], &self.tables, &self.names, &self.thresholds[at]),
+            against_readers: collect(own, &self.tables, &self.names, Against::Readers),
+            against_truth: collect(own, &self.tables, &self.names, Against::Truth),
             extra_label_precision: truth.and_then(|truth| added_precision(arm, truth)),
             by_class: None,
-        }
-    });
-    let differences = pairs.iter().zip(&intervals[scored.len() * per_arm..]).filter_map(|(pair, interval)| {
-        Some(DifferenceRecord {
-            arm: runs.arms[pair.arm].arm.name().to_owned(),
-            metric: pair.metric.clone(),
-            against: match pair.against {
-                Against::Readers => "readers".to_owned(),
-                Against::Truth => "truth".to_owned(),
-            },
-            difference: interval.clone()?,
         })
-    });
-    Ok(Comparison { arms: arms.collect(), differences: differences.collect() })
+    }
+
+    fn differences(&self, intervals: &[Option<Interval>]) -> Vec<DifferenceRecord> {
+        let record = |(pair, interval): (&Pair, &Option<Interval>)| {
+            Some(DifferenceRecord {
+                arm: self.runs.arms[pair.arm].arm.name().to_owned(),
+                metric: pair.metric.clone(),
+                against: match pair.against {
+                    Against::Readers => "readers".to_owned(),
+                    Against::Truth => "truth".to_owned(),
+                },
+                difference: interval.clone()?,
+            })
+        };
+        self.pairs.iter().zip(intervals).filter_map(record).collect()
+    }
 }
 
 fn score(arm: &ArmRuns, thresholds: &[f64], tables: &[Table]) -> Result<Vec<ScoredRepetitions>> {
@@ -289,16 +319,16 @@ fn per_seed(
     tables: &[Table],
     names: &[Vec<String>],
     thresholds: &[f64],
-    once: &[u32],
 ) -> Vec<SeedScores> {
+    let once = vec![1; tables[0].labels.len()];
     let values = |repetition: usize, against: Against| -> BTreeMap<String, f64> {
-        let of_table = |at: usize| names[at].iter().cloned().zip(tables[at].values(&scored[at][repetition], once));
+        let of_table = |at: usize| names[at].iter().cloned().zip(tables[at].values(&scored[at][repetition], &once));
         let chosen = (0..tables.len()).filter(|at| tables[*at].against == against);
         chosen.flat_map(of_table).filter_map(|(name, value)| Some((name, value?))).collect()
     };
     let counts = |repetition: usize, against: Against| -> Option<Confusion> {
         let at = tables.iter().position(|table| table.against == against && table.prefix.is_empty())?;
-        Some(scored[at][repetition].confusion(once))
+        Some(scored[at][repetition].confusion(&once))
     };
     let one = |(repetition, threshold): (usize, &f64)| SeedScores {
         seed: repetition as u64,
@@ -322,29 +352,13 @@ fn added_precision(arm: &ArmRuns, truth: &[bool]) -> Option<Interval> {
     wilson(rims as u64, lesions.len() as u64)
 }
 
-fn about(arm: Arm) -> &'static str {
-    match arm {
-        Arm::None => "lesions on whose label both readers agree",
-        Arm::Ambiguous => "contested lesions put straight into the rim class",
-        Arm::Affine => "random affine copies of rims in place of as many non-rims",
-        Arm::AdaGan => "synthetic rims added",
-        Arm::AdaGanLd => "contested lesions added as their projections onto the rim generator",
-        Arm::AdaGanPlusLd => "projections and synthetic rims added, half each",
-        Arm::AdaCgan => "synthetic rims of the conditional generator added",
-        Arm::ClassWeight => "rims weighted by the inverse of their share",
-        Arm::Oversample => "half of every batch are rims",
-        Arm::SoftLabel => "contested lesions added with probability one half, in the rims' place in a batch",
-        Arm::AmbiguousAsNonRim => "contested lesions added as non-rims, as the readers' rule has it",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::config::Width;
     use crate::classify::fit::Plan;
     use crate::classify::material::tests::small;
     use crate::classify::runs::Fitted;
-    use crate::nets::classifiers::cnn::CnnConfig;
 
     /// 40 patients with a rim and three others each; the last 10 patients' second lesion is contested and truly a rim.
     fn lesions() -> TestLesions {
@@ -381,7 +395,7 @@ mod tests {
             ],
         };
         let arm = |arm, noise| ArmRuns { arm, sets: vec![set(); 2], fits: vec![fit(noise); 2] };
-        let plan = Plan { cnn: CnnConfig::small(1), steps: 1, batch: 12, learning_rate: 1e-3 };
+        let plan = Plan { classifier: Width::Small.classifier(1), steps: 1, batch: 12, learning_rate: 1e-3 };
         Runs { plan, arms: vec![arm(Arm::None, noise[0]), arm(Arm::AdaGanLd, noise[1])] }
     }
 

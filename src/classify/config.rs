@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
+use crate::nets::classifiers::ClassifierConfig;
 use crate::nets::classifiers::cnn::CnnConfig;
 use crate::problem::Result;
 use crate::settings::Settings;
@@ -76,12 +77,12 @@ pub enum Width {
 }
 
 impl Width {
-    /// Sizes of a classifier of slices with so many `channels`.
-    pub fn cnn(self, channels: i64) -> CnnConfig {
-        match self {
+    /// The classifier of two classes of slices with so many `channels`: the one place that says which network it is.
+    pub fn classifier(self, channels: i64) -> ClassifierConfig {
+        ClassifierConfig::Cnn(match self {
             Self::Small => CnnConfig::small(channels),
             Self::Paper => CnnConfig::paper(channels),
-        }
+        })
     }
 }
 

@@ -56,7 +56,7 @@ pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
     if files.is_empty() {
         return Err(Problem::input(folder, "no synthetic slice")
             .expected("seed0000.npy, seed0001.npy, ...")
-            .advice("run `rimforge generate --format npy` into that folder"));
+            .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
     }
     let read = |(_, path): &(u64, PathBuf)| Ok(Synthetic { pixels: slice(path, data)? });
     let items = files.iter().map(read).collect::<Result<_>>()?;

@@ -5,8 +5,7 @@ use tch::{Device, Tensor};
 
 use super::sampler::Sampler;
 use super::training_set::TrainingSet;
-use crate::nets::classifiers::cnn::{Cnn, CnnConfig};
-use crate::nets::classifiers::{Classifier, Mode, cross_entropy};
+use crate::nets::classifiers::{Classifier, ClassifierConfig, Mode, cross_entropy};
 use crate::observer::Observer;
 use crate::optim::{Adam, AdamConfig, Flat};
 use crate::problem::{Kind, Problem, Result};
@@ -21,8 +20,9 @@ const CHUNK: u64 = 20;
 /// What is equal in all arms.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// The network.
-    pub cnn: CnnConfig,
+    /// The network; finished fits are known by this name of it, whichever it is.
+    #[serde(rename = "cnn")]
+    pub classifier: ClassifierConfig,
     /// Of the optimiser.
     pub steps: u64,
     /// Slices in a batch.
@@ -50,11 +50,10 @@ pub fn fit(
     plan: &Plan,
     seed: RunSeed,
     observer: &dyn Observer,
-) -> Result<(Cnn, Vec<f64>)> {
-    use crate::nets::Network;
+) -> Result<(Box<dyn Classifier>, Vec<f64>)> {
     let device = pixels.device();
-    let cnn = Cnn::new(&plan.cnn, seed, device);
-    let flat = Flat::new(cnn.parameters().into_iter().map(|(_, parameter)| parameter).collect());
+    let network = plan.classifier.build(seed, device);
+    let flat = Flat::new(network.parameters().into_iter().map(|(_, parameter)| parameter).collect());
     let mut adam = Adam::new(flat.values(), AdamConfig::default());
     let sampler = Sampler::new(set, plan.batch, seed);
     let mut losses = Vec::new();
@@ -69,9 +68,9 @@ pub fn fit(
         for step in first..last {
             let batch = sampler.at(step);
             let x = pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(device));
-            let target = Tensor::from_slice(&batch.targets).view([-1, plan.cnn.classes]).to_device(device);
+            let target = Tensor::from_slice(&batch.targets).view([-1, network.classes()]).to_device(device);
             let weight = Tensor::from_slice(&batch.weights).to_device(device);
-            let loss = cross_entropy(&cnn.forward(&x, Mode::Train), &target, &weight);
+            let loss = cross_entropy(&network.forward(&x, Mode::Train), &target, &weight);
             let gradient = flat.gradient(&loss);
             let rates = adam.next(plan.learning_rate).to_device(device);
             let _ = adam.step(&gradient, &rates);
@@ -87,7 +86,7 @@ pub fn fit(
         observer.advance(last - first);
         first = last;
     }
-    Ok((cnn, losses))
+    Ok((network, losses))
 }
 
 /// Log-odds of the classes `wanted` for each row of `pixels`: one list a class.
@@ -111,7 +110,9 @@ pub fn score(network: &dyn Classifier, pixels: &Tensor, wanted: &[i64]) -> Resul
 pub(crate) mod tests {
     use super::*;
     use crate::classify::arms::Arm;
+    use crate::classify::config::Width;
     use crate::classify::material::{Material, Origin, tests::units};
+    use crate::nets::classifiers::cnn::CnnConfig;
     use crate::observer::Silent;
     use rand::RngExt;
 
@@ -149,9 +150,9 @@ pub(crate) mod tests {
         let (pixels, material) = phantoms();
         let set = Arm::None.compose(&material.select(0, RunSeed(0), 0, 2.0).unwrap(), 16);
         let cnn = CnnConfig { channels: 1, widths: [4, 8, 8, 8, 8, 8], classes: 2 };
-        let plan = Plan { cnn, steps: 120, batch: 16, learning_rate: 3e-3 };
-        let (cnn, losses) = fit(&set, &pixels, &plan, RunSeed(seed), &Silent).unwrap();
-        (score(&cnn, &pixels, &[1]).unwrap().remove(0), losses)
+        let plan = Plan { classifier: ClassifierConfig::Cnn(cnn), steps: 120, batch: 16, learning_rate: 3e-3 };
+        let (network, losses) = fit(&set, &pixels, &plan, RunSeed(seed), &Silent).unwrap();
+        (score(network.as_ref(), &pixels, &[1]).unwrap().remove(0), losses)
     }
 
     #[test]
@@ -168,5 +169,14 @@ pub(crate) mod tests {
     fn twenty_five_epochs_of_a_hundred_slices_in_batches_of_64_are_40_steps() {
         assert_eq!(Plan::steps_for(100, 25, 64), 40);
         assert_eq!(Plan::steps_for(1, 1, 64), 1);
+    }
+
+    /// Part of the key that finished fits are found by: other words, and every kept fit is done again.
+    #[test]
+    fn a_plan_is_written_as_it_ever_was() {
+        let plan = Plan { classifier: Width::Small.classifier(1), steps: 40, batch: 64, learning_rate: 1e-3 };
+        let cnn = r#"{"channels":1,"widths":[8,16,24,32,32,32]}"#;
+        let expected = format!(r#"{{"cnn":{cnn},"steps":40,"batch":64,"learning_rate":0.001}}"#);
+        assert_eq!(serde_json::to_string(&plan).unwrap(), expected);
     }
 }

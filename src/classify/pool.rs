@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
 use super::affine::{self, Affine};
-use super::arms::{Arm, Source};
+use super::arms::{self, Source};
 use super::config::{ClassifyConfig, Control};
 use super::extras::{Denoised, Synthetic};
 use super::material::{Material, Origin, Unit};
@@ -93,7 +93,7 @@ impl Pool {
         material.synthetic = drawn(&extras.synthetic, Origin::Synthetic);
         material.conditional = drawn(&extras.conditional, Origin::Conditional);
         let extra = extra_count(config, &material, data)?;
-        if config.arms.contains(&Arm::Affine) && !material.of_interest().is_empty() {
+        if arms::sources(&config.arms).contains(&Source::Affine) && !material.of_interest().is_empty() {
             material.affine = (0..config.seeds)
                 .map(|repetition| rows.affine(material.of_interest(), extra, seed.child("affine", repetition)))
                 .collect();
@@ -187,26 +187,31 @@ fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) ->
     let mut extra = if material.interest.is_some() { config.extra as usize } else { 0 };
     for arm in config.arms.iter().filter(|arm| arm.adds()) {
         for source in arm.needs() {
-            let (available, what, option) = match source {
-                Source::Ambiguous => (material.contested.len(), "contested training lesions", None),
-                Source::Denoised => (material.denoised.len(), "denoised lesions", Some("--denoised DIR")),
-                Source::Synthetic => (material.synthetic.len(), "synthetic lesions", Some("--synthetic DIR")),
-                Source::Conditional => {
-                    (material.conditional.len(), "images of a conditional generator", Some("--conditional DIR"))
+            let (available, what, give) = match source {
+                Source::Synthetic => {
+                    (material.synthetic.len(), "synthetic lesions", "give slices that generate drew (--synthetic), or ")
+                }
+                Source::Conditional => (
+                    material.conditional.len(),
+                    "images of a conditional generator",
+                    "give slices that generate drew of a class (--conditional), or ",
+                ),
+                Source::Denoised => {
+                    (material.denoised.len(), "denoised lesions", "give lesions that project found (--denoised), or ")
+                }
+                Source::Ambiguous => (material.contested.len(), "contested training lesions", ""),
+                // They take as many of the other class away, and must leave some.
+                Source::Affine => {
+                    (material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1), "affine copies", "")
                 }
             };
             if available == 0 {
-                let give = option.map(|option| format!("give {option}, or ")).unwrap_or_default();
                 return Err(Problem::usage(format!("arm {} has no {what} to add", arm.name()))
                     .at(data.root())
-                    .advice(format!("{give}leave the arm out with --arms")));
+                    .advice(format!("{give}leave \"{}\" out of classify.arms (--arms)", arm.key())));
             }
             extra = extra.min(available);
         }
-    }
-    if config.arms.contains(&Arm::Affine) {
-        // It takes as many of the other class away, and must leave some.
-        extra = extra.min(material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1));
     }
     Ok(extra)
 }

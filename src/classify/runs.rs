@@ -16,8 +16,8 @@ use super::pool::{Pool, Scoring};
 use super::training_set::TrainingSet;
 use crate::data::Prepared;
 use crate::digest;
-use crate::nets::classifiers::cnn::Cnn;
-use crate::nets::network::{Named, Network};
+use crate::nets::classifiers::Classifier;
+use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -28,6 +28,7 @@ const PROCEDURE: u32 = 1;
 
 const VALIDATION: &str = "scores.validation";
 const TEST: &str = "scores.test";
+/// Of the network's tensors in a fit's file, whichever network it is.
 const NETWORK: &str = "cnn.";
 
 /// Where the fits run, and where they are kept.
@@ -175,7 +176,7 @@ fn compose(
     let [channels, ..] = data.image_shape();
     let none = Arm::None.compose(&selections[0], config.batch);
     let plan = Plan {
-        cnn: config.width.cnn(channels as i64).of_classes(none.class_count()),
+        classifier: config.width.classifier(channels as i64).of_classes(none.class_count()),
         steps: Plan::steps_for(none.slices(), config.epochs, config.batch),
         batch: config.batch,
         learning_rate: config.learning_rate,
@@ -249,10 +250,10 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
             scores
         }
         None => {
-            let (cnn, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
-            let score = |scoring: &Scoring| fit::score(&cnn, &scoring.pixels, &pool.scored());
+            let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
+            let score = |scoring: &Scoring| fit::score(network.as_ref(), &scoring.pixels, &pool.scored());
             let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
-            keep(job, &cnn, losses, &scores)?;
+            keep(job, network.as_ref(), losses, &scores)?;
             tracing::info!("{}: fitted", job.file.display());
             scores
         }
@@ -260,9 +261,9 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
     Ok(Fitted { validation: pooled(&scores.validation, &pool.validation), test: pooled(&scores.test, &pool.test) })
 }
 
-fn keep(job: &Job, cnn: &Cnn, losses: Vec<f64>, scores: &SliceScores) -> Result<()> {
+fn keep(job: &Job, network: &dyn Classifier, losses: Vec<f64>, scores: &SliceScores) -> Result<()> {
     let mut tensors: Named =
-        cnn.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
+        network.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
     tensors.insert(VALIDATION.into(), packed(&scores.validation));
     tensors.insert(TEST.into(), packed(&scores.test));
     let description = Description { key: job.key.clone(), arm: job.arm, repetition: job.repetition, losses };
@@ -312,15 +313,15 @@ fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<Sl
 ///
 /// # Errors
 /// No such file, or one of another plan.
-pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Cnn> {
+pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Box<dyn Classifier>> {
     let stored = read_tensors(file)?;
     let own = stored
         .tensors
         .iter()
         .filter_map(|(name, tensor)| name.strip_prefix(NETWORK).map(|name| (name.to_owned(), tensor.shallow_clone())));
-    let mut cnn = Cnn::new(&plan.cnn, RunSeed(0), device);
-    cnn.load(&own.collect()).map_err(|problem| problem.at(file))?;
-    Ok(cnn)
+    let mut network = plan.classifier.build(RunSeed(0), device);
+    network.load(&own.collect()).map_err(|problem| problem.at(file))?;
+    Ok(network)
 }
 
 fn device_name(device: Device) -> &'static str {

@@ -5,9 +5,11 @@ use std::path::Path;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
+use super::arms::Source;
 use super::by_class::{self, TestItems};
 use super::compare::{self, Comparison, TestLesions};
 use super::config::{ClassifyConfig, Control};
+use super::extras::Synthetic;
 use super::pool::{Extras, Pool};
 use super::runs::{self, Runs, Workplace};
 use super::{Arm, arms, cam, extras};
@@ -15,9 +17,7 @@ use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
 use crate::files;
-use crate::nets::Network;
 use crate::nets::classifiers::Classifier;
-use crate::nets::classifiers::cnn::{Cnn, SMALLEST};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classes::Classes;
@@ -68,22 +68,10 @@ struct Outcome {
 pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &Lab<'_>) -> Result<ClassifyRecord> {
     let &Lab { engine, seed, observer } = lab;
     config.check()?;
+    check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
     let data = inputs.data;
-    let manifest = data.manifest();
-    let [_, height, width] = data.image_shape();
-    if height != width || (height as i64) < SMALLEST {
-        return Err(Problem::usage(format!("slices of {height} x {width} pixels"))
-            .at(data.root())
-            .expected(format!("square ones of at least {SMALLEST}")));
-    }
-    config.arms.iter().try_for_each(|arm| arm.fits(data.classes())).map_err(|problem| problem.at(data.root()))?;
-    if inputs.truth.is_some() && data.classes().of_interest.is_none() {
-        return Err(Problem::usage("--truth for a data set without a class of interest")
-            .at(data.root())
-            .advice("leave --truth out"));
-    }
     let _lock = files::lock(out.join(".lock"), &[out.join(runs::FITS)])?;
-    let truth = inputs.truth.map(|path| truth::read(path, manifest)).transpose()?;
+    let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
     let mut notes = Vec::new();
     let extras = load_extras(inputs, config, &mut notes)?;
     let pool = Pool::load(data, extras, config, seed, engine.device)?;
@@ -92,32 +80,34 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     let runs = runs::run(data, &pool, config, seed, place, observer)?;
 
     let fits = Fits { data, pool: &pool, runs: &runs, config, seed };
-    let Outcome { found, test, threshold_rule } = match data.classes().of_interest {
+    let outcome = match data.classes().of_interest {
         Some(_) => fits.against_the_other(truth.as_deref(), &mut notes, observer)?,
         None => fits.against_the_rest(observer)?,
     };
-    facts(&mut notes, config, &pool, &test, data.classes());
+    facts(&mut notes, config, &pool, &outcome.test, data.classes());
     fits.write_maps(&data.test(), place, observer)?;
-
-    let none_of_interest = data.classes().of_interest.is_none();
-    let record = ClassifyRecord {
-        pooling: config.pooling.description(data.classes()),
-        optimiser_steps: runs.plan.steps,
-        batch: config.batch,
-        seeds: (0..config.seeds).collect(),
-        threshold_rule,
-        test,
-        arms: found.arms,
-        differences: found.differences,
-        parameters: Cnn::new(&runs.plan.cnn, seed, tch::Device::Cpu).parameter_count(),
-        extra_rims: pool.extra as u64,
-        rims_per_batch: rims_per_batch(&runs),
-        control: config.control.map(|control| control.name().to_owned()),
-        notes,
-        classes: if none_of_interest { data.classes().names.clone() } else { vec![] },
-    };
+    let record = fits.record(outcome, notes);
     files::write_json(out.join(RECORD), &record)?;
     Ok(record)
+}
+
+/// Refuses a data set that the classifier or an arm cannot take.
+fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
+    let data = inputs.data;
+    let [channels, height, width] = data.image_shape();
+    let classifier = config.width.classifier(channels as i64);
+    let smallest = classifier.smallest_side();
+    if height != width || (height as i64) < smallest {
+        let expected = format!("square ones of at least {smallest}: {} takes no others", classifier.title());
+        return Err(Problem::usage(format!("slices of {height} x {width} pixels")).expected(expected));
+    }
+    config.arms.iter().try_for_each(|arm| arm.fits(data.classes()))?;
+    if inputs.truth.is_some() && data.classes().of_interest.is_none() {
+        return Err(
+            Problem::usage("true labels (--truth) for a data set without a class of interest").advice("leave them out")
+        );
+    }
+    Ok(())
 }
 
 /// Rims in every batch: the None arm's, wherever it stands; without it those of the first.
@@ -128,30 +118,56 @@ fn rims_per_batch(runs: &Runs) -> u64 {
 
 /// Reads what the asked arms need and nothing else.
 fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<String>) -> Result<Extras> {
-    let wanted = |source: arms::Source| config.arms.iter().any(|arm| arm.needs().contains(&source));
     let mut extras = Extras::default();
-    if let Some(folder) = inputs.synthetic.filter(|_| wanted(arms::Source::Synthetic)) {
+    let drawn = |folder: Option<&Path>, notes: &mut Vec<String>| -> Result<Option<Vec<Synthetic>>> {
+        let Some(folder) = folder else { return Ok(None) };
         let loaded = extras::synthetic(folder, inputs.data)?;
         notes.extend(loaded.notes);
-        extras.synthetic = Some(loaded.items);
-    }
-    if let Some(folder) = inputs.conditional.filter(|_| wanted(arms::Source::Conditional)) {
-        let loaded = extras::synthetic(folder, inputs.data)?;
-        notes.extend(loaded.notes);
-        extras.conditional = Some(loaded.items);
-    }
-    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
-    // else.
-    let contested = wanted(arms::Source::Denoised) || wanted(arms::Source::Ambiguous);
-    if let Some(folder) = inputs.denoised.filter(|_| contested) {
-        let loaded = extras::denoised(folder, inputs.data, config.accepted_only)?;
-        notes.extend(loaded.notes);
-        extras.denoised = Some(loaded.items);
+        Ok(Some(loaded.items))
+    };
+    for source in arms::sources(&config.arms) {
+        match source {
+            Source::Synthetic => extras.synthetic = drawn(inputs.synthetic, notes)?,
+            Source::Conditional => extras.conditional = drawn(inputs.conditional, notes)?,
+            // The contested arms take the slices that were projected, so that they and the denoised arms differ in
+            // nothing else.
+            Source::Denoised | Source::Ambiguous => {
+                if let (Some(folder), None) = (inputs.denoised, &extras.denoised) {
+                    let loaded = extras::denoised(folder, inputs.data, config.accepted_only)?;
+                    notes.extend(loaded.notes);
+                    extras.denoised = Some(loaded.items);
+                }
+            }
+            // Made of the data set's own lesions.
+            Source::Affine => {}
+        }
     }
     Ok(extras)
 }
 
 impl Fits<'_> {
+    fn record(&self, outcome: Outcome, notes: Vec<String>) -> ClassifyRecord {
+        let &Self { data, pool, runs, config, seed } = self;
+        let Outcome { found, test, threshold_rule } = outcome;
+        let none_of_interest = data.classes().of_interest.is_none();
+        ClassifyRecord {
+            pooling: config.pooling.description(data.classes()),
+            optimiser_steps: runs.plan.steps,
+            batch: config.batch,
+            seeds: (0..config.seeds).collect(),
+            threshold_rule,
+            test,
+            arms: found.arms,
+            differences: found.differences,
+            parameters: runs.plan.classifier.build(seed, tch::Device::Cpu).parameter_count(),
+            extra_rims: pool.extra as u64,
+            rims_per_batch: rims_per_batch(runs),
+            control: config.control.map(|control| control.name().to_owned()),
+            notes,
+            classes: if none_of_interest { data.classes().names.clone() } else { vec![] },
+        }
+    }
+
     /// The class of interest against the other, at thresholds of the validation side.
     fn against_the_other(
         &self,
@@ -240,7 +256,7 @@ impl Fits<'_> {
         let load = |arm: &Arm| runs::load_network(&runs::fit_file(place.out, *arm, 0), &self.runs.plan, place.device);
         let networks = chosen.iter().map(load).collect::<Result<Vec<_>>>()?;
         let named: Vec<(&str, &dyn Classifier)> =
-            chosen.iter().zip(&networks).map(|(arm, network)| (arm.name(), network as &dyn Classifier)).collect();
+            chosen.iter().zip(&networks).map(|(arm, network)| (arm.name(), network.as_ref())).collect();
         let speaks_for = interest.map_or_else(|| "its class".to_owned(), |class| format!("a {class}"));
         let simulated = data.manifest().simulated;
         let footer = if simulated {

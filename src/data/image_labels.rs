@@ -94,7 +94,9 @@ impl Labels {
         let vote = |cell: &String| match cell.as_str() {
             "1" => Ok(true),
             "0" => Ok(false),
-            other => Err(Problem::input(path, format!("a reader says {other:?}")).expected("1 (rim) or 0 (no rim)")),
+            other => {
+                Err(Problem::input(path, format!("a reader says {other:?}")).expected("1 (of interest) or 0 (not)"))
+            }
         };
         let votes = first.zip(second).map(|(first, second)| {
             first
@@ -147,7 +149,7 @@ impl Labels {
     /// One label is of interest and one may be contested; the others are not told apart. Votes of readers outrank
     /// labels. An unlabelled set is all of interest: there is nothing else to learn from it.
     fn by_interest(&self, names: &[String], config: &PrepareConfig) -> Result<Labelled> {
-        let (rim, ambiguous) = (config.rim_label.as_deref(), config.ambiguous_label.as_deref());
+        let (interest, ambiguous) = (config.rim_label.as_deref(), config.ambiguous_label.as_deref());
         let labelled = |class: &dyn Fn(&String) -> Class| {
             let image = |name: &String| LabelledImage { class: class(name), label: self.own_label(name) };
             Ok(Labelled { classes: Classes::of_readers(), images: names.iter().map(image).collect() })
@@ -156,23 +158,26 @@ impl Labels {
             return labelled(&|name| super::reader_table::class(votes[name]));
         }
         let Some(labels) = &self.label else {
-            return match rim {
-                Some(rim) => Err(Problem::usage(format!("--rim-label {rim} for a set without labels"))),
+            return match interest {
+                Some(label) => Err(Problem::usage(format!("prepare.rim_label = {label:?} for a set without labels"))
+                    .advice("leave prepare.rim_label (--rim-label) out: every image is of the class of interest then")),
                 None => labelled(&|_| Class::RIM),
             };
         };
         let known: BTreeSet<&str> = labels.values().map(String::as_str).collect();
-        let chosen = rim.or_else(|| known.contains("rim").then_some("rim"));
+        let chosen = interest.or_else(|| known.contains("rim").then_some("rim"));
         let chosen = chosen.or_else(|| known.iter().copied().eq(["0", "1"]).then_some("1"));
         let ambiguous = ambiguous.or_else(|| known.contains("ambiguous").then_some("ambiguous"));
-        let Some(rim) = chosen else {
+        let Some(interest) = chosen else {
             let labels = known_list(&known);
-            return Err(Problem::usage(format!("which of the labels {labels} is the class of interest?"))
-                .advice("say so with --rim-label NAME, or take each label as a class with --classes labels"));
+            return Err(Problem::usage(format!("which of the labels {labels} is the class of interest?")).advice(
+                "name it in prepare.rim_label (--rim-label), or take each label as a class of its own with \
+                 prepare.classes = \"labels\" (--classes)",
+            ));
         };
-        [Some(rim), ambiguous].into_iter().flatten().try_for_each(|asked| require_known(asked, &known))?;
+        [Some(interest), ambiguous].into_iter().flatten().try_for_each(|asked| require_known(asked, &known))?;
         labelled(&|name| match labels[name].as_str() {
-            label if label == rim => Class::RIM,
+            label if label == interest => Class::RIM,
             label if Some(label) == ambiguous => Class::AMBIGUOUS,
             _ => Class::NON_RIM,
         })
@@ -180,12 +185,14 @@ impl Labels {
 
     /// Each label is a class, but for the one that is contested.
     fn by_label(&self, names: &[String], config: &PrepareConfig) -> Result<Labelled> {
-        if let Some(rim) = &config.rim_label {
-            return Err(Problem::usage(format!("--rim-label {rim} where each label is a class of its own"))
-                .advice("leave out either --rim-label or --classes labels"));
+        if let Some(label) = &config.rim_label {
+            return Err(Problem::usage(format!(
+                "prepare.rim_label = {label:?} where each label is a class of its own"
+            ))
+            .advice("leave out prepare.rim_label (--rim-label), or prepare.classes = \"labels\" (--classes)"));
         }
         let Some(labels) = &self.label else {
-            return Err(Problem::usage("--classes labels for a set without labels")
+            return Err(Problem::usage("prepare.classes = \"labels\" (--classes) for a set without labels")
                 .expected("images whose folder, table or dataset.json names a label for each"));
         };
         let known: BTreeSet<&str> = labels.values().map(String::as_str).collect();

@@ -42,7 +42,10 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     };
     let advice = match source {
         Source::Cohort(_) => "find out which patient they belong to and remove the other",
-        _ => "remove one of each pair, or give both the same patient in a table (--patients FILE.tsv: file, patient)",
+        Source::Images(_) | Source::Zip(_) => {
+            "remove one of each pair, or give both the same patient in a table of file and patient (prepare.patients, \
+             --patients)"
+        }
     };
     split::require_no_twins(&extracted.hashes, advice)?;
     let two_sides = proof(&extracted);

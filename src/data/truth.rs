@@ -1,4 +1,5 @@
-//! The true labels of a simulated cohort (`derivatives/truth/truth.tsv`). Only what scores or judges reads them.
+//! The true labels of a simulated cohort (`derivatives/truth/truth.tsv`, column `true_rim`). Only what scores or judges
+//! reads them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,12 @@ use super::manifest::Manifest;
 use super::reader_table::{lesion_rows, yes_or_no};
 use crate::problem::{Problem, Result};
 
-/// Whether each lesion of a cohort truly has a rim.
+/// Whether each lesion of a cohort truly is of the class of interest.
 #[derive(Clone, Debug)]
 pub struct Truth {
     table: PathBuf,
     /// By the lesion's name, "sub-001_lesion-003".
-    rims: BTreeMap<String, bool>,
+    of_interest: BTreeMap<String, bool>,
 }
 
 /// The truth table of a cohort, where there is one.
@@ -21,7 +22,7 @@ pub fn find(cohort: &Path) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// Whether each lesion of the manifest truly has a rim, in its order.
+/// Whether each lesion of the manifest truly is of the class of interest, in its order.
 ///
 /// # Errors
 /// Those of [`Truth::read`] and [`Truth::of`].
@@ -37,11 +38,11 @@ impl Truth {
     /// # Errors
     /// No such file or column, any other value, or a lesion twice.
     pub fn read(table: &Path) -> Result<Self> {
-        let mut rims = BTreeMap::new();
+        let mut of_interest = BTreeMap::new();
         for (key, row) in lesion_rows(table, &["true_rim"])? {
-            rims.insert(key.to_string(), yes_or_no(table, &row, 2, "true_rim")?);
+            of_interest.insert(key.to_string(), yes_or_no(table, &row, 2, "true_rim")?);
         }
-        Ok(Self { table: table.to_owned(), rims })
+        Ok(Self { table: table.to_owned(), of_interest })
     }
 
     /// Of the lesion of a name.
@@ -49,7 +50,7 @@ impl Truth {
     /// # Errors
     /// A lesion that the table does not have.
     pub fn of(&self, lesion: &str) -> Result<bool> {
-        self.rims.get(lesion).copied().ok_or_else(|| {
+        self.of_interest.get(lesion).copied().ok_or_else(|| {
             Problem::input(&self.table, format!("no lesion {lesion}"))
                 .expected("every lesion of the data")
                 .advice("give the truth of the same cohort")

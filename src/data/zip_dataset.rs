@@ -122,7 +122,7 @@ fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u6
     if total > max_bytes {
         return Err(bad(format!("{total} bytes unpacked"))
             .expected(format!("at most {max_bytes}"))
-            .advice("raise --max-zip-bytes if you trust the file"));
+            .advice("raise prepare.max_zip_bytes (--max-zip-bytes) if you trust the file"));
     }
     if names.is_empty() {
         return Err(bad("no PNG in this zip".into()).expected("a data set of StyleGAN2-ADA's dataset tool"));
@@ -220,7 +220,7 @@ mod tests {
         assert!(bomb.contains("unpacks from"), "{bomb}");
         let file = write(&[("a.png", (0..9000u32).map(|i| (i * i / 7) as u8).collect())]);
         let large = ZipDataset::open(file.path(), 8000).unwrap_err().to_string();
-        assert!(large.contains("--max-zip-bytes"), "{large}");
+        assert!(large.contains("raise prepare.max_zip_bytes (--max-zip-bytes)"), "{large}");
     }
 
     #[test]

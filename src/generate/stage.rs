@@ -48,7 +48,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
     if config.formats.contains(&Format::Nifti) && source.contrasts.is_empty() {
         return Err(Problem::usage("this network does not say which units its channels have")
             .expected("a network trained by `rimforge train`, or imported with --window")
-            .advice("use --format npy, or import it again with --window LOW,HIGH"));
+            .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
     }
     std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
     let reals = inputs.data.map(Reals::of);

@@ -176,7 +176,7 @@ impl Projector {
             (BuiltIn::Pixels, _) => Ok(Box::new(PixelPyramid)),
             (BuiltIn::Discriminator, Some(discriminator)) => Ok(Box::new(DiscriminatorFeatures(discriminator))),
             (BuiltIn::Discriminator, None) => Err(Problem::usage("the network file holds no discriminator")
-                .advice("take the file of a training run, or --features random-vgg")),
+                .advice("take the file of a training run, or project.features = \"random-vgg\" (--features)")),
         }
     }
 

@@ -1,20 +1,20 @@
 //! Agreement of two readers on a yes-or-no question: Cohen's kappa (Educ Psychol Meas 20:37, 1960).
 
-/// Votes of two readers on the same lesions.
+/// Votes of two readers on the same items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VoteTable {
-    /// Both say rim.
+    /// Both say yes.
     pub both: u64,
     /// Only the first does.
     pub first_only: u64,
     /// Only the second does.
     pub second_only: u64,
-    /// Neither says rim.
+    /// Neither says yes.
     pub neither: u64,
 }
 
 impl VoteTable {
-    /// Counts votes (first reader, second reader), true = rim.
+    /// Counts votes (first reader, second reader), true = yes.
     pub fn from_votes(votes: impl IntoIterator<Item = (bool, bool)>) -> Self {
         let mut table = Self::default();
         for vote in votes {
@@ -28,17 +28,17 @@ impl VoteTable {
         table
     }
 
-    /// Lesions with two votes.
+    /// Items with two votes.
     pub fn total(&self) -> u64 {
         self.both + self.first_only + self.second_only + self.neither
     }
 
-    /// Exactly one reader says rim.
+    /// Exactly one reader says yes.
     pub fn disputed(&self) -> u64 {
         self.first_only + self.second_only
     }
 
-    /// Cohen's kappa in \[-1, 1\]; `None` without lesions or where both readers always give the same one answer. Its
+    /// Cohen's kappa in \[-1, 1\]; `None` without items or where both readers always give the same one answer. Its
     /// interval is that of a [`ClusterBootstrap`](super::bootstrap::ClusterBootstrap) around it: lesions of a patient
     /// are not independent.
     pub fn kappa(&self) -> Option<f64> {
@@ -56,7 +56,7 @@ impl VoteTable {
     }
 }
 
-/// The table as shares of all lesions: cells \[first reader\]\[second reader\], 0 = rim.
+/// The table as shares of all items: cells \[first reader\]\[second reader\], 0 = yes.
 struct Shares {
     cells: [[f64; 2]; 2],
 }

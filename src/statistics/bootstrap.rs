@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(mean([]), None);
     }
 
-    /// One of two patients holds the only rim; a quarter of draws lack it, and are counted, not silently zero.
+    /// One of two patients holds the only positive; a quarter of draws lack it, and are counted, not silently zero.
     #[test]
     fn undefined_draws_are_told() {
         let bootstrap = ClusterBootstrap::by_patient(&["a", "b"], RunSeed(9)).draws(1000);

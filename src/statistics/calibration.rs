@@ -1,15 +1,15 @@
-//! Whether a score of .8 means rim in 80 % of cases: Brier score and expected calibration error.
+//! Whether a score of .8 means positive in 80 % of cases: Brier score and expected calibration error.
 //!
 //! Interface of the library for probabilities made outside the program, whose own classifiers give logits:
 //!
 //! ```
 //! use rimforge::statistics::calibration::{brier, expected_calibration_error};
 //!
-//! let (probabilities, rim) = ([0.75, 0.75, 0.25, 0.25], [true, true, true, false]);
+//! let (probabilities, positive) = ([0.75, 0.75, 0.25, 0.25], [true, true, true, false]);
 //! // (3 * .25^2 + .75^2) / 4
-//! assert_eq!(brier(&probabilities, &rim)?, Some(0.1875));
-//! // Two items at .75, both rims, and two at .25, one a rim: both gaps are .25.
-//! assert_eq!(expected_calibration_error(&probabilities, &rim, 10)?, Some(0.25));
+//! assert_eq!(brier(&probabilities, &positive)?, Some(0.1875));
+//! // Two items at .75, both positive, and two at .25, one positive: both gaps are .25.
+//! assert_eq!(expected_calibration_error(&probabilities, &positive, 10)?, Some(0.25));
 //! # Ok::<(), rimforge::problem::Problem>(())
 //! ```
 
@@ -36,7 +36,7 @@ pub fn brier(probabilities: &[f64], labels: &[bool]) -> Result<Option<f64>> {
 }
 
 /// Expected calibration error over `bins` bins of equal width (Naeini 2015): the gap of mean probability and share of
-/// rims, weighted by the items of each bin; `None` without items.
+/// positives, weighted by the items of each bin; `None` without items.
 ///
 /// # Errors
 /// As [`brier`].
@@ -64,7 +64,7 @@ mod tests {
         assert!(brier(&[1.2], &[true]).is_err());
     }
 
-    /// By hand: ten items at .75, six of them rims: gap .15; two at .05, none a rim: gap .05.
+    /// By hand: ten items at .75, six of them positive: gap .15; two at .05, none positive: gap .05.
     /// (10 * .15 + 2 * .05) / 12.
     #[test]
     fn calibration_error_by_hand() {

@@ -6,9 +6,9 @@
 //! ```
 //! use rimforge::statistics::compare::{delong, holm, mcnemar_exact};
 //!
-//! let rim = [true, true, true, false, false, false];
+//! let positive = [true, true, true, false, false, false];
 //! let (first, second) = ([0.9, 0.8, 0.6, 0.3, 0.2, 0.1], [0.9, 0.2, 0.6, 0.3, 0.8, 0.1]);
-//! let found = delong(&first, &second, &rim)?.expect("two of each class");
+//! let found = delong(&first, &second, &positive)?.expect("two of each class");
 //! // The first model has all nine pairs in order; in the second .9 lies above three of the others, .6 above two and
 //! // .2 above one.
 //! assert_eq!(found.first, 1.0);
@@ -52,7 +52,7 @@ pub struct DeLong {
 /// DeLong, DeLong & Clarke-Pearson, Biometrics 44:837 (1988), by mid-ranks (Sun & Xu, IEEE SPL 21:1389, 2014).
 ///
 /// Takes items as independent; with many lesions a patient prefer the cluster bootstrap. `None` with fewer than two
-/// rims or non-rims.
+/// positives or negatives.
 ///
 /// # Errors
 /// Lengths that differ, or a score that is NaN.
@@ -89,7 +89,8 @@ pub fn delong(first: &[f64], second: &[f64], labels: &[bool]) -> Result<Option<D
     }))
 }
 
-/// Structural components: per rim the share of non-rims below it, per non-rim the share of rims above it, ties half.
+/// Structural components: per positive the share of negatives below it, per negative the share of positives above it,
+/// ties half.
 struct Placements {
     auroc: f64,
     positives: Vec<f64>,
@@ -101,17 +102,17 @@ impl Placements {
         let select = |wanted: bool| -> Vec<f64> {
             scores.iter().zip(labels).filter(|(_, label)| **label == wanted).map(|(score, _)| *score).collect()
         };
-        let (rims, others) = (select(true), select(false));
-        let (in_all, in_rims, in_others) = (midranks(scores), midranks(&rims), midranks(&others));
+        let (above, below) = (select(true), select(false));
+        let (in_all, in_above, in_below) = (midranks(scores), midranks(&above), midranks(&below));
         let (mut positives, mut negatives) = (Vec::new(), Vec::new());
         for (&rank, &label) in in_all.iter().zip(labels) {
             if label {
-                positives.push((rank - in_rims[positives.len()]) / others.len() as f64);
+                positives.push((rank - in_above[positives.len()]) / below.len() as f64);
             } else {
-                negatives.push(1.0 - (rank - in_others[negatives.len()]) / rims.len() as f64);
+                negatives.push(1.0 - (rank - in_below[negatives.len()]) / above.len() as f64);
             }
         }
-        Self { auroc: positives.iter().sum::<f64>() / rims.len() as f64, positives, negatives }
+        Self { auroc: positives.iter().sum::<f64>() / above.len() as f64, positives, negatives }
     }
 }
 

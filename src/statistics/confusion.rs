@@ -1,10 +1,10 @@
-//! Scores at one threshold, from the four counts; rim is the positive class.
+//! Scores at one threshold, from the four counts.
 
 use super::check_scores;
 use crate::problem::Result;
 use crate::records::Confusion;
 
-/// Counts of "rim if score >= threshold" against `labels`, each item `copies[item]` times (once without).
+/// Counts of "positive if score >= threshold" against `labels`, each item `copies[item]` times (once without).
 ///
 /// # Errors
 /// Lengths that differ, or a score that is NaN.
@@ -23,12 +23,12 @@ pub fn confusion_at(scores: &[f64], labels: &[bool], threshold: f64, copies: Opt
     Ok(counts)
 }
 
-/// Real rims.
+/// Real positives.
 pub fn positives(c: &Confusion) -> u64 {
     c.true_positive + c.false_negative
 }
 
-/// Real non-rims.
+/// Real negatives.
 pub fn negatives(c: &Confusion) -> u64 {
     c.true_negative + c.false_positive
 }
@@ -42,17 +42,17 @@ pub fn accuracy(c: &Confusion) -> Option<f64> {
     ratio(c.true_positive + c.true_negative, positives(c) + negatives(c))
 }
 
-/// Share of real rims among those called rim, at the sample's own prevalence; `None` when nothing was called rim.
+/// Share of real positives among those called so, at the sample's own prevalence; `None` when nothing was called so.
 pub fn precision(c: &Confusion) -> Option<f64> {
     ratio(c.true_positive, c.true_positive + c.false_positive)
 }
 
-/// Share of rims that were called rim.
+/// Share of real positives that were called so.
 pub fn sensitivity(c: &Confusion) -> Option<f64> {
     ratio(c.true_positive, positives(c))
 }
 
-/// Share of non-rims that were not called rim.
+/// Share of real negatives that were called so.
 pub fn specificity(c: &Confusion) -> Option<f64> {
     ratio(c.true_negative, negatives(c))
 }
@@ -62,7 +62,7 @@ pub fn balanced_accuracy(c: &Confusion) -> Option<f64> {
     Some((sensitivity(c)? + specificity(c)?) / 2.0)
 }
 
-/// Harmonic mean of precision and sensitivity; `None` without rims, called or real.
+/// Harmonic mean of precision and sensitivity; `None` without positives, called or real.
 pub fn f1(c: &Confusion) -> Option<f64> {
     ratio(2 * c.true_positive, 2 * c.true_positive + c.false_positive + c.false_negative)
 }
@@ -76,7 +76,7 @@ pub fn matthews(c: &Confusion) -> Option<f64> {
     (margins > 0.0).then(|| (tp * tn - fp * false_negative) / margins.sqrt())
 }
 
-/// Positive predictive value where rims are `prevalence` of all lesions, from sensitivity and specificity (Bayes).
+/// Positive predictive value where positives are `prevalence` of all items, from sensitivity and specificity (Bayes).
 pub fn ppv_at(c: &Confusion, prevalence: f64) -> Option<f64> {
     let hits = sensitivity(c)? * prevalence;
     let called = hits + (1.0 - specificity(c)?) * (1.0 - prevalence);
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use approx::assert_abs_diff_eq;
 
-    /// By hand: 10 rims of which 8 found, 90 others of which 9 called rim.
+    /// By hand: 10 positives of which 8 found, 90 negatives of which 9 called positive.
     const COUNTS: Confusion = Confusion { true_positive: 8, false_positive: 9, true_negative: 81, false_negative: 2 };
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_itself_is_a_rim_and_copies_count() {
+    fn the_threshold_itself_is_positive_and_copies_count() {
         let counts = confusion_at(&[0.5, 0.4, 0.9], &[true, true, false], 0.5, Some(&[2, 3, 1])).unwrap();
         assert_eq!(counts, Confusion { true_positive: 2, false_negative: 3, false_positive: 1, true_negative: 0 });
     }

@@ -1,7 +1,7 @@
-//! How well scores rank rims above the rest: AUROC, average precision, sensitivity at a specificity.
+//! How well scores rank positives above the rest: AUROC, average precision, sensitivity at a specificity.
 //!
 //! Ties count as one threshold, as in scikit-learn. Scores are sorted once; a resample is a number of copies of each
-//! item, so that thousands of bootstrap draws cost one pass each. Thresholds read "rim if score >= threshold".
+//! item, so that thousands of bootstrap draws cost one pass each. Thresholds read "positive if score >= threshold".
 
 use super::check_scores;
 use crate::problem::Result;
@@ -25,7 +25,7 @@ struct Step {
 }
 
 impl Ranking {
-    /// `labels`: true = rim.
+    /// `labels`: true = positive.
     ///
     /// # Errors
     /// Lengths that differ, or a score that is NaN.
@@ -49,7 +49,7 @@ impl Ranking {
         &self.scores
     }
 
-    /// In the order given, true = rim.
+    /// In the order given, true = positive.
     pub fn labels(&self) -> &[bool] {
         &self.labels
     }
@@ -67,8 +67,8 @@ impl Ranking {
 
     /// Area under the precision-recall curve as average precision (sum of precision x recall gained, no interpolation),
     /// of a resample as in [`Ranking::auroc_of`]; `None` without positives. With the classes reweighted to `prevalence`
-    /// (share of rims where the scores will be used) instead of the sample's own it is `None` also where a class is
-    /// missing.
+    /// (share of positives where the scores will be used) instead of the sample's own it is `None` also where a class
+    /// is missing.
     pub fn average_precision_of(&self, copies: Option<&[u32]>, prevalence: Option<f64>) -> Option<f64> {
         let (positives, negatives) = self.totals(copies);
         let weight = negative_weight(positives, negatives, prevalence)?;
@@ -127,7 +127,7 @@ impl Ranking {
     }
 }
 
-/// Weight of one negative beside a positive of weight 1 that makes rims `prevalence` of all.
+/// Weight of one negative beside a positive of weight 1 that makes positives `prevalence` of all.
 fn negative_weight(positives: f64, negatives: f64, prevalence: Option<f64>) -> Option<f64> {
     match prevalence {
         _ if positives == 0.0 => None,
@@ -147,8 +147,8 @@ mod tests {
         Ranking::new(scores, &labels.iter().map(|&l| l == 1).collect::<Vec<_>>()).unwrap()
     }
 
-    /// By hand: of the four (rim, non-rim) pairs three are in order: AUROC .75. Precision at the two rims is 1/1 and
-    /// 2/3, each gains half the recall: average precision (1 + 2/3) / 2 = .8333.
+    /// By hand: of the four (positive, negative) pairs three are in order: AUROC .75. Precision at the positives is 1/1
+    /// and 2/3, each gains half the recall: average precision (1 + 2/3) / 2 = .8333.
     #[test]
     fn four_items_by_hand() {
         let four = ranking(&[0.9, 0.8, 0.7, 0.1], &[1, 0, 1, 0]);
@@ -179,7 +179,7 @@ mod tests {
     fn prevalence_is_as_if_negatives_were_copied() {
         let (scores, labels) = ([0.9, 0.8, 0.7, 0.4, 0.1], [1, 0, 1, 0, 0]);
         let enriched = ranking(&scores, &labels);
-        // 2 rims and 3 non-rims, each non-rim 19 times: prevalence 2 / 59.
+        // 2 positives and 3 negatives, each negative 19 times: prevalence 2 / 59.
         let copies: Vec<u32> = labels.iter().map(|&l| if l == 1 { 1 } else { 19 }).collect();
         assert_abs_diff_eq!(
             enriched.average_precision_of(None, Some(2.0 / 59.0)).unwrap(),

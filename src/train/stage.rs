@@ -1,4 +1,4 @@
-//! The stage: the training rims, or the classes, in; a trained network and its record out.
+//! The stage: the training items of interest, or of all classes, in; a trained network and its record out.
 
 use std::path::Path;
 
@@ -20,10 +20,10 @@ use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 
-/// Trains on the data set's training rims, or on its classes, in `out` and leaves `record.json` there.
+/// Trains on the data set's training items of interest, or on its classes, in `out` and leaves `record.json` there.
 ///
 /// # Errors
-/// No rims to learn from, a folder in use or with another run's settings, divergence, a full disk, or stopped on
+/// No items to learn from, a folder in use or with another run's settings, divergence, a full disk, or stopped on
 /// request.
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
     let &Lab { engine, seed, observer } = lab;

@@ -47,12 +47,13 @@ pub struct Watch {
 struct Classes {
     /// Share of each among the real images; empty without classes.
     shares: Vec<f64>,
-    rim: Option<i64>,
+    /// The class that the distance is of; all where none is.
+    interest: Option<i64>,
 }
 
 struct Distance {
     features: FrechetFeatures,
-    /// Of the rims, or of everything where no class holds the rims.
+    /// Of the class of interest, or of everything where no class is.
     real: Features,
     /// Of all classes, where that is something else.
     all: Option<Features>,
@@ -83,7 +84,7 @@ impl Watch {
         let counts = set.chosen.counts();
         let classes = Classes {
             shares: counts.iter().map(|&count| count as f64 / counts.iter().sum::<u64>() as f64).collect(),
-            rim: set.chosen.interest.map(|rim| rim as i64),
+            interest: set.chosen.interest.map(|number| number as i64),
         };
         let look = Look::of(data.contrasts());
         let padding = set.padding;
@@ -99,12 +100,12 @@ impl Watch {
         let Some(Distance { features, real, all }) = &self.distance else {
             return Ok(None);
         };
-        let distance = |reals: &Features, rim: Option<i64>| -> Result<f64> {
-            let fakes = fixed_images(average, &self.classes.draw(FRECHET_IMAGES, rim), FRECHET_IMAGES);
+        let distance = |reals: &Features, class: Option<i64>| -> Result<f64> {
+            let fakes = fixed_images(average, &self.classes.draw(FRECHET_IMAGES, class), FRECHET_IMAGES);
             Ok(frechet::distance(reals, &Features::new(&all_features(features, &fakes))?)?.distance)
         };
         let all_classes = all.as_ref().map(|all| distance(all, None)).transpose()?;
-        Ok(Some(Scores { distance: distance(real, self.classes.rim)?, all_classes }))
+        Ok(Some(Scores { distance: distance(real, self.classes.interest)?, all_classes }))
     }
 
     fn draw(&mut self, images: u64, average: &Generator) -> Result<()> {
@@ -226,14 +227,14 @@ fn fixed_images(generator: &Generator, c: &Option<Tensor>, count: u32) -> Tensor
 }
 
 impl Classes {
-    /// One-hot \[count, c_dim\]: all `rim`, or each class as often as it is among the real images; `None` without
+    /// One-hot \[count, c_dim\]: all `class`, or each class as often as it is among the real images; `None` without
     /// classes.
-    fn draw(&self, count: u32, rim: Option<i64>) -> Option<Tensor> {
+    fn draw(&self, count: u32, class: Option<i64>) -> Option<Tensor> {
         if self.shares.is_empty() {
             return None;
         }
         let at = |index: u32| class_at(&self.shares, (f64::from(index) + 0.5) / f64::from(count));
-        let numbers: Vec<i64> = (0..count).map(|index| rim.unwrap_or_else(|| at(index))).collect();
+        let numbers: Vec<i64> = (0..count).map(|index| class.unwrap_or_else(|| at(index))).collect();
         Some(one_hot(&numbers, self.shares.len() as i64, Device::Cpu))
     }
 }

@@ -236,7 +236,11 @@ fn what_cannot_be_compared_is_refused() {
     let data = folders.at("data");
     let mut bare = Command::cargo_bin("rimforge").unwrap();
     bare.args(["classify", "--device", "cpu", "--arms", "ada-gan", "--data"]).arg(&data);
-    refused(bare.arg("--out").arg(folders.at("bare")).output().unwrap(), 2, "give --synthetic DIR");
+    refused(
+        bare.arg("--out").arg(folders.at("bare")).output().unwrap(),
+        2,
+        "give slices that generate drew (--synthetic)",
+    );
 
     refused(classify(&folders, "x", &["--arms", "none,none"]), 2, "arm None is named twice");
 

@@ -129,7 +129,7 @@ fn mistakes_are_named() {
     weights::save_network(&nameless, &generator, None, NetworkLabel::default()).unwrap();
     let (code, text) = error(generate(&nameless, folder.path(), &["--format", "nifti"]));
     assert_eq!(code, Some(2), "{text}");
-    assert!(text.contains("--format npy"), "{text}");
+    assert!(text.contains("out of generate.formats (--format)"), "{text}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! The lesion classifier: six convolutional units, global average pooling, a linear head over the classes.
+//! A classifier of small images: six convolutional units, global average pooling, a linear head over the classes.
 //!
 //! One unit is 3x3 convolution, 2x2 max pooling (first units only), batch normalisation, ReLU, in the order that the
 //! paper names them. The paper gives neither widths nor strides; here the first three units pool, so that a 64x64 slice
-//! leaves an 8x8 map, whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a rim from its core.
+//! leaves an 8x8 map, whose class activations (Zhou et al. 2016, arXiv 1512.04150) still tell a lesion's edge from its
+//! core.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -229,8 +230,8 @@ mod tests {
         let x = reference.x.tensor();
         let logits = cnn.forward(&x, Mode::Train);
         close(&logits, &reference.train_logits.tensor(), 2e-5);
-        let rim = reference.target.tensor();
-        let target = Tensor::stack(&[rim.ones_like() - &rim, rim], 1);
+        let second = reference.target.tensor();
+        let target = Tensor::stack(&[second.ones_like() - &second, second], 1);
         let loss = cross_entropy(&logits, &target, &reference.weight.tensor());
         assert_relative_eq!(f64::try_from(loss).unwrap(), reference.loss, epsilon = 1e-5);
         let after = cnn.tensors();

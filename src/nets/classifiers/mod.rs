@@ -1,14 +1,62 @@
 //! Networks that tell classes apart, behind one trait.
+//!
+//! A new network is a file here that implements [`Classifier`] and a variant of [`ClassifierConfig`]; what fits, scores
+//! and draws goes through the two and names no network.
 
-use tch::{Kind, Tensor};
+use serde::Serialize;
+use tch::{Device, Kind, Tensor};
 
 use super::network::Network;
+use crate::seed::RunSeed;
+use cnn::{Cnn, CnnConfig};
 
 pub mod cnn;
 
 mod loss;
 
 pub use loss::cross_entropy;
+
+/// Which network, and its sizes.
+///
+/// Finished fits are known by this text. The first network is written without its name; another variant goes above it
+/// and is written under its own, so that no two networks' texts are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassifierConfig {
+    /// Convolutional units and a linear head.
+    #[serde(untagged)]
+    Cnn(CnnConfig),
+}
+
+impl ClassifierConfig {
+    /// The network; its first values depend on `seed` alone, not on libtorch's generator.
+    pub fn build(&self, seed: RunSeed, device: Device) -> Box<dyn Classifier> {
+        match self {
+            Self::Cnn(config) => Box::new(Cnn::new(config, seed, device)),
+        }
+    }
+
+    /// The same for another number of classes.
+    pub fn of_classes(self, classes: usize) -> Self {
+        match self {
+            Self::Cnn(config) => Self::Cnn(config.of_classes(classes)),
+        }
+    }
+
+    /// Images must be at least so many pixels wide and high.
+    pub fn smallest_side(&self) -> i64 {
+        match self {
+            Self::Cnn(_) => cnn::SMALLEST,
+        }
+    }
+
+    /// In words.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::Cnn(_) => "a six-unit CNN",
+        }
+    }
+}
 
 /// Whether normalisation uses the batch's own moments (and updates the running ones) or the running ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +101,19 @@ fn log_odds(logits: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_config_is_written_as_its_network_is_and_builds_it() {
+        let small = CnnConfig::small(2);
+        let config = ClassifierConfig::Cnn(small);
+        assert_eq!(serde_json::to_string(&config).unwrap(), r#"{"channels":2,"widths":[8,16,24,32,32,32]}"#);
+        let three = config.of_classes(3);
+        let network = three.build(RunSeed(1), Device::Cpu);
+        assert_eq!(network.classes(), 3);
+        let smallest = Tensor::zeros([1, 2, three.smallest_side(), three.smallest_side()], (Kind::Float, Device::Cpu));
+        let own = Cnn::new(&small.of_classes(3), RunSeed(1), Device::Cpu);
+        assert_eq!(network.scores(&smallest), own.scores(&smallest));
+    }
 
     #[test]
     fn log_odds_by_hand() {

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, RimStudy};
-use crate::classify::arms::Source as Material;
+use crate::classify::arms::{Arm, Source as Material};
 use crate::data::intensity::default_contrast;
 use crate::data::manifest::Items;
 use crate::data::prepare_config::check_contrasts;
@@ -12,7 +12,6 @@ use crate::data::{Condition, PrepareConfig, Source};
 use crate::engine::{DeviceChoice, Precision};
 use crate::generate::Format;
 use crate::nets::class::ClassChoice;
-use crate::nets::classifiers::cnn::SMALLEST;
 use crate::problem::{Problem, Result};
 use crate::project::{FeatureSetting, ProjectConfig};
 use crate::records::classes::{Class, Classes, Split};
@@ -96,6 +95,14 @@ fn clash(key: &str, found: impl Display, beside: &str, expected: impl Into<Strin
     Problem::usage(format!("{key} = {found} with {beside}")).expected(expected)
 }
 
+fn beside(arm: Arm) -> String {
+    format!("\"{}\" in classify.arms", arm.key())
+}
+
+fn without(arm: Arm) -> String {
+    format!("leave \"{}\" out of classify.arms", arm.key())
+}
+
 impl RimStudy {
     /// Refuses a study whose files are not there.
     ///
@@ -149,8 +156,11 @@ impl RimStudy {
             }
         }
         let [_, height, width] = self.prepare.patch;
-        if height != width || i64::from(height) < SMALLEST {
-            let expected = format!("height and width alike, at least {SMALLEST}: the classifier takes no other slices");
+        let classifier = self.classify.width.classifier(self.prepare.contrasts.len() as i64);
+        let smallest = classifier.smallest_side();
+        if height != width || i64::from(height) < smallest {
+            let who = classifier.title();
+            let expected = format!("height and width alike, at least {smallest}: {who} takes no other slices");
             return Err(PrepareConfig::refuse("patch", format!("{:?}", self.prepare.patch), expected));
         }
         Ok(())
@@ -260,42 +270,60 @@ impl RimStudy {
     /// Each arm must find what it adds.
     fn check_arms(&self) -> Result<()> {
         for arm in &self.classify.arms {
-            let needs = |material| arm.needs().contains(&material);
-            let beside = format!("\"{}\" in classify.arms", arm.key());
-            let out = || format!("leave \"{}\" out of classify.arms", arm.key());
-            if needs(Material::Conditional) && self.conditional.is_none() {
-                return Err(Problem::usage(format!("{beside} without a conditional generator"))
-                    .expected("a section [conditional]")
-                    .advice(format!("add it, or {}", out())));
+            for source in arm.needs() {
+                match source {
+                    Material::Synthetic => self.check_synthetic(*arm)?,
+                    Material::Conditional => self.check_conditional(*arm)?,
+                    Material::Denoised | Material::Ambiguous => self.check_contested(*arm)?,
+                    // Made of the prepared lesions.
+                    Material::Affine => {}
+                }
             }
-            let drawn = needs(Material::Synthetic) || needs(Material::Conditional);
-            if drawn && !self.generate.formats.contains(&Format::Npy) {
-                let formats = self.generate.formats.iter().map(crate::records::spelling::name).collect::<Vec<_>>();
-                return Err(clash("generate.formats", format!("{formats:?}"), &beside, "\"npy\" among them")
-                    .advice(format!("add \"npy\", or {}", out())));
+        }
+        Ok(())
+    }
+
+    fn check_conditional(&self, arm: Arm) -> Result<()> {
+        if self.conditional.is_none() {
+            return Err(Problem::usage(format!("{} without a conditional generator", beside(arm)))
+                .expected("a section [conditional]")
+                .advice(format!("add it, or {}", without(arm))));
+        }
+        self.check_arrays(arm)
+    }
+
+    fn check_synthetic(&self, arm: Arm) -> Result<()> {
+        self.check_arrays(arm)?;
+        let rims = [ClassChoice::Name("rim".into()), ClassChoice::Number(1)];
+        match &self.generate.class {
+            Some(class) if !rims.contains(class) => {
+                Err(clash("generate.class", class.quoted(), &beside(arm), "\"rim\": the arm adds rims")
+                    .advice(format!("correct it, or {}", without(arm))))
             }
-            let rims = [ClassChoice::Name("rim".into()), ClassChoice::Number(1)];
-            if let (true, Some(class)) = (needs(Material::Synthetic), &self.generate.class)
-                && !rims.contains(class)
-            {
-                return Err(clash("generate.class", class.quoted(), &beside, "\"rim\": the arm adds rims")
-                    .advice(format!("correct it, or {}", out())));
-            }
-            let contested = needs(Material::Ambiguous) || needs(Material::Denoised);
-            if contested && self.project.class != Class::AMBIGUOUS {
-                let class = format!("{:?}", self.project.class.name());
-                return Err(clash("project.class", class, &beside, "\"ambiguous\", which the arm adds")
-                    .advice(format!("leave project.class out, or {}", out())));
-            }
-            if contested && self.project.split != Split::Train {
-                return Err(clash(
-                    "project.split",
-                    "\"validation\"",
-                    &beside,
-                    "\"train\": nothing else may be learnt from",
-                )
-                .advice(format!("leave project.split out, or {}", out())));
-            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Classifiers read what was drawn as arrays.
+    fn check_arrays(&self, arm: Arm) -> Result<()> {
+        if self.generate.formats.contains(&Format::Npy) {
+            return Ok(());
+        }
+        let formats = self.generate.formats.iter().map(crate::records::spelling::name).collect::<Vec<_>>();
+        Err(clash("generate.formats", format!("{formats:?}"), &beside(arm), "\"npy\" among them")
+            .advice(format!("add \"npy\", or {}", without(arm))))
+    }
+
+    fn check_contested(&self, arm: Arm) -> Result<()> {
+        if self.project.class != Class::AMBIGUOUS {
+            let class = format!("{:?}", self.project.class.name());
+            return Err(clash("project.class", class, &beside(arm), "\"ambiguous\", which the arm adds")
+                .advice(format!("leave project.class out, or {}", without(arm))));
+        }
+        if self.project.split != Split::Train {
+            let expected = "\"train\": nothing else may be learnt from";
+            return Err(clash("project.split", "\"validation\"", &beside(arm), expected)
+                .advice(format!("leave project.split out, or {}", without(arm))));
         }
         Ok(())
     }
