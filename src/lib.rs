@@ -58,7 +58,7 @@ pub mod gates;
 pub mod simulate;
 
 /// The only door to libtorch beyond plain tensor calls.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the door to libtorch and to the C++ shim")]
 pub mod engine;
 
 /// Steps of descent: Adam with visible state, the moving average of weights.

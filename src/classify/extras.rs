@@ -10,9 +10,7 @@ use crate::data::manifest::Split;
 use crate::data::{Prepared, patch_file};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::projection::ProjectionRecord;
-
-/// File name of the record in a stage's folder.
-const RECORD: &str = "record.json";
+use crate::run_dir::RECORD;
 
 /// Drawn from a generator.
 #[derive(Clone, Debug, PartialEq)]

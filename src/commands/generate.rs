@@ -20,6 +20,7 @@ use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::records::synthesis::SynthesisRecord;
 use crate::seed::RunSeed;
+use crate::settings::Settings;
 
 /// Arguments of `rimforge generate`.
 #[derive(Args, Debug)]
@@ -90,6 +91,8 @@ struct Sheets {
 /// Settings that make no sense, no usable network or data set, a failed write, or stopped on request.
 pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
     let (config, sheets) = (args.settings.config()?, args.explore.config()?);
+    config.check()?;
+    sheets.check()?;
     let engine = args.engine.start()?;
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let inputs = Inputs { network: &args.network, data: data.as_ref() };

@@ -73,7 +73,8 @@ struct Typed {
     /// Images: one label is of interest, the others are not told apart (interest); or each label is a class (labels).
     #[arg(long, value_name = "SOURCE", value_parser = choice::<ClassSource>())]
     classes: Option<ClassSource>,
-    /// Cohort: an item is a slice of a lesion's patch (slices) or the whole patch (volumes).
+    /// Cohort: an item is a slice of a lesion's patch (slices) or, for programs that use the library, the whole patch
+    /// (volumes).
     #[arg(long, value_parser = choice::<Items>())]
     items: Option<Items>,
     /// Images: the label that is the class of interest.

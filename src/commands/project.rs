@@ -50,7 +50,7 @@ pub struct ProjectArgs {
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(id = "project-settings")]
 struct Typed {
-    /// Lesions to project: a class of the data set or its contested state; after readers ambiguous, rim or non-rim.
+    /// Lesions to project: ambiguous, rim or non-rim.
     #[arg(long)]
     class: Option<Class>,
     /// Side of the split: train or validation.

@@ -60,6 +60,17 @@ impl Exploration {
     pub fn is_empty(&self) -> bool {
         self.mix.is_none() && self.walk.is_none() && self.truncation_sweep.is_empty()
     }
+
+    /// Refuses what no network could draw, before anything is drawn.
+    ///
+    /// # Errors
+    /// Seeds, layers or truncations that make no sense, or more pictures than a sheet takes.
+    pub fn check(&self) -> Result<()> {
+        self.mix.iter().try_for_each(|text| mix_seeds(text).map(|_| ()))?;
+        self.mix_layers.iter().try_for_each(|text| parse_layers(text).map(|_| ()))?;
+        self.walk.iter().try_for_each(|text| walk_seeds(text, self.walk_frames).map(|_| ()))?;
+        check_psis(&self.truncation_sweep)
+    }
 }
 
 /// Writes `style-mixing.png`, `walk-strip.png` and `walk.png`, `truncation.png` into `out`, as far as asked for;
@@ -111,11 +122,7 @@ impl Explorer<'_> {
     }
 
     fn mix(&self, text: &str, layers: Option<&str>) -> Result<()> {
-        let (rows, columns) = text.split_once(':').ok_or_else(|| {
-            Problem::usage(format!("--mix {text}")).expected("seeds of the rows, a colon, seeds of the columns")
-        })?;
-        let (rows, columns) = (parse_seeds(rows)?, parse_seeds(columns)?);
-        check_count("--mix", rows.len().saturating_mul(columns.len()))?;
+        let (rows, columns) = mix_seeds(text)?;
         let layers = match layers {
             Some(text) => parse_layers(text)?,
             None => 0..=self.generator().config().num_ws() / 2 - 1,
@@ -140,13 +147,7 @@ impl Explorer<'_> {
     }
 
     fn walk(&self, text: &str, frames: usize, path: paths::Path) -> Result<()> {
-        let seeds = parse_seeds(text)?;
-        if seeds.len() < 2 || frames == 0 {
-            return Err(
-                Problem::usage(format!("--walk {text} with {frames} steps")).expected("two seeds and a step, or more")
-            );
-        }
-        check_count("--walk", seeds.len().saturating_mul(frames))?;
+        let seeds = walk_seeds(text, frames)?;
         let walk = |closed| paths::walk(self.generator(), &seeds, frames, (path, closed), self.class, self.truncation);
         let what = format!("on the way between seeds {text}");
         let strip = self.canvases(&walk(false))?;
@@ -164,9 +165,7 @@ impl Explorer<'_> {
     }
 
     fn sweep(&self, psis: &[f64]) -> Result<()> {
-        if let Some(psi) = psis.iter().find(|psi| !(-2.0..=2.0).contains(*psi)) {
-            return Err(Problem::usage(format!("--truncation-sweep {psi}")).expected("numbers from -2 to 2"));
-        }
+        check_psis(psis)?;
         let seeds = &self.seeds[..self.seeds.len().min(8)];
         check_count("--truncation-sweep", seeds.len().saturating_mul(psis.len()))?;
         let cells = self.canvases(&paths::truncation_sweep(self.generator(), seeds, psis, self.class))?;
@@ -187,6 +186,35 @@ impl Explorer<'_> {
         let sheet = Canvas::tiled(cells, columns, 2, BLACK);
         let sheet = if cells.iter().all(|cell| cell.width() < 128) { sheet.enlarged(2) } else { sheet };
         sheet.write_png(self.out.join(name), &as_refs(&self.opened.source.texts(what)))
+    }
+}
+
+/// Seeds of the rows and of the columns of "0-4:10-14".
+fn mix_seeds(text: &str) -> Result<(Vec<u32>, Vec<u32>)> {
+    let (rows, columns) = text.split_once(':').ok_or_else(|| {
+        Problem::usage(format!("--mix {text}")).expected("seeds of the rows, a colon, seeds of the columns")
+    })?;
+    let (rows, columns) = (parse_seeds(rows)?, parse_seeds(columns)?);
+    check_count("--mix", rows.len().saturating_mul(columns.len()))?;
+    Ok((rows, columns))
+}
+
+/// Seeds of a walk of `frames` steps from one to the next.
+fn walk_seeds(text: &str, frames: usize) -> Result<Vec<u32>> {
+    let seeds = parse_seeds(text)?;
+    if seeds.len() < 2 || frames == 0 {
+        return Err(
+            Problem::usage(format!("--walk {text} with {frames} steps")).expected("two seeds and a step, or more")
+        );
+    }
+    check_count("--walk", seeds.len().saturating_mul(frames))?;
+    Ok(seeds)
+}
+
+fn check_psis(psis: &[f64]) -> Result<()> {
+    match psis.iter().find(|psi| !(-2.0..=2.0).contains(*psi)) {
+        Some(psi) => Err(Problem::usage(format!("--truncation-sweep {psi}")).expected("numbers from -2 to 2")),
+        None => Ok(()),
     }
 }
 

@@ -48,8 +48,15 @@ impl<'a> Session<'a> {
     /// Opens a network file, or the network in the folder of a training run or an import, for the data set's lesions.
     ///
     /// # Errors
-    /// No usable network, or data that are not what it draws: another shape, or other channels or windows.
+    /// Data without a class of interest, no usable network, or data that are not what it draws: another shape, or
+    /// other channels or windows.
     pub fn open(network: &Path, prepared: &'a Prepared, config: &'a ProjectConfig, lab: &Lab<'_>) -> Result<Self> {
+        if prepared.classes().of_interest.is_none() {
+            return Err(Problem::usage(format!("a data set of the classes {}", prepared.classes().listed()))
+                .at(prepared.root())
+                .expected("a class of interest: projections are judged by what they make of it")
+                .advice("prepare with prepare.classes = \"interest\" and prepare.rim_label (--rim-label)"));
+        }
         let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
         check_channels(prepared, &projector)?;
         let (gauge, unit) = targets::gauge(prepared);

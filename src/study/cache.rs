@@ -18,7 +18,13 @@ use crate::records::study::StageRun;
 pub(super) const STAMPS: &str = ".stages";
 
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
-const CACHE_VERSION: u32 = 1;
+fn version(stage: &str) -> u32 {
+    match stage {
+        // Shares take the slices of a patient as one cluster; classifiers descend by the program's own Adam.
+        "project" | "project-multi-contrast" | "perturb" | "classify" => 2,
+        _ => 1,
+    }
+}
 
 /// Stands among a stage's inputs for one that the study does without; hashed like any key, so that its place is kept.
 pub const ABSENT: &str = "";
@@ -51,7 +57,7 @@ impl Stage {
     pub fn new(name: &'static str, folder: PathBuf, settings: &impl Serialize, inputs: &[&str]) -> Result<Self> {
         let settings = files::json_line(settings)?;
         let mut hash = Sha256::new();
-        for part in [name, &CACHE_VERSION.to_string(), &settings].into_iter().chain(inputs.iter().copied()) {
+        for part in [name, &version(name).to_string(), &settings].into_iter().chain(inputs.iter().copied()) {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }

@@ -3,8 +3,8 @@
 //! # One training step, file by file
 //!
 //! **Start.** [`stage`] opens everything: `reals` the images and their classes, `base` (chosen by [`base_choice`],
-//! perhaps `embedded` in the program) the network to start from, of which [`transfer`] copies what fits; [`identity`] is
-//! what a checkpoint must agree with. It calls [`training::train`], whose loop takes steps until a tick is over.
+//! perhaps `embedded` in the program) the network to start from, of which [`transfer`] copies what fits; [`identity`]
+//! is what a checkpoint must agree with. It calls [`training::train`], whose loop takes steps until a tick is over.
 //!
 //! **A step**, in `Training::step`:
 //!

@@ -134,6 +134,7 @@ fn four_labels_become_four_classes_that_are_learned_and_scored_each_against_the_
     place.refused(&format!("{classify} x"), "arm Ambiguous is about a class of interest");
     place.refused(&format!("{classify} x --arms ada-gan"), "arms from none, class-weight, oversample");
     place.refused(&format!("{classify} x --arms none --truth lesions.tsv"), "without a class of interest");
+    place.refused("project --network gan --data data --device cpu --out x", "a class of interest");
     let said = place.done(&format!("{classify} out --arms none,class-weight,oversample"));
     assert!(said.contains("Oversample: is (down), answered") && said.contains("macro_auprc"), "{said}");
 

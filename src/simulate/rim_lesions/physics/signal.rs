@@ -37,8 +37,7 @@ pub struct EchoConfig {
 }
 
 impl Default for EchoConfig {
-    // 6.28 ms is an echo time, not a full turn.
-    #[allow(clippy::approx_constant)]
+    #[allow(clippy::approx_constant, reason = "6.28 ms is an echo time, not a full turn")]
     fn default() -> Self {
         Self { first_ms: 6.28, spacing_ms: 4.06, count: 8, hz_per_ppm: 127.74, in_plane_mm: 0.8, taper: 0.5 }
     }
