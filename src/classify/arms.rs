@@ -176,19 +176,9 @@ impl Arm {
         }
     }
 
-    /// True if the arm adds something, so that all such arms must agree on how much.
+    /// True if the arm adds something, so that all such arms must agree on how much: each that needs material does.
     pub fn adds(self) -> bool {
-        match self {
-            Self::None | Self::ClassWeight | Self::Oversample => false,
-            Self::Ambiguous
-            | Self::Affine
-            | Self::AdaGan
-            | Self::AdaGanLd
-            | Self::AdaGanPlusLd
-            | Self::AdaCgan
-            | Self::SoftLabel
-            | Self::AmbiguousAsNonRim => true,
-        }
+        !self.needs().is_empty()
     }
 
     /// The training set. Where there is a class of interest, its lesions per batch follow the None arm's share of them,
