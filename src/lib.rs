@@ -12,6 +12,9 @@ pub mod problem;
 /// Progress out of a stage, a request to stop into it.
 pub mod observer;
 
+/// Words out of files that are safe in file names and on a terminal.
+pub mod name;
+
 /// The ground floor, down to TensorBoard's event files: here SHA-256 as text.
 pub mod digest;
 

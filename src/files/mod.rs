@@ -16,4 +16,4 @@ pub use folder::{list, list_if_there, remove, remove_folder};
 pub use hashed::sha256;
 pub use json::{json_line, json_text, note_json, read_json_lines, write_json};
 pub use lock::{FolderLock, lock};
-pub use whole::{AtomicWriter, sync_folder, write, writer};
+pub use whole::{AtomicWriter, read, sync_folder, write, writer};

@@ -4,7 +4,7 @@
 //! fsyncs a crash may leave an empty file under the final name (Pillai et al., OSDI 2014).
 
 use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,37 @@ use crate::problem::{Problem, Result};
 
 /// Marks a file that a killed run left behind; nothing ever reads one.
 const UNFINISHED: &str = ".unfinished-";
+
+/// The bytes of a regular file of at most `most` bytes, e.g. `read(path, 64 << 20, "a manifest")`.
+///
+/// Its size is looked at first, so that neither a sparse file nor a device fills the memory; a file that grows meanwhile
+/// is cut off by the same limit.
+///
+/// # Errors
+/// No such file, one that may not be read, something that is no file, or more than `most` bytes; the message says what
+/// was expected (`what`).
+pub fn read(path: impl AsRef<Path>, most: u64, what: &str) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    let failed = |error| Problem::io(path, "reading", error);
+    let facts = path.metadata().map_err(failed)?;
+    if facts.is_dir() {
+        return Err(Problem::input(path, "a folder").expected(what));
+    }
+    if !facts.is_file() {
+        return Err(Problem::input(path, "not a regular file").expected(what));
+    }
+    let too_long = |found: String| Problem::input(path, found).expected(format!("{what} of at most {most} bytes"));
+    if facts.len() > most {
+        return Err(too_long(format!("a file of {} bytes", facts.len())));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > most {
+        true => Err(too_long("a file that grows while it is read".into())),
+        false => Ok(bytes),
+    }
+}
 
 /// Replaces the contents of `path` by `bytes` in one step that survives a crash.
 ///
@@ -137,6 +168,20 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_long_is_told_before_a_byte_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(6 << 30).unwrap();
+        let says = |path: &Path, most| read(path, most, "a table").unwrap_err().to_string();
+        assert!(says(&path, 1 << 20).contains("a file of 6442450944 bytes; expected a table of at most 1048576 bytes"));
+        assert!(says(folder.path(), 9).contains("a folder; expected a table"));
+        assert!(says(Path::new("/dev/zero"), 9).contains("not a regular file; expected a table"));
+        std::fs::write(&path, b"123").unwrap();
+        assert_eq!(read(&path, 3, "a table").unwrap(), b"123");
+        assert!(says(&path, 2).contains("a file of 3 bytes"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Importable by every module.
-const EVERYWHERE: [&str; 4] = ["problem", "observer", "lab", "settings"];
+const EVERYWHERE: [&str; 5] = ["problem", "observer", "lab", "settings", "name"];
 
 /// May parse a command line.
 const CLAP: [&str; 3] = ["commands", "cli", "main"];

@@ -1,0 +1,227 @@
+//! Words that come out of files: names that become parts of file names, and paths inside a record's own folder.
+//!
+//! A lesion called `../../../x` or a picture called `/etc/passwd` is refused where it is read, so that nothing that is
+//! built from it later can lead out of a folder. [`shown`] is for text that is quoted to a person.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest name in bytes: what is appended to one ("_slice-12.trace.npz") still fits into the 255 bytes that file
+/// systems allow.
+pub const LONGEST: usize = 200;
+
+/// Most parts of a path inside a folder.
+const DEEPEST: usize = 8;
+
+/// A name that can be a file's name on its own: 1 to [`LONGEST`] bytes, neither "." nor "..", without path separators
+/// and control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+impl Name {
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that quote it.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        match fault(&text) {
+            None => Ok(Self(text)),
+            Some(fault) => Err(format!("the name \"{}\" {fault}", shown(&shortened(&text)))),
+        }
+    }
+
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn fault(text: &str) -> Option<String> {
+    match text {
+        "" => Some("is empty".into()),
+        "." | ".." => Some("means a folder".into()),
+        _ if text.len() > LONGEST => Some(format!("has {} bytes; at most {LONGEST} are possible", text.len())),
+        _ if text.contains(['/', '\\']) => Some("has a path separator in it".into()),
+        _ if text.chars().any(is_control) => Some("has a control character in it".into()),
+        _ => None,
+    }
+}
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::new(text)
+    }
+}
+
+impl FromStr for Name {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(text)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for Name {
+    fn as_ref(&self) -> &Path {
+        Path::new(&self.0)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A path inside the folder that a record describes: at most 8 [`Name`]s, joined by "/".
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Inside(String);
+
+impl Inside {
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that quote it: a part that is no [`Name`], an absolute path, or too many parts.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        let wrong = |fault: &str| format!("the path \"{}\" {fault}", shown(&shortened(&text)));
+        if text.split('/').count() > DEEPEST {
+            return Err(wrong(&format!("has more than {DEEPEST} parts")));
+        }
+        match text.split('/').find_map(fault) {
+            None => Ok(Self(text)),
+            Some(_) => Err(wrong("does not stay inside its folder")),
+        }
+    }
+
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file in `folder`.
+    pub fn under(&self, folder: &Path) -> PathBuf {
+        folder.join(&self.0)
+    }
+}
+
+impl TryFrom<String> for Inside {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::new(text)
+    }
+}
+
+impl From<Inside> for String {
+    fn from(path: Inside) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `text` as a person may be shown it: control characters, which could move a terminal's cursor, colour it or turn the
+/// reading direction, stand as `\u{1b}`.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |letter: char| match is_control(letter) {
+        true => letter.escape_unicode().to_string(),
+        false => letter.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// The controls of C0 and C1, line and paragraph separators, and what turns the reading direction.
+fn is_control(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_field_pass_and_what_leads_elsewhere_does_not() {
+        for name in ["sub-001_lesion-003", "läsion 3", ".hidden", "a..b", "QSM (ppb)", "n/a".replace('/', "-").as_str()]
+        {
+            assert_eq!(Name::new(name).unwrap().as_str(), name);
+        }
+        let long = "x".repeat(LONGEST + 1);
+        for (name, says) in [
+            ("", "is empty"),
+            ("..", "means a folder"),
+            ("../../../evil", "has a path separator"),
+            ("a\\b", "has a path separator"),
+            ("a\0b", "control character"),
+            ("a\u{202e}b", "control character"),
+            (&long, "has 201 bytes"),
+        ] {
+            let fault = Name::new(name).unwrap_err();
+            assert!(fault.contains(says) && !fault.chars().any(is_control) && fault.len() < 150, "{fault}");
+        }
+        assert!(Name::new(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn a_path_stays_inside_its_folder() {
+        let path = Inside::new("fits/none_seed-1/cam.png").unwrap();
+        assert_eq!(path.under(Path::new("out")), Path::new("out/fits/none_seed-1/cam.png"));
+        for path in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a\\..\\b", "1/2/3/4/5/6/7/8/9"] {
+            assert!(Inside::new(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn files_hold_them_as_plain_text_and_wrong_ones_are_refused_when_read() {
+        assert_eq!(serde_json::to_string(&Name::new("a b").unwrap()).unwrap(), "\"a b\"");
+        assert_eq!(serde_json::from_str::<Inside>("\"a/b\"").unwrap().as_str(), "a/b");
+        let problem = serde_json::from_str::<Name>("\"../x\"").unwrap_err().to_string();
+        assert!(problem.contains("\"../x\" has a path separator"), "{problem}");
+        assert!(serde_json::from_str::<Inside>("\"../x\"").is_err());
+    }
+
+    #[test]
+    fn what_is_shown_leaves_the_terminal_alone() {
+        assert_eq!(shown("läsion 3"), "läsion 3");
+        assert_eq!(shown("\u{1b}[2Jx\n\u{9b}"), "\\u{1b}[2Jx\\u{a}\\u{9b}");
+    }
+}
