@@ -169,6 +169,22 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
+/// [`shown`], line by line: for texts of the program's own, which have lines and columns.
+pub fn shown_lines(text: &str) -> String {
+    text.split('\n').map(|line| line.split('\t').map(shown).collect::<Vec<_>>().join("\t")).collect::<Vec<_>>().join("\n")
+}
+
+/// [`shown`], each line after the first set in by two spaces: for words of others, of which none is to pass for a line
+/// of the program's own.
+pub fn set_in(text: &str) -> String {
+    text.split('\n').map(|line| shown(line.trim_start())).collect::<Vec<_>>().join("\n  ")
+}
+
+/// A path as a person may be shown it; what is no UTF-8 stands as U+FFFD.
+pub fn shown_path(path: &Path) -> String {
+    shown(&path.to_string_lossy()).into_owned()
+}
+
 /// The controls of C0 and C1, line and paragraph separators, and what turns the reading direction.
 fn is_control(letter: char) -> bool {
     letter.is_control()
@@ -223,5 +239,8 @@ mod tests {
     fn what_is_shown_leaves_the_terminal_alone() {
         assert_eq!(shown("läsion 3"), "läsion 3");
         assert_eq!(shown("\u{1b}[2Jx\n\u{9b}"), "\\u{1b}[2Jx\\u{a}\\u{9b}");
+        assert_eq!(shown_lines("a\tb\n\rc\n"), "a\tb\n\\u{d}c\n");
+        assert_eq!(set_in("a\nrimforge: b\r"), "a\n  rimforge: b\\u{d}");
+        assert_eq!(shown_path(Path::new("a\nb")), "a\\u{a}b");
     }
 }

@@ -9,6 +9,7 @@ use tch::Device;
 use super::console::Console;
 use crate::feed::network_source::network_file;
 use crate::files;
+use crate::name::shown_path;
 use crate::nets::load_image_network;
 use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
 use crate::problem::Result;
@@ -49,5 +50,5 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
         "source": {"sha256": network.sha256, "channels": channels, "provenance": provenance},
     });
     files::write_json(dir.manifest(), &manifest)?;
-    console.result(&manifest, || format!("{}\n", dir.state_dict().display()))
+    console.result(&manifest, || format!("{}\n", shown_path(&dir.state_dict())))
 }

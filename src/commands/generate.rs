@@ -16,6 +16,7 @@ use crate::generate::stage::Opened;
 use crate::generate::{Format, GenerateConfig, Inputs, run_stage};
 use crate::latent::draw::NoiseMode;
 use crate::latent::paths;
+use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::records::synthesis::SynthesisRecord;
@@ -105,8 +106,8 @@ pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
         written = explore(&opened, &config, &sheets, &args.out)?;
     }
     console.result(&record, || {
-        let images = format!("{} images in {}\n", record.count, args.out.display());
-        let sheets: String = written.iter().map(|name| format!("{}\n", args.out.join(name).display())).collect();
+        let images = format!("{} images in {}\n", record.count, shown_path(&args.out));
+        let sheets: String = written.iter().map(|name| format!("{}\n", shown_path(&args.out.join(name)))).collect();
         images + &sheets + &rims(&record)
     })
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::console::Console;
 use crate::data::intensity::default_contrast;
 use crate::files;
+use crate::name::shown_path;
 use crate::nets::weights::{NetworkDescription, write_network};
 use crate::pickle::{ImportedNetwork, read_network};
 use crate::problem::{Problem, Result};
@@ -76,7 +77,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
         "tensors": shapes,
     });
     files::write_json(dir.manifest(), &manifest)?;
-    console.result(&manifest, || format!("{}{}\n", summary(&network, no_window), dir.network().display()))
+    console.result(&manifest, || format!("{}{}\n", summary(&network, no_window), shown_path(&dir.network())))
 }
 
 fn summary(network: &ImportedNetwork, no_window: bool) -> String {
