@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::name::{Inside, Name};
+
 /// A study folder, e.g. `out/demo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StudyDir(PathBuf);
@@ -232,22 +234,22 @@ impl ProjectionDir {
 
     /// The denoised image of an item ("sub-001_lesion-003_z12"), relative to the folder; float32 npy \[channels,
     /// height, width\].
-    pub fn image(item: &str) -> String {
-        format!("images/{item}.npy")
+    pub fn image(item: &Name) -> Inside {
+        Inside::of("images", item, ".npy")
     }
 
     /// Original, projection and difference, relative to the folder.
-    pub fn figure(item: &str) -> String {
-        format!("figures/{item}.png")
+    pub fn figure(item: &Name) -> Inside {
+        Inside::of("figures", item, ".png")
     }
 
     /// The optimised noise maps of an item, npz.
-    pub fn noise(&self, item: &str) -> PathBuf {
+    pub fn noise(&self, item: &Name) -> PathBuf {
         self.0.join("noise").join(format!("{item}.npz"))
     }
 
     /// What is known of a finished item; written last, so its presence says that the item is done.
-    pub fn item(&self, item: &str) -> PathBuf {
+    pub fn item(&self, item: &Name) -> PathBuf {
         self.0.join("items").join(format!("{item}.json"))
     }
 
@@ -257,8 +259,8 @@ impl ProjectionDir {
     }
 
     /// Animated PNG of an item's optimisation, relative to the folder.
-    pub fn film(item: &str) -> String {
-        format!("films/{item}.png")
+    pub fn film(item: &Name) -> Inside {
+        Inside::of("films", item, ".png")
     }
 
     /// Descents that were stopped half-way.
@@ -303,13 +305,13 @@ impl PerturbationDir {
     }
 
     /// A projection, relative to the folder; float32 npy \[channels, height, width\].
-    pub fn image(case: &str) -> String {
-        format!("images/{case}.npy")
+    pub fn image(case: &Name) -> Inside {
+        Inside::of("images", case, ".npy")
     }
 
     /// A picture of several cases, relative to the folder.
-    pub fn sheet(name: &str) -> String {
-        format!("sheets/{name}.png")
+    pub fn sheet(name: &Name) -> Inside {
+        Inside::of("sheets", name, ".png")
     }
 
     /// All folders inside this one that files are written into.
@@ -318,7 +320,7 @@ impl PerturbationDir {
     }
 
     /// What is known of a finished case.
-    pub fn case(&self, case: &str) -> PathBuf {
+    pub fn case(&self, case: &Name) -> PathBuf {
         self.0.join("cases").join(format!("{case}.json"))
     }
 

@@ -71,8 +71,7 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
     tracing::info!("reading {} and its images", path.display());
     let text = std::fs::read(&path)
         .map_err(|error| Problem::io(&path, "reading", error).expected("the folder that `rimforge project` wrote"))?;
-    let record: ProjectionRecord = serde_json::from_slice(&text)
-        .map_err(|error| Problem::input(&path, format!("not a record of projections: {error}")).because(error))?;
+    let record: ProjectionRecord = crate::files::parse_json(&path, &text, "a record of projections")?;
     let places: BTreeMap<&str, u32> = (0..).zip(&data.manifest().lesions).map(|(at, l)| (l.id.as_str(), at)).collect();
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;

@@ -111,7 +111,7 @@ fn parse_window(text: &str) -> Result<Contrast> {
     let (name, range) = text.split_once(':').unwrap_or((SUSCEPTIBILITY, text));
     let (low, high) = range.split_once(',').ok_or_else(wrong)?;
     let number = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
-    let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let named = (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !named {
         return Err(wrong());
     }

@@ -21,6 +21,7 @@ use super::reader_table::{self, LesionKey};
 use super::split::PixelHash;
 use crate::digest;
 use crate::files;
+use crate::name::{Inside, Name};
 use crate::nifti::{self, RasAxes};
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -95,7 +96,7 @@ impl Work<'_> {
     /// What an interrupted run left of this patient, if nothing has changed since and every patch is whole.
     fn kept(&self, path: &Path, fingerprint: &str) -> Option<PatientPatches> {
         let done: PatientPatches = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        let whole = |file: &Option<String>, sha256: &Option<String>| match (file, sha256) {
+        let whole = |file: &Option<Inside>, sha256: &Option<String>| match (file, sha256) {
             (Some(file), Some(sha256)) => patch_file::read_verified(&self.out.join(file), sha256).is_ok(),
             (file, _) => file.is_none(),
         };
@@ -170,7 +171,8 @@ impl Work<'_> {
     ) -> Result<()> {
         let shape = self.config.patch;
         let centre = lesion.mapped.extent.centre;
-        let id = lesion.key.to_string();
+        let id = Name::new(lesion.key.to_string())
+            .map_err(|fault| Problem::input(&self.cohort.root, fault).advice("rename the patient"))?;
         let mask = lesion.mapped.mask(shape);
         let mut patch = vec![0.0; channels.len() * mask.len()];
         for (channel, part) in channels.iter().zip(patch.chunks_exact_mut(mask.len())) {
@@ -187,7 +189,7 @@ impl Work<'_> {
         let voxels = mask.iter().map(|&voxel| u64::from(voxel)).sum();
         done.larger += u64::from(voxels < lesion.mapped.extent.voxels);
         done.padded += u64::from(patches::is_padded(labels.grid.shape, centre, shape));
-        let (file, mask_file) = (format!("{PATCHES}/{id}.npy"), format!("{PATCHES}/{id}_mask.npy"));
+        let (file, mask_file) = (Inside::of(PATCHES, &id, ".npy"), Inside::of(PATCHES, &id, "_mask.npy"));
         let [depth, height, width] = shape.map(u64::from);
         let patch_shape = [channels.len() as u64, depth, height, width];
         done.lesions.push(Lesion {

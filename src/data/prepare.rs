@@ -15,7 +15,7 @@ use super::split;
 use super::{from_cohort, from_images};
 use crate::files;
 use crate::lab::Lab;
-use crate::problem::Result;
+use crate::problem::{Kind, Problem, Result};
 use crate::records::prepare::{ClassCount, PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
@@ -65,6 +65,9 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         slices: extracted.slices,
         inputs: extracted.inputs,
     };
+    if let Some(fault) = manifest.classes.fault() {
+        return Err(Problem::new(Kind::Input, fault).expected("labels that can be names of classes"));
+    }
     remove_foreign_patches(out, &manifest)?;
     files::write_json(out.join(MANIFEST), &manifest)?;
     files::write_json(out.join(RECORD), &record)?;
@@ -102,7 +105,7 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
     };
     PrepareRecord {
         simulated: extracted.simulated,
-        contrasts: extracted.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
+        contrasts: extracted.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
         patients: lesions.iter().map(|lesion| &lesion.patient).collect::<HashSet<_>>().len() as u64,
         lesions: lesions.len() as u64,
         slices: extracted.slices.len() as u64,

@@ -57,6 +57,20 @@ fn text_file(path: &Path, value: &impl Serialize) -> Result<String> {
     Ok(text)
 }
 
+/// The value that the JSON text `bytes` of the file `path` holds; `what` it should be, e.g. "a manifest".
+///
+/// # Errors
+/// Another text; the message says which key is wrong ("lesions[3].id") and why.
+pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8], what: &str) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        // The second reading, which notes where it is, is the slower one.
+        let again = &mut serde_json::Deserializer::from_slice(bytes);
+        let place = serde_path_to_error::deserialize::<_, T>(again).err().map(|error| error.path().to_string());
+        let place = place.filter(|place| place != ".").map_or_else(String::new, |place| format!("{place}: "));
+        Problem::input(path, format!("not {what}: {place}{error}")).because(error)
+    })
+}
+
 /// The values of a log, one a line; none where there is no log. A line that a kill cut short is a lost measurement, not
 /// an error: it is left out, and so is what was appended to it.
 ///
@@ -92,6 +106,17 @@ mod tests {
         std::fs::write(&path, format!("{}\n[3,\n{}\n[5", json_line(&[1, 2]).unwrap(), json_line(&[4]).unwrap()))
             .unwrap();
         assert_eq!(read_json_lines::<Vec<u8>>(&path).unwrap(), [vec![1, 2], vec![4]]);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_key() {
+        let of = |text: &str| {
+            let read = parse_json::<Vec<std::collections::BTreeMap<String, u8>>>(Path::new("m.json"), text.as_bytes(), "a map");
+            read.unwrap_err().to_string()
+        };
+        let said = of(r#"[{"a": 1}, {"a": 2, "b": -1}]"#);
+        assert!(said.starts_with("m.json: not a map: [1].b: invalid value: integer `-1`"), "{said}");
+        assert!(of("").starts_with("m.json: not a map: EOF"), "{}", of(""));
     }
 
     #[test]

@@ -14,6 +14,6 @@ pub mod npy;
 
 pub use folder::{list, list_if_there, remove, remove_folder};
 pub use hashed::sha256;
-pub use json::{json_line, json_text, note_json, read_json_lines, write_json};
+pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, write_json};
 pub use lock::{FolderLock, lock};
 pub use whole::{AtomicWriter, read, sync_folder, write, writer};

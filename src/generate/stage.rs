@@ -78,7 +78,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
         noise: config.noise.name().into(),
         class: opened.number,
         class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
-        channels: source.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
+        channels: source.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
         synthetic_grid: SYNTHETIC_GRID.into(),
         grid_images: shown.len() as u64,
         real_grid: reals.map(|_| REAL_GRID.into()),

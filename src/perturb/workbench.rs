@@ -51,7 +51,7 @@ pub(super) struct Workbench<'a> {
 impl Workbench<'_> {
     /// Spoils a slice with draws of its own.
     pub fn spoil(&self, role: &'static str, original: &Target, corruption: Corruption, seed: RunSeed) -> Spoiled {
-        let id = format!("{}_{}_{}", original.id, role.replace(' ', "-"), corruption.slug());
+        let id = original.id.with(&format!("_{}_{}", role.replace(' ', "-"), corruption.slug()));
         let mut draws = seed.stream(&format!("perturb {id}"), 0);
         let size = (self.gauge.height, self.gauge.width);
         let mask = original.mask.as_deref();

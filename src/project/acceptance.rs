@@ -206,8 +206,8 @@ mod tests {
             rim_invented,
             lesion_rms: 0.0,
             slice_rms: 0.0,
-            figure: String::new(),
-            image: String::new(),
+            figure: "f".into(),
+            image: "i".into(),
             true_rim: None,
         };
         let lesions = [

@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use super::targets::Target;
 use crate::files;
+use crate::name::Inside;
 use crate::problem::{Problem, Result};
 use crate::project::{Projected, figure, store};
 use crate::raster::{BLACK, Canvas};
@@ -52,7 +53,7 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u
     let item = serde_json::from_slice::<Item>(&text)
         .ok()
         .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
-    let there = |name: String| dir.root().join(name).exists();
+    let there = |name: Inside| dir.root().join(name).exists();
     let whole = there(ProjectionDir::image(&target.id))
         && there(ProjectionDir::figure(&target.id))
         && dir.noise(&target.id).exists()
@@ -166,7 +167,7 @@ fn draw(path: &Path, target: &Target, after: &[f32], outcome: &Outcome, captions
             ),
         ],
         Outcome::Image(image) => {
-            vec![image.id.clone(), format!("rms {:.4}; w distance {:.1}", image.rms, image.w_distance)]
+            vec![image.id.to_string(), format!("rms {:.4}; w distance {:.1}", image.rms, image.w_distance)]
         }
     };
     if captions.simulated {

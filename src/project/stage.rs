@@ -16,6 +16,7 @@ use super::targets::{Pick, Selection, Target};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::files;
+use crate::name::Name;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::config::ProjectConfig;
@@ -74,7 +75,7 @@ fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) 
     let channels: Vec<Channel> = prepared
         .contrasts()
         .iter()
-        .map(|c| Channel { name: c.name.clone(), unit: c.unit.clone(), scale: c.window.scale() })
+        .map(|c| Channel { name: c.name.to_string(), unit: c.unit.clone(), scale: c.window.scale() })
         .collect();
     let job = Job {
         projector,
@@ -179,7 +180,7 @@ fn images(
     let channel = |name: String| Channel { name, unit: "network units".to_owned(), scale: 1.0 };
     let channels: Vec<Channel> = match projector.source.contrasts.as_slice() {
         [] => (0..shape[0]).map(|c| channel(format!("channel {c}"))).collect(),
-        known => known.iter().map(|c| channel(c.name.clone())).collect(),
+        known => known.iter().map(|c| channel(c.name.to_string())).collect(),
     };
     let gauge = Gauge { channel: 0, height: shape[1] as usize, width: shape[2] as usize, scale: 1.0 };
     let job = Job {
@@ -208,7 +209,8 @@ fn images(
 fn plain_targets(files: &[PathBuf], shape: [i64; 3]) -> Result<Vec<Target>> {
     let mut targets: Vec<Target> = Vec::new();
     for file in files {
-        let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let id = Name::new(file.file_stem().unwrap_or_default().to_string_lossy())
+            .map_err(|fault| Problem::input(file, fault).advice("rename the file"))?;
         if targets.iter().any(|target| target.id == id) {
             return Err(Problem::input(file, format!("a second image called {id}")).advice("rename one of them"));
         }

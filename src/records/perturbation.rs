@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Interval;
+use crate::name::{Inside, Name};
 
 /// `record.json` of `perturb`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct PerturbationRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PerturbedCase {
     /// As in the manifest.
-    pub lesion_id: String,
+    pub lesion_id: Name,
     /// Index within the patch.
     pub slice: u64,
     /// "rim" (held out), "training rim" or "non-rim".
@@ -55,7 +56,7 @@ pub struct PerturbedCase {
     /// Distance of the projection's w to the cloud, in units of the cloud's own median nearest distance.
     pub w_distance: f64,
     /// Projection, float32 npy \[channels, height, width\], relative to the stage's folder.
-    pub image: String,
+    pub image: Inside,
 }
 
 /// How an image compares with the original.
@@ -94,7 +95,7 @@ pub struct PerturbationRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sheet {
     /// Relative to the stage's folder.
-    pub file: String,
+    pub file: Inside,
     /// What it shows.
     pub caption: String,
 }

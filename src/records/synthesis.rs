@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::Inside;
+
 /// `record.json` of `generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SynthesisRecord {
@@ -30,11 +32,11 @@ pub struct SynthesisRecord {
     #[serde(default)]
     pub channels: Vec<String>,
     /// Grids for the eye, relative to the stage's folder.
-    pub synthetic_grid: String,
+    pub synthetic_grid: Inside,
     /// Images in it: those of the first seeds.
     pub grid_images: u64,
     /// Training rims beside them; absent without a data set.
-    pub real_grid: Option<String>,
+    pub real_grid: Option<Inside>,
     /// Whether the generator's lesions carry rims: the same contrast measure as in projection.
     pub rim_contrast: Option<RimContrastSummary>,
     /// Whether a drawn rim map lies over the drawn rim; absent without such a map.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rimforge::name::Name;
 use rimforge::records::classify::{ArmRecord, ClassifyRecord, DifferenceRecord, SeedScores, TestSetRecord};
 use rimforge::records::cohort::{CohortRecord, Gate, TruthCounts};
 use rimforge::records::perturbation::{Likeness, PerturbationRecord, PerturbationRow, Sheet};
@@ -47,7 +48,7 @@ fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
     ProjectedLesion {
         film: None,
         class: None,
-        lesion_id: format!("sub-{index:03}_lesion-001"),
+        lesion_id: Name::of_known(&format!("sub-{index:03}_lesion-001")),
         patient: format!("sub-{index:03}"),
         slice: 12,
         role: role.into(),
