@@ -64,7 +64,10 @@ impl Problem {
 
     /// The system has no memory left for what is to be done; `found` says which request it refused.
     pub fn memory(found: &str) -> Self {
-        let first = found.lines().next().unwrap_or_default();
+        // libtorch's words end in its own stack, which a panic quotes on one line.
+        let asked = found.find("you tried to allocate").map_or(found, |at| &found[at..]);
+        let first = asked.split(['\n', '\\', '.']).next().unwrap_or_default();
+        let first: String = first.chars().take(200).collect();
         Self::new(Kind::Environment, format!("not enough memory: {first}")).advice(MORE_MEMORY)
     }
 
@@ -116,6 +119,8 @@ pub fn is_memory_shortage(said: &str) -> bool {
         "out of memory",
         "std::bad_alloc",
         "Cannot allocate memory",
+        // oneDNN's only words for it.
+        "could not create a primitive",
         "CUDNN_STATUS_ALLOC_FAILED",
         "CUBLAS_STATUS_ALLOC_FAILED",
     ]
@@ -238,6 +243,9 @@ mod tests {
                      tried to allocate 4398046511104 bytes. Error code 12 (Cannot allocate memory)";
         assert!(is_memory_shortage(torch) && is_memory_shortage("CUDA out of memory. Tried"));
         assert!(!is_memory_shortage("shape mismatch"));
-        assert_eq!(Problem::memory(torch).kind(), Kind::Environment);
+        let problem = Problem::memory(torch);
+        assert_eq!(problem.kind(), Kind::Environment);
+        let said = "not enough memory: you tried to allocate 4398046511104 bytes\n  what to do: ";
+        assert!(problem.to_string().starts_with(said), "{problem}");
     }
 }

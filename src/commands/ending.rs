@@ -72,12 +72,20 @@ pub fn end_with(work: impl FnOnce() -> u8 + UnwindSafe) -> ! {
 }
 
 fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    if SHORTAGE.load(Ordering::SeqCst) {
+        // What breaks because a thread that lacked memory is gone has been told already.
+        return;
+    }
     let said = panic.payload_as_str().unwrap_or("no words");
     let text = if is_memory_shortage(said) {
         SHORTAGE.store(true, Ordering::SeqCst);
         format!("rimforge: {}\n", Problem::memory(said))
     } else {
-        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let place = panic.location().map_or_else(String::new, |at| {
+            // Of a library's file the last parts say which it is.
+            let parts: Vec<&str> = at.file().split('/').collect();
+            format!(" at {}:{}", parts[parts.len().saturating_sub(4)..].join("/"), at.line())
+        });
         let trace = Backtrace::capture();
         let trace = match trace.status() {
             BacktraceStatus::Captured => format!("{trace}"),

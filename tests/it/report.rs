@@ -66,7 +66,8 @@ fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
     }
 }
 
-fn study() -> StudyRecord {
+/// What a made-up study found.
+pub fn study() -> StudyRecord {
     let tick = |tick: u64| TickRecord {
         frechet_all_classes: None,
         tick,
@@ -271,6 +272,14 @@ fn written() -> (tempfile::TempDir, String) {
 fn written_of(study: &StudyRecord) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let dir = StudyDir::new(folder.path());
+    pictures(&dir);
+    std::fs::write(dir.results(), serde_json::to_string(study).unwrap()).unwrap();
+    let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
+    (folder, page)
+}
+
+/// The pictures that [`study`] names.
+pub fn pictures(dir: &StudyDir) {
     for path in [
         dir.cohort().join("gallery.png"),
         dir.synthetic().join("grid.png"),
@@ -279,9 +288,6 @@ fn written_of(study: &StudyRecord) -> (tempfile::TempDir, String) {
     ] {
         picture(&path);
     }
-    std::fs::write(dir.results(), serde_json::to_string(study).unwrap()).unwrap();
-    let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
-    (folder, page)
 }
 
 #[test]
