@@ -21,7 +21,7 @@ mod json;
 pub mod npy;
 
 pub use claim::Claim;
-pub use earlier::{files_in, parses, was_locked};
+pub use earlier::{files_in, holds_what_its_manifest_says, parses, was_locked};
 pub use folder::{list, list_if_there, remove, remove_folder};
 pub use hashed::sha256;
 pub use json::{json_line, json_text, note_json, read_json_lines, write_json};
