@@ -177,6 +177,9 @@ impl ImportDir {
     /// Name of the network's file.
     pub const NETWORK: &str = "network.safetensors";
 
+    /// Name of the manifest's file.
+    pub const MANIFEST: &str = "manifest.json";
+
     /// The import in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
@@ -189,7 +192,7 @@ impl ImportDir {
 
     /// Where the network comes from, its settings, and the shape of every tensor.
     pub fn manifest(&self) -> PathBuf {
-        self.0.join("manifest.json")
+        self.0.join(Self::MANIFEST)
     }
 }
 
@@ -200,6 +203,9 @@ pub struct ExportDir(PathBuf);
 impl ExportDir {
     /// Name of the state dict's file.
     pub const STATE_DICT: &str = "state_dict.pt";
+
+    /// Name of the manifest's file.
+    pub const MANIFEST: &str = "manifest.json";
 
     /// The export in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -213,7 +219,7 @@ impl ExportDir {
 
     /// Arguments that make the reference's networks, and what the network is.
     pub fn manifest(&self) -> PathBuf {
-        self.0.join("manifest.json")
+        self.0.join(Self::MANIFEST)
     }
 }
 
@@ -253,9 +259,11 @@ impl ProjectionDir {
         self.0.join("items").join(format!("{item}.json"))
     }
 
-    /// All folders inside this one that files are written into.
-    pub fn inside(&self) -> [PathBuf; 6] {
-        ["images", "figures", "noise", "items", "films", "underway"].map(|name| self.0.join(name))
+    /// The files of an item, relative to the folder; its film among them where it has one.
+    pub fn files(item: &str, film: bool) -> Vec<String> {
+        let noise = format!("noise/{item}.npz");
+        let files = [Self::image(item), Self::figure(item), noise, format!("items/{item}.json")];
+        files.into_iter().chain(film.then(|| Self::film(item))).collect()
     }
 
     /// Animated PNG of an item's optimisation, relative to the folder.
@@ -314,9 +322,9 @@ impl PerturbationDir {
         Inside::of("sheets", name, ".png")
     }
 
-    /// All folders inside this one that files are written into.
-    pub fn inside(&self) -> [PathBuf; 3] {
-        ["images", "sheets", "cases"].map(|name| self.0.join(name))
+    /// The files of a case, relative to the folder.
+    pub fn files(case: &str) -> [String; 2] {
+        [Self::image(case), format!("cases/{case}.json")]
     }
 
     /// What is known of a finished case.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::whole::{Durable, write, writer};
+use super::whole::{Durable, read, write, writer};
 use crate::problem::{Kind, Problem, Result};
 
 /// `value` on one line.
@@ -70,18 +70,20 @@ pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8], what: &str) ->
         Problem::input(path, format!("not {what}: {place}{error}")).because(error)
     })
 }
+/// Largest log in bytes: a line of some 300 for each of a million ticks.
+const LONGEST_LOG: u64 = 512 << 20;
 
 /// The values of a log, one a line; none where there is no log. A line that a kill cut short is a lost measurement, not
 /// an error: it is left out, and so is what was appended to it.
 ///
 /// # Errors
-/// A log that may not be read.
+/// A log that may not be read, or one of more than 512 MiB.
 pub fn read_json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.map_err(|error| Problem::io(path, "reading", error))?,
-    };
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(Vec::new());
+    }
+    let text = read(path, LONGEST_LOG, "a log of one JSON value a line")?;
+    Ok(text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 #[cfg(test)]
@@ -103,8 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         assert_eq!(read_json_lines::<Vec<u8>>(&path).unwrap(), Vec::<Vec<u8>>::new());
-        std::fs::write(&path, format!("{}\n[3,\n{}\n[5", json_line(&[1, 2]).unwrap(), json_line(&[4]).unwrap()))
-            .unwrap();
+        std::fs::write(&path, b"[1,2]\n[3,\n[4]\n[5\xff\0\0").unwrap();
         assert_eq!(read_json_lines::<Vec<u8>>(&path).unwrap(), [vec![1, 2], vec![4]]);
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Spoiled {
 
 /// A finished case and the hash of what it depends on.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+pub(super) struct Kept {
     fingerprint: String,
     case: PerturbedCase,
 }

@@ -208,6 +208,7 @@ mod tests {
             slice_rms: 0.0,
             figure: "f".into(),
             image: "i".into(),
+            image_sha256: None,
             true_rim: None,
         };
         let lesions = [

@@ -50,7 +50,7 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u
         text => text.map_err(|error| Problem::io(&path, "reading", error))?,
     };
     // A record that cannot be read, or of other settings, is one that is not there: it is made again.
-    let item = serde_json::from_slice::<Item>(&text)
+    let mut item = serde_json::from_slice::<Item>(&text)
         .ok()
         .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
     let there = |name: Inside| dir.root().join(name).exists();
@@ -58,6 +58,13 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u
         && there(ProjectionDir::figure(&target.id))
         && dir.noise(&target.id).exists()
         && (film == 0 || there(ProjectionDir::film(&target.id)));
+    if let Some(Item { outcome: Outcome::Lesion(lesion), .. }) = item.as_mut().filter(|_| whole) {
+        // An item of an earlier version gets its hash now; an image that is another by now is made again.
+        let found = files::sha256(dir.root().join(ProjectionDir::image(&target.id)))?;
+        if lesion.image_sha256.get_or_insert_with(|| found.clone()) != &found {
+            return Ok(None);
+        }
+    }
     Ok(item.filter(|_| whole))
 }
 
@@ -105,9 +112,15 @@ pub struct Finished<'a> {
 /// # Errors
 /// A failed write.
 pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_>) -> Result<Item> {
-    let Finished { target, projected, index, outcome, fingerprint } = finished;
+    let Finished { target, projected, index, mut outcome, fingerprint } = finished;
     let image = projected.images.get(index as i64);
-    store::write_npy(&dir.root().join(ProjectionDir::image(&target.id)), &image)?;
+    let path = dir.root().join(ProjectionDir::image(&target.id));
+    // The record of an earlier projection of other settings must not stand beside the new image.
+    files::remove(&dir.item(&target.id))?;
+    store::write_npy(&path, &image)?;
+    if let Outcome::Lesion(lesion) = &mut outcome {
+        lesion.image_sha256 = Some(files::sha256(&path)?);
+    }
     let maps: Vec<Tensor> = projected.noise.iter().map(|map| map.get(index as i64).squeeze_dim(0)).collect();
     let named: Vec<(&str, &Tensor)> = captions.maps.iter().map(String::as_str).zip(&maps).collect();
     store::write_npz(&dir.noise(&target.id), &named)?;

@@ -129,6 +129,9 @@ pub struct ProjectedLesion {
     pub figure: Inside,
     /// The denoised slice, float32 npy [channels, height, width] in the network's range.
     pub image: Inside,
+    /// SHA-256 of that file, by which it is known later; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_sha256: Option<String>,
     /// Animated PNG of the optimisation, relative to the stage's folder.
     #[serde(default)]
     pub film: Option<Inside>,

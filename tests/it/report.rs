@@ -62,6 +62,7 @@ fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
         slice_rms: 9.0,
         figure: "figure.png".into(),
         image: "image.npy".into(),
+        image_sha256: None,
         true_rim: (role == "ambiguous").then_some(index.is_multiple_of(2)),
     }
 }
@@ -174,6 +175,7 @@ pub fn study() -> StudyRecord {
             truncation: 1.0,
             class: None,
             noise: "const".into(),
+            images: vec![],
             synthetic_grid: "grid.png".into(),
             grid_images: 100,
             real_grid: Some("real.png".into()),
