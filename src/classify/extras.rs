@@ -127,8 +127,7 @@ fn slice(path: &Path, data: &Prepared) -> Result<Vec<f32>> {
 /// Compares the data set that the record names with this one; a record that names none earns a note.
 fn provenance(folder: &Path, what: &str, data_sha256: &str) -> Result<Vec<String>> {
     let path = folder.join(RECORD);
-    let record: Value =
-        std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let record: Value = crate::files::read_note(&path)?.unwrap_or_default();
     match record.get("data_sha256").and_then(Value::as_str) {
         Some(found) if found == data_sha256 => Ok(vec![]),
         Some(found) => Err(Problem::new(Kind::Gate, format!("made by a network that was trained on data {found}"))

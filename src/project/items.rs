@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::batches::Made;
 use super::targets::Target;
 use crate::files;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::project::{Projected, figure, store};
 use crate::raster::{BLACK, Canvas};
 use crate::records::projection::{ProjectedImage, ProjectedLesion};
@@ -23,6 +24,9 @@ pub struct Item {
     pub w: Vec<f32>,
     /// Frames of its film; 0 without one.
     film: u64,
+    /// How it came about; absent where an older version made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
     /// As it goes into the stage's record.
     pub outcome: Outcome,
 }
@@ -41,22 +45,16 @@ pub enum Outcome {
 /// wanted.
 ///
 /// # Errors
-/// Its record is there and cannot be opened.
+/// Its record or a file is there and cannot be read just now.
 pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u64) -> Result<Option<Item>> {
-    let path = dir.item(&target.id);
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|error| Problem::io(&path, "reading", error))?,
-    };
-    // A record that cannot be read, or of other settings, is one that is not there: it is made again.
-    let item = serde_json::from_slice::<Item>(&text)
-        .ok()
+    // A record that says nothing, or of other settings, is one that is not there: it is made again.
+    let item = files::read_note::<Item>(dir.item(&target.id))?
         .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
-    let there = |name: String| dir.root().join(name).exists();
-    let whole = there(ProjectionDir::image(&target.id))
-        && there(ProjectionDir::figure(&target.id))
-        && dir.noise(&target.id).exists()
-        && (film == 0 || there(ProjectionDir::film(&target.id)));
+    let there = |name: String| files::is_there(&dir.root().join(name));
+    let whole = there(ProjectionDir::image(&target.id))?
+        && there(ProjectionDir::figure(&target.id))?
+        && files::is_there(&dir.noise(&target.id))?
+        && (film == 0 || there(ProjectionDir::film(&target.id))?);
     Ok(item.filter(|_| whole))
 }
 
@@ -97,6 +95,8 @@ pub struct Finished<'a> {
     pub outcome: Outcome,
     /// Hash of everything that it depends on.
     pub fingerprint: String,
+    /// How it came about.
+    pub made: Made,
 }
 
 /// Writes the files of a projection, its record last.
@@ -104,7 +104,7 @@ pub struct Finished<'a> {
 /// # Errors
 /// A failed write.
 pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_>) -> Result<Item> {
-    let Finished { target, projected, index, outcome, fingerprint } = finished;
+    let Finished { target, projected, index, outcome, fingerprint, made } = finished;
     let image = projected.images.get(index as i64);
     store::write_npy(&dir.root().join(ProjectionDir::image(&target.id)), &image)?;
     let maps: Vec<Tensor> = projected.noise.iter().map(|map| map.get(index as i64).squeeze_dim(0)).collect();
@@ -113,7 +113,7 @@ pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_
     let after = Vec::<f32>::try_from(image.to_device(tch::Device::Cpu).flatten(0, -1))?;
     draw(&dir.root().join(ProjectionDir::figure(&target.id)), target, &after, &outcome, captions)?;
     let w = Vec::<f32>::try_from(projected.w.get(index as i64).flatten(0, -1).to_device(tch::Device::Cpu))?;
-    let item = Item { fingerprint, w, film: captions.film, outcome };
+    let item = Item { fingerprint, w, film: captions.film, made: Some(made), outcome };
     files::write_json(dir.item(&target.id), &item)?;
     Ok(item)
 }

@@ -20,6 +20,7 @@ use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::config::ProjectConfig;
 use crate::project::store;
+use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
@@ -69,7 +70,7 @@ fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) 
     let Session { projector, prepared, gauge, config, .. } = session;
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
     let selection = selected(session, observer)?;
-    let feature_choice = tried(session, &levels, dir, observer)?;
+    let (feature_choice, before) = tried(session, &levels, dir, observer)?;
     let features = session.features(chosen(&feature_choice)?.unwrap_or(projector.usual_features()))?;
     let channels: Vec<Channel> = prepared
         .contrasts()
@@ -87,6 +88,8 @@ fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) 
         levels: Some(levels),
         channels: &channels,
         simulated: prepared.manifest().simulated,
+        place: &session.place,
+        before: &before,
     };
     let items = job.run(&selection.targets, observer)?;
     let lesions = items.iter().filter_map(|item| match &item.outcome {
@@ -107,7 +110,7 @@ fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) 
             w_unit: w_unit(config),
         }),
         without_core: selection.without_core,
-        ..job.record()
+        ..job.record(&items)
     };
     job.finish(&items, &record)?;
     Ok(record)
@@ -147,20 +150,20 @@ fn add_controls(selection: &mut Selection, control: Selection, class: &Class, as
     }
 }
 
-/// How well each feature net keeps held-out rims; empty where the settings ask for no trial.
+/// How well each feature net keeps held-out rims, and how that was computed; empty where the settings ask for no trial.
 fn tried(
     session: &Session<'_>,
     levels: &Levels,
     dir: &ProjectionDir,
     observer: &dyn Observer,
-) -> Result<Vec<FeatureChoice>> {
-    let Session { projector, gauge, config, seed, .. } = session;
+) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
+    let Session { projector, gauge, config, seed, place, .. } = session;
     if config.choose_features == 0 {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     let (limit, slices) = (config.choose_features, config.slices);
     let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices })?;
-    let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed };
+    let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place };
     trial.run(&rims.targets, dir, observer)
 }
 
@@ -193,13 +196,15 @@ fn images(
         levels: None,
         channels: &channels,
         simulated: false,
+        place: &lab.engine.place,
+        before: &[],
     };
     let items = job.run(&targets, observer)?;
     let images = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Image(image) => Some(image.clone()),
         Outcome::Lesion(_) => None,
     });
-    let record = ProjectionRecord { images: images.collect(), ..job.record() };
+    let record = ProjectionRecord { images: images.collect(), ..job.record(&items) };
     job.finish(&items, &record)?;
     Ok(record)
 }

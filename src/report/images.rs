@@ -23,7 +23,7 @@ pub fn data_uri(path: &Path) -> Result<String> {
 /// The picture `name` of a stage, where the stage made one.
 pub fn stage_image(folder: &Path, name: &str, caption: &str) -> Result<Vec<Figure>> {
     let path = folder.join(name);
-    if !path.exists() {
+    if !crate::files::is_there(&path)? {
         return Ok(Vec::new());
     }
     Ok(vec![Figure { image: data_uri(&path)?, caption: caption.to_owned() }])

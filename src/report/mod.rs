@@ -35,7 +35,7 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
     let html = page::render(&study, dir)?;
     let path = dir.report();
     let folder = dir.root().join("report");
-    std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the report's folder", error))?;
+    crate::files::make_folder(&folder)?;
     crate::files::write(&path, html.as_bytes())?;
     Ok(path)
 }

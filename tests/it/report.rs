@@ -137,6 +137,7 @@ fn study() -> StudyRecord {
             seed: 1,
         },
         training: TrainingRecord {
+            computed_with: vec![],
             classes: vec![],
             precision: "float32".into(),
             network: "64x64, 1 channel".into(),
@@ -187,6 +188,7 @@ fn study() -> StudyRecord {
             }),
         },
         projection: ProjectionRecord {
+            computed_with: vec![],
             space: "w".into(),
             network_sha256: "ef".into(),
             data_sha256: None,
@@ -221,6 +223,7 @@ fn study() -> StudyRecord {
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            computed_with: vec![],
             pooling: "A lesion's score is the mean of its slices' logits.".into(),
             optimiser_steps: 500,
             batch: 64,
@@ -326,6 +329,7 @@ fn what_runs_beside_the_main_path_has_its_figures() {
         contrast_kept: Some(0.26),
     };
     let perturbation = PerturbationRecord {
+            computed_with: vec![],
         network_sha256: "ef".into(),
         features: "discriminator features".into(),
         steps: 200,
