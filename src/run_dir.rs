@@ -260,9 +260,9 @@ impl ProjectionDir {
     }
 
     /// The files of an item, relative to the folder; its film among them where it has one.
-    pub fn files(item: &str, film: bool) -> Vec<String> {
-        let noise = format!("noise/{item}.npz");
-        let files = [Self::image(item), Self::figure(item), noise, format!("items/{item}.json")];
+    pub fn files(item: &Name, film: bool) -> Vec<Inside> {
+        let (noise, record) = (Inside::of("noise", item, ".npz"), Inside::of("items", item, ".json"));
+        let files = [Self::image(item), Self::figure(item), noise, record];
         files.into_iter().chain(film.then(|| Self::film(item))).collect()
     }
 
@@ -323,8 +323,8 @@ impl PerturbationDir {
     }
 
     /// The files of a case, relative to the folder.
-    pub fn files(case: &str) -> [String; 2] {
-        [Self::image(case), format!("cases/{case}.json")]
+    pub fn files(case: &Name) -> [Inside; 2] {
+        [Self::image(case), Inside::of("cases", case, ".json")]
     }
 
     /// What is known of a finished case.

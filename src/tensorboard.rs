@@ -4,11 +4,17 @@
 //! buffer; the few fields used here are written by hand (tensorflow/core/util/event.proto, framework/summary.proto).
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::files::fault::{self, Operation};
+use crate::files;
 use crate::problem::{Problem, Result};
+
+/// Of an event file's name.
+const BEGINNING: &str = "events.out.tfevents.";
+const ENDING: &str = ".rimforge";
 
 /// Writes one new event file; TensorBoard reads all files of a folder as one run.
 pub struct EventWriter {
@@ -25,9 +31,11 @@ impl EventWriter {
     /// The file cannot be created or written.
     pub fn create(folder: &Path, resumed_at: Option<u64>) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("events.out.tfevents.{:010}.{:09}.rimforge", now.as_secs(), now.subsec_nanos());
+        let name = format!("{BEGINNING}{:010}.{:09}{ENDING}", now.as_secs(), now.subsec_nanos());
         let path = folder.join(name);
-        let file = File::create_new(&path).map_err(|e| Problem::io(&path, "creating the event file", e))?;
+        let file = fault::before(Operation::Create, &path)
+            .and_then(|()| File::create_new(&path))
+            .map_err(|e| Problem::io(&path, "creating the event file", e))?;
         let mut writer = Self { path, file: BufWriter::new(file) };
         writer.event(0, |event| event.bytes(3, b"brain.Event:2"))?;
         if let Some(step) = resumed_at {
@@ -71,7 +79,9 @@ impl EventWriter {
     /// # Errors
     /// Writing failed.
     pub fn flush(&mut self) -> Result<()> {
-        self.file.flush().map_err(|e| Problem::io(&self.path, "writing the event file", e))
+        fault::before(Operation::Write, &self.path)
+            .and_then(|()| self.file.flush())
+            .map_err(|e| Problem::io(&self.path, "writing the event file", e))
     }
 
     fn summary(&mut self, step: u64, tag: &str, fill: impl FnOnce(&mut Proto)) -> Result<()> {
@@ -94,6 +104,42 @@ impl EventWriter {
         let record = tf_record(&event.0);
         self.file.write_all(&record).map_err(|e| Problem::io(&self.path, "writing the event file", e))
     }
+}
+
+/// Takes the record that a kill cut short off the end of each event file of `folder`.
+///
+/// # Errors
+/// One cannot be read or written.
+pub fn cut_torn_records(folder: &Path) -> Result<()> {
+    for path in files::list_if_there(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !(name.starts_with(BEGINNING) && name.ends_with(ENDING)) {
+            continue;
+        }
+        let (whole, length) = whole_records(&path).map_err(|error| Problem::io(&path, "reading", error))?;
+        if whole < length {
+            files::cut(&path, whole)?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of the whole records at a file's beginning, and of the file.
+fn whole_records(path: &Path) -> std::io::Result<(u64, u64)> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut whole = 0;
+    // Length and its checksum before the data, the data's checksum after it.
+    while length - whole >= 16 {
+        let mut bytes = [0; 8];
+        file.seek(SeekFrom::Start(whole))?;
+        file.read_exact(&mut bytes)?;
+        match u64::from_le_bytes(bytes).checked_add(16).filter(|&record| record <= length - whole) {
+            Some(record) => whole += record,
+            None => break,
+        }
+    }
+    Ok((whole, length))
 }
 
 /// Frames `data` as a TFRecord.
@@ -217,6 +263,28 @@ mod tests {
         assert_eq!(masked_crc(b"123456789"), 0x2507_c60d_u32.wrapping_add(0xa282_ead8));
         // The first record of any TensorBoard file: 24 bytes long, whose length's masked CRC is a3 7f 4b 22.
         assert_eq!(&tf_record(&[0; 24])[..12], [24, 0, 0, 0, 0, 0, 0, 0, 0xa3, 0x7f, 0x4b, 0x22]);
+    }
+
+    #[test]
+    fn a_torn_last_record_is_cut_off_and_whole_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::create(folder.path(), None).unwrap();
+        writer.scalar("a", 1, 2.0).unwrap();
+        writer.flush().unwrap();
+        let path = writer.path().to_owned();
+        let whole = std::fs::read(&path).unwrap();
+        assert_eq!(records(&whole).len(), 2);
+        let other = folder.path().join("events.out.tfevents.of-another-program");
+        std::fs::write(&other, b"torn").unwrap();
+        for torn in [&[][..], &[7], &[7; 15], &[1; 30], &tf_record(b"event")[..20]] {
+            std::fs::write(&path, [&whole, torn].concat()).unwrap();
+            cut_torn_records(folder.path()).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), whole);
+        }
+        assert_eq!(std::fs::read(&other).unwrap(), b"torn");
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        cut_torn_records(folder.path()).unwrap();
+        assert_eq!(records(&std::fs::read(&path).unwrap()).len(), 1);
     }
 
     #[test]

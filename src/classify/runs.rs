@@ -16,11 +16,14 @@ use super::pool::{Pool, Scoring};
 use super::training_set::TrainingSet;
 use crate::data::Prepared;
 use crate::digest;
+use crate::engine::Place;
+use crate::files;
 use crate::nets::classifiers::Classifier;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
+use crate::records::arithmetic::Arithmetic;
 use crate::seed::RunSeed;
 
 /// Version of the procedure; a fit of another is done again. 2: descends by the program's own Adam.
@@ -38,6 +41,8 @@ pub struct Workplace<'a> {
     pub out: &'a Path,
     /// Where the tensors are.
     pub device: Device,
+    /// What the last bits of a fit depend on: on the CPU it has one thread.
+    pub place: &'a Place,
     /// Fits at a time on the CPU, each on one thread: small batches gain little from more, and a fit's result then does
     /// not depend on how many there are. A GPU takes one at a time.
     pub threads: usize,
@@ -76,6 +81,8 @@ pub struct Runs {
     pub plan: Plan,
     /// In the order asked for.
     pub arms: Vec<ArmRuns>,
+    /// How the fits were computed, each way once; those of older versions do not say.
+    pub computed_with: Vec<Arithmetic>,
 }
 
 struct Job {
@@ -98,7 +105,13 @@ struct Description {
     repetition: u64,
     /// Mean loss of every 20 steps.
     losses: Vec<f64>,
+    /// How it was computed; absent where an older version fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    computed_with: Option<Arithmetic>,
 }
+
+/// Scores of a fit, and how it was computed where that is known.
+type Kept = (SliceScores, Option<Arithmetic>);
 
 /// `fits/<arm>-seed<repetition>.safetensors` in `out`: one fit's weights; settings and losses in its header.
 pub fn fit_file(out: &Path, arm: Arm, repetition: u64) -> PathBuf {
@@ -118,7 +131,8 @@ fn repetition_seed(seed: RunSeed, repetition: u64) -> RunSeed {
 /// Fits every arm in every repetition, or reads what an earlier call left in `out`.
 ///
 /// # Errors
-/// One class only, a loss that is not a number, a full disk, or stopped on request.
+/// One class only, a loss that is not a number, a full disk, or stopped on request; fits to do beside those of another
+/// arithmetic.
 pub fn run(
     data: &Prepared,
     pool: &Pool,
@@ -154,14 +168,29 @@ pub fn run(
         }
     }
     observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
-    let fitted = all(&jobs, pool, config, &plan, place, observer);
+    let kept = jobs.iter().map(|job| finished(job, pool, observer)).collect::<Result<Vec<_>>>()?;
+    let here = place.place.with_threads(1);
+    let mut computed: Vec<Option<Arithmetic>> = kept.iter().flatten().map(|(_, how)| how.clone()).collect();
+    if kept.iter().any(Option::is_none) {
+        for begun in Arithmetic::distinct(computed.iter().flatten()) {
+            if let Some(words) = here.go_on(&begun, place.out)? {
+                observer.note(&format!("going on beside fits begun with {words}; the record says so"));
+            }
+        }
+        if computed.contains(&None) {
+            observer.note("finished fits of an older version do not say with which instructions they were made");
+        }
+        computed.push(Some(here.arithmetic.clone()));
+    }
+    let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };
+    let fitted = all(&jobs, kept, work, place);
     observer.end();
     let mut fitted = fitted?.into_iter();
     let arms = config.arms.iter().zip(sets).map(|(&arm, sets)| {
         let fits = fitted.by_ref().take(sets.len()).collect();
         ArmRuns { arm, sets, fits }
     });
-    Ok(Runs { plan, arms: arms.collect() })
+    Ok(Runs { plan, arms: arms.collect(), computed_with: Arithmetic::distinct(computed.iter().flatten()) })
 }
 
 /// The training sets, arm by arm and repetition by repetition, and the plan that they share.
@@ -196,24 +225,30 @@ fn compose(
     Ok((plan, config.arms.iter().map(|arm| (0..selections.len()).map(|at| set(arm, at)).collect()).collect()))
 }
 
-/// Works through the jobs on several threads; results in the order of the jobs, the first failure ends it.
-fn all(
-    jobs: &[Job],
-    pool: &Pool,
-    config: &ClassifyConfig,
-    plan: &Plan,
-    place: Workplace<'_>,
-    observer: &dyn Observer,
-) -> Result<Vec<Fitted>> {
+/// What all fits share.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    pool: &'a Pool,
+    config: &'a ClassifyConfig,
+    plan: &'a Plan,
+    arithmetic: &'a Arithmetic,
+    observer: &'a dyn Observer,
+}
+
+/// Works through the jobs, of which some are `kept`, on several threads; results in the order of the jobs, the first
+/// failure ends it.
+fn all(jobs: &[Job], kept: Vec<Option<Kept>>, work: Work<'_>, place: Workplace<'_>) -> Result<Vec<Fitted>> {
     let workers = if place.device == Device::Cpu { place.threads.clamp(1, jobs.len().max(1)) } else { 1 };
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let results: Vec<Mutex<Option<Result<Fitted>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    let work = |pool: Pool| {
+    let kept: Vec<Mutex<Option<Kept>>> = kept.into_iter().map(Mutex::new).collect();
+    let do_jobs = |pool: Pool| {
         tch::set_num_threads(1);
         while !failed.load(Ordering::SeqCst) {
             let at = next.fetch_add(1, Ordering::SeqCst);
             let Some(job) = jobs.get(at) else { break };
-            let result = one(job, &pool, config, plan, observer);
+            let kept = kept[at].lock().map_or(None, |mut kept| kept.take());
+            let result = one(job, kept, Work { pool: &pool, ..work });
             failed.fetch_or(result.is_err(), Ordering::SeqCst);
             if let Ok(mut slot) = results[at].lock() {
                 *slot = Some(result);
@@ -222,8 +257,8 @@ fn all(
     };
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            let pool = pool.clone_for_thread();
-            scope.spawn(|| work(pool));
+            let pool = work.pool.clone_for_thread();
+            scope.spawn(|| do_jobs(pool));
         }
     });
     // The number is libtorch's default for threads to come; the workers have set it to theirs.
@@ -239,8 +274,9 @@ fn all(
     if unfinished { Err(Problem::new(Kind::Internal, "a fit ended without a result")) } else { Ok(fitted) }
 }
 
-/// One fit, or the one in its file.
-fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &dyn Observer) -> Result<Fitted> {
+/// One fit, or the one that is kept.
+fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
+    let Work { pool, config, plan, arithmetic, observer } = work;
     let pooled = |classes: &[Vec<f32>], scoring: &Scoring| -> Vec<Vec<f64>> {
         let lesion = |slices: &[f32], positions: &[usize]| {
             config.pooling.pool(&mut positions.iter().map(|&at| slices[at]).collect::<Vec<_>>())
@@ -248,8 +284,8 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
         let class = |slices: &Vec<f32>| scoring.lesions.iter().map(|group| lesion(slices, &group.positions)).collect();
         classes.iter().map(class).collect()
     };
-    let scores = match finished(job, pool, observer)? {
-        Some(scores) => {
+    let scores = match kept {
+        Some((scores, _)) => {
             tracing::info!("{}: fitted before, kept", job.file.display());
             observer.advance(plan.steps);
             scores
@@ -258,7 +294,7 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
             let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
             let score = |scoring: &Scoring| fit::score(network.as_ref(), &scoring.pixels, &pool.scored());
             let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
-            keep(job, network.as_ref(), losses, &scores)?;
+            keep(job, network.as_ref(), losses, (&scores, arithmetic))?;
             tracing::info!("{}: fitted", job.file.display());
             scores
         }
@@ -266,12 +302,19 @@ fn one(job: &Job, pool: &Pool, config: &ClassifyConfig, plan: &Plan, observer: &
     Ok(Fitted { validation: pooled(&scores.validation, &pool.validation), test: pooled(&scores.test, &pool.test) })
 }
 
-fn keep(job: &Job, network: &dyn Classifier, losses: Vec<f64>, scores: &SliceScores) -> Result<()> {
+fn keep(
+    job: &Job,
+    network: &dyn Classifier,
+    losses: Vec<f64>,
+    (scores, arithmetic): (&SliceScores, &Arithmetic),
+) -> Result<()> {
     let mut tensors: Named =
         network.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
     tensors.insert(VALIDATION.into(), packed(&scores.validation));
     tensors.insert(TEST.into(), packed(&scores.test));
-    let description = Description { key: job.key.clone(), arm: job.arm, repetition: job.repetition, losses };
+    let computed_with = Some(arithmetic.clone());
+    let description =
+        Description { key: job.key.clone(), arm: job.arm, repetition: job.repetition, losses, computed_with };
     write_tensors(&job.file, &tensors, &json!(description).to_string())?;
     Ok(())
 }
@@ -285,8 +328,8 @@ fn packed(classes: &[Vec<f32>]) -> Tensor {
 }
 
 /// Slice scores of a finished fit of the same job.
-fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<SliceScores>> {
-    if !job.file.exists() {
+fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<Kept>> {
+    if !files::is_there(&job.file)? {
         return Ok(None);
     }
     let again = |why: &str| {
@@ -295,12 +338,14 @@ fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<Sl
     };
     let file = match read_tensors(&job.file) {
         Ok(file) => file,
+        // No permission, a disk that fails: that says nothing about the fit.
+        Err(problem) if problem.kind() == Kind::Environment => return Err(problem),
         Err(problem) => return again(&problem.to_string()),
     };
-    match serde_json::from_str::<Description>(&file.description) {
-        Ok(description) if description.key == job.key => {}
+    let computed_with = match serde_json::from_str::<Description>(&file.description) {
+        Ok(description) if description.key == job.key => description.computed_with,
         _ => return again("of other settings or data"),
-    }
+    };
     let classes = pool.scored().len();
     let scores = |name: &str, scoring: &Scoring| -> Option<Vec<Vec<f32>>> {
         let scores = Vec::<f32>::try_from(file.tensors.get(name)?.reshape([-1])).ok()?;
@@ -309,7 +354,7 @@ fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<Sl
         (scores.len() == classes * slices).then(|| rows.collect())
     };
     match (scores(VALIDATION, &pool.validation), scores(TEST, &pool.test)) {
-        (Some(validation), Some(test)) => Ok(Some(SliceScores { validation, test })),
+        (Some(validation), Some(test)) => Ok(Some((SliceScores { validation, test }, computed_with))),
         _ => again("without its scores"),
     }
 }

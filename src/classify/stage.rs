@@ -97,7 +97,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     let mut notes = Vec::new();
     let extras = load_extras(inputs, config, &mut notes)?;
     let pool = Pool::load(data, extras, config, seed, engine.device)?;
-    let place = Workplace { out, device: engine.device, threads: engine.facts.threads };
+    let place = Workplace { out, device: engine.device, place: &engine.place, threads: engine.facts.threads };
     engine.set_deterministic(true)?;
     let runs = runs::run(data, &pool, config, seed, place, observer)?;
 
@@ -187,6 +187,7 @@ impl Fits<'_> {
             control: config.control.map(|control| control.name().to_owned()),
             notes,
             classes: if none_of_interest { data.classes().names.clone() } else { vec![] },
+            computed_with: runs.computed_with.clone(),
         }
     }
 

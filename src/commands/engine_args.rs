@@ -15,6 +15,10 @@ pub struct EngineArgs {
     /// On a GPU: do not record steps of training and projection to repeat them.
     #[arg(long, global = true)]
     no_graphs: bool,
+    /// Go on with work that was begun with other threads, another processor or another device: what is made then
+    /// differs in its last bits from what a run in one piece makes, and the record says so.
+    #[arg(long, global = true)]
+    elsewhere: bool,
 }
 
 #[derive(Args, Clone, Debug, Serialize)]
@@ -38,7 +42,7 @@ impl EngineArgs {
     }
 
     fn config(&self) -> Result<EngineConfig> {
-        Ok(EngineConfig { graphs: !self.no_graphs, ..self.settings.config()? })
+        Ok(EngineConfig { graphs: !self.no_graphs, elsewhere: self.elsewhere, ..self.settings.config()? })
     }
 }
 
@@ -51,7 +55,7 @@ mod tests {
     fn flags_set_settings() {
         let config = |arguments: &[&str]| parsed::<EngineArgs>(arguments).unwrap().config().unwrap();
         assert_eq!(config(&[]), EngineConfig::default());
-        let some = config(&["--threads", "3", "--no-graphs"]);
-        assert_eq!((some.threads, some.graphs), (3, false));
+        let some = config(&["--threads", "3", "--no-graphs", "--elsewhere"]);
+        assert_eq!((some.threads, some.graphs, some.elsewhere), (3, false, true));
     }
 }

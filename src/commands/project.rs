@@ -82,7 +82,8 @@ struct Typed {
     /// contrast best.
     #[arg(long)]
     choose_features: Option<u64>,
-    /// Images optimised together; changes speed and memory, not results.
+    /// Images optimised together. The last bits of an image depend on those beside it: with another number, finished
+    /// images are made again.
     #[arg(long)]
     batch: Option<u64>,
     /// Class of a conditional network: its name, its number from 0, or "estimate" for the one that fits each image

@@ -23,7 +23,7 @@ use crate::digest;
 use crate::files;
 use crate::name::{Inside, Name};
 use crate::nifti::{self, RasAxes};
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 
 /// What finished patients leave until the manifest is written.
@@ -83,7 +83,7 @@ impl Work<'_> {
     pub fn patient(&self, patient: &Patient, side: Split) -> Result<PatientPatches> {
         let kept = self.out.join(PARTIAL).join(format!("{}.json", patient.id));
         let fingerprint = self.fingerprint(patient, side)?;
-        if let Some(done) = self.kept(&kept, &fingerprint) {
+        if let Some(done) = self.kept(&kept, &fingerprint)? {
             tracing::info!("{}: cut before from the same files, kept", kept.display());
             return Ok(done);
         }
@@ -94,16 +94,26 @@ impl Work<'_> {
     }
 
     /// What an interrupted run left of this patient, if nothing has changed since and every patch is whole.
-    fn kept(&self, path: &Path, fingerprint: &str) -> Option<PatientPatches> {
-        let done: PatientPatches = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        let whole = |file: &Option<Inside>, sha256: &Option<String>| match (file, sha256) {
-            (Some(file), Some(sha256)) => patch_file::read_verified(&self.out.join(file), sha256).is_ok(),
-            (file, _) => file.is_none(),
+    fn kept(&self, path: &Path, fingerprint: &str) -> Result<Option<PatientPatches>> {
+        let Some(done) = files::read_note::<PatientPatches>(path)?.filter(|done| done.fingerprint == fingerprint) else {
+            return Ok(None);
         };
-        let all_whole = done.lesions.iter().all(|lesion| {
-            whole(&Some(lesion.patch.clone()), &Some(lesion.sha256.clone())) && whole(&lesion.mask, &lesion.mask_sha256)
-        });
-        (done.fingerprint == fingerprint && all_whole).then_some(done)
+        let whole = |file: &Inside, sha256: &str| match patch_file::read_verified(&self.out.join(file), sha256) {
+            Ok(_) => Ok(true),
+            // No permission, a disk that fails: that says nothing about the patch.
+            Err(problem) if problem.kind() == Kind::Environment => Err(problem),
+            Err(_) => Ok(false),
+        };
+        for lesion in &done.lesions {
+            let mask = match (&lesion.mask, &lesion.mask_sha256) {
+                (Some(file), Some(sha256)) => whole(file, sha256)?,
+                (file, _) => file.is_none(),
+            };
+            if !(mask && whole(&lesion.patch, &lesion.sha256)?) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(done))
     }
 
     /// Hash of the settings, the side, the votes, and size and time of every input file.

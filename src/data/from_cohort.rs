@@ -43,7 +43,7 @@ pub(super) fn extract(
     let sides = sides(&cohort, config, seed).map_err(|problem| problem.at(root))?;
     for folder in [PATCHES, PARTIAL] {
         let folder = out.join(folder);
-        std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the folder", error))?;
+        files::make_folder(&folder)?;
     }
     let with_lesions: Vec<&Patient> =
         cohort.patients.iter().filter(|patient| sides.contains_key(&patient.id)).collect();

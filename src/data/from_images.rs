@@ -162,7 +162,7 @@ impl<'a> ImageSet<'a> {
         observer: &dyn Observer,
     ) -> Result<Extracted> {
         let folder = out.join(PATCHES);
-        std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the folder", error))?;
+        crate::files::make_folder(&folder)?;
         let mut all = Extracted {
             patient_source: self.patient_source.clone(),
             classes: self.classes.clone(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::digest;
+use crate::files;
 use crate::files::npy::{Element, Npy, npy};
 use crate::problem::{Kind, Problem, Result};
 
@@ -15,7 +16,7 @@ use crate::problem::{Kind, Problem, Result};
 /// More or fewer values than `shape` says; a folder that is not there or a full disk.
 pub fn write<T: Element>(path: &Path, shape: &[u64], values: &[T]) -> Result<String> {
     let bytes = npy(shape, values).map_err(|problem| problem.at(path))?;
-    std::fs::write(path, &bytes).map_err(|error| Problem::io(path, "writing", error))?;
+    files::write_unflushed(path, &bytes)?;
     Ok(digest::sha256(&bytes))
 }
 

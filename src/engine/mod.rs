@@ -9,6 +9,8 @@ mod ffi;
 
 pub mod start;
 
+pub mod place;
+
 pub mod fused;
 
 pub mod precision;
@@ -23,6 +25,7 @@ pub mod graph;
 pub mod watch;
 
 pub use graph::{GraphMemory, Repeated};
+pub use place::Place;
 pub use precision::Precision;
 pub use start::{DeviceChoice, Engine, EngineConfig, Facts};
 pub use stream::SideStream;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use super::{checked, ffi};
+use super::{Place, checked, ffi};
 use crate::problem::{Kind, Problem, Result};
 use crate::settings::Settings;
 
@@ -20,11 +20,15 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Whether a GPU records the steps of training and projection and repeats them.
     pub graphs: bool,
+    /// Whether to go on with work that was begun with other threads, instructions or another device; it then does not
+    /// end in the bytes of a run in one piece.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { device: DeviceChoice::Auto, threads: 0, graphs: true }
+        Self { device: DeviceChoice::Auto, threads: 0, graphs: true, elsewhere: false }
     }
 }
 
@@ -60,6 +64,8 @@ pub struct Engine {
     pub device: Device,
     /// Whether a GPU records repeated work ([`super::Repeated`]).
     pub graphs: bool,
+    /// Where stages compute, as far as the last bits of their results depend on it.
+    pub place: Place,
     /// What was found at the start.
     pub facts: Facts,
 }
@@ -118,6 +124,7 @@ impl Engine {
         Ok(Self {
             device,
             graphs: config.graphs,
+            place: Place { elsewhere: config.elsewhere, ..Place::here(device) },
             facts: Facts {
                 libtorch_folder: folder,
                 libtorch_version: loaded,
@@ -148,6 +155,12 @@ fn folder() -> PathBuf {
     loaded.parent().map_or_else(|| PathBuf::from(env!("RIMFORGE_LIBTORCH_LIB")), Path::to_owned)
 }
 
+/// Version of the loaded libtorch, "2.11.0".
+pub(super) fn loaded_version() -> String {
+    // SAFETY: a query without arguments.
+    version_text(unsafe { ffi::rf_loaded_version() })
+}
+
 fn version_text(packed: u64) -> String {
     let byte = |shift: u32| (packed >> shift) & 0xff;
     format!("{}.{}.{}", byte(56), byte(48), byte(40))
@@ -174,7 +187,8 @@ fn open_cuda(folder: &Path) -> String {
     }
 }
 
-fn cpu_low_precision() -> Vec<String> {
+/// Instruction sets that low precision would use: "avx512_bf16", "amx_bf16".
+pub(super) fn cpu_low_precision() -> Vec<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
     let present = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::fault::{self, Operation};
 use crate::problem::{Problem, Result};
 
 /// The paths of a folder's entries in name order.
@@ -31,12 +32,25 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Makes a folder and those that it lies in; one that is there is left as it is.
+///
+/// # Errors
+/// It cannot be made: no permission, a full disk, a file of that name.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fault::before(Operation::Folder, folder)
+        .and_then(|()| std::fs::create_dir_all(folder))
+        .map_err(|error| Problem::io(folder, "making the folder", error))
+}
+
 /// Deletes a file, if it is there.
 ///
 /// # Errors
 /// A file that may not be deleted.
 pub fn remove(path: &Path) -> Result<()> {
-    gone(path, std::fs::remove_file(path))
+    gone(path, fault::before(Operation::Remove, path).and_then(|()| std::fs::remove_file(path)))
 }
 
 /// Deletes a folder with all that is in it, if it is there.
@@ -44,7 +58,7 @@ pub fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// A folder that may not be deleted.
 pub fn remove_folder(path: &Path) -> Result<()> {
-    gone(path, std::fs::remove_dir_all(path))
+    gone(path, fault::before(Operation::Remove, path).and_then(|()| std::fs::remove_dir_all(path)))
 }
 
 fn gone(path: &Path, removed: std::io::Result<()>) -> Result<()> {

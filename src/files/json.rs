@@ -1,12 +1,11 @@
 //! JSON texts and files, and logs of one JSON value a line.
 
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::whole::{Durable, read, write, writer};
+use super::whole::{read_if_there, write, write_unflushed};
 use crate::problem::{Kind, Problem, Result};
 
 /// `value` on one line.
@@ -46,9 +45,7 @@ pub fn write_json(path: impl AsRef<Path>, value: &impl Serialize) -> Result<()> 
 /// Those of [`write_json`].
 pub fn note_json(path: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
     let path = path.as_ref();
-    let mut writer = writer(path)?;
-    writer.write_all(text_file(path, value)?.as_bytes()).map_err(|error| Problem::io(path, "writing", error))?;
-    writer.finish(Durable::No)
+    write_unflushed(path, text_file(path, value)?.as_bytes())
 }
 
 fn text_file(path: &Path, value: &impl Serialize) -> Result<String> {
@@ -70,20 +67,28 @@ pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8], what: &str) ->
         Problem::input(path, format!("not {what}: {place}{error}")).because(error)
     })
 }
-/// Largest log in bytes: a line of some 300 for each of a million ticks.
-const LONGEST_LOG: u64 = 512 << 20;
+
+/// The largest note that is read, and the largest log: records of tens of thousands of items have tens of megabytes.
+const LONGEST: u64 = 1 << 30;
+
+/// The value in a note that only spares work; `None` where there is no note, or one that says nothing (cut off by a
+/// power cut, or of another version), which sends whoever reads it back to the work.
+///
+/// # Errors
+/// A note that is there and cannot be read just now (no permission, a disk that fails): it may say much.
+pub fn read_note<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Option<T>> {
+    let bytes = read_if_there(path, LONGEST, "a note")?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
 
 /// The values of a log, one a line; none where there is no log. A line that a kill cut short is a lost measurement, not
 /// an error: it is left out, and so is what was appended to it.
 ///
 /// # Errors
-/// A log that may not be read, or one of more than 512 MiB.
+/// A log that may not be read, or one of more than 1 GiB.
 pub fn read_json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(Vec::new());
-    }
-    let text = read(path, LONGEST_LOG, "a log of one JSON value a line")?;
-    Ok(text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    let bytes = read_if_there(path, LONGEST, "a log")?.unwrap_or_default();
+    Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 #[cfg(test)]
@@ -101,11 +106,29 @@ mod tests {
     }
 
     #[test]
+    fn a_note_that_says_nothing_is_none_and_one_that_cannot_be_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("note");
+        assert_eq!(read_note::<Vec<u8>>(&path).unwrap(), None);
+        note_json(&path, &[1, 2]).unwrap();
+        assert_eq!(read_note::<Vec<u8>>(&path).unwrap(), Some(vec![1, 2]));
+        for text in ["", "[1, 2", "{}"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read_note::<Vec<u8>>(&path).unwrap(), None);
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(read_note::<Vec<u8>>(&path).unwrap_err().to_string().contains("a folder; expected a note"));
+    }
+
+    #[test]
     fn a_line_that_was_cut_short_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         assert_eq!(read_json_lines::<Vec<u8>>(&path).unwrap(), Vec::<Vec<u8>>::new());
-        std::fs::write(&path, b"[1,2]\n[3,\n[4]\n[5\xff\0\0").unwrap();
+        // Zeros are what a power cut leaves of a line; a cut inside a letter is no text.
+        let torn = format!("{}\n[3,\n{}\n\0\0\n[5", json_line(&[1, 2]).unwrap(), json_line(&[4]).unwrap());
+        std::fs::write(&path, [torn.as_bytes(), &[0xc3]].concat()).unwrap();
         assert_eq!(read_json_lines::<Vec<u8>>(&path).unwrap(), [vec![1, 2], vec![4]]);
     }
 

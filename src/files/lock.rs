@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::folder::parent;
+use super::fault::{self, Operation};
+use super::folder::{make_folder, parent};
 use super::whole::{read, sweep};
 use crate::problem::{Kind, Problem, Result};
 
@@ -25,16 +26,12 @@ pub struct FolderLock {
 pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
     let path = path.as_ref();
     let folder = parent(path);
-    std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making the folder", error))?;
+    make_folder(folder)?;
     if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
         return Err(Problem::new(Kind::Environment, "not a lock file that rimforge left").at(path));
     }
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    let mut file = fault::before(Operation::Create, path)
+        .and_then(|()| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path))
         .map_err(|error| Problem::io(path, "opening the lock file", error))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -53,6 +50,7 @@ pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
         Err(TryLockError::Error(error)) => return Err(Problem::io(path, "locking", error)),
     }
     let write_holder = |mut file: &File| {
+        fault::before(Operation::Write, path)?;
         file.set_len(0)?;
         file.write_all(std::process::id().to_string().as_bytes())
     };

@@ -3,14 +3,15 @@
 //! The protocol is: temporary file in the same folder, write, fsync, rename, fsync of the folder. Without the two
 //! fsyncs a crash may leave an empty file under the final name (Pillai et al., OSDI 2014).
 
-use std::fs::{File, Permissions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use super::folder::{list_if_there, parent, remove};
+use super::fault::{self, Operation};
+use super::folder::{list_if_there, make_folder, parent, remove, remove_folder};
 use crate::problem::{Problem, Result};
 
 /// Marks a file that a killed run left behind; nothing ever reads one.
@@ -47,6 +48,24 @@ pub fn read(path: impl AsRef<Path>, most: u64, what: &str) -> Result<Vec<u8>> {
     }
 }
 
+/// As [`read`]; `None` where there is no such file, and only there: one that may not be read, or that a disk or server
+/// does not give just now, is not one that is missing.
+///
+/// # Errors
+/// Those of [`read`] but the first.
+pub fn read_if_there(path: impl AsRef<Path>, most: u64, what: &str) -> Result<Option<Vec<u8>>> {
+    let path = path.as_ref();
+    if is_there(path)? { read(path, most, what).map(Some) } else { Ok(None) }
+}
+
+/// Whether there is a file or folder of this name; a link that leads nowhere is none.
+///
+/// # Errors
+/// That cannot be told: no permission to look, a disk or server that does not answer.
+pub fn is_there(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|error| Problem::io(path, "looking for it", error))
+}
+
 /// Replaces the contents of `path` by `bytes` in one step that survives a crash.
 ///
 /// # Errors
@@ -66,19 +85,139 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 pub fn writer(path: impl AsRef<Path>) -> Result<AtomicWriter> {
     let path = path.as_ref();
     let folder = parent(path);
-    std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making the folder", error))?;
-    let file = Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+    make_folder(folder)?;
+    let file = fault::before(Operation::Create, path)
+        .and_then(|()| Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(0o666)).tempfile_in(folder))
         .map_err(|error| Problem::io(path, "creating", error))?;
+    let file = Temporary { file, path: path.to_owned() };
     Ok(AtomicWriter { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned() })
+}
+
+/// As [`write()`], for what can be told from its hash or made again: a killed process leaves the old or the new file, a
+/// power cut may leave it empty.
+///
+/// # Errors
+/// Those of [`write()`].
+pub fn write_unflushed(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    let mut writer = writer(path)?;
+    writer.write_all(bytes).map_err(|error| Problem::io(path, "writing", error))?;
+    writer.finish(Durable::No)
+}
+
+/// Gives `to` the bytes of `from`, as [`write()`] does: a file of its own, so that damage to one leaves the other.
+///
+/// # Errors
+/// `from` cannot be read, or `to` not be written.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    let failed = |error| Problem::io(from, "reading", error);
+    let mut source = File::open(from).map_err(failed)?;
+    let mut writer = writer(to)?;
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return writer.commit(),
+            Ok(count) => writer.write_all(&buffer[..count]).map_err(|error| Problem::io(to, "writing", error))?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Gives a file or folder another name in the same folder or another of the same disk, in place of what had it.
+///
+/// # Errors
+/// The disk is gone, or a folder may not be written to.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fault::before(Operation::Rename, to)
+        .and_then(|()| std::fs::rename(from, to))
+        .map_err(|error| Problem::io(to, "renaming", error))
+}
+
+/// Adds `line` and a line's end to a log, which is made where there is none; not flushed to disk.
+///
+/// # Errors
+/// It cannot be written.
+pub fn append(path: &Path, line: &str) -> Result<()> {
+    let text = format!("{line}\n");
+    let write = || {
+        fault::before(Operation::Create, path)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        write_or_half(&mut file, text.as_bytes(), path)?;
+        file.write_all(text.as_bytes())
+    };
+    write().map_err(|error| Problem::io(path, "writing", error))
+}
+
+/// Takes off the end of a log what follows its last line's end; nothing where there is no log.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn cut_torn_line(path: &Path) -> Result<()> {
+    let failed = |error| Problem::io(path, "reading", error);
+    if !is_there(path)? {
+        return Ok(());
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    let mut whole = file.metadata().map_err(failed)?.len();
+    let length = whole;
+    let mut byte = [0];
+    while whole > 0 {
+        file.seek(SeekFrom::Start(whole - 1)).and_then(|_| file.read_exact(&mut byte)).map_err(failed)?;
+        if byte == *b"\n" {
+            break;
+        }
+        whole -= 1;
+    }
+    if whole == length { Ok(()) } else { cut(path, whole) }
+}
+
+/// Makes a file so many bytes long.
+///
+/// # Errors
+/// It cannot be written.
+pub fn cut(path: &Path, length: u64) -> Result<()> {
+    fault::before(Operation::Write, path)
+        .and_then(|()| OpenOptions::new().write(true).open(path))
+        .and_then(|file| file.set_len(length))
+        .map_err(|error| Problem::io(path, "writing", error))
+}
+
+/// Where a write is to fail, it does after half of the bytes.
+fn write_or_half(file: &mut File, bytes: &[u8], path: &Path) -> io::Result<()> {
+    fault::before(Operation::Write, path).inspect_err(|_| {
+        // A torn write is what is to be tried: whether even the half arrives does not matter.
+        let _ = file.write_all(&bytes[..bytes.len() / 2]);
+    })
 }
 
 /// A file in the making; see [`writer`].
 pub struct AtomicWriter {
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<Temporary>,
     path: PathBuf,
+}
+
+/// The file under its temporary name, and the one that it is to have.
+struct Temporary {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Write for Temporary {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write_or_half(self.file.as_file_mut(), bytes, &self.path)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Temporary {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 impl AtomicWriter {
@@ -94,10 +233,11 @@ impl AtomicWriter {
         let path = self.path;
         tracing::debug!("writing {}", path.display());
         let failed = |error| Problem::io(&path, "writing", error);
-        let temporary = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
+        let temporary = self.file.into_inner().map_err(|error| failed(error.into_error()))?.file;
         if durable == Durable::Yes {
-            temporary.as_file().sync_all().map_err(failed)?;
+            fault::before(Operation::Flush, &path).and_then(|()| temporary.as_file().sync_all()).map_err(failed)?;
         }
+        fault::before(Operation::Rename, &path).map_err(failed)?;
         temporary.persist(&path).map_err(|error| failed(error.error))?;
         match durable {
             Durable::Yes => sync_folder(parent(&path)),
@@ -136,12 +276,13 @@ impl Seek for AtomicWriter {
 /// # Errors
 /// No such folder, or a disk that fails.
 pub fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
+    fault::before(Operation::Flush, folder)
+        .and_then(|()| File::open(folder))
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Problem::io(folder, "flushing the folder to disk", error))
 }
 
-/// Deletes what a killed run left of its unfinished files in `folder`; only for who holds the folder's lock.
+/// Deletes what a killed run left of its unfinished files and folders in `folder`; only for who holds its lock.
 ///
 /// # Errors
 /// A folder that cannot be listed or written to; one that does not exist holds nothing.
@@ -149,8 +290,12 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
     for path in list_if_there(folder)? {
         let unfinished =
             path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(UNFINISHED));
-        if unfinished && path.symlink_metadata().is_ok_and(|facts| facts.is_file()) {
-            remove(&path)?;
+        if !unfinished {
+            continue;
+        }
+        match path.symlink_metadata() {
+            Ok(facts) if facts.is_dir() => remove_folder(&path)?,
+            _ => remove(&path)?,
         }
     }
     Ok(())
@@ -158,6 +303,7 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::tests::under;
     use super::*;
 
     #[test]
@@ -201,9 +347,78 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".unfinished-x1"), b"half").unwrap();
         std::fs::write(folder.path().join("kept"), b"whole").unwrap();
+        std::fs::create_dir(folder.path().join(".unfinished-x2")).unwrap();
+        std::fs::write(folder.path().join(".unfinished-x2/inside"), b"whole").unwrap();
         sweep(folder.path()).unwrap();
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["kept"]);
+    }
+
+    /// Whatever fails, the name has the old bytes or the new ones, nothing else is left, and the error names it.
+    #[test]
+    fn an_operation_that_fails_leaves_the_old_or_the_new_version() {
+        let (old, new) = (vec![1; 700_000], vec![2; 600_000]);
+        type Act = fn(&Path, &[u8]) -> Result<()>;
+        let acts: [(Act, u64); 3] = [
+            (|path, new| write(path, new), 5),
+            (|path, new| write_unflushed(path, new), 3),
+            (|path, _| copy(&path.with_file_name("new"), path), 7),
+        ];
+        for (act, expected) in acts {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a");
+            std::fs::write(folder.path().join("new"), &new).unwrap();
+            let mut at = 1;
+            loop {
+                std::fs::write(&path, &old).unwrap();
+                let (done, count) = under(&format!("any:{at}"), || act(&path, &new));
+                let found = std::fs::read(&path).unwrap();
+                assert_eq!(list_if_there(folder.path()).unwrap().len(), 2, "{at}");
+                let Err(problem) = done else {
+                    assert!(found == new && count == at - 1);
+                    break;
+                };
+                assert!(found == old || found == new, "{at}");
+                assert_eq!(problem.kind(), crate::problem::Kind::Environment, "{at}: {problem}");
+                assert!(problem.path().unwrap().starts_with(folder.path()), "{at}: {problem}");
+                at += 1;
+            }
+            assert_eq!(at - 1, expected);
+        }
+    }
+
+    #[test]
+    fn a_line_that_could_not_be_added_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path, "one").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
+        let (done, _) = under("write:1", || append(&path, "second"));
+        assert!(done.unwrap_err().to_string().contains("log: writing failed"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\nsec", "torn, as on a full disk");
+        cut_torn_line(&path).unwrap();
+        append(&path, "second").unwrap();
+        cut_torn_line(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\nsecond\n");
+        std::fs::write(&path, b"on").unwrap();
+        cut_torn_line(&path).unwrap();
+        cut_torn_line(&folder.path().join("none")).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_may_not_be_looked_at_is_not_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert!(!is_there(&path).unwrap() && read_if_there(&path, 9, "a note").unwrap().is_none());
+        std::fs::write(&path, b"x").unwrap();
+        assert_eq!(read_if_there(&path, 9, "a note").unwrap().unwrap(), b"x");
+        // A chain of links without an end stands for all that cannot be told, whoever runs the test.
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        std::os::unix::fs::symlink(&one, &two).unwrap();
+        std::os::unix::fs::symlink(&two, &one).unwrap();
+        assert_eq!(is_there(&one).unwrap_err().kind(), crate::problem::Kind::Environment);
+        assert!(read_if_there(&one, 9, "a note").unwrap_err().to_string().contains("looking for it failed"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::data::label_map::LabelMap;
 use crate::data::patches::{self, Border};
 use crate::data::reader_table::{LesionKey, require_same_lesions};
 use crate::data::truth::{self, Truth};
+use crate::files;
 use crate::nifti;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -31,7 +32,7 @@ pub fn describe(root: &Path, measured: &str, observer: &dyn Observer) -> Result<
     let (mut record, _) = examine(root, measured, read_asked(root)?, observer)?;
     // What the files themselves do not say, a simulated cohort's own record does.
     let path = root.join(RECORD);
-    if let Some(own) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<CohortRecord>(&text).ok()) {
+    if let Some(own) = files::read_note::<CohortRecord>(&path)? {
         (record.preset, record.seed, record.gallery) = (own.preset, own.seed, own.gallery);
     }
     Ok(record)

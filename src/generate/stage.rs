@@ -110,7 +110,7 @@ fn make(
             .expected("a network trained by `rimforge train`, or imported with --window")
             .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
     }
-    std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
+    files::make_folder(out)?;
     let reals = inputs.data.map(Reals::of);
     let cells = grid_cells(seeds.len(), reals.as_ref());
     let mut meters = Meters::new(source);

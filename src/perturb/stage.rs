@@ -7,7 +7,7 @@ use serde_json::json;
 use super::config::PerturbConfig;
 use super::corruption::Corruption;
 use super::summary;
-use super::workbench::{Kept, Spoiled, Workbench};
+use super::workbench::{Finished, Kept, Spoiled, Workbench};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
@@ -15,10 +15,12 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::Levels;
+use crate::project::batches::Batches;
 use crate::project::config::ProjectConfig;
 use crate::project::feature_choice::Features;
 use crate::project::targets::{Pick, Target};
 use crate::project::{OneProjected, Session};
+use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
 use crate::run_dir::{PerturbationDir, RECORD};
@@ -89,7 +91,9 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
         .map(|(role, target, corruption)| bench.spoil(role, target, corruption, session.seed))
         .collect();
     claim.will_write(spoiled.iter().flat_map(|item| PerturbationDir::files(&item.target.id)))?;
-    let cases = cases(&session, &bench, &net, &spoiled, lab.observer)?;
+    let finished = cases(&session, &bench, &net, &spoiled, lab.observer)?;
+    let computed_with = Arithmetic::distinct(finished.iter().flat_map(|(_, made)| made).map(|made| &made.arithmetic));
+    let cases: Vec<PerturbedCase> = finished.into_iter().map(|(case, _)| case).collect();
     let sheets = bench.sheets(&spoiled, &cases, inputs.data.manifest().simulated)?;
     let record = PerturbationRecord {
         network_sha256: session.projector.network_sha256.clone(),
@@ -104,6 +108,7 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
         hallucinated: share(&spoiled, &cases, "non-rim", &|case| invented(&levels, case)),
         cases,
         sheets,
+        computed_with,
     };
     files::write_json(dir.record(), &record)?;
     Ok(record)
@@ -134,24 +139,29 @@ fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
     ])
 }
 
-/// The case of each spoiled slice, in their order; what is finished is read back, the rest is projected and judged.
+/// The case of each spoiled slice, in their order; what is finished is read back, the batches of which anything is missing
+/// are projected and judged.
 fn cases(
     session: &Session<'_>,
     bench: &Workbench<'_>,
     net: &Features<'_>,
     spoiled: &[Spoiled],
     observer: &dyn Observer,
-) -> Result<Vec<PerturbedCase>> {
+) -> Result<Vec<Finished>> {
     let steps = session.config.steps;
     observer.begin("perturb", "image steps", spoiled.len() as u64 * steps);
-    let mut cases: Vec<Option<PerturbedCase>> =
-        spoiled.iter().map(|item| bench.finished(item)).collect::<Result<_>>()?;
-    let pending: Vec<usize> = (0..spoiled.len()).filter(|&at| cases[at].is_none()).collect();
-    observer.advance((spoiled.len() - pending.len()) as u64 * steps);
-    let targets: Vec<&Target> = pending.iter().map(|&at| &spoiled[at].target).collect();
+    let mut cases: Vec<Option<Finished>> = spoiled.iter().map(|item| bench.finished(item)).collect::<Result<_>>()?;
+    let prints: Vec<String> = spoiled.iter().map(|item| bench.print(item)).collect();
+    let cut = Batches::new(&prints, session.config.batch as usize, &session.place);
+    let finished: Vec<_> = cases.iter().map(|case| case.as_ref().map(|(_, made)| made.as_ref())).collect();
+    let to_do = cut.to_do(&finished, &[], bench.dir.root(), observer)?;
+    observer.advance((spoiled.len() - to_do.places.len()) as u64 * steps);
+    let targets: Vec<&Target> = to_do.places.iter().map(|&at| &spoiled[at].target).collect();
     session.project(net, &targets, observer, &mut |row, projected: OneProjected| {
-        let at = pending[row];
-        cases[at] = Some(bench.judge(&spoiled[at], &projected)?);
+        let at = to_do.places[row];
+        if !to_do.kept[at] {
+            cases[at] = Some(bench.judge(&spoiled[at], &projected, cut.made(at))?);
+        }
         Ok(())
     })?;
     observer.end();

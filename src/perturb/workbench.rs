@@ -7,8 +7,9 @@ use super::corruption::{Corruption, Strengths, corrupt};
 use super::sheet;
 use crate::files;
 use crate::metrics::ssim::ssim;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::project::acceptance::Gauge;
+use crate::project::batches::Made;
 use crate::project::targets::Target;
 use crate::project::{OneProjected, fingerprint, store};
 use crate::records::perturbation::{Likeness, PerturbedCase, Sheet};
@@ -32,7 +33,13 @@ pub(super) struct Spoiled {
 pub(super) struct Kept {
     fingerprint: String,
     case: PerturbedCase,
+    /// How it came about; absent where an older version made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<Made>,
 }
+
+/// A finished case and how it came about, where that is known.
+pub(super) type Finished = (PerturbedCase, Option<Made>);
 
 /// What all slices share.
 pub(super) struct Workbench<'a> {
@@ -61,20 +68,23 @@ impl Workbench<'_> {
     }
 
     /// The case of an earlier run, if it was made from the same things and its image is there.
-    pub fn finished(&self, item: &Spoiled) -> Result<Option<PerturbedCase>> {
-        let path = self.dir.case(&item.target.id);
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(|error| Problem::io(&path, "reading", error))?,
-        };
-        let print = fingerprint(&self.settings, &item.target);
-        // One of other settings, or that cannot be read, is made again.
-        let kept = serde_json::from_slice::<Kept>(&text).ok().filter(|kept| kept.fingerprint == print);
-        Ok(kept.map(|kept| kept.case).filter(|case| self.dir.root().join(&case.image).exists()))
+    pub fn finished(&self, item: &Spoiled) -> Result<Option<Finished>> {
+        // One of other settings, or that says nothing, is made again.
+        let print = self.print(item);
+        let kept = files::read_note::<Kept>(self.dir.case(&item.target.id))?.filter(|kept| kept.fingerprint == print);
+        match kept {
+            Some(kept) if files::is_there(&self.dir.root().join(&kept.case.image))? => Ok(Some((kept.case, kept.made))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Hash of all that a case depends on.
+    pub fn print(&self, item: &Spoiled) -> String {
+        fingerprint(&self.settings, &item.target)
     }
 
     /// Measures a projection against the slice as it was, and writes both the image and the case.
-    pub fn judge(&self, item: &Spoiled, projected: &OneProjected) -> Result<PerturbedCase> {
+    pub fn judge(&self, item: &Spoiled, projected: &OneProjected, made: Made) -> Result<Finished> {
         let lesion = item.original.lesion.as_ref().expect("lesions of a data set are known");
         let name = PerturbationDir::image(&item.target.id);
         store::write_npy(&self.dir.root().join(&name), &projected.image)?;
@@ -90,9 +100,9 @@ impl Workbench<'_> {
             w_distance: projected.w_distance,
             image: name,
         };
-        let fingerprint = fingerprint(&self.settings, &item.target);
-        files::write_json(self.dir.case(&item.target.id), &Kept { fingerprint, case: case.clone() })?;
-        Ok(case)
+        let kept = Kept { fingerprint: self.print(item), case, made: Some(made) };
+        files::write_json(self.dir.case(&item.target.id), &kept)?;
+        Ok((kept.case, kept.made))
     }
 
     /// How `image` \[C, H, W\] compares with a slice as it was.

@@ -47,7 +47,8 @@ pub struct ProjectConfig {
     pub choose_features: u64,
     /// Latents whose w give the starting point and the cloud that distances are measured to.
     pub w_samples: u64,
-    /// Images optimised together; changes speed and memory, not results.
+    /// Images optimised together. The last bits of an image depend on those beside it: with another number, finished
+    /// images are made again.
     pub batch: u64,
     /// "w", or "w-plus" for a w of its own in each layer.
     pub space: Space,

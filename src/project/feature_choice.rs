@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::fingerprint::fingerprint;
 use super::projector::{Projector, Run};
 use super::targets::Target;
+use crate::engine::Place;
 use crate::files;
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::project::acceptance::{Gauge, Levels};
 use crate::project::{BuiltIn, FeatureSetting, ProjectConfig, choice};
+use crate::records::arithmetic::Arithmetic;
 use crate::records::projection::{FeatureChoice, ProjectionRecord};
 use crate::records::spelling;
 use crate::run_dir::ProjectionDir;
@@ -90,15 +93,32 @@ pub struct Trial<'a> {
     pub settings: &'a serde_json::Value,
     /// Of every draw.
     pub seed: RunSeed,
+    /// Where it is computed.
+    pub place: &'a Place,
+}
+
+/// A trial that was done, in its file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    /// With the images that were projected together, on which the last bits depend as on the arithmetic.
+    Told { key: String, batch: u64, computed_with: Arithmetic, choices: Vec<FeatureChoice> },
+    /// Of older versions: key and choices.
+    Untold(String, Vec<FeatureChoice>),
 }
 
 impl Trial<'_> {
-    /// One entry per candidate, one of them chosen; kept in `feature_choice.json`, so that a resumed run does not
-    /// repeat it.
+    /// One entry per candidate, one of them chosen, and how they were computed (of an older version's trial that is not
+    /// known); kept in `feature_choice.json`, so that a resumed run does not repeat it.
     ///
     /// # Errors
     /// No rim to try them on, `Kind::Interrupted` once asked to stop, or a failed write.
-    pub fn run(&self, rims: &[Target], dir: &ProjectionDir, observer: &dyn Observer) -> Result<Vec<FeatureChoice>> {
+    pub fn run(
+        &self,
+        rims: &[Target],
+        dir: &ProjectionDir,
+        observer: &dyn Observer,
+    ) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
         // A share of next to nothing says nothing.
         let lowest = self.levels.absent.max(f64::MIN_POSITIVE);
         let shows_rim = |target: &&Target| target.lesion.as_ref().is_some_and(|lesion| lesion.contrast >= lowest);
@@ -107,11 +127,16 @@ impl Trial<'_> {
         let prints: Vec<String> = rims.iter().map(|target| fingerprint(self.settings, target)).collect();
         let key = json!([nets, prints]).to_string();
         let path = dir.feature_choice();
-        let kept = std::fs::read(&path).ok();
-        let kept = kept.and_then(|text| serde_json::from_slice::<(String, Vec<FeatureChoice>)>(&text).ok());
-        if let Some((_, choices)) = kept.filter(|(of, _)| *of == key) {
+        let kept = match files::read_note::<Kept>(&path)? {
+            Some(Kept::Told { key: of, batch, computed_with, choices }) if of == key && batch == self.config.batch => {
+                Some((choices, vec![computed_with]))
+            }
+            Some(Kept::Untold(of, choices)) if of == key => Some((choices, vec![])),
+            _ => None,
+        };
+        if let Some(kept) = kept {
             tracing::info!("{}: feature nets compared before, kept", path.display());
-            return Ok(choices);
+            return Ok(kept);
         }
         observer.begin("feature nets", "image steps", (nets.len() * rims.len()) as u64 * self.config.steps);
         let mut choices = Vec::new();
@@ -121,8 +146,11 @@ impl Trial<'_> {
         }
         observer.end();
         choice::choose(&mut choices);
-        files::write_json(&path, &(key, &choices))?;
-        Ok(choices)
+        let computed_with = self.place.arithmetic.clone();
+        let told =
+            Kept::Told { key, batch: self.config.batch, computed_with: computed_with.clone(), choices: choices.clone() };
+        files::write_json(&path, &told)?;
+        Ok((choices, vec![computed_with]))
     }
 
     fn candidate(&self, net: BuiltIn, rims: &[Target], observer: &dyn Observer) -> Result<FeatureChoice> {

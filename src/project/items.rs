@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::batches::Made;
 use super::targets::Target;
 use crate::files;
 use crate::name::Inside;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::project::{Projected, figure, store};
 use crate::raster::{BLACK, Canvas};
 use crate::records::projection::{ProjectedImage, ProjectedLesion};
@@ -24,6 +25,9 @@ pub struct Item {
     pub w: Vec<f32>,
     /// Frames of its film; 0 without one.
     film: u64,
+    /// How it came about; absent where an older version made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
     /// As it goes into the stage's record.
     pub outcome: Outcome,
 }
@@ -42,22 +46,16 @@ pub enum Outcome {
 /// wanted.
 ///
 /// # Errors
-/// Its record is there and cannot be opened.
+/// Its record or a file is there and cannot be read just now.
 pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u64) -> Result<Option<Item>> {
-    let path = dir.item(&target.id);
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|error| Problem::io(&path, "reading", error))?,
-    };
-    // A record that cannot be read, or of other settings, is one that is not there: it is made again.
-    let mut item = serde_json::from_slice::<Item>(&text)
-        .ok()
+    // A record that says nothing, or of other settings, is one that is not there: it is made again.
+    let mut item = files::read_note::<Item>(dir.item(&target.id))?
         .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
-    let there = |name: Inside| dir.root().join(name).exists();
-    let whole = there(ProjectionDir::image(&target.id))
-        && there(ProjectionDir::figure(&target.id))
-        && dir.noise(&target.id).exists()
-        && (film == 0 || there(ProjectionDir::film(&target.id)));
+    let there = |name: Inside| files::is_there(&dir.root().join(name));
+    let whole = there(ProjectionDir::image(&target.id))?
+        && there(ProjectionDir::figure(&target.id))?
+        && files::is_there(&dir.noise(&target.id))?
+        && (film == 0 || there(ProjectionDir::film(&target.id))?);
     if let Some(Item { outcome: Outcome::Lesion(lesion), .. }) = item.as_mut().filter(|_| whole) {
         // An item of an earlier version gets its hash now; an image that is another by now is made again.
         let found = files::sha256(dir.root().join(ProjectionDir::image(&target.id)))?;
@@ -105,6 +103,8 @@ pub struct Finished<'a> {
     pub outcome: Outcome,
     /// Hash of everything that it depends on.
     pub fingerprint: String,
+    /// How it came about.
+    pub made: Made,
 }
 
 /// Writes the files of a projection, its record last.
@@ -112,7 +112,7 @@ pub struct Finished<'a> {
 /// # Errors
 /// A failed write.
 pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_>) -> Result<Item> {
-    let Finished { target, projected, index, mut outcome, fingerprint } = finished;
+    let Finished { target, projected, index, mut outcome, fingerprint, made } = finished;
     let image = projected.images.get(index as i64);
     let path = dir.root().join(ProjectionDir::image(&target.id));
     // The record of an earlier projection of other settings must not stand beside the new image.
@@ -127,7 +127,7 @@ pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_
     let after = Vec::<f32>::try_from(image.to_device(tch::Device::Cpu).flatten(0, -1))?;
     draw(&dir.root().join(ProjectionDir::figure(&target.id)), target, &after, &outcome, captions)?;
     let w = Vec::<f32>::try_from(projected.w.get(index as i64).flatten(0, -1).to_device(tch::Device::Cpu))?;
-    let item = Item { fingerprint, w, film: captions.film, outcome };
+    let item = Item { fingerprint, w, film: captions.film, made: Some(made), outcome };
     files::write_json(dir.item(&target.id), &item)?;
     Ok(item)
 }

@@ -1,18 +1,22 @@
-//! One run over targets: what is finished is read back, the rest is projected batch by batch, judged and written.
+//! One run over targets: what is finished is read back, the batches of which anything is missing are projected, judged
+//! and written.
 
 use tch::Tensor;
 
+use super::batches::Batches;
 use super::fingerprint::fingerprint;
 use super::items::{self, Captions, Channel, Finished, Item, Outcome};
 use super::projector::{Batch, Projector, Run, pixels_of};
 use super::targets::Target;
 use super::trace::Trace;
+use crate::engine::Place;
 use crate::files;
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::Result;
 use crate::project::acceptance::{Gauge, Levels};
 use crate::project::{ProjectConfig, store};
+use crate::records::arithmetic::Arithmetic;
 use crate::records::projection::{ProjectedImage, ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
@@ -39,6 +43,10 @@ pub struct Job<'a> {
     pub channels: &'a [Channel],
     /// Whether figures say SIMULATED.
     pub simulated: bool,
+    /// Where it is computed.
+    pub place: &'a Place,
+    /// How parts of the same work were computed that were done before: the trial of feature nets.
+    pub before: &'a [Arithmetic],
 }
 
 impl Job<'_> {
@@ -46,25 +54,30 @@ impl Job<'_> {
     ///
     /// # Errors
     /// `Kind::Interrupted` once asked to stop; finished batches stay. A failed read or write, or what the feature net
-    /// reports.
+    /// reports; something to do beside what was computed elsewhere.
     pub fn run(&self, targets: &[Target], observer: &dyn Observer) -> Result<Vec<Item>> {
         let prints: Vec<String> = targets.iter().map(|target| fingerprint(&self.settings, target)).collect();
         let mut items: Vec<Option<Item>> = Vec::new();
         for (target, print) in targets.iter().zip(&prints) {
             items.push(items::finished(self.dir, target, print, self.config.film)?);
         }
-        let pending: Vec<usize> = (0..targets.len()).filter(|&at| items[at].is_none()).collect();
-        tracing::info!("{} of {} projections were made before, kept", targets.len() - pending.len(), targets.len());
+        let size = self.config.batch as usize;
+        let cut = Batches::new(&prints, size, self.place);
+        let finished: Vec<_> = items.iter().map(|item| item.as_ref().map(|item| item.made.as_ref())).collect();
+        let to_do = cut.to_do(&finished, self.before, self.dir.root(), observer)?;
+        let kept = targets.len() - to_do.places.len();
+        tracing::info!("{kept} of {} projections were made before, kept", targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
-        observer.advance((targets.len() - pending.len()) as u64 * self.config.steps);
+        observer.advance(kept as u64 * self.config.steps);
         let maps: Vec<String> =
             self.projector.generator.synthesis.noise_shapes().into_iter().map(|(name, _)| name).collect();
         let width = self.gauge.width;
         let captions =
             Captions { channels: self.channels, width, film: self.config.film, simulated: self.simulated, maps: &maps };
         let padding = self.projector.source.padding;
-        let mut trace = Trace::new(self.dir, targets, &prints, padding, self.config.steps, self.config.film);
-        let batches = pending.chunks(self.config.batch as usize);
+        let traced = cut.traced(&prints)?;
+        let mut trace = Trace::new(self.dir, targets, &traced, padding, self.config.steps, self.config.film);
+        let batches = to_do.places.chunks(size);
         let mut comparison = self.projector.comparison(self.features, batches.len());
         let run = Run::new(self.config, self.seed, observer);
         for batch in batches {
@@ -73,11 +86,15 @@ impl Job<'_> {
             let projected = self.projector.project(&mut comparison, &chosen, &run, &mut trace)?;
             let outcomes = self.judge(&chosen, &projected)?;
             for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
-                let (target, fingerprint) = (&targets[at], prints[at].clone());
+                if to_do.kept[at] {
+                    continue;
+                }
+                let (target, fingerprint, made) = (&targets[at], prints[at].clone(), cut.made(at));
                 if self.config.film > 0 {
                     items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
                 }
-                let finished = Finished { target, projected: &projected.projected, index, outcome, fingerprint };
+                let finished =
+                    Finished { target, projected: &projected.projected, index, outcome, fingerprint, made };
                 items[at] = Some(items::write(self.dir, finished, &captions)?);
             }
         }
@@ -135,8 +152,9 @@ impl Job<'_> {
         Ok(outcomes)
     }
 
-    /// A record of this run without its images.
-    pub fn record(&self) -> ProjectionRecord {
+    /// A record of this run without its images: `items` say how they were computed.
+    pub fn record(&self, items: &[Item]) -> ProjectionRecord {
+        let computed_with = Arithmetic::distinct(items.iter().flat_map(|item| &item.made).map(|made| &made.arithmetic));
         ProjectionRecord {
             network_sha256: self.projector.network_sha256.clone(),
             data_sha256: self.projector.source.data_sha256.clone(),
@@ -151,6 +169,7 @@ impl Job<'_> {
             flag_rates: Vec::new(),
             true_among_ambiguous: None,
             images: Vec::new(),
+            computed_with,
         }
     }
 

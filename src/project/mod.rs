@@ -34,6 +34,8 @@ pub mod projector;
 
 pub mod fingerprint;
 
+pub mod batches;
+
 pub mod items;
 
 pub mod trace;

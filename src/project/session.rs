@@ -12,7 +12,7 @@ use super::projector::{OneProjected, Projector, Run};
 use super::targets::{self, Pick, Selection, Target};
 use super::{BuiltIn, ProjectConfig};
 use crate::data::Prepared;
-use crate::engine::Lab;
+use crate::engine::{Lab, Place};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classes::{Class, Split};
@@ -33,6 +33,8 @@ pub struct Session<'a> {
     pub config: &'a ProjectConfig,
     /// Of every draw.
     pub seed: RunSeed,
+    /// Where it is computed.
+    pub place: Place,
 }
 
 /// What known rims say about the contrast of a rim.
@@ -60,7 +62,7 @@ impl<'a> Session<'a> {
         let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
         check_channels(prepared, &projector)?;
         let (gauge, unit) = targets::gauge(prepared);
-        Ok(Self { projector, prepared, gauge, unit, config, seed: lab.seed })
+        Ok(Self { projector, prepared, gauge, unit, config, seed: lab.seed, place: lab.engine.place.clone() })
     }
 
     /// Slices of the lesions of one class and side.

@@ -22,6 +22,7 @@ use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::config::ProjectConfig;
 use crate::project::store;
+use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
@@ -113,7 +114,7 @@ fn lesions(
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
     let selection = selected(session, observer)?;
     claim_items(claim, &selection.targets, config.film)?;
-    let feature_choice = tried(session, &levels, dir, observer)?;
+    let (feature_choice, before) = tried(session, &levels, dir, observer)?;
     let features = session.features(chosen(&feature_choice)?.unwrap_or(projector.usual_features()))?;
     let channels: Vec<Channel> = prepared
         .contrasts()
@@ -131,6 +132,8 @@ fn lesions(
         levels: Some(levels),
         channels: &channels,
         simulated: prepared.manifest().simulated,
+        place: &session.place,
+        before: &before,
     };
     let items = job.run(&selection.targets, observer)?;
     let lesions = items.iter().filter_map(|item| match &item.outcome {
@@ -151,7 +154,7 @@ fn lesions(
             w_unit: w_unit(config),
         }),
         without_core: selection.without_core,
-        ..job.record()
+        ..job.record(&items)
     };
     job.finish(&items, &record)?;
     Ok(record)
@@ -191,20 +194,20 @@ fn add_controls(selection: &mut Selection, control: Selection, class: &Class, as
     }
 }
 
-/// How well each feature net keeps held-out rims; empty where the settings ask for no trial.
+/// How well each feature net keeps held-out rims, and how that was computed; empty where the settings ask for no trial.
 fn tried(
     session: &Session<'_>,
     levels: &Levels,
     dir: &ProjectionDir,
     observer: &dyn Observer,
-) -> Result<Vec<FeatureChoice>> {
-    let Session { projector, gauge, config, seed, .. } = session;
+) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
+    let Session { projector, gauge, config, seed, place, .. } = session;
     if config.choose_features == 0 {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     let (limit, slices) = (config.choose_features, config.slices);
     let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices })?;
-    let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed };
+    let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place };
     trial.run(&rims.targets, dir, observer)
 }
 
@@ -244,13 +247,15 @@ fn images(
         levels: None,
         channels: &channels,
         simulated: false,
+        place: &lab.engine.place,
+        before: &[],
     };
     let items = job.run(&targets, observer)?;
     let images = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Image(image) => Some(image.clone()),
         Outcome::Lesion(_) => None,
     });
-    let record = ProjectionRecord { images: images.collect(), ..job.record() };
+    let record = ProjectionRecord { images: images.collect(), ..job.record(&items) };
     job.finish(&items, &record)?;
     Ok(record)
 }

@@ -13,7 +13,7 @@ use crate::feed::padding;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Result};
 use crate::project::{Moment, Underway};
 use crate::records::label::Padding;
 use crate::run_dir::ProjectionDir;
@@ -96,7 +96,6 @@ impl<'a> Trace<'a> {
         let frames = self.shown.iter().enumerate();
         named.extend(frames.map(|(at, frame)| (format!("{FRAME}{at:04}"), frame.shallow_clone())));
         let path = self.file(images);
-        std::fs::create_dir_all(self.dir.underway()).map_err(|e| Problem::io(&path, "making the folder", e))?;
         write_tensors(&path, &named, "")?;
         self.saved = Instant::now();
         Ok(())
@@ -108,11 +107,16 @@ impl Keeper for Trace<'_> {
         self.shown.clear();
         self.saved = Instant::now();
         let path = self.file(images);
-        if !path.exists() {
+        if !files::is_there(&path)? {
             return Ok(None);
         }
-        // What cannot be read is begun anew.
-        let Ok(file) = read_tensors(&path) else { return Ok(None) };
+        let file = match read_tensors(&path) {
+            Ok(file) => file,
+            // No permission, a disk that fails: what is kept may be whole.
+            Err(problem) if problem.kind() == Kind::Environment => return Err(problem),
+            // What is damaged is begun anew.
+            Err(_) => return Ok(None),
+        };
         let frames = file.tensors.range(FRAME.to_owned()..).take_while(|(name, _)| name.starts_with(FRAME));
         self.shown = frames.map(|(_, frame)| frame.shallow_clone()).collect();
         let get = |name: &str| Some(file.tensors.get(name)?.to_device(device));
@@ -148,7 +152,7 @@ mod tests {
     use super::*;
     use crate::nets::features::PixelPyramid;
     use crate::observer::Silent;
-    use crate::problem::Kind;
+    use crate::problem::Problem;
     use crate::project::Projected;
     use crate::seed::RunSeed;
 

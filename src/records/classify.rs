@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::arithmetic::Arithmetic;
 use super::classes::Class;
 use super::prepare::ClassCount;
 use super::{Confusion, Interval};
@@ -48,6 +49,9 @@ pub struct ClassifyRecord {
     /// The classes that were told apart, in the order of rows and columns; empty where one of two is of interest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
+    /// How the fits were computed, each way once; empty where an older version did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_with: Vec<Arithmetic>,
 }
 
 /// The test side.

@@ -10,6 +10,8 @@ pub mod label;
 
 pub mod classes;
 
+pub mod arithmetic;
+
 pub mod cohort;
 
 pub mod prepare;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Interval;
+use super::arithmetic::Arithmetic;
 use crate::name::{Inside, Name};
 
 /// `record.json` of `perturb`.
@@ -32,6 +33,9 @@ pub struct PerturbationRecord {
     pub hallucinated: Option<Interval>,
     /// Pictures for the eye.
     pub sheets: Vec<Sheet>,
+    /// How the cases were computed, each way once; empty where an older version did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_with: Vec<Arithmetic>,
 }
 
 /// One slice, one corruption. Errors are against the slice as it was, not as it was spoiled.

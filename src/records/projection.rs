@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Interval;
+use super::arithmetic::Arithmetic;
 use crate::name::{Inside, Name};
 
 /// `record.json` of `project`.
@@ -39,6 +40,9 @@ pub struct ProjectionRecord {
     pub true_among_ambiguous: Option<Interval>,
     /// Images that came from files instead of a prepared data set.
     pub images: Vec<ProjectedImage>,
+    /// How the images were computed, each way once; empty where an older version did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_with: Vec<Arithmetic>,
 }
 
 fn w() -> String {

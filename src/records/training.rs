@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::arithmetic::Stretch;
+
 /// One tick; a line of `stats.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TickRecord {
@@ -89,6 +91,9 @@ pub struct TrainingRecord {
     pub curve: Vec<TickRecord>,
     /// Hash of the exported best network.
     pub network_sha256: String,
+    /// How it was computed: one entry where all of it was computed in one way; empty where an older version trained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_with: Vec<Stretch>,
 }
 
 /// The network that training started from.

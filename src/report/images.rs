@@ -44,7 +44,7 @@ pub fn data_uri(root: &Path, folder: &Path, file: &Inside) -> Result<String> {
 
 /// The picture `name` of a stage, where the stage made one.
 pub fn stage_image(root: &Path, folder: &Path, name: &'static str, caption: &str) -> Result<Vec<Figure>> {
-    if !folder.join(name).exists() {
+    if !crate::files::is_there(&folder.join(name))? {
         return Ok(Vec::new());
     }
     Ok(vec![Figure { image: data_uri(root, folder, &name.into())?, caption: caption.to_owned() }])

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::files;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -39,7 +39,7 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
     let html = page::render(&study, dir)?;
     let path = dir.report();
     let folder = dir.root().join("report");
-    std::fs::create_dir_all(&folder).map_err(|error| Problem::io(&folder, "making the report's folder", error))?;
+    files::make_folder(&folder)?;
     files::write(&path, html.as_bytes())?;
     Ok(path)
 }

@@ -77,7 +77,7 @@ impl Stage {
         observer: &dyn Observer,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<(R, StageRun)> {
-        let found = self.read_stamp::<R>();
+        let found = self.read_stamp::<R>()?;
         let known = found.is_some();
         let same = found.filter(|stamp| stamp.key == self.key);
         let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
@@ -121,28 +121,26 @@ impl Stage {
         self.folder.with_file_name(STAMPS).join(format!("{}.json", self.name))
     }
 
-    fn read_stamp<R: DeserializeOwned>(&self) -> Option<Stamp<R>> {
-        serde_json::from_slice(&std::fs::read(self.stamp()).ok()?).ok()
+    fn read_stamp<R: DeserializeOwned>(&self) -> Result<Option<Stamp<R>>> {
+        files::read_note(self.stamp())
     }
 
     fn write_stamp<R: Serialize>(&self, record: Option<&R>, seconds: f64) -> Result<()> {
         let path = self.stamp();
         let folder = path.parent().unwrap_or(&self.folder);
-        std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making a folder", error))?;
+        files::make_folder(folder)?;
         files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record })
     }
 
     fn set_aside(&self, observer: &dyn Observer) -> Result<()> {
-        let holds_something = std::fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some());
-        if !holds_something {
+        if files::list_if_there(&self.folder)?.is_empty() {
             return Ok(());
         }
         let aside = (1..)
             .map(|n| self.folder.with_extension(format!("superseded-{n}")))
-            .find(|path| !path.exists())
+            .find(|path| path.symlink_metadata().is_err())
             .expect("some number is free");
-        std::fs::rename(&self.folder, &aside)
-            .map_err(|error| Problem::io(&self.folder, "setting older results aside", error))?;
+        files::rename(&self.folder, &aside)?;
         observer.note(&format!("{}: settings or inputs changed; older results are in {}", self.name, aside.display()));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::cache::STAMPS;
 use super::changes;
 use crate::files::{self, FolderLock};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::run_dir::StudyDir;
 
 /// Makes and locks the study folder and leaves the resolved `settings` in it; the folder is held until the result is
@@ -12,7 +12,7 @@ use crate::run_dir::StudyDir;
 /// # Errors
 /// Another run holds the folder, or it cannot be written to.
 pub fn open(dir: &StudyDir, settings: &str) -> Result<FolderLock> {
-    std::fs::create_dir_all(dir.root()).map_err(|error| Problem::io(dir.root(), "making the study folder", error))?;
+    files::make_folder(dir.root())?;
     let lock = files::lock(dir.lock(), &[dir.root().join(STAMPS)])?;
     changes::tell(&dir.settings(), settings);
     files::write(dir.settings(), settings.as_bytes())?;

@@ -5,7 +5,6 @@
 //! noticed and the one before it is used. What the files mean, and which there must be, is [`super::saved`]'s.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::disk_room;
@@ -14,12 +13,15 @@ use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 
 pub(super) const PREFIX: &str = "checkpoint-";
 const UNFINISHED: &str = ".unfinished-checkpoint-";
 const DAMAGED: &str = "damaged-";
 const SUMS: &str = "SHA256SUMS";
+
+/// Bytes of a text in a checkpoint, at most: the log of a million ticks has some 200 MB.
+const LONGEST_TEXT: u64 = 1 << 30;
 
 /// Checkpoints that are kept.
 pub(super) const KEPT: usize = 2;
@@ -30,9 +32,9 @@ pub struct Contents {
     pub tensors: Vec<(&'static str, Named)>,
     /// Written as they are.
     pub texts: Vec<(&'static str, String)>,
-    /// Existing files (name in the checkpoint, place now) that are linked, not copied, where the disk allows;
-    /// they must never be modified in place.
-    pub links: Vec<(&'static str, PathBuf)>,
+    /// Existing files: name in the checkpoint, place now, and SHA-256. Each becomes a file of its own, so that damage to
+    /// one spares the others.
+    pub copies: Vec<(&'static str, PathBuf, String)>,
 }
 
 /// Writes `checkpoint-<images>` into `folder` and deletes all but the newest two.
@@ -40,22 +42,23 @@ pub struct Contents {
 /// # Errors
 /// The disk is too full (nothing is written then) or a write failed; earlier checkpoints stay valid in either case.
 pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> {
-    fs::create_dir_all(folder).map_err(|e| Problem::io(folder, "making the folder", e))?;
+    files::make_folder(folder)?;
     let existing = list(folder)?;
     disk_room::check(folder, bytes(contents), existing.len(), disk_room::free_bytes(folder)?)?;
     let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
     files::remove_folder(&unfinished)?;
-    fs::create_dir(&unfinished).map_err(|e| Problem::io(&unfinished, "making the folder", e))?;
-    if let Err(problem) = fill(&unfinished, contents) {
+    let path = folder.join(format!("{PREFIX}{images:012}"));
+    let saved = fill(&unfinished, contents).and_then(|()| {
+        // One of the same name is left only by a rollback to before it.
+        files::remove_folder(&path)?;
+        files::rename(&unfinished, &path)?;
+        files::sync_folder(folder)
+    });
+    if let Err(problem) = saved {
         // Gives the space back; the first error is the one to report.
-        let _ = fs::remove_dir_all(&unfinished);
+        let _ = files::remove_folder(&unfinished);
         return Err(problem.advice("free some space and run the same command again; the previous checkpoint is intact"));
     }
-    let path = folder.join(format!("{PREFIX}{images:012}"));
-    // One of the same name is left only by a rollback to before it.
-    files::remove_folder(&path)?;
-    fs::rename(&unfinished, &path).map_err(|e| Problem::io(&path, "renaming", e))?;
-    files::sync_folder(folder)?;
     for old in superseded(&list(folder)?) {
         files::remove_folder(&folder.join(format!("{PREFIX}{old:012}")))?;
     }
@@ -78,7 +81,7 @@ pub type Required<'a> = dyn Fn(&Verified) -> Result<Vec<String>> + 'a;
 /// The newest whole checkpoint; damaged ones before it are set aside with a note. Removes unfinished ones.
 ///
 /// # Errors
-/// The folder cannot be read, or a damaged checkpoint not be renamed.
+/// The folder or a file of a checkpoint cannot be read just now, or a damaged checkpoint not be renamed.
 pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -> Result<Option<Verified>> {
     sweep(folder)?;
     let mut found = list(folder)?;
@@ -89,10 +92,17 @@ pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -
                 tracing::info!("going on from checkpoint {}", path.display());
                 return Ok(Some(checkpoint));
             }
+            // No permission, a disk or server that does not answer: that says nothing about the checkpoint.
+            Err(problem) if problem.kind() == Kind::Environment => {
+                return Err(problem.advice(
+                    "see that the file can be read and run the same command again; nothing was set aside, and no \
+                     older checkpoint taken",
+                ));
+            }
             Err(problem) => {
                 let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
                 files::remove_folder(&aside)?;
-                fs::rename(&path, &aside).map_err(|e| Problem::io(&path, "setting aside", e))?;
+                files::rename(&path, &aside)?;
                 observer.note(&format!("skipping a damaged checkpoint ({problem}); kept as {}", aside.display()));
             }
         }
@@ -115,7 +125,8 @@ impl Verified {
     /// There is no such file, or it is no text.
     pub fn text(&self, name: &str) -> Result<String> {
         let path = self.file(name);
-        fs::read_to_string(&path).map_err(|e| Problem::io(&path, "reading", e))
+        let bytes = files::read(&path, LONGEST_TEXT, "a text of a checkpoint")?;
+        String::from_utf8(bytes).map_err(|error| Problem::input(&path, "no text").because(error))
     }
 
     /// Where one file lies.
@@ -124,19 +135,8 @@ impl Verified {
     }
 }
 
-/// Gives `to` the contents of `from` as a second name of the same file, or a copy where the disk has no links.
-///
-/// # Errors
-/// Neither is possible.
-pub fn link(from: &Path, to: &Path) -> Result<()> {
-    if fs::hard_link(from, to).is_ok() {
-        return Ok(());
-    }
-    let bytes = fs::read(from).map_err(|e| Problem::io(from, "reading", e))?;
-    files::write(to, &bytes)
-}
-
 fn fill(folder: &Path, contents: &Contents) -> Result<()> {
+    files::make_folder(folder)?;
     let mut sums = Vec::new();
     for (name, tensors) in &contents.tensors {
         let name = format!("{name}.safetensors");
@@ -147,10 +147,14 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
         files::write(folder.join(name), text.as_bytes())?;
         sums.push((digest::sha256(text.as_bytes()), (*name).to_owned()));
     }
-    for (name, from) in &contents.links {
+    for (name, from, sha256) in &contents.copies {
         let to = folder.join(name);
-        link(from, &to)?;
-        sums.push((files::sha256(&to)?, (*name).to_owned()));
+        files::copy(from, &to)?;
+        let found = files::sha256(&to)?;
+        if found != *sha256 {
+            return Err(Problem::input(from, format!("SHA-256 {found}")).expected(format!("{sha256}, as written")));
+        }
+        sums.push((found, (*name).to_owned()));
     }
     let lines: String = sums.iter().map(|(hash, name)| format!("{hash}  {name}\n")).collect();
     files::write(folder.join(SUMS), lines.as_bytes())
@@ -160,7 +164,7 @@ fn fill(folder: &Path, contents: &Contents) -> Result<()> {
 /// the end of a line is no worse a list to look at.
 fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
     let sums_path = found.file(SUMS);
-    let sums = fs::read_to_string(&sums_path).map_err(|e| Problem::io(&sums_path, "reading", e))?;
+    let sums = found.text(SUMS)?;
     let mut listed = BTreeSet::new();
     for line in sums.lines() {
         let Some((hash, name)) = line.split_once("  ") else {
@@ -206,22 +210,25 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(files::list_if_there(folder)?.into_iter().filter_map(name).collect())
 }
 
-/// Bytes that `contents` will take; links cost nothing where the disk has them, and are counted in case it has not.
+/// Bytes that `contents` will take.
 fn bytes(contents: &Contents) -> u64 {
     let tensors = contents.tensors.iter().flat_map(|(_, named)| named.values());
     let tensors: usize = tensors.map(|tensor| tensor.numel() * tensor.kind().elt_size_in_bytes()).sum();
     let texts: usize = contents.texts.iter().map(|(_, text)| text.len()).sum();
-    let links: u64 = contents.links.iter().filter_map(|(_, path)| Some(fs::metadata(path).ok()?.len())).sum();
-    (tensors + texts) as u64 + links
+    // One that cannot be looked at fails when it is copied.
+    let copies: u64 = contents.copies.iter().filter_map(|(_, path, _)| Some(path.metadata().ok()?.len())).sum();
+    (tensors + texts) as u64 + copies
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Mutex;
 
     use tch::Tensor;
 
     use super::*;
+    use crate::files::fault::tests::under;
     use crate::observer::Silent;
 
     fn contents(value: f32) -> Contents {
@@ -229,7 +236,7 @@ mod tests {
         Contents {
             tensors: vec![("numbers", tensors)],
             texts: vec![("state.json", format!("{{\"value\": {value}}}"))],
-            links: vec![],
+            copies: vec![],
         }
     }
 
@@ -306,22 +313,92 @@ mod tests {
     fn a_failing_write_leaves_the_previous_checkpoint_and_no_rest() {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), 1, &contents(1.0)).unwrap();
-        // A linked file that is not there makes the save fail after its first files are written.
-        let broken = Contents { links: vec![("gone", folder.path().join("no such file"))], ..contents(2.0) };
+        // A file to copy that is not there makes the save fail after its first files are written.
+        let gone = ("gone", folder.path().join("no such file"), String::new());
+        let broken = Contents { copies: vec![gone], ..contents(2.0) };
         assert!(save(folder.path(), 2, &broken).is_err());
         assert_eq!(names(folder.path()).unwrap(), ["checkpoint-000000000001"]);
         assert_eq!(value(&newest(folder.path(), &both, &Silent).unwrap().unwrap()), 1.0);
     }
 
     #[test]
-    fn a_linked_file_is_part_of_the_checkpoint() {
+    fn a_copied_file_is_a_file_of_the_checkpoints_own() {
         let folder = tempfile::tempdir().unwrap();
-        let best = folder.path().join("best");
+        let (best, kept) = (folder.path().join("best"), folder.path().join("c"));
         fs::write(&best, b"network").unwrap();
-        let with_link = Contents { links: vec![("best", best.clone())], ..contents(1.0) };
-        save(&folder.path().join("c"), 1, &with_link).unwrap();
-        fs::remove_file(&best).unwrap();
-        let found = newest(&folder.path().join("c"), &both, &Silent).unwrap().unwrap();
-        assert_eq!(fs::read(found.file("best")).unwrap(), b"network");
+        let sha256 = digest::sha256(b"network");
+        let with_copy = |images| Contents { copies: vec![("best", best.clone(), sha256.clone())], ..contents(images) };
+        save(&kept, 1, &with_copy(1.0)).unwrap();
+        save(&kept, 2, &with_copy(2.0)).unwrap();
+        // One flipped bit where it came from: both checkpoints stay as they are, and a third says what is wrong.
+        let mut file = fs::OpenOptions::new().write(true).open(&best).unwrap();
+        std::io::Write::write_all(&mut file, b"N").unwrap();
+        let problem = save(&kept, 3, &with_copy(3.0)).unwrap_err().to_string();
+        assert!(problem.contains("best: SHA-256") && problem.contains(&sha256), "{problem}");
+        let found = newest(&kept, &both, &Silent).unwrap().unwrap();
+        assert_eq!((found.images, fs::read(found.file("best")).unwrap()), (2, b"network".to_vec()));
+        // And in one checkpoint: the other is not touched.
+        fs::write(found.file("best"), b"netwerk").unwrap();
+        assert_eq!(newest(&kept, &both, &Silent).unwrap().unwrap().images, 1);
+    }
+
+    /// Whatever fails while a checkpoint is saved, the one before is found, or the new one where it was already in its
+    /// place; and nothing unfinished stays.
+    #[test]
+    fn every_operation_of_a_save_may_fail() {
+        let outside = tempfile::tempdir().unwrap();
+        let best = outside.path().join("best");
+        fs::write(&best, b"network").unwrap();
+        let full = |value| Contents {
+            copies: vec![("best", best.clone(), digest::sha256(b"network"))],
+            ..contents(value)
+        };
+        for (mode, tries) in [("", true), ("+", false)] {
+            let mut at = 1;
+            loop {
+                let folder = tempfile::tempdir().unwrap();
+                for images in [1, 2] {
+                    save(folder.path(), images, &full(images as f32)).unwrap();
+                }
+                let (saved, count) = under(&format!("any:{at}{mode}"), || save(folder.path(), 3, &full(3.0)));
+                let found = newest(folder.path(), &both, &Silent).unwrap().unwrap();
+                assert_eq!(value(&found), found.images as f64, "{at}{mode}");
+                assert!(!names(folder.path()).unwrap().iter().any(|name| name.starts_with(".unfinished")), "{at}{mode}");
+                match saved {
+                    Ok(_) => {
+                        assert!(found.images == 3 && count > 20, "{count}");
+                        break;
+                    }
+                    Err(problem) => {
+                        assert_eq!(problem.kind(), Kind::Environment, "{at}{mode}: {problem}");
+                        assert!(problem.path().unwrap().starts_with(folder.path()), "{problem}");
+                        assert!(found.images >= 2, "{at}{mode}");
+                    }
+                }
+                // Where one operation failed, the next save goes through.
+                if tries {
+                    save(folder.path(), 4, &full(4.0)).unwrap();
+                    assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 4);
+                }
+                at += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_just_now_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), 1, &contents(1.0)).unwrap();
+        for file in ["numbers.safetensors", "state.json", SUMS] {
+            let path = save(folder.path(), 2, &contents(2.0)).unwrap().join(file);
+            // A chain of links without an end stands for a server that does not answer, whoever runs the test.
+            fs::rename(&path, folder.path().join("away")).unwrap();
+            std::os::unix::fs::symlink(&path, &path).unwrap();
+            let problem = newest(folder.path(), &both, &Silent).unwrap_err();
+            assert_eq!((problem.kind(), problem.path()), (Kind::Environment, Some(path.as_path())));
+            fs::remove_file(&path).unwrap();
+            fs::rename(folder.path().join("away"), &path).unwrap();
+            assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 2, "nothing was set aside");
+        }
     }
 }

@@ -51,6 +51,7 @@ impl Outcome<'_> {
             rollbacks: state.counters.rollbacks.clone(),
             curve: files::read_json_lines::<TickRecord>(&dir.stats())?,
             network_sha256: files::sha256(dir.best_network())?,
+            computed_with: state.counters.computed_with.clone(),
         })
     }
 

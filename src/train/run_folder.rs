@@ -9,14 +9,16 @@ use super::config::Resolved;
 use super::identity::Identity;
 use super::saved::{self, BEST};
 use super::state::TrainState;
-use super::stats;
+use crate::engine::Place;
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::Result;
+use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
 use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use crate::run_dir::GanDir;
+use crate::tensorboard;
 
 /// Knows the folders of training runs.
 pub const OWNER: Owner = Owner::of("train", unmarked);
@@ -58,6 +60,8 @@ pub struct RunFolder<'a> {
     pub label: NetworkLabel,
     /// Where a restored state is put.
     pub device: Device,
+    /// What the last bits depend on here.
+    pub place: Place,
     _claim: Claim,
 }
 
@@ -66,10 +70,16 @@ impl<'a> RunFolder<'a> {
     ///
     /// # Errors
     /// Something else is in the folder, another run works there, or it cannot be made.
-    pub fn open(dir: GanDir, identity: Identity<'a>, label: NetworkLabel, device: Device) -> Result<Self> {
+    pub fn open(
+        dir: GanDir,
+        identity: Identity<'a>,
+        label: NetworkLabel,
+        device: Device,
+        place: Place,
+    ) -> Result<Self> {
         let mut claim = OutFolder::new(OWNER, dir.root()).claim()?;
         claim.will_write(written(&dir))?;
-        Ok(Self { dir, identity, label, device, _claim: claim })
+        Ok(Self { dir, identity, label, device, place, _claim: claim })
     }
 
     /// The folder itself.
@@ -95,16 +105,40 @@ impl<'a> RunFolder<'a> {
         Ok(Some(state))
     }
 
+    /// Notes in a state that is about to be trained on how that is computed.
+    ///
+    /// # Errors
+    /// It was trained until now in another way, and nobody asked to go on all the same.
+    pub fn compute_here(&self, state: &mut TrainState, observer: &dyn Observer) -> Result<()> {
+        let images = state.images(self.settings());
+        match state.counters.computed_with.last() {
+            Some(last) => match self.place.go_on(&last.arithmetic, &self.dir.checkpoints())? {
+                None => return Ok(()),
+                Some(words) => {
+                    let told = format!("going on at {images} images with what was begun with {words}");
+                    observer.note(&format!("{told}; the record says so"));
+                }
+            },
+            None if images > 0 => observer.note(
+                "the checkpoint is of an older version and does not say with how many threads and which instructions \
+                 it was made: with others, the end differs a little from that of a run in one piece",
+            ),
+            None => {}
+        }
+        let arithmetic = self.place.arithmetic.clone();
+        state.counters.computed_with.push(Stretch { from_images: images, arithmetic });
+        Ok(())
+    }
+
     fn restore_best(&self, state: &TrainState, found: &Verified) -> Result<()> {
         let path = self.dir.best_network();
         let Some(wanted) = &state.counters.best_sha256 else {
             return files::remove(&path);
         };
-        if files::sha256(&path).is_ok_and(|found| found == *wanted) {
+        if files::is_there(&path)? && files::sha256(&path)? == *wanted {
             return Ok(());
         }
-        files::remove(&path)?;
-        checkpoint::link(&found.file(BEST), &path)
+        files::copy(&found.file(BEST), &path)
     }
 
     /// Writes a checkpoint and the last network, unless this state is already on disk.
@@ -116,8 +150,7 @@ impl<'a> RunFolder<'a> {
         if state.saved_images == Some(images) {
             return Ok(());
         }
-        let best = state.counters.best_sha256.is_some().then(|| self.dir.best_network());
-        let contents = state.contents(&self.identity, best)?;
+        let contents = state.contents(&self.identity, self.dir.best_network())?;
         checkpoint::save(&self.dir.checkpoints(), images, &contents)?;
         self.save_network(&self.dir.last_network(), state, None)?;
         state.saved_images = Some(images);
@@ -144,8 +177,7 @@ impl<'a> RunFolder<'a> {
         self.save(state)?;
         self.save_network(&self.dir.last_network(), state, None)?;
         if state.counters.best_sha256.is_none() {
-            files::remove(&self.dir.best_network())?;
-            checkpoint::link(&self.dir.last_network(), &self.dir.best_network())?;
+            files::copy(&self.dir.last_network(), &self.dir.best_network())?;
         }
         Ok(())
     }
@@ -163,17 +195,20 @@ impl<'a> RunFolder<'a> {
     /// A log cannot be written.
     pub fn log(&self, state: &mut TrainState, record: &TickRecord, timing: &TimingRecord) -> Result<()> {
         let line = files::json_line(record)?;
-        stats::append(&self.dir.stats(), &line)?;
+        files::append(&self.dir.stats(), &line)?;
         state.stats.push(line);
-        stats::append(&self.dir.timing(), &files::json_line(timing)?)
+        files::append(&self.dir.timing(), &files::json_line(timing)?)
     }
 
-    /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again.
+    /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again. What a kill left
+    /// of a last line of `timing.jsonl` goes, so that the next one begins anew; and of an event file's last record.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn restore_stats(&self, state: &TrainState) -> Result<()> {
+    /// One cannot be read or written.
+    pub fn restore_logs(&self, state: &TrainState) -> Result<()> {
         let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
-        files::write(self.dir.stats(), text.as_bytes())
+        files::write(self.dir.stats(), text.as_bytes())?;
+        files::cut_torn_line(&self.dir.timing())?;
+        tensorboard::cut_torn_records(self.dir.events())
     }
 }

@@ -55,11 +55,11 @@ pub fn required(checkpoint: &Verified) -> Result<Vec<String>> {
 }
 
 impl TrainState {
-    /// Everything, as files of a checkpoint. `best` is the best snapshot's network file, where there is one.
+    /// Everything, as files of a checkpoint. `best` is the best snapshot's network file; taken where there is one.
     ///
     /// # Errors
     /// The GPU reports a failure.
-    pub fn contents(&self, identity: &Identity<'_>, best: Option<PathBuf>) -> Result<Contents> {
+    pub fn contents(&self, identity: &Identity<'_>, best: PathBuf) -> Result<Contents> {
         let header = Header {
             schema: SCHEMA,
             seed: identity.seed.0,
@@ -80,7 +80,7 @@ impl TrainState {
                 (scalars, self.scalars()?),
             ],
             texts: vec![(COUNTERS, header), (STATS, stats)],
-            links: best.into_iter().map(|path| (BEST, path)).collect(),
+            copies: self.counters.best_sha256.iter().map(|sha256| (BEST, best.clone(), sha256.clone())).collect(),
         })
     }
 
@@ -204,7 +204,8 @@ mod tests {
         state.counters = Counters { step: 5, tick: 1, rollbacks: vec!["once".into()], ..Counters::default() };
         state.stats = vec!["{\"tick\":1}".into()];
         let folder = tempfile::tempdir().unwrap();
-        checkpoint::save(folder.path(), 20, &state.contents(&identity, None).unwrap()).unwrap();
+        let none = folder.path().join("none");
+        checkpoint::save(folder.path(), 20, &state.contents(&identity, none).unwrap()).unwrap();
         let found = checkpoint::newest(folder.path(), &required, &Silent).unwrap().unwrap();
         let again = TrainState::restore(&found, &identity, Device::Cpu).unwrap();
         assert_eq!(again.ada, state.ada);
@@ -226,7 +227,8 @@ mod tests {
         let identity = Identity { seed: RunSeed(3), settings: &settings, data_sha256: "d" };
         let state = TrainState::new(&settings, RunSeed(3), Device::Cpu).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        checkpoint::save(folder.path(), 0, &state.contents(&identity, None).unwrap()).unwrap();
+        let none = folder.path().join("none");
+        checkpoint::save(folder.path(), 0, &state.contents(&identity, none).unwrap()).unwrap();
         let found = checkpoint::newest(folder.path(), &required, &Silent).unwrap().unwrap();
         let other = Resolved { learning_rate: 1e-3, ..settings.clone() };
         let wrong = Identity { seed: RunSeed(4), settings: &other, data_sha256: "e" };
@@ -246,9 +248,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let best = folder.path().join("best");
         fs::write(&best, b"network").unwrap();
-        for best in [None, Some(best)] {
-            state.counters.best_sha256 = best.as_ref().map(|_| "hash".into());
-            let lines = 7 + usize::from(best.is_some());
+        for sha256 in [None, Some(crate::digest::sha256(b"network"))] {
+            let lines = 7 + usize::from(sha256.is_some());
+            state.counters.best_sha256 = sha256;
             for gone in [false, true] {
                 for kept in 0..lines {
                     let run = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
     let dir = GanDir::new(out);
     let label = label(data, &set, seed);
     let identity = Identity { seed, settings: &settings, data_sha256: &identity };
-    let folder = RunFolder::open(dir.clone(), identity, label, engine.device)?;
+    let folder = RunFolder::open(dir.clone(), identity, label, engine.device, engine.place.clone())?;
     let mut watch = Watch::new(&dir, data, &set, settings.frechet_ticks > 0, engine.device)?;
     let run = Training {
         reals: &batches,

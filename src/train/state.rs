@@ -15,6 +15,7 @@ use crate::engine::Download;
 use crate::nets::{Discriminator, Generator, Network};
 use crate::optim::{Adam, AdamConfig, Flat, Peers, ema};
 use crate::problem::Result;
+use crate::records::arithmetic::Stretch;
 use crate::records::training::TickRecord;
 use crate::seed::RunSeed;
 
@@ -71,6 +72,9 @@ pub struct Counters {
     pub best_sha256: Option<String>,
     /// Times that training was rolled back in this run; each halves the learning rate.
     pub rollbacks: Vec<String>,
+    /// How it was computed, from where on; empty where an older version did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_with: Vec<Stretch>,
 }
 
 /// The parameters of a network and Adam on them.

@@ -1,14 +1,9 @@
 //! What a tick sums up on the device, and the two logs: `stats.jsonl` (repeats bit for bit) and `timing.jsonl`.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::Path;
-
 use tch::{Device, Kind, Tensor};
 
 use super::schedule::Phase;
 use crate::engine::peak_device_bytes;
-use crate::problem::{Problem, Result};
 
 /// A quantity whose mean over the tick is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,15 +84,6 @@ impl Probes {
         let _ = self.sums.zero_();
         Phase::ALL.into_iter().zip(sums).find(|(_, sum)| !sum.is_finite()).map(|(phase, _)| phase)
     }
-}
-
-/// Adds a line to a log. Not flushed to disk: a resumed run rewrites what it needs from its checkpoint.
-///
-/// # Errors
-/// It cannot be written.
-pub fn append(path: &Path, line: &str) -> Result<()> {
-    let write = || OpenOptions::new().create(true).append(true).open(path)?.write_all(format!("{line}\n").as_bytes());
-    write().map_err(|error| Problem::io(path, "writing", error))
 }
 
 /// Most memory in use so far in bytes: of the GPU where that is the device, else resident of this process; 0 where the

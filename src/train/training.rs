@@ -116,9 +116,16 @@ impl Training<'_> {
             });
         }
         let state = match self.folder.newest(self.observer)? {
-            Some(state) => state,
+            Some(mut state) => {
+                // What is finished is read, whoever asks for it.
+                if state.images(self.settings) < self.total_images {
+                    self.folder.compute_here(&mut state, self.observer)?;
+                }
+                state
+            }
             None => {
                 let mut state = start()?;
+                self.folder.compute_here(&mut state, self.observer)?;
                 self.folder.save(&mut state)?;
                 state
             }
@@ -132,7 +139,7 @@ impl Training<'_> {
         let Some(folder) = self.written() else {
             return Ok(());
         };
-        folder.restore_stats(state)?;
+        folder.restore_logs(state)?;
         watcher.opened(self.at(state))
     }
 

@@ -63,5 +63,14 @@ mod phantoms;
 /// What several of them share.
 mod stopping;
 
+/// Kills and failing disks; what they try.
+mod tiny_runs;
+
+mod kill_chains;
+
+mod faults;
+
+mod exact_resume;
+
 /// Counts memory for the tests that promise a bound.
 mod allocation;

@@ -23,7 +23,7 @@ const SIDE: u32 = 32;
 /// Rings (40 ppb, both readers), discs (no reader) and half rings (one reader) of radius 8 on three slices.
 ///
 /// Six training patients with one lesion of each kind, two validation patients likewise, two test patients.
-fn prepare(root: &Path) {
+pub fn prepare(root: &Path) {
     std::fs::create_dir_all(root.join("patches")).unwrap();
     let window = Window { low: -100.0, high: 100.0 };
     let mut manifest = Manifest {
@@ -79,7 +79,7 @@ fn prepare(root: &Path) {
     std::fs::write(root.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
-fn network(path: &Path) {
+pub fn network(path: &Path) {
     let config = GeneratorConfig {
         z_dim: 16,
         w_dim: 16,
@@ -157,10 +157,8 @@ fn lesions_and_controls_are_projected_judged_and_not_redone() {
     std::fs::remove_file(image(1)).unwrap();
     assert!(place.project(&options).status.success());
     assert_eq!(touched(&image(0)), kept, "a finished projection was redone");
-    // One image in a batch of its own instead of four: the same path, hence nearly the same picture.
-    let values = |bytes: &[u8]| npyz::NpyFile::new(bytes).unwrap().into_vec::<f32>().unwrap();
-    let (old, new) = (values(&remade), values(&std::fs::read(image(1)).unwrap()));
-    assert!(old.iter().zip(&new).all(|(a, b)| (a - b).abs() < 1e-4));
+    // Its whole batch was projected again: the same bits, which one image alone would not have.
+    assert!(std::fs::read(image(1)).unwrap() == remade);
     // Nothing left to do: the same record to the byte.
     let after = std::fs::read(place.path("out/record.json")).unwrap();
     leave_unfinished(&place.path("out"));

@@ -140,6 +140,7 @@ pub fn study() -> StudyRecord {
             seed: 1,
         },
         training: TrainingRecord {
+            computed_with: vec![],
             classes: vec![],
             precision: "float32".into(),
             network: "64x64, 1 channel".into(),
@@ -191,6 +192,7 @@ pub fn study() -> StudyRecord {
             }),
         },
         projection: ProjectionRecord {
+            computed_with: vec![],
             space: "w".into(),
             network_sha256: "ef".into(),
             data_sha256: None,
@@ -225,6 +227,7 @@ pub fn study() -> StudyRecord {
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            computed_with: vec![],
             pooling: "A lesion's score is the mean of its slices' logits.".into(),
             optimiser_steps: 500,
             batch: 64,
@@ -335,6 +338,7 @@ fn what_runs_beside_the_main_path_has_its_figures() {
         contrast_kept: Some(0.26),
     };
     let perturbation = PerturbationRecord {
+            computed_with: vec![],
         network_sha256: "ef".into(),
         features: "discriminator features".into(),
         steps: 200,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rimforge::augment::ChannelRule;
-use rimforge::engine::{DeviceChoice, Engine, EngineConfig};
+use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Place};
 use rimforge::nets::weights;
 use rimforge::nets::{Discriminator, Generator, Network, Noise};
 use rimforge::observer::{Observer, Silent};
@@ -262,7 +262,7 @@ fn train_among(
     let settings = settings(0.008);
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = NetworkLabel::default();
-    let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu)?;
+    let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu, Place::here(Device::Cpu))?;
     let (settings, seed) = (&settings, RunSeed(1));
     let run = Training { reals, settings, total_images: 80, seed, folder: &folder, graphs: true, observer, peers };
     train(&run, || TrainState::new(settings, seed, Device::Cpu), watcher)
@@ -503,7 +503,7 @@ fn a_lower_score_becomes_the_best_network() {
     let settings = config.resolve(8, &[ChannelRule::Image], &[]).unwrap();
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = NetworkLabel::default();
-    let folder = RunFolder::open(GanDir::new(out.path()), identity, label, Device::Cpu).unwrap();
+    let folder = RunFolder::open(GanDir::new(out.path()), identity, label, Device::Cpu, Place::here(Device::Cpu)).unwrap();
     let run = Training {
         reals: &clean,
         settings: &settings,

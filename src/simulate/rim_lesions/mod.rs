@@ -26,6 +26,8 @@ pub mod bids_writer;
 
 mod writing;
 
+mod instructions;
+
 pub mod pipeline;
 
 pub mod stage;

@@ -1,7 +1,8 @@
 //! plan -> phantom -> scan -> what readers can see, patient by patient; then votes over the whole cohort, then tables.
 //!
 //! A finished patient leaves its volumes and a note in `.rimforge/`; it is not computed again. Nothing depends on how
-//! many threads work or on how often the run was stopped.
+//! many threads work or on how often the run was stopped. On which instructions the transforms use the last bits do:
+//! what a stopped run made with others is made again, so that a cohort is of one kind.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::bids_writer::{self, LesionRow};
+use super::instructions::instructions;
 use super::layout::{CohortLayout, NOTES};
 use super::phantom::{LesionTruth, Phantom};
 use super::physics::{Acquisition, reconstruct};
@@ -44,6 +46,7 @@ pub fn simulate(
     let threads = writing.threads()?;
     let plans = plan(design);
     let workshop = Workshop::open(out, design, &plans, writing.existing)?;
+    let kept = workshop.kept(&plans, observer)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.clamp(1, most_threads(design)))
         .build()
@@ -53,9 +56,10 @@ pub fn simulate(
     let patients = pool.install(|| {
         plans
             .par_iter()
+            .zip(kept)
             .with_max_len(1)
-            .map(|plan| {
-                if let Some(done) = workshop.finished(plan)? {
+            .map(|(plan, kept)| {
+                if let Some(done) = kept {
                     tracing::info!("{}: made before, kept", plan.participant());
                     observer.advance(1);
                     return Ok(done);
@@ -101,6 +105,9 @@ struct PatientNote {
     /// Hash of the settings that it was made with.
     key: String,
     lesions: Vec<(LesionTruth, Option<Visibility>)>,
+    /// Of the machine that made it; absent where an older version did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instructions: Option<String>,
 }
 
 impl<'a> Workshop<'a> {
@@ -130,6 +137,24 @@ impl<'a> Workshop<'a> {
         notes_folder(&self.layout).join(format!("{}.json", plan.participant()))
     }
 
+    /// The notes of finished patients; where any is missing, those alone that this machine would make alike.
+    fn kept(&self, plans: &[PatientPlan], observer: &dyn Observer) -> Result<Vec<Option<PatientNote>>> {
+        let mut notes = plans.iter().map(|plan| self.finished(plan)).collect::<Result<Vec<_>>>()?;
+        if notes.iter().all(Option::is_some) {
+            return Ok(notes);
+        }
+        let other = |note: &PatientNote| note.instructions.as_ref().is_some_and(|made| made != instructions());
+        let others = notes.iter().flatten().filter(|note| other(note)).count();
+        if others > 0 {
+            observer.note(&format!(
+                "{others} patients were made on a machine with other instructions than {}; made again",
+                instructions()
+            ));
+            notes.iter_mut().for_each(|note| *note = note.take().filter(|note| !other(note)));
+        }
+        Ok(notes)
+    }
+
     /// The note of a patient that an earlier run finished with the same settings, if its volumes are still there.
     fn finished(&self, plan: &PatientPlan) -> Result<Option<PatientNote>> {
         let path = self.note_file(plan);
@@ -144,7 +169,12 @@ impl<'a> Workshop<'a> {
         let id = plan.participant();
         let files =
             [self.layout.chimap(&id), self.layout.flair(&id), self.layout.lesion_map(&id), self.layout.rim_map(&id)];
-        Ok((note.key == self.key && files.iter().all(|file| file.is_file())).then_some(note))
+        for file in &files {
+            if !files::is_there(file)? {
+                return Ok(None);
+            }
+        }
+        Ok((note.key == self.key).then_some(note))
     }
 
     fn patient(&self, plan: &PatientPlan, build: Build) -> Result<PatientNote> {
@@ -160,7 +190,7 @@ impl<'a> Workshop<'a> {
         bids_writer::write_volumes(&self.layout, plan, design, &phantom, &chi_ppb)?;
         // The note comes last: where it is, the volumes are whole. JSON gives each number back to the last bit, so a
         // patient that was made now is the one that a later run finds.
-        let note = PatientNote { key: self.key.clone(), lesions };
+        let note = PatientNote { key: self.key.clone(), lesions, instructions: Some(instructions().to_owned()) };
         files::write_json(self.note_file(plan), &note)?;
         Ok(note)
     }

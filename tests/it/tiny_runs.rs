@@ -1,0 +1,185 @@
+//! Every command that leaves files, small enough to be run hundreds of times: to be killed, or to see a disk fail.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rimforge::files;
+use serde_json::Value;
+
+use crate::cohort_files::CohortFiles;
+use crate::project_command;
+
+/// In flow order.
+pub const COMMANDS: [&str; 8] =
+    ["simulate", "prepare", "train", "generate", "project", "perturb", "classify", "run"];
+
+const STUDY: &str = r#"
+name = "tiny"
+out = "set on the command line"
+[engine]
+device = "cpu"
+threads = 1
+[prepare]
+patch = [8, 16, 16]
+validation_fraction = 0.3
+[train]
+kimg = 0.024
+batch = 4
+tick_kimg = 0.008
+frechet_ticks = 2
+checkpoint_ticks = 1
+[train.net]
+channel_base = 64
+channel_max = 8
+z_dim = 8
+w_dim = 8
+[generate]
+seeds = "0-5"
+[project]
+steps = 5
+limit = 5
+batch = 2
+w_samples = 100
+candidates = 20
+[perturb]
+lesions = 1
+[classify]
+arms = ["none", "ada-gan+ld"]
+seeds = 2
+epochs = 1
+extra = 4
+"#;
+
+/// What the commands read.
+pub struct TinyRuns {
+    folder: tempfile::TempDir,
+    cohort: CohortFiles,
+}
+
+impl TinyRuns {
+    /// A cohort, a prepared data set, a network, and what it drew and projected.
+    pub fn new() -> Self {
+        let tiny = Self { folder: tempfile::tempdir().unwrap(), cohort: CohortFiles::new(14) };
+        project_command::prepare(&tiny.at("data"));
+        project_command::network(&tiny.at("network.safetensors"));
+        std::fs::write(tiny.at("study.toml"), STUDY).unwrap();
+        for (command, out) in [("generate", "synthetic"), ("project", "denoised")] {
+            finish(&mut tiny.command(command, &tiny.at(out)));
+        }
+        tiny
+    }
+
+    /// A path in the folder that all lies in.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The command of a name, with its results in `out`.
+    pub fn command(&self, name: &str, out: &Path) -> Command {
+        self.with(name, out, &[])
+    }
+
+    /// The same with other options: names that begin with "--" and their values.
+    pub fn with(&self, name: &str, out: &Path, options: &[&str]) -> Command {
+        let mut arguments = self.arguments(name, out);
+        for (at, option) in options.iter().enumerate().filter(|(_, option)| option.starts_with("--")) {
+            let value = options.get(at + 1).filter(|value| !value.starts_with("--"));
+            match (arguments.iter().position(|known| known == option), value) {
+                (Some(known), Some(value)) => arguments[known + 1] = (*value).to_owned(),
+                _ => arguments.extend([option].into_iter().chain(value).map(|text| (*text).to_owned())),
+            }
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.current_dir(self.folder.path()).arg(name).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn arguments(&self, name: &str, out: &Path) -> Vec<String> {
+        let arguments = match name {
+            "simulate" => "--preset tiny --patients 2 --inversion l2 --seed 4 --threads 1",
+            "prepare" => "--contrasts chimap,flair --seed 2",
+            "train" => {
+                "--data data --kimg 0.096 --batch 4 --seed 5 --set net.channel_base=128 --set net.channel_max=16 \
+                 --set net.z_dim=16 --set net.w_dim=16 --set tick_kimg=0.008 --set checkpoint_ticks=1 \
+                 --set frechet_ticks=3 --set preview_ticks=4 --set ada.initial_p=0.3"
+            }
+            "generate" => "--network network.safetensors --seeds 0-39 --format npy,png",
+            "project" => {
+                "--network network.safetensors --data data --slices 2 --controls 1 --choose-features 1 --steps 12 \
+                 --batch 5 --film 3"
+            }
+            "perturb" => "--network network.safetensors --data data --lesions 1 --steps 12",
+            "classify" => {
+                "--data data --synthetic synthetic --denoised denoised --arms none,affine,ada-gan+ld --seeds 2 \
+                 --epochs 4 --extra 6"
+            }
+            "run" => "study.toml",
+            other => panic!("no tiny {other}"),
+        };
+        let (cohort, out) = (self.cohort.root.to_str().unwrap(), out.to_str().unwrap());
+        let places = match name {
+            "prepare" => format!("--cohort {cohort} --out {out}"),
+            "run" => format!("--set cohort.path=\"{cohort}\" --set out=\"{out}\""),
+            "simulate" => format!("--out {out}"),
+            _ => format!("--device cpu --threads 1 --out {out}"),
+        };
+        arguments.split_whitespace().chain(places.split_whitespace()).map(str::to_owned).collect()
+    }
+}
+
+/// Runs a command that must succeed.
+pub fn finish(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// SHA-256 of every file below a folder that must be the same however often the work was interrupted, by its path.
+///
+/// Not those: locks; wall-clock facts (`timing.jsonl`, event files, the report's page, which names seconds). Of JSON the
+/// seconds are left out.
+pub fn outcome(root: &Path) -> BTreeMap<String, String> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for path in files::list(&folder).unwrap() {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !(name.contains("lock") || name == "timing.jsonl" || name.contains("tfevents") || name == "index.html")
+            {
+                let place = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                let hash = if name.ends_with(".json") { of_json(&path, root) } else { files::sha256(&path).unwrap() };
+                found.insert(place, hash);
+            }
+        }
+    }
+    found
+}
+
+fn of_json(path: &Path, root: &Path) -> String {
+    fn without_seconds(value: &mut Value) {
+        match value {
+            Value::Object(entries) => {
+                entries.retain(|name, _| !["seconds", "images_per_s", "timing"].contains(&name.as_str()));
+                entries.values_mut().for_each(without_seconds);
+            }
+            Value::Array(values) => values.iter_mut().for_each(without_seconds),
+            _ => {}
+        }
+    }
+    // A study's record names its own folder.
+    let text = std::fs::read_to_string(path).unwrap().replace(root.to_str().unwrap(), "OUT");
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    without_seconds(&mut value);
+    rimforge::digest::sha256(value.to_string())
+}
+
+/// Fails where a folder has anything that is not in `expected`, or something else, or lacks something.
+pub fn assert_same(what: &str, out: &Path, expected: &BTreeMap<String, String>) {
+    let found = outcome(out);
+    let all = || found.keys().chain(expected.keys());
+    let differ: Vec<&String> = all().filter(|file| found.get(*file) != expected.get(*file)).collect();
+    assert!(differ.is_empty(), "{what}: {differ:?} differ");
+}
