@@ -90,6 +90,12 @@ struct Typed {
     /// Refuse zips that unpack to more bytes.
     #[arg(long)]
     max_zip_bytes: Option<u64>,
+    /// Images: refuse one of more pixels (networks take at most 1024 x 1024).
+    #[arg(long)]
+    max_pixels: Option<u64>,
+    /// Images: refuse folders and zips with more files.
+    #[arg(long)]
+    max_files: Option<u64>,
 }
 
 fn by_contrast<S: Serializer>(windows: &Option<Vec<(String, Window)>>, to: S) -> std::result::Result<S::Ok, S::Error> {

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Prepared;
-use super::image_labels::in_order;
+use super::label_classes::in_order;
 use super::manifest::{Class, Lesion};
 use super::slices::TrainSlices;
 use crate::name::Name;

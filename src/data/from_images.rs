@@ -1,31 +1,27 @@
-//! Plain images (a folder of PNGs or a zip) to patches of depth 1 in grey levels.
+//! Plain images (a folder of PNGs or a zip) with all that is known of them before they are decoded: names, labels,
+//! classes, patients, sides.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
-use super::image_labels::{Labelled, LabelledImage, Labels};
-use super::manifest::{Class, Classes, Lesion, Slice, Split};
-use super::name_join::{listed, repeated};
-use super::patch_file;
+use super::dataset_json;
+use super::extracted::Extracted;
+use super::image_files::{ImageFiles, id};
+use super::image_labels::{Labels, Text};
+use super::image_patches::{self, Image};
+use super::image_store::ImageStore;
+use super::label_classes::{self, Labelled, LabelledImage};
+use super::manifest::{Class, Classes, Split};
+use super::name_join::listed;
 use super::png_folder::PngFolder;
-use super::png_image::{self, Form, PngImage};
 use super::prepare_config::{ClassSource, PrepareConfig};
-use super::split::{self, PixelHash};
+use super::split;
+use super::table;
 use super::zip_dataset::ZipDataset;
-use crate::digest;
-use crate::name::{Inside, Name};
-use crate::nifti::Affine;
+use crate::files;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
-use crate::records::FileHash;
-use crate::records::label::{Contrast, Window};
 use crate::seed::RunSeed;
-
-/// Images that are in memory at once.
-const CHUNK: usize = 256;
 
 pub(super) fn from_folder(
     root: &Path,
@@ -34,14 +30,7 @@ pub(super) fn from_folder(
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    let folder = PngFolder::open(root)?;
-    let set = ImageSet::new(root, folder.names, folder.labels, folder.others, config, seed)?;
-    let read = |name: &str| {
-        let path = root.join(name);
-        tracing::debug!("reading {}", path.display());
-        std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))
-    };
-    set.extract(out, read, observer)
+    from_store(&mut PngFolder::open(root, config)?, out, config, seed, observer)
 }
 
 pub(super) fn from_zip(
@@ -51,15 +40,30 @@ pub(super) fn from_zip(
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    let mut zip = ZipDataset::open(path, config.max_zip_bytes)?;
-    let set = ImageSet::new(path, zip.names.clone(), zip.labels.clone(), zip.others, config, seed)?;
-    set.extract(out, |name| zip.read(name), observer)
+    from_store(&mut ZipDataset::open(path, config)?, out, config, seed, observer)
+}
+
+fn from_store(
+    store: &mut dyn ImageStore,
+    out: &Path,
+    config: &PrepareConfig,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
+    let files = ImageFiles::of(store.place(), store.files(), config)?;
+    let set = ImageSet::new(store, &files, config, seed)?;
+    let all = Extracted {
+        patient_source: set.patient_source,
+        classes: set.classes,
+        has_readers: set.has_readers,
+        notes: set.notes,
+        ..Extracted::default()
+    };
+    image_patches::extract(&set.images, store, all, &image_patches::Job { out, config, observer })
 }
 
 /// Images with all that is known of them before they are decoded.
-struct ImageSet<'a> {
-    source: &'a Path,
-    config: &'a PrepareConfig,
+struct ImageSet {
     images: Vec<Image>,
     classes: Classes,
     has_readers: bool,
@@ -67,190 +71,93 @@ struct ImageSet<'a> {
     notes: Vec<String>,
 }
 
-struct Image {
-    name: String,
-    /// Usable as a file name.
-    id: Name,
-    patient: String,
-    class: Class,
-    /// What two readers say; absent where the label is the class.
-    votes: Option<(bool, bool)>,
-    label: Option<String>,
-    split: Split,
-}
-
-/// Where the patients of the images are known from.
-fn patient_source(labels: &Labels, config: &PrepareConfig) -> String {
-    match (&labels.patient, &config.patients) {
-        (Some(_), Some(table)) => format!("the column patient of {}", table.display()),
-        (Some(_), None) => format!("the column patient of {}", labels.source),
-        (None, _) => "none known: each image counts as its own patient".to_owned(),
-    }
-}
-
-/// What the record says about labels, patients and the `others`, files that are no images.
-fn notes(labels: &Labels, patient_source: &str, others: u64) -> Vec<String> {
-    let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
-    if labels.label.is_none() && labels.votes.is_none() {
-        let counted = "no labels: every image counts as of the class of interest";
-        notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
-    }
-    if others > 0 {
-        notes.push(format!("{others} other files were passed over"));
-    }
-    notes
-}
-
-impl<'a> ImageSet<'a> {
-    fn new(
-        source: &'a Path,
-        names: Vec<String>,
-        mut labels: Labels,
-        others: u64,
-        config: &'a PrepareConfig,
-        seed: RunSeed,
-    ) -> Result<Self> {
-        if let Some(table) = &config.patients {
-            labels = labels.with_patients(table, &names)?;
+/// Labels and patients from the tables beside the images, the table of patients that is asked for, or the folders.
+fn labels(store: &mut dyn ImageStore, files: &ImageFiles, config: &PrepareConfig) -> Result<Labels> {
+    let place = store.place().to_owned();
+    let mut read = |name: &str, most: u64, what: &str| {
+        let bytes = store.read(&format!("{}{name}", files.around), most, what)?;
+        Ok::<_, Problem>((place.join(format!("{}{name}", files.around)), bytes))
+    };
+    let names = &files.names;
+    let mut labels = match (&files.json, &files.labels) {
+        (Some(json), _) => {
+            let (path, bytes) = read(json, dataset_json::MAX_BYTES, "a dataset.json")?;
+            Labels::from_json(&Text { path: &path, bytes: &bytes }, names, config)?
         }
-        let Labelled { classes, images: labelled } = labels.classes(&names, config)?;
-        require_classes(source, &labels, &classes, &labelled)?;
-        let patient_of = |name: &String| labels.patient.as_ref().map_or(name, |patients| &patients[name]).clone();
+        (None, Some(table)) => {
+            let (path, bytes) = read(table, table::MAX_BYTES, "a table")?;
+            Labels::from_table(&Text { path: &path, bytes: &bytes }, names, config)?
+        }
+        (None, None) => Labels::from_folders(&place, names, config)?,
+    };
+    match (&config.patients, &files.patients) {
+        (Some(asked), lying) => {
+            let bytes = files::read(asked, table::MAX_BYTES, "a table")?;
+            let called = asked.display().to_string();
+            labels = labels.with_patients(&Text { path: asked, bytes: &bytes }, &called, names)?;
+            if let Some(lying) = lying.as_ref().filter(|lying| !is_same(asked, &place.join(&files.around).join(lying)))
+            {
+                labels.notes.push(format!("{lying} is not used: prepare.patients (--patients) names {called}"));
+            }
+        }
+        (None, Some(table)) => {
+            let (path, bytes) = read(table, table::MAX_BYTES, "a table")?;
+            labels = labels.with_patients(&Text { path: &path, bytes: &bytes }, table, names)?;
+        }
+        (None, None) => {}
+    }
+    files.require_no_near_table(&place, files.json.is_some() || files.labels.is_some(), labels.patient.is_some())?;
+    labels.require_one_spelling(&place, names)?;
+    Ok(labels)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().is_some_and(|one| other.canonicalize().ok() == Some(one))
+}
+
+impl ImageSet {
+    fn new(store: &mut dyn ImageStore, files: &ImageFiles, config: &PrepareConfig, seed: RunSeed) -> Result<Self> {
+        let labels = labels(store, files, config)?;
+        let (place, names) = (store.place(), &files.names);
+        let Labelled { classes, images: labelled, notes: told } =
+            label_classes::classes(place, &labels, names.len(), config)?;
+        require_classes(place, &labels, &classes, &labelled)?;
+        let patient_of = |at: usize| labels.patient.as_ref().map_or(names[at].as_str(), |patients| &patients[at]);
         let kinds = split::kinds(&classes);
-        let own = names.iter().zip(&labelled).map(|(name, image)| {
-            (labels.patient.as_ref().map_or(name, |patients| &patients[name]).as_str(), &image.class)
-        });
+        let own = labelled.iter().enumerate().map(|(at, image)| (patient_of(at), &image.class));
         let patients = split::count_lesions(own, &kinds);
-        let sides = split::assign(&patients, &kinds, config.shares(), seed).map_err(|problem| problem.at(source))?;
+        let sides = split::assign(&patients, &kinds, config.shares(), seed).map_err(|problem| problem.at(place))?;
         let side_of: HashMap<&str, Split> = patients.iter().map(|patient| patient.id.as_str()).zip(sides).collect();
-        let named = |name: &String| {
-            id(name).map_err(|fault| Problem::input(source, format!("{name}: {fault}")).advice("rename the image"))
-        };
-        let ids: Vec<Name> = names.iter().map(named).collect::<Result<_>>()?;
-        if let Some(same) = repeated(ids.iter().map(Name::as_str)).first() {
-            return Err(
-                Problem::input(source, format!("several images whose names become {same}")).advice("rename them")
-            );
-        }
-        let images = names.iter().zip(ids).zip(labelled).map(|((name, id), LabelledImage { class, label })| {
-            let patient = patient_of(name);
-            let given = labels.votes.as_ref().map(|votes| votes[name]);
+        let image = |(at, LabelledImage { class, label }): (usize, LabelledImage)| {
+            let given = labels.votes.as_ref().map(|votes| votes[at]);
             let votes = match config.classes {
                 ClassSource::Interest => Some(votes_of(&class, given)),
                 ClassSource::Labels => given,
             };
-            let split = side_of[patient.as_str()];
-            Image { name: name.clone(), id, patient, class, votes, label, split }
-        });
-        let patient_source = patient_source(&labels, config);
-        let notes = notes(&labels, &patient_source, others);
-        Ok(Self {
-            source,
-            config,
-            images: images.collect(),
-            classes,
-            has_readers: labels.votes.is_some(),
-            patient_source,
-            notes,
-        })
-    }
-
-    fn extract(
-        self,
-        out: &Path,
-        mut read: impl FnMut(&str) -> Result<Vec<u8>>,
-        observer: &dyn Observer,
-    ) -> Result<Extracted> {
-        let folder = out.join(PATCHES);
-        crate::files::make_folder(&folder)?;
-        let mut all = Extracted {
-            patient_source: self.patient_source.clone(),
-            classes: self.classes.clone(),
-            has_readers: self.has_readers,
-            notes: self.notes.clone(),
-            ..Extracted::default()
+            let (patient, name) = (patient_of(at), &names[at]);
+            Ok(Image {
+                path: format!("{}{name}", files.around),
+                id: id(name).map_err(|fault| Problem::input(place, fault).advice("rename the image"))?,
+                patient: patient.to_owned(),
+                class,
+                votes,
+                label,
+                split: side_of[patient],
+            })
         };
-        let mut first: Option<(Form, &str)> = None;
-        observer.begin("decoding images", "images", self.images.len() as u64);
-        for chunk in self.images.chunks(CHUNK) {
-            stop_if_asked(observer)?;
-            let files = chunk.iter().map(|image| read(&image.name)).collect::<Result<Vec<_>>>()?;
-            let decoded: Vec<(PngImage, FileHash)> =
-                chunk.par_iter().zip(&files).map(|(image, bytes)| self.decode(image, bytes)).collect::<Result<_>>()?;
-            for (image, (png, _)) in chunk.iter().zip(&decoded) {
-                self.require_form(*first.get_or_insert((png.form, &image.name)), (png.form, &image.name))?;
-            }
-            let written = chunk.par_iter().zip(&decoded).map(|(image, (png, _))| self.write(out, image, png));
-            let written: Vec<(Lesion, PixelHash)> = written.collect::<Result<_>>()?;
-            for ((lesion, hash), (_, input)) in written.into_iter().zip(decoded) {
-                all.slices.push(Slice { lesion: all.lesions.len() as u32, z: 0, voxels: 0 });
-                all.lesions.push(lesion);
-                all.hashes.push(hash);
-                all.inputs.push(input);
-            }
-            observer.advance(chunk.len() as u64);
-        }
-        observer.end();
-        if let Some((form, _)) = first {
-            all.patch = [1, form.height, form.width];
-            let channel = |number| Contrast {
-                name: Name::of_known(&format!("image{number}")),
-                unit: "grey level".into(),
-                window: Window { low: 0.0, high: f64::from(form.white) },
-            };
-            all.contrasts = (0..form.channels).map(|number| self.config.with_window(channel(number))).collect();
-            all.notes.push(format!("{form}"));
-        }
-        Ok(all)
-    }
-
-    /// Refuses an image of another form than the first; both with their names.
-    fn require_form(&self, (form, of): (Form, &str), (found, name): (Form, &str)) -> Result<()> {
-        if found == form {
-            return Ok(());
-        }
-        Err(Problem::input(self.source, format!("{name} is {found} but {of} is {form}"))
-            .expected("one size, depth and colour in the whole set")
-            .advice("convert them to one form first"))
-    }
-
-    fn decode(&self, image: &Image, bytes: &[u8]) -> Result<(PngImage, FileHash)> {
-        let png = png_image::decode(bytes).map_err(|found| {
-            Problem::input(self.source, format!("{}: {found}", image.name))
-                .expected("a whole 8 or 16 bit gray or RGB PNG")
-        })?;
-        Ok((png, FileHash { path: image.name.clone(), sha256: digest::sha256(bytes) }))
-    }
-
-    fn write(&self, out: &Path, image: &Image, png: &PngImage) -> Result<(Lesion, PixelHash)> {
-        let patch = Inside::of(PATCHES, &image.id, ".npy");
-        let shape = [png.form.channels, 1, png.form.height, png.form.width].map(u64::from);
-        let hash =
-            PixelHash { sha256: hash_pixels(&png.levels), patient: image.patient.clone(), name: image.name.clone() };
-        let lesion = Lesion {
-            sha256: patch_file::write(&out.join(&patch), &shape, &png.levels)?,
-            mask_sha256: None,
-            id: image.id.clone(),
-            patient: image.patient.clone(),
-            centre: [0; 3],
-            affine: Affine::IDENTITY,
-            reader1: image.votes.map(|votes| votes.0),
-            reader2: image.votes.map(|votes| votes.1),
-            class: image.class.clone(),
-            label: image.label.clone(),
-            split: image.split,
-            voxels: 0,
-            patch,
-            mask: None,
+        let images = labelled.into_iter().enumerate().map(image).collect::<Result<_>>()?;
+        let patient_source = match labels.patient_source.as_str() {
+            "" => "none known: each image counts as its own patient".to_owned(),
+            known => known.to_owned(),
         };
-        Ok((lesion, hash))
+        let mut notes = vec![format!("labels from: {}", labels.source), format!("patients: {patient_source}")];
+        if labels.label.is_none() && labels.votes.is_none() {
+            let counted = "no labels: every image counts as of the class of interest";
+            notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
+        }
+        notes.extend(told.into_iter().chain(labels.notes).chain(files.notes()));
+        Ok(Self { images, classes, has_readers: labels.votes.is_some(), patient_source, notes })
     }
-}
-
-/// The name without ending, folders joined by dashes: "rim/a.png" -> "rim-a".
-fn id(name: &str) -> std::result::Result<Name, String> {
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    Name::new(stem.replace('/', "-"))
 }
 
 /// The two votes that a class stands for, where no readers gave any; "contested" without them is one vote.

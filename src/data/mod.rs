@@ -7,6 +7,14 @@ pub mod manifest;
 
 pub mod name_join;
 
+pub mod near_names;
+
+mod foreign_text;
+
+mod file_kind;
+
+mod table_lines;
+
 pub mod table;
 
 pub mod reader_table;
@@ -29,9 +37,27 @@ pub mod intensity;
 
 pub mod png_image;
 
+mod odd_label;
+
+mod passed_over;
+
+mod image_tables;
+
+mod image_files;
+
+mod dataset_json;
+
+mod label_folders;
+
 pub mod image_labels;
 
+pub mod label_classes;
+
+mod image_store;
+
 pub mod png_folder;
+
+mod zip_count;
 
 pub mod zip_dataset;
 
@@ -42,6 +68,8 @@ mod channel;
 mod cohort_patient;
 
 mod from_cohort;
+
+mod image_patches;
 
 mod from_images;
 

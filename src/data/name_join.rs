@@ -3,7 +3,11 @@
 //! The published label patch for this paper paired the i-th image in path order with the i-th label in file order; any
 //! extra file, missing label or unpadded number then shifted every label after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::near_names::{near_key, one_form, spelled};
+use crate::name::shown;
+use crate::problem::{Kind, Problem, Result};
 
 /// Names found on one side only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,17 +38,49 @@ impl Unmatched {
             0 => format!("only in {side}: none"),
             count => format!("only in {side} ({count}): {}", listed(names)),
         });
-        texts.join("; ")
+        let hint = self.nearly_the_same().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        texts.join("; ") + &hint
+    }
+
+    /// How the first two names differ that a person may take for one.
+    fn nearly_the_same(&self) -> Option<String> {
+        let right: BTreeMap<String, &String> = self.right.iter().map(|name| (near_key(name), name)).collect();
+        let (left, right) = self.left.iter().find_map(|name| Some((name, *right.get(&near_key(name))?)))?;
+        Some(format!("{} and {} are spelled differently", spelled(left), spelled(right)))
+    }
+}
+
+/// The image that each of the `listed` names means, as its place in `images`: each image exactly once. Names are equal
+/// whatever Unicode form they are in, and may begin with "./"; `table` says where they are from.
+///
+/// # Errors
+/// Names that occur twice, or both lists where one holds what the other does not.
+pub fn places(listed_names: &[&str], images: &[String], table: &str) -> Result<Vec<usize>> {
+    let plain = |name: &str| one_form(name.trim_start_matches("./")).into_owned();
+    let names: Vec<String> = listed_names.iter().map(|name| plain(name)).collect();
+    let twice = repeated(names.iter().map(String::as_str));
+    if !twice.is_empty() {
+        return Err(
+            Problem::new(Kind::Input, format!("images named twice: {}", listed(&twice))).expected("each image once")
+        );
+    }
+    let place: HashMap<String, usize> = images.iter().map(|name| plain(name)).zip(0..).collect();
+    let own: Vec<String> = images.iter().map(|name| plain(name)).collect();
+    match unmatched(names.iter().map(String::as_str), own.iter().map(String::as_str)) {
+        None => Ok(names.iter().filter_map(|name| place.get(name).copied()).collect()),
+        Some(found) => Err(Problem::new(Kind::Input, found.describe(table, "the images"))
+            .expected("the same names on both sides, spelled exactly alike")
+            .advice("names are relative to the data set, with / between folders; nothing is ever matched by position")),
     }
 }
 
 /// Up to twelve names and the number of the rest.
 pub fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let first = names.iter().take(SHOWN).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -69,6 +105,16 @@ mod tests {
         assert_eq!(unmatched(["2.png", "10.png"], ["10.png", "2.png"]), None);
         let found = unmatched(["a", "b"], ["b", "c", "d"]).unwrap();
         assert_eq!(found.describe("here", "there"), "only in here (1): a; only in there (2): c, d");
+    }
+
+    #[test]
+    fn unicode_forms_join_and_other_spellings_are_pointed_out() {
+        let images = ["caf\u{e9}.png", "b.png"].map(str::to_owned);
+        assert_eq!(places(&["./b.png", "cafe\u{301}.png"], &images, "the table").unwrap(), [1, 0]);
+        let problem = places(&["b.PNG", "caf\u{e9}.png"], &images, "the table").unwrap_err().to_string();
+        assert!(problem.contains("(\"b.PNG\" and \"b.png\" are spelled differently)"), "{problem}");
+        let twice = places(&["b.png", "cafe\u{301}.png", "caf\u{e9}.png"], &images, "the table").unwrap_err();
+        assert!(twice.to_string().contains("named twice"), "{twice}");
     }
 
     #[test]

@@ -1,87 +1,182 @@
-//! A folder of PNGs: their names, and the labels beside them.
+//! A folder of PNGs: the names of the files in it and below, and their bytes.
 
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::image_labels::Labels;
+use super::image_files::matters;
+use super::image_store::ImageStore;
+use super::passed_over::passed_over;
+use super::prepare_config::PrepareConfig;
 use crate::files;
+use crate::name::shown;
 use crate::problem::{Problem, Result};
 
-/// Folders nested deeper than this are a loop of links or a mistake.
+/// Folders nested deeper than this are a mistake.
 const MAX_DEPTH: usize = 16;
 
-/// A folder and the PNGs in it.
+/// A folder and the files in it.
 #[derive(Clone, Debug)]
 pub struct PngFolder {
-    /// The folder.
-    pub root: PathBuf,
-    /// Relative, with / between folders, sorted.
-    pub names: Vec<String>,
-    /// Of the images.
-    pub labels: Labels,
-    /// Files that are neither PNG nor a table of ours.
-    pub others: u64,
+    root: PathBuf,
+    names: Vec<String>,
 }
 
 impl PngFolder {
-    /// Lists the folder and joins its labels; hidden files are passed over.
+    /// Lists the folder; links are followed.
     ///
     /// # Errors
-    /// No such folder, no PNG in it, a name that is no UTF-8, or labels that do not fit the images.
-    pub fn open(root: &Path) -> Result<Self> {
-        let mut found = Listing::default();
-        found.walk(root, "", 0)?;
-        found.names.sort();
-        if found.names.is_empty() {
-            return Err(Problem::input(root, "no PNG in this folder").expected("*.png, or sub-folders of them"));
+    /// No such folder, more than `config.max_files` files and folders in it, a link that leads back or nowhere, an image
+    /// or table that is no regular file, or a name that is no UTF-8.
+    pub fn open(root: &Path, config: &PrepareConfig) -> Result<Self> {
+        let facts = root.metadata().map_err(|error| Problem::io(root, "listing", error))?;
+        if !facts.is_dir() {
+            let zip = root.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+            let advice = if zip { "give a zip as --zip" } else { "give the folder that holds the images" };
+            return Err(Problem::input(root, "not a folder").expected("a folder of PNGs").advice(advice));
         }
-        let (json, table) = (root.join("dataset.json"), root.join("labels.tsv"));
-        let labels = match (json.is_file(), table.is_file()) {
-            (true, true) => {
-                return Err(Problem::input(root, "both dataset.json and labels.tsv")
-                    .expected("one of them")
-                    .advice("remove the one that does not hold"));
-            }
-            (true, false) => {
-                let text = std::fs::read(&json).map_err(|error| Problem::io(&json, "reading", error))?;
-                Labels::from_dataset_json(&text, &found.names).map_err(|problem| problem.at(&json))?
-            }
-            (false, true) => Labels::from_table(&table, &found.names)?,
-            (false, false) => Labels::from_folders(&found.names),
-        };
-        Ok(Self { root: root.to_owned(), names: found.names, labels, others: found.others })
+        let mut found = Listing { root, names: vec![], seen: 0, most: config.max_files };
+        found.walk("", &mut vec![identity(&facts)])?;
+        Ok(Self { root: root.to_owned(), names: found.names })
     }
 }
 
-#[derive(Default)]
-struct Listing {
-    names: Vec<String>,
-    others: u64,
+impl ImageStore for PngFolder {
+    fn place(&self) -> &Path {
+        &self.root
+    }
+
+    fn files(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    fn read(&mut self, name: &str, most: u64, what: &str) -> Result<Vec<u8>> {
+        let path = self.root.join(name);
+        tracing::debug!("reading {}", path.display());
+        files::read(&path, most, what)
+    }
 }
 
-impl Listing {
-    fn walk(&mut self, root: &Path, below: &str, depth: usize) -> Result<()> {
-        let folder = root.join(below);
-        if depth > MAX_DEPTH {
-            return Err(
-                Problem::input(&folder, "folders nested more than 16 deep").advice("look for a link that leads back")
-            );
-        }
-        for path in files::list(&folder)? {
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                return Err(Problem::input(path, "a file name that is not UTF-8").advice("rename it"));
-            };
-            if name.starts_with('.') {
+/// What a folder is, under whatever name it is reached.
+fn identity(facts: &Metadata) -> (u64, u64) {
+    (facts.dev(), facts.ino())
+}
+
+struct Listing<'a> {
+    root: &'a Path,
+    names: Vec<String>,
+    seen: u64,
+    most: u64,
+}
+
+impl Listing<'_> {
+    /// Lists the folder `below` the root, reached through the folders `above`.
+    fn walk(&mut self, below: &str, above: &mut Vec<(u64, u64)>) -> Result<()> {
+        let folder = self.root.join(below);
+        let failed = |error| Problem::io(&folder, "listing", error);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            self.seen += 1;
+            if self.seen > self.most {
+                return Err(Problem::input(self.root, format!("more than {} files and folders", self.most))
+                    .expected("a folder of images alone")
+                    .advice("raise prepare.max_files (--max-files) if there are so many images"));
+            }
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let relative = if below.is_empty() { name.to_string() } else { format!("{below}/{name}") };
+            if passed_over(&relative).is_some() {
+                self.names.push(relative);
                 continue;
             }
-            let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            if path.is_dir() {
-                self.walk(root, &relative, depth + 1)?;
-            } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
-                self.names.push(relative);
-            } else if !["dataset.json", "labels.tsv", "patients.tsv"].contains(&relative.as_str()) {
-                self.others += 1;
+            let path = entry.path();
+            match path.metadata() {
+                Ok(facts) if facts.is_dir() => {
+                    if name.contains(char::REPLACEMENT_CHARACTER) {
+                        return Err(no_text(&path));
+                    }
+                    self.descend(&path, &relative, &facts, above)?;
+                }
+                Ok(facts) if facts.is_file() || !matters(&relative) => self.names.push(relative),
+                Ok(_) => return Err(Problem::input(path, "not a regular file").expected("an image or a table")),
+                Err(_) if !matters(&relative) => self.names.push(relative),
+                Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
+                    let target = std::fs::read_link(&path).unwrap_or_default();
+                    let target = target.to_string_lossy().into_owned();
+                    return Err(Problem::input(path, format!("a link to {}, which is not there", shown(&target)))
+                        .advice("fetch the file (`datalad get`, `git annex get`), or remove the link"));
+                }
+                Err(error) => return Err(Problem::io(&path, "reading", error)),
+            }
+            if self.names.last().is_some_and(|last| matters(last) && last.contains(char::REPLACEMENT_CHARACTER)) {
+                return Err(no_text(&entry.path()));
             }
         }
         Ok(())
+    }
+
+    fn descend(&mut self, path: &Path, relative: &str, facts: &Metadata, above: &mut Vec<(u64, u64)>) -> Result<()> {
+        if above.contains(&identity(facts)) {
+            return Err(Problem::input(path, "a link that leads back to a folder above it").advice("remove the link"));
+        }
+        if above.len() > MAX_DEPTH {
+            return Err(Problem::input(path, "folders nested more than 16 deep").expected("folders of images"));
+        }
+        above.push(identity(facts));
+        self.walk(relative, above)?;
+        above.pop();
+        Ok(())
+    }
+}
+
+fn no_text(path: &Path) -> Problem {
+    Problem::input(path, "a file name that is not UTF-8").advice("rename it")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn names(root: &Path, max_files: u64) -> Result<Vec<String>> {
+        let found = PngFolder::open(root, &PrepareConfig { max_files, ..PrepareConfig::default() });
+        found.map(|folder| {
+            let mut names = folder.files();
+            names.sort();
+            names
+        })
+    }
+
+    #[test]
+    fn links_are_followed_and_those_that_lead_back_or_nowhere_are_named() {
+        let place = tempfile::tempdir().unwrap();
+        let (set, elsewhere) = (place.path().join("set"), place.path().join("elsewhere"));
+        [&set, &elsewhere].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        std::fs::write(elsewhere.join("a.png"), b"x").unwrap();
+        symlink(&elsewhere, set.join("rim")).unwrap();
+        symlink("gone.txt", set.join("notes.txt")).unwrap();
+        assert_eq!(names(&set, 10).unwrap(), ["notes.txt", "rim/a.png"]);
+        assert!(names(&set, 2).unwrap_err().to_string().contains("more than 2 files and folders"));
+        symlink(&set, elsewhere.join("back")).unwrap();
+        let said = names(&set, 10).unwrap_err().to_string();
+        assert!(said.contains("rim/back: a link that leads back"), "{said}");
+        std::fs::remove_file(elsewhere.join("back")).unwrap();
+        symlink("../annex/objects/b.png", elsewhere.join("b.png")).unwrap();
+        let said = names(&set, 10).unwrap_err().to_string();
+        assert!(said.contains("b.png: a link to ../annex/objects/b.png, which is not there"), "{said}");
+        assert!(said.contains("datalad get"), "{said}");
+    }
+
+    #[test]
+    fn hidden_folders_are_not_entered_and_a_file_is_no_folder() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join(".git")).unwrap();
+        std::fs::write(place.path().join(".git/a.png"), b"x").unwrap();
+        assert_eq!(names(place.path(), 10).unwrap(), [".git"]);
+        let zip = place.path().join("set.zip");
+        std::fs::write(&zip, b"x").unwrap();
+        assert!(names(&zip, 10).unwrap_err().to_string().contains("give a zip as --zip"));
     }
 }

@@ -1,12 +1,17 @@
 //! One PNG as float32 planes in grey levels: 8 or 16 bit, gray or RGB, within limits that a hostile file cannot
-//! stretch.
+//! stretch. Nothing is allocated before the header's size is within them.
 
 use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
-/// Memory the decoder may ask for: an RGB image of 2048 x 2048 in 16 bit and some.
-const MAX_BYTES: usize = 64 << 20;
+use super::file_kind::kind_of;
+
+/// What the decoder may ask for beside the pixels: rows, palette and buffers of an image of the largest width.
+const MAX_DECODER_BYTES: usize = 64 << 20;
+
+/// What a PNG may hold beside its pixels: colour profiles, notes of an editor.
+const MAX_METADATA: u64 = 8 << 20;
 
 /// A decoded image.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +20,8 @@ pub struct PngImage {
     pub form: Form,
     /// \[channels, height, width\], 0..255 or 0..65535.
     pub levels: Vec<f32>,
+    /// Exponent that the file declares for its levels, where it does: 1/2.2 for most, 1 for linear ones.
+    pub gamma: Option<f32>,
 }
 
 /// What all images of a set must share.
@@ -38,46 +45,113 @@ impl std::fmt::Display for Form {
     }
 }
 
-/// Decodes a PNG; palettes and 1, 2 and 4 bit gray become 8 bit. Refuses transparency that hides something.
+impl Form {
+    /// Of an image's file, from its header alone: nothing is decoded.
+    ///
+    /// # Errors
+    /// In words: no PNG, one that only Apple's programs read, more than `max_pixels` pixels, or more bytes than such an
+    /// image can need.
+    pub fn read(bytes: &[u8], max_pixels: u64) -> Result<Self, String> {
+        let Some(rest) = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n") else {
+            return Err(match kind_of(bytes) {
+                Some(kind) => format!("{kind}, whatever its name says; expected a PNG"),
+                None => "not a readable PNG: it does not begin as one".into(),
+            });
+        };
+        if rest.get(4..8) == Some(b"CgBI") {
+            return Err("Apple's own form of PNG (CgBI), which other programs cannot read; \
+                        convert it with `pngcrush -revert-iphone-optimizations`"
+                .into());
+        }
+        let header: &[u8; 25] = match rest.first_chunk() {
+            Some(header) if header[4..8] == *b"IHDR" => header,
+            _ => return Err("not a readable PNG: its header is missing or cut short".into()),
+        };
+        let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let (width, height, depth, colour) = (number(8), number(12), header[16], header[17]);
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > max_pixels {
+            return Err(format!(
+                "an image of {width} x {height} pixels; expected at most {max_pixels} pixels; make the images smaller \
+                 (networks take at most 1024 x 1024), or raise prepare.max_pixels (--max-pixels)"
+            ));
+        }
+        let most = most_bytes(pixels);
+        if bytes.len() as u64 > most {
+            return Err(format!(
+                "{} bytes for an image of {width} x {height} pixels; expected at most {most}",
+                bytes.len()
+            ));
+        }
+        let channels = if matches!(colour, 2 | 3 | 6) { 3 } else { 1 };
+        Ok(Self { channels, height, width, white: if depth == 16 { 65535 } else { 255 } })
+    }
+
+    /// Values of an image.
+    pub fn samples(&self) -> usize {
+        self.channels as usize * self.height as usize * self.width as usize
+    }
+}
+
+/// Bytes that a PNG of so many pixels may have: twice what four 16-bit channels take uncompressed, and metadata.
+pub fn most_bytes(pixels: u64) -> u64 {
+    pixels.saturating_mul(16).saturating_add(MAX_METADATA)
+}
+
+/// Decodes a PNG; palettes and 1, 2 and 4 bit gray become 8 bit, levels stay as stored, whatever gamma or profile the
+/// file declares. Refuses transparency that hides something, and animations.
 ///
 /// # Errors
-/// What was found: no PNG, one that is damaged or too large, or transparency.
-pub fn decode(bytes: &[u8]) -> Result<PngImage, String> {
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_BYTES });
+/// What was found: what [`Form::read`] refuses, a file that is damaged or cut short, transparency, several pictures.
+pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
+    let form = Form::read(bytes, max_pixels)?;
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_DECODER_BYTES });
     decoder.set_transformations(Transformations::EXPAND);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     let damaged = |error: png::DecodingError| format!("not a readable PNG: {error}");
     let mut reader = decoder.read_info().map_err(damaged)?;
+    if let Some(animation) = reader.info().animation_control {
+        return Err(format!("an animated PNG of {} pictures; expected one picture", animation.num_frames));
+    }
+    let gamma = reader.info().gama_chunk.map(|gamma| gamma.into_value());
     let (colour, depth) = reader.output_color_type();
-    let info = reader.info();
-    let (width, height) = (info.width, info.height);
     let samples = colour.samples();
-    let size = depth as usize / 8 * samples * width as usize * height as usize;
-    let expected = reader.output_buffer_size().filter(|&bytes| bytes == size && bytes <= MAX_BYTES);
-    let Some(size) = expected else { return Err(format!("an image of {width} x {height} pixels")) };
+    let size = depth as usize / 8 * samples * form.width as usize * form.height as usize;
+    let expected = reader.output_buffer_size().filter(|&bytes| bytes == size);
+    let Some(size) = expected else { return Err("an image whose size is not what its header says".into()) };
     let mut raw = vec![0; size];
     reader.next_frame(&mut raw).map_err(damaged)?;
-    let values: Vec<u16> = match depth {
-        BitDepth::Eight => raw.iter().map(|&value| u16::from(value)).collect(),
-        BitDepth::Sixteen => raw.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect(),
-        other => return Err(format!("{other:?} bits a sample")),
+    let level = |at: usize| match depth {
+        BitDepth::Sixteen => u16::from_be_bytes([raw[2 * at], raw[2 * at + 1]]),
+        _ => u16::from(raw[at]),
     };
-    let white = if depth == BitDepth::Eight { 255 } else { 65535 };
     let channels = match colour {
         ColorType::Grayscale | ColorType::GrayscaleAlpha => 1,
         ColorType::Rgb | ColorType::Rgba => 3,
         ColorType::Indexed => return Err("an unexpanded palette".into()),
     };
-    if samples > channels && values.iter().skip(channels).step_by(samples).any(|&alpha| u32::from(alpha) != white) {
-        return Err("transparent pixels".into());
+    if channels != form.channels as usize || (depth == BitDepth::Sixteen) != (form.white == 65535) {
+        return Err("an image whose colour is not what its header says".into());
     }
-    let plane = |channel| values.iter().skip(channel).step_by(samples).map(|&value| f32::from(value));
-    let levels = (0..channels).flat_map(plane).collect();
-    Ok(PngImage { form: Form { channels: channels as u32, height, width, white }, levels })
+    let pixels = form.width as usize * form.height as usize;
+    if samples > channels && (0..pixels).any(|pixel| u32::from(level(pixel * samples + channels)) != form.white) {
+        return Err("transparent pixels; lay the image on a background first".into());
+    }
+    let plane = |channel: usize| (0..pixels).map(move |pixel| (channel, pixel));
+    let levels = (0..channels).flat_map(plane).map(|(channel, pixel)| f32::from(level(pixel * samples + channel)));
+    Ok(PngImage { form, levels: levels.collect(), gamma })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MOST: u64 = 1 << 22;
+
+    fn decode(bytes: &[u8]) -> Result<PngImage, String> {
+        super::decode(bytes, MOST)
+    }
 
     fn encode(colour: ColorType, depth: BitDepth, [width, height]: [u32; 2], data: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -105,7 +179,7 @@ mod tests {
     #[test]
     fn transparency_truncation_and_huge_headers_are_refused() {
         let hidden = encode(ColorType::GrayscaleAlpha, BitDepth::Eight, [1, 1], &[9, 12]);
-        assert_eq!(decode(&hidden).unwrap_err(), "transparent pixels");
+        assert!(decode(&hidden).unwrap_err().contains("transparent pixels"));
         let whole = encode(ColorType::Rgb, BitDepth::Sixteen, [3, 3], &[5; 54]);
         let last = whole.len() - 12;
         for end in 0..last {
@@ -119,5 +193,49 @@ mod tests {
         let mut huge = whole;
         huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
         assert!(decode(&huge).is_err());
+    }
+
+    #[test]
+    fn what_is_no_such_png_is_called_by_its_name() {
+        assert!(decode(b"\xff\xd8\xff\xe0 JFIF").unwrap_err().contains("a JPEG, whatever its name says"));
+        assert!(decode(b"").unwrap_err().contains("an empty file"));
+        let whole = encode(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 8]);
+        let apple = [&whole[..8], b"\0\0\0\x04CgBI\0\0\0\0\0\0\0\0", &whole[8..]].concat();
+        assert!(decode(&apple).unwrap_err().contains("CgBI"));
+        let mut animated = Vec::new();
+        let mut encoder = png::Encoder::new(&mut animated, 1, 1);
+        encoder.set_animated(2, 0).unwrap();
+        let mut writer = encoder.write_header().unwrap();
+        [[1u8], [2]].iter().for_each(|levels| writer.write_image_data(levels).unwrap());
+        writer.finish().unwrap();
+        assert!(decode(&animated).unwrap_err().contains("an animated PNG of 2 pictures"));
+    }
+
+    #[test]
+    fn sizes_are_looked_at_before_pixels() {
+        let black = encode(ColorType::Grayscale, BitDepth::Eight, [64, 65], &[0; 64 * 65]);
+        let said = super::decode(&black, 64 * 64).unwrap_err();
+        assert!(
+            said.contains("an image of 64 x 65 pixels; expected at most 4096") && said.contains("--max-pixels"),
+            "{said}"
+        );
+        assert!(super::decode(&black, 64 * 65).is_ok());
+        // Whatever follows the image's end is no pixel; there may be some, not any amount.
+        let mut padded = black.clone();
+        padded.resize(black.len() + 100, 0);
+        assert_eq!(decode(&padded), decode(&black));
+        padded.resize(most_bytes(64 * 65) as usize + 1, 0);
+        assert!(decode(&padded).unwrap_err().contains("for an image of 64 x 65 pixels"));
+    }
+
+    #[test]
+    fn gamma_is_told_and_not_applied() {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 1, 1);
+        encoder.set_color(ColorType::Grayscale);
+        encoder.set_source_gamma(png::ScaledFloat::new(1.0));
+        encoder.write_header().unwrap().write_image_data(&[9]).unwrap();
+        let image = decode(&bytes).unwrap();
+        assert_eq!((image.levels, image.gamma), (vec![9.0], Some(1.0)));
     }
 }

@@ -78,6 +78,34 @@ pub struct PrepareConfig {
     pub patients: Option<PathBuf>,
     /// What may come out of a zip.
     pub max_zip_bytes: u64,
+    /// For plain images: pixels of one, at most; about 10 bytes of memory for each of its channels. Networks take at
+    /// most 1024 x 1024.
+    // Younger than the rest, as `classes` is.
+    #[serde(skip_serializing_if = "is_default_pixels")]
+    pub max_pixels: u64,
+    /// For plain images: files and folders in the folder, or entries of the zip, at most; about 500 bytes of memory
+    /// each.
+    #[serde(skip_serializing_if = "is_default_files")]
+    pub max_files: u64,
+}
+
+/// 2048 x 2048, four times what networks take.
+const DEFAULT_PIXELS: u64 = 1 << 22;
+
+/// More than most collections of images have.
+const DEFAULT_FILES: u64 = 200_000;
+
+/// 8192 x 8192.
+const MOST_PIXELS: u64 = 1 << 26;
+
+const MOST_FILES: u64 = 10_000_000;
+
+fn is_default_pixels(pixels: &u64) -> bool {
+    *pixels == DEFAULT_PIXELS
+}
+
+fn is_default_files(files: &u64) -> bool {
+    *files == DEFAULT_FILES
 }
 
 impl Default for PrepareConfig {
@@ -97,6 +125,8 @@ impl Default for PrepareConfig {
             items: Items::default(),
             patients: None,
             max_zip_bytes: 1 << 30,
+            max_pixels: DEFAULT_PIXELS,
+            max_files: DEFAULT_FILES,
         }
     }
 }
@@ -205,6 +235,8 @@ impl Settings for PrepareConfig {
             return Err(Self::refuse("ambiguous_label", found, "another label than prepare.rim_label"));
         }
         Self::named("patients", &self.patients.as_ref().map_or("absent".into(), |path| path.display().to_string()))?;
+        Self::within("max_pixels", self.max_pixels, 1, MOST_PIXELS)?;
+        Self::within("max_files", self.max_files, 1, MOST_FILES)?;
         Self::at_least("max_zip_bytes", self.max_zip_bytes, 1)
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::manifest::Class;
 use super::name_join::{listed, unmatched};
 use super::table::{self, Row};
+use crate::name::{Name, shown};
 use crate::problem::{Problem, Result};
 use crate::statistics::agreement::VoteTable;
 
@@ -49,10 +50,12 @@ pub(super) fn lesion_rows(path: &Path, columns: &[&str]) -> Result<BTreeMap<Lesi
             id if id.starts_with("sub-") => id.to_owned(),
             id => format!("sub-{id}"),
         };
-        let number = row.cell(1).parse().ok().filter(|&number: &u32| number > 0).ok_or_else(|| {
-            at(format!("lesion_id {:?}", row.cell(1))).expected("the lesion's number in the label map, 1 or more")
+        let number = whole_number(row.cell(1)).filter(|number| *number > 0).ok_or_else(|| {
+            let found = format!("lesion_id \"{}\"", shown(row.cell(1)));
+            at(found).expected("the lesion's number in the label map, 1 or more")
         })?;
         let key = LesionKey { patient, number };
+        Name::new(key.to_string()).map_err(|fault| at(fault).expected("an id such as sub-001"))?;
         if rows.contains_key(&key) {
             twice.insert(key.to_string());
         }
@@ -69,14 +72,17 @@ pub(super) fn lesion_rows(path: &Path, columns: &[&str]) -> Result<BTreeMap<Lesi
 
 /// A cell that answers "does it have a rim"; `name` is its column's.
 pub(super) fn yes_or_no(path: &Path, row: &Row, column: usize, name: &str) -> Result<bool> {
-    match row.cell(column) {
-        "1" => Ok(true),
-        "0" => Ok(false),
-        other => {
-            Err(Problem::input(path, format!("line {}: {name} says {other:?}", row.line))
-                .expected("1 (rim) or 0 (no rim)"))
-        }
+    match whole_number(row.cell(column)) {
+        Some(1) => Ok(true),
+        Some(0) => Ok(false),
+        _ => Err(Problem::input(path, format!("line {}: {name} says \"{}\"", row.line, shown(row.cell(column))))
+            .expected("1 (rim) or 0 (no rim)")),
     }
+}
+
+/// A whole number from 0, also as programs write it whose columns are of floating point numbers: "1.0".
+pub(super) fn whole_number(cell: &str) -> Option<u32> {
+    cell.strip_suffix(".0").unwrap_or(cell).parse().ok()
 }
 
 /// Holds the table to the label maps.
@@ -145,6 +151,8 @@ mod tests {
         let votes = table("sub-01\t1\t1\t0\n02\t7\t1\t1\n").unwrap();
         assert_eq!(votes[&LesionKey { patient: "sub-02".into(), number: 7 }], (true, true));
         assert_eq!(votes.len(), 2);
+        // As pandas writes a column that once had a gap, with the empty lines of a spreadsheet.
+        assert_eq!(table("sub-01\t1.0\t1.0\t0.0\nsub-02\t7\t1\t1\n\t\t\t\n\n").unwrap(), votes);
     }
 
     #[test]
@@ -152,6 +160,7 @@ mod tests {
         assert!(table("sub-01\t1\t2\t0\n").unwrap_err().to_string().contains("line 2: reader1 says \"2\""));
         assert!(table("sub-01\t1\t1\tn/a\n").unwrap_err().to_string().contains("reader2 says \"n/a\""));
         assert!(table("sub-01\t0\t1\t0\n").unwrap_err().to_string().contains("lesion_id \"0\""));
+        assert!(table("../../evil\t1\t1\t0\n").unwrap_err().to_string().contains("line 2: the name"));
         let twice = table("sub-01\t1\t1\t0\n01\t1\t1\t1\n").unwrap_err().to_string();
         assert!(twice.contains("twice: sub-01_lesion-001"), "{twice}");
     }

@@ -1,12 +1,25 @@
-//! Tab- or comma-separated tables with a header line, read whole with their line numbers.
+//! Tables with a header line, read whole with their line numbers: separated by tabs, commas or semicolons, in UTF-8 or
+//! UTF-16, with the empty columns and lines that other programs leave at their ends.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use super::name_join::{listed, repeated};
+use super::foreign_text;
+use super::name_join::listed;
+use super::near_names::near_key;
+use super::table_lines::{Line, Lines, MAX_CELLS};
+use crate::files;
+use crate::name::shown;
 use crate::problem::{Problem, Result};
 
 /// A table of this size would hold a million lesions.
-const MAX_BYTES: u64 = 64 << 20;
+pub const MAX_BYTES: u64 = 64 << 20;
+
+/// Lines of a table: more than any collection of images of rare lesions has, and 100 MB in memory.
+const MAX_ROWS: usize = 500_000;
+
+/// Of a cell that is asked for: a path, a name or a number, which no system lets be longer.
+const MAX_CELL: usize = 4096;
 
 /// The wanted columns of a table, in the order asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,45 +44,130 @@ impl Row {
     }
 }
 
-/// Reads the columns named; further ones are ignored. `.csv` files are comma-separated, all others by tabs.
+/// Reads the columns named; further ones are ignored, and so are lines without any text. `.csv` files are separated by
+/// commas, all others by tabs, unless the header line shows that they are separated otherwise.
 ///
 /// # Errors
-/// No such file, one beyond 64 MiB, a column that is missing or there twice, or a line of another length.
+/// No such file, one beyond 64 MiB, or what [`parse`] refuses.
 pub fn read(path: &Path, required: &[&str], optional: &[&str]) -> Result<Table> {
-    let failed = |error| Problem::io(path, "reading", error);
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > MAX_BYTES {
-        return Err(Problem::input(path, format!("a table of {size} bytes")).expected("at most 64 MiB"));
-    }
     tracing::info!("reading {}", path.display());
-    let comma = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
-    let text = std::fs::read(path).map_err(failed)?;
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    parse(text, if comma { b',' } else { b'\t' }, required, optional).map_err(|problem| problem.at(path))
+    parse(path, &files::read(path, MAX_BYTES, "a table")?, &Wanted { required, optional })
 }
 
-fn parse(text: &[u8], delimiter: u8, required: &[&str], optional: &[&str]) -> Result<Table> {
-    let bad = |found: String| Problem::new(crate::problem::Kind::Input, found);
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text);
-    let header = reader.headers().map_err(|error| bad(format!("unreadable header line: {error}")))?.clone();
-    let twice = repeated(&header);
-    if !twice.is_empty() {
-        return Err(bad(format!("columns that occur twice: {}", listed(&twice))).expected("each column once"));
+/// Columns that are asked for by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// That must be there.
+    pub required: &'a [&'a str],
+    /// That may be there.
+    pub optional: &'a [&'a str],
+}
+
+/// The table in `bytes`; `path` names it in errors, and by its ending says what separates the cells.
+///
+/// # Errors
+/// A column that is missing or there twice, or one whose name is nearly that of an optional one; a line of another
+/// length than the header; more than 500,000 lines; a cell asked for of more than 4096 bytes or that is no text.
+pub fn parse(path: &Path, bytes: &[u8], wanted: &Wanted) -> Result<Table> {
+    let text = foreign_text::decode(bytes).map_err(|found| Problem::input(path, found).advice("save it as UTF-8"))?;
+    let comma = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+    let (usual, others) = if comma { (',', [';', '\t']) } else { ('\t', [',', ';']) };
+    let (told, text) = told_separator(&text);
+    let separators: Vec<char> = told.map_or_else(|| [&[usual], &others[..]].concat(), |told| vec![told]);
+    let mut refused = None;
+    for separator in separators {
+        let mut lines = Lines::new(text, separator);
+        let header = lines.next().map_or(vec![], |line| line.cells);
+        match places(path, &header, wanted) {
+            Ok(places) => return rows(path, &header, &places, lines),
+            Err(problem) => refused = refused.or(Some(problem)),
+        }
     }
-    let place = |name: &&str| header.iter().position(|column| column == *name);
-    let missing: Vec<String> = required.iter().filter(|name| place(name).is_none()).map(|&name| name.into()).collect();
-    if !missing.is_empty() {
-        let found: Vec<String> = header.iter().map(str::to_owned).collect();
-        return Err(bad(format!("no column {}; its columns are {}", listed(&missing), listed(&found)))
-            .expected(required.join(", ")));
+    Err(refused.unwrap_or_else(|| Problem::input(path, "an empty file")))
+}
+
+/// Excel's first line "sep=;", without which the text keeps its line numbers.
+fn told_separator(text: &str) -> (Option<char>, &str) {
+    let told = text.strip_prefix("sep=").and_then(|rest| rest.chars().next());
+    match told.filter(|letter| ",;\t".contains(*letter)) {
+        Some(letter) => (Some(letter), &text["sep=".len() + letter.len_utf8()..]),
+        None => (None, text),
     }
-    let places: Vec<Option<usize>> = required.iter().chain(optional).map(place).collect();
+}
+
+/// Where each wanted column stands.
+fn places(path: &Path, header: &[Cow<str>], wanted: &Wanted) -> Result<Vec<Option<usize>>> {
+    let bad = |found: String| Problem::input(path, found);
+    if header.len() > MAX_CELLS {
+        return Err(bad(format!("more than {MAX_CELLS} columns")).expected("a table with a header line"));
+    }
+    let columns: Vec<String> = header.iter().filter(|name| !name.is_empty()).map(|name| name.to_string()).collect();
+    let known = || format!("its columns are {}", if columns.is_empty() { "none".into() } else { listed(&columns) });
+    let mut places = Vec::new();
+    let mut missing = Vec::new();
+    for (name, needed) in
+        wanted.required.iter().map(|name| (*name, true)).chain(wanted.optional.iter().map(|name| (*name, false)))
+    {
+        let mut found = header.iter().enumerate().filter(|(_, column)| **column == name);
+        let first = found.next().map(|(at, _)| at);
+        if found.next().is_some() {
+            return Err(bad(format!("two columns called {name}")).expected("each column once"));
+        }
+        let near = |column: &&String| near_key(column) == near_key(name) || near_key(column) == format!("{name}s");
+        match (first, columns.iter().find(near)) {
+            (None, Some(near)) if !needed => {
+                return Err(bad(format!("the column \"{}\"", shown(near)))
+                    .expected(format!("\"{name}\", spelled exactly so"))
+                    .advice("rename the column, or remove it if it means something else"));
+            }
+            (None, _) if needed => missing.push(name.to_owned()),
+            _ => {}
+        }
+        places.push(first);
+    }
+    if missing.is_empty() {
+        return Ok(places);
+    }
+    Err(bad(format!("no column {}; {}", listed(&missing), known())).expected(format!(
+        "a header line with {}, separated by tabs (or commas in a .csv)",
+        wanted.required.join(", ")
+    )))
+}
+
+fn rows(path: &Path, header: &[Cow<str>], places: &[Option<usize>], lines: Lines) -> Result<Table> {
+    let width = header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
     let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| bad(format!("unreadable line: {error}")))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let cells = places.iter().map(|place| place.map(|at| record.get(at).unwrap_or_default().to_owned())).collect();
-        rows.push(Row { line, cells });
+    for Line { number, cells } in lines {
+        let bad = |found: String| Problem::input(path, format!("line {number}: {found}"));
+        let filled = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
+        if cells.len() > MAX_CELLS {
+            return Err(bad(format!("more than {MAX_CELLS} cells")).expected("a table with one cell a column"));
+        }
+        if cells.len() < width || filled > width {
+            let found = if filled > width { filled } else { cells.len() };
+            return Err(bad(format!("{found} cells"))
+                .expected(format!("{width}, as many as the header line has"))
+                .advice("look for a missing or additional separator in that line"));
+        }
+        if rows.len() == MAX_ROWS {
+            return Err(bad("a table of more lines".into()).expected(format!("at most {MAX_ROWS}")));
+        }
+        let cell = |at: usize| {
+            let (cell, column) = (&cells[at], shown(&header[at]));
+            if cell.len() > MAX_CELL {
+                return Err(bad(format!("a cell of {} bytes in the column {column}", cell.len()))
+                    .expected(format!("at most {MAX_CELL}")));
+            }
+            if cell.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(bad(format!("no text in UTF-8 in the column {column}: {}", shown(cell)))
+                    .advice("save the table as UTF-8"));
+            }
+            Ok(cell.to_string())
+        };
+        rows.push(Row {
+            line: number,
+            cells: places.iter().map(|place| place.map(cell).transpose()).collect::<Result<_>>()?,
+        });
     }
     Ok(Table { rows })
 }
@@ -78,18 +176,68 @@ fn parse(text: &[u8], delimiter: u8, required: &[&str], optional: &[&str]) -> Re
 mod tests {
     use super::*;
 
+    fn parsed(name: &str, bytes: &[u8]) -> Result<Table> {
+        parse(Path::new(name), bytes, &Wanted { required: &["a", "b"], optional: &["c"] })
+    }
+
+    fn row(line: u64, cells: [Option<&str>; 3]) -> Row {
+        Row { line, cells: cells.map(|cell| cell.map(str::to_owned)).to_vec() }
+    }
+
+    fn problem(name: &str, bytes: &[u8]) -> String {
+        parsed(name, bytes).unwrap_err().to_string()
+    }
+
     #[test]
     fn columns_are_found_by_name_in_any_order() {
-        let table = parse(b"b\textra\ta\n1\tx\t 2 \n", b'\t', &["a", "b"], &["c"]).unwrap();
-        assert_eq!(table.rows, [Row { line: 2, cells: vec![Some("2".into()), Some("1".into()), None] }]);
+        let table = parsed("t.tsv", b"b\textra\ta\n1\tx\t 2 \n").unwrap();
+        assert_eq!(table.rows, [row(2, [Some("2"), Some("1"), None])]);
     }
 
     #[test]
     fn missing_and_double_columns_and_ragged_lines_are_named() {
-        let problem = parse(b"a\tc\n", b'\t', &["a", "b"], &[]).unwrap_err().to_string();
-        assert!(problem.contains("no column b; its columns are a, c"), "{problem}");
-        assert!(parse(b"a\ta\n", b'\t', &["a"], &[]).unwrap_err().to_string().contains("twice: a"));
-        assert!(parse(b"a\tb\n1\n", b'\t', &["a"], &[]).unwrap_err().to_string().contains("line: 2"));
-        assert!(parse(b"a\n\xff\n", b'\t', &["a"], &[]).is_err());
+        assert!(problem("t", b"a\tc\n").contains("no column b; its columns are a, c"));
+        assert!(problem("t", b"a\tb\ta\n").contains("two columns called a"));
+        assert!(problem("t", b"a\tb\n1\t2\n\n1\n").contains("line 4: 1 cells; expected 2"));
+        assert!(problem("t", b"a\tb\n1\t2\t3\n").contains("line 2: 3 cells"));
+        assert!(problem("t", b"").contains("no column a, b; its columns are none"));
+        assert!(problem("t", b"a\tb\tC\n").contains("the column \"C\"; expected \"c\""));
+        assert!(problem("t", b"a\tb\tcs\n").contains("the column \"cs\""));
+    }
+
+    #[test]
+    fn what_other_programs_write_is_read() {
+        let expected = [row(2, [Some("1"), Some("2"), Some("x")]), row(3, [Some("3"), Some("\"4"), Some("")])];
+        let plain = "a\tb\tc\n1\t2\tx\n3\t\"4\t\n";
+        let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        for (name, bytes) in [
+            ("t.tsv", plain.as_bytes().to_vec()),
+            ("t.tsv", wide),
+            ("t.tsv", b"\xef\xbb\xbfa\tb\tc\t\t\r\n1\t2\tx\t\t\r\n3\t\"4\t\t\t\r\n\t\t\t\t\r\n\r\n".to_vec()),
+            ("t.csv", plain.replace('\t', ",").into_bytes()),
+            ("t.csv", plain.replace('\t', ";").into_bytes()),
+            ("t.csv", plain.as_bytes().to_vec()),
+            ("t.tsv", plain.replace('\t', ",").into_bytes()),
+        ] {
+            assert_eq!(parsed(name, &bytes).unwrap().rows, expected, "{name} {bytes:?}");
+        }
+        let told = parsed("t.csv", b"sep=;\na;b;c\n1;2;x\n").unwrap();
+        assert_eq!(told.rows, [row(3, [Some("1"), Some("2"), Some("x")])]);
+    }
+
+    #[test]
+    fn letters_that_are_none_matter_where_they_are_asked_for() {
+        let text = parsed("t", b"a\tb\tnote\n1\t2\tl\xe4sion\n").unwrap();
+        assert_eq!(text.rows, [row(2, [Some("1"), Some("2"), None])]);
+        let said = problem("t", b"a\tb\n1\tl\xe4sion\n");
+        assert!(said.contains("line 2: no text in UTF-8 in the column b") && said.contains("save the table"), "{said}");
+    }
+
+    #[test]
+    fn long_cells_and_endless_tables_are_refused() {
+        let long = format!("a\tb\n{}\t1\n", "x".repeat(MAX_CELL + 1));
+        assert!(problem("t", long.as_bytes()).contains("line 2: a cell of 4097 bytes in the column a"));
+        let endless = format!("a\tb\n{}", "1\t2\n".repeat(MAX_ROWS + 1));
+        assert!(problem("t", endless.as_bytes()).contains("line 500002: a table of more lines"));
     }
 }

@@ -1,50 +1,56 @@
-//! A StyleGAN2-ADA data set: PNGs and `dataset.json` in one zip. Entries are read in place, never written to disk.
+//! A zip of PNGs, as StyleGAN2-ADA's dataset tool or a person packed it. Entries are read in place, never written to
+//! disk.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
-use super::image_labels::Labels;
-use super::name_join::repeated;
+use super::file_kind::kind_of;
+use super::image_files::matters;
+use super::image_store::ImageStore;
+use super::prepare_config::PrepareConfig;
+use super::zip_count;
+use crate::name::shown;
 use crate::problem::{Problem, Result};
-
-const MAX_ENTRIES: usize = 200_000;
-
-/// Unpacked size over packed size; images and JSON do not compress further.
-const MAX_RATIO: u64 = 200;
-
-/// Of one entry.
-const MAX_ENTRY_BYTES: u64 = 64 << 20;
 
 /// A zip that passed the checks.
 #[derive(Debug)]
 pub struct ZipDataset {
     path: PathBuf,
     archive: ZipArchive<BufReader<File>>,
-    /// As in the zip, sorted.
-    pub names: Vec<String>,
-    /// Of the images.
-    pub labels: Labels,
-    /// Entries that are neither PNG nor dataset.json.
-    pub others: u64,
+    /// Where each file stands in the archive, by its name without "." parts and with / between folders.
+    places: HashMap<String, usize>,
 }
 
 impl ZipDataset {
-    /// Opens and checks the directory of a zip; at most `max_bytes` may come out of it.
+    /// Opens a zip and checks its directory: at most `config.max_files` entries, of which those that are read unpack to
+    /// at most `config.max_zip_bytes`. Nothing is unpacked.
     ///
     /// # Errors
-    /// No such file, no zip, or one that is damaged, dangerous to unpack or without images.
-    pub fn open(path: &Path, max_bytes: u64) -> Result<Self> {
+    /// No such file, no zip, or one that is damaged, dangerous to unpack, encrypted or packed in a way that is not
+    /// known here.
+    pub fn open(path: &Path, config: &PrepareConfig) -> Result<Self> {
         tracing::info!("reading {}", path.display());
         let bad = |found: String| Problem::input(path, found);
-        let file = File::open(path).map_err(|error| Problem::io(path, "opening", error))?;
-        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
-            bad(format!("not a readable zip: {error}")).advice("copy or download the file again").because(error)
-        })?;
-        if archive.len() > MAX_ENTRIES {
-            return Err(bad(format!("{} entries", archive.len())).expected(format!("at most {MAX_ENTRIES}")));
+        let facts = path.metadata().map_err(|error| Problem::io(path, "opening", error))?;
+        if facts.is_dir() {
+            return Err(bad("a folder".into()).expected("a zip").advice("give a folder as --images"));
+        }
+        if !facts.is_file() {
+            return Err(bad("not a regular file".into()).expected("a zip"));
+        }
+        let mut file = File::open(path).map_err(|error| Problem::io(path, "opening", error))?;
+        let count = zip_count::promised(&mut file).map_err(|error| Problem::io(path, "reading", error))?;
+        if count > config.max_files {
+            return Err(too_many(path, count, config));
+        }
+        let mut archive =
+            ZipArchive::new(BufReader::new(file)).map_err(|error| no_zip(path, &error.to_string()).because(error))?;
+        if archive.len() as u64 > config.max_files {
+            return Err(too_many(path, archive.len() as u64, config));
         }
         if archive.has_duplicate_names() {
             return Err(bad("two entries of the same name".into()).expected("each name once"));
@@ -53,24 +59,46 @@ impl ZipDataset {
         if overlapping {
             return Err(bad("entries that overlap".into()).advice("this zip was not made by an honest packer"));
         }
-        let Entries { names, others, json } = entries(path, &mut archive, max_bytes)?;
-        let labels = Labels::from_folders(&names);
-        let mut dataset = Self { path: path.to_owned(), archive, names, labels, others };
-        if json {
-            let text = dataset.read("dataset.json")?;
-            dataset.labels = Labels::from_dataset_json(&text, &dataset.names).map_err(|problem| problem.at(path))?;
+        let places = entries(path, &mut archive, config.max_zip_bytes)?;
+        Ok(Self { path: path.to_owned(), archive, places })
+    }
+}
+
+fn too_many(path: &Path, count: u64, config: &PrepareConfig) -> Problem {
+    Problem::input(path, format!("{count} entries"))
+        .expected(format!("at most {}", config.max_files))
+        .advice("raise prepare.max_files (--max-files) if there are so many images")
+}
+
+fn no_zip(path: &Path, error: &str) -> Problem {
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut first));
+    match kind_of(&first).filter(|kind| read.is_ok() && *kind != "a zip") {
+        Some(kind) => {
+            Problem::input(path, kind).expected("a zip").advice("pack the folder as a zip, or give it as --images")
         }
-        Ok(dataset)
+        None => Problem::input(path, format!("not a readable zip: {error}")).advice("copy or download the file again"),
+    }
+}
+
+impl ImageStore for ZipDataset {
+    fn place(&self) -> &Path {
+        &self.path
+    }
+
+    fn files(&self) -> Vec<String> {
+        self.places.keys().cloned().collect()
     }
 
     /// Unpacks one entry into memory; its checksum is checked.
-    ///
-    /// # Errors
-    /// No such entry, or one that is damaged or of another size than the directory says.
-    pub fn read(&mut self, name: &str) -> Result<Vec<u8>> {
-        let bad = |found: String| Problem::input(&self.path, format!("{name}: {found}"));
-        let entry = self.archive.by_name(name).map_err(|error| bad(error.to_string()))?;
-        let promised = entry.size().min(MAX_ENTRY_BYTES);
+    fn read(&mut self, name: &str, most: u64, what: &str) -> Result<Vec<u8>> {
+        let bad = |found: String| Problem::input(&self.path, format!("{}: {found}", shown(name)));
+        let Some(&place) = self.places.get(name) else { return Err(bad("no such entry".into())) };
+        let entry = self.archive.by_index(place).map_err(|error| bad(error.to_string()))?;
+        let promised = entry.size();
+        if promised > most {
+            return Err(bad(format!("unpacks to {promised} bytes")).expected(format!("{what} of at most {most} bytes")));
+        }
         let mut bytes = Vec::new();
         entry
             .take(promised + 1)
@@ -83,40 +111,38 @@ impl ZipDataset {
     }
 }
 
-/// What a zip holds, by its directory.
-struct Entries {
-    /// Of the images, sorted.
-    names: Vec<String>,
-    /// Files that are neither PNG nor dataset.json.
-    others: u64,
-    /// Whether there is a dataset.json.
-    json: bool,
-}
-
-/// Checks every entry's name, kind and sizes; nothing is unpacked.
-fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u64) -> Result<Entries> {
+/// Checks every entry's name, and of those that are read kind, packing and sizes.
+fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u64) -> Result<HashMap<String, usize>> {
     let bad = |found: String| Problem::input(path, found);
-    let mut names = Vec::new();
-    let (mut total, mut others, mut json) = (0u64, 0, false);
+    let mut places = HashMap::new();
+    let mut total = 0u64;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| bad(format!("entry {index}: {error}")))?;
-        let name = checked_name(entry.name_raw()).map_err(&bad)?;
-        if entry.is_symlink() {
-            return Err(bad(format!("{name} is a symbolic link")).expected("files"));
-        }
+        let raw = entry.name_raw();
+        let name = safe_name(&String::from_utf8_lossy(raw)).map_err(&bad)?;
         if entry.is_dir() {
             continue;
         }
-        let (size, packed) = (entry.size(), entry.compressed_size());
-        if size > MAX_ENTRY_BYTES || size > packed.saturating_mul(MAX_RATIO).saturating_add(1024) {
-            return Err(bad(format!("{name} unpacks from {packed} to {size} bytes"))
-                .expected(format!("at most {MAX_ENTRY_BYTES} bytes and {MAX_RATIO} times its packed size")));
+        if matters(&name) {
+            if std::str::from_utf8(raw).is_err() {
+                return Err(bad(format!("an entry name that is not UTF-8: {}", raw.escape_ascii()))
+                    .advice("pack it again with names in UTF-8 (7-Zip: -mcu=on), or without letters beyond ASCII"));
+            }
+            if entry.is_symlink() {
+                return Err(bad(format!("{} is a symbolic link", shown(&name))).expected("files"));
+            }
+            if entry.encrypted() {
+                return Err(bad(format!("{} is encrypted", shown(&name))).expected("a zip without a password"));
+            }
+            require_known_method(entry.compression()).map_err(|method| {
+                bad(format!("{} is packed by the method {method}", shown(&name)))
+                    .expected("deflate, or no compression")
+                    .advice("pack it again with `zip -r set.zip FOLDER`, or unpack it and give the folder as --images")
+            })?;
+            total = total.saturating_add(entry.size());
         }
-        total = total.saturating_add(size);
-        match name.as_str() {
-            "dataset.json" => json = true,
-            _ if name.to_ascii_lowercase().ends_with(".png") => names.push(name),
-            _ => others += 1,
+        if places.insert(name.clone(), index).is_some() && matters(&name) {
+            return Err(bad(format!("two entries named {}", shown(&name))).expected("each name once"));
         }
     }
     if total > max_bytes {
@@ -124,29 +150,31 @@ fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u6
             .expected(format!("at most {max_bytes}"))
             .advice("raise prepare.max_zip_bytes (--max-zip-bytes) if you trust the file"));
     }
-    if names.is_empty() {
-        return Err(bad("no PNG in this zip".into()).expected("a data set of StyleGAN2-ADA's dataset tool"));
-    }
-    names.sort();
-    // Names that differ in bytes only that are not UTF-8 never get here; a repeat would still shift nothing.
-    if let Some(name) = repeated(names.iter().map(String::as_str)).first() {
-        return Err(bad(format!("two entries named {name}")).expected("each name once"));
-    }
-    Ok(Entries { names, others, json })
+    Ok(places)
 }
 
-/// A relative name that stays below the data set on every system.
-fn checked_name(raw: &[u8]) -> std::result::Result<String, String> {
-    let shown = || raw.escape_ascii().to_string();
-    let Ok(name) = std::str::from_utf8(raw) else {
-        return Err(format!("an entry name that is not UTF-8: {}", shown()));
-    };
-    let absolute = name.starts_with('/') || name.as_bytes().get(1) == Some(&b':');
-    let climbing = name.trim_end_matches('/').split('/').any(|part| part.is_empty() || part == "." || part == "..");
-    if absolute || climbing || name.contains(['\\', '\0']) {
-        return Err(format!("an unsafe entry name: {}", shown()));
+/// The name of a method that is not deflate.
+#[allow(deprecated, reason = "the number of a method that the zip crate does not know stands nowhere else")]
+fn require_known_method(method: CompressionMethod) -> std::result::Result<(), String> {
+    match method {
+        CompressionMethod::Stored | CompressionMethod::Deflated => Ok(()),
+        CompressionMethod::Unsupported(number) => {
+            Err(format!("{} ({number})", CompressionMethod::name_from_u16(number)))
+        }
+        other => Err(other.to_string()),
     }
-    Ok(name.to_owned())
+}
+
+/// A relative name that stays below the data set on every system, with / between folders (some packers of Windows write
+/// \\) and without "." parts.
+fn safe_name(name: &str) -> std::result::Result<String, String> {
+    let slashed = name.replace('\\', "/");
+    let absolute = slashed.starts_with('/') || slashed.as_bytes().get(1) == Some(&b':');
+    let parts: Vec<&str> = slashed.trim_end_matches('/').split('/').filter(|part| *part != ".").collect();
+    if absolute || name.contains('\0') || parts.iter().any(|part| part.is_empty() || *part == "..") {
+        return Err(format!("an unsafe entry name: {}", name.escape_default()));
+    }
+    Ok(parts.join("/"))
 }
 
 #[cfg(test)]
@@ -168,31 +196,40 @@ mod tests {
         file
     }
 
+    fn opened(path: &Path) -> Result<ZipDataset> {
+        ZipDataset::open(path, &PrepareConfig::default())
+    }
+
     fn open(entries: &[(&str, Vec<u8>)]) -> Result<ZipDataset> {
-        ZipDataset::open(write(entries).path(), 1 << 30)
+        opened(write(entries).path())
     }
 
     #[test]
-    fn names_and_labels_of_an_honest_zip() {
-        let json = br#"{"labels": [["00000/b.png", 1], ["00000/a.png", 0]]}"#.to_vec();
-        let file = write(&[("00000/b.png", vec![2]), ("00000/a.png", vec![1]), ("dataset.json", json)]);
-        let mut zip = ZipDataset::open(file.path(), 1 << 30).unwrap();
-        assert_eq!(zip.names, ["00000/a.png", "00000/b.png"]);
-        assert_eq!(zip.labels.label.clone().unwrap()["00000/b.png"], "1");
-        assert_eq!(zip.read("00000/b.png").unwrap(), [2]);
+    fn names_and_bytes_of_an_honest_zip() {
+        let file = write(&[("./00000/b.png", vec![2]), ("00000\\a.png", vec![1]), ("__MACOSX/._a.png", vec![0])]);
+        let mut zip = opened(file.path()).unwrap();
+        let mut names = zip.files();
+        names.sort();
+        assert_eq!(names, ["00000/a.png", "00000/b.png", "__MACOSX/._a.png"]);
+        assert_eq!(zip.read("00000/b.png", 1, "").unwrap(), [2]);
+        assert!(zip.read("00000/b.png", 0, "a PNG").unwrap_err().to_string().contains("unpacks to 1 bytes"));
     }
 
     #[test]
     fn dangerous_names_are_refused() {
-        for name in ["../a.png", "x/../../a.png", "/a.png", "c:/a.png", "x\\a.png", "x//a.png", "./a.png"] {
-            let found = checked_name(name.as_bytes()).unwrap_err();
+        for name in ["../a.png", "x/../../a.png", "/a.png", "c:/a.png", "x\\..\\a.png", "x//a.png", "a\0.png"] {
+            let found = safe_name(name).unwrap_err();
             assert!(found.contains("unsafe entry name"), "{name}: {found}");
         }
-        assert!(checked_name(b"a\0.png").is_err());
-        assert!(checked_name(b"\xff.png").is_err());
-        assert_eq!(checked_name(b"00000/img..1.png").unwrap(), "00000/img..1.png");
+        for (name, safe) in
+            [("00000/img..1.png", "00000/img..1.png"), ("./x/./a.png", "x/a.png"), ("x\\a.png", "x/a.png")]
+        {
+            assert_eq!(safe_name(name).unwrap(), safe);
+        }
         let problem = open(&[("../a.png", vec![1])]).unwrap_err().to_string();
         assert!(problem.contains("unsafe entry name: ../a.png"), "{problem}");
+        let twice = open(&[("a.png", vec![1]), ("./a.png", vec![1])]).unwrap_err().to_string();
+        assert!(twice.contains("two entries named a.png"), "{twice}");
     }
 
     #[test]
@@ -210,17 +247,45 @@ mod tests {
             twin
         };
         std::fs::write(file.path(), twin).unwrap();
-        let problem = ZipDataset::open(file.path(), 1 << 30).unwrap_err().to_string();
+        let problem = opened(file.path()).unwrap_err().to_string();
         assert!(problem.contains("same name"), "{problem}");
     }
 
     #[test]
-    fn bombs_are_refused_by_ratio_and_by_size() {
-        let bomb = open(&[("a.png", vec![0; 4 << 20])]).unwrap_err().to_string();
-        assert!(bomb.contains("unpacks from"), "{bomb}");
-        let file = write(&[("a.png", (0..9000u32).map(|i| (i * i / 7) as u8).collect())]);
-        let large = ZipDataset::open(file.path(), 8000).unwrap_err().to_string();
+    fn what_unpacks_to_too_much_or_is_too_many_is_refused() {
+        let file = write(&[("a.png", vec![0; 9000]), ("b.bin", vec![0; 9000])]);
+        let at_most = |max_zip_bytes, max_files| {
+            let config = PrepareConfig { max_zip_bytes, max_files, ..PrepareConfig::default() };
+            ZipDataset::open(file.path(), &config).map_err(|problem| problem.to_string())
+        };
+        assert!(at_most(9000, 2).is_ok(), "what is not read does not count");
+        let large = at_most(8999, 2).unwrap_err();
         assert!(large.contains("raise prepare.max_zip_bytes (--max-zip-bytes)"), "{large}");
+        let many = at_most(9000, 1).unwrap_err();
+        assert!(many.contains("2 entries; expected at most 1") && many.contains("--max-files"), "{many}");
+    }
+
+    #[test]
+    fn other_archives_and_methods_are_called_by_their_names() {
+        let place = tempfile::tempdir().unwrap();
+        let said = |bytes: &[u8]| {
+            let path = place.path().join("set.zip");
+            std::fs::write(&path, bytes).unwrap();
+            opened(&path).unwrap_err().to_string()
+        };
+        assert!(said(b"Rar!\x1a\x07").contains("a RAR archive; expected a zip"));
+        assert!(said(b"").contains("an empty file; expected a zip"));
+        assert!(said(b"PK\x03\x04").contains("not a readable zip"));
+        assert!(opened(place.path()).unwrap_err().to_string().contains("give a folder as --images"));
+        let mut bytes = std::fs::read(write(&[("a.png", vec![1, 2])]).path()).unwrap();
+        // Method 8 stands at byte 8 of the entry's header and at byte 10 of its line in the directory.
+        let directory = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+        [8, directory + 10].into_iter().for_each(|at| bytes[at] = 9);
+        let other = said(&bytes);
+        assert!(other.contains("a.png is packed by the method Deflate64 (9); expected deflate"), "{other}");
+        // So does the flag of encryption, two bytes before.
+        [6, directory + 8].into_iter().for_each(|at| bytes[at] |= 1);
+        assert!(said(&bytes).contains("a.png is encrypted"));
     }
 
     #[test]
@@ -230,7 +295,7 @@ mod tests {
         let bytes = std::fs::read(file.path()).unwrap();
         let try_all = |bytes: &[u8]| {
             std::fs::write(file.path(), bytes).unwrap();
-            ZipDataset::open(file.path(), 1 << 20).and_then(|mut zip| zip.read("a.png"))
+            opened(file.path()).and_then(|mut zip| zip.read("a.png", 100, "a PNG"))
         };
         for end in 0..bytes.len() {
             assert!(try_all(&bytes[..end]).is_err(), "cut at {end}");

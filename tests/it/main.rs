@@ -36,6 +36,9 @@ mod simulate;
 
 mod prepare;
 
+/// Folders, zips and tables of images that other people made.
+mod images_as_they_are;
+
 mod train;
 
 /// Every key of a study file.

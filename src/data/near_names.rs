@@ -1,0 +1,126 @@
+//! Words that a person takes for one and a program for two: "Rim" and "rim", "non-rim" and "non rim", the same letters
+//! in two Unicode forms.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use crate::name::shown;
+
+/// Letters with their accents in one piece, whatever form the text came in: macOS writes file names with the accents
+/// apart, tables have them together.
+pub fn one_form(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(text),
+        _ => Cow::Owned(text.nfc().collect()),
+    }
+}
+
+/// What two words share that differ by case, white space, Unicode form, `-` and `_` between letters, or as "1", "01"
+/// and "1.0" do.
+pub fn near_key(text: &str) -> String {
+    key(text, None)
+}
+
+/// As [`near_key`], but what stands between letters still parts them: "1-11" is not "11-1".
+pub fn near_id_key(text: &str) -> String {
+    key(text, Some('-'))
+}
+
+fn key(text: &str, parting: Option<char>) -> String {
+    let folded: String = text.nfkc().filter(|letter| !is_invisible(*letter)).collect::<String>().to_lowercase();
+    let folded = folded.trim();
+    let numeric = folded.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-'));
+    if let Some(number) = folded.parse::<f64>().ok().filter(|number| numeric && number.abs() < 1e15) {
+        return (number + 0.0).to_string();
+    }
+    let is_parting = |letter: char| letter.is_whitespace() || matches!(letter, '-' | '_' | '\u{2010}'..='\u{2015}');
+    // A sign before or behind a word means something: "HER2+", "HER2-".
+    let inner = folded.trim_matches(is_parting);
+    let start = folded.len() - folded.trim_start_matches(is_parting).len();
+    let mut key = folded[..start].to_owned();
+    let mut parted = false;
+    for letter in inner.chars() {
+        if is_parting(letter) {
+            parted = true;
+            continue;
+        }
+        key.extend(parting.filter(|_| parted));
+        parted = false;
+        key.push(letter);
+    }
+    key.push_str(&folded[start + inner.len()..]);
+    key
+}
+
+/// Without width, so that no person sees it.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
+/// The first two of `words` that differ and share a key; equal words are one.
+pub fn look_alikes<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    key: impl Fn(&str) -> String,
+) -> Option<(&'a str, &'a str)> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for word in words {
+        match seen.insert(key(word), word) {
+            Some(earlier) if earlier != word => return Some((earlier, word)),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A word in quotation marks; where letters are beyond ASCII with its code points too, since the word alone may look
+/// like another.
+pub fn spelled(word: &str) -> String {
+    if word.is_ascii() {
+        return format!("\"{}\"", shown(word));
+    }
+    let code = |letter: char| {
+        if letter.is_ascii() { shown(&letter.to_string()).into_owned() } else { letter.escape_unicode().to_string() }
+    };
+    format!("\"{}\" (in code points \"{}\")", shown(word), word.chars().map(code).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_word_share_a_key_and_other_words_do_not() {
+        for (one, other) in [
+            ("rim", "RIM"),
+            ("rim", " rim\u{a0}"),
+            ("non-rim", "Non Rim"),
+            ("non_rim", "nonrim"),
+            ("l\u{e4}sion", "la\u{308}sion"),
+            ("1", "1.0"),
+            ("01", "1"),
+            ("ri\u{200b}m", "rim"),
+            ("\u{ff52}im", "rim"),
+        ] {
+            assert_eq!(near_key(one), near_key(other), "{one:?} {other:?}");
+        }
+        for (one, other) in
+            [("rim", "rims"), ("HER2+", "HER2-"), ("1", "-1"), ("HER2", "HER2-"), ("+", "-"), ("a", "b")]
+        {
+            assert_ne!(near_key(one), near_key(other), "{one:?} {other:?}");
+        }
+        assert_eq!(near_id_key("sub_01"), near_id_key("SUB-01"));
+        assert_ne!(near_id_key("1-11"), near_id_key("11-1"));
+    }
+
+    #[test]
+    fn look_alikes_are_named_and_their_difference_is_seen() {
+        assert_eq!(look_alikes(["a", "b", "a", "B"], near_key), Some(("b", "B")));
+        assert_eq!(look_alikes(["a", "b", "a"], near_key), None);
+        assert_eq!(spelled("rim"), "\"rim\"");
+        assert_eq!(spelled("rim "), "\"rim \"");
+        assert_eq!(spelled("e\u{301}"), "\"e\u{301}\" (in code points \"e\\u{301}\")");
+        assert_eq!(one_form("e\u{301}.png"), "\u{e9}.png");
+    }
+}
