@@ -60,6 +60,9 @@ impl Problem {
             StorageFull => {
                 (Kind::Environment, Some("free some space and run the same command again; finished work is kept"))
             }
+            PermissionDenied if matches!(doing, "reading" | "opening" | "listing") => {
+                (Kind::Environment, Some("see that you may read it"))
+            }
             PermissionDenied | ReadOnlyFilesystem => (Kind::Environment, Some("choose a folder that you may write to")),
             _ => (Kind::Environment, None),
         };
