@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::foreign_text;
 use super::measure::Measure;
 use super::name_join::{listed, repeated};
 use super::reader_table::{self, Votes};
@@ -251,7 +252,8 @@ fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>)
 fn read_json(path: &Path) -> Result<Value> {
     tracing::info!("reading {}", path.display());
     let text = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    serde_json::from_slice(&text).map_err(|error| Problem::input(path, format!("not JSON: {error}")))
+    let text = foreign_text::decode(&text).map_err(|found| Problem::input(path, found))?;
+    serde_json::from_str(&text).map_err(|error| Problem::input(path, format!("not JSON: {error}")))
 }
 
 /// True for a cohort that rimforge simulated; a simulated one says so in its description, or keeps its truth apart.

@@ -43,9 +43,11 @@ pub(super) struct ImageFiles {
     hidden: BTreeSet<String>,
 }
 
-/// Whether a file of this name is read, so that it must be a file that can be.
+/// Whether a file of this name is read, or would be under a name that is nearly its own, so that it must be a file that
+/// can be.
 pub(super) fn matters(path: &str) -> bool {
-    passed_over(path).is_none() && (is_png(path) || !matches!(lying(file_name(path)), Lying::Other))
+    let is_table = || matches!(lying(file_name(path)), Lying::Known(_) | Lying::Near(_));
+    passed_over(path).is_none() && (is_png(path) || is_table())
 }
 
 fn file_name(path: &str) -> &str {

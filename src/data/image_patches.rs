@@ -126,15 +126,16 @@ pub(super) fn extract(
 /// What to say where the training images use less than half of the levels that they could: 12 bits in files of 16.
 fn unused_range(form: Form, [low, high]: [f32; 2]) -> Option<String> {
     let white = form.white;
-    (f64::from(high - low) < f64::from(white) / 2.0).then(|| {
+    (low < high && f64::from(high - low) < f64::from(white) / 2.0).then(|| {
         format!(
-            "the training images use the levels {low} to {high} of 0 to {white}; a window makes use of the networks' whole \
-             range: --window image0={low}:{high} (image1, image2 for green and blue)"
+            "the training images use the levels {low} to {high} of 0 to {white}; a window makes use of the networks' \
+             whole range: --window image0={low}:{high} (image1, image2 for green and blue)"
         )
     })
 }
 
-/// Refuses the same pixels under two classes: one of the two is wrong. (In different patients they are refused for that.)
+/// Refuses the same pixels under two classes: one of the two is wrong. (In different patients they are refused for
+/// that.)
 fn require_one_class(place: &Path, all: &Extracted) -> Result<()> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (at, hash) in all.hashes.iter().enumerate() {

@@ -48,7 +48,8 @@ pub(super) fn of(place: &Path, names: &[String], config: &PrepareConfig) -> Resu
     let folders = named(names);
     let bad = |found: String| {
         Problem::input(place, found).advice(
-            "move or remove what does not belong there, or say what each image is in labels.tsv (columns file and label)",
+            "move or remove what does not belong there, or say what each image is in labels.tsv (columns file and \
+             label)",
         )
     };
     if folders.is_empty() {

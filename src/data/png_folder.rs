@@ -27,8 +27,8 @@ impl PngFolder {
     /// Lists the folder; links are followed.
     ///
     /// # Errors
-    /// No such folder, more than `config.max_files` files and folders in it, a link that leads back or nowhere, an image
-    /// or table that is no regular file, or a name that is no UTF-8.
+    /// No such folder, more than `config.max_files` files and folders in it, a link that leads back or nowhere, an
+    /// image or table that is no regular file, or a name that is no UTF-8.
     pub fn open(root: &Path, config: &PrepareConfig) -> Result<Self> {
         let facts = root.metadata().map_err(|error| Problem::io(root, "listing", error))?;
         if !facts.is_dir() {

@@ -12,6 +12,8 @@ use rimforge::data::manifest::{Class, Lesion};
 use zip::CompressionMethod::{Deflated, Stored};
 use zip::write::SimpleFileOptions;
 
+use crate::cohort_files::CohortFiles;
+
 /// Files by their names in a folder or zip.
 type Files = Vec<(String, Vec<u8>)>;
 
@@ -250,13 +252,10 @@ fn labels_that_are_missing_or_odd_are_no_class() {
     let text = table("label", ["rim", "rim", "rim", "rim", "non-rim", "non-rim", "non_rim", "non-rim"]);
     place.folder(&with(plain(), &[("labels.tsv", text.as_bytes())]), &[]).refused(&["\"non-rim\"", "\"non_rim\""]);
     // A table with patients alone leaves the labels to the folders.
-    let rows: String = classes().iter().map(|(name, _)| format!("{name}\t{name}x\n").replace("/", "/")).collect();
-    let rows =
-        rows.lines().map(|line| line.split_once('\t').unwrap().0).zip(1..).map(|(name, p)| format!("{name}\t{p}\n"));
-    let text = format!("file\tpatient\n{}", rows.collect::<String>());
-    let lesions =
-        place.folder(&with(classes(), &[("labels.tsv", text.as_bytes())]), &[]).lesions(&["labels from: sub-folders"]);
-    assert_eq!(rims(&lesions).len(), 4);
+    let rows: String = classes().iter().zip(1..).map(|((name, _), patient)| format!("{name}\t{patient}\n")).collect();
+    let text = format!("file\tpatient\n{rows}");
+    let files = with(classes(), &[("labels.tsv", text.as_bytes())]);
+    assert_eq!(rims(&place.folder(&files, &[]).lesions(&["labels from: sub-folders"])).len(), 4);
 }
 
 #[test]
@@ -332,7 +331,7 @@ fn zips_are_read_as_packers_write_them() {
         streamed.start_file(name.as_str(), default).unwrap();
         streamed.write_all(bytes).unwrap();
     }
-    let (streamed, _) = (streamed.finish().unwrap().into_inner(), ());
+    let streamed = streamed.finish().unwrap().into_inner();
     for (how, zip) in [
         ("a folder around everything", packed(&renamed(&|name| format!("mydata/{name}")), default)),
         ("./", packed(&renamed(&|name| format!("./{name}")), default)),
@@ -436,19 +435,13 @@ fn files_that_are_no_such_png_are_called_what_they_are() {
     assert_eq!(lesions.len(), 9);
     // The same image as two things, of one patient.
     let twice = with(classes(), &[("rim/5.png", &picture(0))]);
-    let rows: String = twice
-        .iter()
-        .map(|(name, _)| {
-            format!(
-                "{name}\tp{}\n",
-                if name == "rim/5.png" { "other-1".into() } else { name.replace('/', "-").replace(".png", "") }
-            )
-        })
-        .collect();
-    let rows = format!("file\tpatient\n{}", rows.replace("pother-1", "same"));
-    place
-        .folder(&with(twice, &[("patients.tsv", rows.as_bytes())]), &[])
-        .refused(&["identical pixels of two classes: \"other-1\" (non-rim) and \"rim-5\" (rim)"]);
+    let patient = |name: &str| {
+        if name == "rim/5.png" { "other-1".to_owned() } else { name.replace('/', "-").replace(".png", "") }
+    };
+    let rows: String = twice.iter().map(|(name, _)| format!("{name}\t{}\n", patient(name))).collect();
+    let rows = format!("file\tpatient\n{rows}");
+    let says = "identical pixels of two classes: \"other-1\" (non-rim) and \"rim-5\" (rim)";
+    place.folder(&with(twice, &[("patients.tsv", rows.as_bytes())]), &[]).refused(&[says]);
 }
 
 #[test]
@@ -479,7 +472,8 @@ fn links_and_pipes_neither_hang_nor_vanish() {
 fn twelve_bits_in_sixteen_are_told() {
     let place = Place::new();
     let deep = |number: u16, most: u16| {
-        let levels: Vec<u8> = (0..64).flat_map(|at| ((at * 63 + number * 7) % (most + 1)).to_be_bytes()).collect();
+        let between = (0..62).map(|at| (at * 63 + number * 7) % (most + 1));
+        let levels: Vec<u8> = [0, most].into_iter().chain(between).flat_map(u16::to_be_bytes).collect();
         png(8, 8, png::BitDepth::Sixteen, &levels)
     };
     let set = |most: u16| -> Files { (0..6).map(|number| (format!("{number}.png"), deep(number, most))).collect() };
@@ -488,4 +482,48 @@ fn twelve_bits_in_sixteen_are_told() {
     let windowed = place.folder(&set(3000), &["--window", "image0=0:4095"]);
     assert!(!windowed.said.contains("use the levels"), "{}", windowed.said);
     windowed.lesions(&[]);
+}
+
+#[test]
+fn a_cohorts_tables_are_read_as_other_programs_write_them() {
+    let place = Place::new();
+    let cohort = CohortFiles::new(4);
+    let plain = fs::read_to_string(cohort.reader_table()).unwrap();
+    let expected = place.prepare("--cohort", &cohort.root, &[]).lesions(&[]);
+    let participants = cohort.root.join("participants.tsv");
+    let rows = fs::read_to_string(&participants).unwrap();
+    // Trailing tabs as in OpenNeuro's ds003195; only a note comes of this table.
+    fs::write(&participants, rows.replace("\t40\n", "\t40\t\t\n")).unwrap();
+    assert!(!place.prepare("--cohort", &cohort.root, &[]).said.contains("not used"));
+    fs::write(&participants, rows.replace("sub-003\t40\n", "sub-003\n")).unwrap();
+    let said = place.prepare("--cohort", &cohort.root, &[]);
+    said.lesions(&["not used, and not needed", "participants.tsv: line 4: 1 cells; expected 2"]);
+    let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    for text in [
+        wide,
+        format!("\u{feff}{}\t\t\t\r\n\r\n", plain.replace('\n', "\r\n")).into_bytes(),
+        plain.replace("\t1\t1\n", "\t1.0\t1.0\n").into_bytes(),
+        plain
+            .replace("reader2\n", "reader2\tnote\n")
+            .replace("\t1\n", "\t1\t\"unclear\n")
+            .replace("\t0\n", "\t0\t\n")
+            .into_bytes(),
+    ] {
+        fs::write(cohort.reader_table(), &text).unwrap();
+        let lesions = place.prepare("--cohort", &cohort.root, &[]).lesions(&[]);
+        assert_eq!(lesions, expected, "{}", String::from_utf8_lossy(&text));
+    }
+    fs::write(cohort.reader_table(), plain.replace("sub-002\t2\t0\t1", "sub-002\t2\t0\t?")).unwrap();
+    place
+        .prepare("--cohort", &cohort.root, &[])
+        .refused(&["lesions.tsv: line 6: reader2 says \"?\"; expected 1 (rim) or 0"]);
+    fs::write(cohort.reader_table(), plain.replace("sub-002\t2", "../../evil\t2")).unwrap();
+    place
+        .prepare("--cohort", &cohort.root, &[])
+        .refused(&["line 6: the name \"sub-../../evil_lesion-002\" has a path separator"]);
+    fs::write(cohort.reader_table(), plain).unwrap();
+    let description = cohort.root.join("dataset_description.json");
+    let text = fs::read_to_string(&description).unwrap();
+    fs::write(&description, format!("\u{feff}{text}")).unwrap();
+    place.prepare("--cohort", &cohort.root, &[]).lesions(&[]);
 }

@@ -2,6 +2,7 @@
 //! to.
 
 use super::config::{MultiContrastConfig, RimStudy};
+use crate::data::PrepareConfig;
 use crate::data::intensity::default_contrast;
 use crate::records::spelling;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
@@ -124,6 +125,16 @@ impl RimStudy {
         }
         if prepare.patients.is_none() {
             all.push(unset("prepare", "patients", images));
+        }
+        // Not written at their defaults.
+        let usual = PrepareConfig::default();
+        for (name, is_usual) in [
+            ("max_pixels", prepare.max_pixels == usual.max_pixels),
+            ("max_files", prepare.max_files == usual.max_files),
+        ] {
+            if is_usual {
+                all.push(unset("prepare", name, images));
+            }
         }
         for name in prepare.contrasts.iter().filter(|name| !prepare.windows.contains_key(*name)) {
             let contrast = default_contrast(name);
