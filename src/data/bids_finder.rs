@@ -30,8 +30,8 @@ const OTHER_ENDINGS: [(&str, &str); 14] = [
     (".nii.bz2", "bzip2 data: unpack it"),
 ];
 
-/// An entity and the value that files must have where they have the entity at all: ("ses", "01"). The value "none" means
-/// files without it.
+/// An entity and the value that files must have where they have the entity at all: ("ses", "01"). The value "none"
+/// means files without it.
 pub type Pick = (String, String);
 
 /// Looks for the files of a cohort's patients.
@@ -62,8 +62,7 @@ impl<'a> Finder<'a> {
             }
         }
         found.retain(|path| {
-            BidsName::of_volume(path)
-                .is_some_and(|name| name.is("sub", id.trim_start_matches("sub-")) && wanted(&name))
+            BidsName::of_volume(path).is_some_and(|name| name.is("sub", id.trim_start_matches("sub-")) && wanted(&name))
         });
         for pick in self.picks {
             self.choose(&patient, pick, &mut found)?;
@@ -84,11 +83,8 @@ impl<'a> Finder<'a> {
         if known || (wanted == "none" && !values.is_empty()) {
             self.answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(pick);
         }
-        let kept: Vec<PathBuf> = found
-            .iter()
-            .filter(|path| value(path).as_ref() == known.then_some(wanted))
-            .cloned()
-            .collect();
+        let kept: Vec<PathBuf> =
+            found.iter().filter(|path| value(path).as_ref() == known.then_some(wanted)).cloned().collect();
         if kept.is_empty() && !found.is_empty() {
             let values: Vec<String> = values.iter().map(|value| format!("{key}-{value}")).collect();
             let names: Vec<String> = found.iter().map(|path| file_name(path).to_owned()).collect();

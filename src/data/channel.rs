@@ -66,8 +66,8 @@ impl Channel {
                     true => kept_median(file, &mut pieces, memory)?,
                     false => streamed_median(file, path, wanted.form, &mut pieces)?,
                 };
-                let median =
-                    median.ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
+                let median = median
+                    .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
                 (1.0 / median, facts)
             }
         };
@@ -152,11 +152,7 @@ fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedF
     })
 }
 
-fn kept_median(
-    file: OpenVolume,
-    pieces: &mut Pieces,
-    memory: &mut Vec<f32>,
-) -> Result<(Option<f32>, ScannedFile)> {
+fn kept_median(file: OpenVolume, pieces: &mut Pieces, memory: &mut Vec<f32>) -> Result<(Option<f32>, ScannedFile)> {
     let file = file.read_into(std::mem::take(memory))?;
     pieces.add(&file.volume.data);
     let median = intensity::foreground_median(&file.volume.data);

@@ -209,9 +209,7 @@ impl Work<'_> {
     /// Notes for each channel in which a lesion has no values.
     fn note_empty(&self, lesion: &Cut, patch: &[f32], empty: &mut [Vec<String>]) {
         let mask = lesion.mapped.mask(self.config.patch);
-        for ((contrast, values), empty) in
-            self.config.contrasts.iter().zip(patch.chunks_exact(mask.len())).zip(empty)
-        {
+        for ((contrast, values), empty) in self.config.contrasts.iter().zip(patch.chunks_exact(mask.len())).zip(empty) {
             let in_ppb = match Measure::of(contrast) {
                 Measure::Traced => continue,
                 Measure::Susceptibility => true,

@@ -29,11 +29,16 @@ pub use super::sides::Side;
 pub use super::slices::{LesionSlices, SliceImage, Slices};
 use super::slices::{TestSlices, TrainSlices, ValidationSlices};
 use crate::digest;
+use crate::files;
+use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::label::Contrast;
 
 /// File name of the manifest in a prepared data set.
 pub const MANIFEST: &str = "manifest.json";
+
+/// Longest manifest: of a quarter of a million items.
+const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 /// A prepared data set of slices on disk. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,11 +70,13 @@ impl Prepared {
     /// The same whatever its items are.
     pub(super) fn open_any(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
-        let text = std::fs::read(&path).map_err(|error| {
-            Problem::io(&path, "reading", error)
+        if !path.exists() {
+            let missing = std::io::ErrorKind::NotFound.into();
+            return Err(Problem::io(&path, "reading", missing)
                 .expected("a prepared data set")
-                .advice("run `rimforge prepare` first, and give this command its --out folder")
-        })?;
+                .advice("run `rimforge prepare` first, and give this command its --out folder"));
+        }
+        let text = files::read(&path, MAX_MANIFEST_BYTES, "a manifest")?;
         let schema = serde_json::from_slice::<SchemaOnly>(&text).map(|manifest| manifest.schema);
         if let Ok(found) = schema
             && found != SCHEMA
@@ -247,6 +254,8 @@ fn check(manifest: &Manifest) -> Result<()> {
         return Err(broken("no contrast, or an empty patch".into()));
     }
     for contrast in &manifest.contrasts {
+        Name::new(contrast.name.as_str())
+            .map_err(|fault| broken(format!("a contrast that cannot be used: {fault}")))?;
         crate::records::label::Window::new(contrast.window.low, contrast.window.high)
             .map_err(|_| broken(format!("contrast {} has the window {:?}", contrast.name, contrast.window)))?;
     }
@@ -255,6 +264,8 @@ fn check(manifest: &Manifest) -> Result<()> {
     }
     let mut side_of: HashMap<&str, Split> = HashMap::new();
     for lesion in &manifest.lesions {
+        // Names of files are made of it.
+        Name::new(lesion.id.as_str()).map_err(|fault| broken(format!("a lesion that cannot be used: {fault}")))?;
         if !manifest.classes.has(&lesion.class) {
             return Err(broken(format!("{} is of the class {:?}", lesion.id, lesion.class.name()))
                 .expected(manifest.classes.listed()));
@@ -288,7 +299,6 @@ fn check(manifest: &Manifest) -> Result<()> {
 pub(crate) mod tests {
     use super::*;
     use crate::data::manifest::Slice;
-    use crate::files;
     use crate::records::label::Window;
 
     /// Six patients in pairs on the three sides, each with one lesion of each class; patches 3x4x4, values by formula.
@@ -386,6 +396,12 @@ pub(crate) mod tests {
         let mut manifest = good.clone();
         manifest.lesions[3].patch = "../elsewhere.npy".into();
         assert!(refused(&manifest).contains("below the data folder"));
+        let mut manifest = good.clone();
+        manifest.lesions[3].id = "../../../evil".into();
+        assert!(refused(&manifest).contains("the name \"../../../evil\" has a path separator"));
+        let mut manifest = good.clone();
+        manifest.contrasts[0].name = "/etc/passwd".into();
+        assert!(refused(&manifest).contains("a contrast that cannot be used"));
         let mut manifest = good.clone();
         manifest.schema = 99;
         assert!(refused(&manifest).contains("schema 99"));

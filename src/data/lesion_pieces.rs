@@ -122,7 +122,11 @@ fn of(axes: &RasAxes, stretch: &Stretch) -> Piece {
     let voxel = |x: i64| axes.voxel((x + width * (stretch.y + height * stretch.z)) as usize).map(|at| at as i64);
     let (a, b) = (voxel(stretch.first), voxel(stretch.last));
     let voxels = (stretch.last - stretch.first + 1) as u64;
-    Piece { voxels, least: [0, 1, 2].map(|axis| a[axis].min(b[axis])), most: [0, 1, 2].map(|axis| a[axis].max(b[axis])) }
+    Piece {
+        voxels,
+        least: [0, 1, 2].map(|axis| a[axis].min(b[axis])),
+        most: [0, 1, 2].map(|axis| a[axis].max(b[axis])),
+    }
 }
 
 impl Piece {

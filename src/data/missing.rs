@@ -6,8 +6,9 @@ use super::label_map::Lesion;
 use super::patches;
 use super::plausible::LARGEST_PPB;
 
-/// Whether NaN or infinite voxels of a volume (x, y, z each) are more than one in a hundred of a lesion's own, or of the
-/// part of its patch of `shape` = \[depth, height, width\] that lies inside the volume of `volume_shape`; in words.
+/// Whether NaN or infinite voxels of a volume (x, y, z each) are more than one in a hundred of a lesion's own, or of
+/// the part of its patch of `shape` = \[depth, height, width\] that lies inside the volume of `volume_shape`; in
+/// words.
 pub(super) fn non_finite(
     lesion: &Lesion,
     voxels: impl Iterator<Item = [usize; 3]>,

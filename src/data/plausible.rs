@@ -124,8 +124,8 @@ pub(super) fn other_unit(typical: f32) -> Problem {
     Problem::new(Kind::Input, format!("susceptibilities of {typical:.3} ppb (99th percentile of their size)"))
         .expected("tens of ppb: BIDS stores ppm")
         .advice(
-            "say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds; a field in Hz or radians \
-             is no susceptibility map",
+            "say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds; a field in Hz or \
+             radians is no susceptibility map",
         )
 }
 

@@ -47,8 +47,8 @@ impl ClassSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrepareConfig {
-    /// Channels of a cohort's patches: "chimap" (or "qsm" and other names of susceptibility), "flair", "rim", or another
-    /// BIDS suffix in lower case.
+    /// Channels of a cohort's patches: "chimap" (or "qsm" and other names of susceptibility), "flair", "rim", or
+    /// another BIDS suffix in lower case.
     pub contrasts: Vec<String>,
     /// Patch size in voxels: depth, height, width.
     pub patch: [u32; 3],
@@ -65,7 +65,8 @@ pub struct PrepareConfig {
     pub windows: BTreeMap<String, Window>,
     /// Which session of a cohort, where there are several.
     pub session: Option<String>,
-    /// Which of several files of a cohort that differ in an entity: "run-2", "part-mag"; "run-none" means those without.
+    /// Which of several files of a cohort that differ in an entity: "run-2", "part-mag"; "run-none" means those
+    /// without.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entities: Vec<String>,
     /// Where a cohort's volumes lie whose headers say it twice and differently: "sform" (the rows) or "qform" (the
@@ -225,7 +226,9 @@ impl Settings for PrepareConfig {
         }
         let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let fits = |entity: &String| {
-            entity.split_once('-').is_some_and(|(key, value)| plain(key) && plain(value) && !["sub", "ses"].contains(&key))
+            entity
+                .split_once('-')
+                .is_some_and(|(key, value)| plain(key) && plain(value) && !["sub", "ses"].contains(&key))
         };
         if !self.entities.iter().all(fits) {
             let expected = "entities as in the files' names, e.g. \"run-2\"; a session has its own setting";
@@ -254,7 +257,11 @@ pub fn check_contrasts(contrasts: &[String]) -> std::result::Result<(), &'static
     if contrasts.is_empty() || !contrasts.iter().all(plain) {
         return Err("BIDS suffixes in lower case, such as chimap, flair, rim");
     }
-    if contrasts.iter().map(|name| known_as(name)).collect::<HashSet<_>>().len() < contrasts.len() { Err("each contrast once") } else { Ok(()) }
+    if contrasts.iter().map(|name| known_as(name)).collect::<HashSet<_>>().len() < contrasts.len() {
+        Err("each contrast once")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -32,9 +32,9 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
     })
 }
 
-/// What takes a susceptibility map's stored values to ppb, from `Units` in the sidecar that applies to `volume` by BIDS'
-/// inheritance: any JSON between it and the cohort's root `root` whose name has its suffix and none but its entities;
-/// the nearest that says something holds.
+/// What takes a susceptibility map's stored values to ppb, from `Units` in the sidecar that applies to `volume` by
+/// BIDS' inheritance: any JSON between it and the cohort's root `root` whose name has its suffix and none but its
+/// entities; the nearest that says something holds.
 ///
 /// # Errors
 /// A unit that is neither ppm nor ppb, or two sidecars in one folder that apply alike.
@@ -43,9 +43,8 @@ pub(super) fn susceptibility_scale(root: &Path, volume: &Path) -> Result<f64> {
     let folders = volume.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
     for folder in folders {
         let files = list_if_there(folder)?;
-        let applies = |path: &&std::path::PathBuf| {
-            BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name))
-        };
+        let applies =
+            |path: &&std::path::PathBuf| BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name));
         let mut sidecars: Vec<&Path> = files.iter().filter(applies).map(std::path::PathBuf::as_path).collect();
         let entities = |path: &Path| BidsName::of_sidecar(path).map_or(0, |name| name.entities());
         // Within a folder the one that says most of the name comes first.

@@ -122,7 +122,10 @@ mod tests {
         assert!(with(0.05, 0.0).check().is_ok() && with(20.0, 9999.0).check().is_ok());
         assert!(with(f64::from(0.05f32), 0.0).check().is_ok() && with(f64::from(20.0f32), 0.0).check().is_ok());
         let says = |affine: Affine| affine.check().unwrap_err();
-        assert_eq!(says(with(0.0004, 0.0)), "voxels of 0.0004 x 0.0004 x 0.0004 mm, outside the plausible 0.05 to 20 mm");
+        assert_eq!(
+            says(with(0.0004, 0.0)),
+            "voxels of 0.0004 x 0.0004 x 0.0004 mm, outside the plausible 0.05 to 20 mm"
+        );
         assert!(says(with(400.0, 0.0)).contains("voxels of 400 x"));
         assert!(says(with(1.0, 1e6)).contains("1000000 mm from the scanner's centre"));
     }

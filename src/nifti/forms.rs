@@ -2,9 +2,9 @@
 //! the two need not agree: a registration that moves one leaves the other where it was.
 //!
 //! Read as nibabel reads it: codes outside the standard's 0 to 5 count as 0, `qfac` is -1 where it is exactly that,
-//! sizes are taken without their sign, and without either form the volume's centre is the origin and x runs to the left.
-//! Other than there, lengths are in mm whatever the header's unit is, a size of 0 is not made up, and a quaternion that
-//! rounding made a little too long is brought to length 1, as the standard's own library does.
+//! sizes are taken without their sign, and without either form the volume's centre is the origin and x runs to the
+//! left. Other than there, lengths are in mm whatever the header's unit is, a size of 0 is not made up, and a
+//! quaternion that rounding made a little too long is brought to length 1, as the standard's own library does.
 
 use serde::{Deserialize, Serialize};
 
@@ -80,9 +80,8 @@ pub(super) fn affines(fields: &Fields, form: Form) -> Result<(Affine, Option<Aff
                 _ => "",
             };
             let expected = "a header that says where its voxels lie: the sizes of voxels in mm, or the unit that holds";
-            let another = other.map(|_| {
-                format!("its {0} is usable: `--form {0}` (prepare.form) takes that", form.other().name())
-            });
+            let another = other
+                .map(|_| format!("its {0} is usable: `--form {0}` (prepare.form) takes that", form.other().name()));
             Err(Unusable { found: format!("the {name}{unit} gives {found}"), expected, advice: another })
         }
     }

@@ -1,5 +1,5 @@
-//! The 348 bytes at the head of a NIfTI-1 file and the 540 of a NIfTI-2 file: every field by the standard's name, in one
-//! table for reading and writing.
+//! The 348 bytes at the head of a NIfTI-1 file and the 540 of a NIfTI-2 file: every field by the standard's name, in
+//! one table for reading and writing.
 //!
 //! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>, and nifti2.h,
 //! <https://nifti.nimh.nih.gov/nifti-2>. What the standard keeps of

@@ -31,9 +31,8 @@ impl Placement {
 
     /// The grid by the form that was not asked for, if that is another place.
     pub fn disagreement(&self) -> Option<Grid> {
-        self.other.filter(|other| {
-            other.shape != self.grid.shape || !(self.grid.voxels_apart(other) <= DISAGREEMENT_VOXELS)
-        })
+        self.other
+            .filter(|other| other.shape != self.grid.shape || !(self.grid.voxels_apart(other) <= DISAGREEMENT_VOXELS))
     }
 
     /// Holds the volume at `path`, which lies as `other` says, to this grid, that of `reference`; both were read by
@@ -87,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_volume_elsewhere_is_to_be_resampled_and_a_torn_header_named() {
-        let (here, moved) = (Placement { grid: at(0.0), other: Some(at(0.3)) }, Placement { grid: at(3.0), other: None });
+        let (here, moved) =
+            (Placement { grid: at(0.0), other: Some(at(0.3)) }, Placement { grid: at(3.0), other: None });
         assert_eq!(here.disagreement(), None);
         let text = says(here, moved);
         assert!(text.contains("chi.nii: not on the grid of map.nii: first voxels 3.000 mm apart"), "{text}");

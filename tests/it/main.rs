@@ -27,6 +27,8 @@ mod simulate;
 
 mod prepare;
 
+mod volumes_as_they_are;
+
 mod train;
 
 /// Every key of a study file.
