@@ -110,9 +110,13 @@ impl Work<'_> {
         (done.fingerprint == fingerprint && all_whole).then_some(done)
     }
 
-    /// Hash of the settings, the side, the votes, and size and time of every input file.
+    /// Hash of the settings, the side, the votes, the units, and size and time of every input file.
     fn fingerprint(&self, patient: &Patient, side: Split) -> Result<String> {
         let mut facts = format!("{SCHEMA} {:?} {side:?} {:?}", self.config, self.votes_of(patient));
+        for contrast in &patient.contrasts {
+            // From a sidecar, which may have been corrected since.
+            facts.push_str(&format!(" x{}", contrast.scale));
+        }
         for path in inputs(patient) {
             let file = nifti::facts(path)?;
             let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());

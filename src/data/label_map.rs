@@ -18,6 +18,9 @@ const MAX_LESIONS: usize = 10_000;
 /// Runs of one map, at most (32 MB): a map of a litre of lesions in voxels of .5 mm has a quarter of that.
 const MAX_RUNS: usize = 1 << 22;
 
+const SAVE_AS_LABELS: &str =
+    "save it as integers, and resample label maps by their nearest neighbour (antsApplyTransforms -n GenericLabel)";
+
 /// Voxels that are asked at once whether any of them is labelled; few are.
 const BLOCK: usize = 64;
 
@@ -74,16 +77,18 @@ impl LabelMap {
             match runs.of_label.len() > MAX_LESIONS || runs.count > MAX_RUNS {
                 false => Ok(()),
                 true => Err(Problem::input(path, "an image of many values, not a label map")
-                    .expected(format!("0 outside and at most {MAX_LESIONS} lesions, each its own number"))),
+                    .expected(format!("0 outside and at most {MAX_LESIONS} lesions, each its own number"))
+                    .advice("give the map of labels; this seems to be a contrast")),
             }
         })?;
         if !file.non_finite.is_empty() {
             let found = format!("{} NaN or infinite voxels in a label map", file.non_finite.len());
-            return Err(Problem::input(path, found).expected("whole numbers"));
+            return Err(Problem::input(path, found).expected("whole numbers").advice(SAVE_AS_LABELS));
         }
         if let Some(value) = runs.unusable {
             return Err(Problem::input(path, format!("the value {value} in a label map"))
-                .expected("whole numbers: 0 outside, each lesion its own number"));
+                .expected("whole numbers: 0 outside, each lesion its own number")
+                .advice(SAVE_AS_LABELS));
         }
         let lesions = runs.of_label.into_iter().map(|(number, runs)| (number, Lesion::new(axes, runs))).collect();
         Ok(Self { placement, lesions, sha256: file.sha256 })

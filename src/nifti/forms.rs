@@ -82,7 +82,9 @@ pub(super) fn affines(fields: &Fields, form: Form) -> Result<(Affine, Option<Aff
             let expected = "a header that says where its voxels lie: the sizes of voxels in mm, or the unit that holds";
             let another = other
                 .map(|_| format!("its {0} is usable: `--form {0}` (prepare.form) takes that", form.other().name()));
-            Err(Unusable { found: format!("the {name}{unit} gives {found}"), expected, advice: another })
+            let advice =
+                another.or_else(|| Some("correct the header, or say its unit there (nifti_tool, nibabel)".into()));
+            Err(Unusable { found: format!("the {name}{unit} gives {found}"), expected, advice })
         }
     }
 }

@@ -237,11 +237,20 @@ fn single_file(magic: &[u8], single: &[u8], pair: &[u8]) -> Result<(), Unusable>
     if magic == single {
         return Ok(());
     }
+    let told = |found: &str, advice: &str| {
+        Err(Unusable { found: found.into(), expected: "one .nii or .nii.gz", advice: Some(advice.into()) })
+    };
     if magic == pair {
-        return unusable("a header whose voxels are in another file (.hdr/.img)", "one .nii or .nii.gz");
+        return told(
+            "a header whose voxels are in another file (.hdr/.img)",
+            "make one .nii.gz of the two (fslchfiletype NIFTI_GZ, nibabel)",
+        );
     }
     if magic.iter().all(|&byte| byte == 0) {
-        return unusable("an ANALYZE header (no magic bytes), which does not say left from right", "NIfTI");
+        return told(
+            "an ANALYZE header (no magic bytes), which does not say left from right",
+            "convert it to NIfTI from the scanner's files, where the sides are known",
+        );
     }
     let expected = "n+1 or, in NIfTI-2, n+2 with the bytes that a transfer as text spoils";
     unusable(format!("the magic bytes {:?}", magic.escape_ascii().to_string()), expected)
@@ -379,7 +388,7 @@ mod tests {
         let refused = |header: Header, form: Form| Layout::parse(&header.to_bytes(), form).unwrap_err();
         let alone = refused(header, Form::Sform);
         assert!(alone.found.starts_with("the sform gives voxels of 0.0005"), "{}", alone.found);
-        assert_eq!(alone.advice, None);
+        assert!(!alone.advice.unwrap().contains("--form"));
         let beside = Header { qform_code: 1, ..header };
         assert!(refused(beside, Form::Sform).advice.unwrap().contains("`--form qform`"));
         assert_eq!(parsed(beside, Form::Qform).grid.voxel_mm(), [0.5, 1.0, 2.0]);
