@@ -14,6 +14,7 @@ use crate::data::prepare_config::ClassSource;
 use crate::data::{PrepareConfig, Source, run_stage};
 use crate::lab::Lab;
 use crate::name::shown_path;
+use crate::nifti::Form;
 use crate::problem::{Problem, Result};
 use crate::records::label::Window;
 use crate::records::prepare::{PrepareRecord, SplitCount};
@@ -49,7 +50,7 @@ pub struct PrepareArgs {
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(id = "prepare-settings")]
 struct Typed {
-    /// Channels of the patches: chimap, flair, rim, or another BIDS suffix.
+    /// Channels of the patches: chimap (or qsm), flair, rim, or another BIDS suffix.
     #[arg(long, value_delimiter = ',')]
     contrasts: Option<Vec<String>>,
     /// Share of the patients that no generator and no fit sees.
@@ -71,6 +72,12 @@ struct Typed {
     /// Which session of the cohort, where there are several.
     #[arg(long)]
     session: Option<String>,
+    /// Which of several files of the cohort that differ in an entity: run-2, part-mag; run-none means those without.
+    #[arg(long, value_name = "ENTITY", value_delimiter = ',')]
+    entities: Option<Vec<String>>,
+    /// Cohort: where volumes lie whose headers say it twice and differently.
+    #[arg(long, value_parser = choice::<Form>())]
+    form: Option<Form>,
     /// Images: one label is of interest, the others are not told apart (interest); or each label is a class (labels).
     #[arg(long, value_name = "SOURCE", value_parser = choice::<ClassSource>())]
     classes: Option<ClassSource>,

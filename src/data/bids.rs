@@ -3,19 +3,24 @@
 //! Layout: `sub-*/[ses-*/]anat/*_Chimap.nii.gz`, `*_FLAIR.nii.gz`, any further contrast by its suffix; under
 //! `derivatives/lesions` the reader table `lesions.tsv` and per patient `*_desc-lesions_dseg` and `*_desc-rim_probseg`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::foreign_text;
+pub use super::bids_finder::Pick;
+use super::bids_finder::{Finder, near};
+use super::bids_name::{BidsName, file_name};
 use super::measure::Measure;
 use super::name_join::{listed, repeated};
 use super::reader_table::{self, Votes};
+use super::sidecar::{read_json, susceptibility_scale};
 use super::table;
 use crate::files::list_if_there;
+use crate::name::Name;
+use crate::nifti;
 use crate::problem::{Problem, Result};
-use crate::records::label::SUSCEPTIBILITY;
+use crate::records::label::{SUSCEPTIBILITY_NAMES, is_susceptibility};
 
 /// A cohort's index.
 #[derive(Clone, Debug)]
@@ -56,14 +61,20 @@ pub struct ContrastFile {
     pub scale: f64,
 }
 
-/// Indexes the cohort at `root` for the contrasts named; `session` ("01" or "ses-01") picks one of several.
+/// Indexes the cohort at `root` for the contrasts named; `picks` choose among files that differ in an entity.
 ///
 /// # Errors
 /// No such cohort, a patient without a file that was asked for or with several that fit, or tables that do not fit the
 /// folders.
-pub fn read(root: &Path, contrasts: &[String], session: Option<&str>) -> Result<Cohort> {
+pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort> {
+    if !nifti::facts(root)?.is_dir() {
+        return Err(Problem::input(root, "not a folder").expected("a BIDS cohort").advice("unpack it first"));
+    }
     let lesions = root.join("derivatives").join("lesions");
     let reader_table = lesions.join("lesions.tsv");
+    if reader_table.is_symlink() {
+        nifti::facts(&reader_table)?;
+    }
     if !reader_table.is_file() {
         return Err(Problem::input(&reader_table, "no reader table")
             .expected(
@@ -75,6 +86,7 @@ pub fn read(root: &Path, contrasts: &[String], session: Option<&str>) -> Result<
     let simulated = description_says_simulated(root, &mut notes)?;
     let votes = reader_table::read(&reader_table)?;
     let subjects = subject_folders(root)?;
+    note_near_names(root, &mut notes)?;
     check_participants(root, &subjects, &mut notes)?;
     let strangers: BTreeSet<String> =
         votes.keys().map(|key| key.patient.clone()).filter(|id| !subjects.contains(id)).collect();
@@ -88,21 +100,26 @@ pub fn read(root: &Path, contrasts: &[String], session: Option<&str>) -> Result<
         return Err(Problem::input(&lesions, format!("label maps of patients without a folder: {}", listed(&unknown)))
             .expected(format!("patients of {}", root.display())));
     }
-    let session = session.map(|name| name.trim_start_matches("ses-").to_owned());
-    let find = Finder { root, lesions: &lesions, session: session.as_deref() };
+    let find = Patients { root, lesions: &lesions, finder: Finder::new(picks) };
     let mut patients = Vec::new();
     let mut without_map = Vec::new();
-    for id in subjects {
-        match find.patient(&id, contrasts, &votes)? {
+    let mut lacking: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for id in &subjects {
+        match find.patient(id, contrasts, &votes, &mut lacking)? {
             Some(patient) => patients.push(patient),
-            None => without_map.push(id),
+            None => without_map.push(id.clone()),
         }
     }
+    if let Some((contrast, ids)) = contrasts.iter().find_map(|name| lacking.get_key_value(name.as_str())) {
+        return Err(find.lacking(contrast, ids, patients.len()));
+    }
+    find.finder.require_answers(root)?;
     if !without_map.is_empty() {
         notes.push(format!("no lesion label map, left out: {}", listed(&without_map)));
     }
     if patients.is_empty() {
-        return Err(Problem::input(&lesions, "no lesion label map")
+        let near = near(&lesions, &["dseg", "lesion", "mask"]).map(|words| format!("; {words}")).unwrap_or_default();
+        return Err(Problem::input(&lesions, format!("no lesion label map{near}"))
             .expected("sub-*/anat/sub-*_desc-lesions_dseg.nii.gz for each patient"));
     }
     Ok(Cohort { root: root.to_owned(), simulated, patients, votes, reader_table, notes })
@@ -115,145 +132,160 @@ impl ContrastFile {
     }
 }
 
-struct Finder<'a> {
+struct Patients<'a> {
     root: &'a Path,
     lesions: &'a Path,
-    session: Option<&'a str>,
+    finder: Finder<'a>,
 }
 
-impl Finder<'_> {
-    /// `None` where the patient has neither a label map nor a line in the reader table.
-    fn patient(&self, id: &str, contrasts: &[String], votes: &Votes) -> Result<Option<Patient>> {
-        let map = self.one(self.lesions, id, |name| name.suffix == "dseg" && name.is("desc", "lesions"))?;
+impl Patients<'_> {
+    /// `None` where the patient has neither a label map nor a line in the reader table. A contrast that is not there is
+    /// noted in `lacking`.
+    fn patient<'c>(
+        &self,
+        id: &str,
+        contrasts: &'c [String],
+        votes: &Votes,
+        lacking: &mut BTreeMap<&'c str, Vec<String>>,
+    ) -> Result<Option<Patient>> {
+        let map = self.finder.one(self.lesions, id, |name| name.suffix == "dseg" && name.is("desc", "lesions"))?;
         let Some(lesion_map) = map else {
             if votes.keys().any(|key| key.patient == id) {
-                let folder = self.lesions.join(id).join("anat");
-                return Err(Problem::input(
-                    &folder,
-                    format!("no label map for {id}, whose lesions the reader table names"),
-                )
-                .expected(format!("{id}_desc-lesions_dseg.nii.gz")));
+                let folder = self.lesions.join(id);
+                let near = near(&folder, &["dseg", "lesion", "mask"]).map(|words| format!("; {words}"));
+                let found =
+                    format!("no label map for {id}, whose lesions the reader table names{}", near.unwrap_or_default());
+                return Err(
+                    Problem::input(folder.join("anat"), found).expected(format!("{id}_desc-lesions_dseg.nii.gz"))
+                );
             }
             return Ok(None);
         };
-        let contrasts = contrasts.iter().map(|name| self.contrast(id, name, votes)).collect::<Result<_>>()?;
-        Ok(Some(Patient { id: id.to_owned(), contrasts, lesion_map }))
+        let mut files = Vec::new();
+        for name in contrasts {
+            match self.contrast(id, name, votes)? {
+                Some(file) => files.push(file),
+                None => lacking.entry(name).or_default().push(id.to_owned()),
+            }
+        }
+        self.require_one_session(id, &lesion_map, &files)?;
+        Ok(Some(Patient { id: id.to_owned(), contrasts: files, lesion_map }))
     }
 
-    fn contrast(&self, id: &str, contrast: &str, votes: &Votes) -> Result<ContrastFile> {
+    /// `None` where the patient has no such volume.
+    fn contrast(&self, id: &str, contrast: &str, votes: &Votes) -> Result<Option<ContrastFile>> {
         let measure = Measure::of(contrast);
         if measure == Measure::Traced {
-            let path = self.one(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
+            let path = self.finder.one(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
             let agreed = votes.iter().any(|(key, vote)| key.patient == id && *vote == (true, true));
             if path.is_none() && agreed {
                 return Err(Problem::input(self.lesions.join(id).join("anat"), format!("no traced rims for {id}"))
                     .expected(format!("{id}_desc-rim_probseg.nii.gz, since both readers see a rim in this patient"))
                     .advice(format!("add it, or leave `{contrast}` out of the contrasts")));
             }
-            return Ok(ContrastFile { name: contrast.into(), path, scale: 1.0 });
+            return Ok(Some(ContrastFile { name: contrast.into(), path, scale: 1.0 }));
         }
-        let Some(path) = self.one(self.root, id, |name| name.suffix.eq_ignore_ascii_case(contrast))? else {
-            return Err(Problem::input(self.root.join(id), format!("no {contrast} volume"))
-                .expected(format!("{id}/anat/{id}_{}.nii.gz", bids_suffix(contrast)))
-                .advice("add it, or leave the contrast out of --contrasts"));
-        };
+        let mut path = self.finder.one(self.root, id, |name| name.suffix.eq_ignore_ascii_case(contrast))?;
+        if path.is_none() && measure == Measure::Susceptibility {
+            path = self.finder.one(self.root, id, |name| is_susceptibility(name.suffix))?;
+        }
+        let Some(path) = path else { return Ok(None) };
         let scale = if measure == Measure::Susceptibility { susceptibility_scale(self.root, &path)? } else { 1.0 };
-        Ok(ContrastFile { name: contrast.into(), path: Some(path), scale })
+        Ok(Some(ContrastFile { name: contrast.into(), path: Some(path), scale }))
     }
 
-    /// The one volume of a patient below `base` whose name satisfies `wanted`; several are an error that lists them.
-    fn one(&self, base: &Path, id: &str, wanted: impl Fn(&BidsName) -> bool) -> Result<Option<PathBuf>> {
-        let mut found = Vec::new();
-        let patient = base.join(id);
-        for folder in list_if_there(&patient)?.into_iter().filter(|path| path.is_dir()) {
-            match file_name(&folder) {
-                "anat" => found.extend(list_if_there(&folder)?),
-                name if name.starts_with("ses-") => found.extend(list_if_there(&folder.join("anat"))?),
-                _ => {}
-            }
+    /// Refuses a patient whose volumes are of several sessions: nothing says that they show the same lesions.
+    fn require_one_session(&self, id: &str, lesion_map: &Path, files: &[ContrastFile]) -> Result<()> {
+        let paths = std::iter::once(lesion_map).chain(files.iter().filter_map(|file| file.path.as_deref()));
+        let sessions: BTreeSet<&str> =
+            paths.clone().filter_map(|path| BidsName::of_volume(path)?.value("ses")).collect();
+        if sessions.len() < 2 {
+            return Ok(());
         }
-        found.retain(|path| {
-            BidsName::parse(file_name(path)).is_some_and(|name| {
-                name.is("sub", id.trim_start_matches("sub-"))
-                    && wanted(&name)
-                    && self.session.is_none_or(|session| name.is("ses", session))
-            })
-        });
-        match found.as_slice() {
-            [] => Ok(None),
-            [path] => Ok(Some(path.clone())),
-            several => {
-                let names: Vec<String> = several.iter().map(|path| file_name(path).to_owned()).collect();
-                Err(Problem::input(&patient, format!("{} volumes fit: {}", several.len(), listed(&names)))
-                    .expected("one")
-                    .advice("pick a session with --session, or move the others out of the cohort"))
-            }
-        }
+        let names: Vec<String> = paths.map(|path| file_name(path).to_owned()).collect();
+        Err(Problem::input(self.root.join(id), format!("volumes of different sessions: {}", listed(&names)))
+            .expected("one session of each patient, or a label map without one")
+            .advice("choose with --session (prepare.session), or leave the contrast out that was imaged another time"))
+    }
+
+    fn lacking(&self, contrast: &str, ids: &[String], patients: usize) -> Problem {
+        let first = ids.first().map_or("", String::as_str);
+        let names: Vec<&str> = match is_susceptibility(contrast) {
+            true => SUSCEPTIBILITY_NAMES.to_vec(),
+            false => vec![contrast],
+        };
+        let near = near(&self.root.join(first), &names).map(|words| format!("; {words}")).unwrap_or_default();
+        let many = match ids.len() {
+            0 | 1 => String::new(),
+            count => format!(" in {count} of {patients} patients ({})", listed(ids)),
+        };
+        Problem::input(self.root.join(first), format!("no {contrast} volume{many}{near}"))
+            .expected(format!("{first}/anat/{first}_{}.nii.gz", bids_suffix(contrast)))
+            .advice("add it, or leave the contrast out of --contrasts")
     }
 }
 
-/// A file name taken apart: `sub-01_ses-2_desc-lesions_dseg.nii.gz`.
-struct BidsName<'a> {
-    entities: Vec<(&'a str, &'a str)>,
-    suffix: &'a str,
-}
-
-impl<'a> BidsName<'a> {
-    fn parse(name: &'a str) -> Option<Self> {
-        let stem = name.strip_suffix(".nii.gz").or_else(|| name.strip_suffix(".nii"))?;
-        let (entities, suffix) = stem.rsplit_once('_')?;
-        let entities = entities.split('_').map(|part| part.split_once('-')).collect::<Option<_>>()?;
-        Some(Self { entities, suffix })
-    }
-
-    fn is(&self, key: &str, value: &str) -> bool {
-        self.entities.contains(&(key, value))
-    }
-}
-
-fn file_name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
-}
-
+/// The patients' folders; their names become parts of file names.
 fn subject_folders(root: &Path) -> Result<Vec<String>> {
     let folders = list_if_there(root)?.into_iter().filter(|path| path.is_dir());
-    let ids = folders.map(|path| file_name(&path).to_owned()).filter(|name| name.starts_with("sub-"));
-    Ok(ids.collect())
+    let ids = folders.filter_map(|path| {
+        let name = path.file_name()?;
+        let id = name.to_str().ok_or("a name that is no Unicode".to_owned()).and_then(Name::new);
+        name.as_encoded_bytes().starts_with(b"sub-").then_some((path.clone(), id))
+    });
+    ids.map(|(path, id)| {
+        id.map(String::from).map_err(|fault| {
+            Problem::input(path, format!("a patient's folder cannot be used: {fault}"))
+                .expected("sub- and letters and digits")
+        })
+    })
+    .collect()
 }
 
-/// participants.tsv is optional; ids that occur twice are an error, those without a folder a note.
+/// Folders that someone may have meant as a patient's.
+fn note_near_names(root: &Path, notes: &mut Vec<String>) -> Result<()> {
+    let near = |name: &str| !name.starts_with("sub-") && name.to_lowercase().starts_with("sub");
+    let folders = list_if_there(root)?.into_iter().filter(|path| path.is_dir());
+    let names: Vec<String> = folders.map(|path| file_name(&path).to_owned()).filter(|name| near(name)).collect();
+    if !names.is_empty() {
+        notes.push(format!("folders that are passed over, since BIDS names patients sub-*: {}", listed(&names)));
+    }
+    Ok(())
+}
+
+/// participants.tsv is optional and feeds notes alone, so one that cannot be read is a note as well; ids that occur
+/// twice are an error, those without a folder a note.
 fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>) -> Result<()> {
     let path = root.join("participants.tsv");
     if !path.is_file() {
         notes.push("no participants.tsv; patients are the sub-* folders".into());
         return Ok(());
     }
-    // It only feeds this note: whatever other programs made of it stops nothing.
     let rows = match table::read(&path, &["participant_id"], &[]) {
         Ok(table) => table.rows,
         Err(problem) => {
-            notes.push(format!("not used, and not needed: {problem}"));
+            let first = problem.to_string().lines().next().unwrap_or_default().to_owned();
+            notes.push(format!("patients are the sub-* folders, since participants.tsv cannot be used: {first}"));
             return Ok(());
         }
     };
-    let twice = repeated(rows.iter().map(|row| row.cell(0)));
+    // Some tables leave "sub-" out.
+    let ids: Vec<String> = rows
+        .iter()
+        .map(|row| row.cell(0))
+        .filter(|id| !id.is_empty())
+        .map(|id| if id.starts_with("sub-") { id.to_owned() } else { format!("sub-{id}") })
+        .collect();
+    let twice = repeated(ids.iter().map(String::as_str));
     if !twice.is_empty() {
         return Err(Problem::input(&path, format!("participants that occur twice: {}", listed(&twice)))
             .expected("one line a participant"));
     }
-    let known = |id: &str| subjects.iter().any(|subject| subject == id);
-    let absent: Vec<String> = rows.iter().map(|row| row.cell(0).to_owned()).filter(|id| !known(id)).collect();
+    let absent: Vec<String> = ids.into_iter().filter(|id| !subjects.contains(id)).collect();
     if !absent.is_empty() {
         notes.push(format!("in participants.tsv but without a folder: {}", listed(&absent)));
     }
     Ok(())
-}
-
-fn read_json(path: &Path) -> Result<Value> {
-    tracing::info!("reading {}", path.display());
-    let text = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let text = foreign_text::decode(&text).map_err(|found| Problem::input(path, found))?;
-    serde_json::from_str(&text).map_err(|error| Problem::input(path, format!("not JSON: {error}")))
 }
 
 /// True for a cohort that rimforge simulated; a simulated one says so in its description, or keeps its truth apart.
@@ -269,31 +301,10 @@ fn description_says_simulated(root: &Path, notes: &mut Vec<String>) -> Result<bo
     Ok(truth || said.map(Value::to_string).any(|text| text.to_lowercase().contains("simulat")))
 }
 
-/// What takes a Chimap's stored values to ppb, from `Units` in its sidecar or in the cohort's `Chimap.json`.
-fn susceptibility_scale(root: &Path, volume: &Path) -> Result<f64> {
-    let stem = file_name(volume).trim_end_matches(".gz").trim_end_matches(".nii");
-    for sidecar in [volume.with_file_name(format!("{stem}.json")), root.join("Chimap.json")] {
-        if !sidecar.is_file() {
-            continue;
-        }
-        match read_json(&sidecar)?.get("Units").map(|unit| unit.as_str().unwrap_or_default().to_owned()).as_deref() {
-            None => {}
-            Some("ppm") => return Ok(1000.0),
-            Some("ppb") => return Ok(1.0),
-            Some(other) => {
-                return Err(Problem::input(&sidecar, format!("Units {other:?} for a susceptibility map"))
-                    .expected("ppm (as BIDS has it) or ppb"));
-            }
-        }
-    }
-    // BIDS: a Chimap is in ppm.
-    Ok(1000.0)
-}
-
 /// The suffix as BIDS spells it.
 fn bids_suffix(contrast: &str) -> String {
     match contrast {
-        SUSCEPTIBILITY => "Chimap".into(),
+        name if is_susceptibility(name) => "Chimap".into(),
         "flair" => "FLAIR".into(),
         other => other.to_owned(),
     }

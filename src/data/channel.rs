@@ -3,38 +3,85 @@
 use std::path::Path;
 
 use super::bids::ContrastFile;
-use super::intensity::{foreground_median, implausible_susceptibility};
+use super::intensity;
 use super::measure::Measure;
-use super::patches::{self, Border};
+use super::patches::Border;
+use super::pieces::Pieces;
+use super::plausible::{self, Sizes, Verdict};
+use super::streamed_ranks::{self, Positives};
 use crate::filter::gaussian;
-use crate::nifti::{NiftiFile, RasVolume};
+use crate::nifti::{self, Form, OpenVolume, RasAxes, ScannedFile};
 use crate::problem::{Problem, Result};
 
-/// A contrast as stored; only what is cut is brought into physical units.
+/// Voxels up to which a weighted contrast is kept in memory (200 MB) to find its median; a larger one is read four
+/// times.
+const KEPT_VOXELS: usize = 3 << 24;
+
+/// A contrast as stored, as far as patches need it; only what is cut is brought into physical units.
 pub(super) struct Channel {
-    /// Stored values.
-    pub volume: RasVolume,
+    pieces: Pieces,
     scale: f32,
     /// Of the smoothing within a slice, in voxels; only a traced map has one.
     softness: Option<f64>,
+    axes: RasAxes,
+    /// Places of voxels that were NaN or infinite and are 0 now.
+    non_finite: Vec<u32>,
+    /// Of the file.
+    pub sha256: String,
+}
+
+/// What of a volume is wanted.
+pub(super) struct Wanted<'a> {
+    /// Of the patches: x, y, z.
+    pub centres: &'a [[i64; 3]],
+    /// Depth, height, width of each.
+    pub shape: [u32; 3],
+    /// Of traced maps.
+    pub rim_softness: f64,
+    /// By which the file was opened.
+    pub form: Form,
 }
 
 impl Channel {
-    /// `path`: of the file, for errors.
+    /// Reads `file`, which is the contrast's and lies at `path`; `memory` is used for volumes that must be whole and
+    /// handed back.
     ///
     /// # Errors
-    /// Values that the contrast cannot have.
-    pub fn new(file: NiftiFile, contrast: &ContrastFile, path: &Path, rim_softness: f64) -> Result<Self> {
-        let scale = physical_scale(&file.volume.data, contrast, path)?;
-        let softness = (contrast.measure() == Measure::Traced).then_some(rim_softness);
-        Ok(Self { volume: file.volume.oriented(), scale, softness })
+    /// A file that cannot be read, or values that the contrast cannot have.
+    pub fn read(
+        file: OpenVolume,
+        contrast: &ContrastFile,
+        path: &Path,
+        wanted: &Wanted,
+        memory: &mut Vec<f32>,
+    ) -> Result<Self> {
+        let grid = file.grid();
+        let mut pieces = Pieces::plan(&grid, wanted.centres, wanted.shape);
+        let measure = contrast.measure();
+        let (scale, facts) = match measure {
+            Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
+            Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
+            Measure::Weighted => {
+                let (median, facts) = match grid.voxels() <= KEPT_VOXELS {
+                    true => kept_median(file, &mut pieces, memory)?,
+                    false => streamed_median(file, path, wanted.form, &mut pieces)?,
+                };
+                let median = median
+                    .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
+                (1.0 / median, facts)
+            }
+        };
+        let softness = (measure == Measure::Traced).then_some(wanted.rim_softness);
+        let (non_finite, sha256) = (facts.non_finite, facts.sha256);
+        Ok(Self { pieces, scale, softness, axes: RasAxes::new(&grid), non_finite, sha256 })
     }
 
-    /// Cuts into `patch`, which is of `shape` = \[depth, height, width\] about `centre` = x, y, z and all zeros.
-    pub fn cut(&self, centre: [i64; 3], shape: [u32; 3], patch: &mut [f32]) {
+    /// Cuts into `patch`, which is of `shape` = \[depth, height, width\] about `centre` = x, y, z, the wanted one of
+    /// index `which`, and all zeros.
+    pub fn cut(&self, which: usize, centre: [i64; 3], shape: [u32; 3], patch: &mut [f32]) {
         // Beyond the border nothing was traced.
         let border = if self.softness.is_some() { Border::Zero } else { Border::Edge };
-        patches::cut_into(&self.volume, centre, shape, border, patch);
+        self.pieces.cut_into(which, centre, shape, border, patch);
         patch.iter_mut().for_each(|value| *value *= self.scale);
         let Some(softness) = self.softness else { return };
         let (height, width) = (shape[1] as usize, shape[2] as usize);
@@ -44,31 +91,127 @@ impl Channel {
             slice.copy_from_slice(&gaussian(slice, (height, width), softness));
         }
     }
+
+    /// How many voxels were NaN or infinite.
+    pub fn non_finite(&self) -> u64 {
+        self.non_finite.len() as u64
+    }
+
+    /// Which they were: x, y, z in RAS+ order.
+    pub fn non_finite_voxels(&self) -> impl Iterator<Item = [usize; 3]> {
+        self.non_finite.iter().map(|&place| self.axes.voxel(place as usize))
+    }
 }
 
-/// What takes stored values to ppb for susceptibility, to a probability for the rim map, to multiples of the foreground
-/// median for the rest.
-fn physical_scale(values: &[f32], contrast: &ContrastFile, path: &Path) -> Result<f32> {
-    match contrast.measure() {
-        Measure::Susceptibility => {
-            let scale = contrast.scale as f32;
-            match implausible_susceptibility(values, scale) {
-                None => Ok(scale),
-                Some(found) => Err(Problem::input(path, found)
-                    .expected("tens of ppb: BIDS stores ppm")
-                    .advice("say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds")),
-            }
+/// What takes stored values to ppb.
+fn susceptibility(
+    file: OpenVolume,
+    contrast: &ContrastFile,
+    path: &Path,
+    form: Form,
+    pieces: &mut Pieces,
+) -> Result<(f32, ScannedFile)> {
+    let scale = contrast.scale as f32;
+    let mut sizes = Sizes::new(scale);
+    let facts = file.scan(|voxels| {
+        sizes.add(voxels);
+        pieces.add(voxels);
+        Ok(())
+    })?;
+    match sizes.verdict() {
+        Verdict::Plausible => Ok((scale, facts)),
+        Verdict::Something(found, advice) => {
+            Err(Problem::input(path, found).expected("a susceptibility map").advice(advice))
         }
-        Measure::Traced => match values.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
-            None => Ok(1.0),
+        Verdict::OtherUnit { rank } => {
+            let mut walk = |see: &mut dyn FnMut(&[f32])| {
+                let mut sizes = Vec::new();
+                scan_again(path, form, &mut |voxels| {
+                    sizes.clear();
+                    sizes.extend(voxels.iter().map(|value| (value * scale).abs()));
+                    see(&sizes);
+                })
+            };
+            let mut positive = Positives::new();
+            walk(&mut |sizes| positive.add(sizes))?;
+            let typical = positive.value(rank, &mut walk)?.unwrap_or_default();
+            Err(plausible::other_unit(typical).at(path))
+        }
+    }
+}
+
+fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedFile> {
+    file.scan(|voxels| {
+        pieces.add(voxels);
+        match voxels.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
+            None => Ok(()),
             Some(value) => {
                 Err(Problem::input(path, format!("the value {value}")).expected("probabilities from 0 to 1"))
             }
-        },
-        Measure::Weighted => {
-            let median = foreground_median(values)
-                .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
-            Ok(1.0 / median)
         }
+    })
+}
+
+fn kept_median(file: OpenVolume, pieces: &mut Pieces, memory: &mut Vec<f32>) -> Result<(Option<f32>, ScannedFile)> {
+    let file = file.read_into(std::mem::take(memory))?;
+    pieces.add(&file.volume.data);
+    let median = intensity::foreground_median(&file.volume.data);
+    *memory = file.volume.data;
+    Ok((median, file.facts))
+}
+
+fn streamed_median(
+    file: OpenVolume,
+    path: &Path,
+    form: Form,
+    pieces: &mut Pieces,
+) -> Result<(Option<f32>, ScannedFile)> {
+    let mut positive = Positives::new();
+    let facts = file.scan(|voxels| {
+        positive.add(voxels);
+        pieces.add(voxels);
+        Ok(())
+    })?;
+    let mut walk = |see: &mut dyn FnMut(&[f32])| scan_again(path, form, see);
+    let median = streamed_ranks::foreground_median(&positive, &mut walk)?;
+    Ok((median, facts))
+}
+
+fn scan_again(path: &Path, form: Form, see: &mut dyn FnMut(&[f32])) -> Result<()> {
+    nifti::open(path, form)?.scan(|voxels| {
+        see(voxels);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nifti::{Grid, Volume, write};
+
+    #[test]
+    fn a_large_weighted_volume_gives_what_one_in_memory_gives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flair.nii.gz");
+        let volume = Volume::from_fn(Grid::centred([40, 31, 33], [1.0; 3]), |[x, y, z]| {
+            ((x * 73 + y * 179 + z * 283) % 997) as f32 - 100.0
+        });
+        write(&path, &volume, "").unwrap();
+        let centre = [20, 15, 16];
+        let plan = || Pieces::plan(&volume.grid, &[centre], [3, 5, 7]);
+        let (mut kept, mut streamed) = (plan(), plan());
+        let open = || nifti::open(&path, Form::Sform).unwrap();
+        let (median, facts) = kept_median(open(), &mut kept, &mut Vec::new()).unwrap();
+        let (again, same) = streamed_median(open(), &path, Form::Sform, &mut streamed).unwrap();
+        assert_eq!((median, facts.sha256), (again, same.sha256));
+        assert_eq!(median, intensity::foreground_median(&volume.data));
+        let patch = |pieces: &Pieces| {
+            let mut patch = vec![0.0; 105];
+            pieces.cut_into(0, centre, [3, 5, 7], Border::Edge, &mut patch);
+            patch
+        };
+        assert_eq!(patch(&kept), patch(&streamed));
+        assert_eq!(patch(&kept)[52], *volume.at([20, 15, 16]));
     }
 }

@@ -8,11 +8,13 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::bids::{Cohort, Patient};
-use super::channel::Channel;
+use super::channel::{Channel, Wanted};
 use super::extracted::{PATCHES, hash_pixels};
 use super::label_map::{self, LabelMap};
 use super::manifest::{Lesion, SCHEMA, Slice, Split};
 use super::measure::Measure;
+use super::missing;
+use super::name_join::listed;
 use super::patch_file;
 use super::patches;
 use super::prepare_config::PrepareConfig;
@@ -22,7 +24,7 @@ use super::split::PixelHash;
 use crate::digest;
 use crate::files;
 use crate::name::{Inside, Name};
-use crate::nifti::{self, RasAxes};
+use crate::nifti;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 
@@ -48,6 +50,9 @@ pub(super) struct PatientPatches {
     pub larger: u64,
     /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
     pub ranges: Vec<[f32; 2]>,
+    /// Files whose header says two different places, of which one was taken.
+    #[serde(default)]
+    pub torn: Vec<String>,
 }
 
 /// What cutting a patient needs; shared by all threads.
@@ -116,11 +121,15 @@ impl Work<'_> {
         Ok(Some(done))
     }
 
-    /// Hash of the settings, the side, the votes, and size and time of every input file.
+    /// Hash of the settings, the side, the votes, the units, and size and time of every input file.
     fn fingerprint(&self, patient: &Patient, side: Split) -> Result<String> {
         let mut facts = format!("{SCHEMA} {:?} {side:?} {:?}", self.config, self.votes_of(patient));
+        for contrast in &patient.contrasts {
+            // From a sidecar, which may have been corrected since.
+            facts.push_str(&format!(" x{}", contrast.scale));
+        }
         for path in inputs(patient) {
-            let file = std::fs::metadata(path).map_err(|error| Problem::io(path, "reading", error))?;
+            let file = nifti::facts(path)?;
             let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             facts.push_str(&format!(" {} {} {changed:?}", path.display(), file.len()));
         }
@@ -137,20 +146,32 @@ impl Work<'_> {
         let mut inputs = vec![self.input(&patient.lesion_map, labels.sha256.clone())];
         let mut non_finite = 0;
         let mut channels = Vec::with_capacity(patient.contrasts.len());
+        let lesions: Vec<_> = self.votes_of(patient);
+        let centres: Vec<_> = lesions.iter().map(|(number, _)| labels.lesions[number].extent.centre).collect();
+        let config = self.config;
+        let wanted =
+            Wanted { centres: &centres, shape: config.patch, rim_softness: config.rim_softness, form: config.form };
+        let torn = labels.placement.disagreement().map(|_| self.relative(&patient.lesion_map));
+        let mut torn: Vec<String> = torn.into_iter().collect();
         for contrast in &patient.contrasts {
             let Some(path) = &contrast.path else {
                 channels.push(None);
                 continue;
             };
-            let mut file = nifti::read_into(path, self.memory.take())?;
-            inputs.push(self.input(path, std::mem::take(&mut file.sha256)));
-            non_finite += file.non_finite;
-            labels.grid.require(&RasAxes::new(&file.volume.grid).grid, path, &patient.lesion_map)?;
-            channels.push(Some(Channel::new(file, contrast, path, self.config.rim_softness)?));
+            let file = nifti::open(path, self.config.form)?;
+            labels.placement.require(&file.placement(), path, &patient.lesion_map, self.config.form)?;
+            torn.extend(file.placement().disagreement().map(|_| self.relative(path)));
+            let mut memory = self.memory.take();
+            let channel = Channel::read(file, contrast, path, &wanted, &mut memory)?;
+            self.memory.give_back(memory);
+            inputs.push(self.input(path, channel.sha256.clone()));
+            non_finite += channel.non_finite();
+            self.require_finite(&channel, path, &lesions, labels)?;
+            channels.push(Some(channel));
         }
         let mut done = PatientPatches {
             fingerprint,
-            voxel_mm: labels.grid.voxel_mm(),
+            voxel_mm: labels.placement.grid.voxel_mm(),
             lesions: Vec::new(),
             slices: Vec::new(),
             hashes: Vec::new(),
@@ -159,16 +180,68 @@ impl Work<'_> {
             padded: 0,
             larger: 0,
             ranges: Vec::new(),
+            torn,
         };
         let mut used: Vec<Vec<f32>> = vec![Vec::new(); channels.len()];
-        for (number, votes) in self.votes_of(patient) {
+        let mut empty: Vec<Vec<String>> = vec![Vec::new(); channels.len()];
+        for (which, (number, votes)) in lesions.into_iter().enumerate() {
             let key = LesionKey { patient: patient.id.clone(), number };
-            let lesion = Cut { key, mapped: &labels.lesions[&number], votes, side };
-            self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
+            let lesion = Cut { which, key, mapped: &labels.lesions[&number], votes, side };
+            let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
+            self.note_empty(&lesion, &patch, &mut empty);
         }
+        self.require_something(patient, &empty)?;
         done.ranges = used.iter().map(|values| range(values)).collect();
-        channels.into_iter().flatten().for_each(|channel| self.memory.give_back(channel.volume.data));
         Ok(done)
+    }
+
+    /// Refuses a volume whose NaN or infinite voxels lie where lesions are.
+    fn require_finite(
+        &self,
+        channel: &Channel,
+        path: &Path,
+        lesions: &[(u32, (bool, bool))],
+        labels: &LabelMap,
+    ) -> Result<()> {
+        if channel.non_finite() == 0 {
+            return Ok(());
+        }
+        let volume = labels.placement.grid.shape;
+        let found = lesions.iter().filter_map(|(number, _)| {
+            let voxels = channel.non_finite_voxels();
+            let words = missing::non_finite(&labels.lesions[number], voxels, self.config.patch, volume)?;
+            Some(format!("lesion {number} ({words})"))
+        });
+        let found: Vec<String> = found.collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::input(path, format!("values are missing where they matter: {}", listed(&found)))
+            .expected("at most 1 % of a lesion's voxels, and of its patch's, that are NaN or infinite")
+            .advice("repair the reconstruction, or take the lesion out of the reader table and the label map"))
+    }
+
+    /// Notes for each channel in which a lesion has no values.
+    fn note_empty(&self, lesion: &Cut, patch: &[f32], empty: &mut [Vec<String>]) {
+        let mask = lesion.mapped.mask(self.config.patch);
+        for ((contrast, values), empty) in self.config.contrasts.iter().zip(patch.chunks_exact(mask.len())).zip(empty) {
+            let in_ppb = match Measure::of(contrast) {
+                Measure::Traced => continue,
+                Measure::Susceptibility => true,
+                Measure::Weighted => false,
+            };
+            let words = missing::nothing(&mask, values, in_ppb);
+            empty.extend(words.map(|words| format!("lesion {} ({words})", lesion.key.number)));
+        }
+    }
+
+    fn require_something(&self, patient: &Patient, empty: &[Vec<String>]) -> Result<()> {
+        let found = patient.contrasts.iter().zip(empty).find(|(_, lesions)| !lesions.is_empty());
+        let Some((contrast, lesions)) = found else { return Ok(()) };
+        let path = contrast.path.as_ref().unwrap_or(&patient.lesion_map);
+        Err(Problem::input(path, format!("no values where they matter: {}", listed(lesions)))
+            .expected("a map that covers each lesion of the reader table")
+            .advice("repair the map, or take the lesion out of the reader table and the label map"))
     }
 
     fn lesion(
@@ -178,7 +251,7 @@ impl Work<'_> {
         channels: &[Option<Channel>],
         done: &mut PatientPatches,
         used: &mut [Vec<f32>],
-    ) -> Result<()> {
+    ) -> Result<Vec<f32>> {
         let shape = self.config.patch;
         let centre = lesion.mapped.extent.centre;
         let id = Name::new(lesion.key.to_string())
@@ -187,7 +260,7 @@ impl Work<'_> {
         let mut patch = vec![0.0; channels.len() * mask.len()];
         for (channel, part) in channels.iter().zip(patch.chunks_exact_mut(mask.len())) {
             if let Some(channel) = channel {
-                channel.cut(centre, shape, part);
+                channel.cut(lesion.which, centre, shape, part);
             }
         }
         let slices = patches::slices(&mask, shape, self.config.slice_area_fraction);
@@ -198,8 +271,8 @@ impl Work<'_> {
         self.note_slices(&lesion.key, &slices, &patch, done, used);
         let voxels = mask.iter().map(|&voxel| u64::from(voxel)).sum();
         done.larger += u64::from(voxels < lesion.mapped.extent.voxels);
-        done.padded += u64::from(patches::is_padded(labels.grid.shape, centre, shape));
         let (file, mask_file) = (Inside::of(PATCHES, &id, ".npy"), Inside::of(PATCHES, &id, "_mask.npy"));
+        done.padded += u64::from(patches::is_padded(labels.placement.grid.shape, centre, shape));
         let [depth, height, width] = shape.map(u64::from);
         let patch_shape = [channels.len() as u64, depth, height, width];
         done.lesions.push(Lesion {
@@ -208,7 +281,7 @@ impl Work<'_> {
             id,
             patient: lesion.key.patient.clone(),
             centre,
-            affine: labels.grid.affine(),
+            affine: labels.placement.grid.affine(),
             reader1: Some(lesion.votes.0),
             reader2: Some(lesion.votes.1),
             class: reader_table::class(lesion.votes),
@@ -218,7 +291,7 @@ impl Work<'_> {
             patch: file,
             mask: Some(mask_file),
         });
-        Ok(())
+        Ok(patch)
     }
 
     /// Adds the slices (index, voxels of the lesion) of the next lesion to `done` and their values, by channel, to
@@ -252,13 +325,18 @@ impl Work<'_> {
     }
 
     fn input(&self, path: &Path, sha256: String) -> FileHash {
-        let relative = path.strip_prefix(&self.cohort.root).unwrap_or(path);
-        FileHash { path: relative.to_string_lossy().into_owned(), sha256 }
+        FileHash { path: self.relative(path), sha256 }
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.cohort.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 }
 
 /// One lesion on its way to a patch.
 struct Cut<'a> {
+    /// Of the patient's.
+    which: usize,
     key: LesionKey,
     mapped: &'a label_map::Lesion,
     votes: (bool, bool),

@@ -36,6 +36,9 @@ use crate::records::label::Contrast;
 /// File name of the manifest in a prepared data set.
 pub const MANIFEST: &str = "manifest.json";
 
+/// Longest manifest: of a quarter of a million items.
+const MAX_MANIFEST_BYTES: u64 = 256 << 20;
+
 /// A prepared data set of slices on disk. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prepared(Arc<Opened>);
@@ -66,11 +69,13 @@ impl Prepared {
     /// The same whatever its items are.
     pub(super) fn open_any(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
-        let text = std::fs::read(&path).map_err(|error| {
-            Problem::io(&path, "reading", error)
+        if !path.exists() {
+            let missing = std::io::ErrorKind::NotFound.into();
+            return Err(Problem::io(&path, "reading", missing)
                 .expected("a prepared data set")
-                .advice("run `rimforge prepare` first, and give this command its --out folder")
-        })?;
+                .advice("run `rimforge prepare` first, and give this command its --out folder"));
+        }
+        let text = files::read(&path, MAX_MANIFEST_BYTES, "a manifest")?;
         let schema = serde_json::from_slice::<SchemaOnly>(&text).map(|manifest| manifest.schema);
         if let Ok(found) = schema
             && found != SCHEMA
@@ -384,6 +389,12 @@ pub(crate) mod tests {
         let mut manifest = good.clone();
         manifest.lesions[3].patch = "../elsewhere.npy".into();
         assert!(refused(&manifest).contains("below the data folder"));
+        let mut manifest = good.clone();
+        manifest.lesions[3].id = "../../../evil".into();
+        assert!(refused(&manifest).contains("the name \"../../../evil\" has a path separator"));
+        let mut manifest = good.clone();
+        manifest.contrasts[0].name = "/etc/passwd".into();
+        assert!(refused(&manifest).contains("a contrast that cannot be used"));
         let mut manifest = good.clone();
         manifest.schema = 99;
         assert!(refused(&manifest).contains("schema 99"));

@@ -11,10 +11,12 @@ use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::intensity::default_contrast;
 use super::label_map::LabelMap;
 use super::manifest::{Classes, Items, Slice, Split};
+use super::name_join::listed;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
 use crate::files;
+use crate::nifti::Form;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -31,8 +33,12 @@ pub(super) fn extract(
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    let cohort = bids::read(root, &config.contrasts, config.session.as_deref())?;
-    let maps = label_maps(&cohort, observer)?;
+    let cohort = bids::read(root, &config.contrasts, &config.picks())?;
+    let maps = label_maps(&cohort, config.form, observer)?;
+    for patient in &cohort.patients {
+        let rows = cohort.votes.keys().filter(|key| key.patient == patient.id).count();
+        maps[&patient.id].require_whole_lesions(&patient.lesion_map, rows)?;
+    }
     let keys_of = |(id, map): (&String, &LabelMap)| {
         let key = |&number| LesionKey { patient: id.clone(), number };
         map.lesions.keys().map(key).collect::<Vec<_>>()
@@ -61,11 +67,11 @@ pub(super) fn extract(
 }
 
 /// All label maps, by patient.
-fn label_maps(cohort: &Cohort, observer: &dyn Observer) -> Result<HashMap<String, LabelMap>> {
+fn label_maps(cohort: &Cohort, form: Form, observer: &dyn Observer) -> Result<HashMap<String, LabelMap>> {
     observer.begin("label maps", "patients", cohort.patients.len() as u64);
     let maps = cohort.patients.par_iter().map(|patient| {
         stop_if_asked(observer)?;
-        let map = LabelMap::read(&patient.lesion_map)?;
+        let map = LabelMap::read(&patient.lesion_map, form)?;
         observer.advance(1);
         Ok((patient.id.clone(), map))
     });
@@ -114,6 +120,16 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
     let (padded, larger) = patients.iter().fold((0, 0), |sum, one| (sum.0 + one.padded, sum.1 + one.larger));
     all.notes.push(format!("{padded} patches reach beyond the volume and repeat its nearest voxels there"));
     all.notes.push(format!("{larger} lesions are larger than their patch"));
+    let torn: Vec<String> = patients.iter().flat_map(|patient| patient.torn.iter().cloned()).collect();
+    if !torn.is_empty() {
+        let (used, unused) = (config.form.name(), config.form.other().name());
+        all.notes.push(format!(
+            "{} volumes whose header says two different places, by its sform and by its qform; the {used} was taken \
+             (--form {unused} takes the other): {}",
+            torn.len(),
+            listed(&torn)
+        ));
+    }
     all.contrasts = contrasts;
     all.inputs = tables(cohort)?;
     for patient in patients {

@@ -8,10 +8,7 @@ use super::measure::Measure;
 use super::ranks::{Ranks, nearest_rank};
 use crate::name::Name;
 use crate::problem::{Problem, Result};
-use crate::records::label::{Contrast, Window};
-
-/// What the size of most susceptibilities lies between.
-const PLAUSIBLE_PPB: [f32; 2] = [0.5, 5000.0];
+use crate::records::label::{Contrast, Window, known_as};
 
 impl Window {
     /// A window of positive width between finite ends.
@@ -44,7 +41,7 @@ impl Window {
     }
 }
 
-/// Unit and default window of a contrast of a cohort.
+/// Name in the data set, unit and default window of a contrast of a cohort.
 ///
 /// Susceptibility: -80..120 ppb. White matter lies near -30 to -50, a demyelinated core near 0, a rim some 15 to 90
 /// above it; veins (190 and more) are clipped. One of 256 grey levels is then 0.8 ppb; the simulated cohorts' .5th and
@@ -57,7 +54,7 @@ pub fn default_contrast(name: &str) -> Contrast {
         Measure::Traced => (0.0, 1.0),
         Measure::Weighted => (0.0, 2.5),
     };
-    Contrast { name: Name::of_known(name), unit: measure.unit().to_owned(), window: Window { low, high } }
+    Contrast { name: Name::of_known(known_as(name)), unit: measure.unit().to_owned(), window: Window { low, high } }
 }
 
 /// Median of the foreground: voxels above a tenth of the 99th percentile of the positive ones.
@@ -67,32 +64,6 @@ pub fn foreground_median(values: &[f32]) -> Option<f32> {
     // Those above the floor are the last of the positive ones.
     let above = values.iter().filter(|&&value| value > floor).count();
     positive.value(positive.total() - above + nearest_rank(above, 0.5)?)
-}
-
-/// Susceptibilities (`values` times `scale`) in ppb whose size betrays a wrong unit: their 99th percentile of |value|
-/// is beyond 5 ppm or below .5 ppb.
-pub fn implausible_susceptibility(values: &[f32], scale: f32) -> Option<String> {
-    // Which side of a limit a percentile lies on needs no percentile, only counting.
-    let (mut not_zero, mut below, mut within) = (0, 0, 0);
-    for block in values.chunks(1 << 16) {
-        let (mut zeros, mut lows, mut fits) = (0u32, 0u32, 0u32);
-        for value in block {
-            let size = (value * scale).abs();
-            zeros += u32::from(size == 0.0);
-            lows += u32::from(size < PLAUSIBLE_PPB[0]);
-            fits += u32::from(size <= PLAUSIBLE_PPB[1]);
-        }
-        not_zero += block.len() - zeros as usize;
-        below += (lows - zeros) as usize;
-        within += (fits - zeros) as usize;
-    }
-    let Some(rank) = nearest_rank(not_zero, 0.99) else { return Some("nothing but zeros".into()) };
-    if (below..within).contains(&rank) {
-        return None;
-    }
-    let mut sizes: Vec<f32> = values.iter().map(|value| (value * scale).abs()).filter(|&size| size > 0.0).collect();
-    let typical = *sizes.select_nth_unstable_by(rank, f32::total_cmp).1;
-    Some(format!("susceptibilities of {typical:.3} ppb (99th percentile of their size)"))
 }
 
 #[cfg(test)]
@@ -123,23 +94,6 @@ mod tests {
         // Air (0 and noise near 1) is left out; tissue is 90, 100, 110.
         assert_eq!(foreground_median(&[0.0, 0.0, 1.0, 1.0, 1.0, 90.0, 100.0, 110.0]), Some(100.0));
         assert_eq!(foreground_median(&[0.0, -1.0]), None);
-    }
-
-    #[test]
-    fn a_wrong_unit_is_noticed() {
-        let in_vivo = [0.0, -40.0, 20.0, 160.0];
-        assert_eq!(implausible_susceptibility(&in_vivo, 1.0), None);
-        let far_off = "susceptibilities of 160000.000 ppb (99th percentile of their size)";
-        assert_eq!(implausible_susceptibility(&in_vivo, 1000.0).unwrap(), far_off);
-        assert!(implausible_susceptibility(&in_vivo, 0.001).is_some());
-        assert!(implausible_susceptibility(&[0.0; 4], 1.0).is_some());
-        // The limits themselves are plausible; one value in a hundred does not count.
-        assert_eq!(implausible_susceptibility(&[0.5], 1.0), None);
-        assert_eq!(implausible_susceptibility(&[-5000.0], 1.0), None);
-        assert!(implausible_susceptibility(&[5000.5], 1.0).is_some());
-        let mut outlier = [40.0; 101];
-        outlier[7] = f32::INFINITY;
-        assert_eq!(implausible_susceptibility(&outlier, 1.0), None);
     }
 
     proptest! {

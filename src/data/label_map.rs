@@ -4,12 +4,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::lesion_pieces;
 use super::patches;
-use crate::nifti::{self, Grid, RasAxes};
+use crate::nifti::{self, Form, Placement, RasAxes};
 use crate::problem::{Problem, Result};
 
-/// Label values up to here are exact in float32.
-const MAX_LABEL: f32 = 16_777_216.0;
+/// Largest label: up to here each whole number is a float32 of its own.
+const MAX_LABEL: f32 = 16_777_215.0;
+
+/// Lesions of one map, at most; patients have hundreds.
+const MAX_LESIONS: usize = 10_000;
+
+/// Runs of one map, at most (32 MB): a map of a litre of lesions in voxels of .5 mm has a quarter of that.
+const MAX_RUNS: usize = 1 << 22;
+
+const SAVE_AS_LABELS: &str =
+    "save it as integers, and resample label maps by their nearest neighbour (antsApplyTransforms -n GenericLabel)";
 
 /// Voxels that are asked at once whether any of them is labelled; few are.
 const BLOCK: usize = 64;
@@ -27,7 +37,7 @@ pub struct Extent {
 #[derive(Clone, Debug)]
 pub struct LabelMap {
     /// In RAS+ order.
-    pub grid: Grid,
+    pub placement: Placement,
     /// By number.
     pub lesions: BTreeMap<u32, Lesion>,
     /// Of the file's bytes.
@@ -45,33 +55,75 @@ pub struct Lesion {
 
 /// Neighbouring voxels of one lesion in stored order; a volume has fewer than 2^32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    first: u32,
-    length: u32,
+pub(super) struct Run {
+    /// The place of the first.
+    pub first: u32,
+    /// How many there are.
+    pub length: u32,
 }
 
 impl LabelMap {
     /// Reads a map; 0 is background.
     ///
     /// # Errors
-    /// Those of [`nifti::read`]; a voxel that is NaN or infinite or no whole number of 0 or more.
-    pub fn read(path: &Path) -> Result<Self> {
+    /// Those of [`nifti::open`] and its scan; a voxel that is NaN or infinite or no whole number of 0 or more; more
+    /// than 10,000 lesions, or pieces without end, as noise has.
+    pub fn read(path: &Path, form: Form) -> Result<Self> {
         let mut runs = Runs::default();
-        let file = nifti::scan(path, |labels| {
+        let file = nifti::open(path, form)?;
+        let (axes, placement) = (RasAxes::new(&file.grid()), file.placement());
+        let file = file.scan(|labels| {
             runs.add(labels);
-            Ok(())
+            match runs.of_label.len() > MAX_LESIONS || runs.count > MAX_RUNS {
+                false => Ok(()),
+                true => Err(Problem::input(path, "an image of many values, not a label map")
+                    .expected(format!("0 outside and at most {MAX_LESIONS} lesions, each its own number"))
+                    .advice("give the map of labels; this seems to be a contrast")),
+            }
         })?;
-        if file.non_finite > 0 {
-            return Err(Problem::input(path, format!("{} NaN or infinite voxels in a label map", file.non_finite))
-                .expected("whole numbers"));
+        if !file.non_finite.is_empty() {
+            let found = format!("{} NaN or infinite voxels in a label map", file.non_finite.len());
+            return Err(Problem::input(path, found).expected("whole numbers").advice(SAVE_AS_LABELS));
         }
         if let Some(value) = runs.unusable {
             return Err(Problem::input(path, format!("the value {value} in a label map"))
-                .expected("whole numbers: 0 outside, each lesion its own number"));
+                .expected("whole numbers: 0 outside, each lesion its own number")
+                .advice(SAVE_AS_LABELS));
         }
-        let axes = RasAxes::new(&file.grid);
         let lesions = runs.of_label.into_iter().map(|(number, runs)| (number, Lesion::new(axes, runs))).collect();
-        Ok(Self { grid: axes.grid, lesions, sha256: file.sha256 })
+        Ok(Self { placement, lesions, sha256: file.sha256 })
+    }
+
+    /// Refuses a map whose numbers are not its lesions: a mask of several, which has one number for all of them, or a
+    /// number in places far apart. `rows`: the patient's lesions in the reader table.
+    ///
+    /// # Errors
+    /// The number, its pieces, and how many rows there are.
+    pub fn require_whole_lesions(&self, path: &Path, rows: usize) -> Result<()> {
+        // What programs write into masks; a single lesion in pieces can have any other number.
+        let mask = self.lesions.len() == 1 && self.lesions.keys().all(|number| [1, 255].contains(number));
+        let share = if self.lesions.len() == 1 { lesion_pieces::BESIDE_IN_MASK } else { lesion_pieces::BESIDE };
+        for (number, lesion) in &self.lesions {
+            let pieces = lesion_pieces::main(&lesion.axes, &lesion.runs, share);
+            let apart = lesion_pieces::farthest_mm(&pieces, lesion.axes.grid.voxel_mm());
+            if pieces.len() < 2 || !(mask || apart > lesion_pieces::FAR_MM) {
+                continue;
+            }
+            let sizes: Vec<String> = pieces.iter().map(|piece| piece.voxels.to_string()).collect();
+            let mean = if mask { "all of the map is" } else { "one lesion of the map is" };
+            let found = format!(
+                "{mean} number {number}, in {} pieces of {} voxels; the reader table has {rows} {} for the patient",
+                pieces.len(),
+                super::name_join::listed(&sizes),
+                if rows == 1 { "row" } else { "rows" }
+            );
+            let advice = "number the lesions (fsl-cluster, scipy.ndimage.label) and give each its row";
+            let single = format!("{advice}; if it is one lesion in pieces, give it another number than 1 in both");
+            return Err(Problem::input(path, found)
+                .expected("a number for each lesion, and a row of the reader table for each number")
+                .advice(if mask { single } else { advice.to_owned() }));
+        }
+        Ok(())
     }
 }
 
@@ -113,6 +165,8 @@ impl Lesion {
 #[derive(Debug, Default)]
 struct Runs {
     of_label: BTreeMap<u32, Vec<Run>>,
+    /// Of all labels.
+    count: usize,
     /// The first value that is no label.
     unusable: Option<f32>,
     seen: u32,
@@ -147,7 +201,10 @@ impl Runs {
         let runs = self.of_label.entry(label).or_default();
         match runs.last_mut() {
             Some(last) if last.first + last.length == run.first => last.length += run.length,
-            _ => runs.push(run),
+            _ => {
+                runs.push(run);
+                self.count += 1;
+            }
         }
     }
 }
@@ -155,7 +212,7 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nifti::Affine;
+    use crate::nifti::{Affine, Grid};
 
     /// Lesions of labels that arrive `at_once` at a time.
     fn lesions(labels: &[f32], grid: Grid, at_once: usize) -> std::result::Result<BTreeMap<u32, Lesion>, f32> {
@@ -180,7 +237,7 @@ mod tests {
         assert_eq!(found[&7].extent, Extent { centre: [1, 0, 0], voxels: 2 });
         assert_eq!(found[&2].extent, Extent { centre: [0, 1, 1], voxels: 1 });
         assert_eq!(found[&7].mask([1, 1, 2]), [1, 0]);
-        for broken in [1.5, -1.0, 2e7] {
+        for broken in [1.5, -1.0, 16_777_216.0] {
             labels[3] = broken;
             assert_eq!(lesions(&labels, grid([4, 3, 2]), 24).unwrap_err(), broken);
         }

@@ -1,7 +1,7 @@
 //! What the contrasts of a cohort measure, by name. What follows from it is said where it is used: in `bids` the files
 //! and units of each, in `channel` the way to physical units, in `intensity` the windows.
 
-use crate::records::label::SUSCEPTIBILITY;
+use crate::records::label::is_susceptibility;
 
 /// What a contrast's values mean, and so how they are brought into physical units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +15,11 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// Of the contrast of a name: "chimap", "rim", or another BIDS suffix in lower case.
+    /// Of the contrast of a name: "chimap" or another name of susceptibility, "rim", or another BIDS suffix in lower
+    /// case.
     pub fn of(contrast: &str) -> Self {
         match contrast {
-            SUSCEPTIBILITY => Self::Susceptibility,
+            name if is_susceptibility(name) => Self::Susceptibility,
             "rim" => Self::Traced,
             _ => Self::Weighted,
         }
@@ -40,7 +41,7 @@ mod tests {
 
     #[test]
     fn names_and_units_by_hand() {
-        let units = ["chimap", "rim", "flair", "t1w"].map(|name| Measure::of(name).unit());
-        assert_eq!(units, ["ppb", "probability", "x foreground median", "x foreground median"]);
+        let units = ["chimap", "qsm", "rim", "flair", "t1w"].map(|name| Measure::of(name).unit());
+        assert_eq!(units, ["ppb", "ppb", "probability", "x foreground median", "x foreground median"]);
     }
 }

@@ -63,6 +63,22 @@ pub mod zip_dataset;
 
 pub mod patch_file;
 
+pub mod pieces;
+
+mod lesion_pieces;
+
+mod missing;
+
+mod plausible;
+
+mod streamed_ranks;
+
+mod bids_finder;
+
+mod bids_name;
+
+mod sidecar;
+
 mod channel;
 
 mod cohort_patient;

@@ -82,6 +82,15 @@ impl<'a> Row<'a> {
     }
 }
 
+/// What of a patch of `shape` = \[depth, height, width\] about a voxel of a volume lies inside it: ranges of x, y, z.
+pub fn inside(centre: [i64; 3], shape: [u32; 3], volume_shape: [usize; 3]) -> [std::ops::Range<usize>; 3] {
+    [0, 1, 2].map(|axis| {
+        let span = span(centre[axis], shape[2 - axis]);
+        let within = |at: i64| at.clamp(0, volume_shape[axis] as i64) as usize;
+        within(span.start)..within(span.end)
+    })
+}
+
 /// The place in a patch of `shape` = \[depth, height, width\] about `centre` = x, y, z of a voxel = x, y, z of the
 /// volume.
 pub fn place(voxel: [usize; 3], centre: [i64; 3], shape: [u32; 3]) -> Option<usize> {
@@ -147,6 +156,7 @@ mod tests {
         assert_eq!(zero, [0.0, 0.0, 110.0, 111.0]);
         assert!(is_padded([3, 3, 3], [0, 1, 1], [1, 1, 4]));
         assert!(!is_padded([3, 3, 3], [1, 1, 1], [2, 2, 2]));
+        assert_eq!(inside([0, 1, 1], [1, 1, 4], [3, 3, 3]), [0..2, 1..2, 1..2]);
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::bids::Pick;
 use super::manifest::Items;
 use super::split::Shares;
+use crate::nifti::Form;
 use crate::problem::Result;
-use crate::records::label::{Contrast, SUSCEPTIBILITY, Window};
+use crate::records::label::{Contrast, SUSCEPTIBILITY, Window, known_as};
 use crate::settings::Settings;
 
 /// Where the images come from.
@@ -45,7 +47,8 @@ impl ClassSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrepareConfig {
-    /// Channels of a cohort's patches: "chimap", "flair", "rim", or another BIDS suffix in lower case.
+    /// Channels of a cohort's patches: "chimap" (or "qsm" and other names of susceptibility), "flair", "rim", or
+    /// another BIDS suffix in lower case.
     pub contrasts: Vec<String>,
     /// Patch size in voxels: depth, height, width.
     pub patch: [u32; 3],
@@ -62,6 +65,14 @@ pub struct PrepareConfig {
     pub windows: BTreeMap<String, Window>,
     /// Which session of a cohort, where there are several.
     pub session: Option<String>,
+    /// Which of several files of a cohort that differ in an entity: "run-2", "part-mag"; "run-none" means those
+    /// without.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<String>,
+    /// Where a cohort's volumes lie whose headers say it twice and differently: "sform" (the rows) or "qform" (the
+    /// quaternion).
+    #[serde(skip_serializing_if = "Form::is_sform")]
+    pub form: Form,
     /// For plain images: what their classes are.
     // Younger than the rest, as `items` is: not written at its default, so that the stage's key stays
     // (`study::cache::Stage::new`).
@@ -119,6 +130,8 @@ impl Default for PrepareConfig {
             rim_softness: 1.0,
             windows: BTreeMap::new(),
             session: None,
+            entities: Vec::new(),
+            form: Form::default(),
             classes: ClassSource::default(),
             rim_label: None,
             ambiguous_label: None,
@@ -138,10 +151,17 @@ impl PrepareConfig {
 
     /// The contrast with its window, asked for or default.
     pub(super) fn with_window(&self, mut contrast: Contrast) -> Contrast {
-        if let Some(&window) = self.windows.get(contrast.name.as_str()) {
+        if let Some((_, &window)) = self.windows.iter().find(|(name, _)| known_as(name) == contrast.name.as_str()) {
             contrast.window = window;
         }
         contrast
+    }
+
+    /// What chooses among a cohort's files.
+    pub(super) fn picks(&self) -> Vec<Pick> {
+        let session = self.session.iter().map(|name| ("ses".to_owned(), name.trim_start_matches("ses-").to_owned()));
+        let entities = self.entities.iter().filter_map(|entity| entity.split_once('-'));
+        session.chain(entities.map(|(key, value)| (key.to_owned(), value.to_owned()))).collect()
     }
 
     /// Refuses what `source` has no use for: it would do nothing, silently.
@@ -152,7 +172,8 @@ impl PrepareConfig {
         let cohort = matches!(source, Source::Cohort(_));
         let images = ["image0", "image1", "image2"].map(str::to_owned);
         let known: &[String] = if cohort { &self.contrasts } else { &images };
-        if let Some((name, window)) = self.windows.iter().find(|(name, _)| !known.contains(name)) {
+        let names: HashSet<&str> = known.iter().map(|name| known_as(name)).collect();
+        if let Some((name, window)) = self.windows.iter().find(|(name, _)| !names.contains(known_as(name))) {
             let found = format!("{:?}: a window for {name:?}", [window.low, window.high]);
             return Err(Self::refuse(&format!("windows.{name}"), found, known.join(", "))
                 .advice("prepare that contrast, or remove the window"));
@@ -169,13 +190,18 @@ impl PrepareConfig {
             return Err(Self::refuse("items", "\"volumes\"", "a cohort: these are images of one slice")
                 .advice("leave prepare.items out"));
         }
+        if !cohort && !self.form.is_sform() {
+            return Err(Self::refuse("form", "\"qform\"", "a cohort: plain images have no header that says it")
+                .advice("leave prepare.form out"));
+        }
+        let entities = self.entities.first().cloned();
         let file = self.patients.as_ref().map(|path| path.display().to_string());
         let of_images =
             [("rim_label", &self.rim_label), ("ambiguous_label", &self.ambiguous_label), ("patients", &file)];
         let unused = if cohort {
             of_images.into_iter().find(|(_, value)| value.is_some())
         } else {
-            Some(("session", &self.session)).filter(|(_, value)| value.is_some())
+            [("session", &self.session), ("entities", &entities)].into_iter().find(|(_, value)| value.is_some())
         };
         match unused {
             Some((name, value)) => {
@@ -228,6 +254,16 @@ impl Settings for PrepareConfig {
                 return Err(Self::refuse("session", format!("{session:?}"), expected));
             }
         }
+        let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let fits = |entity: &String| {
+            entity
+                .split_once('-')
+                .is_some_and(|(key, value)| plain(key) && plain(value) && !["sub", "ses"].contains(&key))
+        };
+        if !self.entities.iter().all(fits) {
+            let expected = "entities as in the files' names, e.g. \"run-2\"; a session has its own setting";
+            return Err(Self::refuse("entities", format!("{:?}", self.entities), expected));
+        }
         Self::named("rim_label", self.rim_label.as_deref().unwrap_or("absent"))?;
         Self::named("ambiguous_label", self.ambiguous_label.as_deref().unwrap_or("absent"))?;
         if self.rim_label.is_some() && self.rim_label == self.ambiguous_label {
@@ -253,7 +289,11 @@ pub fn check_contrasts(contrasts: &[String]) -> std::result::Result<(), &'static
     if contrasts.is_empty() || !contrasts.iter().all(plain) {
         return Err("BIDS suffixes in lower case, such as chimap, flair, rim");
     }
-    if contrasts.iter().collect::<HashSet<_>>().len() < contrasts.len() { Err("each contrast once") } else { Ok(()) }
+    if contrasts.iter().map(|name| known_as(name)).collect::<HashSet<_>>().len() < contrasts.len() {
+        Err("each contrast once")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -273,7 +313,36 @@ mod tests {
         let session = PrepareConfig { session: Some("01".into()), ..config.clone() };
         assert!(session.check_for(&cohort).is_ok() && session.check_for(&images).is_err());
         let windows = BTreeMap::from([("flair".to_owned(), Window { low: 0.0, high: 2.0 })]);
-        let problem = PrepareConfig { windows, ..config }.check_for(&cohort).unwrap_err().to_string();
+        let problem = PrepareConfig { windows, ..config.clone() }.check_for(&cohort).unwrap_err().to_string();
         assert!(problem.contains("a window for \"flair\"; expected chimap"), "{problem}");
+        let form = PrepareConfig { form: Form::Qform, ..config.clone() };
+        assert!(form.check_for(&cohort).is_ok() && form.check_for(&images).is_err());
+        let entities = PrepareConfig { entities: vec!["run-2".into()], ..config };
+        assert!(entities.check_for(&cohort).is_ok() && entities.check_for(&images).is_err());
+    }
+
+    #[test]
+    fn susceptibility_has_many_names_and_one_window() {
+        let windows = BTreeMap::from([("qsm".to_owned(), Window { low: -1.0, high: 2.0 })]);
+        let config = PrepareConfig { contrasts: vec!["chi".into()], windows, ..PrepareConfig::default() };
+        config.check().unwrap();
+        config.check_for(&Source::Cohort("c".into())).unwrap();
+        let contrast = config.with_window(crate::data::intensity::default_contrast("chi"));
+        assert_eq!((contrast.name.as_str(), contrast.unit.as_str(), contrast.window.high), ("chimap", "ppb", 2.0));
+        let twice = PrepareConfig { contrasts: vec!["chimap".into(), "qsm".into()], ..PrepareConfig::default() };
+        assert!(twice.check().unwrap_err().to_string().contains("each contrast once"));
+    }
+
+    #[test]
+    fn picks_are_the_session_and_the_entities() {
+        let entities = vec!["run-2".to_owned(), "part-none".to_owned()];
+        let config = PrepareConfig { session: Some("ses-01".into()), entities, ..PrepareConfig::default() };
+        let pairs = [("ses", "01"), ("run", "2"), ("part", "none")];
+        assert_eq!(config.picks(), pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        config.check().unwrap();
+        for bad in ["run", "run-", "-2", "run-2/..", "ses-01", "sub-1"] {
+            let config = PrepareConfig { entities: vec![bad.into()], ..PrepareConfig::default() };
+            assert!(config.check().is_err(), "{bad}");
+        }
     }
 }

@@ -8,11 +8,12 @@ use super::meter::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use super::summary::{LesionVotes, summarise};
 use crate::data::bids::{self, Cohort, Patient};
 use crate::data::label_map::LabelMap;
-use crate::data::patches::{self, Border};
+use crate::data::patches::Border;
+use crate::data::pieces::Pieces;
 use crate::data::reader_table::{LesionKey, require_same_lesions};
 use crate::data::truth::{self, Truth};
 use crate::files;
-use crate::nifti;
+use crate::nifti::{self, Form};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
@@ -50,7 +51,7 @@ pub fn examine(
     asked: Option<AskedCounts>,
     observer: &dyn Observer,
 ) -> Result<(CohortRecord, Gallery)> {
-    let cohort = bids::read(root, &[measured.to_owned()], None)?;
+    let cohort = bids::read(root, &[measured.to_owned()], &[])?;
     for note in &cohort.notes {
         observer.note(note);
     }
@@ -110,18 +111,26 @@ fn visit(
     let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
         return Err(Problem::input(&cohort.root, format!("no measured map of {}", patient.id)));
     };
-    let chi = nifti::read(path)?.volume.oriented();
-    let labels = LabelMap::read(&patient.lesion_map)?;
-    let grid = chi.axes.grid;
-    grid.require(&labels.grid, &patient.lesion_map, path)?;
-    let [dx, dy, dz] = grid.voxel_mm();
-    for (number, lesion) in labels.lesions {
+    let labels = LabelMap::read(&patient.lesion_map, Form::Sform)?;
+    let rows = cohort.votes.keys().filter(|key| key.patient == patient.id).count();
+    labels.require_whole_lesions(&patient.lesion_map, rows)?;
+    let chi = nifti::open(path, Form::Sform)?;
+    labels.placement.require(&chi.placement(), path, &patient.lesion_map, Form::Sform)?;
+    let centres: Vec<_> = labels.lesions.values().map(|lesion| lesion.extent.centre).collect();
+    let mut pieces = Pieces::plan(&chi.grid(), &centres, PATCH);
+    chi.scan(|voxels| {
+        pieces.add(voxels);
+        Ok(())
+    })?;
+    let [dx, dy, dz] = labels.placement.grid.voxel_mm();
+    for (which, (number, lesion)) in labels.lesions.into_iter().enumerate() {
         let key = LesionKey { patient: patient.id.clone(), number };
         if let Some(&votes) = cohort.votes.get(&key) {
-            let mut patch = patches::cut(&chi, lesion.extent.centre, PATCH, Border::Edge);
+            let shape = PATCH.map(|size| size as usize);
+            let mut patch = vec![0.0; shape.iter().product()];
+            pieces.cut_into(which, lesion.extent.centre, PATCH, Border::Edge, &mut patch);
             patch.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
             let mask: Vec<bool> = lesion.mask(PATCH).into_iter().map(|inside| inside == 1).collect();
-            let shape = PATCH.map(|size| size as usize);
             see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
         }
         mapped.insert(key);

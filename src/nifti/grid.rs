@@ -1,15 +1,10 @@
 //! Where voxels lie: shape and affine of a volume, and whether two volumes share a grid.
 
-use std::path::Path;
-
 use super::affine::{Affine, length};
-use crate::problem::{Problem, Result};
 
-/// Largest distance between the first voxels, and between the extents, of volumes that share a grid, in mm.
-pub const POSITION_TOLERANCE_MM: f64 = 0.01;
-
-/// Largest angle between corresponding axes of volumes that share a grid, in degrees.
-pub const ANGLE_TOLERANCE_DEGREES: f64 = 0.5;
+/// Farthest apart that the same corner of two volumes on one grid may lie, in voxels along any axis: what 32 bits leave
+/// of an affine is less, what a person would see is more.
+pub const TOLERANCE_VOXELS: f64 = 0.1;
 
 /// A regular grid of voxels: x fastest, then y, then z, as NIfTI stores them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,39 +88,36 @@ impl Grid {
         if self.shape != other.shape {
             return Some(format!("shape {:?} against {:?}", other.shape, self.shape));
         }
-        let (my_first, others_first) = (self.affine.column(3), other.affine.column(3));
-        let shift = length([0, 1, 2].map(|row| others_first[row] - my_first[row]));
-        if shift > POSITION_TOLERANCE_MM {
-            return Some(format!("first voxels {shift:.3} mm apart"));
+        let apart = self.voxels_apart(other);
+        if apart <= TOLERANCE_VOXELS {
+            return None;
         }
-        let (mine, others) = (self.voxel_mm, other.voxel_mm);
-        for axis in 0..3 {
-            let difference = (others[axis] - mine[axis]).abs() * self.shape[axis] as f64;
-            if difference > POSITION_TOLERANCE_MM {
-                let name = ["x", "y", "z"][axis];
-                return Some(format!("extents along {name} that differ by {difference:.3} mm"));
-            }
-            let (a, b) = (self.affine.column(axis), other.affine.column(axis));
-            let cosine = (0..3).map(|row| a[row] * b[row]).sum::<f64>() / (mine[axis] * others[axis]);
-            let angle = cosine.clamp(-1.0, 1.0).acos().to_degrees();
-            if angle > ANGLE_TOLERANCE_DEGREES {
-                return Some(format!("axes {angle:.2} degrees apart"));
-            }
-        }
-        None
+        let shift = self.between(other, |affine| affine.column(3));
+        let angle = (0..3).map(|axis| self.degrees(other, axis)).fold(0.0, f64::max);
+        Some(format!(
+            "first voxels {:.3} mm apart, axes {angle:.2} degrees, farthest corners {apart:.2} voxels",
+            length(shift)
+        ))
     }
 
-    /// Holds the volume at `path`, which lies on `other`, to this grid, that of `reference`.
-    ///
-    /// # Errors
-    /// What keeps the two apart, with the measured numbers.
-    pub fn require(&self, other: &Grid, path: &Path, reference: &Path) -> Result<()> {
-        let Some(found) = self.mismatch(other) else { return Ok(()) };
-        Err(Problem::input(path, format!("not on the grid of {}: {found}", reference.display()))
-            .expected(format!(
-                "the same shape, at most {POSITION_TOLERANCE_MM} mm and {ANGLE_TOLERANCE_DEGREES} degrees between them"
-            ))
-            .advice("resample it onto that grid (antsApplyTransforms, mri_vol2vol, flirt -applyxfm)"))
+    /// How far apart the same corner of two volumes of this shape lies at most, in this grid's voxels along any axis.
+    pub fn voxels_apart(&self, other: &Grid) -> f64 {
+        let last = self.shape.map(|size| size as f64 - 1.0);
+        // An affine takes its largest value in a corner, so what lies between cannot be farther apart.
+        let corner = |of: usize| [0, 1, 2].map(|axis| if of >> axis & 1 == 1 { last[axis] } else { 0.0 });
+        let steps = (0..8).map(|of| self.affine.steps(self.between(other, |affine| affine.place(corner(of)))));
+        steps.flatten().fold(0.0, |most, step| if step.abs() <= most { most } else { step.abs() })
+    }
+
+    fn between(&self, other: &Grid, place: impl Fn(&Affine) -> [f64; 3]) -> [f64; 3] {
+        let (mine, others) = (place(&self.affine), place(&other.affine));
+        [0, 1, 2].map(|row| others[row] - mine[row])
+    }
+
+    fn degrees(&self, other: &Grid, axis: usize) -> f64 {
+        let (a, b) = (self.affine.column(axis), other.affine.column(axis));
+        let cosine = (0..3).map(|row| a[row] * b[row]).sum::<f64>() / (self.voxel_mm[axis] * other.voxel_mm[axis]);
+        cosine.clamp(-1.0, 1.0).acos().to_degrees()
     }
 }
 
@@ -152,19 +144,28 @@ mod tests {
     fn shifts_turns_and_sizes_beyond_the_tolerance_are_named() {
         let reference = grid(|_| {});
         assert_eq!(reference.mismatch(&reference), None);
-        assert_eq!(reference.mismatch(&grid(|rows| rows[0][3] += 0.009)), None);
-        assert_eq!(reference.mismatch(&grid(|rows| rows[0][3] += 0.019)).unwrap(), "first voxels 0.019 mm apart");
-        let turned = |degrees: f64| {
-            let (sin, cos) = degrees.to_radians().sin_cos();
-            grid(|rows| (rows[0][0], rows[1][0]) = (0.4 * cos, 0.4 * sin))
-        };
-        assert_eq!(reference.mismatch(&turned(0.4)), None);
-        assert_eq!(reference.mismatch(&turned(0.6)).unwrap(), "axes 0.60 degrees apart");
-        let larger = grid(|rows| rows[2][2] = 1.1);
-        assert_eq!(reference.mismatch(&larger).unwrap(), "extents along z that differ by 0.200 mm");
+        // Voxels are .4 mm wide: .039 mm are less than a tenth of one.
+        assert_eq!(reference.mismatch(&grid(|rows| rows[0][3] += 0.039)), None);
+        let shifted = reference.mismatch(&grid(|rows| rows[0][3] += 0.041)).unwrap();
+        assert_eq!(shifted, "first voxels 0.041 mm apart, axes 0.00 degrees, farthest corners 0.10 voxels");
+        let larger = reference.mismatch(&grid(|rows| rows[2][2] = 1.2)).unwrap();
+        assert_eq!(larger, "first voxels 0.000 mm apart, axes 0.00 degrees, farthest corners 0.20 voxels");
         let mut other = reference;
         other.shape[1] = 5;
         assert!(reference.mismatch(&other).unwrap().contains("[4, 5, 2]"));
+    }
+
+    /// A turn moves the last of 4 voxels little and the last of 512 far: 511 x sin .49 degrees = 4.37 voxels.
+    #[test]
+    fn a_small_turn_counts_by_what_it_does_to_the_farthest_corner() {
+        let turned = |width: usize, degrees: f64| {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            let rows = [[0.4 * cos, -0.4 * sin, 0.0, 0.0], [0.4 * sin, 0.4 * cos, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+            Grid::new([width, width, 1], Affine(rows))
+        };
+        assert_eq!(turned(4, 0.0).mismatch(&turned(4, 0.49)), None);
+        let found = turned(512, 0.0).mismatch(&turned(512, 0.49)).unwrap();
+        assert_eq!(found, "first voxels 0.000 mm apart, axes 0.49 degrees, farthest corners 4.39 voxels");
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! The 348 bytes at the head of a NIfTI-1 file: every field by the standard's name, in one table for reading and
-//! writing.
+//! The 348 bytes at the head of a NIfTI-1 file and the 540 of a NIfTI-2 file: every field by the standard's name, in
+//! one table for reading and writing.
 //!
-//! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>. What the standard keeps of
+//! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>, and nifti2.h,
+//! <https://nifti.nimh.nih.gov/nifti-2>. What the standard keeps of
 //! ANALYZE 7.5 or leaves to programs (`data_type`, `db_name`, `cal_max`, `intent_*`, `slice_*`, `aux_file` and so on)
 //! is not looked at, and 0 where rimforge writes.
 
-/// Bytes of the header proper.
+/// Bytes of a NIfTI-1 header proper.
 pub const HEADER_BYTES: usize = 348;
+
+/// Bytes of a NIfTI-2 header proper.
+pub const HEADER_2_BYTES: usize = 540;
 
 /// A value in the header, in either byte order.
 trait Field: Copy {
@@ -37,7 +41,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(u8, i16, i32, f32);
+numbers!(u8, i16, i32, i64, f32, f64);
 
 impl<T: Field, const COUNT: usize> Field for [T; COUNT] {
     const BYTES: usize = COUNT * T::BYTES;
@@ -53,22 +57,25 @@ impl<T: Field, const COUNT: usize> Field for [T; COUNT] {
 
 /// Makes the type, its reading and its writing of one table: name, type and offset of each field, in ascending order.
 macro_rules! header {
-    ($($(#[$about:meta])* $name:ident: $kind:ty = $offset:literal,)*) => {
-        /// A header as stored: nothing in it is believed yet.
+    (
+        $(#[$of:meta])* $header:ident of $size:ident bytes:
+        $($(#[$about:meta])* $name:ident: $kind:ty = $offset:literal,)*
+    ) => {
+        $(#[$of])*
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct Header {
+        pub struct $header {
             $($(#[$about])* pub $name: $kind,)*
         }
 
-        impl Header {
+        impl $header {
             /// The fields of a header in the byte order that `big_endian` says.
-            pub fn read(bytes: &[u8; HEADER_BYTES], big_endian: bool) -> Self {
+            pub fn read(bytes: &[u8; $size], big_endian: bool) -> Self {
                 Self { $($name: <$kind as Field>::read(&bytes[$offset..], big_endian),)* }
             }
 
             /// The header's bytes, least significant first.
-            pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
-                let mut bytes = [0; HEADER_BYTES];
+            pub fn to_bytes(&self) -> [u8; $size] {
+                let mut bytes = [0; $size];
                 $(
                     let mut field = Vec::with_capacity(<$kind as Field>::BYTES);
                     self.$name.append(&mut field);
@@ -85,6 +92,8 @@ macro_rules! header {
 }
 
 header! {
+    /// A NIfTI-1 header as stored: nothing in it is believed yet.
+    Header of HEADER_BYTES bytes:
     /// 348 in the file's own byte order; 540 is NIfTI-2.
     sizeof_hdr: i32 = 0,
     /// Number of dimensions, then the size along each.
@@ -132,6 +141,53 @@ header! {
     magic: [u8; 4] = 344,
 }
 
+header! {
+    /// A NIfTI-2 header as stored: the same fields in wider types at other places.
+    Header2 of HEADER_2_BYTES bytes:
+    /// 540 in the file's own byte order.
+    sizeof_hdr: i32 = 0,
+    /// "n+2\0" and four bytes that a transfer as text would spoil.
+    magic: [u8; 8] = 4,
+    /// See [`Header::datatype`].
+    datatype: i16 = 12,
+    /// See [`Header::bitpix`].
+    bitpix: i16 = 14,
+    /// See [`Header::dim`].
+    dim: [i64; 8] = 16,
+    /// See [`Header::pixdim`].
+    pixdim: [f64; 8] = 104,
+    /// See [`Header::vox_offset`].
+    vox_offset: i64 = 168,
+    /// See [`Header::scl_slope`].
+    scl_slope: f64 = 176,
+    /// See [`Header::scl_slope`].
+    scl_inter: f64 = 184,
+    /// See [`Header::qform_code`].
+    qform_code: i32 = 344,
+    /// See [`Header::sform_code`].
+    sform_code: i32 = 348,
+    /// See [`Header::quatern_b`].
+    quatern_b: f64 = 352,
+    /// See [`Header::quatern_b`].
+    quatern_c: f64 = 360,
+    /// See [`Header::quatern_b`].
+    quatern_d: f64 = 368,
+    /// See [`Header::qoffset_x`].
+    qoffset_x: f64 = 376,
+    /// See [`Header::qoffset_y`].
+    qoffset_y: f64 = 384,
+    /// See [`Header::qoffset_z`].
+    qoffset_z: f64 = 392,
+    /// See [`Header::srow_x`].
+    srow_x: [f64; 4] = 400,
+    /// See [`Header::srow_y`].
+    srow_y: [f64; 4] = 432,
+    /// See [`Header::srow_z`].
+    srow_z: [f64; 4] = 464,
+    /// See [`Header::xyzt_units`].
+    xyzt_units: i32 = 500,
+}
+
 impl Header {
     /// All fields 0.
     pub fn zeroed() -> Self {
@@ -145,10 +201,10 @@ mod tests {
 
     #[test]
     fn fields_come_in_order_and_none_reaches_into_the_next() {
-        for pair in Header::PLACES.windows(2) {
+        for pair in Header::PLACES.windows(2).chain(Header2::PLACES.windows(2)) {
             assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{pair:?}");
         }
-        assert_eq!(Header::PLACES.last(), Some(&(344, 4)));
+        assert_eq!((Header::PLACES.last(), Header2::PLACES.last()), (Some(&(344, 4)), Some(&(500, 4))));
     }
 
     /// Byte `k` is `k` (modulo 256): bytes 40 and 41 are 0x28 and 0x29.

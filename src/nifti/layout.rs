@@ -3,15 +3,22 @@
 //! Own code and not the `nifti` crate: there a NaN `scl_slope` makes a NaN volume, integer outputs are truncated, and
 //! memory is asked for on the header's word.
 
-use super::affine::Affine;
+use super::forms::{self, Form};
 use super::grid::Grid;
-use super::header::{HEADER_BYTES, Header};
+use super::header::{HEADER_2_BYTES, HEADER_BYTES, Header, Header2};
 
-/// First byte that voxels may have: after the header and the four extension flags.
+/// First byte that the voxels of a NIfTI-1 file may have: after the header and the four extension flags.
 pub const FIRST_VOXEL: u64 = 352;
 
-/// More voxels than any one volume that rimforge is meant for (1024 x 1024 x 512).
-const MAX_VOXELS: u64 = 1 << 29;
+/// The same of a NIfTI-2 file.
+const FIRST_VOXEL_2: u64 = 544;
+
+/// More voxels than any one volume that rimforge is meant for (1024 x 1024 x 512; a whole head of .5 mm has 512 x 512 x
+/// 400). A place in a volume is a number of 32 bits, and a volume is read in seconds.
+pub const MAX_VOXELS: u64 = 1 << 29;
+
+/// Farthest that the voxels may begin in a file: extensions (DICOM headers, AFNI's history) stay far below.
+const MAX_OFFSET: u64 = 64 << 20;
 
 /// How a voxel is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +50,14 @@ pub enum Storage {
 pub struct Layout {
     /// Where they lie in the world.
     pub grid: Grid,
+    /// Where they would lie by the form that was not believed, where the header has a usable one.
+    pub other: Option<Grid>,
     /// Their type.
     pub storage: Storage,
     /// Most significant byte first.
     pub big_endian: bool,
+    /// Bytes of the header proper.
+    pub header: usize,
     /// Offset of the first voxel in the (uncompressed) file.
     pub offset: u64,
     /// Stored value times slope plus intercept is the value.
@@ -62,10 +73,81 @@ pub struct Unusable {
     pub found: String,
     /// What it could have said.
     pub expected: &'static str,
+    /// What a person can do, where the header itself says that.
+    pub advice: Option<String>,
 }
 
-fn unusable<T>(found: impl Into<String>, expected: &'static str) -> Result<T, Unusable> {
-    Err(Unusable { found: found.into(), expected })
+pub(super) fn unusable<T>(found: impl Into<String>, expected: &'static str) -> Result<T, Unusable> {
+    Err(Unusable { found: found.into(), expected, advice: None })
+}
+
+/// What is read of a header of either version.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    big_endian: bool,
+    pub dim: [i64; 8],
+    datatype: i16,
+    pub pixdim: [f64; 8],
+    vox_offset: f64,
+    /// Where the voxels begin at the earliest.
+    first_voxel: u64,
+    scl_slope: f64,
+    scl_inter: f64,
+    pub xyzt_units: i32,
+    pub qform_code: i32,
+    pub sform_code: i32,
+    /// b, c, d.
+    pub quatern: [f64; 3],
+    pub qoffset: [f64; 3],
+    pub srow: [[f64; 4]; 3],
+}
+
+impl Fields {
+    fn of_1(header: &Header, big_endian: bool) -> Self {
+        Self {
+            big_endian,
+            dim: header.dim.map(i64::from),
+            datatype: header.datatype,
+            pixdim: header.pixdim.map(f64::from),
+            vox_offset: f64::from(header.vox_offset),
+            first_voxel: FIRST_VOXEL,
+            scl_slope: f64::from(header.scl_slope),
+            scl_inter: f64::from(header.scl_inter),
+            xyzt_units: i32::from(header.xyzt_units),
+            qform_code: i32::from(header.qform_code),
+            sform_code: i32::from(header.sform_code),
+            quatern: [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from),
+            qoffset: [header.qoffset_x, header.qoffset_y, header.qoffset_z].map(f64::from),
+            srow: [header.srow_x, header.srow_y, header.srow_z].map(|row| row.map(f64::from)),
+        }
+    }
+
+    fn of_2(header: &Header2, big_endian: bool) -> Self {
+        Self {
+            big_endian,
+            dim: header.dim,
+            datatype: header.datatype,
+            pixdim: header.pixdim,
+            vox_offset: header.vox_offset as f64,
+            first_voxel: FIRST_VOXEL_2,
+            scl_slope: header.scl_slope,
+            scl_inter: header.scl_inter,
+            xyzt_units: header.xyzt_units,
+            qform_code: header.qform_code,
+            sform_code: header.sform_code,
+            quatern: [header.quatern_b, header.quatern_c, header.quatern_d],
+            qoffset: [header.qoffset_x, header.qoffset_y, header.qoffset_z],
+            srow: [header.srow_x, header.srow_y, header.srow_z],
+        }
+    }
+}
+
+/// How many bytes the header has of a file that begins with these four; `None` where they begin no NIfTI file.
+pub fn header_bytes(start: [u8; 4]) -> Option<usize> {
+    [HEADER_BYTES, HEADER_2_BYTES].into_iter().find(|&size| {
+        let size = size as i32;
+        [size.to_le_bytes(), size.to_be_bytes()].contains(&start)
+    })
 }
 
 impl Storage {
@@ -81,9 +163,21 @@ impl Storage {
             768 => Self::U32,
             1024 => Self::I64,
             1280 => Self::U64,
-            32 | 1792 | 2048 => return unusable(format!("complex voxels (data type {code})"), "real ones"),
+            32 | 1792 | 2048 => {
+                return unusable(
+                    format!("complex voxels (data type {code})"),
+                    "real ones: the magnitude, the phase or the map, whichever is meant",
+                );
+            }
             128 | 2304 => return unusable(format!("colour voxels (data type {code})"), "one number per voxel"),
-            _ => return unusable(format!("data type {code}"), "an integer or floating-point type of NIfTI-1"),
+            1536 => {
+                return unusable(
+                    format!("128-bit floating-point voxels (data type {code})"),
+                    "64 bits or fewer: save it as float32",
+                );
+            }
+            1 => return unusable("voxels of one bit (data type 1)", "whole bytes: save it as uint8"),
+            _ => return unusable(format!("data type {code}"), "an integer or floating-point type of NIfTI"),
         })
     }
 
@@ -99,30 +193,38 @@ impl Storage {
 }
 
 impl Layout {
-    /// Reads a single-file NIfTI-1 header of a 3-D volume.
+    /// Reads the header of a 3-D volume in a single file: 348 bytes of NIfTI-1 or 540 of NIfTI-2 ([`header_bytes`]).
     ///
     /// # Errors
     /// Another format, more or fewer dimensions, no real type, no usable affine, or numbers that make no sense.
-    pub fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Unusable> {
-        let (header, big_endian) = match (bytes[0], bytes[1], bytes[2], bytes[3]) {
-            (0x5c, 1, 0, 0) => (Header::read(bytes, false), false),
-            (0, 0, 1, 0x5c) => (Header::read(bytes, true), true),
-            (0x1c, 2, 0, 0) | (0, 0, 2, 0x1c) => return unusable("a NIfTI-2 header", "NIfTI-1 (.nii or .nii.gz)"),
-            _ => return unusable("no NIfTI-1 header", "348 as its first number"),
+    pub fn parse(bytes: &[u8], form: Form) -> Result<Self, Unusable> {
+        let fields = if let Ok(bytes) = <&[u8; HEADER_BYTES]>::try_from(bytes) {
+            let big_endian = bytes[0] == 0;
+            let header = Header::read(bytes, big_endian);
+            single_file(&header.magic, b"n+1\0", b"ni1\0")?;
+            Fields::of_1(&header, big_endian)
+        } else if let Ok(bytes) = <&[u8; HEADER_2_BYTES]>::try_from(bytes) {
+            let big_endian = bytes[0] == 0;
+            let header = Header2::read(bytes, big_endian);
+            single_file(&header.magic, b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")?;
+            Fields::of_2(&header, big_endian)
+        } else {
+            return unusable(format!("a header of {} bytes", bytes.len()), "348 or 540");
         };
-        match &header.magic {
-            b"n+1\0" => {}
-            b"ni1\0" => {
-                return unusable("a header whose voxels are in another file (.hdr/.img)", "one .nii or .nii.gz");
-            }
-            other => return unusable(format!("the magic bytes {:?}", other.escape_ascii().to_string()), "n+1"),
-        }
-        let shape = shape(&header)?;
-        let affine = affine(&header)?;
-        affine.check().map_err(|found| Unusable { found, expected: "a usable sform, qform or pixdim" })?;
-        let (slope, intercept) = scaling(&header)?;
-        let storage = Storage::from_code(header.datatype)?;
-        Ok(Self { grid: Grid::new(shape, affine), storage, big_endian, offset: offset(&header)?, slope, intercept })
+        let shape = shape(&fields)?;
+        let storage = Storage::from_code(fields.datatype)?;
+        let (affine, other) = forms::affines(&fields, form)?;
+        let (slope, intercept) = scaling(&fields)?;
+        Ok(Self {
+            grid: Grid::new(shape, affine),
+            other: other.map(|affine| Grid::new(shape, affine)),
+            storage,
+            header: bytes.len(),
+            big_endian: fields.big_endian,
+            offset: offset(&fields)?,
+            slope,
+            intercept,
+        })
     }
 
     /// Bytes from the file's start to the end of its voxels; no overflow, `MAX_VOXELS` being what it is.
@@ -131,38 +233,70 @@ impl Layout {
     }
 }
 
-fn shape(header: &Header) -> Result<[usize; 3], Unusable> {
-    let count = header.dim[0];
+fn single_file(magic: &[u8], single: &[u8], pair: &[u8]) -> Result<(), Unusable> {
+    if magic == single {
+        return Ok(());
+    }
+    let told = |found: &str, advice: &str| {
+        Err(Unusable { found: found.into(), expected: "one .nii or .nii.gz", advice: Some(advice.into()) })
+    };
+    if magic == pair {
+        return told(
+            "a header whose voxels are in another file (.hdr/.img)",
+            "make one .nii.gz of the two (fslchfiletype NIFTI_GZ, nibabel)",
+        );
+    }
+    if magic.iter().all(|&byte| byte == 0) {
+        return told(
+            "an ANALYZE header (no magic bytes), which does not say left from right",
+            "convert it to NIfTI from the scanner's files, where the sides are known",
+        );
+    }
+    let expected = "n+1 or, in NIfTI-2, n+2 with the bytes that a transfer as text spoils";
+    unusable(format!("the magic bytes {:?}", magic.escape_ascii().to_string()), expected)
+}
+
+fn shape(fields: &Fields) -> Result<[usize; 3], Unusable> {
+    let count = fields.dim[0];
     if !(1..=7).contains(&count) {
         return unusable(format!("{count} dimensions"), "3");
     }
-    let dims = &header.dim[1..=count as usize];
-    if count < 3 || dims[3..].iter().any(|&size| size != 1) {
+    let dims = &fields.dim[1..=count as usize];
+    if count < 3 {
         return unusable(format!("dimensions {dims:?}"), "three, or more of which the further are 1");
     }
     if dims.iter().any(|&size| size < 1) {
         return unusable(format!("dimensions {dims:?}"), "positive ones");
     }
-    let voxels: u64 = dims[..3].iter().map(|&size| size as u64).product();
-    if voxels > MAX_VOXELS {
+    if dims[3..].iter().any(|&size| size != 1) {
+        let several = dims[3..].iter().fold(1i64, |product, &size| product.saturating_mul(size));
+        let found = format!("{several} volumes in one file (dimensions {dims:?}): echoes, times or directions");
+        let expected = "three dimensions, or more of which the further are 1";
+        let advice = "save the volume that is meant on its own (fslroi FILE NEW 0 1; mrconvert -coord 3 0)";
+        return Err(Unusable { found, expected, advice: Some(advice.into()) });
+    }
+    let voxels = dims[..3].iter().fold(1i64, |product, &size| product.saturating_mul(size));
+    if voxels as u64 > MAX_VOXELS {
         return unusable(format!("{voxels} voxels ({dims:?})"), "at most 536870912");
     }
     Ok([dims[0] as usize, dims[1] as usize, dims[2] as usize])
 }
 
-fn offset(header: &Header) -> Result<u64, Unusable> {
-    let offset = f64::from(header.vox_offset);
+fn offset(fields: &Fields) -> Result<u64, Unusable> {
+    let offset = fields.vox_offset;
     match offset {
         // Some writers leave it at 0 and mean the default.
-        0.0 => Ok(FIRST_VOXEL),
-        _ if offset.fract() == 0.0 && (FIRST_VOXEL as f64..1e9).contains(&offset) => Ok(offset as u64),
-        _ => unusable(format!("vox_offset {offset}"), "a whole number of bytes, 352 or more"),
+        0.0 => Ok(fields.first_voxel),
+        _ if offset.fract() == 0.0 && (fields.first_voxel as f64..=MAX_OFFSET as f64).contains(&offset) => {
+            Ok(offset as u64)
+        }
+        _ => unusable(format!("vox_offset {offset}"), "0, or a whole number of bytes behind the header, up to 64 MiB"),
     }
 }
 
 /// As nibabel: slope 0, NaN or infinite means "not scaled"; a good slope with a bad intercept means nothing.
-fn scaling(header: &Header) -> Result<(f64, f64), Unusable> {
-    let (slope, intercept) = (f64::from(header.scl_slope), f64::from(header.scl_inter));
+fn scaling(fields: &Fields) -> Result<(f64, f64), Unusable> {
+    let (slope, intercept) = (fields.scl_slope, fields.scl_inter);
     if slope == 0.0 || !slope.is_finite() {
         return Ok((1.0, 0.0));
     }
@@ -170,60 +304,6 @@ fn scaling(header: &Header) -> Result<(f64, f64), Unusable> {
         return unusable(format!("scl_slope {slope} with scl_inter {intercept}"), "a finite intercept");
     }
     Ok((slope, intercept))
-}
-
-/// sform where there is one, else qform, else voxel sizes alone; in mm.
-fn affine(header: &Header) -> Result<Affine, Unusable> {
-    let mm = match header.xyzt_units & 7 {
-        0 | 2 => 1.0,
-        1 => 1000.0,
-        3 => 0.001,
-        other => return unusable(format!("the spatial unit {other}"), "unknown (0), m (1), mm (2) or um (3)"),
-    };
-    let rows = if header.sform_code > 0 {
-        [header.srow_x, header.srow_y, header.srow_z].map(|row| row.map(f64::from))
-    } else if header.qform_code > 0 {
-        from_quaternion(header)?
-    } else {
-        from_sizes(header)
-    };
-    Ok(Affine(rows.map(|row| row.map(|value| value * mm))))
-}
-
-/// NIfTI-1 "method 1", with nibabel's choice of origin, the volume's centre, and of x, which runs to the left.
-fn from_sizes(header: &Header) -> [[f64; 4]; 3] {
-    let [x, y, z] = [1, 2, 3].map(|axis| f64::from(header.pixdim[axis]).abs());
-    let [nx, ny, nz] = [1, 2, 3].map(|axis| f64::from(header.dim[axis]));
-    let to_centre = |voxels: f64, size: f64| (voxels - 1.0) / 2.0 * size;
-    let right = [x, 0.0, 0.0, -to_centre(nx, x)];
-    [right.map(|value| -value), [0.0, y, 0.0, -to_centre(ny, y)], [0.0, 0.0, z, -to_centre(nz, z)]]
-}
-
-/// NIfTI-1 "method 2": rotation by a unit quaternion, voxel sizes, `qfac` on the third axis.
-///
-/// A mirrored axis is `qfac`'s to say (nifti1.h: the pixdim\[\] are sizes, and only a rotation and `qfac` give them
-/// directions), so sizes must be positive. One that is not is taken for its size, as nibabel's repair of headers does.
-fn from_quaternion(header: &Header) -> Result<[[f64; 4]; 3], Unusable> {
-    let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);
-    let rest = 1.0 - (b * b + c * c + d * d);
-    // Rounding to 32 bits may push the square of a below zero by some 1e-7.
-    if rest.is_nan() || rest < -1e-5 {
-        return unusable(format!("the quaternion ({b}, {c}, {d})"), "a length of at most 1");
-    }
-    let a = rest.max(0.0).sqrt();
-    let rotation = [
-        [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
-        [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
-        [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
-    ];
-    let pixdim = header.pixdim.map(f64::from);
-    let qfac = if pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-    let size = [pixdim[1].abs(), pixdim[2].abs(), pixdim[3].abs() * qfac];
-    let first = [header.qoffset_x, header.qoffset_y, header.qoffset_z].map(f64::from);
-    Ok([0, 1, 2].map(|row| {
-        let [x, y, z] = rotation[row];
-        [x * size[0], y * size[1], z * size[2], first[row]]
-    }))
 }
 
 #[cfg(test)]
@@ -243,7 +323,7 @@ mod tests {
     }
 
     fn rows(header: Header) -> [[f64; 4]; 3] {
-        Layout::parse(&header.to_bytes()).unwrap().grid.affine().0
+        Layout::parse(&header.to_bytes(), Form::Sform).unwrap().grid.affine().0
     }
 
     #[test]
@@ -259,20 +339,92 @@ mod tests {
         }
         let negative = Header { pixdim: [1.0, -0.5, -1.0, -2.0, 0.0, 0.0, 0.0, 0.0], ..turned };
         assert_eq!(rows(negative), rows(turned), "sizes without their signs");
-        // The sform wins, here in metres.
-        let [srow_x, srow_y, srow_z] = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0]];
-        let sform = Header { sform_code: 1, srow_x, srow_y, srow_z, xyzt_units: 1, ..turned };
-        assert_eq!(rows(sform)[0], [1000.0, 0.0, 0.0, 500.0]);
-        assert_eq!(rows(sform)[2], [0.0, 0.0, -1000.0, 0.0]);
+        // The sform wins, here in metres, unless the other is asked for.
+        let [srow_x, srow_y, srow_z] = [[0.001, 0.0, 0.0, 0.5], [0.0, 0.001, 0.0, 0.0], [0.0, 0.0, -0.001, 0.0]];
+        let metres = Header { pixdim: turned.pixdim.map(|mm| mm / 1000.0), qoffset_y: 0.007, ..turned };
+        let sform = Header { sform_code: 1, srow_x, srow_y, srow_z, xyzt_units: 1, ..metres };
+        approx::assert_abs_diff_eq!(rows(sform)[0][0], 1.0, epsilon = 1e-6);
+        approx::assert_abs_diff_eq!(rows(sform)[0][3], 500.0, epsilon = 1e-6);
+        approx::assert_abs_diff_eq!(rows(sform)[2][2], -1.0, epsilon = 1e-6);
+        let (by_rows, by_quaternion) = (parsed(sform, Form::Sform), parsed(sform, Form::Qform));
+        assert_eq!((by_rows.other, by_quaternion.other), (Some(by_quaternion.grid), Some(by_rows.grid)));
+        approx::assert_abs_diff_eq!(by_quaternion.grid.affine().0[1][3], 7.0, epsilon = 1e-5);
+        // Where there is one form, it is taken, whichever is asked for.
+        assert_eq!(parsed(turned, Form::Sform), parsed(turned, Form::Qform));
+        assert_eq!(parsed(turned, Form::Sform).other, None);
+    }
+
+    fn parsed(header: Header, form: Form) -> Layout {
+        Layout::parse(&header.to_bytes(), form).unwrap()
+    }
+
+    #[test]
+    fn codes_qfac_and_long_quaternions_as_nibabel_has_them() {
+        let half = 0.5f32.sqrt();
+        let turned = Header { qform_code: 1, quatern_d: half, qoffset_y: 7.0, ..header() };
+        let [srow_x, srow_y, srow_z] = [[9.0, 0.0, 0.0, 0.0], [0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0]];
+        for sform_code in [0, -1, 6, 300] {
+            assert_eq!(rows(Header { sform_code, srow_x, srow_y, srow_z, ..turned }), rows(turned), "{sform_code}");
+        }
+        let third = |qfac: f32| {
+            let mut header = turned;
+            header.pixdim[0] = qfac;
+            rows(header)[2][2]
+        };
+        assert_eq!([1.0, 0.0, f32::NAN, -0.5, -1.0].map(third), [2.0, 2.0, 2.0, 2.0, -2.0]);
+        // Half a turn, 1 + 1e-6 long: still a turn, and voxels keep their size.
+        let long = Layout::parse(&Header { quatern_d: 1.000_001, ..turned }.to_bytes(), Form::Sform).unwrap();
+        assert_eq!(long.grid.voxel_mm(), [0.5, 1.0, 2.0]);
+        let refused = |header: Header| Layout::parse(&header.to_bytes(), Form::Sform).unwrap_err();
+        assert!(refused(Header { quatern_d: 1.1, ..turned }).found.contains("longer than 1"));
+        let flat = Header { pixdim: [1.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0], ..turned };
+        assert!(refused(flat).found.contains("do not span space"), "a size of 0 is not made up");
+    }
+
+    #[test]
+    fn a_form_of_another_unit_is_refused_and_the_usable_one_named() {
+        let [srow_x, srow_y, srow_z] = [[5e-4, 0.0, 0.0, 0.0], [0.0, 1e-3, 0.0, 0.0], [0.0, 0.0, 2e-3, 0.0]];
+        let header = Header { sform_code: 1, srow_x, srow_y, srow_z, xyzt_units: 2, ..header() };
+        let refused = |header: Header, form: Form| Layout::parse(&header.to_bytes(), form).unwrap_err();
+        let alone = refused(header, Form::Sform);
+        assert!(alone.found.starts_with("the sform gives voxels of 0.0005"), "{}", alone.found);
+        assert!(!alone.advice.unwrap().contains("--form"));
+        let beside = Header { qform_code: 1, ..header };
+        assert!(refused(beside, Form::Sform).advice.unwrap().contains("`--form qform`"));
+        assert_eq!(parsed(beside, Form::Qform).grid.voxel_mm(), [0.5, 1.0, 2.0]);
+        // The unit saves it, or spoils it.
+        assert!(parsed(Header { xyzt_units: 1, ..header }, Form::Sform).grid.voxel_mm()[0] > 0.49);
+        let micro = refused(Header { xyzt_units: 3, ..header }, Form::Sform);
+        assert!(micro.found.contains("its unit is micrometres"), "{}", micro.found);
+    }
+
+    #[test]
+    fn the_wider_header_says_the_same() {
+        let one = parsed(Header { vox_offset: 0.0, scl_slope: 2.0, scl_inter: -1.0, ..header() }, Form::Sform);
+        let wide = Header2 {
+            sizeof_hdr: 540,
+            magic: *b"n+2\0\r\n\x1a\n",
+            dim: [3, 2, 3, 4, 1, 1, 1, 1],
+            datatype: 16,
+            pixdim: [1.0, 0.5, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0],
+            scl_slope: 2.0,
+            scl_inter: -1.0,
+            ..Header2::read(&[0; HEADER_2_BYTES], false)
+        };
+        let two = Layout::parse(&wide.to_bytes(), Form::Sform).unwrap();
+        assert_eq!(two, Layout { header: 540, offset: 544, ..one });
+        let huge = Header2 { dim: [3, 1 << 40, 1 << 40, 1 << 40, 1, 1, 1, 1], ..wide };
+        let found = Layout::parse(&huge.to_bytes(), Form::Sform).unwrap_err().found;
+        assert!(found.starts_with("9223372036854775807 voxels"), "{found}");
     }
 
     #[test]
     fn no_offset_means_352_and_no_slope_means_unscaled() {
-        let layout = Layout::parse(&header().to_bytes()).unwrap();
+        let layout = parsed(header(), Form::Sform);
         assert_eq!((layout.offset, layout.slope, layout.intercept), (352, 1.0, 0.0));
         assert_eq!(layout.promised_bytes(), 352 + 24 * 4);
         let scaled = Header { vox_offset: 400.0, scl_slope: 2.0, scl_inter: -1.0, ..header() };
-        let layout = Layout::parse(&scaled.to_bytes()).unwrap();
+        let layout = parsed(scaled, Form::Sform);
         assert_eq!((layout.offset, layout.slope, layout.intercept), (400, 2.0, -1.0));
     }
 }

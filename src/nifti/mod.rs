@@ -1,4 +1,4 @@
-//! Volumes as NIfTI-1 files: one header, one reader, one writer, one grid, one affine.
+//! Volumes as NIfTI files: one header, one reader, one writer, one grid, one affine.
 
 pub mod affine;
 
@@ -12,6 +12,14 @@ pub mod header;
 
 pub mod layout;
 
+pub mod forms;
+
+pub mod placement;
+
+mod foreign;
+
+mod members;
+
 mod voxels;
 
 pub mod reader;
@@ -19,8 +27,11 @@ pub mod reader;
 pub mod writer;
 
 pub use affine::Affine;
+pub use foreign::facts;
+pub use forms::Form;
 pub use grid::Grid;
+pub use placement::Placement;
 pub use ras::{RasAxes, RasVolume};
-pub use reader::{NiftiFile, ScannedFile, read, read_into, scan};
+pub use reader::{MAX_NON_FINITE_SHARE, NiftiFile, OpenVolume, ScannedFile, open};
 pub use volume::Volume;
 pub use writer::{write, write_slice};

@@ -1,5 +1,7 @@
 //! The axes of a stored volume in RAS+ order, without moving a voxel.
 
+use std::ops::Range;
+
 use super::affine::Affine;
 use super::grid::Grid;
 
@@ -54,6 +56,14 @@ impl RasAxes {
     /// The RAS+ axes, those first along which neighbours lie closest in memory.
     pub fn fastest_first(&self) -> [usize; 3] {
         self.stored.map(|(_, axis)| axis)
+    }
+
+    /// Ranges along the RAS+ axes as ranges along the stored ones, fastest first.
+    pub fn stored(&self, ras: [Range<usize>; 3]) -> [Range<usize>; 3] {
+        self.stored.map(|(size, axis)| match self.flipped[axis] {
+            true => size - ras[axis].end..size - ras[axis].start,
+            false => ras[axis].clone(),
+        })
     }
 
     /// The RAS+ indices of the voxel at a place in memory.

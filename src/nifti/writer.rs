@@ -152,7 +152,7 @@ fn header<T: Element>(grid: &Grid, description: &str, style: Style) -> Result<He
 mod tests {
     use super::*;
     use crate::nifti::affine::Affine;
-    use crate::nifti::reader::read;
+    use crate::nifti::{Form, open};
     use nifti::{IntoNdArray, NiftiObject, NiftiVolume, RandomAccessNiftiVolume, ReaderOptions};
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         let affine = Affine([[0.0, -0.5, 0.0, 9.0], [0.5, 0.0, 0.0, -3.0], [0.0, 0.0, 2.0, 1.0]]);
         let volume = Volume::from_fn(Grid::new([2, 3, 2], affine), |[x, y, z]| (x + 2 * y + 6 * z) as f32);
         write(&path, &volume, "").unwrap();
-        assert_eq!(read(&path).unwrap().volume, volume);
+        assert_eq!(open(&path, Form::Sform).unwrap().read_into(Vec::new()).unwrap().volume, volume);
     }
 
     #[test]

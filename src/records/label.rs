@@ -21,6 +21,22 @@ pub struct Contrast {
 /// The susceptibility map, on which the rim study measures.
 pub const SUSCEPTIBILITY: &str = "chimap";
 
+/// What susceptibility maps are called, beside [`SUSCEPTIBILITY`], as suffixes in lower case: BIDS has "Chimap" alone,
+/// programs and people have the others.
+pub const SUSCEPTIBILITY_NAMES: [&str; 9] =
+    [SUSCEPTIBILITY, "qsm", "chi", "chimaps", "qsmap", "qsmmap", "susceptibility", "suscept", "susceptibilitymap"];
+
+/// Whether a contrast's name, or a file's suffix in whatever case, is one of [`SUSCEPTIBILITY_NAMES`].
+pub fn is_susceptibility(name: &str) -> bool {
+    SUSCEPTIBILITY_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// What data sets call a contrast that a person or a file calls `name`: susceptibility by any of its names is
+/// [`SUSCEPTIBILITY`].
+pub fn known_as(name: &str) -> &str {
+    if is_susceptibility(name) { SUSCEPTIBILITY } else { name }
+}
+
 /// The channel that a rim's contrast is measured on: the susceptibility map where there is one, else the first.
 pub fn measured(contrasts: &[Contrast]) -> usize {
     contrasts.iter().position(|contrast| contrast.name.as_str() == SUSCEPTIBILITY).unwrap_or(0)

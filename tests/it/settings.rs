@@ -115,6 +115,9 @@ fn table() -> Vec<Row> {
             ],
         ),
         row("prepare.session", Text, &["'01'", "ses-baseline"], &["ses-", "../x"]).of_real(),
+        row("prepare.entities", List, &["['run-2', 'part-none']"], &["['run']", "['ses-01']", "['run-../x']"])
+            .of_real(),
+        row("prepare.form", Word, &["sform", "qform"], &["SFORM"]),
         row("prepare.classes", Word, &["interest"], &["labels"]),
         row("prepare.items", Word, &["slices"], &["volumes"]),
         row("prepare.rim_label", Text, &[], &["light"]),

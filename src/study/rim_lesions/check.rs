@@ -15,7 +15,7 @@ use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
 use crate::project::{FeatureSetting, ProjectConfig};
 use crate::records::classes::{Class, Classes, Split};
-use crate::records::label::{Padding, SUSCEPTIBILITY};
+use crate::records::label::{Padding, SUSCEPTIBILITY, known_as};
 use crate::settings::Settings;
 use crate::train::{BaseChoice, TrainConfig, channel_rule, check_embedded_base};
 
@@ -150,6 +150,10 @@ impl RimStudy {
                 return Err(clash(key, format!("{:?}", prepare.contrasts), "[cohort.simulate]", expected)
                     .advice("take the others out, or give a cohort that has them as cohort.path"));
             }
+            if let Some(entity) = prepare.entities.first() {
+                return Err(clash("prepare.entities", format!("[{entity:?}]"), "[cohort.simulate]", "no entities")
+                    .advice("leave them out: simulated patients have one volume of each contrast"));
+            }
             if let Some(session) = &prepare.session {
                 return Err(clash("prepare.session", format!("{session:?}"), "[cohort.simulate]", "no session")
                     .advice("leave it out: simulated patients are imaged once"));
@@ -211,7 +215,8 @@ impl RimStudy {
         for (train, contrasts) in self.trainings() {
             let rules: Vec<_> = contrasts.iter().map(|name| channel_rule(&default_contrast(name).unit)).collect();
             train.check_for(self.side(), &rules)?;
-            check_embedded_base(&train, self.side(), &contrasts)?;
+            let names: Vec<String> = contrasts.iter().map(|name| known_as(name).to_owned()).collect();
+            check_embedded_base(&train, self.side(), &names)?;
         }
         match self.train.condition {
             Condition::Labels => Err(TrainConfig::refuse(

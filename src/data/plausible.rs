@@ -1,0 +1,173 @@
+//! Whether a susceptibility map is one: values of another unit, a phase, a mask or nothing at all under its name are
+//! told apart, each with its own words. The voxels pass by once.
+
+use super::ranks::nearest_rank;
+use crate::problem::{Kind, Problem};
+
+/// What the size of most susceptibilities lies between, in ppb.
+const PLAUSIBLE_PPB: [f32; 2] = [0.5, 5000.0];
+
+/// A phase fills the circle: most of what it is lies below pi and some just below. As thousandths, which is what the
+/// factor from ppm to ppb makes of radians.
+const PHASE: [f32; 2] = [2900.0, 3145.0];
+
+/// The largest susceptibility in ppb that a lesion's patch may hold: metal. Beyond are fill values.
+pub const LARGEST_PPB: f32 = 1e5;
+
+/// What is known of the susceptibilities that passed by.
+pub(super) struct Sizes {
+    /// From stored values to ppb.
+    scale: f32,
+    not_zero: usize,
+    below: usize,
+    within: usize,
+    /// Below a phase's most frequent sizes.
+    below_phase: usize,
+    largest: f32,
+    /// The first value that is not 0, and whether there are others than that one and 0.
+    first: Option<f32>,
+    varied: bool,
+    zeros: usize,
+}
+
+/// What a map seems to be that is no susceptibility map.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its numbers can be susceptibilities in ppb.
+    Plausible,
+    /// Of sizes that betray another unit; which one the value of that rank, of those that are not 0, shows.
+    OtherUnit {
+        /// Of the 99th percentile.
+        rank: usize,
+    },
+    /// Something else, in words.
+    Something(&'static str, &'static str),
+}
+
+impl Sizes {
+    /// None yet; `scale` takes stored values to ppb.
+    pub fn new(scale: f32) -> Self {
+        Self {
+            scale,
+            not_zero: 0,
+            below: 0,
+            within: 0,
+            below_phase: 0,
+            largest: 0.0,
+            first: None,
+            varied: false,
+            zeros: 0,
+        }
+    }
+
+    /// The next values as stored.
+    pub fn add(&mut self, values: &[f32]) {
+        // Which side of a limit a percentile lies on needs no percentile, only counting.
+        for block in values.chunks(1 << 16) {
+            let (mut zeros, mut lows, mut fits, mut turns) = (0u32, 0u32, 0u32, 0u32);
+            let mut largest = self.largest;
+            for value in block {
+                let size = (value * self.scale).abs();
+                zeros += u32::from(size == 0.0);
+                lows += u32::from(size < PLAUSIBLE_PPB[0]);
+                fits += u32::from(size <= PLAUSIBLE_PPB[1]);
+                turns += u32::from(size < PHASE[0]);
+                largest = if size > largest { size } else { largest };
+            }
+            self.zeros += zeros as usize;
+            self.not_zero += block.len() - zeros as usize;
+            self.below += (lows - zeros) as usize;
+            self.within += (fits - zeros) as usize;
+            self.below_phase += (turns - zeros) as usize;
+            self.largest = largest;
+            if !self.varied {
+                self.compare(block);
+            }
+        }
+    }
+
+    fn compare(&mut self, block: &[f32]) {
+        let mut values = block.iter().copied().filter(|&value| value != 0.0);
+        let Some(first) = self.first.or_else(|| values.next()) else { return };
+        self.first = Some(first);
+        self.varied = values.any(|value| value.to_bits() != first.to_bits());
+    }
+
+    /// What the values are.
+    pub fn verdict(&self) -> Verdict {
+        const FIND: &str = "give the reconstructed map; this file holds none";
+        let Some(rank) = nearest_rank(self.not_zero, 0.99) else {
+            return Verdict::Something("nothing but zeros", FIND);
+        };
+        if !self.varied && self.zeros == 0 {
+            return Verdict::Something("the same value in every voxel", FIND);
+        }
+        if !self.varied {
+            return Verdict::Something("one value and 0, as a mask has", "give the map that it masks");
+        }
+        let of_phase = self.scale == 1000.0 && self.largest <= PHASE[1] && rank >= self.below_phase;
+        if of_phase {
+            return Verdict::Something(
+                "values that fill -3.14 to 3.14, as a phase in radians does",
+                "give the susceptibility map that was computed from it",
+            );
+        }
+        match (self.below..self.within).contains(&rank) {
+            true => Verdict::Plausible,
+            false => Verdict::OtherUnit { rank },
+        }
+    }
+}
+
+/// A map of another unit; `typical`: the 99th percentile of its sizes in ppb.
+pub(super) fn other_unit(typical: f32) -> Problem {
+    Problem::new(Kind::Input, format!("susceptibilities of {typical:.3} ppb (99th percentile of their size)"))
+        .expected("tens of ppb: BIDS stores ppm")
+        .advice(
+            "say {\"Units\": \"ppb\"} or {\"Units\": \"ppm\"} in the sidecar, whichever holds; a field in Hz or \
+             radians is no susceptibility map",
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(values: &[f32], scale: f32) -> Verdict {
+        let mut sizes = Sizes::new(scale);
+        values.chunks(3).for_each(|some| sizes.add(some));
+        sizes.verdict()
+    }
+
+    #[test]
+    fn a_wrong_unit_is_noticed() {
+        let in_vivo = [0.0, -40.0, 20.0, 160.0];
+        assert_eq!(verdict(&in_vivo, 1.0), Verdict::Plausible);
+        assert_eq!(verdict(&in_vivo, 1000.0), Verdict::OtherUnit { rank: 2 });
+        assert_eq!(verdict(&in_vivo, 0.001), Verdict::OtherUnit { rank: 2 });
+        // The limits themselves are plausible; one value in a hundred does not count.
+        assert_eq!(verdict(&[0.1, 0.5], 1.0), Verdict::Plausible);
+        assert_eq!(verdict(&[1.0, -5000.0], 1.0), Verdict::Plausible);
+        assert_eq!(verdict(&[1.0, 5000.5], 1.0), Verdict::OtherUnit { rank: 1 });
+        let mut outlier = [40.0; 101];
+        outlier[6] = 41.0;
+        outlier[7] = f32::INFINITY;
+        assert_eq!(verdict(&outlier, 1.0), Verdict::Plausible);
+    }
+
+    #[test]
+    fn what_is_no_map_at_all_has_its_own_words() {
+        let says = |values: &[f32]| match verdict(values, 1000.0) {
+            Verdict::Something(found, _) => found,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(says(&[0.0; 4]), "nothing but zeros");
+        assert_eq!(says(&[0.02; 4]), "the same value in every voxel");
+        assert_eq!(says(&[0.0, 1.0, 0.0, 1.0, 1.0]), "one value and 0, as a mask has");
+        let circle: Vec<f32> = (0..629).map(|at| at as f32 / 100.0 - 3.14).collect();
+        assert!(says(&circle).contains("phase in radians"));
+        // Half as wide it is a strong field, but may be a map with bone in it.
+        let half: Vec<f32> = circle.iter().map(|value| value / 2.0).collect();
+        assert_eq!(verdict(&half, 1000.0), Verdict::Plausible);
+    }
+}

@@ -1,0 +1,137 @@
+//! JSON beside volumes: what a cohort says of itself, and the unit of a susceptibility map.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::bids_name::{BidsName, file_name};
+use super::foreign_text;
+use super::name_join::listed;
+use crate::files::{self, list_if_there};
+use crate::nifti;
+use crate::problem::{Problem, Result};
+
+/// Longest description or sidecar; those with a whole DICOM header in them have some hundred kilobytes.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Reads a JSON file; one that begins with a byte order mark, or in UTF-16, is read as well.
+///
+/// # Errors
+/// No such file, one beyond 16 MiB, or no JSON, with the place of what is not.
+pub(super) fn read_json(path: &Path) -> Result<Value> {
+    tracing::info!("reading {}", path.display());
+    nifti::facts(path)?;
+    let text = files::read(path, MAX_BYTES, "a JSON file")?;
+    let text = foreign_text::decode(&text).map_err(|found| Problem::input(path, found).expected("UTF-8"))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Problem::input(path, format!("not JSON: {error}"))
+            .expected("JSON as its standard has it: no comma behind the last entry, no comments, no NaN")
+            .advice("correct that place; `python3 -m json.tool FILE` checks it")
+    })
+}
+
+/// What takes a susceptibility map's stored values to ppb, from `Units` in the sidecar that applies to `volume` by
+/// BIDS' inheritance: any JSON between it and the cohort's root `root` whose name has its suffix and none but its
+/// entities; the nearest that says something holds.
+///
+/// # Errors
+/// A unit that is neither ppm nor ppb, or two sidecars in one folder that apply alike.
+pub(super) fn susceptibility_scale(root: &Path, volume: &Path) -> Result<f64> {
+    let Some(name) = BidsName::of_volume(volume) else { return Ok(PPM) };
+    let folders = volume.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+    for folder in folders {
+        let files = list_if_there(folder)?;
+        let applies =
+            |path: &&std::path::PathBuf| BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name));
+        let mut sidecars: Vec<&Path> = files.iter().filter(applies).map(std::path::PathBuf::as_path).collect();
+        let entities = |path: &Path| BidsName::of_sidecar(path).map_or(0, |name| name.entities());
+        // Within a folder the one that says most of the name comes first.
+        sidecars.sort_by_key(|path| std::cmp::Reverse(entities(path)));
+        let mut said: Option<(f64, &Path)> = None;
+        for sidecar in sidecars {
+            if said.is_some_and(|(_, path)| entities(path) > entities(sidecar)) {
+                break;
+            }
+            let Some(scale) = unit(sidecar)? else { continue };
+            match said {
+                Some((other, path)) if other.to_bits() != scale.to_bits() => {
+                    let names = [path, sidecar].map(|path| file_name(path).to_owned());
+                    return Err(Problem::input(folder, format!("two units for one map, in {}", listed(&names)))
+                        .expected("one sidecar that applies"));
+                }
+                _ => said = Some((scale, sidecar)),
+            }
+        }
+        if let Some((scale, _)) = said {
+            return Ok(scale);
+        }
+    }
+    // BIDS: a Chimap is in ppm.
+    Ok(PPM)
+}
+
+const PPM: f64 = 1000.0;
+
+/// From stored values to ppb, where a sidecar says the unit.
+fn unit(sidecar: &Path) -> Result<Option<f64>> {
+    let json = read_json(sidecar)?;
+    let Some(units) = json.get("Units") else { return Ok(None) };
+    let text = units.as_str().unwrap_or_default().trim().to_lowercase();
+    match text.as_str() {
+        "ppm" | "parts per million" | "1e-6" | "10^-6" => Ok(Some(PPM)),
+        "ppb" | "parts per billion" | "1e-9" | "10^-9" => Ok(Some(1.0)),
+        _ => Err(Problem::input(sidecar, format!("Units {units} for a susceptibility map"))
+            .expected("\"ppm\" (as BIDS has it) or \"ppb\"")
+            .advice("correct the unit, or give the susceptibility map if this is a field or a phase")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_sidecar_that_names_the_unit_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("cohort");
+        let anat = root.join("sub-01/ses-1/anat");
+        std::fs::create_dir_all(&anat).unwrap();
+        let volume = anat.join("sub-01_ses-1_Chimap.nii.gz");
+        let scale = || susceptibility_scale(&root, &volume).unwrap();
+        let say = |path: &str, text: &str| std::fs::write(root.join(path), text).unwrap();
+        // Above the cohort nothing counts.
+        std::fs::write(folder.path().join("Chimap.json"), r#"{"Units": "ppb"}"#).unwrap();
+        assert_eq!(scale(), 1000.0);
+        say("Chimap.json", r#"{"Units": "ppb"}"#);
+        assert_eq!(scale(), 1.0);
+        say("sub-01/sub-01_Chimap.json", "\u{feff}{\"Units\": \" PPM\"}");
+        assert_eq!(scale(), 1000.0);
+        say("sub-01/ses-1/anat/sub-01_ses-1_Chimap.json", r#"{"EchoTime": 1}"#);
+        say("sub-01/ses-1/anat/sub-01_ses-2_Chimap.json", r#"{"Units": "T"}"#);
+        assert_eq!(scale(), 1000.0);
+        say("sub-01/ses-1/anat/sub-01_ses-1_Chimap.json", r#"{"Units": "ppb"}"#);
+        say("sub-01/ses-1/anat/sub-01_Chimap.json", r#"{"Units": "ppm"}"#);
+        assert_eq!(scale(), 1.0, "the one with more entities");
+        say("sub-01/ses-1/anat/ses-1_Chimap.json", r#"{"Units": "ppb"}"#);
+        say("sub-01/ses-1/anat/sub-01_ses-1_Chimap.json", "{}");
+        let twice = susceptibility_scale(&root, &volume).unwrap_err().to_string();
+        assert!(twice.contains("two units for one map"), "{twice}");
+    }
+
+    #[test]
+    fn other_units_and_broken_texts_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let volume = folder.path().join("sub-01_Chimap.nii.gz");
+        let says = |text: &[u8]| {
+            std::fs::write(folder.path().join("Chimap.json"), text).unwrap();
+            susceptibility_scale(folder.path(), &volume).unwrap_err().to_string()
+        };
+        assert!(says(br#"{"Units": "rad"}"#).contains("Chimap.json: Units \"rad\" for a susceptibility map; expected"));
+        assert!(says(br#"{"Units": null}"#).contains("Units null"));
+        assert!(says(b"{\"Units\": \"ppm\",}").contains("trailing comma at line 1 column 17; expected JSON"));
+        let wide: Vec<u8> = "\u{feff}{\"Units\": \"ppb\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(folder.path().join("Chimap.json"), &wide).unwrap();
+        assert_eq!(susceptibility_scale(folder.path(), &volume).unwrap(), 1.0);
+        assert!(says(&wide[..9]).contains("half a letter"));
+    }
+}
