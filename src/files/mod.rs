@@ -1,4 +1,4 @@
-//! Files and folders: whole or not at all, locked, hashed, listed; JSON and npy as texts and bytes.
+//! Files and folders: whole or not at all, locked, hashed, listed, told apart; JSON and npy as texts and bytes.
 
 mod whole;
 
@@ -11,6 +11,10 @@ pub mod hashed;
 mod json;
 
 pub mod npy;
+
+pub mod npy_header;
+
+pub mod kind_of;
 
 pub use folder::{list, list_if_there, remove, remove_folder};
 pub use hashed::sha256;
