@@ -36,6 +36,13 @@ pub enum Value<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeId(u32);
 
+impl NodeId {
+    /// Its place among [`Heap::nodes`].
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What holds other values, or was made by one of the allowed calls.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node<'a> {
