@@ -1,4 +1,5 @@
-//! Files and folders: whole or not at all, claimed and locked, hashed, listed; JSON and npy as texts and bytes.
+//! Files and folders: whole or not at all, claimed and locked, hashed, listed, told apart; JSON and npy as texts and
+//! bytes.
 
 pub mod fault;
 
@@ -21,6 +22,10 @@ pub mod hashed;
 mod json;
 
 pub mod npy;
+
+pub mod npy_header;
+
+pub mod kind_of;
 
 pub use claim::Claim;
 pub use earlier::{files_in, holds_what_its_manifest_says, parses, was_locked};

@@ -7,6 +7,8 @@ pub mod class;
 
 pub mod network;
 
+pub mod tensor_file;
+
 pub mod weights;
 
 pub mod layers;

@@ -6,14 +6,17 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::layers::resample;
 use super::network::{Named, Network};
 use super::stylegan2::config::{DiscriminatorConfig, GeneratorConfig};
 use super::stylegan2::discriminator::Discriminator;
 use super::stylegan2::generator::Generator;
+use super::stylegan2::shapes::{self, Shapes};
+use super::tensor_file::{TensorHeader, Wanted, unusable};
 use crate::digest;
+use crate::files::kind_of::FileKind;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::label::NetworkLabel;
 use crate::seed::RunSeed;
@@ -85,6 +88,8 @@ impl NetworkDescription {
                 .expected(format!("schema {SCHEMA}"))
                 .advice("use the version of rimforge that wrote the file"));
         }
+        written.generator.validate().map_err(|problem| unusable(&problem))?;
+        written.discriminator.as_ref().map_or(Ok(()), DiscriminatorConfig::validate).map_err(|p| unusable(&p))?;
         let label = NetworkLabel::from_json([written.channels, written.provenance])?;
         let description = Self { generator: written.generator, discriminator: written.discriminator, label };
         description.check_label()?;
@@ -167,27 +172,45 @@ pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, t
 /// Reads what [`save_network`] wrote.
 ///
 /// # Errors
-/// No such file, not safetensors, no or another description, a label with a wrong entry or of another network, tensors
-/// that do not fit, or non-finite values.
+/// No such file, not safetensors (what it is instead is told), no or another description, sizes beyond every machine, a
+/// label with a wrong entry or of another network, tensors that are not those of the description, which is told before
+/// one is read, or non-finite values.
 pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
     let path = path.as_ref();
-    let file = read_tensors(path)?;
-    let description = NetworkDescription::from_text(&file.description).map_err(|problem| problem.at(path))?;
+    let file = TensorHeader::open(path, NETWORK)?;
+    let description =
+        NetworkDescription::from_text(file.metadata(DESCRIPTION)).map_err(|problem| problem.at(path))?;
+    let of = |prefix: &'static str, shapes: Shapes| {
+        shapes.into_iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape))
+    };
+    let discriminator = description.discriminator.as_ref().map(shapes::discriminator).unwrap_or_default();
+    file.fits(&of("G.", shapes::generator(&description.generator)).chain(of("D.", discriminator)).collect())?;
+    let (tensors, sha256) = file.read(|_| true)?;
     let mut generator = Generator::new(&description.generator, RunSeed(0), device)?;
-    generator.load(&part("G.", &file.tensors)).map_err(|problem| problem.at(path))?;
-    let mut known = generator.tensors().len();
+    generator.load(&part("G.", &tensors)).map_err(|problem| problem.at(path))?;
     let mut discriminator = None;
     if let Some(config) = &description.discriminator {
         let mut network = Discriminator::new(config, RunSeed(0), device)?;
-        network.load(&part("D.", &file.tensors)).map_err(|problem| problem.at(path))?;
-        known += network.tensors().len();
+        network.load(&part("D.", &tensors)).map_err(|problem| problem.at(path))?;
         discriminator = Some(network);
     }
-    if known != file.tensors.len() {
-        return Err(Problem::input(path, "tensors that belong to no network"));
-    }
-    Ok(SavedNetwork { generator, discriminator, description, sha256: file.sha256 })
+    Ok(SavedNetwork { generator, discriminator, description, sha256 })
 }
+
+/// What people give in place of a network file, and how they get one.
+const NETWORK: Wanted = Wanted {
+    what: "a network file of rimforge (.safetensors)",
+    advice: |kind| {
+        let advice = match kind {
+            Some(FileKind::Pickle) => "make a network file of it first: `rimforge import NET.pkl --out DIR`",
+            Some(FileKind::TorchArchive) => {
+                "networks of PyTorch are imported from the .pkl snapshot of a StyleGAN2-ADA training: `rimforge import`"
+            }
+            _ => "give the --out folder of `rimforge train` or `rimforge import`, or the network file in it",
+        };
+        Some(advice.into())
+    },
+};
 
 /// [`load_network`] for what takes images alone.
 ///
@@ -236,30 +259,10 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str)
 /// # Errors
 /// No such file, a truncated or foreign file, or non-finite values.
 pub fn read_tensors(path: impl AsRef<Path>) -> Result<TensorFile> {
-    let path = path.as_ref();
-    tracing::info!("reading {}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let foreign = |error: String| {
-        Problem::input(path, format!("not a whole safetensors file: {error}"))
-            .advice("the file may be cut off; copy or write it again")
-    };
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| foreign(error.to_string()))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| foreign(error.to_string()))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.iter() {
-        let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == view.dtype()) else {
-            return Err(Problem::input(path, format!("{name} is of type {:?}", view.dtype())));
-        };
-        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)?;
-        if tensor.is_floating_point() && tensor.isfinite().all().int64_value(&[]) == 0 {
-            return Err(Problem::input(path, format!("{name} holds NaN or infinite values")));
-        }
-        tensors.insert(name.to_owned(), tensor);
-    }
-    let description =
-        metadata.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)).cloned().unwrap_or_default();
-    Ok(TensorFile { tensors, description, sha256: digest::sha256(&bytes) })
+    let file = TensorHeader::open(path.as_ref(), Wanted::TENSORS)?;
+    let description = file.metadata(DESCRIPTION).to_owned();
+    let (tensors, sha256) = file.read(|_| true)?;
+    Ok(TensorFile { tensors, description, sha256 })
 }
 
 /// What a network file of these `bytes` says about itself; no tensor is read.
@@ -306,6 +309,7 @@ fn prefixed(prefix: &str, tensors: Named) -> Named {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Tensor;
     use crate::records::label::{Contrast, Padding, Provenance, Window};
     use serde_json::json;
 

@@ -33,6 +33,16 @@ pub fn call<'a>(callee: Global, arguments: Value<'a>, heap: &mut Heap<'a>, budge
             budget.take(2 * MOST_AXES * size_of::<i64>() + size_of::<Strided<'_>>())?;
             heap.add(Node::Tensor(Box::new(Strided { storage, offset, size, stride })), budget)
         }
+        (Global::RebuildOldTensor, &[storage, offset, size, stride]) => {
+            let none = heap.add(Node::Dict(Vec::new()), budget)?;
+            let six = Node::Tuple(vec![storage, offset, size, stride, Value::Bool(false), none]);
+            budget.take(6 * size_of::<Value<'_>>())?;
+            let arguments = heap.add(six, budget)?;
+            call(Global::RebuildTensor, arguments, heap, budget)
+        }
+        (Global::Listed, &[list]) => Ok(list),
+        (Global::Tagged, &[value, Value::Text(_)]) => Ok(value),
+        (Global::Inert, _) => Ok(Value::None),
         (Global::RebuildParameter, &[tensor @ Value::Node(id), Value::Bool(_), _hooks]) => match heap.node(id) {
             Node::Tensor(_) => Ok(tensor),
             _ => Err(wrong()),
@@ -98,6 +108,8 @@ pub fn set_state<'a>(object: Value<'a>, state: Value<'a>, heap: &mut Heap<'a>) -
         (Node::ScalarType { .. }, Some(order)) => {
             return Err(refused().expected(format!("little-endian numbers, not order {:?}", shortened(order))));
         }
+        // Slots beside the attributes hold no tensors.
+        (Node::Instance(own), _) => *own = state,
         // Attributes of a dict (the version that `state_dict` notes) are neither settings nor tensors.
         (Node::Dict(_), _) => {}
         _ => return Err(refused()),

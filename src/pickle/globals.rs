@@ -84,12 +84,20 @@ pub enum Global {
     Set,
     /// An empty byte string.
     Bytes,
+    /// In weights alone: a tensor as torch 0.3 saved it.
+    RebuildOldTensor,
+    /// In weights alone: a list of numbers; here the list itself.
+    Listed,
+    /// In weights alone: a value with its type's name; here the value itself.
+    Tagged,
+    /// In weights alone: sizes and devices, which decide nothing here.
+    Inert,
     /// What the elements of a storage are.
     StorageClass(Element),
 }
 
 /// (module, name, meaning); modules are those of Python 3 and, in protocol 2, of Python 2.
-const NAMES: [(&str, &str, Global); 14] = [
+const NAMES: [(&str, &str, Global); 22] = [
     ("torch_utils.persistence", "_reconstruct_persistent_obj", Global::PersistentObject),
     ("torch._utils", "_rebuild_tensor_v2", Global::RebuildTensor),
     ("torch._utils", "_rebuild_parameter", Global::RebuildParameter),
@@ -104,6 +112,14 @@ const NAMES: [(&str, &str, Global); 14] = [
     ("__builtin__", "set", Global::Set),
     ("builtins", "bytes", Global::Bytes),
     ("__builtin__", "bytes", Global::Bytes),
+    ("torch._utils", "_rebuild_tensor", Global::RebuildOldTensor),
+    ("torch.jit._pickle", "build_intlist", Global::Listed),
+    ("torch.jit._pickle", "build_doublelist", Global::Listed),
+    ("torch.jit._pickle", "build_boollist", Global::Listed),
+    ("torch.jit._pickle", "build_tensorlist", Global::Listed),
+    ("torch.jit._pickle", "restore_type_tag", Global::Tagged),
+    ("torch", "Size", Global::Inert),
+    ("torch", "device", Global::Inert),
 ];
 
 impl Global {
@@ -120,16 +136,21 @@ impl Global {
         if let Some((.., global)) = NAMES.iter().find(|known| (known.0, known.1) == (module, name)) {
             return Ok(*global);
         }
+        Err(Self::unknown(module, name))
+    }
+
+    /// The problem of a name that is not on the list.
+    pub fn unknown(module: &str, name: &str) -> Problem {
         let problem = Problem::new(
             Kind::Input,
             format!("the pickle refers to {}.{}, which this program does not know", shortened(module), shortened(name)),
         )
         .expected("only what a StyleGAN2-ADA network of the PyTorch reference is made of");
-        Err(if module.starts_with("dnnlib.tflib") {
+        if module.starts_with("dnnlib.tflib") {
             problem.advice("this is a pickle of the TensorFlow version; convert it with the reference first")
         } else {
             problem.advice("nothing of it was run; do not open this file with Python unless you trust its source")
-        })
+        }
     }
 
     /// Dotted Python name.

@@ -15,6 +15,9 @@ pub enum Dialect {
     /// The index of a `torch.save` archive, such as export writes: storages are named by persistent ids, which stay the
     /// tuples that they are.
     TorchSave,
+    /// The index of weights that someone saved with PyTorch: a state dict, a whole module, or a scripted one. Storages
+    /// are named by persistent ids; classes of any name are objects that hold their attributes and do nothing.
+    Weights,
     /// Part of a `torch.save` stream in a byte string of another pickle: a storage and nothing else, so that streams do
     /// not nest.
     Storage,
@@ -116,6 +119,12 @@ impl<'a> Machine<'a, '_> {
                 let text = self.cursor.text(length)?;
                 self.push(Value::Text(text))?;
             }
+            // Texts of Python 2, in which older weights were saved.
+            b'U' | b'T' if self.dialect == Dialect::Weights => {
+                let length = self.length([b'U', b'T', b'T'], code)?;
+                let text = self.cursor.text(length)?;
+                self.push(Value::Text(text))?;
+            }
             b'B' | b'C' | 0x8e | 0x96 => {
                 let length = if code == 0x96 { self.cursor.u64()? } else { self.length([b'C', b'B', 0x8e], code)? };
                 let bytes = self.cursor.take(length)?;
@@ -170,6 +179,9 @@ impl<'a> Machine<'a, '_> {
             },
             b'R' | 0x81 => {
                 let (arguments, callee) = (self.pop(at)?, self.pop(at)?);
+                if code == 0x81 && self.dialect == Dialect::Weights && self.is_class(callee) {
+                    return self.add(Node::Instance(Value::None));
+                }
                 // Only classes are made by NEWOBJ, only the two dicts among ours.
                 let fitting = code == b'R' || matches!(callee, Value::Global(Global::OrderedDict | Global::EasyDict));
                 let Value::Global(callee) = callee else {
@@ -322,8 +334,21 @@ impl<'a> Machine<'a, '_> {
         Ok(())
     }
 
-    fn global(&mut self, module: &str, name: &str, at: usize) -> Result<()> {
-        let global = Global::find(module, name)?;
+    /// A class that the weights' author had: by its name, or with its source text, as `torch.save` once did.
+    fn is_class(&self, callee: Value<'a>) -> bool {
+        let with_source = || self.heap.tuple(callee).is_some_and(|id| id.first() == Some(&Value::Text("module")));
+        matches!(callee, Value::Foreign(_)) || with_source()
+    }
+
+    fn global(&mut self, module: &'a str, name: &'a str, at: usize) -> Result<()> {
+        let global = match Global::find(module, name) {
+            Err(_) if self.dialect == Dialect::Weights => return self.push(Value::Foreign(name)),
+            found => found?,
+        };
+        let of_weights = matches!(global, Global::RebuildOldTensor | Global::Listed | Global::Tagged | Global::Inert);
+        if of_weights && self.dialect != Dialect::Weights {
+            return Err(Global::unknown(module, name));
+        }
         if self.dialect == Dialect::Storage && !matches!(global, Global::StorageClass(_)) {
             return Err(refused(at, format!("{} inside a tensor's storage", global.name())));
         }

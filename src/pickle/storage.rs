@@ -9,9 +9,9 @@ use super::value::{Value, shortened};
 use crate::problem::{Kind, Problem, Result};
 
 /// 0x1950a86a20f9469cfc6c.
-const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+pub(super) const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-const VERSION: i64 = 1001;
+pub(super) const VERSION: i64 = 1001;
 
 /// Reads a stream that holds one storage; returns the element type and where in `bytes` the elements start and how many
 /// bytes they take.

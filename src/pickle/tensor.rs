@@ -3,7 +3,7 @@
 use tch::{Kind as Type, Tensor};
 
 use super::budget::Budget;
-use super::value::{Heap, Node, Storage, Strided, Value};
+use super::value::{Heap, Node, Strided, Value};
 use crate::problem::{Kind, Problem, Result};
 
 /// Sizes of a tensor; `None` for anything else.
@@ -31,25 +31,34 @@ pub fn read(name: &str, value: Value<'_>, heap: &Heap<'_>, budget: &mut Budget) 
     if !matches!(kind, Type::Half | Type::BFloat16 | Type::Float | Type::Double) {
         return Err(wrong(&format!("is of type {kind:?}")).expected("floating-point numbers"));
     }
-    let (first, last, count) = extent(tensor, storage).ok_or_else(|| wrong("reaches outside its storage"))?;
+    let available = storage.length / storage.element.size();
+    let (first, last, count) = extent(tensor, available).ok_or_else(|| wrong("reaches outside its storage"))?;
     // Converting takes the elements twice for a moment, in their own type and as float32.
     budget.take(count.saturating_mul(Type::Float.elt_size_in_bytes()))?;
     let bytes = heap.bytes(storage.source).ok_or_else(|| wrong("has no storage"))?;
     let size = storage.element.size();
     let bytes = &bytes[storage.start..][first * size..last * size];
-    let flat = Tensor::f_from_data_size(bytes, &[(last - first) as i64], kind)?;
+    strided(name, kind, tensor, bytes)
+}
+
+/// The tensor whose elements, from its first to its last in the storage, are `bytes`; float32 on the CPU.
+///
+/// # Errors
+/// Values that are not finite.
+pub fn strided(name: &str, kind: Type, tensor: &Strided<'_>, bytes: &[u8]) -> Result<Tensor> {
+    let flat = Tensor::f_from_data_size(bytes, &[(bytes.len() / kind.elt_size_in_bytes()) as i64], kind)?;
     // Weights saved with channels last, as fp16 layers keep them, have their own order of strides.
     let strided = flat.f_as_strided(&tensor.size, &tensor.stride, 0)?;
     let values = strided.f_to_kind(Type::Float)?.f_contiguous()?;
     if values.isfinite().all().int64_value(&[]) == 0 {
-        return Err(wrong("holds NaN or infinite values"));
+        return Err(Problem::new(Kind::Input, format!("{name} holds NaN or infinite values")));
     }
     Ok(values)
 }
 
-/// First element, one past the last, and the number of elements; `None` where the storage has fewer.
-fn extent(tensor: &Strided<'_>, storage: &Storage<'_>) -> Option<(usize, usize, usize)> {
-    let available = storage.length / storage.element.size();
+/// First element, one past the last, and the number of elements; `None` where the storage has fewer than are
+/// `available`.
+pub fn extent(tensor: &Strided<'_>, available: usize) -> Option<(usize, usize, usize)> {
     let mut count: usize = 1;
     let mut end = tensor.offset;
     for (&size, &stride) in tensor.size.iter().zip(&tensor.stride) {
@@ -66,6 +75,7 @@ fn extent(tensor: &Strided<'_>, storage: &Storage<'_>) -> Option<(usize, usize, 
 #[cfg(test)]
 mod tests {
     use super::super::globals::Element;
+    use super::super::value::Storage;
     use super::*;
 
     fn tensor(offset: usize, size: &[i64], stride: &[i64]) -> Result<Vec<f32>> {

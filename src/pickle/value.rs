@@ -26,6 +26,8 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// A name from the allow-list.
     Global(Global),
+    /// The name of a class that means nothing here; only in weights.
+    Foreign(&'a str),
     /// A value in the arena.
     Node(NodeId),
 }
@@ -33,6 +35,13 @@ pub enum Value<'a> {
 /// Number of a node in its [`Heap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeId(u32);
+
+impl NodeId {
+    /// Its place among [`Heap::nodes`].
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// What holds other values, or was made by one of the allowed calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +67,8 @@ pub enum Node<'a> {
     Storage(Storage<'a>),
     /// A view of a storage.
     Tensor(Box<Strided<'a>>),
+    /// An object of a class that means nothing here, with its attributes; only in weights.
+    Instance(Value<'a>),
     /// A persistent object of the reference: its description {type, version, class_name, state, ..}.
     Object(NodeId),
 }
@@ -111,6 +122,11 @@ impl<'a> Heap<'a> {
     /// A node of this heap, to be filled.
     pub fn node_mut(&mut self, id: NodeId) -> &mut Node<'a> {
         &mut self.nodes[id.0 as usize]
+    }
+
+    /// All nodes, in the order in which they were made.
+    pub fn nodes(&self) -> &[Node<'a>] {
+        &self.nodes
     }
 
     /// Elements of a tuple or a list.
@@ -175,6 +191,7 @@ impl<'a> Heap<'a> {
             Value::Text(text) => format!("{:?}", shortened(text)),
             Value::Bytes(bytes) => format!("a byte string of {}", bytes.len()),
             Value::Global(global) => global.name(),
+            Value::Foreign(name) => shortened(name),
             Value::Node(id) => match self.node(id) {
                 Node::Tuple(items) => format!("a tuple of {}", items.len()),
                 Node::List(items) => format!("a list of {}", items.len()),
@@ -185,6 +202,7 @@ impl<'a> Heap<'a> {
                 Node::Storage(_) => "a tensor's storage".into(),
                 Node::Tensor(tensor) => format!("a tensor {:?}", tensor.size),
                 Node::Object(_) => "a persistent object".into(),
+                Node::Instance(_) => "an object".into(),
             },
         }
     }

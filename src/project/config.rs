@@ -41,7 +41,7 @@ pub struct ProjectConfig {
     pub w_noise: f64,
     /// Weight of the noise maps' autocorrelation.
     pub noise_regularisation: f64,
-    /// "auto", "random-vgg", "pixels", "discriminator", or a TorchScript file (.pt).
+    /// "auto", "random-vgg", "pixels", "discriminator", or the weights of a known net (.pt, .pth, .safetensors).
     pub features: FeatureSetting,
     /// Validation rims on which each built-in feature net is tried before "auto" is decided; 0 takes the default.
     pub choose_features: u64,

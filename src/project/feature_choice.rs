@@ -73,8 +73,8 @@ pub fn named<'a>(projector: &'a Projector, asked: &FeatureSetting, auto: BuiltIn
     match asked {
         FeatureSetting::Auto => built_in(auto),
         FeatureSetting::BuiltIn(net) => built_in(*net),
-        FeatureSetting::TorchScript(file) => {
-            Ok(Features { net: projector.torch_script(file)?, identity: files::sha256(file)? })
+        FeatureSetting::Weights(file) => {
+            Ok(Features { net: projector.from_weights(file)?, identity: files::sha256(file)? })
         }
     }
 }

@@ -35,7 +35,10 @@ impl BuiltIn {
     }
 }
 
-/// `project.features`: "auto", "random-vgg", "pixels", "discriminator", or a TorchScript file (.pt).
+/// Endings of files of weights.
+const ENDINGS: [&str; 3] = [".pt", ".pth", ".safetensors"];
+
+/// `project.features`: "auto", "random-vgg", "pixels", "discriminator", or a file of weights (.pt, .pth, .safetensors).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum FeatureSetting {
@@ -44,8 +47,8 @@ pub enum FeatureSetting {
     Auto,
     /// One that comes with the program.
     BuiltIn(BuiltIn),
-    /// A VGG16 with LPIPS weighting as TorchScript.
-    TorchScript(PathBuf),
+    /// The weights of VGG16, AlexNet, SqueezeNet 1.1 or Inception v3, with or without those of LPIPS.
+    Weights(PathBuf),
 }
 
 impl fmt::Display for FeatureSetting {
@@ -53,7 +56,7 @@ impl fmt::Display for FeatureSetting {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::BuiltIn(net) => f.write_str(&spelling::name(net)),
-            Self::TorchScript(path) => write!(f, "{}", path.display()),
+            Self::Weights(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -68,13 +71,11 @@ impl FromStr for FeatureSetting {
         if let Some(net) = BuiltIn::ALL.into_iter().find(|net| spelling::name(net) == text) {
             return Ok(Self::BuiltIn(net));
         }
-        match text.strip_suffix(".pt") {
-            Some(stem) if !stem.is_empty() => Ok(Self::TorchScript(text.into())),
-            _ => {
-                let known = spelling::names::<BuiltIn>().join(", ");
-                Err(format!("feature net {text:?}, expected auto, {known}, or a TorchScript file (.pt)"))
-            }
+        if ENDINGS.iter().any(|ending| text.strip_suffix(ending).is_some_and(|stem| !stem.is_empty())) {
+            return Ok(Self::Weights(text.into()));
         }
+        let known = spelling::names::<BuiltIn>().join(", ");
+        Err(format!("feature net {text:?}, expected auto, {known}, or a file of weights ({})", ENDINGS.join(", ")))
     }
 }
 
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn nets_are_written_as_they_are_read() {
-        for text in ["auto", "random-vgg", "pixels", "discriminator", "nets/vgg16.pt"] {
+        for text in ["auto", "random-vgg", "pixels", "discriminator", "nets/vgg16.pt", "a.pth", "a.safetensors"] {
             let setting: FeatureSetting = text.parse().unwrap();
             assert_eq!(setting.to_string(), text);
             assert_eq!(serde_json::to_value(&setting).unwrap(), text);

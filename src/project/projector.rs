@@ -15,11 +15,12 @@ use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
-use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
+use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg};
 use crate::nets::network::Network;
 use crate::nets::weights::load_image_network;
 use crate::nets::{Discriminator, Generator};
 use crate::observer::Observer;
+use crate::pickle::read_features;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 
@@ -180,12 +181,12 @@ impl Projector {
         }
     }
 
-    /// The feature net of a TorchScript file.
+    /// The feature net whose weights a file holds.
     ///
     /// # Errors
-    /// No such file, or one that is no usable feature net.
-    pub fn torch_script(&self, file: &Path) -> Result<Box<dyn FeatureNet + '_>> {
-        Ok(Box::new(TorchScriptFeatures::load(file, self.device)?))
+    /// No such file, or one that holds the weights of no known net.
+    pub fn from_weights(&self, file: &Path) -> Result<Box<dyn FeatureNet + '_>> {
+        Ok(Box::new(read_features(file, self.device)?))
     }
 
     /// What so many batches are to be projected with by a feature net; for [`Self::project`] of this projector alone.

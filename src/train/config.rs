@@ -173,6 +173,7 @@ impl TrainConfig {
         if base < side {
             return Err(NetConfig::refuse("channel_base", base, format!("at least {side}, the side of the images")));
         }
+        self.net.check_size(side, rules.len() as i64)?;
         let augment = self.ada.augment.config().with_channels(rules.to_vec());
         augment.validate(rules.len()).map_err(|problem| {
             let set = format!("{:?}", self.ada.augment.to_string());

@@ -51,6 +51,11 @@ mod generate;
 
 mod project_command;
 
+/// Files of weights and networks that are not what they should be, or made to do harm.
+mod feature_files;
+
+mod hostile_networks;
+
 mod classes_and_contrasts;
 
 mod classify;

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use rimforge::engine::{DeviceChoice, Engine, EngineConfig};
 use rimforge::latent::cloud::LatentCloud;
 use rimforge::latent::seeds::{RandomState, latents};
-use rimforge::nets::features::{FeatureNet, PixelPyramid, RandomVgg, TorchScriptFeatures};
+use rimforge::nets::features::{FeatureNet, PixelPyramid, RandomVgg};
 use rimforge::nets::network::Network;
 use rimforge::nets::{Generator, GeneratorConfig, Noise};
+use rimforge::pickle::weight_file::WeightFile;
 use rimforge::problem::Result;
 use rimforge::project::{AfterStep, Descent, Draws, ProjectConfig, Projected, Projection, Space, Underway, optimise};
 use rimforge::seed::RunSeed;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -100,6 +101,38 @@ impl FromMean<'_> {
     }
 }
 
+/// The net that the reference's run compared images by: two convolutions of stride 2 with ReLU, each position's vector
+/// at unit length over the root of the number of positions.
+struct StandIn([[Tensor; 2]; 2]);
+
+impl StandIn {
+    fn read(device: Device) -> Self {
+        let file = WeightFile::open(&fixture("standin_perceptual.pt")).unwrap();
+        let names = file.shapes().into_iter().map(|(name, _)| name).collect();
+        let tensors = file.read(&names).unwrap();
+        let pair = |layer: &str| ["weight", "bias"].map(|part| tensors[&format!("{layer}.{part}")].to_device(device));
+        Self(["c1", "c2"].map(pair))
+    }
+}
+
+impl FeatureNet for StandIn {
+    fn name(&self) -> &str {
+        "stand-in"
+    }
+
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        let mut x = images.repeat([1, 3, 1, 1]);
+        let mut parts = Vec::new();
+        for [weight, bias] in &self.0 {
+            x = x.conv2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1).relu();
+            let length = (x.square().sum_dim_intlist([1].as_slice(), true, None::<Kind>) + 1e-10).sqrt();
+            let positions = (x.size()[2] * x.size()[3]) as f64;
+            parts.push((&x / length).flatten(1, -1) / positions.sqrt());
+        }
+        Ok(Tensor::cat(&parts, 1))
+    }
+}
+
 #[test]
 fn forty_steps_follow_the_reference_with_its_draws() {
     // As many threads, so other sums: Adam makes much of other rounding, and 1e-5 holds for one.
@@ -119,7 +152,7 @@ fn follow(device: Device, tolerance: f64) {
     let generator = reference_generator_on(device);
     let golden = tensors("projector.uncond_r32_c1.safetensors");
     let golden: BTreeMap<_, _> = golden.into_iter().map(|(name, tensor)| (name, tensor.to_device(device))).collect();
-    let features = TorchScriptFeatures::load(&fixture("standin_perceptual.pt"), device).unwrap();
+    let features = StandIn::read(device);
     let sides = generator.synthesis.noise_shapes();
     let map = |prefix: &str, name: &str, side: i64| {
         golden[&format!("{prefix}.{name}.noise_const")].reshape([1, 1, side, side])

@@ -151,7 +151,7 @@ fn table() -> Vec<Row> {
         row("train.freeze_discriminator", Count, &["0", "4"], &["5", "9"]).with(&["train.base=embedded"]),
         row("train.net.preset", Word, &["small", "paper"], &["large"]),
         row("train.net.z_dim", Count, &["1", "65536"], &["0", "65537"]),
-        row("train.net.w_dim", Count, &["1", "65536"], &["0", "65537"]),
+        row("train.net.w_dim", Count, &["1", "8192"], &["0", "65536", "65537"]),
         row("train.net.channel_base", Count, &["64", "16777216"], &["0", "63", "16777217"]),
         row("train.net.channel_max", Count, &["1", "65536"], &["0", "65537"]),
         row("train.net.mapping_layers", Count, &["1", "64"], &["0", "65"]),

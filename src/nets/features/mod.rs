@@ -16,15 +16,19 @@ pub mod pixels;
 
 pub mod random_vgg;
 
-pub mod signature;
+pub mod recognise;
 
-pub mod torchscript;
+pub mod stacks;
+
+pub mod inception;
+
+pub mod pretrained;
 
 pub use discriminator::DiscriminatorFeatures;
 pub use frechet::FrechetFeatures;
 pub use pixels::PixelPyramid;
+pub use pretrained::Pretrained;
 pub use random_vgg::RandomVgg;
-pub use torchscript::TorchScriptFeatures;
 
 /// Images larger than this are reduced by area averaging before a VGG-like net sees them.
 pub const LARGEST_SIDE: i64 = 256;

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 /// Shape of a kernel with equal sides: \[outputs, inputs, side, side\], with a third side for 3 `dimensions`.
-pub(super) fn kernel(outputs: i64, inputs: i64, side: i64, dimensions: i64) -> Vec<i64> {
+pub(in crate::nets) fn kernel(outputs: i64, inputs: i64, side: i64, dimensions: i64) -> Vec<i64> {
     [outputs, inputs].into_iter().chain((0..dimensions).map(|_| side)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Layers that the networks are made of, for images and for volumes.
 
-mod axes;
+pub(super) mod axes;
 
 pub mod activation;
 

@@ -2,7 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shapes::{self, Shapes};
 use crate::problem::{Problem, Result};
+
+/// Numbers in the tensors of one network, at most: 1 GiB as float32, of which training holds six. The largest published
+/// network (1024 x 1024 pixels) has 30 million.
+pub const MOST_NUMBERS: u64 = 1 << 28;
+
+/// Length of a latent, channels of a layer, classes, at most: more than any machine holds.
+pub const MOST: i64 = 1 << 16;
+
+/// Channels of an activation times its side, at most.
+pub const MOST_CHANNEL_BASE: i64 = MOST << 8;
+
+/// Layers of a mapping, at most.
+pub const MOST_LAYERS: i64 = 64;
 
 /// Sizes of a generator. Channels at resolution R are min(channel_base / R, channel_max).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,11 +125,12 @@ impl GeneratorConfig {
     pub fn validate(&self) -> Result<()> {
         check_image(self.resolution, self.dimensions)?;
         check_channels(self.channels, self.channel_base, self.channel_max, self.resolution)?;
-        at_least("z_dim", self.z_dim, 1)?;
-        at_least("w_dim", self.w_dim, 1)?;
-        at_least("c_dim", self.c_dim, 0)?;
-        at_least("mapping_layers", self.mapping_layers, 1)?;
-        check_clamp(self.conv_clamp)
+        within("z_dim", self.z_dim, 1, MOST)?;
+        within("w_dim", self.w_dim, 1, MOST)?;
+        within("c_dim", self.c_dim, 0, MOST)?;
+        within("mapping_layers", self.mapping_layers, 1, MOST_LAYERS)?;
+        check_clamp(self.conv_clamp)?;
+        check_numbers("generator", &shapes::generator(self))
     }
 }
 
@@ -147,10 +162,11 @@ impl DiscriminatorConfig {
     pub fn validate(&self) -> Result<()> {
         check_image(self.resolution, self.dimensions)?;
         check_channels(self.channels, self.channel_base, self.channel_max, self.resolution)?;
-        at_least("c_dim", self.c_dim, 0)?;
-        at_least("mapping_layers", self.mapping_layers, 1)?;
-        at_least("mbstd_group", self.mbstd_group, 1)?;
-        check_clamp(self.conv_clamp)
+        within("c_dim", self.c_dim, 0, MOST)?;
+        within("mapping_layers", self.mapping_layers, 1, MOST_LAYERS)?;
+        within("mbstd_group", self.mbstd_group, 1, MOST)?;
+        check_clamp(self.conv_clamp)?;
+        check_numbers("discriminator", &shapes::discriminator(self))
     }
 }
 
@@ -175,14 +191,24 @@ fn check_image(resolution: i64, dimensions: i64) -> Result<()> {
 }
 
 fn check_channels(channels: i64, base: i64, max: i64, resolution: i64) -> Result<()> {
-    at_least("channels", channels, 1)?;
-    at_least("channel_max", max, 1)?;
-    at_least("channel_base", base, resolution)
+    within("channels", channels, 1, MOST)?;
+    within("channel_max", max, 1, MOST)?;
+    within("channel_base", base, resolution, MOST_CHANNEL_BASE)
 }
 
-fn at_least(name: &str, value: i64, low: i64) -> Result<()> {
-    if value < low {
-        return Err(Problem::usage(format!("{name} = {value}")).expected(format!("at least {low}")));
+fn within(name: &str, value: i64, low: i64, high: i64) -> Result<()> {
+    if !(low..=high).contains(&value) {
+        return Err(Problem::usage(format!("{name} = {value}")).expected(format!("{low} to {high}")));
+    }
+    Ok(())
+}
+
+fn check_numbers(network: &str, shapes: &Shapes) -> Result<()> {
+    let numbers = shapes::numbers(shapes);
+    if numbers > u128::from(MOST_NUMBERS) {
+        return Err(Problem::usage(format!("a {network} of {numbers} numbers"))
+            .expected(format!("at most {MOST_NUMBERS} (1 GiB as float32)"))
+            .advice("make z_dim, w_dim, channel_base, channel_max or mapping_layers smaller"));
     }
     Ok(())
 }
@@ -237,9 +263,32 @@ mod tests {
     }
 
     #[test]
+    fn sizes_beyond_every_machine_are_refused_at_once() {
+        let small = || GeneratorConfig::small(1024, 1);
+        for (wrong, says) in [
+            (GeneratorConfig { z_dim: 1_000_000_000, ..small() }, "z_dim = 1000000000; expected 1 to 65536"),
+            (GeneratorConfig { mapping_layers: i64::MAX, ..small() }, "mapping_layers = 9223372036854775807"),
+            (GeneratorConfig { channel_base: 1 << 40, ..small() }, "channel_base = 1099511627776"),
+            (GeneratorConfig { channels: i64::MAX, ..small() }, "channels = 9223372036854775807"),
+            (GeneratorConfig { c_dim: i64::MAX, ..small() }, "c_dim"),
+            (GeneratorConfig { resolution: i64::MIN, ..small() }, "resolution"),
+            (GeneratorConfig { channel_base: 1 << 24, channel_max: 1 << 16, ..small() }, "a generator of"),
+            (GeneratorConfig { w_dim: 1 << 16, mapping_layers: 64, ..small() }, "a generator of"),
+        ] {
+            let problem = wrong.validate().unwrap_err().to_string();
+            assert!(problem.contains(says), "{problem}");
+        }
+        // 65536 channels at 4 pixels: the last block alone has 2^32 x 16 numbers.
+        let wide = GeneratorConfig { channel_base: 1 << 24, channel_max: 1 << 16, dimensions: 3, ..small() };
+        let problem = DiscriminatorConfig { resolution: 8, ..DiscriminatorConfig::matching(&wide) }.validate();
+        assert!(problem.unwrap_err().to_string().contains("a discriminator of"));
+    }
+
+    #[test]
     fn refuses_a_size_that_is_no_power_of_two() {
         assert!(GeneratorConfig::small(48, 1).validate().is_err());
         assert!(GeneratorConfig::small(64, 0).validate().is_err());
+        assert!(GeneratorConfig::paper(1024, 3).validate().is_ok());
         assert!(GeneratorConfig::small(64, 1).validate().is_ok());
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod config;
 
+pub mod shapes;
+
 pub mod mapping;
 
 pub mod synthesis;

@@ -114,7 +114,7 @@ impl RimStudy {
             BaseChoice::None | BaseChoice::Embedded => None,
         };
         let features = match &self.project.features {
-            FeatureSetting::TorchScript(file) => Some(("project.features", file)),
+            FeatureSetting::Weights(file) => Some(("project.features", file)),
             FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
         };
         let cohort = self.cohort.path.as_ref().map(|path| ("cohort.path", path));

@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nets::GeneratorConfig;
+use crate::nets::stylegan2::config::{MOST, MOST_CHANNEL_BASE, MOST_LAYERS};
+use crate::nets::{DiscriminatorConfig, GeneratorConfig};
 use crate::problem::Result;
 use crate::settings::Settings;
-
-/// Length of a latent and channels of a layer, at most: more than any machine holds.
-const MOST: i64 = 1 << 16;
 
 /// A preset and what departs from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +52,16 @@ impl NetConfig {
             ..preset
         }
     }
+
+    /// Refuses sizes that no machine can train at `resolution` pixels with so many channels.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: how many numbers the networks would have, and how many they may.
+    pub fn check_size(&self, resolution: i64, channels: i64) -> Result<()> {
+        let generator = self.generator(resolution, channels);
+        generator.validate()?;
+        DiscriminatorConfig::matching(&generator).validate()
+    }
 }
 
 impl Settings for NetConfig {
@@ -65,8 +73,10 @@ impl Settings for NetConfig {
         within("z_dim", self.z_dim, 1, MOST)?;
         within("w_dim", self.w_dim, 1, MOST)?;
         // At the smallest side, 8 pixels.
-        within("channel_base", self.channel_base, 8, MOST << 8)?;
+        within("channel_base", self.channel_base, 8, MOST_CHANNEL_BASE)?;
         within("channel_max", self.channel_max, 1, MOST)?;
-        within("mapping_layers", self.mapping_layers, 1, 64)
+        within("mapping_layers", self.mapping_layers, 1, MOST_LAYERS)?;
+        // No images are smaller; those of the data are checked with their own side.
+        self.check_size(8, 1)
     }
 }
