@@ -78,10 +78,19 @@ pub fn run_stage_with_sheets(
     sheets.check()?;
     let file = network_file(inputs.network)?;
     let read = [Some(file.as_path()), inputs.data.map(Prepared::root)].into_iter().flatten().map(Input::of);
-    let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
+    let folder = OutFolder::new(OWNER, out).apart_from(read);
+    folder.check()?;
+    let opened = Opened::load(&file, config.class.as_ref(), lab.engine.device)?;
+    if config.formats.contains(&Format::Nifti) && opened.source.contrasts.is_empty() {
+        return Err(Problem::usage("this network does not say which units its channels have")
+            .expected("a network trained by `rimforge train`, or imported with --window")
+            .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
+    }
+    let mut claim = folder.claim()?;
     // Nothing is gone on with.
     claim.discard()?;
-    let made = make(inputs, config, sheets, &claim.staging()?, lab).and_then(|(record, drawn)| {
+    let making = Making { opened: &opened, config, sheets, out: &claim.staging()? };
+    let made = making.all(inputs.data, lab).and_then(|(record, drawn)| {
         let images = record.images.iter().map(|image| image.path.clone());
         let grids = std::iter::once(SYNTHETIC_GRID).chain(record.real_grid.as_ref().map(|_| REAL_GRID));
         let names = images.chain(grids.chain(drawn.iter().copied()).map(str::to_owned)).collect();
@@ -95,27 +104,26 @@ pub fn run_stage_with_sheets(
     made
 }
 
-fn make(
-    inputs: Inputs<'_>,
-    config: &GenerateConfig,
-    sheets: &Exploration,
-    out: &Path,
-    lab: &Lab<'_>,
-) -> Result<(SynthesisRecord, Vec<&'static str>)> {
-    let seeds = config.seed_numbers()?;
-    let opened = Opened::load(inputs.network, config.class.as_ref(), lab.engine.device)?;
+/// What is drawn with and where it is put until it is whole.
+struct Making<'a> {
+    opened: &'a Opened,
+    config: &'a GenerateConfig,
+    sheets: &'a Exploration,
+    out: &'a Path,
+}
+
+impl Making<'_> {
+    /// Images, grids, record and sheets.
+    fn all(&self, data: Option<&Prepared>, lab: &Lab<'_>) -> Result<(SynthesisRecord, Vec<&'static str>)> {
+    let &Self { opened, config, sheets, out } = self;
     let source = &opened.source;
-    if config.formats.contains(&Format::Nifti) && source.contrasts.is_empty() {
-        return Err(Problem::usage("this network does not say which units its channels have")
-            .expected("a network trained by `rimforge train`, or imported with --window")
-            .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
-    }
-    std::fs::create_dir_all(out).map_err(|e| Problem::io(out, "making the folder", e))?;
-    let reals = inputs.data.map(Reals::of);
+    let seeds = config.seed_numbers()?;
+    std::fs::create_dir_all(out).map_err(|error| Problem::io(out, "making the folder", error))?;
+    let reals = data.map(Reals::of);
     let cells = grid_cells(seeds.len(), reals.as_ref());
     let mut meters = Meters::new(source);
     let mut shown = Vec::new();
-    let images = Drawing { opened: &opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+    let images = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
         meters.synthetic(&image.pixels);
         if shown.len() < cells {
             shown.push(image.canvas(source.look()));
@@ -147,8 +155,9 @@ fn make(
         map_contrast: meters.maps.summary(),
     };
     files::write_json(out.join(RECORD), &record)?;
-    let drawn = if sheets.is_empty() { vec![] } else { explore(&opened, config, sheets, out)? };
+    let drawn = if sheets.is_empty() { vec![] } else { explore(opened, config, sheets, out)? };
     Ok((record, drawn))
+}
 }
 
 /// Images of a grid: a full square, of as many synthetic ones as reals, so that both are seen at one scale.

@@ -20,6 +20,11 @@ mod command_line;
 
 mod leftovers;
 
+/// Folders that are written, and images that may be learnt from.
+mod own_folders;
+
+mod leak_guard;
+
 mod project;
 
 /// The stages through the program, in flow order.
