@@ -65,8 +65,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
 /// A folder holds the images of one run: those of a run before are replaced, all at once, when the new ones are drawn.
 ///
 /// # Errors
-/// A folder with something else in it or in use, no usable network, a bad list of seeds, NIfTI asked of a network that does not know its units, a failed write,
-/// or stopped on request.
+/// A folder with something else in it or in use, no usable network, a bad list of seeds, NIfTI asked of a network that
+/// does not know its units, a failed write, or stopped on request.
 pub fn run_stage_with_sheets(
     inputs: Inputs<'_>,
     config: &GenerateConfig,
@@ -115,49 +115,49 @@ struct Making<'a> {
 impl Making<'_> {
     /// Images, grids, record and sheets.
     fn all(&self, data: Option<&Prepared>, lab: &Lab<'_>) -> Result<(SynthesisRecord, Vec<&'static str>)> {
-    let &Self { opened, config, sheets, out } = self;
-    let source = &opened.source;
-    let seeds = config.seed_numbers()?;
-    std::fs::create_dir_all(out).map_err(|error| Problem::io(out, "making the folder", error))?;
-    let reals = data.map(Reals::of);
-    let cells = grid_cells(seeds.len(), reals.as_ref());
-    let mut meters = Meters::new(source);
-    let mut shown = Vec::new();
-    let images = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
-        meters.synthetic(&image.pixels);
-        if shown.len() < cells {
-            shown.push(image.canvas(source.look()));
+        let &Self { opened, config, sheets, out } = self;
+        let source = &opened.source;
+        let seeds = config.seed_numbers()?;
+        std::fs::create_dir_all(out).map_err(|error| Problem::io(out, "making the folder", error))?;
+        let reals = data.map(Reals::of);
+        let cells = grid_cells(seeds.len(), reals.as_ref());
+        let mut meters = Meters::new(source);
+        let mut shown = Vec::new();
+        let images = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+            meters.synthetic(&image.pixels);
+            if shown.len() < cells {
+                shown.push(image.canvas(source.look()));
+            }
+        })?;
+        let texts = source.texts("grid of images");
+        pictures::grid(&shown).write_png(out.join(SYNTHETIC_GRID), &as_refs(&texts))?;
+        if let Some(reals) = &reals {
+            reals.measure(&mut meters)?;
+            let texts = [("Description", "real training rims")];
+            pictures::grid(&reals.canvases(cells, source.look())?).write_png(out.join(REAL_GRID), &texts)?;
         }
-    })?;
-    let texts = source.texts("grid of images");
-    pictures::grid(&shown).write_png(out.join(SYNTHETIC_GRID), &as_refs(&texts))?;
-    if let Some(reals) = &reals {
-        reals.measure(&mut meters)?;
-        let texts = [("Description", "real training rims")];
-        pictures::grid(&reals.canvases(cells, source.look())?).write_png(out.join(REAL_GRID), &texts)?;
+        let record = SynthesisRecord {
+            network_sha256: opened.network.sha256.clone(),
+            data_sha256: source.data_sha256.clone(),
+            count: seeds.len() as u64,
+            first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
+            last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
+            truncation: config.truncation,
+            noise: config.noise.name().into(),
+            class: opened.number,
+            class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
+            channels: source.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
+            images,
+            synthetic_grid: SYNTHETIC_GRID.into(),
+            grid_images: shown.len() as u64,
+            real_grid: reals.map(|_| REAL_GRID.into()),
+            rim_contrast: meters.rims.summary(),
+            map_contrast: meters.maps.summary(),
+        };
+        files::write_json(out.join(RECORD), &record)?;
+        let drawn = if sheets.is_empty() { vec![] } else { explore(opened, config, sheets, out)? };
+        Ok((record, drawn))
     }
-    let record = SynthesisRecord {
-        network_sha256: opened.network.sha256.clone(),
-        data_sha256: source.data_sha256.clone(),
-        count: seeds.len() as u64,
-        first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
-        last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
-        truncation: config.truncation,
-        noise: config.noise.name().into(),
-        class: opened.number,
-        class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
-        channels: source.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
-        images,
-        synthetic_grid: SYNTHETIC_GRID.into(),
-        grid_images: shown.len() as u64,
-        real_grid: reals.map(|_| REAL_GRID.into()),
-        rim_contrast: meters.rims.summary(),
-        map_contrast: meters.maps.summary(),
-    };
-    files::write_json(out.join(RECORD), &record)?;
-    let drawn = if sheets.is_empty() { vec![] } else { explore(opened, config, sheets, out)? };
-    Ok((record, drawn))
-}
 }
 
 /// Images of a grid: a full square, of as many synthetic ones as reals, so that both are seen at one scale.
