@@ -70,10 +70,15 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
     let making = claim.staging()?;
     let extracted = match source {
-        Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer)?,
-        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer)?,
-        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer)?,
+        Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer),
+        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer),
+        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer),
     };
+    if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
+        // Patients are gone on with, images are not. The first error is the one to show.
+        let _ = claim.discard();
+    }
+    let extracted = extracted?;
     let advice = match source {
         Source::Cohort(_) => "find out which patient they belong to and remove the other",
         Source::Images(_) | Source::Zip(_) => {
