@@ -98,11 +98,6 @@ impl StudyDir {
     pub fn report(&self) -> PathBuf {
         self.0.join("report").join("index.html")
     }
-
-    /// Held for as long as a run works in the folder.
-    pub fn lock(&self) -> PathBuf {
-        self.0.join(".lock")
-    }
 }
 
 /// Name of the record that each stage leaves in its folder when it is done.
@@ -290,11 +285,6 @@ impl ProjectionDir {
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)
     }
-
-    /// Held for as long as a run works in the folder.
-    pub fn lock(&self) -> PathBuf {
-        self.0.join(".lock")
-    }
 }
 
 /// A folder of spoiled and projected lesions.
@@ -335,10 +325,5 @@ impl PerturbationDir {
     /// The summary, written when all cases are done.
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)
-    }
-
-    /// Held for as long as a run works in the folder.
-    pub fn lock(&self) -> PathBuf {
-        self.0.join(".lock")
     }
 }

@@ -191,8 +191,7 @@ fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
              the test lesions"
         ))
     })?;
-    serde_json::from_slice(&text)
-        .map_err(|error| Problem::input(path, format!("not {wanted}: {error}")).because(error))
+    serde_json::from_slice(&text).map_err(|error| Problem::input(path, format!("not {wanted}: {error}")).because(error))
 }
 
 /// Compares the data set that a record names with this one; a record that names none earns a note.

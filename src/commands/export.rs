@@ -41,8 +41,10 @@ fn unmarked(folder: &Path) -> Option<Vec<String>> {
 /// An `--out` that is not this command's, no usable network, or a failed write.
 pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
     let file = network_file(&args.network)?;
-    let mut claim = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&file)]).claim()?;
-    let network = load_image_network(file, Device::Cpu)?;
+    let folder = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&file)]);
+    folder.check()?;
+    let network = load_image_network(&file, Device::Cpu)?;
+    let mut claim = folder.claim()?;
     let dir = ExportDir::new(&args.out);
     let making = ExportDir::new(claim.staging()?);
     let sha256 = write_state_dict(making.state_dict(), &network)?;

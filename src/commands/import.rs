@@ -45,10 +45,12 @@ fn unmarked(folder: &Path) -> Option<Vec<String>> {
 /// Reads the pickle, writes the network and its manifest; prints the manifest as JSON, or a summary.
 ///
 /// # Errors
-/// An `--out` that is not this command's, a pickle that is no such network, windows that do not fit its channels, or a failed write.
+/// An `--out` that is not this command's, a pickle that is no such network, windows that do not fit its channels, or a
+/// failed write.
 pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
     let contrasts = args.window.iter().map(|text| parse_window(text)).collect::<Result<Vec<_>>>()?;
-    let mut claim = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&args.pickle)]).claim()?;
+    let folder = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&args.pickle)]);
+    folder.check()?;
     let network = read_network(&args.pickle, !args.without_discriminator)?;
     let channels = network.generator.channels;
     if !contrasts.is_empty() && contrasts.len() as i64 != channels {
@@ -56,6 +58,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
             .expected("one --window for each channel"));
     }
     let dir = ImportDir::new(&args.out);
+    let mut claim = folder.claim()?;
     let making = ImportDir::new(claim.staging()?);
     let name = args.pickle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let imported = Imported {

@@ -23,6 +23,8 @@ pub mod truth;
 
 pub mod bids;
 
+pub mod cohort_inputs;
+
 pub mod patches;
 
 pub mod label_map;

@@ -1,7 +1,8 @@
 //! The stage: a cohort, a folder of images or a zip becomes a prepared data set with a proven split.
 //!
-//! All is written beside the data set that is there already and takes its place once it is whole and its split is proven:
-//! a run that is killed or fails leaves the old one as it was; started again, it keeps the patients that were done.
+//! All is written beside the data set that is there already and takes its place once it is whole and its split is
+//! proven: a run that is killed or fails leaves the old one as it was; started again, it keeps the patients that were
+//! done.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -55,7 +56,8 @@ pub fn is_left_to_others(relative: &Path) -> bool {
 /// Prepares `source` into the folder `out` and returns the record that it also leaves there.
 ///
 /// # Errors
-/// An `out` that is not this stage's; unusable input; another run in `out`; a split that cannot be made or does not hold; a request to stop.
+/// An `out` that is not this stage's; unusable input; another run in `out`; a split that cannot be made or does not
+/// hold; a request to stop.
 pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &Lab<'_, E>) -> Result<PrepareRecord> {
     let &Lab { seed, observer, .. } = lab;
     config.check()?;
@@ -68,10 +70,15 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
     let making = claim.staging()?;
     let extracted = match source {
-        Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer)?,
-        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer)?,
-        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer)?,
+        Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer),
+        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer),
+        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer),
     };
+    if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
+        // Patients are gone on with, images are not. The first error is the one to show.
+        let _ = claim.discard();
+    }
+    let extracted = extracted?;
     let advice = match source {
         Source::Cohort(_) => "find out which patient they belong to and remove the other",
         Source::Images(_) | Source::Zip(_) => {
@@ -165,7 +172,12 @@ fn votes(lesion: &Lesion) -> Option<(bool, bool)> {
 
 /// Patches and masks, relative to the data folder.
 fn patch_files(manifest: &Manifest) -> Vec<String> {
-    manifest.lesions.iter().flat_map(|lesion| std::iter::once(&lesion.patch).chain(&lesion.mask)).map(|file| file.to_string()).collect()
+    manifest
+        .lesions
+        .iter()
+        .flat_map(|lesion| std::iter::once(&lesion.patch).chain(&lesion.mask))
+        .map(|file| file.to_string())
+        .collect()
 }
 
 #[cfg(test)]

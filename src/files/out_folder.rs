@@ -267,9 +267,7 @@ mod tests {
 
     use super::*;
 
-    const OWNER: Owner = Owner::of("generate", |folder| {
-        folder.join("old").is_file().then(|| vec!["old".to_owned()])
-    });
+    const OWNER: Owner = Owner::of("generate", |folder| folder.join("old").is_file().then(|| vec!["old".to_owned()]));
 
     fn said(folder: &Path) -> String {
         let problem = OutFolder::new(OWNER, folder).claim().unwrap_err();

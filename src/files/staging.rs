@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, inside};
-use super::folder::{list, list_if_there, remove_folder};
+use super::fault::{self, Operation};
+use super::folder::{list, list_if_there, make_folder, remove_folder};
 use super::json::write_json;
-use super::whole::{read, sweep, sync_folder, write};
+use super::whole::{copy, read, rename, sweep, sync_folder};
 use crate::name::Inside;
 use crate::problem::{Problem, Result};
 
@@ -66,7 +67,7 @@ impl Claim {
         self.require_free(names.iter().map(Inside::as_str))?;
         let (new, ready) = (self.folder.join(NEW), self.folder.join(READY));
         write_json(new.join(LIST), &List { names, heads })?;
-        std::fs::rename(&new, &ready).map_err(|error| Problem::io(&ready, "renaming", error))?;
+        rename(&new, &ready)?;
         sync_folder(&self.folder)?;
         self.settle()
     }
@@ -111,12 +112,11 @@ impl Claim {
 fn put(from: &Path, to: PathBuf) -> Result<Option<PathBuf>> {
     let folder = to.parent().map(Path::to_owned);
     if let Some(folder) = &folder {
-        std::fs::create_dir_all(folder).map_err(|error| Problem::io(folder, "making the folder", error))?;
+        make_folder(folder)?;
     }
-    match std::fs::rename(from, &to) {
+    match fault::before(Operation::Rename, &to).and_then(|()| std::fs::rename(from, &to)) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-            let bytes = std::fs::read(from).map_err(|error| Problem::io(from, "reading", error))?;
-            write(&to, &bytes)?;
+            copy(from, &to)?;
             super::folder::remove(from)?;
         }
         moved => moved.map_err(|error| Problem::io(&to, "renaming", error))?,
@@ -137,6 +137,7 @@ fn sweep_all(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::out_folder::{OutFolder, Owner};
+    use super::super::write;
     use super::*;
 
     const OWNER: Owner = Owner::of("prepare", |_| None);

@@ -81,7 +81,12 @@ impl Exploration {
 ///
 /// # Errors
 /// Seeds, layers or truncations that make no sense, or a failed write.
-pub(super) fn explore(opened: &Opened, config: &GenerateConfig, asked: &Exploration, out: &Path) -> Result<Vec<&'static str>> {
+pub(super) fn explore(
+    opened: &Opened,
+    config: &GenerateConfig,
+    asked: &Exploration,
+    out: &Path,
+) -> Result<Vec<&'static str>> {
     let explorer = Explorer {
         opened,
         class: opened.class.as_ref(),

@@ -65,8 +65,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
 /// A folder holds the images of one run: those of a run before are replaced, all at once, when the new ones are drawn.
 ///
 /// # Errors
-/// A folder with something else in it or in use, no usable network, a bad list of seeds, NIfTI asked of a network that does not know its units, a failed write,
-/// or stopped on request.
+/// A folder with something else in it or in use, no usable network, a bad list of seeds, NIfTI asked of a network that
+/// does not know its units, a failed write, or stopped on request.
 pub fn run_stage_with_sheets(
     inputs: Inputs<'_>,
     config: &GenerateConfig,
@@ -78,10 +78,19 @@ pub fn run_stage_with_sheets(
     sheets.check()?;
     let file = network_file(inputs.network)?;
     let read = [Some(file.as_path()), inputs.data.map(Prepared::root)].into_iter().flatten().map(Input::of);
-    let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
+    let folder = OutFolder::new(OWNER, out).apart_from(read);
+    folder.check()?;
+    let opened = Opened::load(&file, config.class.as_ref(), lab.engine.device)?;
+    if config.formats.contains(&Format::Nifti) && opened.source.contrasts.is_empty() {
+        return Err(Problem::usage("this network does not say which units its channels have")
+            .expected("a network trained by `rimforge train`, or imported with --window")
+            .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
+    }
+    let mut claim = folder.claim()?;
     // Nothing is gone on with.
     claim.discard()?;
-    let made = make(inputs, config, sheets, &claim.staging()?, lab).and_then(|(record, drawn)| {
+    let making = Making { opened: &opened, config, sheets, out: &claim.staging()? };
+    let made = making.all(inputs.data, lab).and_then(|(record, drawn)| {
         let images = record.images.iter().map(|image| image.path.clone());
         let grids = std::iter::once(SYNTHETIC_GRID).chain(record.real_grid.as_ref().map(|_| REAL_GRID));
         let names = images.chain(grids.chain(drawn.iter().copied()).map(str::to_owned)).collect();
@@ -95,60 +104,60 @@ pub fn run_stage_with_sheets(
     made
 }
 
-fn make(
-    inputs: Inputs<'_>,
-    config: &GenerateConfig,
-    sheets: &Exploration,
-    out: &Path,
-    lab: &Lab<'_>,
-) -> Result<(SynthesisRecord, Vec<&'static str>)> {
-    let seeds = config.seed_numbers()?;
-    let opened = Opened::load(inputs.network, config.class.as_ref(), lab.engine.device)?;
-    let source = &opened.source;
-    if config.formats.contains(&Format::Nifti) && source.contrasts.is_empty() {
-        return Err(Problem::usage("this network does not say which units its channels have")
-            .expected("a network trained by `rimforge train`, or imported with --window")
-            .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
-    }
-    files::make_folder(out)?;
-    let reals = inputs.data.map(Reals::of);
-    let cells = grid_cells(seeds.len(), reals.as_ref());
-    let mut meters = Meters::new(source);
-    let mut shown = Vec::new();
-    let images = Drawing { opened: &opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
-        meters.synthetic(&image.pixels);
-        if shown.len() < cells {
-            shown.push(image.canvas(source.look()));
+/// What is drawn with and where it is put until it is whole.
+struct Making<'a> {
+    opened: &'a Opened,
+    config: &'a GenerateConfig,
+    sheets: &'a Exploration,
+    out: &'a Path,
+}
+
+impl Making<'_> {
+    /// Images, grids, record and sheets.
+    fn all(&self, data: Option<&Prepared>, lab: &Lab<'_>) -> Result<(SynthesisRecord, Vec<&'static str>)> {
+        let &Self { opened, config, sheets, out } = self;
+        let source = &opened.source;
+        let seeds = config.seed_numbers()?;
+        files::make_folder(out)?;
+        let reals = data.map(Reals::of);
+        let cells = grid_cells(seeds.len(), reals.as_ref());
+        let mut meters = Meters::new(source);
+        let mut shown = Vec::new();
+        let images = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+            meters.synthetic(&image.pixels);
+            if shown.len() < cells {
+                shown.push(image.canvas(source.look()));
+            }
+        })?;
+        let texts = source.texts("grid of images");
+        pictures::grid(&shown).write_png(out.join(SYNTHETIC_GRID), &as_refs(&texts))?;
+        if let Some(reals) = &reals {
+            reals.measure(&mut meters)?;
+            let texts = [("Description", "real training rims")];
+            pictures::grid(&reals.canvases(cells, source.look())?).write_png(out.join(REAL_GRID), &texts)?;
         }
-    })?;
-    let texts = source.texts("grid of images");
-    pictures::grid(&shown).write_png(out.join(SYNTHETIC_GRID), &as_refs(&texts))?;
-    if let Some(reals) = &reals {
-        reals.measure(&mut meters)?;
-        let texts = [("Description", "real training rims")];
-        pictures::grid(&reals.canvases(cells, source.look())?).write_png(out.join(REAL_GRID), &texts)?;
+        let record = SynthesisRecord {
+            network_sha256: opened.network.sha256.clone(),
+            data_sha256: source.data_sha256.clone(),
+            count: seeds.len() as u64,
+            first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
+            last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
+            truncation: config.truncation,
+            noise: config.noise.name().into(),
+            class: opened.number,
+            class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
+            channels: source.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
+            images,
+            synthetic_grid: SYNTHETIC_GRID.into(),
+            grid_images: shown.len() as u64,
+            real_grid: reals.map(|_| REAL_GRID.into()),
+            rim_contrast: meters.rims.summary(),
+            map_contrast: meters.maps.summary(),
+        };
+        files::write_json(out.join(RECORD), &record)?;
+        let drawn = if sheets.is_empty() { vec![] } else { explore(opened, config, sheets, out)? };
+        Ok((record, drawn))
     }
-    let record = SynthesisRecord {
-        network_sha256: opened.network.sha256.clone(),
-        data_sha256: source.data_sha256.clone(),
-        count: seeds.len() as u64,
-        first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
-        last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),
-        truncation: config.truncation,
-        noise: config.noise.name().into(),
-        class: opened.number,
-        class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
-        channels: source.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
-        images,
-        synthetic_grid: SYNTHETIC_GRID.into(),
-        grid_images: shown.len() as u64,
-        real_grid: reals.map(|_| REAL_GRID.into()),
-        rim_contrast: meters.rims.summary(),
-        map_contrast: meters.maps.summary(),
-    };
-    files::write_json(out.join(RECORD), &record)?;
-    let drawn = if sheets.is_empty() { vec![] } else { explore(&opened, config, sheets, out)? };
-    Ok((record, drawn))
 }
 
 /// Images of a grid: a full square, of as many synthetic ones as reals, so that both are seen at one scale.

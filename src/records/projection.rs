@@ -45,6 +45,13 @@ pub struct ProjectionRecord {
     pub computed_with: Vec<Arithmetic>,
 }
 
+impl ProjectionRecord {
+    /// Whether each lesion's image has its hash, as in records of earlier versions none has.
+    pub fn has_hashes(&self) -> bool {
+        self.lesions.iter().all(|lesion| lesion.image_sha256.is_some())
+    }
+}
+
 fn w() -> String {
     "w".into()
 }

@@ -50,6 +50,11 @@ pub struct SynthesisRecord {
 }
 
 impl SynthesisRecord {
+    /// Whether it lists its images, as those of earlier versions do not.
+    pub fn has_hashes(&self) -> bool {
+        !self.images.is_empty()
+    }
+
     /// Without the list of files, which is of use beside the files alone.
     pub fn without_images(self) -> Self {
         Self { images: vec![], ..self }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::files;
+use crate::files::{self, OutFolder};
 use crate::problem::Result;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
+
+pub mod folder;
 
 mod accuracy;
 
@@ -33,13 +35,23 @@ const LARGEST: u64 = 256 << 20;
 /// Reads `results.json` of a study and writes `report/index.html`.
 ///
 /// # Errors
-/// `results.json` is missing or not one of this version's, or a picture that it names is missing.
+/// `results.json` is missing or not one of this version's, or a picture that it names is missing; a run is working in
+/// the folder, or a page lies there that is not the program's.
 pub fn write(dir: &StudyDir) -> Result<PathBuf> {
+    read_results(dir)?;
+    let mut claim = OutFolder::new(folder::OWNER, dir.root()).claim()?;
+    claim.will_write([folder::PAGE])?;
+    write_held(dir)
+}
+
+/// As [`write`] in a folder that is held and whose page is known to be the program's.
+///
+/// # Errors
+/// `results.json` is missing or not one of this version's, or a picture that it names is missing.
+pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
     let study = read_results(dir)?;
     let html = page::render(&study, dir)?;
     let path = dir.report();
-    let folder = dir.root().join("report");
-    files::make_folder(&folder)?;
     files::write(&path, html.as_bytes())?;
     Ok(path)
 }

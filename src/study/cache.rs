@@ -1,6 +1,5 @@
 //! When a stage of a study runs again: only if its settings or inputs changed, or if it was not finished.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,11 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::digest;
 use crate::files;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::study::StageRun;
-
-/// In the study folder, apart from the stages' own folders (a cohort is BIDS and holds nothing else).
-pub(super) const STAMPS: &str = ".stages";
+use crate::report::folder::STAMPS;
 
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
 fn version(stage: &str) -> u32 {
@@ -68,6 +65,7 @@ impl Stage {
 
     /// The stage's record: read where it is done for this key, else made by `work` (which resumes what it left).
     ///
+    /// A record that does not say all, as `says_all` sees it, is one of an earlier version: the stage runs once more.
     /// Results for another key are set aside under a new name, never deleted.
     ///
     /// # Errors
@@ -75,6 +73,7 @@ impl Stage {
     pub fn run<R: Serialize + DeserializeOwned>(
         &self,
         observer: &dyn Observer,
+        says_all: impl Fn(&R) -> bool,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<(R, StageRun)> {
         let found = self.read_stamp::<R>()?;
@@ -82,7 +81,7 @@ impl Stage {
         let same = found.filter(|stamp| stamp.key == self.key);
         let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
         match same {
-            Some(Stamp { record: Some(record), .. }) => {
+            Some(Stamp { record: Some(record), .. }) if says_all(&record) => {
                 observer.note(&format!("{}: done before, kept", self.name));
                 tracing::info!("{}: settings and inputs are those of {}", self.name, self.folder.display());
                 return Ok((record, self.stage_run(before)));
@@ -175,7 +174,20 @@ impl<'a> Stages<'a> {
         stage: Stage,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<Done<R>> {
-        let (record, run) = stage.run(self.observer, work)?;
+        self.run_until(stage, |_| true, work)
+    }
+
+    /// As [`Stages::run`], once more where the record that was kept does not say all.
+    ///
+    /// # Errors
+    /// Those of [`Stages::run`].
+    pub fn run_until<R: Serialize + DeserializeOwned>(
+        &mut self,
+        stage: Stage,
+        says_all: impl Fn(&R) -> bool,
+        work: impl FnOnce(&Path) -> Result<R>,
+    ) -> Result<Done<R>> {
+        let (record, run) = stage.run(self.observer, says_all, work)?;
         self.runs.push(run);
         Ok(Done { record, key: stage.key })
     }
@@ -186,53 +198,13 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// SHA-256 over the names and contents of every file below `folder`, in name order.
-///
-/// # Errors
-/// A file or folder that cannot be read.
-pub fn hash_folder(folder: &Path) -> Result<String> {
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    files.sort();
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    for path in &files {
-        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-        hash.update((name.len() as u64).to_le_bytes());
-        hash.update(name.as_bytes());
-        let mut file = std::fs::File::open(path).map_err(|error| Problem::io(path, "reading", error))?;
-        let mut length = 0u64;
-        loop {
-            let read = file.read(&mut buffer).map_err(|error| Problem::io(path, "reading", error))?;
-            if read == 0 {
-                break;
-            }
-            length += read as u64;
-            hash.update(&buffer[..read]);
-        }
-        hash.update(length.to_le_bytes());
-    }
-    Ok(digest::hex(hash.finalize()))
-}
-
-fn list(folder: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
-    for path in files::list(folder)? {
-        let facts = path.symlink_metadata().map_err(|error| Problem::io(&path, "reading", error))?;
-        if facts.is_dir() {
-            list(&path, out)?;
-        } else {
-            out.push(path);
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
     use super::*;
     use crate::observer::Silent;
+    use crate::problem::Problem;
 
     fn stage(folder: &Path, setting: u32) -> Stage {
         Stage::new("demo", folder.join("demo"), &setting, &["upstream"]).unwrap()
@@ -249,7 +221,7 @@ mod tests {
                 runs.set(runs.get() + 1);
                 Ok(setting)
             };
-            stage(dir.path(), setting).run(&Silent, work).unwrap().0
+            stage(dir.path(), setting).run(&Silent, |_| true, work).unwrap().0
         };
         assert_eq!((run(1), run(1), runs.get()), (1, 1, 1));
         assert_eq!((run(2), runs.get()), (2, 2));
@@ -259,26 +231,23 @@ mod tests {
     #[test]
     fn a_stage_that_failed_runs_again_in_the_same_folder() {
         let dir = tempfile::tempdir().unwrap();
-        let failed = stage(dir.path(), 1).run::<u32>(&Silent, |folder| {
-            std::fs::create_dir_all(folder).unwrap();
-            std::fs::write(folder.join("half"), b"x").unwrap();
-            Err(Problem::usage("stopped"))
-        });
+        let failed = stage(dir.path(), 1).run::<u32>(
+            &Silent,
+            |_| true,
+            |folder| {
+                std::fs::create_dir_all(folder).unwrap();
+                std::fs::write(folder.join("half"), b"x").unwrap();
+                Err(Problem::usage("stopped"))
+            },
+        );
         assert!(failed.is_err());
-        let resumed = stage(dir.path(), 1).run(&Silent, |folder| Ok(folder.join("half").exists())).unwrap();
-        assert!(resumed.0, "what the first attempt left must still be there");
-    }
-
-    #[test]
-    fn a_folder_hash_sees_names_and_contents() {
-        let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-        write("a", "1");
-        let first = hash_folder(dir.path()).unwrap();
-        write("a", "2");
-        let second = hash_folder(dir.path()).unwrap();
-        std::fs::rename(dir.path().join("a"), dir.path().join("b")).unwrap();
-        let third = hash_folder(dir.path()).unwrap();
-        assert!(first != second && second != third);
+        let run = |says_all| {
+            let work = |folder: &Path| Ok(folder.join("half").exists());
+            stage(dir.path(), 1).run(&Silent, |_| says_all, work).unwrap().0
+        };
+        assert!(run(true), "what the first attempt left must still be there");
+        std::fs::remove_file(dir.path().join("demo/half")).unwrap();
+        assert!(run(true), "done before, kept");
+        assert!(!run(false), "what says too little is done again");
     }
 }

@@ -8,8 +8,8 @@ use super::base::Base;
 use super::identity::Identity;
 use super::outcome::Outcome;
 use super::reals::{self, TrainingSet};
-use super::watch::Watch;
 use super::run_folder::OWNER;
+use super::watch::Watch;
 use super::{BaseChoice, Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -24,8 +24,8 @@ use crate::seed::RunSeed;
 /// Trains on the data set's training items of interest, or on its classes, in `out` and leaves `record.json` there.
 ///
 /// # Errors
-/// No items to learn from, a folder with something else in it, in use or with another run's settings, divergence, a full disk, or stopped on
-/// request.
+/// No items to learn from, a folder with something else in it, in use or with another run's settings, divergence, a
+/// full disk, or stopped on request.
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
     let &Lab { engine, seed, observer } = lab;
     let base = match &config.base {

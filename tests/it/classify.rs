@@ -32,20 +32,20 @@ fn phantom(ring: bool, rng: &mut impl rand::Rng) -> Vec<f32> {
     pixels
 }
 
-struct Folders {
+pub struct Folders {
     _temporary: tempfile::TempDir,
     root: PathBuf,
 }
 
 impl Folders {
-    fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 }
 
 /// 20 training, 8 validation and 16 test patients with a rim, two non-rims and a contested ring or disc each, truth
 /// beside it; 12 synthetic rings; projections (rings again) of the training side's contested lesions.
-fn prepared() -> Folders {
+pub fn prepared() -> Folders {
     let temporary = tempfile::tempdir().unwrap();
     let root = temporary.path().to_owned();
     let data = root.join("data");
@@ -108,16 +108,20 @@ fn prepared() -> Folders {
             manifest.slices.extend((0..DEPTH).map(|z| Slice { lesion, z, voxels: 50 }));
             if number == 4 && split == Split::Train {
                 let image = format!("{id}_z00.npy");
-                write_slice(&root.join("denoised").join(&image), &mut rng);
-                projections.push(projected(&id, &name, &image));
+                let sha256 = write_slice(&root.join("denoised").join(&image), &mut rng);
+                projections.push(projected(&id, &name, &image, &sha256));
             }
         }
     }
     std::fs::write(data.join(MANIFEST), serde_json::to_string(&manifest).unwrap()).unwrap();
     std::fs::write(root.join("truth.tsv"), truth).unwrap();
-    for seed in 0..12 {
-        write_slice(&root.join(format!("synthetic/seed{seed:04}.npy")), &mut rng);
-    }
+    let drawn = |seed: u32| {
+        let path = format!("seed{seed:04}.npy");
+        let sha256 = write_slice(&root.join("synthetic").join(&path), &mut rng);
+        json!({"path": path, "sha256": sha256})
+    };
+    let images: Vec<_> = (0..12).map(drawn).collect();
+    std::fs::write(root.join("synthetic/record.json"), json!({"images": images}).to_string()).unwrap();
     write_projections(&root, projections);
     Folders { _temporary: temporary, root }
 }
@@ -130,17 +134,17 @@ fn write_projections(root: &Path, lesions: Vec<serde_json::Value>) {
     std::fs::write(root.join("denoised/record.json"), record.to_string()).unwrap();
 }
 
-/// A ring in the network's range.
-fn write_slice(path: &Path, rng: &mut impl rand::Rng) {
+/// A ring in the network's range; gives the file's hash.
+fn write_slice(path: &Path, rng: &mut impl rand::Rng) -> String {
     let pixels: Vec<f32> = phantom(true, rng).into_iter().map(|value| value / 100.0).collect();
-    patch_file::write(path, &[1, u64::from(SIDE), u64::from(SIDE)], &pixels).unwrap();
+    patch_file::write(path, &[1, u64::from(SIDE), u64::from(SIDE)], &pixels).unwrap()
 }
 
-fn projected(id: &str, patient: &str, image: &str) -> serde_json::Value {
+fn projected(id: &str, patient: &str, image: &str, sha256: &str) -> serde_json::Value {
     json!({
         "lesion_id": id, "patient": patient, "slice": 0, "role": "ambiguous", "distance": 0.0, "contrast_before": 0.0,
         "contrast_after": 0.0, "w_distance": 0.0, "rim_erased": false, "rim_invented": false, "lesion_rms": 0.0,
-        "slice_rms": 0.0, "figure": "", "image": image, "true_rim": null
+        "slice_rms": 0.0, "figure": "", "image": image, "image_sha256": sha256, "true_rim": null
     })
 }
 
@@ -250,13 +254,13 @@ fn what_cannot_be_compared_is_refused() {
     refused(classify(&folders, "x", &["--arms", "ada-gan"]), 5, "trained on data of another cohort");
 
     // A projected test lesion must not be trained on.
-    write_slice(&folders.at("denoised/leak.npy"), &mut RunSeed(0).stream("leak", 0));
-    write_projections(&folders.root, vec![projected("sub-040_lesion-004", "sub-040", "leak.npy")]);
+    let leak = write_slice(&folders.at("denoised/leak.npy"), &mut RunSeed(0).stream("leak", 0));
+    write_projections(&folders.root, vec![projected("sub-040_lesion-004", "sub-040", "leak.npy", &leak)]);
     refused(classify(&folders, "x", &["--arms", "ada-gan-ld"]), 5, "on the test side");
-    write_projections(&folders.root, vec![projected("sub-999_lesion-001", "sub-999", "leak.npy")]);
+    write_projections(&folders.root, vec![projected("sub-999_lesion-001", "sub-999", "leak.npy", &leak)]);
     refused(classify(&folders, "x", &["--arms", "ada-gan-ld"]), 3, "is not in");
 
-    patch_file::write(&folders.at("denoised/wrong.npy"), &[1, 8, 8], &[0f32; 64]).unwrap();
-    write_projections(&folders.root, vec![projected("sub-000_lesion-004", "sub-000", "wrong.npy")]);
+    let wrong = patch_file::write(&folders.at("denoised/wrong.npy"), &[1, 8, 8], &[0f32; 64]).unwrap();
+    write_projections(&folders.root, vec![projected("sub-000_lesion-004", "sub-000", "wrong.npy", &wrong)]);
     refused(classify(&folders, "x", &["--arms", "ada-gan-ld"]), 3, "[1, 8, 8]");
 }

@@ -109,9 +109,10 @@ fn no_truncation_left_gives_the_mean_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("network.safetensors");
     network(&path, 16, 1);
-    let output = generate(&path, folder.path(), &["--seeds", "0-1", "--trunc", "0", "--format", "npy"]);
+    let output = generate(&path, &folder.path().join("out"), &["--seeds", "0-1", "--trunc", "0", "--format", "npy"]);
     assert!(output.status.success());
-    assert_eq!(npy(&folder.path().join("seed0000.npy")), npy(&folder.path().join("seed0001.npy")));
+    let image = |name: &str| npy(&folder.path().join("out").join(name));
+    assert_eq!(image("seed0000.npy"), image("seed0001.npy"));
 }
 
 #[test]
@@ -120,16 +121,18 @@ fn mistakes_are_named() {
     let path = folder.path().join("network.safetensors");
     let generator = network(&path, 16, 1);
     let error = |output: Output| (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
-    let (code, text) = error(generate(&path, folder.path(), &["--seeds", "9-3"]));
+    let out = folder.path().join("out");
+    let (code, text) = error(generate(&path, &out, &["--seeds", "9-3"]));
     assert_eq!(code, Some(2), "{text}");
-    let (code, text) = error(generate(&folder.path().join("none"), folder.path(), &[]));
+    let (code, text) = error(generate(&folder.path().join("none"), &out, &[]));
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("none"), "{text}");
     let nameless = folder.path().join("nameless.safetensors");
     weights::save_network(&nameless, &generator, None, NetworkLabel::default()).unwrap();
-    let (code, text) = error(generate(&nameless, folder.path(), &["--format", "nifti"]));
+    let (code, text) = error(generate(&nameless, &out, &["--format", "nifti"]));
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("out of generate.formats (--format)"), "{text}");
+    assert!(!out.exists());
 }
 
 #[test]

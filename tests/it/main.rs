@@ -28,6 +28,10 @@ mod outside;
 
 /// What nobody means, for every key and option.
 mod absurd_values;
+/// Folders that are written, and images that may be learnt from.
+mod own_folders;
+
+mod leak_guard;
 
 mod project;
 

@@ -216,7 +216,7 @@ fn missing_volumes_ambiguous_names_and_wrong_units_are_named() {
     assert!(refused(&cohort).contains("the value 0.5 in a label map"));
 
     let folder = tempfile::tempdir().unwrap();
-    prepare("--cohort", folder.path(), &folder.path().join("data"))
+    prepare("--cohort", folder.path(), &tempfile::tempdir().unwrap().path().join("data"))
         .assert()
         .code(3)
         .stderr(contains("no reader table"));
@@ -250,21 +250,22 @@ fn a_run_that_failed_half_way_leaves_no_manifest_and_goes_on_with_what_was_done(
     fs::write(cohort.chimap(6), &whole[..whole.len() - 20]).unwrap();
     prepare("--cohort", &cohort.root, &out).env("RAYON_NUM_THREADS", "1").assert().code(3);
     assert!(!out.join("manifest.json").exists() && !out.join("record.json").exists());
-    let kept: Vec<_> = fs::read_dir(out.join(".partial")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let making = out.join(".rimforge-new");
+    let kept: Vec<_> = fs::read_dir(making.join(".partial")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!kept.is_empty());
     let written = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
-    let patch = out.join("patches").join("sub-001_lesion-001.npy");
-    let before = written(&patch);
+    let patch = |folder: &Path| folder.join("patches").join("sub-001_lesion-001.npy");
+    let before = written(&patch(&making));
     // One kept patch is damaged meanwhile: it must be cut again, the others not.
-    fs::write(out.join("patches/sub-002_lesion-001.npy"), b"torn").unwrap();
+    fs::write(making.join("patches/sub-002_lesion-001.npy"), b"torn").unwrap();
     // The note of another is as a power cut may leave it.
-    fs::write(out.join(".partial/sub-003.json"), b"").unwrap();
+    fs::write(making.join(".partial/sub-003.json"), b"").unwrap();
     fs::write(cohort.chimap(6), &whole).unwrap();
     leave_unfinished(&out);
     prepare("--cohort", &cohort.root, &out).assert().success();
     assert_nothing_unfinished(&out);
-    assert_eq!(written(&patch), before);
-    assert!(!out.join(".partial").exists());
+    assert_eq!(written(&patch(&out)), before);
+    assert!(!making.exists());
     let fresh = cohort.root.parent().unwrap().join("fresh");
     prepare("--cohort", &cohort.root, &fresh).assert().success();
     assert_eq!(fs::read(out.join("manifest.json")).unwrap(), fs::read(fresh.join("manifest.json")).unwrap());
@@ -323,7 +324,7 @@ fn a_request_to_stop_is_heeded_between_patients_and_the_next_run_ends_the_same()
     let problem = run("stopped", &StopAfter::steps(8)).unwrap_err();
     assert_eq!(problem.kind(), Kind::Interrupted);
     assert!(!folder.join("stopped/manifest.json").exists());
-    assert!(fs::read_dir(folder.join("stopped/.partial")).unwrap().count() >= 2);
+    assert!(fs::read_dir(folder.join("stopped/.rimforge-new/.partial")).unwrap().count() >= 2);
     assert_eq!(run("stopped", &Silent).unwrap(), run("whole", &Silent).unwrap());
     let manifest = |name: &str| fs::read(folder.join(name).join("manifest.json")).unwrap();
     assert_eq!(manifest("stopped"), manifest("whole"));
@@ -375,7 +376,7 @@ fn labels_of_a_folder_follow_names_not_positions() {
         .assert()
         .code(3)
         .stderr(contains("only in the images (1): 5.png"));
-    assert!(!out.join("manifest.json").exists());
+    assert_eq!(Prepared::open(&out).unwrap().sha256(), prepared.sha256(), "the one before stays");
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub mod stage;
 
 pub use layout::{CohortLayout, GALLERY};
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
+pub use pipeline::OWNER;
 pub use plan::PatientPlan;
 pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};
 pub use stage::run_stage;

@@ -201,8 +201,7 @@ fn notes_folder(layout: &CohortLayout) -> PathBuf {
 }
 
 /// Knows the folders of simulated cohorts; all that is not BIDS lies in one folder there.
-pub const OWNER: Owner =
-    Owner { command: "simulate", lock: ".rimforge/lock", mark: ".rimforge/folder.json", unmarked };
+pub const OWNER: Owner = Owner { command: "simulate", lock: ".rimforge/lock", mark: ".rimforge/folder.json", unmarked };
 
 /// A cohort of a version before there were marks: with the key of its settings.
 fn unmarked(folder: &Path) -> Option<Vec<String>> {

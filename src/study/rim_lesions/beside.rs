@@ -34,8 +34,9 @@ impl Run<'_> {
         let lab = self.lab.of_stage("generate-conditional");
         let network = gan.best_network();
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let drawn = self.stages.run(stage, |folder| generate::run_stage(inputs, &config, folder, &lab))?;
-        let record = ConditionalRecord { training: trained.record, synthesis: drawn.record };
+        let draw = |folder: &Path| generate::run_stage(inputs, &config, folder, &lab);
+        let drawn = self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)?;
+        let record = ConditionalRecord { training: trained.record, synthesis: drawn.record.without_images() };
         Ok(Some(Done { record, key: drawn.key }))
     }
 
@@ -60,7 +61,7 @@ impl Run<'_> {
         let network = gan.best_network();
         let drawn = self.multi_contrast_drawn(&prepared, &network, &trained.key)?;
         let projection = self.multi_contrast_denoised(multi, &project_config, &prepared, &network, &trained.key)?;
-        let (prepare, training, synthesis) = (cut.record, trained.record, drawn.record);
+        let (prepare, training, synthesis) = (cut.record, trained.record, drawn.record.without_images());
         Ok(Some(MultiContrastRecord { prepare, training, synthesis, projection }))
     }
 
@@ -75,7 +76,8 @@ impl Run<'_> {
         let stage = Stage::new("generate-multi-contrast", folder, config, &[gan_key])?;
         let lab = self.lab.of_stage("generate-multi-contrast");
         let inputs = generate::Inputs { network, data: Some(prepared) };
-        self.stages.run(stage, |folder| generate::run_stage(inputs, config, folder, &lab))
+        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
+        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
     }
 
     fn multi_contrast_denoised(
@@ -93,7 +95,8 @@ impl Run<'_> {
         let stage = Stage::new("project-multi-contrast", folder, &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("project-multi-contrast");
         let inputs = project::Inputs { network, from: project::From::Data(prepared) };
-        let done = self.stages.run(stage, |folder| project::run_stage(inputs, config, folder, &lab))?;
+        let project = |folder: &Path| project::run_stage(inputs, config, folder, &lab);
+        let done = self.stages.run_until(stage, ProjectionRecord::has_hashes, project)?;
         Ok(Some(done.record))
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Run;
 use crate::classify;
-use crate::data::{Prepared, Source, run_stage as prepare};
+use crate::data::{PrepareConfig, Prepared, Source, cohort_inputs, run_stage as prepare};
 use crate::gates::examine;
 use crate::problem::{Problem, Result};
 use crate::project::feature_choice::with_chosen_features;
@@ -17,7 +17,7 @@ use crate::records::projection::ProjectionRecord;
 use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
-use crate::study::cache::{self, Done, Stage};
+use crate::study::cache::{Done, Stage};
 use crate::{generate, perturb, project, train};
 
 /// Where the lesions lie.
@@ -26,7 +26,7 @@ pub struct Cohort {
     pub folder: PathBuf,
     /// What was found in it.
     pub record: CohortRecord,
-    /// The simulation's key, or a hash over all files.
+    /// The simulation's key, or a hash over all files that are read.
     pub key: String,
 }
 
@@ -46,10 +46,16 @@ impl Run<'_> {
                 let mut record = examine::describe(path, SUSCEPTIBILITY, observer)?;
                 // The report shows pictures of the study folder alone.
                 record.gallery = record.gallery.filter(|_| *path == dir.cohort());
-                Ok(Cohort { folder: path.clone(), record, key: cache::hash_folder(path)? })
+                Ok(Cohort { folder: path.clone(), record, key: self.cohort_key(path)? })
             }
             (None, None) => Err(Problem::usage("no cohort")),
         }
+    }
+
+    fn cohort_key(&self, path: &Path) -> Result<String> {
+        let multi = self.study.multi_contrast.as_ref().map(|multi| self.study.multi_contrast_stages(multi).0);
+        let configs: Vec<&PrepareConfig> = std::iter::once(&self.study.prepare).chain(&multi).collect();
+        cohort_inputs::sha256(path, &configs)
     }
 
     /// Cuts patches and splits the patients.
@@ -77,7 +83,8 @@ impl Run<'_> {
         let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
         let lab = self.lab.of_stage("generate");
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        self.stages.run(stage, |folder| generate::run_stage(inputs, config, folder, &lab))
+        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
+        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
     }
 
     /// Projects the contested lesions into the generator's latent space.
@@ -87,7 +94,8 @@ impl Run<'_> {
         let stage = Stage::new("project", self.dir.denoised(), &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("project");
         let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-        self.stages.run(stage, |folder| project::run_stage(inputs, config, folder, &lab))
+        let project = |folder: &Path| project::run_stage(inputs, config, folder, &lab);
+        self.stages.run_until(stage, ProjectionRecord::has_hashes, project)
     }
 
     /// Spoils known lesions and projects them back, where that is asked for.

@@ -11,6 +11,8 @@ pub mod config;
 
 mod main_path;
 
+mod folders;
+
 mod scoring;
 
 mod show;
@@ -18,8 +20,9 @@ mod show;
 use super::cache::{ABSENT, Stages};
 use super::folder;
 use crate::data::Prepared;
+use crate::data::prepare::is_left_to_others;
 use crate::engine::{Engine, Lab};
-use crate::files;
+use crate::files::{self, Input, OutFolder};
 use crate::observer::Observer;
 use crate::problem::Result;
 use crate::records::study::StudyRecord;
@@ -41,12 +44,21 @@ struct Run<'a> {
 /// Runs what is not done yet, writes `results.json` and the report.
 ///
 /// # Errors
-/// A file that the settings name is not there, or the first stage that fails; what was finished is kept, and the same
+/// A file that the settings name is not there, a folder that is not the study's to write, or the first stage that
+/// fails; what was finished is kept, and the same
 /// call goes on from there.
 pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result<StudyRecord> {
     study.check_files()?;
     let dir = StudyDir::new(&study.out);
-    let _lock = folder::open(&dir, &study.resolved())?;
+    let folders = study.stage_folders(&dir);
+    let _claim = {
+        let cohort = study.cohort.path.as_deref().map(|path| Input::of(path).with_room(is_left_to_others));
+        let stages: Vec<OutFolder<'_>> =
+            folders.iter().map(|(owner, path)| OutFolder::new(*owner, path).apart_from(cohort)).collect();
+        let files = study.files().map(Input::of);
+        let inputs: Vec<Input<'_>> = cohort.into_iter().chain(files).map(Input::or_inside).collect();
+        folder::open(&dir, &study.resolved(), &inputs, &stages)?
+    };
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
     let mut run = Run { study, dir: &dir, lab, stages: Stages::new(observer) };
 
@@ -79,7 +91,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         prepare: data.record,
         training: gan.record,
         timing: files::read_json_lines::<TimingRecord>(&dir.gan().timing())?,
-        synthesis: synthetic.record,
+        synthesis: synthetic.record.without_images(),
         projection: scoring::with_truth(denoised.record, &prepared, truth.as_deref())?,
         perturbation,
         classify,
@@ -87,7 +99,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         multi_contrast,
     };
     files::write_json(dir.results(), &record)?;
-    report::write(&dir)?;
+    report::write_held(&dir)?;
     Ok(record)
 }
 

@@ -1,0 +1,75 @@
+//! The files of a cohort that its results depend on: those that `prepare` and scoring read, and no others.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::bids::{self, Cohort};
+use super::bids_name::BidsName;
+use super::prepare_config::PrepareConfig;
+use super::truth;
+use crate::digest;
+use crate::files;
+use crate::problem::Result;
+
+/// SHA-256 over the names and contents of all files that preparing the cohort at `root` in each of these ways reads.
+///
+/// A file that none of them reads changes nothing, whatever it is: a link to nowhere, a pipe, results in a derivative
+/// of their own.
+///
+/// # Errors
+/// No such cohort, or a file that is read and cannot be.
+pub fn sha256(root: &Path, configs: &[&PrepareConfig]) -> Result<String> {
+    let mut read = BTreeSet::new();
+    for config in configs {
+        let cohort = bids::read(root, &config.contrasts, &config.picks())?;
+        for volume in volumes(&cohort) {
+            read.extend(sidecars(root, volume)?);
+        }
+        read.extend(volumes(&cohort).cloned());
+        read.insert(cohort.reader_table);
+    }
+    let tables = ["participants.tsv", "dataset_description.json"].map(|name| root.join(name));
+    read.extend(tables.into_iter().filter(|path| path.is_file()).chain(truth::find(root)));
+    let hashed = |path: &PathBuf| {
+        let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        Ok((name, files::sha256(path)?))
+    };
+    let hashes = read.iter().map(hashed).collect::<Result<Vec<_>>>()?;
+    Ok(digest::sha256(files::json_line(&hashes)?))
+}
+
+fn volumes(cohort: &Cohort) -> impl Iterator<Item = &PathBuf> {
+    cohort.patients.iter().flat_map(|patient| {
+        let contrasts = patient.contrasts.iter().filter_map(|contrast| contrast.path.as_ref());
+        std::iter::once(&patient.lesion_map).chain(contrasts)
+    })
+}
+
+/// The sidecars that may speak of a volume, by BIDS's rule of inheritance: in its folder or one above.
+fn sidecars(root: &Path, volume: &Path) -> Result<Vec<PathBuf>> {
+    let Some(name) = BidsName::of_volume(volume) else { return Ok(vec![]) };
+    let folders = volume.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+    let files = folders.map(files::list_if_there).collect::<Result<Vec<_>>>()?;
+    let speaks = |path: &PathBuf| BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name));
+    Ok(files.into_iter().flatten().filter(speaks).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sidecars_are_inherited_from_the_folders_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("cohort");
+        let anat = root.join("sub-1/ses-2/anat");
+        std::fs::create_dir_all(&anat).unwrap();
+        let speak = ["Chimap.json", "sub-1/sub-1_Chimap.json", "sub-1/ses-2/anat/sub-1_ses-2_Chimap.json"];
+        let others = ["T1w.json", "sub-1/sub-1_ses-3_Chimap.json", "sub-1/ses-2/anat/sub-1_T1w.json", "notes.txt"];
+        speak.iter().chain(&others).for_each(|name| std::fs::write(root.join(name), b"{}").unwrap());
+        std::fs::write(folder.path().join("Chimap.json"), b"{}").unwrap();
+        let mut found = sidecars(&root, &anat.join("sub-1_ses-2_Chimap.nii.gz")).unwrap();
+        found.sort();
+        assert_eq!(found, speak.map(|name| root.join(name)));
+    }
+}

@@ -1,0 +1,56 @@
+//! The folders that a run of the study writes and the files beside the cohort that it reads.
+
+use std::path::{Path, PathBuf};
+
+use super::config::RimStudy;
+use crate::files::Owner;
+use crate::project::FeatureSetting;
+use crate::run_dir::StudyDir;
+use crate::simulate::rim_lesions as simulate;
+use crate::train::BaseChoice;
+use crate::{classify, data, generate, perturb, project, train};
+
+impl RimStudy {
+    /// Every stage's folder that this study will use, and whose it is.
+    pub(super) fn stage_folders(&self, dir: &StudyDir) -> Vec<(Owner, PathBuf)> {
+        let gan = |gan: crate::run_dir::GanDir| (train::run_folder::OWNER, gan.root().to_owned());
+        let mut folders = vec![
+            (data::prepare::OWNER, dir.data()),
+            gan(dir.gan()),
+            (generate::stage::OWNER, dir.synthetic()),
+            (project::stage::OWNER, dir.denoised()),
+            (classify::stage::OWNER, dir.classify()),
+        ];
+        if self.cohort.simulate.is_some() {
+            folders.push((simulate::OWNER, dir.cohort()));
+        }
+        if self.perturb.lesions > 0 {
+            folders.push((perturb::stage::OWNER, dir.perturbed()));
+        }
+        if self.conditional.is_some() {
+            folders.extend([gan(dir.conditional_gan()), (generate::stage::OWNER, dir.conditional_synthetic())]);
+        }
+        if self.multi_contrast.is_some() {
+            folders.extend([
+                (data::prepare::OWNER, dir.multi_contrast_data()),
+                gan(dir.multi_contrast_gan()),
+                (generate::stage::OWNER, dir.multi_contrast_synthetic()),
+                (project::stage::OWNER, dir.multi_contrast_denoised()),
+            ]);
+        }
+        folders
+    }
+
+    /// The files that the settings name.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let base = match &self.train.base {
+            BaseChoice::File(file) => Some(file.as_path()),
+            BaseChoice::None | BaseChoice::Embedded => None,
+        };
+        let features = match &self.project.features {
+            FeatureSetting::Weights(file) => Some(file.as_path()),
+            FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
+        };
+        [base, features].into_iter().flatten()
+    }
+}
