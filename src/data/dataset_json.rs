@@ -39,9 +39,12 @@ pub(super) fn parse(bytes: &[u8], most: u64) -> Result<Option<Pairs>> {
     let text = foreign_text::decode(bytes).map_err(&bad)?;
     let mut json = serde_json::Deserializer::from_str(&text);
     let found = Top { most }.deserialize(&mut json).and_then(|found| json.end().map(|()| found));
-    found.map_err(|error| match error.is_data() {
-        true => bad(error.to_string()),
-        false => bad(format!("not a dataset.json: {error}{}", what_stands_there(&text, error.line(), error.column()))),
+    found.map_err(|error| {
+        if error.is_data() {
+            return bad(error.to_string());
+        }
+        let hint = what_stands_there(&text, error.line(), error.column());
+        bad(format!("not a dataset.json: {error}{hint}"))
     })
 }
 

@@ -50,8 +50,10 @@ fn from_store(
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    let files = ImageFiles::of(store.place(), store.files(), config)?;
+    let files = store.files();
+    let files = ImageFiles::of(store.place(), files, config)?;
     let set = ImageSet::new(store, &files, config, seed)?;
+    drop(files);
     let all = Extracted {
         patient_source: set.patient_source,
         classes: set.classes,
@@ -59,7 +61,7 @@ fn from_store(
         notes: set.notes,
         ..Extracted::default()
     };
-    image_patches::extract(&set.images, store, all, &image_patches::Job { out, config, observer })
+    image_patches::extract(set.images, store, all, &image_patches::Job { out, config, observer })
 }
 
 /// Images with all that is known of them before they are decoded.

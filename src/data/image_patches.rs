@@ -71,27 +71,28 @@ struct Written {
 /// An image that cannot be read, is no PNG of sense or has another form than the first; the same pixels under two
 /// classes.
 pub(super) fn extract(
-    images: &[Image],
+    images: Vec<Image>,
     store: &mut dyn ImageStore,
     mut all: Extracted,
     job: &Job,
 ) -> Result<Extracted> {
     let folder = job.out.join(PATCHES);
     crate::files::make_folder(&folder)?;
-    let mut first: Option<(Form, &str)> = None;
+    let mut first: Option<(Form, String)> = None;
     let (mut range, mut other_gamma) = ([f32::INFINITY, f32::NEG_INFINITY], 0);
     job.observer.begin("decoding images", "images", images.len() as u64);
     let place = store.place().to_owned();
-    let mut rest = images;
-    while !rest.is_empty() {
+    let mut rest = images.into_iter();
+    while !rest.as_slice().is_empty() {
         stop_if_asked(job.observer)?;
-        let files = job.read(rest, store, &mut first)?;
-        let (chunk, later) = rest.split_at(files.len());
+        let files = job.read(rest.as_slice(), store, &mut first)?;
+        let chunk: Vec<Image> = rest.by_ref().take(files.len()).collect();
+        let count = chunk.len() as u64;
         let written: Vec<Result<Written>> =
-            chunk.par_iter().zip(&files).map(|(image, bytes)| job.patch(image, bytes, &place)).collect();
-        for (image, written) in chunk.iter().zip(written) {
+            chunk.into_par_iter().zip(&files).map(|(image, bytes)| job.patch(image, bytes, &place)).collect();
+        for written in written {
             let Written { lesion, hash, input, levels, other_gamma: other } = written?;
-            if image.split == Split::Train {
+            if lesion.split == Split::Train {
                 range = [range[0].min(levels[0]), range[1].max(levels[1])];
             }
             other_gamma += usize::from(other);
@@ -100,8 +101,7 @@ pub(super) fn extract(
             all.hashes.push(hash);
             all.inputs.push(input);
         }
-        job.observer.advance(chunk.len() as u64);
-        rest = later;
+        job.observer.advance(count);
     }
     job.observer.end();
     require_one_class(&place, &all)?;
@@ -156,11 +156,11 @@ fn require_one_class(place: &Path, all: &Extracted) -> Result<()> {
 
 impl Job<'_> {
     /// The files of the next images: as many as may be in memory at once. Each has the first one's form.
-    fn read<'a>(
+    fn read(
         &self,
-        images: &'a [Image],
+        images: &[Image],
         store: &mut dyn ImageStore,
-        first: &mut Option<(Form, &'a str)>,
+        first: &mut Option<(Form, String)>,
     ) -> Result<Vec<Vec<u8>>> {
         let most = png_image::most_bytes(self.config.max_pixels);
         let (mut files, mut held) = (Vec::new(), 0);
@@ -168,8 +168,8 @@ impl Job<'_> {
             let bytes = store.read(&image.path, most, "a PNG")?;
             let place = store.place();
             let form = Form::read(&bytes, self.config.max_pixels).map_err(|found| refused(place, image, &found))?;
-            let (wanted, of) = *first.get_or_insert((form, &image.path));
-            if form != wanted {
+            let (wanted, of) = first.get_or_insert_with(|| (form, image.path.clone()));
+            if form != *wanted {
                 let (name, of) = (shown(&image.path), shown(of));
                 return Err(Problem::input(place, format!("{name} is {form} but {of} is {wanted}"))
                     .expected("one size, depth and colour in the whole set")
@@ -185,9 +185,9 @@ impl Job<'_> {
         Ok(files)
     }
 
-    fn patch(&self, image: &Image, bytes: &[u8], place: &Path) -> Result<Written> {
+    fn patch(&self, image: Image, bytes: &[u8], place: &Path) -> Result<Written> {
         let PngImage { form, levels, gamma } =
-            png_image::decode(bytes, self.config.max_pixels).map_err(|found| refused(place, image, &found))?;
+            png_image::decode(bytes, self.config.max_pixels).map_err(|found| refused(place, &image, &found))?;
         let patch = Inside::of(PATCHES, &image.id, ".npy");
         let shape = [form.channels, 1, form.height, form.width].map(u64::from);
         let hash = PixelHash { sha256: hash_pixels(&levels), patient: image.patient.clone(), name: image.path.clone() };
@@ -197,20 +197,20 @@ impl Job<'_> {
         let lesion = Lesion {
             sha256: patch_file::write(&self.out.join(&patch), &shape, &levels)?,
             mask_sha256: None,
-            id: image.id.clone(),
-            patient: image.patient.clone(),
+            id: image.id,
+            patient: image.patient,
             centre: [0; 3],
             affine: Affine::IDENTITY,
             reader1: image.votes.map(|votes| votes.0),
             reader2: image.votes.map(|votes| votes.1),
-            class: image.class.clone(),
-            label: image.label.clone(),
+            class: image.class,
+            label: image.label,
             split: image.split,
             voxels: 0,
             patch,
             mask: None,
         };
-        let input = FileHash { path: image.path.clone(), sha256: digest::sha256(bytes) };
+        let input = FileHash { path: image.path, sha256: digest::sha256(bytes) };
         let other_gamma = gamma.is_some_and(|gamma| (gamma - SCREEN_GAMMA).abs() > 0.01);
         Ok(Written { lesion, hash, input, levels: range, other_gamma })
     }

@@ -9,8 +9,8 @@ pub(super) trait ImageStore {
     /// The folder or zip.
     fn place(&self) -> &Path;
 
-    /// The names of all files, in any order; of what is passed over at least the first part.
-    fn files(&self) -> Vec<String>;
+    /// The names of all files, in any order, once; of what is passed over at least the first part.
+    fn files(&mut self) -> Vec<String>;
 
     /// The bytes of a file; `what` it should be, for errors.
     ///

@@ -47,8 +47,8 @@ impl ImageStore for PngFolder {
         &self.root
     }
 
-    fn files(&self) -> Vec<String> {
-        self.names.clone()
+    fn files(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.names)
     }
 
     fn read(&mut self, name: &str, most: u64, what: &str) -> Result<Vec<u8>> {
@@ -142,7 +142,7 @@ mod tests {
 
     fn names(root: &Path, max_files: u64) -> Result<Vec<String>> {
         let found = PngFolder::open(root, &PrepareConfig { max_files, ..PrepareConfig::default() });
-        found.map(|folder| {
+        found.map(|mut folder| {
             let mut names = folder.files();
             names.sort();
             names

@@ -94,8 +94,8 @@ pub struct PrepareConfig {
     // Younger than the rest, as `classes` is.
     #[serde(skip_serializing_if = "is_default_pixels")]
     pub max_pixels: u64,
-    /// For plain images: files and folders in the folder, or entries of the zip, at most; about 500 bytes of memory
-    /// each.
+    /// For plain images: files and folders in the folder, or entries of the zip, at most; about 2 kB of memory for
+    /// each image.
     #[serde(skip_serializing_if = "is_default_files")]
     pub max_files: u64,
 }

@@ -86,7 +86,7 @@ impl ImageStore for ZipDataset {
         &self.path
     }
 
-    fn files(&self) -> Vec<String> {
+    fn files(&mut self) -> Vec<String> {
         self.places.keys().cloned().collect()
     }
 

@@ -14,8 +14,10 @@ use zip::write::SimpleFileOptions;
 
 use crate::cohort_files::CohortFiles;
 
-/// Files by their names in a folder or zip.
-type Files = Vec<(String, Vec<u8>)>;
+/// A file by its name in a folder or zip.
+type Named = (String, Vec<u8>);
+
+type Files = Vec<Named>;
 
 /// A gray PNG of 8 x 8, its levels as `number` has them.
 fn picture(number: usize) -> Vec<u8> {
@@ -76,7 +78,7 @@ fn with(mut files: Files, more: &[(&str, &[u8])]) -> Files {
     files
 }
 
-fn packed(files: &Files, options: SimpleFileOptions) -> Vec<u8> {
+fn packed(files: &[Named], options: SimpleFileOptions) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
         zip.start_file(name.as_str(), options).unwrap();
@@ -122,7 +124,7 @@ impl Place {
         Done { code: output.status.code(), said, data }
     }
 
-    fn folder(&self, files: &Files, options: &[&str]) -> Done {
+    fn folder(&self, files: &[Named], options: &[&str]) -> Done {
         let set = tempfile::tempdir_in(self.0.path()).unwrap().keep();
         for (name, bytes) in files {
             let path = set.join(name);
@@ -132,13 +134,13 @@ impl Place {
         self.prepare("--images", &set, options)
     }
 
-    fn zip(&self, files: &Files, options: &[&str]) -> Done {
+    fn zip(&self, files: &[Named], options: &[&str]) -> Done {
         let path = self.write("set.zip", packed(files, SimpleFileOptions::default()));
         self.prepare("--zip", &path, options)
     }
 
     /// The same of a folder and of a zip.
-    fn both(&self, files: &Files, options: &[&str]) -> [Done; 2] {
+    fn both(&self, files: &[Named], options: &[&str]) -> [Done; 2] {
         [self.folder(files, options), self.zip(files, options)]
     }
 }
@@ -426,8 +428,8 @@ fn files_that_are_no_such_png_are_called_what_they_are() {
     one("x.png", &picture(9)[..60], &["x.png: not a readable PNG"]);
     let long = format!("{}/{}.png", "y".repeat(150), "z".repeat(150));
     place.folder(&pictures(&[&long, "w/1.png"]), &[]).refused(&["301 bytes; at most 200 are possible", "rename"]);
-    place.folder(&vec![("a.jpg".into(), vec![])], &[]).refused(&["no PNG here", "a.jpg"]);
-    place.folder(&vec![], &[]).refused(&["no PNG here"]);
+    place.folder(&[("a.jpg".into(), vec![])], &[]).refused(&["no PNG here", "a.jpg"]);
+    place.folder(&[], &[]).refused(&["no PNG here"]);
     place.folder(&pictures(&["a.png"]), &[]).refused(&["1 patient; expected at least 3 patients"]);
     // Padding behind an image's end is nothing to it.
     let padded = [picture(9), vec![0; 100]].concat();
