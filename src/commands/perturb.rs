@@ -69,8 +69,8 @@ struct Project {
     /// Optimiser steps of each image.
     #[arg(long)]
     steps: Option<u64>,
-    /// auto, random-vgg, pixels, discriminator, or a file with the weights of VGG16, AlexNet, SqueezeNet 1.1 or Inception
-    /// v3 (.pt, .pth, .safetensors), which is read as data.
+    /// auto, random-vgg, pixels, discriminator, or a file with the weights of VGG16, AlexNet, SqueezeNet 1.1 or
+    /// Inception v3 (.pt, .pth, .safetensors), which is read as data.
     #[arg(long)]
     features: Option<String>,
     /// Class of a conditional network: its name, its number from 0, or "estimate".

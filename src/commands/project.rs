@@ -75,8 +75,9 @@ struct Typed {
     /// Noise on w at first, in units of its deviation.
     #[arg(long)]
     w_noise: Option<f64>,
-    /// auto, random-vgg, pixels, discriminator, or a file with the weights of VGG16, AlexNet, SqueezeNet 1.1 or Inception
-    /// v3, with those of LPIPS where it has them (.pt, .pth, .safetensors); it is read as data, no code in it is run.
+    /// auto, random-vgg, pixels, discriminator, or a file with the weights of VGG16, AlexNet, SqueezeNet 1.1 or
+    /// Inception v3, with those of LPIPS where it has them (.pt, .pth, .safetensors); it is read as data, no code in it
+    /// is run.
     #[arg(long)]
     features: Option<String>,
     /// Try each built-in feature net on so many validation rims first; auto then takes the one that keeps their

@@ -248,7 +248,8 @@ mod tests {
         let lost = folder.path().join("b");
         std::os::unix::fs::symlink("nowhere", &lost).unwrap();
         assert!(open(&lost, "a volume").unwrap_err().to_string().contains("a link to nowhere"));
-        for (path, says) in [(folder.path(), "a folder; expected a volume"), (Path::new("/dev/zero"), "not a regular")] {
+        for (path, says) in [(folder.path(), "a folder; expected a volume"), (Path::new("/dev/zero"), "not a regular")]
+        {
             assert!(open(path, "a volume").unwrap_err().to_string().contains(says));
         }
         std::fs::write(&lost.with_file_name("c"), b"12345").unwrap();

@@ -86,8 +86,8 @@ impl TensorHeader {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// No such file, no safetensors file (what it is instead is told), one that is cut off, a header longer than 16 MiB,
-    /// a name twice, an unknown type, or tensors that overlap or leave holes.
+    /// No such file, no safetensors file (what it is instead is told), one that is cut off, a header longer than 16
+    /// MiB, a name twice, an unknown type, or tensors that overlap or leave holes.
     pub fn open(path: &Path, wanted: Wanted) -> Result<Self> {
         tracing::info!("reading {}", path.display());
         let (mut file, length) = kind_of::open(path, wanted.what)?;
@@ -352,8 +352,11 @@ mod tests {
 
     #[test]
     fn tensors_are_read_in_the_order_of_the_file_and_hashed_with_it() {
-        let header =
-            format!("{{\"__metadata__\":{{\"a\":\"b\"}},{},{}}}", entry("x", "U8", "[3]", 8, 11), entry("y", "F32", "[2]", 0, 8));
+        let header = format!(
+            "{{\"__metadata__\":{{\"a\":\"b\"}},{},{}}}",
+            entry("x", "U8", "[3]", 8, 11),
+            entry("y", "F32", "[2]", 0, 8)
+        );
         let file = file(&header, &[[1.5f32, -2.0].map(f32::to_le_bytes).concat(), vec![7, 8, 9]].concat());
         let opened = TensorHeader::open(file.path(), Wanted::TENSORS).unwrap();
         assert_eq!(opened.metadata("a"), "b");

@@ -178,8 +178,7 @@ pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, t
 pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
     let path = path.as_ref();
     let file = TensorHeader::open(path, NETWORK)?;
-    let description =
-        NetworkDescription::from_text(file.metadata(DESCRIPTION)).map_err(|problem| problem.at(path))?;
+    let description = NetworkDescription::from_text(file.metadata(DESCRIPTION)).map_err(|problem| problem.at(path))?;
     let of = |prefix: &'static str, shapes: Shapes| {
         shapes.into_iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape))
     };
@@ -309,9 +308,9 @@ fn prefixed(prefix: &str, tensors: Named) -> Named {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Tensor;
     use crate::records::label::{Contrast, Padding, Provenance, Window};
     use serde_json::json;
+    use tch::Tensor;
 
     fn tiny() -> GeneratorConfig {
         GeneratorConfig { z_dim: 8, w_dim: 8, channel_base: 64, channel_max: 8, ..GeneratorConfig::small(8, 1) }

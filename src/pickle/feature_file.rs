@@ -20,8 +20,7 @@ pub fn read_features(path: impl AsRef<Path>, device: Device) -> Result<Pretraine
     let recognised = recognise(&file.shapes()).map_err(|problem| problem.at(path))?;
     // Inception's last layer tells which one it is and computes nothing.
     let needed = recognised.names.iter().filter(|(own, _)| *own != "fc.weight").map(|(_, name)| name);
-    let wanted: BTreeSet<String> =
-        needed.chain(&recognised.heads).chain(&recognised.range).cloned().collect();
+    let wanted: BTreeSet<String> = needed.chain(&recognised.heads).chain(&recognised.range).cloned().collect();
     let tensors = file.read(&wanted)?;
     Pretrained::new(&recognised, &tensors, path, device).map_err(|problem| problem.at(path))
 }

@@ -12,10 +12,19 @@ use super::settings::{self, Modules};
 use super::tensor;
 use super::value::{Value, shortened};
 use crate::digest;
+use crate::files;
+use crate::files::kind_of::{self, FileKind};
 use crate::nets::network::Named;
 use crate::nets::weights::without_resample_filters;
 use crate::nets::{DiscriminatorConfig, GeneratorConfig};
 use crate::problem::{Kind, Problem, Result};
+
+/// What is read here.
+const EXPECTED: &str = "a network pickle of StyleGAN2-ADA (.pkl)";
+
+/// Bytes of a pickle, at most: one of the largest published network (1024 x 1024 pixels, three copies of it and the
+/// discriminator) has 380 MB.
+const LONGEST: u64 = 2 << 30;
 
 /// Differences that an error lists; there may be one for each tensor.
 const LISTED: usize = 6;
@@ -43,7 +52,12 @@ pub struct ImportedNetwork {
 pub fn read_network(path: impl AsRef<Path>, with_discriminator: bool) -> Result<ImportedNetwork> {
     let path = path.as_ref();
     tracing::info!("reading {}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+    let (file, _) = kind_of::open(path, EXPECTED)?;
+    let start = kind_of::start(path, &file, kind_of::START)?;
+    if start.first() != Some(&0x80) {
+        return Err(mistaken(&start).at(path));
+    }
+    let bytes = files::read(path, LONGEST, EXPECTED)?;
     parse_network(&bytes, with_discriminator).map_err(|problem| problem.at(path))
 }
 
@@ -77,22 +91,23 @@ pub fn parse_network(bytes: &[u8], with_discriminator: bool) -> Result<ImportedN
     Ok(ImportedNetwork { generator, discriminator, tensors, fp16_resolutions, sha256 })
 }
 
-/// Says what a file is that people take for a network pickle.
-fn recognise(bytes: &[u8]) -> Result<()> {
-    let wrong = |what: &str, advice: &str| {
-        Err(Problem::new(Kind::Input, what).expected("a network pickle of StyleGAN2-ADA (.pkl)").advice(advice))
-    };
-    match bytes {
-        [] => wrong("an empty file", "copy or download it again"),
-        _ if bytes.starts_with(b"version https://git-lfs") => {
-            wrong("a Git LFS pointer, not the file itself", "fetch the file with git lfs pull")
-        }
-        _ if bytes.starts_with(b"PK\x03\x04") => {
-            wrong("a zip archive (torch.save or TorchScript)", "give the .pkl snapshot of the training run")
-        }
-        _ if bytes.trim_ascii_start().starts_with(b"<") => wrong("a web page", "download the file itself"),
-        _ => Ok(()),
+/// Says what a file is that people take for a network pickle, by its first bytes.
+fn recognise(start: &[u8]) -> Result<()> {
+    match FileKind::of(start) {
+        None | Some(FileKind::Pickle) => Ok(()),
+        Some(_) => Err(mistaken(start)),
     }
+}
+
+fn mistaken(start: &[u8]) -> Problem {
+    FileKind::mistaken(start, EXPECTED, |kind| {
+        Some(match kind {
+            Some(FileKind::Safetensors) => {
+                "a network file of rimforge is already a network file: use it as it is".into()
+            }
+            _ => "give the .pkl snapshot of the training run".into(),
+        })
+    })
 }
 
 /// All modules of the network under `key`; `None` where there is none.

@@ -75,8 +75,11 @@ pub fn collect<'a>(pickle: &Pickle<'a>, budget: &mut Budget) -> Result<Vec<Param
                 (path, name) => format!("{path}.{name}"),
             };
             if path.len() > LONGEST_NAME {
-                return Err(Problem::new(Kind::Input, format!("the name {} has {} bytes", shortened(&path), path.len()))
-                    .expected(format!("at most {LONGEST_NAME}")));
+                return Err(Problem::new(
+                    Kind::Input,
+                    format!("the name {} has {} bytes", shortened(&path), path.len()),
+                )
+                .expected(format!("at most {LONGEST_NAME}")));
             }
             budget.take(path.len() + 64)?;
             open.push((path, value));

@@ -82,7 +82,9 @@ impl TorchStream {
         let mut bytes = Vec::new();
         (&mut self.file).take(last - first).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 != last - first {
-            return Err(problem("fewer elements than promised").advice("the file is cut off; copy or download it again"));
+            return Err(
+                problem("fewer elements than promised").advice("the file is cut off; copy or download it again")
+            );
         }
         made(parameter, &bytes)
     }

@@ -39,13 +39,15 @@ impl TorchZip {
     /// Reads the index of an opened file of `length` bytes; the file has no name yet.
     ///
     /// # Errors
-    /// No archive of PyTorch, more than 65536 entries, an index longer than 16 MiB, one that names functions, or numbers
-    /// of a machine that is not little-endian.
+    /// No archive of PyTorch, more than 65536 entries, an index longer than 16 MiB, one that names functions, or
+    /// numbers of a machine that is not little-endian.
     pub fn open(path: &Path, mut file: File, length: u64) -> Result<Self> {
         let failed = |error| Problem::io(path, "reading", error);
         let entries = most_entries(&mut file, length).map_err(failed)?;
         if entries > MOST_ENTRIES {
-            return Err(wrong(format!("a zip archive of {entries} entries")).expected(format!("at most {MOST_ENTRIES}")));
+            return Err(
+                wrong(format!("a zip archive of {entries} entries")).expected(format!("at most {MOST_ENTRIES}"))
+            );
         }
         let damaged = |error: zip::result::ZipError| {
             wrong(format!("a damaged zip archive: {error}")).advice("copy or download the file again")

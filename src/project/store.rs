@@ -9,6 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::files;
 use crate::files::npy::{self, Npy};
+use crate::files::{kind_of, npy_header};
 use crate::problem::{Kind, Problem, Result};
 
 /// Writes a float32 tensor as npy, replacing `path` in one step.
@@ -39,7 +40,8 @@ fn npy(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {
 
 /// Reads back `count` float32 values that [`write_npy`] wrote.
 pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+    let most = (npy_header::LONGEST + count.saturating_mul(size_of::<f32>())) as u64;
+    let bytes = files::read(path, most, &format!("an array of {count} float32"))?;
     let named = |problem: Problem| problem.at(path).advice("delete the file and run the command again");
     let values: Vec<f32> = Npy::open(&bytes).and_then(Npy::values).map_err(named)?;
     if values.len() == count {
@@ -48,25 +50,35 @@ pub fn read_plain(path: &Path, count: usize) -> Result<Vec<f32>> {
     Err(named(Problem::new(Kind::Input, format!("{} values instead of {count}", values.len()))))
 }
 
-/// Reads an image \[C, H, W\] in the network's range from a float32 npy file; \[H, W\] is taken as one channel.
+/// Reads an image \[C, H, W\] in the network's range from an npy file of floating-point numbers, in C or Fortran order;
+/// \[H, W\] is taken as one channel.
 ///
 /// # Errors
-/// Not such a file, another shape than `shape`, or values that are not finite or far outside -1..1.
+/// Not such a file (what it is instead is told), another shape than `shape`, or values that are not finite or far
+/// outside -1..1.
 pub fn read_image(path: &Path, shape: [i64; 3]) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
-    let named = |problem: Problem| {
-        problem.at(path).expected(format!("float32 {shape:?} (channels, height, width) in the network's range -1..1"))
-    };
+    let what =
+        format!("a NumPy array (npy) of float32 {shape:?} (channels, height, width) in the network's range -1..1");
+    let named = |problem: Problem| problem.at(path).expected(&what);
     let wrong = |found: String| named(Problem::new(Kind::Input, found));
-    let array = Npy::open(&bytes).map_err(named)?;
-    let mut found: Vec<i64> = array.shape().iter().map(|&n| n as i64).collect();
+    let (file, length) = kind_of::open(path, &what)?;
+    let header = npy::header(&kind_of::start(path, &file, npy_header::LONGEST)?).map_err(named)?;
+    let mut found: Vec<i64> = header.shape.iter().map(|&n| n as i64).collect();
     if found.len() == 2 {
         found.insert(0, 1);
     }
     if found != shape {
-        return Err(wrong(format!("an array of shape {:?}", array.shape())));
+        return Err(wrong(format!("an array of shape {:?}", header.shape)));
     }
-    let values: Vec<f32> = array.values().map_err(named)?;
+    if length - (header.start as u64).min(length) != header.bytes {
+        let held = length - (header.start as u64).min(length);
+        return Err(wrong(format!(
+            "an npy file with {held} bytes of values where its header promises {}",
+            header.bytes
+        )));
+    }
+    let bytes = files::read(path, length, &what)?;
+    let values = Npy::open(&bytes).and_then(Npy::floats).map_err(named)?;
     match values.iter().find(|value| !value.is_finite() || value.abs() > 4.0) {
         Some(value) => Err(wrong(format!("a value of {value}"))),
         None => Ok(values),

@@ -58,14 +58,17 @@ impl<'a> StudyFile<'a> {
     }
 }
 
-/// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings.
+/// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings. A
+/// key may begin with the section's name, as a study file has it: kimg and train.kimg are one.
 ///
 /// # Errors
 /// No `=`, an unknown key (with the nearest known one), a value of the wrong type, or one out of its range.
 pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, assignments: &[String]) -> Result<T> {
     let table = Table::try_from(settings)
         .map_err(|error| Problem::new(Kind::Internal, format!("cannot express settings as TOML: {error}")))?;
-    let settings: T = assign_all(table, assignments)?;
+    let section = format!("{}.", T::SECTION);
+    let within = |assignment: &String| assignment.trim_start().strip_prefix(&section).unwrap_or(assignment).to_owned();
+    let settings: T = assign_all(table, &assignments.iter().map(within).collect::<Vec<_>>())?;
     settings.check().map_err(|problem| blame(problem, assignments))?;
     Ok(settings)
 }

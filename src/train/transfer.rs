@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use crate::nets::Discriminator;
 use crate::nets::network::Named;
+use crate::nets::stylegan2::config::resolutions;
 use crate::nets::{DiscriminatorConfig, Generator, GeneratorConfig, Network};
 use crate::problem::{Problem, Result};
 
@@ -23,8 +24,14 @@ pub type Fresh = Vec<String>;
 pub fn generator(target: &mut Generator, source: &Generator, channels: &ChannelMap) -> Result<Fresh> {
     let (new, old) = (target.config().clone(), source.config().clone());
     let alike = GeneratorConfig { c_dim: old.c_dim, channels: old.channels, ..new.clone() };
+    let same_channels = widths(&alike) == widths(&old);
+    // Two pairs of base and maximum can mean the same layers.
+    let alike = match same_channels {
+        true => GeneratorConfig { channel_base: old.channel_base, channel_max: old.channel_max, ..alike },
+        false => alike,
+    };
     if alike != old {
-        return Err(differs(format!("{old:?}"), format!("{alike:?}")));
+        return Err(other_sizes(&old, &alike));
     }
     let mut fresh = Fresh::new();
     let mut merged = source.tensors();
@@ -52,9 +59,20 @@ pub fn discriminator(target: &mut Discriminator, source: &Discriminator, channel
     let (new, old) = (target.config().clone(), source.config().clone());
     let alike = DiscriminatorConfig { c_dim: old.c_dim, channels: old.channels, ..new.clone() };
     // Without classes the depth of the class mapping means nothing.
-    let alike = DiscriminatorConfig { mapping_layers: old.mapping_layers, ..alike };
+    let alike = match old.c_dim {
+        0 => DiscriminatorConfig { mapping_layers: old.mapping_layers, ..alike },
+        _ => alike,
+    };
+    let widths = |of: &DiscriminatorConfig| -> Vec<i64> {
+        resolutions(of.resolution).map(|side| of.channels_at(side)).collect()
+    };
+    let same_channels = widths(&alike) == widths(&old);
+    let alike = match same_channels {
+        true => DiscriminatorConfig { channel_base: old.channel_base, channel_max: old.channel_max, ..alike },
+        false => alike,
+    };
     if alike != old {
-        return Err(differs(format!("{old:?}"), format!("{alike:?}")));
+        return Err(other_discriminator(&old, &alike));
     }
     let mut fresh = Fresh::new();
     let mut merged = source.tensors();
@@ -113,10 +131,69 @@ fn fresh_channels(channels: &ChannelMap) -> Option<String> {
     (!fresh.is_empty()).then(|| format!("channel {}", fresh.join(", ")))
 }
 
-fn differs(found: String, expected: String) -> Problem {
-    Problem::usage(format!("a base network of other sizes: {found}"))
-        .expected(expected)
-        .advice("give the base's sizes under train.net (preset, channel_base, ...), or train with base = \"none\"")
+/// Channels of the layers from 4 pixels up.
+fn widths(of: &GeneratorConfig) -> Vec<i64> {
+    resolutions(of.resolution).map(|side| of.channels_at(side)).collect()
+}
+
+/// Says in words what differs, and which settings make it equal where settings can.
+fn other_sizes(base: &GeneratorConfig, own: &GeneratorConfig) -> Problem {
+    let sizes = |of: &GeneratorConfig| {
+        [
+            ("z_dim", of.z_dim),
+            ("w_dim", of.w_dim),
+            ("channel_base", of.channel_base),
+            ("channel_max", of.channel_max),
+            ("mapping_layers", of.mapping_layers),
+        ]
+    };
+    let mut differs = Vec::new();
+    let side = |of: &GeneratorConfig| match of.dimensions {
+        2 => format!("images of {} pixels a side", of.resolution),
+        _ => format!("volumes of {} voxels a side", of.resolution),
+    };
+    let bound = |of: &GeneratorConfig| match of.conv_clamp {
+        None => "activations without bound".to_owned(),
+        Some(bound) => format!("activations bounded at {bound}"),
+    };
+    for words in [&side as &dyn Fn(&GeneratorConfig) -> String, &bound] {
+        if words(base) != words(own) {
+            differs.push((words(base), words(own)));
+        }
+    }
+    let fixed = !differs.is_empty();
+    let settings: Vec<_> = sizes(base).into_iter().zip(sizes(own)).filter(|(base, own)| base != own).collect();
+    let set: Vec<String> = settings.iter().map(|((name, value), _)| format!("--set net.{name}={value}")).collect();
+    differs.extend(settings.iter().map(|((name, base), (_, own))| (format!("{name} {base}"), format!("{name} {own}"))));
+    let list = |of: &dyn Fn(&(String, String)) -> &str| differs.iter().map(of).collect::<Vec<_>>().join(", ");
+    let advice = if !fixed {
+        format!("add {} (in a study: the same keys under [train.net]), or train with base none", set.join(" "))
+    } else if side(base) != side(own) {
+        format!("prepare the data with patches of {}, or train with base none", base.resolution)
+    } else {
+        "train with base none: no setting changes that".into()
+    };
+    Problem::usage(format!("a base network of other sizes: {}", list(&|pair| &pair.0)))
+        .expected(format!("{}, as this training has it", list(&|pair| &pair.1)))
+        .advice(advice)
+}
+
+/// The generator fits, so what differs are the discriminator's own sizes, which are not set.
+fn other_discriminator(base: &DiscriminatorConfig, own: &DiscriminatorConfig) -> Problem {
+    let words = |of: &DiscriminatorConfig| {
+        let bound = of.conv_clamp.map_or("without bound".to_owned(), |bound| format!("bounded at {bound}"));
+        let channels: Vec<String> = resolutions(of.resolution).map(|side| of.channels_at(side).to_string()).collect();
+        format!(
+            "{} pixels, layers of {} channels, activations {bound}, deviation over {} images, mapping of {} layers",
+            of.resolution,
+            channels.join(", "),
+            of.mbstd_group,
+            of.mapping_layers
+        )
+    };
+    Problem::usage(format!("a base network whose discriminator has other sizes: {}", words(base)))
+        .expected(format!("{}, as this training has it", words(own)))
+        .advice("import the network again with --without-discriminator, or train with base none")
 }
 
 #[cfg(test)]
@@ -180,6 +257,33 @@ mod tests {
     fn other_sizes_are_refused() {
         let (old, _) = pair(1, 0, 1);
         let mut new = Generator::new(&GeneratorConfig { w_dim: 7, ..config(1, 0) }, RunSeed(0), Device::Cpu).unwrap();
-        assert!(generator(&mut new, &old, &[Some(0)]).unwrap_err().to_string().contains("other sizes"));
+        let problem = generator(&mut new, &old, &[Some(0)]).unwrap_err().to_string();
+        assert!(problem.contains("other sizes: w_dim 6; expected w_dim 7"), "{problem}");
+        assert!(problem.contains("add --set net.w_dim=6 (in a study"), "{problem}");
+        let unbounded = GeneratorConfig { conv_clamp: None, ..config(1, 0) };
+        let old = Generator::new(&unbounded, RunSeed(0), Device::Cpu).unwrap();
+        let problem = generator(&mut pair(1, 0, 1).0, &old, &[Some(0)]).unwrap_err().to_string();
+        assert!(problem.contains("without bound; expected activations bounded at 256"), "{problem}");
+        let other = DiscriminatorConfig { mbstd_group: 8, ..DiscriminatorConfig::matching(&config(1, 0)) };
+        let other = Discriminator::new(&other, RunSeed(0), Device::Cpu).unwrap();
+        let problem = discriminator(&mut pair(1, 0, 1).1, &other, &[Some(0)]).unwrap_err().to_string();
+        assert!(problem.contains("over 8 images") && problem.contains("--without-discriminator"), "{problem}");
+    }
+
+    #[test]
+    fn another_pair_of_channel_settings_with_the_same_layers_is_no_other_size() {
+        let (old, old_d) = pair(1, 0, 1);
+        // min(64 / R, 8) is 8, 8, 4 at 4, 8 and 16 pixels; min(65 / R, 8) is the same, the other two are not.
+        let same = GeneratorConfig { channel_base: 64, channel_max: 16, ..config(1, 0) };
+        let wider = GeneratorConfig { channel_base: 128, ..config(1, 0) };
+        for (config, fits) in
+            [(same, false), (wider, false), (GeneratorConfig { channel_base: 65, ..config(1, 0) }, true)]
+        {
+            let mut new = Generator::new(&config, RunSeed(2), Device::Cpu).unwrap();
+            assert_eq!(generator(&mut new, &old, &[Some(0)]).is_ok(), fits, "{config:?}");
+            let config = DiscriminatorConfig::matching(&config);
+            let mut new = Discriminator::new(&config, RunSeed(2), Device::Cpu).unwrap();
+            assert_eq!(discriminator(&mut new, &old_d, &[Some(0)]).is_ok(), fits);
+        }
     }
 }

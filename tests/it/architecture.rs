@@ -276,3 +276,15 @@ fn imports_are_found_in_code_and_not_in_comments_or_tests() {
     assert_eq!(found, ["data", "digest", "files", "records", "seed"]);
     assert!(names_crate("use tch::Tensor;", "tch") && !names_crate("catch::all", "tch"));
 }
+
+#[test]
+fn no_code_of_a_file_can_be_run() {
+    // libtorch's own ways to run TorchScript and Python's pickles.
+    let forbidden = [concat!("CMod", "ule"), concat!("TrainableCMod", "ule"), concat!("jit::", "load")];
+    for path in sources() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in forbidden {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}

@@ -250,13 +250,9 @@ fn files_made_to_do_harm_are_refused_within_their_means() {
     let path = folder.path().join("net.pt");
     let marker = folder.path().join("written");
     let command = format!("touch {}", marker.display());
-    let call = [
-        b"\x80\x02cposix\nsystem\n(X".as_slice(),
-        &(command.len() as u32).to_le_bytes(),
-        command.as_bytes(),
-        b"tR.",
-    ]
-    .concat();
+    let call =
+        [b"\x80\x02cposix\nsystem\n(X".as_slice(), &(command.len() as u32).to_le_bytes(), command.as_bytes(), b"tR."]
+            .concat();
     let nested = [b"\x80\x02".as_slice(), &vec![b']'; 4 << 20], &vec![b'a'; (4 << 20) - 1], b"."].concat();
     let zeros = vec![0; 32 << 20];
     let wanted = BTreeSet::from(["features.0.weight".to_owned()]);
@@ -275,9 +271,8 @@ fn files_made_to_do_harm_are_refused_within_their_means() {
     refused(&path, "system");
     std::fs::write(&path, &call).unwrap();
     refused(&path, "system");
-    // Nested without end: as deep as the file is long, and nothing that could be a tensor.
     archive(&path, &[("data.pkl", &nested)]);
-    assert_eq!(outcome(&path).unwrap().len(), 0);
+    refused(&path, "asks for far more memory");
     archive(&path, &[("data.pkl", &zeros)]);
     refused(&path, "33554432 bytes; expected at most 16777216");
     archive(&path, &[("data.pkl", &index(8 << 20)), ("data/0", &zeros)]);
@@ -310,13 +305,8 @@ fn files_made_to_do_harm_are_refused_within_their_means() {
 
 /// A network of 16 pixels and an image.
 fn place(folder: &Path) {
-    let config = GeneratorConfig {
-        z_dim: 8,
-        w_dim: 8,
-        channel_base: 128,
-        channel_max: 8,
-        ..GeneratorConfig::small(16, 1)
-    };
+    let config =
+        GeneratorConfig { z_dim: 8, w_dim: 8, channel_base: 128, channel_max: 8, ..GeneratorConfig::small(16, 1) };
     let generator = Generator::new(&config, RunSeed(5), Device::Cpu).unwrap();
     let discriminator = Discriminator::new(&DiscriminatorConfig::matching(&config), RunSeed(5), Device::Cpu).unwrap();
     let path = folder.join("network.safetensors");
@@ -327,7 +317,7 @@ fn place(folder: &Path) {
 
 fn project(folder: &Path, out: &str, features: &str) -> Output {
     let arguments = ["project", "--network", "network.safetensors", "--images", "mine.npy", "--out", out];
-    let few = ["--steps", "2", "--device", "cpu", "--threads", "1", "--set", "w_samples=20", "--features", features];
+    let few = ["--steps", "2", "--device", "cpu", "--threads", "1", "--features", features];
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.current_dir(folder).args(arguments).args(few).output().unwrap()
 }
@@ -357,7 +347,8 @@ fn project_takes_weights_and_runs_nothing_of_the_file() {
     for (out, file) in [("a", "squeeze.safetensors"), ("b", "plain.pt"), ("c", "script.pt")] {
         let output = project(here, out, file);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let record: Value = serde_json::from_slice(&std::fs::read(here.join(out).join("record.json")).unwrap()).unwrap();
+        let record: Value =
+            serde_json::from_slice(&std::fs::read(here.join(out).join("record.json")).unwrap()).unwrap();
         let name = format!("features of SqueezeNet 1.1 with LPIPS weights ({file})");
         assert_eq!(record["features"], name.as_str());
         assert_eq!(image(out).ok(), image("a").ok());

@@ -44,10 +44,8 @@ impl Pretrained {
     pub fn new(recognised: &Recognised, tensors: &Named, file: &Path, device: Device) -> Result<Self> {
         let Recognised { net, names, heads, range } = recognised;
         range.iter().try_for_each(|name| check_range(name, &tensors[name]))?;
-        let own: Named = names
-            .iter()
-            .filter_map(|(own, name)| Some((own.clone(), tensors.get(name)?.shallow_clone())))
-            .collect();
+        let own: Named =
+            names.iter().filter_map(|(own, name)| Some((own.clone(), tensors.get(name)?.shallow_clone()))).collect();
         let heads_of = |name: &String| {
             let weights = &tensors[name];
             if weights.lt(0.0).any().int64_value(&[]) != 0 {
@@ -72,9 +70,8 @@ impl Pretrained {
             (Net::Stack(_), false) => " with LPIPS weights",
         };
         let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let constant = |values: [f64; 3]| {
-            Tensor::from_slice(&values).to_kind(Kind::Float).reshape([1, 3, 1, 1]).to_device(device)
-        };
+        let constant =
+            |values: [f64; 3]| Tensor::from_slice(&values).to_kind(Kind::Float).reshape([1, 3, 1, 1]).to_device(device);
         Ok(Self {
             net: built,
             heads,

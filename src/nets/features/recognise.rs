@@ -30,8 +30,7 @@ pub enum Architecture {
 
 impl Architecture {
     /// All, in the order in which files are held to them.
-    pub const ALL: [Self; 5] =
-        [Self::Vgg16, Self::AlexNet, Self::SqueezeNet, Self::InceptionV3, Self::FidInception];
+    pub const ALL: [Self; 5] = [Self::Vgg16, Self::AlexNet, Self::SqueezeNet, Self::InceptionV3, Self::FidInception];
 
     /// As records call it.
     pub fn title(self) -> &'static str {
@@ -100,8 +99,7 @@ pub fn recognise(found: &Found) -> Result<Recognised> {
 /// Every expected name behind one beginning, with the expected shape.
 fn by_name(net: Architecture, found: &Found) -> Option<BTreeMap<String, String>> {
     let expected = net.expected();
-    let shapes: BTreeMap<&str, &[i64]> =
-        found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
+    let shapes: BTreeMap<&str, &[i64]> = found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
     let first = &expected.first()?.0;
     let beginnings = found.iter().filter_map(|(name, _)| name.strip_suffix(first.as_str()));
     beginnings.filter(|beginning| beginning.is_empty() || beginning.ends_with('.')).find_map(|beginning| {
@@ -210,8 +208,7 @@ fn unknown(found: &Found) -> Problem {
 
 /// The net of which the file has most tensors by name, and the first that it lacks.
 fn nearest(found: &Found) -> Option<(Architecture, String)> {
-    let shapes: BTreeMap<&str, &[i64]> =
-        found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
+    let shapes: BTreeMap<&str, &[i64]> = found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
     let of = |net: Architecture| {
         let expected = net.expected();
         let fits = |(name, shape): &&(String, Vec<i64>)| shapes.get(name.as_str()) == Some(&shape.as_slice());

@@ -89,10 +89,7 @@ pub const SQUEEZENET: [Layer; 19] = [
 /// Names and shapes of a stack's tensors: kernel and bias of each convolution, in order.
 pub fn tensors(stack: &[Layer]) -> Vec<(String, Vec<i64>)> {
     let pair = |path: String, outputs: i64, inputs: i64, kernel: i64| {
-        [
-            (format!("{path}.weight"), vec![outputs, inputs, kernel, kernel]),
-            (format!("{path}.bias"), vec![outputs]),
-        ]
+        [(format!("{path}.weight"), vec![outputs, inputs, kernel, kernel]), (format!("{path}.bias"), vec![outputs])]
     };
     let of = |layer: &Layer| match *layer {
         Convolution(at, [inputs, outputs, kernel, _, _]) => {
