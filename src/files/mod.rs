@@ -19,5 +19,6 @@ pub use hashed::sha256;
 pub use json::{json_line, json_text, note_json, read_json_lines, read_note, write_json};
 pub use lock::{FolderLock, lock};
 pub use whole::{
-    AtomicWriter, append, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder, write, write_unflushed, writer,
+    AtomicWriter, append, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder, write,
+    write_unflushed, writer,
 };

@@ -19,8 +19,8 @@ const UNFINISHED: &str = ".unfinished-";
 
 /// The bytes of a regular file of at most `most` bytes, e.g. `read(path, 64 << 20, "a manifest")`.
 ///
-/// Its size is looked at first, so that neither a sparse file nor a device fills the memory; a file that grows meanwhile
-/// is cut off by the same limit.
+/// Its size is looked at first, so that neither a sparse file nor a device fills the memory; a file that grows
+/// meanwhile is cut off by the same limit.
 ///
 /// # Errors
 /// No such file, one that may not be read, something that is no file, or more than `most` bytes; the message says what

@@ -115,9 +115,11 @@ impl<'a> Workshop<'a> {
         let layout = CohortLayout::new(out);
         let notes = notes_folder(&layout);
         // Hidden files are the business of who calls (a study keeps its stamp there).
-        let hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let occupied = !files::list_if_there(out)?.iter().all(hidden);
-        if occupied && !files::is_there(&notes)? {
+        let visible = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        };
+        let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.any(visible));
+        if occupied && !notes.is_dir() {
             return Err(Problem::new(Kind::Usage, "a folder with something else in it")
                 .at(out)
                 .expected("a new or empty folder, or a simulated cohort")
