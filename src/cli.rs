@@ -1,12 +1,16 @@
 //! The command line's shape; no work happens here.
 
+use std::ffi::OsString;
+use std::io::IsTerminal;
+
 use clap::{Parser, Subcommand};
 
-use crate::commands::console::Console;
+use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run, simulate, train,
 };
-use crate::problem::Result;
+use crate::name::shown;
+use crate::problem::{Kind, Result};
 
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
@@ -63,6 +67,15 @@ pub enum Command {
 }
 
 impl Cli {
+    /// What was typed. Where that is no command, why not is said on standard error; help and version are printed.
+    ///
+    /// # Errors
+    /// The exit code: nothing is to be run.
+    pub fn typed() -> std::result::Result<Self, u8> {
+        let typed: Vec<OsString> = std::env::args_os().collect();
+        Self::try_parse_from(&typed).map_err(|error| say(error, &typed))
+    }
+
     /// What the command talks to, as the flags want it, its log included. One a process.
     pub fn console(&self) -> Console {
         let console = Console::new(self.json);
@@ -92,6 +105,32 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args, console),
         }
     }
+}
+
+/// Prints what clap has to say, and gives the exit code.
+fn say(error: clap::Error, typed: &[OsString]) -> u8 {
+    if !error.use_stderr() {
+        let text = error.render();
+        let text = if std::io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+        return match print(&text) {
+            Ok(()) => 0,
+            Err(problem) => {
+                Console::new(false).problem(&problem, false);
+                problem.kind() as u8
+            }
+        };
+    }
+    // It quotes what was typed: where that could steer a terminal, the same fault is told of the escaped words.
+    let escaped: Vec<OsString> = typed.iter().map(|word| escaped(word)).collect();
+    let error = if escaped == typed { error } else { Cli::try_parse_from(&escaped).err().unwrap_or(error) };
+    // There is no place left to say that standard error is closed.
+    let _ = error.print();
+    Kind::Usage as u8
+}
+
+/// A word as a person may be shown it; one that is no text stays what it is.
+fn escaped(word: &OsString) -> OsString {
+    word.to_str().map_or_else(|| word.clone(), |text| shown(text).into_owned().into())
 }
 
 #[cfg(test)]

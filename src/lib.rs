@@ -3,7 +3,8 @@
 //! Data flows down this list; a module imports only from those that its row in `ARCHITECTURE.md` names,
 //! and `tests/it/architecture.rs` holds it to that.
 
-// The engine alone talks to libtorch past the borrow checker; training asks the system for the disk's room.
+// The engine alone talks to libtorch past the borrow checker; training asks the system for the disk's room, and the
+// end of the process has an allocator and a handler of signals.
 #![deny(unsafe_code)]
 
 /// What every stage may lean on: errors for people, progress.

@@ -1,18 +1,24 @@
 //! Parse, run, say what went wrong, pick the exit code.
 
-use std::process::ExitCode;
-
-use clap::Parser;
 use rimforge::cli::Cli;
+use rimforge::commands::ending::{self, Noting};
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let console = cli.console();
-    match cli.run(&console) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            console.problem(&problem, cli.verbose > 0);
-            ExitCode::from(problem.kind() as u8)
+#[global_allocator]
+static MEMORY: Noting = Noting;
+
+fn main() {
+    ending::end_with(|| {
+        let cli = match Cli::typed() {
+            Ok(cli) => cli,
+            Err(code) => return code,
+        };
+        let console = cli.console();
+        match cli.run(&console) {
+            Ok(()) => 0,
+            Err(problem) => {
+                console.problem(&problem, cli.verbose > 0);
+                problem.kind() as u8
+            }
         }
-    }
+    })
 }

@@ -41,16 +41,30 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// For words that were checked more strictly before, or are the program's own: what could not stand in a name is
+    /// replaced by "_" and what is too long cut, so that it is one whatever it was.
+    pub fn of_known(text: &str) -> Self {
+        let letters = text.chars().map(|letter| if fault(&format!("x{letter}")).is_some() { '_' } else { letter });
+        let mut name: String = letters.collect();
+        while name.len() > LONGEST {
+            name.pop();
+        }
+        Self(if fault(&name).is_some() { "_".into() } else { name })
+    }
+
+    /// The name of something that belongs to this one, e.g. "sub-001_lesion-003" and "_z12"; `suffix` is the program's
+    /// own and at most 45 bytes long, so that an ending still fits behind it.
+    pub fn with(&self, suffix: &str) -> Self {
+        Self(format!("{self}{suffix}"))
+    }
 }
 
 fn fault(text: &str) -> Option<String> {
     match text {
-        "" => Some("is empty".into()),
         "." | ".." => Some("means a folder".into()),
-        _ if text.len() > LONGEST => Some(format!("has {} bytes; at most {LONGEST} are possible", text.len())),
         _ if text.contains(['/', '\\']) => Some("has a path separator in it".into()),
-        _ if text.chars().any(is_control) => Some("has a control character in it".into()),
-        _ => None,
+        _ => word_fault(text),
     }
 }
 
@@ -58,6 +72,17 @@ fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(60) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+    }
+}
+
+/// What is wrong with `text` as a word that stands in tables and pictures but in no file name, such as a class: `None`
+/// where it has 1 to [`LONGEST`] bytes and no control characters.
+pub fn word_fault(text: &str) -> Option<String> {
+    match text {
+        "" => Some("is empty".into()),
+        _ if text.len() > LONGEST => Some(format!("has {} bytes; at most {LONGEST} are possible", text.len())),
+        _ if text.chars().any(is_control) => Some("has a control character in it".into()),
+        _ => None,
     }
 }
 
@@ -74,6 +99,25 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::new(text)
+    }
+}
+
+/// A word of the program's own: what comes out of a file does not live for ever.
+impl From<&'static str> for Name {
+    fn from(text: &'static str) -> Self {
+        Self::of_known(text)
+    }
+}
+
+impl PartialEq<str> for Name {
+    fn eq(&self, text: &str) -> bool {
+        self.0 == text
+    }
+}
+
+impl PartialEq<&str> for Name {
+    fn eq(&self, text: &&str) -> bool {
+        self.0 == *text
     }
 }
 
@@ -130,9 +174,20 @@ impl Inside {
         &self.0
     }
 
+    /// The file `name` with the ending `ending` in `folder`, e.g. "images", a lesion's slice and ".npy".
+    pub fn of(folder: &'static str, name: &Name, ending: &'static str) -> Self {
+        Self(format!("{folder}/{name}{ending}"))
+    }
+
     /// The file in `folder`.
     pub fn under(&self, folder: &Path) -> PathBuf {
         folder.join(&self.0)
+    }
+}
+
+impl AsRef<Path> for Inside {
+    fn as_ref(&self) -> &Path {
+        Path::new(&self.0)
     }
 }
 
@@ -141,6 +196,13 @@ impl TryFrom<String> for Inside {
 
     fn try_from(text: String) -> Result<Self, String> {
         Self::new(text)
+    }
+}
+
+/// A path of the program's own, e.g. "gallery.png".
+impl From<&'static str> for Inside {
+    fn from(path: &'static str) -> Self {
+        Self(path.split('/').map(|part| Name::of_known(part).0).collect::<Vec<_>>().join("/"))
     }
 }
 
@@ -167,6 +229,22 @@ pub fn shown(text: &str) -> Cow<'_, str> {
         false => letter.to_string(),
     };
     Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// [`shown`], line by line: for texts of the program's own, which have lines and columns.
+pub fn shown_lines(text: &str) -> String {
+    text.split('\n').map(|line| line.split('\t').map(shown).collect::<Vec<_>>().join("\t")).collect::<Vec<_>>().join("\n")
+}
+
+/// [`shown`], each line after the first set in by two spaces: for words of others, of which none is to pass for a line
+/// of the program's own.
+pub fn set_in(text: &str) -> String {
+    text.split('\n').map(|line| shown(line.trim_start())).collect::<Vec<_>>().join("\n  ")
+}
+
+/// A path as a person may be shown it; what is no UTF-8 stands as U+FFFD.
+pub fn shown_path(path: &Path) -> String {
+    shown(&path.to_string_lossy()).into_owned()
 }
 
 /// The controls of C0 and C1, line and paragraph separators, and what turns the reading direction.
@@ -199,6 +277,10 @@ mod tests {
             assert!(fault.contains(says) && !fault.chars().any(is_control) && fault.len() < 150, "{fault}");
         }
         assert!(Name::new(&long[1..]).is_ok());
+        for (text, name) in [("image0", "image0"), ("a/b\n", "a_b_"), ("..", "_"), ("", "_"), (&long, &long[1..])] {
+            assert_eq!(Name::of_known(text).as_str(), name);
+        }
+        assert_eq!(Name::of_known("a").with("_z02").as_str(), "a_z02");
     }
 
     #[test]
@@ -223,5 +305,8 @@ mod tests {
     fn what_is_shown_leaves_the_terminal_alone() {
         assert_eq!(shown("läsion 3"), "läsion 3");
         assert_eq!(shown("\u{1b}[2Jx\n\u{9b}"), "\\u{1b}[2Jx\\u{a}\\u{9b}");
+        assert_eq!(shown_lines("a\tb\n\rc\n"), "a\tb\n\\u{d}c\n");
+        assert_eq!(set_in("a\nrimforge: b\r"), "a\n  rimforge: b\\u{d}");
+        assert_eq!(shown_path(Path::new("a\nb")), "a\\u{a}b");
     }
 }

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::name::{set_in, shown};
+
 /// Result of every fallible library function.
 pub type Result<T> = std::result::Result<T, Problem>;
 
@@ -52,20 +54,21 @@ impl Problem {
         Self::new(Kind::Usage, found)
     }
 
-    /// Reading or writing `path` failed; tells a full disk and missing permission apart.
+    /// Reading or writing `path` failed; tells a full disk, limits of the system and missing permission apart.
     pub fn io(path: impl AsRef<Path>, doing: &str, error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
-        let (kind, advice) = match error.kind() {
-            NotFound => (Kind::Input, Some("check the path")),
-            StorageFull => {
-                (Kind::Environment, Some("free some space and run the same command again; finished work is kept"))
-            }
-            PermissionDenied | ReadOnlyFilesystem => (Kind::Environment, Some("choose a folder that you may write to")),
-            _ => (Kind::Environment, None),
-        };
+        let (kind, advice) = cause(&error, doing);
         let mut problem = Self::new(kind, format!("{doing} failed: {error}")).at(path).because(error);
         problem.advice = advice.map(str::to_owned);
         problem
+    }
+
+    /// The system has no memory left for what is to be done; `found` says which request it refused.
+    pub fn memory(found: &str) -> Self {
+        // libtorch's words end in its own stack, which a panic quotes on one line.
+        let asked = found.find("you tried to allocate").map_or(found, |at| &found[at..]);
+        let first = asked.split(['\n', '\\', '.']).next().unwrap_or_default();
+        let first: String = first.chars().take(200).collect();
+        Self::new(Kind::Environment, format!("not enough memory: {first}")).advice(MORE_MEMORY)
     }
 
     /// The file, folder or option that it is about.
@@ -103,17 +106,82 @@ impl Problem {
     }
 }
 
+/// What helps where memory is short.
+const MORE_MEMORY: &str = "use smaller batches, patches or networks, or a machine with more memory; the same command \
+     goes on from what is finished";
+
+/// Whether the words of a library say that memory ran out: libtorch's allocators for CPU and GPU, C++'s and the
+/// system's own.
+pub fn is_memory_shortage(said: &str) -> bool {
+    [
+        "can't allocate memory",
+        "not enough memory",
+        "out of memory",
+        "std::bad_alloc",
+        "Cannot allocate memory",
+        // oneDNN's only words for it.
+        "could not create a primitive",
+        "CUDNN_STATUS_ALLOC_FAILED",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
+}
+
+/// Whose fault a failure to read or write is, and what helps.
+fn cause(error: &std::io::Error, doing: &str) -> (Kind, Option<&'static str>) {
+    use std::io::ErrorKind as Io;
+    let reads = ["reading", "opening", "listing"].iter().any(|word| doing.starts_with(word));
+    match error.kind() {
+        Io::NotFound | Io::NotADirectory | Io::IsADirectory => (Kind::Input, Some("check the path")),
+        Io::InvalidFilename => (Kind::Input, Some("choose shorter names: file systems take at most 255 bytes each")),
+        Io::StorageFull | Io::QuotaExceeded => {
+            (Kind::Environment, Some("free some space and run the same command again; finished work is kept"))
+        }
+        Io::FileTooLarge => (
+            Kind::Environment,
+            Some("raise the limit on the size of files (ulimit -f) and run the same command again; finished work is kept"),
+        ),
+        Io::PermissionDenied if reads => (Kind::Environment, Some("make it readable for this user")),
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => {
+            (Kind::Environment, Some("choose a folder that you may write to"))
+        }
+        Io::OutOfMemory => (Kind::Environment, Some(MORE_MEMORY)),
+        // The standard library has no name for the limits on open files: of the process, of the machine.
+        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+            (Kind::Environment, Some("raise the limit on open files (ulimit -n) and run the same command again"))
+        }
+        _ => (Kind::Environment, None),
+    }
+}
+
+/// Longest part of a message in letters: a name of megabytes is recognised by its beginning.
+const LONGEST: usize = 4000;
+
+/// A part of a message on one line: what came out of a file can neither steer a terminal nor begin a line of its own.
+fn one_line(text: &str) -> String {
+    match shortened(text) {
+        (all, false) => shown(all).into_owned(),
+        (start, true) => format!("{}...", shown(start)),
+    }
+}
+
+/// The beginning of `text`, and whether it is not all.
+fn shortened(text: &str) -> (&str, bool) {
+    text.char_indices().nth(LONGEST).map_or((text, false), |(end, _)| (&text[..end], true))
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
-            write!(f, "{}: ", path.display())?;
+            write!(f, "{}: ", one_line(&path.to_string_lossy()))?;
         }
-        write!(f, "{}", self.found)?;
+        write!(f, "{}", one_line(&self.found))?;
         if let Some(expected) = &self.expected {
-            write!(f, "; expected {expected}")?;
+            write!(f, "; expected {}", one_line(expected))?;
         }
         if let Some(advice) = &self.advice {
-            write!(f, "\n  what to do: {advice}")?;
+            write!(f, "\n  what to do: {}", set_in(shortened(advice).0))?;
         }
         Ok(())
     }
@@ -137,8 +205,47 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_the_machines_fault() {
-        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        assert_eq!(Problem::io("x", "writing", full).kind(), Kind::Environment);
+    fn a_full_disk_and_a_limit_are_the_machines_fault_and_each_has_its_advice() {
+        let said = |code: i32, doing| {
+            let problem = Problem::io("x", doing, std::io::Error::from_raw_os_error(code));
+            (problem.kind(), problem.to_string())
+        };
+        for (code, advice) in [
+            (libc::ENOSPC, "free some space"),
+            (libc::EDQUOT, "free some space"),
+            (libc::EFBIG, "ulimit -f"),
+            (libc::EMFILE, "ulimit -n"),
+            (libc::ENOMEM, "a machine with more memory"),
+            (libc::EROFS, "choose a folder"),
+        ] {
+            let (kind, text) = said(code, "writing");
+            assert!(kind == Kind::Environment && text.contains(advice), "{code}: {text}");
+        }
+        assert!(said(libc::EACCES, "reading").1.contains("make it readable"));
+        let (kind, text) = said(libc::ENAMETOOLONG, "writing");
+        assert!(kind == Kind::Input && text.contains("shorter names"), "{text}");
+    }
+
+    #[test]
+    fn words_out_of_files_stay_on_their_line_and_leave_the_terminal_alone() {
+        let problem = Problem::input("a\nrimforge: done", "the name \u{1b}[2J").expected("x\ry").advice("one\n  two\u{9b}");
+        let text = problem.to_string();
+        assert_eq!(
+            text,
+            "a\\u{a}rimforge: done: the name \\u{1b}[2J; expected x\\u{d}y\n  what to do: one\n  two\\u{9b}"
+        );
+        assert!(Problem::usage("y".repeat(1 << 20)).to_string().len() < 5000);
+    }
+
+    #[test]
+    fn libraries_that_lack_memory_are_understood() {
+        let torch = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you \
+                     tried to allocate 4398046511104 bytes. Error code 12 (Cannot allocate memory)";
+        assert!(is_memory_shortage(torch) && is_memory_shortage("CUDA out of memory. Tried"));
+        assert!(!is_memory_shortage("shape mismatch"));
+        let problem = Problem::memory(torch);
+        assert_eq!(problem.kind(), Kind::Environment);
+        let said = "not enough memory: you tried to allocate 4398046511104 bytes\n  what to do: ";
+        assert!(problem.to_string().starts_with(said), "{problem}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::name::{Inside, Name};
+
 /// A study folder, e.g. `out/demo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StudyDir(PathBuf);
@@ -175,6 +177,9 @@ impl ImportDir {
     /// Name of the network's file.
     pub const NETWORK: &str = "network.safetensors";
 
+    /// Name of the manifest's file.
+    pub const MANIFEST: &str = "manifest.json";
+
     /// The import in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
@@ -187,7 +192,7 @@ impl ImportDir {
 
     /// Where the network comes from, its settings, and the shape of every tensor.
     pub fn manifest(&self) -> PathBuf {
-        self.0.join("manifest.json")
+        self.0.join(Self::MANIFEST)
     }
 }
 
@@ -198,6 +203,9 @@ pub struct ExportDir(PathBuf);
 impl ExportDir {
     /// Name of the state dict's file.
     pub const STATE_DICT: &str = "state_dict.pt";
+
+    /// Name of the manifest's file.
+    pub const MANIFEST: &str = "manifest.json";
 
     /// The export in `root`; nothing is read or made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -211,7 +219,7 @@ impl ExportDir {
 
     /// Arguments that make the reference's networks, and what the network is.
     pub fn manifest(&self) -> PathBuf {
-        self.0.join("manifest.json")
+        self.0.join(Self::MANIFEST)
     }
 }
 
@@ -232,33 +240,35 @@ impl ProjectionDir {
 
     /// The denoised image of an item ("sub-001_lesion-003_z12"), relative to the folder; float32 npy \[channels,
     /// height, width\].
-    pub fn image(item: &str) -> String {
-        format!("images/{item}.npy")
+    pub fn image(item: &Name) -> Inside {
+        Inside::of("images", item, ".npy")
     }
 
     /// Original, projection and difference, relative to the folder.
-    pub fn figure(item: &str) -> String {
-        format!("figures/{item}.png")
+    pub fn figure(item: &Name) -> Inside {
+        Inside::of("figures", item, ".png")
     }
 
     /// The optimised noise maps of an item, npz.
-    pub fn noise(&self, item: &str) -> PathBuf {
+    pub fn noise(&self, item: &Name) -> PathBuf {
         self.0.join("noise").join(format!("{item}.npz"))
     }
 
     /// What is known of a finished item; written last, so its presence says that the item is done.
-    pub fn item(&self, item: &str) -> PathBuf {
+    pub fn item(&self, item: &Name) -> PathBuf {
         self.0.join("items").join(format!("{item}.json"))
     }
 
-    /// All folders inside this one that files are written into.
-    pub fn inside(&self) -> [PathBuf; 6] {
-        ["images", "figures", "noise", "items", "films", "underway"].map(|name| self.0.join(name))
+    /// The files of an item, relative to the folder; its film among them where it has one.
+    pub fn files(item: &Name, film: bool) -> Vec<Inside> {
+        let (noise, record) = (Inside::of("noise", item, ".npz"), Inside::of("items", item, ".json"));
+        let files = [Self::image(item), Self::figure(item), noise, record];
+        files.into_iter().chain(film.then(|| Self::film(item))).collect()
     }
 
     /// Animated PNG of an item's optimisation, relative to the folder.
-    pub fn film(item: &str) -> String {
-        format!("films/{item}.png")
+    pub fn film(item: &Name) -> Inside {
+        Inside::of("films", item, ".png")
     }
 
     /// Descents that were stopped half-way.
@@ -303,22 +313,22 @@ impl PerturbationDir {
     }
 
     /// A projection, relative to the folder; float32 npy \[channels, height, width\].
-    pub fn image(case: &str) -> String {
-        format!("images/{case}.npy")
+    pub fn image(case: &Name) -> Inside {
+        Inside::of("images", case, ".npy")
     }
 
     /// A picture of several cases, relative to the folder.
-    pub fn sheet(name: &str) -> String {
-        format!("sheets/{name}.png")
+    pub fn sheet(name: &Name) -> Inside {
+        Inside::of("sheets", name, ".png")
     }
 
-    /// All folders inside this one that files are written into.
-    pub fn inside(&self) -> [PathBuf; 3] {
-        ["images", "sheets", "cases"].map(|name| self.0.join(name))
+    /// The files of a case, relative to the folder.
+    pub fn files(case: &Name) -> [Inside; 2] {
+        [Self::image(case), Inside::of("cases", case, ".json")]
     }
 
     /// What is known of a finished case.
-    pub fn case(&self, case: &str) -> PathBuf {
+    pub fn case(&self, case: &Name) -> PathBuf {
         self.0.join("cases").join(format!("{case}.json"))
     }
 

@@ -27,6 +27,9 @@ pub mod record;
 
 pub use record::BenchRecord;
 
+/// Repetitions of a piece of work, at most: hours of the slowest.
+const MOST_REPETITIONS: u32 = 10_000;
+
 /// Side of the images: that of a prepared slice.
 const SIDE: i64 = 64;
 
@@ -92,8 +95,9 @@ impl Nets {
 /// # Errors
 /// No repetition, a batch out of its range, or work that fails.
 pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord> {
-    if repetitions == 0 {
-        return Err(Problem::usage("--repetitions 0").expected("at least 1"));
+    if !(1..=MOST_REPETITIONS).contains(&repetitions) {
+        let expected = format!("1 to {MOST_REPETITIONS}");
+        return Err(Problem::usage(format!("--repetitions {repetitions}")).expected(expected));
     }
     let clock = Clock { repetitions, device: engine.device, graphs: engine.graphs };
     let before = clock.convolution_rate();

@@ -1,14 +1,20 @@
 //! Generated slices from their folders: synthetic ones of `generate`, denoised ones of `project`; and whether they may
 //! be used here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::data::manifest::Split;
+use crate::data::name_join::listed;
 use crate::data::{Prepared, patch_file};
+use crate::digest;
+use crate::files;
+use crate::name::{Inside, shown};
 use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::RECORD;
 
@@ -37,28 +43,63 @@ pub struct Loaded<T> {
     pub notes: Vec<String>,
 }
 
-/// Reads `seed0000.npy`, `seed0001.npy`, ... of `folder` in the order of their numbers.
+/// What of a record of `generate` tells where images come from.
+#[derive(Deserialize)]
+struct Drawn {
+    #[serde(default)]
+    data_sha256: Option<String>,
+    #[serde(default)]
+    images: Vec<FileHash>,
+}
+
+/// Reads `seed0000.npy`, `seed0001.npy`, ... of `folder` in the order of their numbers: those that its record lists,
+/// each with the hash that stands there.
 ///
 /// # Errors
-/// No such file, one of another shape or with non-finite values, or a generator that was trained on another data set.
+/// No record, one that lists no such file, a file of that kind that it does not list or whose hash is another, one of
+/// another shape or with non-finite values, or a generator that was trained on another data set.
 pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
-    let mut files: Vec<(u64, PathBuf)> = Vec::new();
-    for path in crate::files::list(folder)? {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let number = name.strip_prefix("seed").and_then(|rest| rest.strip_suffix(".npy")).map(str::parse);
-        if let Some(Ok(number)) = number {
-            files.push((number, path));
-        }
+    let path = folder.join(RECORD);
+    let record: Drawn = read_record(&path, "generate")?;
+    let notes = provenance(&path, "synthetic", record.data_sha256.as_deref(), data.sha256())?;
+    if record.images.is_empty() {
+        return Err(Problem::new(Kind::Gate, "a record of an earlier version: it does not list its images")
+            .at(&path)
+            .expected("each image with its hash, so that images of another network cannot be among them")
+            .advice("run the same `rimforge generate` command again; it replaces them"));
     }
-    files.sort();
-    if files.is_empty() {
+    let images: BTreeMap<u64, &FileHash> =
+        record.images.iter().filter_map(|image| Some((number(image.path.as_str())?, image))).collect();
+    if images.is_empty() {
         return Err(Problem::input(folder, "no synthetic slice")
             .expected("seed0000.npy, seed0001.npy, ...")
             .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
     }
-    let read = |(_, path): &(u64, PathBuf)| Ok(Synthetic { pixels: slice(path, data)? });
-    let items = files.iter().map(read).collect::<Result<_>>()?;
-    Ok(Loaded { items, notes: provenance(folder, "synthetic", data.sha256())? })
+    let names = files::list(folder)?.into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    let known: BTreeSet<&str> = record.images.iter().map(|image| image.path.as_str()).collect();
+    let strangers: Vec<String> =
+        names.filter(|name| number(name).is_some() && !known.contains(name.as_str())).collect();
+    if !strangers.is_empty() {
+        return Err(Problem::new(Kind::Gate, format!("images that the record does not list: {}", listed(&strangers)))
+            .at(folder)
+            .expected("images of one run, with its record")
+            .advice("move them out of the folder: what drew them is not known, and test lesions may leak"));
+    }
+    let read = |image: &&FileHash| {
+        Ok(Synthetic { pixels: slice(&inside(folder, &path, image.path.as_str())?, &image.sha256, data)? })
+    };
+    let items = images.values().map(read).collect::<Result<_>>()?;
+    Ok(Loaded { items, notes })
+}
+
+/// 7 of "seed0007.npy".
+fn number(name: &str) -> Option<u64> {
+    name.strip_prefix("seed")?.strip_suffix(".npy")?.parse().ok()
+}
+
+/// The file that a record names, which lies in its folder.
+fn inside(folder: &Path, record: &Path, name: &str) -> Result<PathBuf> {
+    Inside::new(name).map(|name| name.under(folder)).map_err(|fault| Problem::input(record, fault))
 }
 
 /// Reads the projections of contested lesions that `folder`'s record lists, in the manifest's order of lesions.
@@ -69,10 +110,8 @@ pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
 pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
     tracing::info!("reading {} and its images", path.display());
-    let text = std::fs::read(&path)
-        .map_err(|error| Problem::io(&path, "reading", error).expected("the folder that `rimforge project` wrote"))?;
-    let record: ProjectionRecord = serde_json::from_slice(&text)
-        .map_err(|error| Problem::input(&path, format!("not a record of projections: {error}")).because(error))?;
+    let record: ProjectionRecord = read_record(&path, "project")?;
+    let mut notes = provenance(&path, "denoised", record.data_sha256.as_deref(), data.sha256())?;
     let places: BTreeMap<&str, u32> = (0..).zip(&data.manifest().lesions).map(|(at, l)| (l.id.as_str(), at)).collect();
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
@@ -96,13 +135,19 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
             refused += 1;
             continue;
         }
-        lesions.entry(lesion).or_default().push((entry.slice as u32, slice(&folder.join(&entry.image), data)?));
+        let Some(sha256) = &entry.image_sha256 else {
+            return Err(Problem::new(Kind::Gate, "a record of an earlier version: it has no hashes of its images")
+                .at(&path)
+                .expected("each image with its hash, so that images of another network cannot be among them")
+                .advice("run the same `rimforge project` command again; what is finished is kept"));
+        };
+        let file = inside(folder, &path, entry.image.as_str())?;
+        lesions.entry(lesion).or_default().push((entry.slice as u32, slice(&file, sha256, data)?));
     }
     if lesions.is_empty() {
         return Err(Problem::input(&path, "no projection of a contested lesion")
             .expected("at least one with the role \"ambiguous\""));
     }
-    let mut notes = provenance(folder, "denoised", data.sha256())?;
     if refused > 0 {
         notes.push(format!("{refused} projections with an erased rim were left out."));
     }
@@ -113,30 +158,56 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect(), notes })
 }
 
-fn slice(path: &Path, data: &Prepared) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+/// Bytes of an npy file beside its values, at most.
+const HEADER: u64 = 1 << 16;
+
+/// The values of an image that has the given hash.
+fn slice(path: &Path, sha256: &str, data: &Prepared) -> Result<Vec<f32>> {
+    let shape = data.image_shape().map(|n| n as u64);
+    let bytes = files::read(path, HEADER + 4 * shape.iter().product::<u64>(), "an image of the data set's size")?;
     let again = "write it again with `rimforge generate` or `rimforge project`, from a network of this data set";
-    let pixels: Vec<f32> = patch_file::parse(path, &bytes, &data.image_shape().map(|n| n as u64))
-        .map_err(|problem| problem.advice(again))?;
+    let found = digest::sha256(&bytes);
+    if found != *sha256 {
+        return Err(Problem::new(Kind::Gate, format!("not the image that the record lists: SHA-256 {found}"))
+            .at(path)
+            .expected(sha256)
+            .advice(again));
+    }
+    let pixels: Vec<f32> = patch_file::parse(path, &bytes, &shape).map_err(|problem| problem.advice(again))?;
     match pixels.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(Problem::input(path, format!("value {at} is not a number")).advice(again)),
         None => Ok(pixels),
     }
 }
 
-/// Compares the data set that the record names with this one; a record that names none earns a note.
-fn provenance(folder: &Path, what: &str, data_sha256: &str) -> Result<Vec<String>> {
-    let path = folder.join(RECORD);
-    let record: Value = crate::files::read_note(&path)?.unwrap_or_default();
-    match record.get("data_sha256").and_then(Value::as_str) {
+/// Largest record in bytes: an entry of some 600 for each of a hundred thousand images.
+const LARGEST_RECORD: u64 = 64 << 20;
+
+fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
+    let wanted = format!("the record of a folder that `rimforge {command}` wrote");
+    let text = files::read(path, LARGEST_RECORD, &wanted).map_err(|problem| {
+        problem.expected(&*wanted).advice(format!(
+            "give the --out folder of `rimforge {command}`: images without their record may be of a network that knows \
+             the test lesions"
+        ))
+    })?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Problem::input(path, format!("not {wanted}: {error}")).because(error))
+}
+
+/// Compares the data set that a record names with this one; a record that names none earns a note.
+fn provenance(record: &Path, what: &str, named: Option<&str>, data_sha256: &str) -> Result<Vec<String>> {
+    match named {
         Some(found) if found == data_sha256 => Ok(vec![]),
-        Some(found) => Err(Problem::new(Kind::Gate, format!("made by a network that was trained on data {found}"))
-            .at(&path)
-            .expected(format!("data {data_sha256}"))
-            .advice(
-                "train, generate and project on the data set that the classifier is tested with, or test \
+        Some(found) => {
+            Err(Problem::new(Kind::Gate, format!("made by a network that was trained on data {}", shown(found)))
+                .at(record)
+                .expected(format!("data {data_sha256}"))
+                .advice(
+                    "train, generate and project on the data set that the classifier is tested with, or test \
                      lesions may leak",
-            )),
+                ))
+        }
         None => Ok(vec![format!(
             "the {what} set does not say which data set its network was trained on; that no test lesion was in it \
              is taken on trust"

@@ -115,7 +115,12 @@ type Kept = (SliceScores, Option<Arithmetic>);
 
 /// `fits/<arm>-seed<repetition>.safetensors` in `out`: one fit's weights; settings and losses in its header.
 pub fn fit_file(out: &Path, arm: Arm, repetition: u64) -> PathBuf {
-    out.join(FITS).join(format!("{}-seed{repetition}.safetensors", arm.key()))
+    out.join(fit_name(arm, repetition))
+}
+
+/// Of [`fit_file`], relative to `out`.
+pub(super) fn fit_name(arm: Arm, repetition: u64) -> String {
+    format!("{FITS}/{}-seed{repetition}.safetensors", arm.key())
 }
 
 /// Seed of one repetition: equal for all arms, so that they share initial weights, draws and the order of batches.

@@ -16,7 +16,7 @@ use super::{Arm, arms, cam, extras};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
-use crate::files;
+use crate::files::{self, Input, OutFolder, Owner};
 use crate::nets::classifiers::Classifier;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -57,6 +57,25 @@ struct Outcome {
     threshold_rule: String,
 }
 
+/// Knows the stage's folders.
+pub const OWNER: Owner = Owner::of("classify", unmarked);
+
+/// Name of the picture of maps.
+const MAPS: &str = "cam.png";
+
+fn written(config: &ClassifyConfig) -> Vec<String> {
+    let fits = config.arms.iter().flat_map(|&arm| (0..config.seeds).map(move |seed| runs::fit_name(arm, seed)));
+    fits.chain([RECORD, MAPS].map(str::to_owned)).collect()
+}
+
+/// A folder of a version before there were marks: with a record or with fits.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let fit = |name: &str| name.contains("-seed") && name.ends_with(".safetensors");
+    let fits = files::files_in(folder, runs::FITS, fit);
+    let known = !fits.is_empty() || files::parses::<ClassifyRecord>(&folder.join(RECORD));
+    (files::was_locked(folder) && known).then(|| fits.into_iter().chain([RECORD, MAPS].map(str::to_owned)).collect())
+}
+
 /// Fits and compares all arms; leaves `record.json`, `cam.png` and the fits in `out`.
 ///
 /// The record depends on the inputs, the settings and the seed; on the CPU not on the number of threads.
@@ -70,7 +89,10 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     config.check()?;
     check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
     let data = inputs.data;
-    let _lock = files::lock(out.join(".lock"), &[out.join(runs::FITS)])?;
+    let read = [inputs.synthetic, inputs.conditional, inputs.denoised, inputs.truth].into_iter().flatten();
+    let read = read.chain([data.root()]).map(Input::of);
+    let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
+    claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
     let mut notes = Vec::new();
     let extras = load_extras(inputs, config, &mut notes)?;
@@ -269,7 +291,7 @@ impl Fits<'_> {
         let texts =
             [("Description", if simulated { "SIMULATED; class activation maps" } else { "class activation maps" })];
         let shown = cam::Shown { slices: &slices, classes: &classes, heading: &heading, footer: &footer };
-        cam::figure(&shown, &named)?.write_png(place.out.join("cam.png"), &texts)
+        cam::figure(&shown, &named)?.write_png(place.out.join(MAPS), &texts)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::classify::config::{ClassifyConfig, Control, Pooling, ThresholdRule, W
 use crate::classify::{Arm, Inputs, run_stage};
 use crate::data::Prepared;
 use crate::engine::Lab;
+use crate::name::shown_path;
 use crate::problem::Result;
 use crate::records::Interval;
 use crate::records::classify::{ArmRecord, ClassifyRecord};
@@ -115,7 +116,7 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
     let record = run_stage(inputs, &config, &args.out, &lab)?;
     console.result(&record, || {
         let table = table(&record, data.manifest().simulated);
-        format!("{table}\nrecord {}\n", args.out.join(RECORD).display())
+        format!("{table}\nrecord {}\n", shown_path(&args.out.join(RECORD)))
     })
 }
 

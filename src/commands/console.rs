@@ -8,8 +8,10 @@ use std::error::Error;
 use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use super::progress::Progress;
+use crate::name::{set_in, shown, shown_lines};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 
@@ -40,7 +42,7 @@ impl Console {
     /// Standard output cannot be written to (a full disk behind `> FILE`), or the record cannot be expressed as JSON.
     pub fn result(&self, record: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         if !self.json {
-            return print(&text());
+            return print(&shown_lines(&text()));
         }
         print(&(crate::files::json_text(record)? + "\n"))
     }
@@ -50,10 +52,10 @@ impl Console {
         let mut text = format!("rimforge: {problem}");
         let mut cause = problem.source();
         while let Some(error) = cause.filter(|_| causes) {
-            text += &format!("\n  caused by: {error}");
+            text += &format!("\n  caused by: {}", set_in(&error.to_string()));
             cause = error.source();
         }
-        self.progress.note(&text);
+        self.progress.say(&text);
     }
 
     /// Sends the events of the library to standard error from here on: warnings, with `verbosity` 1 what is read,
@@ -69,13 +71,18 @@ impl Console {
             .with_max_level(level)
             .with_target(false)
             .with_timer(tracing_subscriber::fmt::time::uptime())
-            .with_ansi(screen.is_terminal());
+            .with_ansi(screen.is_terminal())
+            .fmt_fields(debug_fn(|out, _, value| write!(out, "{}", shown(&format!("{value:?}")))));
         // A program around the library may have its own.
         let _ = logs.with_writer(move || screen.clone()).try_init();
     }
 }
 
-fn print(text: &str) -> Result<()> {
+/// Prints `text` on standard output.
+///
+/// # Errors
+/// It cannot be written to, unless nobody reads it any more.
+pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Problem::io("standard output", "printing", error)),

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::console::Console;
 use crate::engine::{Engine, EngineConfig, Precision, precision};
+use crate::name::shown_path;
 use crate::problem::Result;
 
 /// Arguments of `rimforge doctor`: none.
@@ -31,7 +32,7 @@ pub fn run(_args: &DoctorArgs, console: &Console) -> Result<()> {
         "rimforge": version,
         "libtorch": facts.libtorch_version,
         "libtorch_built_for": facts.compiled_version,
-        "libtorch_folder": facts.libtorch_folder,
+        "libtorch_folder": facts.libtorch_folder.to_string_lossy(),
         "cpu_kernels": facts.cpu_capability,
         "cpu_bfloat16": facts.cpu_low_precision,
         "bfloat16_speed_up": speed_up,
@@ -43,7 +44,7 @@ pub fn run(_args: &DoctorArgs, console: &Console) -> Result<()> {
     console.result(&found, || {
         let lines = [
             ("rimforge", version.to_owned()),
-            ("libtorch", format!("{} in {}", facts.libtorch_version, facts.libtorch_folder.display())),
+            ("libtorch", format!("{} in {}", facts.libtorch_version, shown_path(&facts.libtorch_folder))),
             ("CPU kernels", facts.cpu_capability.clone()),
             ("CPU bfloat16", low_precision + &measured),
             ("precision", format!("{precision} (\"auto\")")),

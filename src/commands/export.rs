@@ -1,6 +1,6 @@
 //! `rimforge export`: a network of ours as a PyTorch state dict under the reference's module names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -8,7 +8,8 @@ use tch::Device;
 
 use super::console::Console;
 use crate::feed::network_source::network_file;
-use crate::files;
+use crate::files::{self, Input, OutFolder, Owner};
+use crate::name::shown_path;
 use crate::nets::load_image_network;
 use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
 use crate::problem::Result;
@@ -25,14 +26,26 @@ pub struct ExportArgs {
     out: PathBuf,
 }
 
+/// Knows the command's folders.
+const OWNER: Owner = Owner::of("export", unmarked);
+
+/// A folder of a version before there were marks: with a manifest whose state dict has the hash that it says.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let holds = files::holds_what_its_manifest_says(folder, ExportDir::MANIFEST, "state_dict");
+    holds.then(|| [ExportDir::STATE_DICT, ExportDir::MANIFEST].map(str::to_owned).to_vec())
+}
+
 /// Writes the state dict and its manifest; prints the manifest as JSON, or where the state dict is.
 ///
 /// # Errors
-/// No usable network, or a failed write.
+/// An `--out` that is not this command's, no usable network, or a failed write.
 pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
-    let network = load_image_network(network_file(&args.network)?, Device::Cpu)?;
+    let file = network_file(&args.network)?;
+    let mut claim = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&file)]).claim()?;
+    let network = load_image_network(file, Device::Cpu)?;
     let dir = ExportDir::new(&args.out);
-    let sha256 = write_state_dict(dir.state_dict(), &network)?;
+    let making = ExportDir::new(claim.staging()?);
+    let sha256 = write_state_dict(making.state_dict(), &network)?;
     let description = &network.description;
     let mut networks = serde_json::Map::new();
     let generator = json!({"class_name": "Generator", "init_kwargs": generator_arguments(&description.generator)});
@@ -48,6 +61,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
         "networks": networks,
         "source": {"sha256": network.sha256, "channels": channels, "provenance": provenance},
     });
-    files::write_json(dir.manifest(), &manifest)?;
-    console.result(&manifest, || format!("{}\n", dir.state_dict().display()))
+    files::write_json(making.manifest(), &manifest)?;
+    claim.publish(vec![ExportDir::STATE_DICT.into()], &[ExportDir::MANIFEST])?;
+    console.result(&manifest, || format!("{}\n", shown_path(&dir.state_dict())))
 }

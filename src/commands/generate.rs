@@ -11,11 +11,11 @@ use super::engine_args::EngineArgs;
 use super::options::Options;
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::generate::explore::{Exploration, explore};
-use crate::generate::stage::Opened;
-use crate::generate::{Format, GenerateConfig, Inputs, run_stage};
+use crate::generate::explore::Exploration;
+use crate::generate::{Format, GenerateConfig, Inputs, run_stage_with_sheets};
 use crate::latent::draw::NoiseMode;
 use crate::latent::paths;
+use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::records::synthesis::SynthesisRecord;
@@ -98,15 +98,10 @@ pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
     let inputs = Inputs { network: &args.network, data: data.as_ref() };
     // Every draw is a function of an image's own seed.
     let lab = Lab { engine: &engine, seed: RunSeed(0), observer: console.observer()? };
-    let record = run_stage(inputs, &config, &args.out, &lab)?;
-    let mut written = vec![];
-    if !sheets.is_empty() {
-        let opened = Opened::load(&args.network, config.class.as_ref(), engine.device)?;
-        written = explore(&opened, &config, &sheets, &args.out)?;
-    }
+    let (record, written) = run_stage_with_sheets(inputs, &config, &sheets, &args.out, &lab)?;
     console.result(&record, || {
-        let images = format!("{} images in {}\n", record.count, args.out.display());
-        let sheets: String = written.iter().map(|name| format!("{}\n", args.out.join(name).display())).collect();
+        let images = format!("{} images in {}\n", record.count, shown_path(&args.out));
+        let sheets: String = written.iter().map(|name| format!("{}\n", shown_path(&args.out.join(name)))).collect();
         images + &sheets + &rims(&record)
     })
 }

@@ -1,13 +1,14 @@
 //! `rimforge import`: a published StyleGAN2-ADA pickle as a network of ours, without running it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
 use super::console::Console;
 use crate::data::intensity::default_contrast;
-use crate::files;
+use crate::files::{self, Input, OutFolder, Owner};
+use crate::name::shown_path;
 use crate::nets::weights::{NetworkDescription, write_network};
 use crate::pickle::{ImportedNetwork, read_network};
 use crate::problem::{Problem, Result};
@@ -32,12 +33,22 @@ pub struct ImportArgs {
     without_discriminator: bool,
 }
 
+/// Knows the command's folders.
+const OWNER: Owner = Owner::of("import", unmarked);
+
+/// A folder of a version before there were marks: with a manifest whose network has the hash that it says.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let holds = files::holds_what_its_manifest_says(folder, ImportDir::MANIFEST, "network");
+    holds.then(|| [ImportDir::NETWORK, ImportDir::MANIFEST].map(str::to_owned).to_vec())
+}
+
 /// Reads the pickle, writes the network and its manifest; prints the manifest as JSON, or a summary.
 ///
 /// # Errors
-/// A pickle that is no such network, windows that do not fit its channels, or a failed write.
+/// An `--out` that is not this command's, a pickle that is no such network, windows that do not fit its channels, or a failed write.
 pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
     let contrasts = args.window.iter().map(|text| parse_window(text)).collect::<Result<Vec<_>>>()?;
+    let mut claim = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&args.pickle)]).claim()?;
     let network = read_network(&args.pickle, !args.without_discriminator)?;
     let channels = network.generator.channels;
     if !contrasts.is_empty() && contrasts.len() as i64 != channels {
@@ -45,6 +56,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
             .expected("one --window for each channel"));
     }
     let dir = ImportDir::new(&args.out);
+    let making = ImportDir::new(claim.staging()?);
     let name = args.pickle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let imported = Imported {
         file: name,
@@ -62,7 +74,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
     let no_window = label.contrasts.is_empty();
     let (generator, discriminator) = (network.generator.clone(), network.discriminator.clone());
     let description = NetworkDescription { generator, discriminator, label };
-    let sha256 = write_network(dir.network(), &description, &network.tensors)?;
+    let sha256 = write_network(making.network(), &description, &network.tensors)?;
     let shapes: serde_json::Map<_, _> =
         network.tensors.iter().map(|(name, tensor)| (name.clone(), json!(tensor.size()))).collect();
     let manifest = json!({
@@ -75,8 +87,9 @@ pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
         "channels": known,
         "tensors": shapes,
     });
-    files::write_json(dir.manifest(), &manifest)?;
-    console.result(&manifest, || format!("{}{}\n", summary(&network, no_window), dir.network().display()))
+    files::write_json(making.manifest(), &manifest)?;
+    claim.publish(vec![ImportDir::NETWORK.into()], &[ImportDir::MANIFEST])?;
+    console.result(&manifest, || format!("{}{}\n", summary(&network, no_window), shown_path(&dir.network())))
 }
 
 fn summary(network: &ImportedNetwork, no_window: bool) -> String {
@@ -110,7 +123,7 @@ fn parse_window(text: &str) -> Result<Contrast> {
     let (name, range) = text.split_once(':').unwrap_or((SUSCEPTIBILITY, text));
     let (low, high) = range.split_once(',').ok_or_else(wrong)?;
     let number = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
-    let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let named = (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !named {
         return Err(wrong());
     }

@@ -4,6 +4,8 @@ pub mod console;
 
 pub mod progress;
 
+pub mod ending;
+
 mod choices;
 
 pub mod options;

@@ -36,11 +36,23 @@ impl<C: Serialize + DeserializeOwned + Default, A: Serialize> Options<C, A> {
     pub fn over(&self, base: &C) -> Result<C> {
         let mut settings = table(base)?;
         // As in a settings file: what is absent is not in the table, and whole numbers end at 2^63.
-        let typed = Table::try_from(&self.typed).map_err(|error| Problem::usage(format!("an option: {error}")))?;
+        let typed = Table::try_from(&self.typed).map_err(|error| self.inexpressible(&error))?;
         for (name, value) in typed {
             assign(&mut settings, &name, value)?;
         }
         C::deserialize(settings).map_err(|error| Problem::usage(error.message().to_owned()))
+    }
+
+    /// What was typed and no settings file can hold: a number above 2^63, or a path that is no text.
+    fn inexpressible(&self, error: &toml::ser::Error) -> Problem {
+        let typed = serde_json::to_value(&self.typed).unwrap_or_default();
+        let numbers = typed.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_u64()?)));
+        match numbers.max_by_key(|(_, number)| *number).filter(|(_, number)| i64::try_from(*number).is_err()) {
+            Some((name, number)) => {
+                Problem::usage(format!("{name} = {number}")).expected(format!("a whole number up to {}", i64::MAX))
+            }
+            None => Problem::usage(format!("an option: {error}")).expected("numbers and texts in UTF-8"),
+        }
     }
 }
 
@@ -211,6 +223,7 @@ mod tests {
     fn numbers_that_no_settings_file_can_hold_are_refused() {
         let problem = typed(&["--minutes", &u64::MAX.to_string()]).config().unwrap_err();
         assert_eq!(problem.kind(), Kind::Usage, "{problem}");
+        assert!(problem.to_string().starts_with("minutes = 18446744073709551615; expected"), "{problem}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
+use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
 use crate::perturb::PerturbConfig;
 use crate::perturb::{Inputs, Settings as Both, run_stage};
@@ -88,7 +89,7 @@ pub fn run(args: &PerturbArgs, console: &Console) -> Result<()> {
     let inputs = Inputs { network: &args.network, data: &data };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, Both { perturb: &config, project: &project }, &args.out, &lab)?;
-    console.result(&record, || format!("{}{}\n", table(&record), PerturbationDir::new(&args.out).record().display()))
+    console.result(&record, || format!("{}{}\n", table(&record), shown_path(&PerturbationDir::new(&args.out).record())))
 }
 
 /// What the record says, for a terminal.

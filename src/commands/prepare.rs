@@ -13,6 +13,7 @@ use crate::data::manifest::Items;
 use crate::data::prepare_config::ClassSource;
 use crate::data::{PrepareConfig, Source, run_stage};
 use crate::lab::Lab;
+use crate::name::shown_path;
 use crate::problem::{Problem, Result};
 use crate::records::label::Window;
 use crate::records::prepare::{PrepareRecord, SplitCount};
@@ -123,7 +124,7 @@ pub fn run(args: &PrepareArgs, console: &Console) -> Result<()> {
     let (source, config) = (args.source.source()?, args.settings.config()?);
     let lab = Lab { engine: &(), seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(&source, &config, &args.out, &lab)?;
-    console.result(&record, || format!("{}prepared data in {}\n", summary(&record), args.out.display()))
+    console.result(&record, || format!("{}prepared data in {}\n", summary(&record), shown_path(&args.out)))
 }
 
 fn summary(record: &PrepareRecord) -> String {

@@ -6,7 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
 
+use crate::name::{set_in, shown};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 
@@ -54,25 +58,60 @@ impl Progress {
     }
 
     /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
-    /// stage to stop at its next safe point, the second ends at once. A second call does nothing.
+    /// stage to stop at its next safe point, the second ends at once, whatever the threads of libtorch are doing. A
+    /// second call does nothing. A signal that whoever started the process has it ignore (`nohup`, `&` of a script)
+    /// stays ignored.
     ///
     /// # Errors
-    /// Another `Progress` of this process watches already.
+    /// Another `Progress` of this process watches already, or the system refuses.
     pub fn watch_for_stop(&self) -> Result<()> {
         if self.watching.get().is_some() {
             return Ok(());
         }
-        let (flag, screen) = (Arc::clone(&self.stop), self.screen());
-        ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(Kind::Interrupted as i32);
+        let failed = |error: std::io::Error| {
+            Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")).because(error)
+        };
+        if WATCHED.swap(true, Ordering::SeqCst) {
+            return Err(Problem::new(Kind::Environment, "cannot watch for Ctrl-C: something else of this process does"));
+        }
+        let ignored = ignored_signals();
+        let signals: Vec<i32> = STOP.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect();
+        for &signal in &signals {
+            // In this order: who finds the flag set was not the first, and the handler itself ends the process.
+            flag::register_conditional_shutdown(signal, Kind::Interrupted as i32, Arc::clone(&self.stop))
+                .map_err(failed)?;
+            flag::register(signal, Arc::clone(&self.stop)).map_err(failed)?;
+        }
+        let mut first = Signals::new(signals).map_err(failed)?;
+        let screen = self.screen();
+        let tell = move || {
+            if first.forever().next().is_some() {
+                screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
             }
-            screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
-        })
-        .map_err(|error| Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")).because(error))?;
+        };
+        // Where the system gives no thread for it, the request goes without an answer, and works all the same.
+        let _ = std::thread::Builder::new().name("stop".into()).spawn(tell);
         self.watching.get_or_init(|| ());
         Ok(())
     }
+
+    /// Lines of the program's own above the bar; what they quote is escaped already.
+    pub fn say(&self, text: &str) {
+        self.screen.line(text);
+    }
+}
+
+/// Ctrl-C, the end of a job, and the closing terminal.
+const STOP: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// Some `Progress` of this process watches.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Signals that the process ignores, signal n as bit n - 1; none where the system does not tell.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 impl Screen {
@@ -141,7 +180,7 @@ impl Work {
 
 impl Observer for Progress {
     fn begin(&self, label: &str, unit: &str, total: u64) {
-        *self.screen.work() = Some(Work::new(label, unit, total, self.screen.terminal));
+        *self.screen.work() = Some(Work::new(&shown(label), &shown(unit), total, self.screen.terminal));
         tracing::info!("{label}: begins, {total} {unit}");
     }
 
@@ -164,14 +203,14 @@ impl Observer for Progress {
 
     fn status(&self, text: &str) {
         if let Some(work) = self.screen.work().as_mut() {
-            work.status = text.to_owned();
-            work.bar.set_message(text.to_owned());
+            work.status = shown(text).into_owned();
+            work.bar.set_message(work.status.clone());
         }
         tracing::debug!("{text}");
     }
 
     fn note(&self, text: &str) {
-        self.screen.line(text);
+        self.screen.line(&set_in(text));
     }
 
     fn end(&self) {

@@ -1,5 +1,6 @@
 //! `rimforge project`: lesions or plain images into a network's latent space.
 
+use crate::name::shown_path;
 use crate::settings::Settings;
 use std::path::PathBuf;
 
@@ -120,7 +121,7 @@ pub fn run(args: &ProjectArgs, console: &Console) -> Result<()> {
     let inputs = Inputs { network: &args.network, from };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;
-    console.result(&record, || format!("{}{}\n", summary(&record), ProjectionDir::new(&args.out).record().display()))
+    console.result(&record, || format!("{}{}\n", summary(&record), shown_path(&ProjectionDir::new(&args.out).record())))
 }
 
 fn summary(record: &ProjectionRecord) -> String {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::console::Console;
+use crate::name::shown_path;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
 
@@ -22,5 +23,5 @@ pub struct ReportArgs {
 /// No readable results, or a failed write.
 pub fn run(args: &ReportArgs, console: &Console) -> Result<()> {
     let path = crate::report::write(&StudyDir::new(&args.study))?;
-    console.result(&json!({"report": path}), || format!("{}\n", path.display()))
+    console.result(&json!({"report": path.to_string_lossy()}), || format!("{}\n", shown_path(&path)))
 }

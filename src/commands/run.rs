@@ -7,6 +7,7 @@ use clap::Args;
 use super::classify;
 use super::console::Console;
 use crate::engine::Engine;
+use crate::name::shown_path;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
 use crate::study::{RimStudy, StudyFile, StudyKind, rim_lesions};
@@ -39,6 +40,6 @@ fn run_rim_lesions(study: &RimStudy, console: &Console) -> Result<()> {
     let record = rim_lesions::run(study, &engine, observer)?;
     console.result(&record, || {
         let table = classify::table(&record.classify, record.simulated);
-        format!("{table}report: {}\n", StudyDir::new(&study.out).report().display())
+        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
     })
 }

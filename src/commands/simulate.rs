@@ -10,6 +10,7 @@ use super::console::Console;
 use super::options::Options;
 use crate::gates::examine::describe;
 use crate::lab::Lab;
+use crate::name::shown_path;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
 use crate::records::label::SUSCEPTIBILITY;
@@ -86,8 +87,8 @@ fn write(args: &SimulateArgs, out: &Path, console: &Console) -> Result<()> {
     let lab = Lab { engine: &(), seed: RunSeed(config.seed), observer: console.observer()? };
     let record = run_stage(Writing { existing, threads: args.threads }, &config, out, &lab)?;
     console.result(&record, || {
-        let (cohort, picture) = (out.display(), out.join(GALLERY));
-        format!("{}cohort in {cohort}, picture in {}\n", summary(&record), picture.display())
+        let (cohort, picture) = (shown_path(out), out.join(GALLERY));
+        format!("{}cohort in {cohort}, picture in {}\n", summary(&record), shown_path(&picture))
     })
 }
 

@@ -11,6 +11,7 @@ use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::data::{Condition, Prepared};
 use crate::engine::Lab;
+use crate::name::shown_path;
 use crate::problem::Result;
 use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
@@ -76,7 +77,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Result<()> {
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(&data, &config, &args.out, &lab)?;
     console.result(&record, || {
-        format!("{}best network {}\n", summary(&record), GanDir::new(&args.out).best_network().display())
+        format!("{}best network {}\n", summary(&record), shown_path(&GanDir::new(&args.out).best_network()))
     })
 }
 

@@ -21,6 +21,7 @@ use super::reader_table::{self, LesionKey};
 use super::split::PixelHash;
 use crate::digest;
 use crate::files;
+use crate::name::{Inside, Name};
 use crate::nifti::{self, RasAxes};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
@@ -98,7 +99,7 @@ impl Work<'_> {
         else {
             return Ok(None);
         };
-        let whole = |file: &str, sha256: &str| match patch_file::read_verified(&self.out.join(file), sha256) {
+        let whole = |file: &Inside, sha256: &str| match patch_file::read_verified(&self.out.join(file), sha256) {
             Ok(_) => Ok(true),
             // No permission, a disk that fails: that says nothing about the patch.
             Err(problem) if problem.kind() == Kind::Environment => Err(problem),
@@ -181,7 +182,8 @@ impl Work<'_> {
     ) -> Result<()> {
         let shape = self.config.patch;
         let centre = lesion.mapped.extent.centre;
-        let id = lesion.key.to_string();
+        let id = Name::new(lesion.key.to_string())
+            .map_err(|fault| Problem::input(&self.cohort.root, fault).advice("rename the patient"))?;
         let mask = lesion.mapped.mask(shape);
         let mut patch = vec![0.0; channels.len() * mask.len()];
         for (channel, part) in channels.iter().zip(patch.chunks_exact_mut(mask.len())) {
@@ -198,7 +200,7 @@ impl Work<'_> {
         let voxels = mask.iter().map(|&voxel| u64::from(voxel)).sum();
         done.larger += u64::from(voxels < lesion.mapped.extent.voxels);
         done.padded += u64::from(patches::is_padded(labels.grid.shape, centre, shape));
-        let (file, mask_file) = (format!("{PATCHES}/{id}.npy"), format!("{PATCHES}/{id}_mask.npy"));
+        let (file, mask_file) = (Inside::of(PATCHES, &id, ".npy"), Inside::of(PATCHES, &id, "_mask.npy"));
         let [depth, height, width] = shape.map(u64::from);
         let patch_shape = [channels.len() as u64, depth, height, width];
         done.lesions.push(Lesion {

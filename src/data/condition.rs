@@ -9,6 +9,7 @@ use super::dataset::Prepared;
 use super::image_labels::in_order;
 use super::manifest::{Class, Lesion};
 use super::slices::TrainSlices;
+use crate::name::Name;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 
@@ -107,18 +108,18 @@ impl Conditioned {
 }
 
 fn readers_slices(data: &Prepared, interest: &Class, others_per_interest: f64, seed: RunSeed) -> TrainSlices {
-    let wanted: HashSet<String> = ids(&data.training(interest)).into_iter().collect();
+    let wanted: HashSet<Name> = ids(&data.training(interest)).into_iter().collect();
     let mut others = ids(&data.training_of_others());
     others.shuffle(&mut seed.stream("condition.non-rims", 0));
     if others_per_interest > 0.0 {
         others.truncate((wanted.len() as f64 * others_per_interest).round() as usize);
     }
-    let chosen: HashSet<String> = wanted.into_iter().chain(others).collect();
+    let chosen: HashSet<Name> = wanted.into_iter().chain(others).collect();
     data.training_all().filter(|lesion| chosen.contains(&lesion.id))
 }
 
 /// Of the lesions, in the manifest's order.
-fn ids(slices: &TrainSlices) -> Vec<String> {
+fn ids(slices: &TrainSlices) -> Vec<Name> {
     slices.by_lesion().iter().map(|group| slices.entry(group.positions[0]).1.id.clone()).collect()
 }
 

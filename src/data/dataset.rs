@@ -17,8 +17,8 @@
 //! A data set of whole volumes is another type again, [`PreparedVolumes`](super::volumes::PreparedVolumes), and is
 //! refused here.
 
-use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -29,6 +29,7 @@ pub use super::sides::Side;
 pub use super::slices::{LesionSlices, SliceImage, Slices};
 use super::slices::{TestSlices, TrainSlices, ValidationSlices};
 use crate::digest;
+use crate::files;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::label::Contrast;
 
@@ -78,8 +79,7 @@ impl Prepared {
                 .expected(format!("schema {SCHEMA}"))
                 .advice("run `rimforge prepare` again with this version"));
         }
-        let manifest: Manifest = serde_json::from_slice(&text)
-            .map_err(|error| Problem::input(&path, format!("not a manifest: {error}")).because(error))?;
+        let manifest: Manifest = files::parse_json(&path, &text, "a manifest")?;
         check(&manifest).map_err(|problem| problem.at(&path))?;
         tracing::info!("reading {} and the patches of {} lesions", path.display(), manifest.lesions.len());
         manifest.lesions.par_iter().try_for_each(|lesion| -> Result<()> {
@@ -254,16 +254,14 @@ fn check(manifest: &Manifest) -> Result<()> {
         return Err(broken(format!("classes with {fault}")));
     }
     let mut side_of: HashMap<&str, Split> = HashMap::new();
+    let mut ids = HashSet::new();
     for lesion in &manifest.lesions {
         if !manifest.classes.has(&lesion.class) {
             return Err(broken(format!("{} is of the class {:?}", lesion.id, lesion.class.name()))
                 .expected(manifest.classes.listed()));
         }
-        for path in std::iter::once(&lesion.patch).chain(&lesion.mask) {
-            if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
-                return Err(broken(format!("lesion {} has the patch file {path:?}", lesion.id))
-                    .expected("a path below the data folder"));
-            }
+        if !ids.insert(&lesion.id) {
+            return Err(broken(format!("two lesions called {}", lesion.id)));
         }
         if lesion.mask.is_some() != lesion.mask_sha256.is_some() {
             return Err(broken(format!("lesion {} has a mask without a hash, or the reverse", lesion.id)));
@@ -288,6 +286,7 @@ fn check(manifest: &Manifest) -> Result<()> {
 pub(crate) mod tests {
     use super::*;
     use crate::data::manifest::Slice;
+    use crate::name::{Inside, Name};
     use crate::files;
     use crate::records::label::Window;
 
@@ -315,9 +314,8 @@ pub(crate) mod tests {
         for patient in 0..6u32 {
             for (number, (reader1, reader2)) in [(true, true), (true, false), (false, false)].into_iter().enumerate() {
                 let index = manifest.lesions.len() as u32;
-                let id = format!("sub-{patient:03}_lesion-{number:03}");
-                let patch = format!("patches/{id}.npy");
-                let mask = format!("patches/{id}_mask.npy");
+                let id = Name::of_known(&format!("sub-{patient:03}_lesion-{number:03}"));
+                let [patch, mask] = [".npy", "_mask.npy"].map(|ending| Inside::of("patches", &id, ending));
                 let values: Vec<f32> = (0..48).map(|at| (index * 48 + at) as f32 * 0.1 - 50.0).collect();
                 let inside: Vec<u8> = (0..48).map(|at| u8::from(at % 16 < 5)).collect();
                 manifest.lesions.push(Lesion {

@@ -60,11 +60,6 @@ pub(super) fn extract(
     assemble(&cohort, config, done?)
 }
 
-/// Deletes the notes of finished patients, once the manifest holds them.
-pub(super) fn forget_partial(out: &Path) -> Result<()> {
-    files::remove_folder(&out.join(PARTIAL))
-}
-
 /// All label maps, by patient.
 fn label_maps(cohort: &Cohort, observer: &dyn Observer) -> Result<HashMap<String, LabelMap>> {
     observer.begin("label maps", "patients", cohort.patients.len() as u64);

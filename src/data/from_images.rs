@@ -16,6 +16,7 @@ use super::prepare_config::{ClassSource, PrepareConfig};
 use super::split::{self, PixelHash};
 use super::zip_dataset::ZipDataset;
 use crate::digest;
+use crate::name::{Inside, Name};
 use crate::nifti::Affine;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -69,7 +70,7 @@ struct ImageSet<'a> {
 struct Image {
     name: String,
     /// Usable as a file name.
-    id: String,
+    id: Name,
     patient: String,
     class: Class,
     /// What two readers say; absent where the label is the class.
@@ -122,8 +123,11 @@ impl<'a> ImageSet<'a> {
         let patients = split::count_lesions(own, &kinds);
         let sides = split::assign(&patients, &kinds, config.shares(), seed).map_err(|problem| problem.at(source))?;
         let side_of: HashMap<&str, Split> = patients.iter().map(|patient| patient.id.as_str()).zip(sides).collect();
-        let ids: Vec<String> = names.iter().map(|name| id(name)).collect();
-        if let Some(same) = repeated(ids.iter().map(String::as_str)).first() {
+        let named = |name: &String| {
+            id(name).map_err(|fault| Problem::input(source, format!("{name}: {fault}")).advice("rename the image"))
+        };
+        let ids: Vec<Name> = names.iter().map(named).collect::<Result<_>>()?;
+        if let Some(same) = repeated(ids.iter().map(Name::as_str)).first() {
             return Err(
                 Problem::input(source, format!("several images whose names become {same}")).advice("rename them")
             );
@@ -190,7 +194,7 @@ impl<'a> ImageSet<'a> {
         if let Some((form, _)) = first {
             all.patch = [1, form.height, form.width];
             let channel = |number| Contrast {
-                name: format!("image{number}"),
+                name: Name::of_known(&format!("image{number}")),
                 unit: "grey level".into(),
                 window: Window { low: 0.0, high: f64::from(form.white) },
             };
@@ -219,7 +223,7 @@ impl<'a> ImageSet<'a> {
     }
 
     fn write(&self, out: &Path, image: &Image, png: &PngImage) -> Result<(Lesion, PixelHash)> {
-        let patch = format!("{PATCHES}/{}.npy", image.id);
+        let patch = Inside::of(PATCHES, &image.id, ".npy");
         let shape = [png.form.channels, 1, png.form.height, png.form.width].map(u64::from);
         let hash =
             PixelHash { sha256: hash_pixels(&png.levels), patient: image.patient.clone(), name: image.name.clone() };
@@ -244,9 +248,9 @@ impl<'a> ImageSet<'a> {
 }
 
 /// The name without ending, folders joined by dashes: "rim/a.png" -> "rim-a".
-fn id(name: &str) -> String {
+fn id(name: &str) -> std::result::Result<Name, String> {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    stem.replace('/', "-")
+    Name::new(stem.replace('/', "-"))
 }
 
 /// The two votes that a class stands for, where no readers gave any; "contested" without them is one vote.

@@ -6,6 +6,7 @@
 
 use super::measure::Measure;
 use super::ranks::{Ranks, nearest_rank};
+use crate::name::Name;
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Window};
 
@@ -56,7 +57,7 @@ pub fn default_contrast(name: &str) -> Contrast {
         Measure::Traced => (0.0, 1.0),
         Measure::Weighted => (0.0, 2.5),
     };
-    Contrast { name: name.to_owned(), unit: measure.unit().to_owned(), window: Window { low, high } }
+    Contrast { name: Name::of_known(name), unit: measure.unit().to_owned(), window: Window { low, high } }
 }
 
 /// Median of the foreground: voxels above a tenth of the 99th percentile of the positive ones.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::{Inside, Name};
 use crate::nifti::Affine;
 use crate::records::FileHash;
 pub use crate::records::classes::{Class, Classes, Split};
@@ -68,7 +69,7 @@ impl Items {
 #[serde(deny_unknown_fields)]
 pub struct Lesion {
     /// "sub-001_lesion-003"; the file name without ending for plain images.
-    pub id: String,
+    pub id: Name,
     /// The group that stays on one side of the split and is resampled as a whole: the patient of a lesion; of a plain
     /// image what [`Manifest::patient_source`] says, for instance the lesion that several photographs show.
     pub patient: String,
@@ -93,9 +94,9 @@ pub struct Lesion {
     /// Lesion voxels in the patch.
     pub voxels: u64,
     /// Patch file relative to the data folder, float32 npy [channels, depth, height, width].
-    pub patch: String,
+    pub patch: Inside,
     /// Lesion mask, u8 npy [depth, height, width]; absent for plain images.
-    pub mask: Option<String>,
+    pub mask: Option<Inside>,
     /// Of the patch file.
     pub sha256: String,
     /// Of the mask file.

@@ -1,10 +1,10 @@
 //! The stage: a cohort, a folder of images or a zip becomes a prepared data set with a proven split.
 //!
-//! Order of writing: patches, manifest, record. The manifest appears whole or not at all, so a killed run leaves no
-//! data set that looks finished; started again, it keeps the patients that were done.
+//! All is written beside the data set that is there already and takes its place once it is whole and its split is proven:
+//! a run that is killed or fails leaves the old one as it was; started again, it keeps the patients that were done.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::cohort_patient::PARTIAL;
 use super::dataset::MANIFEST;
@@ -13,9 +13,9 @@ use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
 use super::{from_cohort, from_images};
-use crate::files;
+use crate::files::{self, Input, OutFolder, Owner};
 use crate::lab::Lab;
-use crate::problem::Result;
+use crate::problem::{Kind, Problem, Result};
 use crate::records::prepare::{ClassCount, PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
@@ -23,22 +23,54 @@ use crate::settings::Settings;
 use crate::statistics::agreement::VoteTable;
 use crate::statistics::bootstrap::ClusterBootstrap;
 
+/// Knows the stage's folders.
+pub const OWNER: Owner = Owner::of("prepare", unmarked);
+
+/// Files of a data set of a version before there were marks: what its manifest lists; where it was not finished, all
+/// patches and the notes of finished patients.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    if !files::was_locked(folder) {
+        return None;
+    }
+    let heads = [MANIFEST, RECORD].map(str::to_owned);
+    if files::parses::<Manifest>(&folder.join(MANIFEST)) {
+        let text = std::fs::read(folder.join(MANIFEST)).ok()?;
+        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+        return Some(patch_files(&manifest).into_iter().chain(heads).collect());
+    }
+    let notes = files::files_in(folder, PARTIAL, |name| name.starts_with("sub-") && name.ends_with(".json"));
+    if notes.is_empty() {
+        return None;
+    }
+    let patches = files::files_in(folder, PATCHES, |name| name.starts_with("sub-") && name.ends_with(".npy"));
+    Some(notes.into_iter().chain(patches).chain(heads).collect())
+}
+
+/// What of a cohort's folder is left to others: derivatives beside those that are read.
+pub fn is_left_to_others(relative: &Path) -> bool {
+    let parts: Vec<&str> = relative.iter().filter_map(|part| part.to_str()).collect();
+    matches!(parts.as_slice(), ["derivatives", name, ..] if !["lesions", "truth"].contains(name))
+}
+
 /// Prepares `source` into the folder `out` and returns the record that it also leaves there.
 ///
 /// # Errors
-/// Unusable input; another run in `out`; a split that cannot be made or does not hold; a request to stop.
+/// An `out` that is not this stage's; unusable input; another run in `out`; a split that cannot be made or does not hold; a request to stop.
 pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &Lab<'_, E>) -> Result<PrepareRecord> {
     let &Lab { seed, observer, .. } = lab;
     config.check()?;
     config.check_for(source)?;
-    let _lock = files::lock(out.join(".lock"), &[out.join(PATCHES), out.join(PARTIAL)])?;
-    for stale in [RECORD, MANIFEST] {
-        files::remove(&out.join(stale))?;
-    }
+    let read = match source {
+        Source::Cohort(root) => Input::of(root).with_room(is_left_to_others),
+        Source::Images(path) | Source::Zip(path) => Input::of(path),
+    };
+    let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
+    let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
+    let making = claim.staging()?;
     let extracted = match source {
-        Source::Cohort(root) => from_cohort::extract(root, out, config, seed, observer)?,
-        Source::Images(root) => from_images::from_folder(root, out, config, seed, observer)?,
-        Source::Zip(path) => from_images::from_zip(path, out, config, seed, observer)?,
+        Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer)?,
+        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer)?,
+        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer)?,
     };
     let advice = match source {
         Source::Cohort(_) => "find out which patient they belong to and remove the other",
@@ -65,10 +97,12 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         slices: extracted.slices,
         inputs: extracted.inputs,
     };
-    remove_foreign_patches(out, &manifest)?;
-    files::write_json(out.join(MANIFEST), &manifest)?;
-    files::write_json(out.join(RECORD), &record)?;
-    from_cohort::forget_partial(out)?;
+    if let Some(fault) = manifest.classes.fault() {
+        return Err(Problem::new(Kind::Input, fault).expected("labels that can be names of classes"));
+    }
+    files::write_json(making.join(MANIFEST), &manifest)?;
+    files::write_json(making.join(RECORD), &record)?;
+    claim.publish(patch_files(&manifest), &[MANIFEST, RECORD])?;
     Ok(record)
 }
 
@@ -102,7 +136,7 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
     };
     PrepareRecord {
         simulated: extracted.simulated,
-        contrasts: extracted.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
+        contrasts: extracted.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
         patients: lesions.iter().map(|lesion| &lesion.patient).collect::<HashSet<_>>().len() as u64,
         lesions: lesions.len() as u64,
         slices: extracted.slices.len() as u64,
@@ -129,19 +163,28 @@ fn votes(lesion: &Lesion) -> Option<(bool, bool)> {
     lesion.reader1.zip(lesion.reader2)
 }
 
-/// Patches of an earlier run with other lesions; only files that such a run can have written are touched.
-fn remove_foreign_patches(out: &Path, manifest: &Manifest) -> Result<()> {
-    let kept: HashSet<PathBuf> = manifest
-        .lesions
-        .iter()
-        .flat_map(|lesion| std::iter::once(&lesion.patch).chain(&lesion.mask))
-        .map(|file| out.join(file))
-        .collect();
-    let folder = out.join(PATCHES);
-    for path in files::list(&folder)? {
-        if path.extension().is_some_and(|ending| ending == "npy") && !kept.contains(&path) {
-            files::remove(&path)?;
+/// Patches and masks, relative to the data folder.
+fn patch_files(manifest: &Manifest) -> Vec<String> {
+    manifest.lesions.iter().flat_map(|lesion| std::iter::once(&lesion.patch).chain(&lesion.mask)).map(|file| file.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_derivatives_of_a_cohort_are_left_to_others() {
+        for (path, left) in [
+            ("derivatives/rimforge", true),
+            ("derivatives/mine/deep", true),
+            ("derivatives", false),
+            ("derivatives/lesions", false),
+            ("derivatives/truth/x", false),
+            ("sub-001/anat", false),
+            ("out", false),
+            ("", false),
+        ] {
+            assert_eq!(is_left_to_others(Path::new(path)), left, "{path}");
         }
     }
-    Ok(())
 }

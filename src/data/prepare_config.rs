@@ -108,7 +108,7 @@ impl PrepareConfig {
 
     /// The contrast with its window, asked for or default.
     pub(super) fn with_window(&self, mut contrast: Contrast) -> Contrast {
-        if let Some(&window) = self.windows.get(&contrast.name) {
+        if let Some(&window) = self.windows.get(contrast.name.as_str()) {
             contrast.window = window;
         }
         contrast
@@ -217,7 +217,7 @@ const LARGEST_PATCH: u32 = 1024;
 /// # Errors
 /// In words for `expected`: none, one that is no BIDS suffix in lower case, or one twice.
 pub fn check_contrasts(contrasts: &[String]) -> std::result::Result<(), &'static str> {
-    let plain = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let plain = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if contrasts.is_empty() || !contrasts.iter().all(plain) {
         return Err("BIDS suffixes in lower case, such as chimap, flair, rim");
     }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::dataset::Prepared;
 use super::manifest::{Class, Lesion, Slice};
 use super::sides::{Side, Test, Train, Validation};
+use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
 
 /// Slices to learn from.
@@ -86,9 +87,9 @@ impl<S: Side> Slices<S> {
     }
 
     /// "sub-001_lesion-003_z12".
-    pub fn id(&self, position: usize) -> String {
+    pub fn id(&self, position: usize) -> Name {
         let (slice, lesion) = self.entry(position);
-        format!("{}_z{:02}", lesion.id, slice.z)
+        lesion.id.with(&format!("_z{:02}", slice.z))
     }
 
     /// Those of one class, or the contested ones.

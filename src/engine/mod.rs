@@ -3,7 +3,7 @@
 
 use tch::Device;
 
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Kind, Problem, Result, is_memory_shortage};
 
 mod ffi;
 
@@ -34,6 +34,9 @@ pub use transfer::{Download, Upload};
 impl From<tch::TchError> for Problem {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();
+        if is_memory_shortage(&text) {
+            return Self::memory(&text).because(error);
+        }
         let first = text.lines().next().unwrap_or_default().to_owned();
         Self::new(Kind::Internal, format!("libtorch: {first}")).because(error)
     }
@@ -58,6 +61,9 @@ fn checked(succeeded: bool, doing: &str) -> Result<()> {
     }
     // SAFETY: a query without arguments.
     let reason = unsafe { ffi::text(ffi::rf_last_error()) };
+    if is_memory_shortage(&reason) {
+        return Err(Problem::memory(&format!("{doing}: {reason}")));
+    }
     Err(Problem::new(Kind::Environment, format!("{doing}: {reason}")))
 }
 

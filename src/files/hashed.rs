@@ -15,10 +15,14 @@ const BUFFER: usize = 1 << 17;
 /// SHA-256 of a file, as text; a large one does not fill the memory.
 ///
 /// # Errors
-/// No such file, or one that may not be read.
+/// No such file, something that is no file, or one that may not be read.
 pub fn sha256(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let failed = |error| Problem::io(path, "reading", error);
+    // A pipe would keep who opens it waiting for ever.
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(Problem::input(path, "not a regular file").expected("a file"));
+    }
     HashedFile::new(File::open(path).map_err(failed)?, u64::MAX).finish().map_err(failed)
 }
 

@@ -54,6 +54,20 @@ fn text_file(path: &Path, value: &impl Serialize) -> Result<String> {
     Ok(text)
 }
 
+/// The value that the JSON text `bytes` of the file `path` holds; `what` it should be, e.g. "a manifest".
+///
+/// # Errors
+/// Another text; the message says which key is wrong ("lesions[3].id") and why.
+pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8], what: &str) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        // The second reading, which notes where it is, is the slower one.
+        let again = &mut serde_json::Deserializer::from_slice(bytes);
+        let place = serde_path_to_error::deserialize::<_, T>(again).err().map(|error| error.path().to_string());
+        let place = place.filter(|place| place != ".").map_or_else(String::new, |place| format!("{place}: "));
+        Problem::input(path, format!("not {what}: {place}{error}")).because(error)
+    })
+}
+
 /// The largest note that is read, and the largest log: records of tens of thousands of items have tens of megabytes.
 const LONGEST: u64 = 1 << 30;
 
@@ -71,7 +85,7 @@ pub fn read_note<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Option<T
 /// an error: it is left out, and so is what was appended to it.
 ///
 /// # Errors
-/// A log that may not be read.
+/// A log that may not be read, or one of more than 1 GiB.
 pub fn read_json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let bytes = read_if_there(path, LONGEST, "a log")?.unwrap_or_default();
     Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
@@ -116,6 +130,17 @@ mod tests {
         let torn = format!("{}\n[3,\n{}\n\0\0\n[5", json_line(&[1, 2]).unwrap(), json_line(&[4]).unwrap());
         std::fs::write(&path, [torn.as_bytes(), &[0xc3]].concat()).unwrap();
         assert_eq!(read_json_lines::<Vec<u8>>(&path).unwrap(), [vec![1, 2], vec![4]]);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_key() {
+        let of = |text: &str| {
+            let read = parse_json::<Vec<std::collections::BTreeMap<String, u8>>>(Path::new("m.json"), text.as_bytes(), "a map");
+            read.unwrap_err().to_string()
+        };
+        let said = of(r#"[{"a": 1}, {"a": 2, "b": -1}]"#);
+        assert!(said.starts_with("m.json: not a map: [1].b: invalid value: integer `-1`"), "{said}");
+        assert!(of("").starts_with("m.json: not a map: EOF"), "{}", of(""));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::{self, Operation};
 use super::folder::{make_folder, parent};
-use super::whole::sweep;
+use super::whole::{read, sweep};
 use crate::problem::{Kind, Problem, Result};
 
 /// Held for as long as a run works in a folder; released when dropped or when the process dies, however it dies.
@@ -27,6 +27,9 @@ pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
     let path = path.as_ref();
     let folder = parent(path);
     make_folder(folder)?;
+    if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
+        return Err(Problem::new(Kind::Environment, "not a lock file that rimforge left").at(path));
+    }
     let mut file = fault::before(Operation::Create, path)
         .and_then(|()| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path))
         .map_err(|error| Problem::io(path, "opening the lock file", error))?;
@@ -55,6 +58,12 @@ pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
     sweep(folder)?;
     written.iter().try_for_each(|folder| sweep(folder))?;
     Ok(FolderLock { _file: file })
+}
+
+/// Whether a lock file is at `path`: a regular one that is empty or holds the number of a process.
+pub(super) fn is_lock(path: &Path) -> bool {
+    let is_file = path.symlink_metadata().is_ok_and(|facts| facts.is_file());
+    is_file && read(path, 32, "a lock file").is_ok_and(|text| text.trim_ascii().iter().all(u8::is_ascii_digit))
 }
 
 #[cfg(test)]

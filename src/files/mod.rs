@@ -1,10 +1,18 @@
-//! Files and folders: whole or not at all, locked, hashed, listed; JSON and npy as texts and bytes.
+//! Files and folders: whole or not at all, claimed and locked, hashed, listed; JSON and npy as texts and bytes.
 
 pub mod fault;
 
 mod whole;
 
 mod lock;
+
+mod out_folder;
+
+mod claim;
+
+mod staging;
+
+mod earlier;
 
 mod folder;
 
@@ -14,10 +22,13 @@ mod json;
 
 pub mod npy;
 
+pub use claim::Claim;
+pub use earlier::{files_in, holds_what_its_manifest_says, parses, was_locked};
 pub use folder::{list, list_if_there, make_folder, remove, remove_folder};
 pub use hashed::sha256;
-pub use json::{json_line, json_text, note_json, read_json_lines, read_note, write_json};
+pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, read_note, write_json};
 pub use lock::{FolderLock, lock};
+pub use out_folder::{Input, OutFolder, Owner};
 pub use whole::{
     AtomicWriter, append, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder, write,
     write_unflushed, writer,

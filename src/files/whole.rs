@@ -15,7 +15,7 @@ use super::folder::{list_if_there, make_folder, parent, remove, remove_folder};
 use crate::problem::{Problem, Result};
 
 /// Marks a file that a killed run left behind; nothing ever reads one.
-const UNFINISHED: &str = ".unfinished-";
+pub(super) const UNFINISHED: &str = ".unfinished-";
 
 /// The bytes of a regular file of at most `most` bytes, e.g. `read(path, 64 << 20, "a manifest")`.
 ///

@@ -56,7 +56,7 @@ impl GenerateConfig {
     /// # Errors
     /// A list that is none.
     pub fn seed_numbers(&self) -> Result<Vec<u32>> {
-        let expected = "numbers and ranges, e.g. \"0-99\" or \"1,5,7-9\"";
+        let expected = "numbers and ranges, e.g. \"0-99\" or \"1,5,7-9\", ten million seeds at most";
         parse_seeds(&self.seeds).map_err(|_| Self::refuse("seeds", format!("{:?}", self.seeds), expected))
     }
 }

@@ -7,10 +7,12 @@ use super::{Format, GenerateConfig};
 use crate::feed::image::Image;
 use crate::feed::network_source::{NetworkImages, as_refs};
 use crate::feed::padding;
+use crate::files;
 use crate::latent::draw::{BATCH, draw};
 use crate::nifti;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
 
 /// What is drawn, and where it goes.
 pub(super) struct Drawing<'a> {
@@ -25,11 +27,12 @@ pub(super) struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    /// Draws every seed's image in batches, writes it and shows it to `each`.
-    pub fn write(&self, observer: &dyn Observer, each: &mut dyn FnMut(&Image)) -> Result<()> {
+    /// Draws every seed's image in batches, writes it and shows it to `each`; gives the files and their hashes.
+    pub fn write(&self, observer: &dyn Observer, each: &mut dyn FnMut(&Image)) -> Result<Vec<FileHash>> {
         let &Self { opened, config, seeds, out } = self;
         let Opened { network, source, class, .. } = opened;
         observer.begin("generate", "images", seeds.len() as u64);
+        let mut files = Vec::new();
         for chunk in seeds.chunks(BATCH) {
             if observer.stop_requested() {
                 return Err(Problem::new(Kind::Interrupted, "stopped while drawing images")
@@ -38,40 +41,54 @@ impl Drawing<'_> {
             let drawn = draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise);
             let images = Image::split(&padding::crop(&source.padding, &drawn))?;
             for (image, &seed) in images.iter().zip(chunk) {
-                write_image(out, config, seed, image, source)?;
+                for path in write_image(out, config, seed, image, source)? {
+                    let sha256 = files::sha256(out.join(&path))?;
+                    files.push(FileHash { path, sha256 });
+                }
                 each(image);
             }
             observer.advance(chunk.len() as u64);
         }
         observer.end();
-        Ok(())
+        Ok(files)
     }
 }
 
-/// Writes one image in every format that is asked for.
-fn write_image(out: &Path, config: &GenerateConfig, seed: u32, image: &Image, source: &NetworkImages) -> Result<()> {
+/// Writes one image in every format that is asked for; gives the files' names.
+fn write_image(
+    out: &Path,
+    config: &GenerateConfig,
+    seed: u32,
+    image: &Image,
+    source: &NetworkImages,
+) -> Result<Vec<String>> {
     let stem = format!("seed{seed:04}");
+    let mut names = Vec::new();
     for format in &config.formats {
         match format {
             Format::Npy => {
-                let path = out.join(format!("{stem}.npy"));
-                crate::data::patch_file::write(&path, &image.shape.map(|n| n as u64), &image.pixels)?;
+                let name = format!("{stem}.npy");
+                crate::data::patch_file::write(&out.join(&name), &image.shape.map(|n| n as u64), &image.pixels)?;
+                names.push(name);
             }
             Format::Png => {
                 let class = config.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
                 let texts = source.texts(&format!("seed {seed}{class}"));
-                image.canvas(source.look()).write_png(out.join(format!("{stem}.png")), &as_refs(&texts))?;
+                let name = format!("{stem}.png");
+                image.canvas(source.look()).write_png(out.join(&name), &as_refs(&texts))?;
+                names.push(name);
             }
-            Format::Nifti => write_nifti(out, &stem, image, source)?,
+            Format::Nifti => names.extend(write_nifti(out, &stem, image, source)?),
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 /// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm, a probability within
 /// 0..1.
-fn write_nifti(out: &Path, stem: &str, image: &Image, source: &NetworkImages) -> Result<()> {
+fn write_nifti(out: &Path, stem: &str, image: &Image, source: &NetworkImages) -> Result<Vec<String>> {
     let [_, height, width] = image.shape;
+    let mut names = Vec::new();
     for (contrast, values) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
         let name = match source.contrasts.len() {
             1 => format!("{stem}.nii.gz"),
@@ -85,7 +102,8 @@ fn write_nifti(out: &Path, stem: &str, image: &Image, source: &NetworkImages) ->
         let values: Vec<f32> = values.iter().map(|&value| physical(value)).collect();
         let what = if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
         let voxel = source.voxel_mm.unwrap_or([1.0; 3]);
-        nifti::write_slice(&out.join(name), &values, [width, height], voxel, what)?;
+        nifti::write_slice(&out.join(&name), &values, [width, height], voxel, what)?;
+        names.push(name);
     }
-    Ok(())
+    Ok(names)
 }

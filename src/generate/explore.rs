@@ -21,6 +21,9 @@ use crate::raster::{BLACK, Canvas};
 /// Pictures in a sheet, and frames in a film, at most.
 const MOST: usize = 4096;
 
+/// Names of all files that it can write.
+pub(super) const SHEETS: [&str; 4] = ["style-mixing.png", "walk-strip.png", "walk.png", "truncation.png"];
+
 /// Frames a second of a walk.
 const FRAMES_PER_SECOND: u16 = 15;
 
@@ -78,7 +81,7 @@ impl Exploration {
 ///
 /// # Errors
 /// Seeds, layers or truncations that make no sense, or a failed write.
-pub fn explore(opened: &Opened, config: &GenerateConfig, asked: &Exploration, out: &Path) -> Result<Vec<&'static str>> {
+pub(super) fn explore(opened: &Opened, config: &GenerateConfig, asked: &Exploration, out: &Path) -> Result<Vec<&'static str>> {
     let explorer = Explorer {
         opened,
         class: opened.class.as_ref(),

@@ -13,4 +13,4 @@ pub mod stage;
 pub mod explore;
 
 pub use config::{Format, GenerateConfig};
-pub use stage::{Inputs, run_stage};
+pub use stage::{Inputs, run_stage, run_stage_with_sheets};

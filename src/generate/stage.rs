@@ -5,13 +5,14 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 use super::drawing::Drawing;
+use super::explore::{Exploration, SHEETS, explore};
 use super::reals::{Meters, Reals};
 use super::{Format, GenerateConfig};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::{NetworkImages, as_refs, network_file};
 use crate::feed::pictures;
-use crate::files;
+use crate::files::{self, Input, OutFolder, Owner};
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
@@ -35,13 +36,72 @@ pub struct Inputs<'a> {
     pub data: Option<&'a Prepared>,
 }
 
+/// Knows the stage's folders.
+pub const OWNER: Owner = Owner::of("generate", unmarked);
+
+/// A folder of a version before there were marks: with a record of drawn images.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    if !files::parses::<SynthesisRecord>(&folder.join(RECORD)) {
+        return None;
+    }
+    let image = |name: &str| {
+        let digits = name.strip_prefix("seed").map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+        digits >= 4 && [".npy", ".png", ".nii.gz"].iter().any(|ending| name.ends_with(ending))
+    };
+    let pictures = [RECORD, SYNTHETIC_GRID, REAL_GRID].into_iter().chain(SHEETS).map(str::to_owned);
+    Some(files::files_in(folder, "", image).into_iter().chain(pictures).collect())
+}
+
 /// Draws every seed's image in batches and writes the files, the grids and `record.json` into `out`.
 ///
 /// # Errors
-/// No usable network, a bad list of seeds, NIfTI asked of a network that does not know its units, a failed write,
-/// or stopped on request.
+/// Those of [`run_stage_with_sheets`].
 pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &Lab<'_>) -> Result<SynthesisRecord> {
+    run_stage_with_sheets(inputs, config, &Exploration::default(), out, lab).map(|(record, _)| record)
+}
+
+/// As [`run_stage`], with the sheets of an exploration, whose names come beside the record.
+///
+/// A folder holds the images of one run: those of a run before are replaced, all at once, when the new ones are drawn.
+///
+/// # Errors
+/// A folder with something else in it or in use, no usable network, a bad list of seeds, NIfTI asked of a network that does not know its units, a failed write,
+/// or stopped on request.
+pub fn run_stage_with_sheets(
+    inputs: Inputs<'_>,
+    config: &GenerateConfig,
+    sheets: &Exploration,
+    out: &Path,
+    lab: &Lab<'_>,
+) -> Result<(SynthesisRecord, Vec<&'static str>)> {
     config.check()?;
+    sheets.check()?;
+    let file = network_file(inputs.network)?;
+    let read = [Some(file.as_path()), inputs.data.map(Prepared::root)].into_iter().flatten().map(Input::of);
+    let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
+    // Nothing is gone on with.
+    claim.discard()?;
+    let made = make(inputs, config, sheets, &claim.staging()?, lab).and_then(|(record, drawn)| {
+        let images = record.images.iter().map(|image| image.path.clone());
+        let grids = std::iter::once(SYNTHETIC_GRID).chain(record.real_grid.as_ref().map(|_| REAL_GRID));
+        let names = images.chain(grids.chain(drawn.iter().copied()).map(str::to_owned)).collect();
+        claim.publish(names, &[RECORD])?;
+        Ok((record, drawn))
+    });
+    if made.is_err() {
+        // The first error is the one to show.
+        let _ = claim.discard();
+    }
+    made
+}
+
+fn make(
+    inputs: Inputs<'_>,
+    config: &GenerateConfig,
+    sheets: &Exploration,
+    out: &Path,
+    lab: &Lab<'_>,
+) -> Result<(SynthesisRecord, Vec<&'static str>)> {
     let seeds = config.seed_numbers()?;
     let opened = Opened::load(inputs.network, config.class.as_ref(), lab.engine.device)?;
     let source = &opened.source;
@@ -55,7 +115,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
     let cells = grid_cells(seeds.len(), reals.as_ref());
     let mut meters = Meters::new(source);
     let mut shown = Vec::new();
-    Drawing { opened: &opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+    let images = Drawing { opened: &opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
         meters.synthetic(&image.pixels);
         if shown.len() < cells {
             shown.push(image.canvas(source.look()));
@@ -78,7 +138,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
         noise: config.noise.name().into(),
         class: opened.number,
         class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
-        channels: source.contrasts.iter().map(|contrast| contrast.name.clone()).collect(),
+        channels: source.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
+        images,
         synthetic_grid: SYNTHETIC_GRID.into(),
         grid_images: shown.len() as u64,
         real_grid: reals.map(|_| REAL_GRID.into()),
@@ -86,7 +147,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
         map_contrast: meters.maps.summary(),
     };
     files::write_json(out.join(RECORD), &record)?;
-    Ok(record)
+    let drawn = if sheets.is_empty() { vec![] } else { explore(&opened, config, sheets, out)? };
+    Ok((record, drawn))
 }
 
 /// Images of a grid: a full square, of as many synthetic ones as reals, so that both are seen at one scale.

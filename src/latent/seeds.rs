@@ -55,7 +55,13 @@ pub fn latents(seeds: &[u32], z_dim: i64) -> Tensor {
     Tensor::cat(&rows, 0)
 }
 
+/// Seeds of one list, at most: 40 MB of them.
+const MOST: usize = 10_000_000;
+
 /// "0-99" or "1,5,7-9", in the order given.
+///
+/// # Errors
+/// No such list, or one of more than ten million seeds.
 pub fn parse_seeds(text: &str) -> Result<Vec<u32>> {
     let wrong = || Problem::usage(format!("seeds {text:?}")).expected("numbers and ranges, e.g. 0-99 or 1,5,7-9");
     let mut seeds = Vec::new();
@@ -65,11 +71,18 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u32>> {
             None => seeds.push(number(part)?),
             Some((first, last)) => {
                 let (first, last) = (number(first)?, number(last)?);
-                if first > last || last - first >= 10_000_000 {
+                if first > last {
                     return Err(wrong());
+                }
+                // Counted before they are written down.
+                if seeds.len() + (last - first) as usize >= MOST {
+                    return Err(wrong().expected(format!("at most {MOST} seeds")));
                 }
                 seeds.extend(first..=last);
             }
+        }
+        if seeds.len() > MOST {
+            return Err(wrong().expected(format!("at most {MOST} seeds")));
         }
     }
     Ok(seeds)
@@ -92,7 +105,7 @@ mod tests {
     fn lists_and_ranges_of_seeds() {
         assert_eq!(parse_seeds("0-3").unwrap(), [0, 1, 2, 3]);
         assert_eq!(parse_seeds("1, 5,7-9").unwrap(), [1, 5, 7, 8, 9]);
-        for wrong in ["", "a", "3-1", "-1", "1-", "0-4294967295"] {
+        for wrong in ["", "a", "3-1", "-1", "1-", "0-4294967295", "0-9999999,7", "0-18446744073709551615"] {
             assert_eq!(parse_seeds(wrong).unwrap_err().kind(), crate::problem::Kind::Usage, "{wrong}");
         }
     }

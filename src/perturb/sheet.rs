@@ -1,6 +1,7 @@
 //! Pictures of spoiled and projected lesions beside the originals, with signed differences.
 
 use super::workbench::Spoiled;
+use crate::name::Name;
 use crate::problem::Result;
 use crate::project::acceptance::Gauge;
 use crate::raster::{BLACK, Canvas, GLYPH_HEIGHT, WHITE};
@@ -59,7 +60,7 @@ impl Sheets<'_> {
             }
             let caption = format!("{what}: the first {} {role}s, projected as they are.", own.len());
             let caption = caption[..1].to_uppercase() + &caption[1..];
-            let label = |case: &PerturbedCase| vec![case.lesion_id.clone(), format!("slice {}", case.slice)];
+            let label = |case: &PerturbedCase| vec![case.lesion_id.to_string(), format!("slice {}", case.slice)];
             sheets.push(self.write(&role.replace(' ', "-"), caption, &own, &label)?);
         }
         Ok(sheets)
@@ -96,7 +97,7 @@ impl Sheets<'_> {
                 canvas.text(2, top + at * LINE, &line, BLACK, 1);
             }
         }
-        let file = PerturbationDir::sheet(name);
+        let file = PerturbationDir::sheet(&Name::of_known(name));
         let note = if self.simulated { "SIMULATED; " } else { "" };
         canvas.write_png(self.dir.root().join(&file), &[("Description", &format!("{note}{caption}"))])?;
         Ok(Sheet { file, caption })

@@ -7,10 +7,11 @@ use serde_json::json;
 use super::config::PerturbConfig;
 use super::corruption::Corruption;
 use super::summary;
-use super::workbench::{Finished, Spoiled, Workbench};
+use super::workbench::{Finished, Kept, Spoiled, Workbench};
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::files;
+use crate::feed::network_source::network_file;
+use crate::files::{self, Input, OutFolder, Owner};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::Levels;
@@ -22,7 +23,7 @@ use crate::project::{OneProjected, Session};
 use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
-use crate::run_dir::PerturbationDir;
+use crate::run_dir::{PerturbationDir, RECORD};
 use crate::settings::Settings as _;
 
 /// What is projected into, and the data set whose lesions are spoiled.
@@ -43,6 +44,22 @@ pub struct Settings<'a> {
     pub project: &'a ProjectConfig,
 }
 
+/// Folder of the pictures; its files are named after roles and lesions.
+const SHEETS: &str = "sheets";
+
+/// Knows the stage's folders.
+pub const OWNER: Owner = Owner::of("perturb", unmarked);
+
+/// A folder of a version before there were marks: with a record or with notes of finished cases.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let of = |inner: &str, ending: &str| files::files_in(folder, inner, |name| name.ends_with(ending));
+    let cases = of("cases", ".json");
+    let known = files::parses::<PerturbationRecord>(&folder.join(RECORD))
+        || cases.iter().any(|case| files::parses::<Kept>(&folder.join(case)));
+    let inside = [cases, of("images", ".npy"), [RECORD, SHEETS].map(str::to_owned).to_vec()];
+    (files::was_locked(folder) && known).then(|| inside.concat())
+}
+
 /// Spoils, projects and measures; writes images, sheets and `record.json` into `out`.
 ///
 /// # Errors
@@ -57,7 +74,10 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
         return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
     }
     let dir = PerturbationDir::new(out);
-    let _lock = files::lock(dir.lock(), &dir.inside())?;
+    let network = network_file(inputs.network)?;
+    let read = [Input::of(&network), Input::of(inputs.data.root())];
+    let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
+    claim.will_write([RECORD, SHEETS])?;
     let session = Session::open(inputs.network, inputs.data, project, lab)?;
     let levels = session.known_rims(1)?.levels;
     let roles = roles(&session, config.lesions)?;
@@ -70,6 +90,7 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
         .flat_map(|(role, target)| role.corruptions.iter().map(move |&corruption| (role.name, target, corruption)))
         .map(|(role, target, corruption)| bench.spoil(role, target, corruption, session.seed))
         .collect();
+    claim.will_write(spoiled.iter().flat_map(|item| PerturbationDir::files(&item.target.id)))?;
     let finished = cases(&session, &bench, &net, &spoiled, lab.observer)?;
     let computed_with = Arithmetic::distinct(finished.iter().flat_map(|(_, made)| made).map(|made| &made.arithmetic));
     let cases: Vec<PerturbedCase> = finished.into_iter().map(|(case, _)| case).collect();

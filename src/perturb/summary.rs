@@ -67,7 +67,7 @@ mod tests {
             projected: like(after),
             contrast,
             w_distance: 1.0,
-            image: String::new(),
+            image: "i".into(),
         }
     }
 

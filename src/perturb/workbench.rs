@@ -30,7 +30,7 @@ pub(super) struct Spoiled {
 
 /// A finished case and the hash of what it depends on.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+pub(super) struct Kept {
     fingerprint: String,
     case: PerturbedCase,
     /// How it came about; absent where an older version made it.
@@ -58,7 +58,7 @@ pub(super) struct Workbench<'a> {
 impl Workbench<'_> {
     /// Spoils a slice with draws of its own.
     pub fn spoil(&self, role: &'static str, original: &Target, corruption: Corruption, seed: RunSeed) -> Spoiled {
-        let id = format!("{}_{}_{}", original.id, role.replace(' ', "-"), corruption.slug());
+        let id = original.id.with(&format!("_{}_{}", role.replace(' ', "-"), corruption.slug()));
         let mut draws = seed.stream(&format!("perturb {id}"), 0);
         let size = (self.gauge.height, self.gauge.width);
         let mask = original.mask.as_deref();

@@ -206,8 +206,9 @@ mod tests {
             rim_invented,
             lesion_rms: 0.0,
             slice_rms: 0.0,
-            figure: String::new(),
-            image: String::new(),
+            figure: "f".into(),
+            image: "i".into(),
+            image_sha256: None,
             true_rim: None,
         };
         let lesions = [

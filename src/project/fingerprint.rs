@@ -33,7 +33,7 @@ pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
     let mut hash = Sha256::new();
     hash.update(settings.to_string());
     hash.update([0]);
-    hash.update(&target.id);
+    hash.update(target.id.as_str());
     for value in &target.pixels {
         hash.update(value.to_le_bytes());
     }

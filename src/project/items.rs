@@ -8,6 +8,7 @@ use tch::Tensor;
 use super::batches::Made;
 use super::targets::Target;
 use crate::files;
+use crate::name::Inside;
 use crate::problem::Result;
 use crate::project::{Projected, figure, store};
 use crate::raster::{BLACK, Canvas};
@@ -48,13 +49,20 @@ pub enum Outcome {
 /// Its record or a file is there and cannot be read just now.
 pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u64) -> Result<Option<Item>> {
     // A record that says nothing, or of other settings, is one that is not there: it is made again.
-    let item = files::read_note::<Item>(dir.item(&target.id))?
+    let mut item = files::read_note::<Item>(dir.item(&target.id))?
         .filter(|item| item.fingerprint == fingerprint && (film == 0 || item.film == film));
-    let there = |name: String| files::is_there(&dir.root().join(name));
+    let there = |name: Inside| files::is_there(&dir.root().join(name));
     let whole = there(ProjectionDir::image(&target.id))?
         && there(ProjectionDir::figure(&target.id))?
         && files::is_there(&dir.noise(&target.id))?
         && (film == 0 || there(ProjectionDir::film(&target.id))?);
+    if let Some(Item { outcome: Outcome::Lesion(lesion), .. }) = item.as_mut().filter(|_| whole) {
+        // An item of an earlier version gets its hash now; an image that is another by now is made again.
+        let found = files::sha256(dir.root().join(ProjectionDir::image(&target.id)))?;
+        if lesion.image_sha256.get_or_insert_with(|| found.clone()) != &found {
+            return Ok(None);
+        }
+    }
     Ok(item.filter(|_| whole))
 }
 
@@ -104,9 +112,15 @@ pub struct Finished<'a> {
 /// # Errors
 /// A failed write.
 pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_>) -> Result<Item> {
-    let Finished { target, projected, index, outcome, fingerprint, made } = finished;
+    let Finished { target, projected, index, mut outcome, fingerprint, made } = finished;
     let image = projected.images.get(index as i64);
-    store::write_npy(&dir.root().join(ProjectionDir::image(&target.id)), &image)?;
+    let path = dir.root().join(ProjectionDir::image(&target.id));
+    // The record of an earlier projection of other settings must not stand beside the new image.
+    files::remove(&dir.item(&target.id))?;
+    store::write_npy(&path, &image)?;
+    if let Outcome::Lesion(lesion) = &mut outcome {
+        lesion.image_sha256 = Some(files::sha256(&path)?);
+    }
     let maps: Vec<Tensor> = projected.noise.iter().map(|map| map.get(index as i64).squeeze_dim(0)).collect();
     let named: Vec<(&str, &Tensor)> = captions.maps.iter().map(String::as_str).zip(&maps).collect();
     store::write_npz(&dir.noise(&target.id), &named)?;
@@ -166,7 +180,7 @@ fn draw(path: &Path, target: &Target, after: &[f32], outcome: &Outcome, captions
             ),
         ],
         Outcome::Image(image) => {
-            vec![image.id.clone(), format!("rms {:.4}; w distance {:.1}", image.rms, image.w_distance)]
+            vec![image.id.to_string(), format!("rms {:.4}; w distance {:.1}", image.rms, image.w_distance)]
         }
     };
     if captions.simulated {

@@ -130,6 +130,7 @@ impl Job<'_> {
                         slice_rms,
                         figure,
                         image,
+                        image_sha256: None,
                         film,
                         class,
                         true_rim: None,

@@ -273,7 +273,7 @@ impl Projector {
         keeper: &mut dyn Keeper,
     ) -> Result<Projected> {
         let &Run { ref descent, seed, observer, .. } = run;
-        let names: Vec<String> = batch.iter().map(|target| target.id.clone()).collect();
+        let names: Vec<String> = batch.iter().map(|target| target.id.to_string()).collect();
         let w_dim = self.generator.config().w_dim;
         let draws = Draws::sample(seed, &names, &self.sides, w_dim, descent.steps, self.device);
         let [channels, height, width] = self.shape();
@@ -390,7 +390,7 @@ pub(super) mod tests {
     pub fn target(id: &str) -> Target {
         let phase = id.len() as f32;
         let pixels = (0..256).map(|at| (phase * at as f32).sin()).collect();
-        Target { id: id.to_owned(), pixels, mask: None, lesion: None }
+        Target { id: crate::name::Name::of_known(id), pixels, mask: None, lesion: None }
     }
 
     /// Counts the images that it is shown.

@@ -8,14 +8,16 @@ use serde_json::json;
 use super::acceptance::{Gauge, Levels, flag_rates};
 use super::feature_choice::{Trial, chosen, named};
 use super::fingerprint::settings;
-use super::items::{Channel, Outcome};
+use super::items::{Channel, Item, Outcome};
 use super::job::Job;
 use super::projector::Projector;
 use super::session::{KnownRims, Session};
 use super::targets::{Pick, Selection, Target};
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::files;
+use crate::feed::network_source::network_file;
+use crate::files::{self, Claim, Input, OutFolder, Owner};
+use crate::name::Name;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::config::ProjectConfig;
@@ -44,6 +46,34 @@ pub enum From<'a> {
     Images(&'a [PathBuf]),
 }
 
+/// Knows the stage's folders.
+pub const OWNER: Owner = Owner::of("project", unmarked);
+
+/// What a run writes beside the files of its items.
+fn written(dir: &ProjectionDir) -> Vec<String> {
+    let paths = [dir.latents(), dir.feature_choice(), dir.record(), dir.underway()];
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    paths.iter().map(name).collect()
+}
+
+/// A folder of a version before there were marks: with a record of projections or notes of finished items.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let dir = ProjectionDir::new(folder);
+    let of = |inner: &str, ending: &str| files::files_in(folder, inner, |name| name.ends_with(ending));
+    let items = of("items", ".json");
+    let known = files::parses::<ProjectionRecord>(&dir.record())
+        || items.iter().any(|item| files::parses::<Item>(&folder.join(item)));
+    let inside = [("images", ".npy"), ("figures", ".png"), ("noise", ".npz"), ("films", ".png")];
+    let inside = inside.into_iter().flat_map(|(inner, ending)| of(inner, ending));
+    (files::was_locked(folder) && known).then(|| written(&dir).into_iter().chain(items).chain(inside).collect())
+}
+
+/// Notes the files of the targets, films where wanted, as this stage's.
+fn claim_items(claim: &mut Claim, targets: &[Target], film: u64) -> Result<()> {
+    let names = targets.iter().flat_map(|target| ProjectionDir::files(&target.id, film > 0));
+    claim.will_write(names)
+}
+
 /// Projects lesions or plain images into a network's latent space; results in `out`.
 ///
 /// # Errors
@@ -52,30 +82,44 @@ pub enum From<'a> {
 pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &Lab<'_>) -> Result<ProjectionRecord> {
     config.check()?;
     let dir = ProjectionDir::new(out);
-    let _lock = files::lock(dir.lock(), &dir.inside())?;
+    let network = network_file(inputs.network)?;
+    let images_read = match inputs.from {
+        From::Data(prepared) => vec![Input::of(prepared.root())],
+        From::Images(files) => files.iter().map(|file| Input::of(file)).collect(),
+    };
+    let read = images_read.into_iter().chain([Input::of(&network)]);
+    let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
+    claim.will_write(written(&dir))?;
     match inputs.from {
         From::Data(prepared) => {
             let session = Session::open(inputs.network, prepared, config, lab)?;
-            lesions(&session, &dir, lab.observer)
+            lesions(&session, &dir, &mut claim, lab.observer)
         }
         From::Images(files) => {
             let projector = Projector::open(inputs.network, config, lab.engine.device, lab.engine.graphs)?;
-            images(files, &projector, config, &dir, lab)
+            let place = Place { dir: &dir, claim: &mut claim };
+            images(files, &projector, config, place, lab)
         }
     }
 }
 
 /// Lesions of one class and side, and their controls.
-fn lesions(session: &Session<'_>, dir: &ProjectionDir, observer: &dyn Observer) -> Result<ProjectionRecord> {
+fn lesions(
+    session: &Session<'_>,
+    dir: &ProjectionDir,
+    claim: &mut Claim,
+    observer: &dyn Observer,
+) -> Result<ProjectionRecord> {
     let Session { projector, prepared, gauge, config, .. } = session;
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
     let selection = selected(session, observer)?;
+    claim_items(claim, &selection.targets, config.film)?;
     let (feature_choice, before) = tried(session, &levels, dir, observer)?;
     let features = session.features(chosen(&feature_choice)?.unwrap_or(projector.usual_features()))?;
     let channels: Vec<Channel> = prepared
         .contrasts()
         .iter()
-        .map(|c| Channel { name: c.name.clone(), unit: c.unit.clone(), scale: c.window.scale() })
+        .map(|c| Channel { name: c.name.to_string(), unit: c.unit.clone(), scale: c.window.scale() })
         .collect();
     let job = Job {
         projector,
@@ -167,22 +211,29 @@ fn tried(
     trial.run(&rims.targets, dir, observer)
 }
 
+/// Where results go.
+struct Place<'a> {
+    dir: &'a ProjectionDir,
+    claim: &'a mut Claim,
+}
+
 /// Plain images, float32 npy \[C, H, W\] in the network's range.
 fn images(
     files: &[PathBuf],
     projector: &Projector,
     config: &ProjectConfig,
-    dir: &ProjectionDir,
+    Place { dir, claim }: Place<'_>,
     lab: &Lab<'_>,
 ) -> Result<ProjectionRecord> {
     let &Lab { seed, observer, .. } = lab;
     let shape = projector.shape();
     let targets = plain_targets(files, shape)?;
+    claim_items(claim, &targets, config.film)?;
     let features = named(projector, &config.features, projector.usual_features())?;
     let channel = |name: String| Channel { name, unit: "network units".to_owned(), scale: 1.0 };
     let channels: Vec<Channel> = match projector.source.contrasts.as_slice() {
         [] => (0..shape[0]).map(|c| channel(format!("channel {c}"))).collect(),
-        known => known.iter().map(|c| channel(c.name.clone())).collect(),
+        known => known.iter().map(|c| channel(c.name.to_string())).collect(),
     };
     let gauge = Gauge { channel: 0, height: shape[1] as usize, width: shape[2] as usize, scale: 1.0 };
     let job = Job {
@@ -213,7 +264,8 @@ fn images(
 fn plain_targets(files: &[PathBuf], shape: [i64; 3]) -> Result<Vec<Target>> {
     let mut targets: Vec<Target> = Vec::new();
     for file in files {
-        let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let id = Name::new(file.file_stem().unwrap_or_default().to_string_lossy())
+            .map_err(|fault| Problem::input(file, fault).advice("rename the file"))?;
         if targets.iter().any(|target| target.id == id) {
             return Err(Problem::input(file, format!("a second image called {id}")).advice("rename one of them"));
         }

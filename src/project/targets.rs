@@ -5,6 +5,7 @@ use rand::seq::SliceRandom;
 use crate::data::Prepared;
 use crate::data::sides::Side;
 use crate::data::slices::Slices;
+use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
 use crate::project::acceptance::Gauge;
 use crate::records::classes::{Class, Split};
@@ -15,7 +16,7 @@ use crate::seed::RunSeed;
 #[derive(Clone, Debug)]
 pub struct Target {
     /// File stem of what belongs to it, and the name of its random streams.
-    pub id: String,
+    pub id: Name,
     /// \[C, H, W\] in the network's range.
     pub pixels: Vec<f32>,
     /// \[H, W\].
@@ -28,7 +29,7 @@ pub struct Target {
 #[derive(Clone, Debug)]
 pub struct OfLesion {
     /// As the manifest names it, e.g. "sub-001_lesion-003"; its other slices have the same.
-    pub lesion_id: String,
+    pub lesion_id: Name,
     /// The lesion's group.
     pub patient: String,
     /// Slice index within the patch.

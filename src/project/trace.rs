@@ -52,7 +52,7 @@ impl<'a> Trace<'a> {
         steps: u64,
         frames: u64,
     ) -> Self {
-        let prints = targets.iter().zip(prints).map(|(target, print)| (target.id.clone(), print.clone())).collect();
+        let prints = targets.iter().zip(prints).map(|(target, print)| (target.id.to_string(), print.clone())).collect();
         let (saved, shown, films) = (Instant::now(), vec![], HashMap::new());
         Self { dir, prints, padding, steps, frames, saved, shown, films }
     }

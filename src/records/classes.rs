@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::{shown, word_fault};
+
 /// The name of a class, or of the contested state, as files spell it: "rim", "non-rim", "ambiguous", "mel".
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -120,6 +122,13 @@ impl Classes {
         self.names.iter().map(Class::name).collect::<Vec<_>>().join(", ")
     }
 
+    fn wrong_word(&self) -> Option<String> {
+        self.names.iter().chain(&self.contested).find_map(|class| {
+            let start: String = class.name().chars().take(60).collect();
+            word_fault(class.name()).map(|fault| format!("a class \"{}\" that {fault}", shown(&start)))
+        })
+    }
+
     /// What is wrong with them, in words; `None` where nothing is.
     pub fn fault(&self) -> Option<String> {
         let mut seen = std::collections::BTreeSet::new();
@@ -127,6 +136,7 @@ impl Classes {
         match (&self.contested, &self.of_interest) {
             _ if self.names.is_empty() => Some("no class".into()),
             _ if self.names.iter().any(|name| name.name().is_empty()) => Some("a class without a name".into()),
+            _ if self.wrong_word().is_some() => self.wrong_word(),
             _ if twice.is_some() => twice.map(|name| format!("the class {name} twice")),
             (Some(name), _) if self.names.contains(name) => Some(format!("{name} both a class and contested")),
             (_, Some(name)) if !self.names.contains(name) => Some(format!("the class of interest {name} is no class")),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::Inside;
+
 /// `record.json` of a cohort.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CohortRecord {
@@ -34,7 +36,7 @@ pub struct CohortRecord {
     /// What was checked.
     pub gates: Vec<Gate>,
     /// PNG of example lesions, relative to the cohort folder.
-    pub gallery: Option<String>,
+    pub gallery: Option<Inside>,
 }
 
 /// How the readers' votes relate to the true label.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
 
 /// What one channel of an image shows.
@@ -10,7 +11,7 @@ use crate::problem::{Kind, Problem, Result};
 #[serde(deny_unknown_fields)]
 pub struct Contrast {
     /// BIDS suffix in lower case: "chimap", "flair", "rim"; "image0".. for plain images.
-    pub name: String,
+    pub name: Name,
     /// "ppb", "a.u.", "probability", "grey level".
     pub unit: String,
     /// What the network's range -1..1 means in that unit.
@@ -22,7 +23,7 @@ pub const SUSCEPTIBILITY: &str = "chimap";
 
 /// The channel that a rim's contrast is measured on: the susceptibility map where there is one, else the first.
 pub fn measured(contrasts: &[Contrast]) -> usize {
-    contrasts.iter().position(|contrast| contrast.name == SUSCEPTIBILITY).unwrap_or(0)
+    contrasts.iter().position(|contrast| contrast.name.as_str() == SUSCEPTIBILITY).unwrap_or(0)
 }
 
 /// Linear map low..high -> -1..1, clipped; its inverse is exact inside the window.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Interval;
 use super::arithmetic::Arithmetic;
+use crate::name::{Inside, Name};
 
 /// `record.json` of `perturb`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub struct PerturbationRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PerturbedCase {
     /// As in the manifest.
-    pub lesion_id: String,
+    pub lesion_id: Name,
     /// Index within the patch.
     pub slice: u64,
     /// "rim" (held out), "training rim" or "non-rim".
@@ -59,7 +60,7 @@ pub struct PerturbedCase {
     /// Distance of the projection's w to the cloud, in units of the cloud's own median nearest distance.
     pub w_distance: f64,
     /// Projection, float32 npy \[channels, height, width\], relative to the stage's folder.
-    pub image: String,
+    pub image: Inside,
 }
 
 /// How an image compares with the original.
@@ -98,7 +99,7 @@ pub struct PerturbationRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sheet {
     /// Relative to the stage's folder.
-    pub file: String,
+    pub file: Inside,
     /// What it shows.
     pub caption: String,
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Interval;
 use super::arithmetic::Arithmetic;
+use crate::name::{Inside, Name};
 
 /// `record.json` of `project`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub struct FlagRate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectedImage {
     /// The file's name without its ending.
-    pub id: String,
+    pub id: Name,
     /// As in [`ProjectedLesion`].
     pub distance: f64,
     /// As in [`ProjectedLesion`].
@@ -90,12 +91,12 @@ pub struct ProjectedImage {
     /// Root mean square difference over the whole image.
     pub rms: f64,
     /// As in [`ProjectedLesion`].
-    pub figure: String,
+    pub figure: Inside,
     /// As in [`ProjectedLesion`].
-    pub image: String,
+    pub image: Inside,
     /// As in [`ProjectedLesion`].
     #[serde(default)]
-    pub film: Option<String>,
+    pub film: Option<Inside>,
     /// As in [`ProjectedLesion`].
     #[serde(default)]
     pub class: Option<String>,
@@ -105,7 +106,7 @@ pub struct ProjectedImage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectedLesion {
     /// As in the manifest.
-    pub lesion_id: String,
+    pub lesion_id: Name,
     /// Whose lesion it is.
     pub patient: String,
     /// Slice index within the patch.
@@ -129,12 +130,15 @@ pub struct ProjectedLesion {
     /// Root mean square difference over the whole slice, ppb.
     pub slice_rms: f64,
     /// Original | projection | signed difference, relative to the stage's folder.
-    pub figure: String,
+    pub figure: Inside,
     /// The denoised slice, float32 npy [channels, height, width] in the network's range.
-    pub image: String,
+    pub image: Inside,
+    /// SHA-256 of that file, by which it is known later; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_sha256: Option<String>,
     /// Animated PNG of the optimisation, relative to the stage's folder.
     #[serde(default)]
-    pub film: Option<String>,
+    pub film: Option<Inside>,
     /// Class of a conditional network that it was projected into, given or estimated.
     #[serde(default)]
     pub class: Option<String>,

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::FileHash;
+use crate::name::Inside;
+
 /// `record.json` of `generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SynthesisRecord {
@@ -29,17 +32,28 @@ pub struct SynthesisRecord {
     /// What the images' channels show, where the network says so.
     #[serde(default)]
     pub channels: Vec<String>,
+    /// Every file of an image with its hash, in the order of the seeds; none in records of earlier versions, and where
+    /// a study's results repeat the record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<FileHash>,
     /// Grids for the eye, relative to the stage's folder.
-    pub synthetic_grid: String,
+    pub synthetic_grid: Inside,
     /// Images in it: those of the first seeds.
     pub grid_images: u64,
     /// Training rims beside them; absent without a data set.
-    pub real_grid: Option<String>,
+    pub real_grid: Option<Inside>,
     /// Whether the generator's lesions carry rims: the same contrast measure as in projection.
     pub rim_contrast: Option<RimContrastSummary>,
     /// Whether a drawn rim map lies over the drawn rim; absent without such a map.
     #[serde(default)]
     pub map_contrast: Option<MapContrast>,
+}
+
+impl SynthesisRecord {
+    /// Without the list of files, which is of use beside the files alone.
+    pub fn without_images(self) -> Self {
+        Self { images: vec![], ..self }
+    }
 }
 
 /// Mean susceptibility (ppb) where the rim map is above one half, minus that within four pixels of it: lower quartile,

@@ -63,7 +63,7 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<Accu
         share.as_ref().map(|share| format!("{what}: {} of {}.", interval_percent(share), share.n))
     };
     let sheets = record.sheets.iter().map(|sheet| {
-        Ok(Figure { image: data_uri(&dir.perturbed().join(&sheet.file))?, caption: sheet.caption.clone() })
+        Ok(Figure { image: data_uri(dir.root(), &dir.perturbed(), &sheet.file)?, caption: sheet.caption.clone() })
     });
     Ok(Some(Accuracy {
         record,

@@ -26,6 +26,6 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<Cond
         record,
         kimg: thousands(record.training.images),
         curve: figures::conditional_curve(&study.training, &record.training),
-        grid: data_uri(&dir.conditional_synthetic().join(&record.synthesis.synthetic_grid))?,
+        grid: data_uri(dir.root(), &dir.conditional_synthetic(), &record.synthesis.synthetic_grid)?,
     }))
 }

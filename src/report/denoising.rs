@@ -94,7 +94,7 @@ fn figures(projection: &ProjectionRecord, dir: &StudyDir) -> Result<Vec<Figure>>
                 None => "",
             };
             Ok(Figure {
-                image: data_uri(&dir.denoised().join(&lesion.figure))?,
+                image: data_uri(dir.root(), &dir.denoised(), &lesion.figure)?,
                 caption: format!(
                     "{} slice {}{truth}: rim contrast {} → {} ppb",
                     lesion.lesion_id,

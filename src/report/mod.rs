@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::problem::{Problem, Result};
+use crate::files;
+use crate::problem::Result;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -26,6 +27,9 @@ mod page;
 
 mod svg;
 
+/// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.
+const LARGEST: u64 = 256 << 20;
+
 /// Reads `results.json` of a study and writes `report/index.html`.
 ///
 /// # Errors
@@ -35,8 +39,8 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
     let html = page::render(&study, dir)?;
     let path = dir.report();
     let folder = dir.root().join("report");
-    crate::files::make_folder(&folder)?;
-    crate::files::write(&path, html.as_bytes())?;
+    files::make_folder(&folder)?;
+    files::write(&path, html.as_bytes())?;
     Ok(path)
 }
 
@@ -47,11 +51,10 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
 pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
     let path = dir.results();
     tracing::info!("reading {}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Problem::io(&path, "reading the results", error).advice("run `rimforge run STUDY.toml` to the end first")
-    })?;
-    serde_json::from_str(&text).map_err(|error| {
-        Problem::input(&path, format!("not readable as results: {error}"))
+    let text = files::read(&path, LARGEST, "the results of a study")
+        .map_err(|problem| problem.advice("run `rimforge run STUDY.toml` to the end first"))?;
+    files::parse_json(&path, &text, "readable as results").map_err(|problem| {
+        problem
             .expected("a results.json that this version of rimforge wrote")
             .advice("run the study again; finished stages are kept")
     })

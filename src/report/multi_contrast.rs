@@ -42,14 +42,14 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<Mult
             number(lesion.contrast_before, 1),
             number(lesion.contrast_after, 1)
         );
-        Ok(Figure { image: data_uri(&dir.multi_contrast_denoised().join(&lesion.figure))?, caption })
+        Ok(Figure { image: data_uri(dir.root(), &dir.multi_contrast_denoised(), &lesion.figure)?, caption })
     });
     Ok(Some(MultiContrast {
         record,
         kimg: thousands(record.training.images),
         contrasts: names(&record.prepare.contrasts),
-        real: record.synthesis.real_grid.as_ref().map(|file| data_uri(&folder.join(file))).transpose()?,
-        synthetic: data_uri(&folder.join(&record.synthesis.synthetic_grid))?,
+        real: record.synthesis.real_grid.as_ref().map(|file| data_uri(dir.root(), &folder, file)).transpose()?,
+        synthetic: data_uri(dir.root(), &folder, &record.synthesis.synthetic_grid)?,
         map_contrast: record.synthesis.map_contrast.as_ref().map(map_contrast),
         denoised: denoised.collect::<Result<_>>()?,
     }))

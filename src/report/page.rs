@@ -82,7 +82,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         patients: count(cohort.patients),
         lesions: count(cohort.lesions),
         rims_per_patient: figures::rims_per_patient(cohort),
-        gallery: cohort.gallery.as_ref().map(|file| data_uri(&dir.cohort().join(file))).transpose()?,
+        gallery: cohort.gallery.as_ref().map(|file| data_uri(dir.root(), &dir.cohort(), file)).transpose()?,
         contrasts: study.prepare.contrasts.join(", "),
         generator_parameters: count(study.training.generator_parameters),
         discriminator_parameters: count(study.training.discriminator_parameters),
@@ -91,8 +91,8 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         frechet_curve: figures::frechet_curve(&study.training),
         loss_curves: figures::loss_curves(&study.training),
         augmentation_curves: figures::augmentation_curves(&study.training),
-        real_grid: study.synthesis.real_grid.as_ref().map(|f| data_uri(&dir.synthetic().join(f))).transpose()?,
-        synthetic_grid: Some(data_uri(&dir.synthetic().join(&study.synthesis.synthetic_grid))?),
+        real_grid: study.synthesis.real_grid.as_ref().map(|f| data_uri(dir.root(), &dir.synthetic(), f)).transpose()?,
+        synthetic_grid: Some(data_uri(dir.root(), &dir.synthetic(), &study.synthesis.synthetic_grid)?),
         conditional: conditional::section(study, dir)?,
         accuracy: accuracy::section(study, dir)?,
         multi_contrast: multi_contrast::section(study, dir)?,
@@ -100,7 +100,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),
         arms: arms::section(classify),
-        maps: stage_image(&dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?,
+        maps: stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?,
     };
     page.render().map_err(|error| Problem::new(Kind::Internal, format!("the report's template failed: {error}")))
 }

@@ -47,9 +47,12 @@ impl Axis {
         let raw = span / 5.0;
         let power = 10f64.powf(raw.log10().floor());
         let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= raw).unwrap_or(raw);
-        let first = (self.low / step).ceil() as i64;
-        let last = (self.high / step).floor() as i64;
-        (first..=last).map(|i| i as f64 * step).collect()
+        let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
+        // An axis of a record that nobody could have meant, from -1e308 to 1e308, has none.
+        if !(step > 0.0 && last - first < 20.0) {
+            return Vec::new();
+        }
+        (first as i64..=last as i64).map(|i| i as f64 * step).collect()
     }
 }
 
@@ -235,6 +238,14 @@ mod tests {
     fn ticks_are_round_and_inside() {
         assert_eq!(Axis::fixed("", 0.0, 1.0).ticks(), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert_eq!(Axis::fixed("", -7.0, 43.0).ticks(), [0.0, 10.0, 20.0, 30.0, 40.0]);
+    }
+
+    #[test]
+    fn an_axis_beyond_all_numbers_has_few_ticks_or_none() {
+        for (low, high) in [(-1e308, 1e308), (0.0, f64::INFINITY), (f64::NAN, 1.0), (-1.0, -1.0), (0.0, 5e-324), (-5e-324, 0.0)] {
+            let ticks = Axis::fixed("", low, high).ticks();
+            assert!(ticks.len() <= 20, "{low} {high}: {}", ticks.len());
+        }
     }
 
     #[test]

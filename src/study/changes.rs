@@ -5,9 +5,11 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::toml_bounds;
+
 /// Logs each setting of `now` that differs from those kept in `file` by the run before; nothing where there was none.
 pub fn tell(file: &Path, now: &str) {
-    let before = std::fs::read_to_string(file).ok().and_then(|text| text.parse::<Table>().ok());
+    let before = toml_bounds::text_of(file).ok().and_then(|text| text.parse::<Table>().ok());
     if let (Some(before), Ok(now)) = (before, now.parse::<Table>()) {
         changes(&before, &now).iter().for_each(|change| tracing::info!("setting changed: {change}"));
     }

@@ -9,6 +9,8 @@ pub mod kind;
 
 pub mod settings;
 
+mod toml_bounds;
+
 pub mod folder;
 
 mod changes;

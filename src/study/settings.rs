@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::toml_bounds::{self, LONGEST_ASSIGNMENT};
 use crate::problem::{Kind, Problem, Result};
 use crate::settings::Settings;
 
@@ -22,10 +23,10 @@ impl<'a> StudyFile<'a> {
     /// Reads the TOML file `path`; each of `assignments`, "dotted.key=value", overrides what it says.
     ///
     /// # Errors
-    /// The file is missing or not TOML.
+    /// The file is missing, larger than a megabyte, not UTF-8 or not TOML.
     pub fn open(path: &'a Path, assignments: &'a [String]) -> Result<Self> {
         tracing::info!("reading {}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| Problem::io(path, "reading the study", error))?;
+        let text = toml_bounds::text_of(path)?;
         let table = text.parse().map_err(|error: toml::de::Error| {
             let advice = place(&text, &error).unwrap_or("correct it".into());
             Problem::usage(error.message().to_owned()).at(path).advice(advice)
@@ -69,28 +70,52 @@ pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, assignments: &[Stri
     Ok(settings)
 }
 
+/// Refuses an assignment that no setting could need and that could take the stack or the memory.
+fn bounded(assignment: &str) -> Result<()> {
+    let refuse = |found: String| {
+        Err(Problem::usage(found).at(named(assignment)).expected("a setting's name, =, and its value"))
+    };
+    match toml_bounds::fault(assignment) {
+        _ if assignment.len() > LONGEST_ASSIGNMENT => {
+            refuse(format!("{} bytes; at most {LONGEST_ASSIGNMENT} are taken", assignment.len()))
+        }
+        Some(fault) => refuse(fault),
+        None => Ok(()),
+    }
+}
+
+/// "--set key=value", cut where it is long.
+fn named(assignment: &str) -> String {
+    match assignment.char_indices().nth(200) {
+        None => format!("--set {assignment}"),
+        Some((end, _)) => format!("--set {}...", &assignment[..end]),
+    }
+}
+
 fn assign_all<T: Settings + DeserializeOwned>(mut table: Table, assignments: &[String]) -> Result<T> {
     for assignment in assignments {
+        bounded(assignment)?;
         let Some((key, value)) = assignment.split_once('=') else {
-            return Err(Problem::usage(format!("--set {assignment}"))
+            return Err(Problem::usage(named(assignment))
                 .expected("key=value")
                 .advice("write the setting's dotted name, =, and its value, e.g. --set train.kimg=20"));
         };
         assign(&mut table, key.trim(), parse(value.trim())).ok_or_else(|| {
-            Problem::usage(format!("--set {assignment}"))
+            Problem::usage(named(assignment))
                 .expected("the name of a setting")
                 .advice("`rimforge config show STUDY.toml` prints all settings")
         })?;
         // One at a time, so that the message can name the assignment that is wrong.
-        T::deserialize(table.clone()).map_err(|error| explain::<T>(&error, None).at(format!("--set {assignment}")))?;
+        T::deserialize(table.clone()).map_err(|error| explain::<T>(&error, None).at(named(assignment)))?;
     }
     T::deserialize(table).map_err(|error| explain::<T>(&error, None))
 }
 
 fn parse(text: &str) -> Value {
     match format!("value = {text}").parse::<Table>() {
-        Ok(mut table) => table.remove("value").unwrap_or_else(|| text.into()),
-        Err(_) => text.into(),
+        // A line break in it may have made more of it than one value.
+        Ok(mut table) if table.len() == 1 => table.remove("value").unwrap_or_else(|| text.into()),
+        _ => text.into(),
     }
 }
 
@@ -111,14 +136,14 @@ fn assign(table: &mut Table, key: &str, value: Value) -> Option<()> {
 /// Says at the command line what is wrong because of it.
 fn blame(problem: Problem, assignments: &[String]) -> Problem {
     let said = problem.to_string();
-    let named = |assignment: &&String| {
+    let mentioned = |assignment: &&String| {
         assignment.split_once('=').is_some_and(|(key, _)| said.contains(&format!("{} =", key.trim())))
     };
-    let mut guilty: Vec<&String> = assignments.iter().filter(named).collect();
+    let mut guilty: Vec<&String> = assignments.iter().filter(mentioned).collect();
     if guilty.is_empty() {
         guilty = assignments.iter().collect();
     }
-    let shown: Vec<String> = guilty.iter().map(|assignment| format!("--set {assignment}")).collect();
+    let shown: Vec<String> = guilty.iter().map(|assignment| named(assignment)).collect();
     problem.at(shown.join(" "))
 }
 

@@ -15,7 +15,7 @@ use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 
-const PREFIX: &str = "checkpoint-";
+pub(super) const PREFIX: &str = "checkpoint-";
 const UNFINISHED: &str = ".unfinished-checkpoint-";
 const DAMAGED: &str = "damaged-";
 const SUMS: &str = "SHA256SUMS";

@@ -1,6 +1,6 @@
 //! A training run's folder: its lock, its checkpoints, its networks and its logs, kept in step with the state.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::Device;
 
@@ -10,15 +10,45 @@ use super::identity::Identity;
 use super::saved::{self, BEST};
 use super::state::TrainState;
 use crate::engine::Place;
-use crate::files::{self, FolderLock};
+use crate::files::{self, Claim, OutFolder, Owner};
 use crate::nets::weights;
 use crate::observer::Observer;
 use crate::problem::Result;
 use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
-use crate::records::training::{TickRecord, TimingRecord};
+use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use crate::run_dir::GanDir;
 use crate::tensorboard;
+
+/// Knows the folders of training runs.
+pub const OWNER: Owner = Owner::of("train", unmarked);
+
+/// What a run writes beside its event files, which have names of their own each time.
+fn written(dir: &GanDir) -> Vec<String> {
+    let paths = [
+        dir.stats(),
+        dir.timing(),
+        dir.best_network(),
+        dir.last_network(),
+        dir.record(),
+        dir.checkpoints(),
+        dir.previews(),
+    ];
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    paths.iter().map(name).collect()
+}
+
+/// A folder of a version before there were marks: with a record, a log or a checkpoint of a training run.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let dir = GanDir::new(folder);
+    let checkpoint = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(checkpoint::PREFIX.as_bytes()))
+    };
+    let known = files::parses::<TrainingRecord>(&dir.record())
+        || files::read_json_lines::<TickRecord>(&dir.stats()).is_ok_and(|ticks| !ticks.is_empty())
+        || files::list_if_there(&dir.checkpoints()).is_ok_and(|inside| inside.iter().any(checkpoint));
+    (files::was_locked(folder) && known).then(|| written(&dir))
+}
 
 /// The folder of one run, locked for as long as this lives.
 pub struct RunFolder<'a> {
@@ -32,14 +62,14 @@ pub struct RunFolder<'a> {
     pub device: Device,
     /// What the last bits depend on here.
     pub place: Place,
-    _lock: FolderLock,
+    _claim: Claim,
 }
 
 impl<'a> RunFolder<'a> {
-    /// Locks the folder and clears what a killed run left unfinished.
+    /// Claims the folder and clears what a killed run left unfinished.
     ///
     /// # Errors
-    /// Another run works in the folder, or it cannot be made.
+    /// Something else is in the folder, another run works there, or it cannot be made.
     pub fn open(
         dir: GanDir,
         identity: Identity<'a>,
@@ -47,8 +77,9 @@ impl<'a> RunFolder<'a> {
         device: Device,
         place: Place,
     ) -> Result<Self> {
-        let lock = files::lock(dir.lock(), &[dir.previews(), dir.checkpoints()])?;
-        Ok(Self { dir, identity, label, device, place, _lock: lock })
+        let mut claim = OutFolder::new(OWNER, dir.root()).claim()?;
+        claim.will_write(written(&dir))?;
+        Ok(Self { dir, identity, label, device, place, _claim: claim })
     }
 
     /// The folder itself.

@@ -9,10 +9,11 @@ use super::identity::Identity;
 use super::outcome::Outcome;
 use super::reals::{self, TrainingSet};
 use super::watch::Watch;
-use super::{Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
+use super::run_folder::OWNER;
+use super::{BaseChoice, Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::files;
+use crate::files::{self, Input, OutFolder};
 use crate::optim::Alone;
 use crate::problem::{Problem, Result};
 use crate::records::label::{NetworkLabel, Provenance};
@@ -23,10 +24,16 @@ use crate::seed::RunSeed;
 /// Trains on the data set's training items of interest, or on its classes, in `out` and leaves `record.json` there.
 ///
 /// # Errors
-/// No items to learn from, a folder in use or with another run's settings, divergence, a full disk, or stopped on
+/// No items to learn from, a folder with something else in it, in use or with another run's settings, divergence, a full disk, or stopped on
 /// request.
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
     let &Lab { engine, seed, observer } = lab;
+    let base = match &config.base {
+        BaseChoice::File(file) => Some(Input::of(file)),
+        BaseChoice::None | BaseChoice::Embedded => None,
+    };
+    let inputs = std::iter::once(Input::of(data.root())).chain(base);
+    OutFolder::new(OWNER, out).apart_from(inputs).check()?;
     let set = TrainingSet::load(data, config, seed)?;
     let settings = settings(data, config, &set, engine.device)?;
     let base = Base::open(&config.base, data.contrasts(), engine.device)?;

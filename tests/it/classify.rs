@@ -8,6 +8,7 @@ use rand::RngExt;
 use rimforge::data::dataset::MANIFEST;
 use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
+use rimforge::name::{Inside, Name};
 use rimforge::records::classify::ClassifyRecord;
 use rimforge::records::label::{Contrast, Window};
 use rimforge::seed::RunSeed;
@@ -84,7 +85,8 @@ fn prepared() -> Folders {
             let (name, id) = (format!("sub-{patient:03}"), format!("sub-{patient:03}_lesion-{number:03}"));
             truth.push_str(&format!("{name}\t{number}\t{}\n", u8::from(ring)));
             let pixels: Vec<f32> = (0..DEPTH).flat_map(|_| phantom(ring, &mut rng)).collect();
-            let patch = format!("patches/{id}.npy");
+            let id = Name::of_known(&id);
+            let patch = Inside::of("patches", &id, ".npy");
             let lesion = manifest.lesions.len() as u32;
             let shape = [1, u64::from(DEPTH), u64::from(SIDE), u64::from(SIDE)];
             manifest.lesions.push(Lesion {

@@ -20,6 +20,15 @@ mod command_line;
 
 mod leftovers;
 
+/// Closed streams, signals, limits of the system.
+mod streams;
+
+/// Names and paths in files that lead elsewhere or steer a terminal.
+mod outside;
+
+/// What nobody means, for every key and option.
+mod absurd_values;
+
 mod project;
 
 /// The stages through the program, in flow order.

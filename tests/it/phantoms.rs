@@ -7,6 +7,7 @@ use rand_distr::{Distribution, Normal};
 use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::files;
+use rimforge::name::{Inside, Name};
 use rimforge::records::label::{Contrast, Window};
 use rimforge::seed::RunSeed;
 
@@ -51,8 +52,8 @@ fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: b
     let shape = [u64::from(slices), u64::from(side), u64::from(side)];
     for index in 0..lesions + plain {
         let rim = index < lesions;
-        let id = format!("sub-{index:03}_lesion-001");
-        let (patch, mask) = (format!("patches/{id}.npy"), format!("patches/{id}_mask.npy"));
+        let id = Name::of_known(&format!("sub-{index:03}_lesion-001"));
+        let (patch, mask) = (Inside::of("patches", &id, ".npy"), Inside::of("patches", &id, "_mask.npy"));
         let (mut values, inside) = ring(index, if rim { 60.0 } else { 0.0 }, slices, side);
         if map {
             values.extend(values.clone().iter().map(|ppb| f32::from(u8::from(*ppb > 15.0))));

@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use rimforge::data::dataset::MANIFEST;
 use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
+use rimforge::name::{Inside, Name};
 use rimforge::nets::weights::save_network;
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use rimforge::records::label::{Contrast, NetworkLabel, Window};
@@ -42,7 +43,7 @@ pub fn prepare(root: &Path) {
     for patient in 0..10u32 {
         for (number, (reader1, reader2)) in [(true, true), (true, false), (false, false)].into_iter().enumerate() {
             let index = manifest.lesions.len() as u32;
-            let id = format!("sub-{patient:03}_lesion-{number:03}");
+            let id = Name::of_known(&format!("sub-{patient:03}_lesion-{number:03}"));
             let from_middle = |at: u32| f64::from(at) - f64::from(SIDE / 2);
             let radius = |at: u32| from_middle(at % SIDE).hypot(from_middle(at / SIDE % SIDE));
             let voxels = SIDE * SIDE * 3;
@@ -54,7 +55,7 @@ pub fn prepare(root: &Path) {
             };
             let values: Vec<f32> = (0..voxels).map(value).collect();
             let mask: Vec<u8> = (0..voxels).map(|at| u8::from(radius(at) <= 8.0)).collect();
-            let (patch, mask_file) = (format!("patches/{id}.npy"), format!("patches/{id}_mask.npy"));
+            let (patch, mask_file) = (Inside::of("patches", &id, ".npy"), Inside::of("patches", &id, "_mask.npy"));
             let shape = [3, u64::from(SIDE), u64::from(SIDE)];
             manifest.lesions.push(Lesion {
                 sha256: patch_file::write(&root.join(&patch), &[1, shape[0], shape[1], shape[2]], &values).unwrap(),

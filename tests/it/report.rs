@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rimforge::name::Name;
 use rimforge::records::classify::{ArmRecord, ClassifyRecord, DifferenceRecord, SeedScores, TestSetRecord};
 use rimforge::records::cohort::{CohortRecord, Gate, TruthCounts};
 use rimforge::records::perturbation::{Likeness, PerturbationRecord, PerturbationRow, Sheet};
@@ -47,7 +48,7 @@ fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
     ProjectedLesion {
         film: None,
         class: None,
-        lesion_id: format!("sub-{index:03}_lesion-001"),
+        lesion_id: Name::of_known(&format!("sub-{index:03}_lesion-001")),
         patient: format!("sub-{index:03}"),
         slice: 12,
         role: role.into(),
@@ -61,11 +62,13 @@ fn projected(role: &str, index: u64, after: f64) -> ProjectedLesion {
         slice_rms: 9.0,
         figure: "figure.png".into(),
         image: "image.npy".into(),
+        image_sha256: None,
         true_rim: (role == "ambiguous").then_some(index.is_multiple_of(2)),
     }
 }
 
-fn study() -> StudyRecord {
+/// What a made-up study found.
+pub fn study() -> StudyRecord {
     let tick = |tick: u64| TickRecord {
         frechet_all_classes: None,
         tick,
@@ -173,6 +176,7 @@ fn study() -> StudyRecord {
             truncation: 1.0,
             class: None,
             noise: "const".into(),
+            images: vec![],
             synthetic_grid: "grid.png".into(),
             grid_images: 100,
             real_grid: Some("real.png".into()),
@@ -273,6 +277,14 @@ fn written() -> (tempfile::TempDir, String) {
 fn written_of(study: &StudyRecord) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let dir = StudyDir::new(folder.path());
+    pictures(&dir);
+    std::fs::write(dir.results(), serde_json::to_string(study).unwrap()).unwrap();
+    let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
+    (folder, page)
+}
+
+/// The pictures that [`study`] names.
+pub fn pictures(dir: &StudyDir) {
     for path in [
         dir.cohort().join("gallery.png"),
         dir.synthetic().join("grid.png"),
@@ -281,9 +293,6 @@ fn written_of(study: &StudyRecord) -> (tempfile::TempDir, String) {
     ] {
         picture(&path);
     }
-    std::fs::write(dir.results(), serde_json::to_string(study).unwrap()).unwrap();
-    let page = std::fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
-    (folder, page)
 }
 
 #[test]

@@ -8,10 +8,10 @@ use rimforge::problem::{Kind, Problem, Result};
 use rimforge::study::RimStudy;
 
 /// A study that is good as it stands.
-const STUDY: &str = "[cohort.simulate]\npreset = \"demo\"\n";
+pub const STUDY: &str = "[cohort.simulate]\npreset = \"demo\"\n";
 
 /// One on a cohort of the user's.
-const REAL: &str = "[cohort]\npath = \"cohort\"\n";
+pub const REAL: &str = "[cohort]\npath = \"cohort\"\n";
 
 /// What a value is; values of other kinds are refused for all keys alike.
 #[derive(Clone, Copy)]
@@ -308,7 +308,8 @@ const CLASHES: &[(&str, &[&str], &[&str])] = &[
     (STUDY, &["train.ada.ceiling=0.2", "train.ada.initial_p=0.3"], &["train.ada.initial_p = 0.3", "which is 0.2"]),
 ];
 
-fn load(text: &str, settings: &[String]) -> Result<RimStudy> {
+/// The study `text` with `settings` laid over it.
+pub fn load(text: &str, settings: &[String]) -> Result<RimStudy> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("study.toml");
     std::fs::write(&path, text).unwrap();
@@ -368,7 +369,7 @@ fn keys_of(path: &str) -> Option<Vec<String>> {
 }
 
 /// Every key that a study file may have, sections followed down.
-fn all_keys(path: &str, found: &mut BTreeSet<String>) {
+pub fn all_keys(path: &str, found: &mut BTreeSet<String>) {
     for key in keys_of(path).unwrap() {
         let key = if path.is_empty() { key } else { format!("{path}.{key}") };
         match keys_of(&key) {

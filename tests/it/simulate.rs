@@ -224,7 +224,7 @@ fn the_program_simulates_and_checks() {
     assert!(record.simulated && record.preset.as_deref() == Some("tiny"));
     assert_eq!((record.patients, record.lesions, record.agreed_rims, record.ambiguous), (3, 12, 3, 2));
     assert_eq!(record.truth.unwrap().rims, 4);
-    assert_eq!(record.gallery.as_deref(), Some("gallery.png"));
+    assert_eq!(record.gallery, Some("gallery.png".into()));
     assert!(std::fs::read(one.join("gallery.png")).unwrap().starts_with(b"\x89PNG"));
 
     // Twelve lesions cannot pass every gate; the command says which do not, and exits with 5.

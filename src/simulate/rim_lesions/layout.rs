@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::run_dir::RECORD;
+
 /// Where things are in a cohort folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CohortLayout(PathBuf);
@@ -37,6 +39,19 @@ impl CohortLayout {
         self.truth().join("truth.tsv")
     }
 
+    /// All files of a cohort of these participants, relative to its folder.
+    pub(super) fn written(&self, participants: impl Iterator<Item = String>) -> Vec<String> {
+        let relative = |path: PathBuf| path.strip_prefix(&self.0).unwrap_or(&path).to_string_lossy().into_owned();
+        let of_one = |id: String| {
+            let volumes = [self.chimap(&id), self.flair(&id), self.lesion_map(&id), self.rim_map(&id)];
+            let sidecars = volumes.clone().map(|path| path.with_extension("").with_extension("json"));
+            let note = self.0.join(NOTES).join(format!("{id}.json"));
+            volumes.into_iter().chain(sidecars).chain([note]).map(relative).collect::<Vec<_>>()
+        };
+        let patients: Vec<String> = participants.flat_map(of_one).collect();
+        patients.into_iter().chain(OF_THE_WHOLE.map(str::to_owned)).collect()
+    }
+
     /// Susceptibility map, ppm.
     pub fn chimap(&self, participant: &str) -> PathBuf {
         anat(&self.0, participant, "Chimap.nii.gz")
@@ -57,6 +72,28 @@ impl CohortLayout {
         anat(&self.lesions(), participant, "desc-rim_probseg.nii.gz")
     }
 }
+
+/// Folder of what the program itself needs to know of a cohort.
+pub(super) const NOTES: &str = ".rimforge";
+
+/// Files that are not of one patient.
+const OF_THE_WHOLE: [&str; 15] = [
+    ".bidsignore",
+    ".rimforge/asked.json",
+    ".rimforge/key",
+    "README",
+    "dataset_description.json",
+    "derivatives/lesions/dataset_description.json",
+    "derivatives/lesions/lesions.json",
+    "derivatives/lesions/lesions.tsv",
+    "derivatives/truth/dataset_description.json",
+    "derivatives/truth/truth.json",
+    "derivatives/truth/truth.tsv",
+    GALLERY,
+    "participants.json",
+    "participants.tsv",
+    RECORD,
+];
 
 /// Name of the picture of example lesions in the cohort folder.
 pub const GALLERY: &str = "gallery.png";

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bids_writer::{self, LesionRow};
 use super::instructions::instructions;
-use super::layout::CohortLayout;
+use super::layout::{CohortLayout, NOTES};
 use super::phantom::{LesionTruth, Phantom};
 use super::physics::{Acquisition, reconstruct};
 use super::plan::{PatientPlan, plan};
@@ -19,7 +19,7 @@ use super::presets::CohortDesign;
 use super::readers::{Visibility, visibilities, vote};
 use super::writing::{Existing, Writing};
 use crate::digest;
-use crate::files;
+use crate::files::{self, Claim, OutFolder, Owner};
 use crate::gates::summary::{LesionVotes, summarise};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -44,8 +44,8 @@ pub fn simulate(
     observer: &dyn Observer,
 ) -> Result<CohortRecord> {
     let threads = writing.threads()?;
-    let workshop = Workshop::open(out, design, writing.existing)?;
     let plans = plan(design);
+    let workshop = Workshop::open(out, design, &plans, writing.existing)?;
     let kept = workshop.kept(&plans, observer)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.clamp(1, most_threads(design)))
@@ -96,7 +96,7 @@ struct Workshop<'a> {
     layout: CohortLayout,
     design: &'a CohortDesign,
     key: String,
-    _lock: files::FolderLock,
+    _claim: Claim,
 }
 
 /// What is kept of a finished patient.
@@ -111,21 +111,10 @@ struct PatientNote {
 }
 
 impl<'a> Workshop<'a> {
-    fn open(out: &Path, design: &'a CohortDesign, existing: Existing) -> Result<Self> {
+    fn open(out: &Path, design: &'a CohortDesign, plans: &[PatientPlan], existing: Existing) -> Result<Self> {
         let layout = CohortLayout::new(out);
         let notes = notes_folder(&layout);
-        // Hidden files are the business of who calls (a study keeps its stamp there).
-        let visible = |entry: std::io::Result<std::fs::DirEntry>| {
-            entry.is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
-        };
-        let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.any(visible));
-        if occupied && !notes.is_dir() {
-            return Err(Problem::new(Kind::Usage, "a folder with something else in it")
-                .at(out)
-                .expected("a new or empty folder, or a simulated cohort")
-                .advice("choose another --out"));
-        }
-        let lock = files::lock(notes.join("lock"), &written(&layout)?)?;
+        let mut claim = OutFolder::new(OWNER, out).claim()?;
         let key = settings_key(design)?;
         let key_file = notes.join("key");
         match std::fs::read_to_string(&key_file) {
@@ -135,12 +124,13 @@ impl<'a> Workshop<'a> {
                     .at(out)
                     .advice("choose another --out, or add --replace to make it anew"));
             }
-            Ok(_) => clear(&layout)?,
+            Ok(_) => claim.forget(|_| true)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Problem::io(&key_file, "reading", error)),
         }
+        claim.will_write(layout.written(plans.iter().map(PatientPlan::participant)))?;
         files::write(&key_file, format!("{key}\n").as_bytes())?;
-        Ok(Self { layout, design, key, _lock: lock })
+        Ok(Self { layout, design, key, _claim: claim })
     }
 
     fn note_file(&self, plan: &PatientPlan) -> PathBuf {
@@ -207,41 +197,26 @@ impl<'a> Workshop<'a> {
 }
 
 fn notes_folder(layout: &CohortLayout) -> PathBuf {
-    layout.root().join(".rimforge")
+    layout.root().join(NOTES)
 }
 
-/// All folders that files are written into, those of patients as they are there.
-fn written(layout: &CohortLayout) -> Result<Vec<PathBuf>> {
-    let mut folders = vec![layout.root().to_owned(), layout.lesions(), layout.truth()];
-    for parent in [layout.root(), &layout.lesions()] {
-        let patients = files::list_if_there(parent)?
-            .into_iter()
-            .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"sub-")));
-        folders.extend(patients.map(|patient| patient.join("anat")));
-    }
-    Ok(folders)
+/// Knows the folders of simulated cohorts; all that is not BIDS lies in one folder there.
+pub const OWNER: Owner =
+    Owner { command: "simulate", lock: ".rimforge/lock", mark: ".rimforge/folder.json", unmarked };
+
+/// A cohort of a version before there were marks: with the key of its settings.
+fn unmarked(folder: &Path) -> Option<Vec<String>> {
+    let layout = CohortLayout::new(folder);
+    let key = files::read(notes_folder(&layout).join("key"), 100, "the key of a simulation").ok()?;
+    let is_key = key.trim_ascii().len() == 64 && key.trim_ascii().iter().all(u8::is_ascii_hexdigit);
+    let folders = files::list(folder).ok()?;
+    let names = folders.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+    is_key.then(|| layout.written(names.filter(|name| name.starts_with("sub-"))))
 }
 
 /// Hash of all that decides the cohort's bytes, the program's version included.
 fn settings_key(design: &CohortDesign) -> Result<String> {
     Ok(digest::sha256(files::json_line(&(env!("CARGO_PKG_VERSION"), design))?))
-}
-
-/// Deletes what an earlier simulation wrote, and nothing else.
-fn clear(layout: &CohortLayout) -> Result<()> {
-    let root = layout.root();
-    for path in files::list(root)? {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with("sub-") || name == "derivatives" {
-            files::remove_folder(&path)?;
-        }
-    }
-    for path in files::list(&notes_folder(layout))? {
-        if path.extension().is_some_and(|ending| ending == "json") {
-            files::remove(&path)?;
-        }
-    }
-    Ok(())
 }
 
 /// Votes over the whole cohort, tables, record.

@@ -42,7 +42,7 @@ pub fn run_stage<E>(writing: Writing, config: &CohortConfig, out: &Path, lab: &L
         let texts = gallery.texts();
         let texts: Vec<(&str, &str)> = texts.iter().map(|(keyword, text)| (*keyword, text.as_str())).collect();
         canvas.write_png(out.join(GALLERY), &texts)?;
-        record.gallery = Some(GALLERY.to_owned());
+        record.gallery = Some(GALLERY.into());
     }
     files::write_json(out.join(RECORD), &record)?;
     Ok(record)

@@ -1,0 +1,222 @@
+//! A folder that is held, and the list of what its command wrote: nothing else in it is deleted or overwritten.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::remove;
+use super::json::write_json;
+use super::lock::FolderLock;
+use super::whole::{read, sweep};
+use crate::name::{Inside, shown};
+use crate::problem::{Kind, Problem, Result};
+
+/// A mark lists every file of its folder: a data set of a million patches has one of some 60 MB.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// The mark's contents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ledger {
+    /// Whose folder it is: "prepare".
+    #[serde(rename = "rimforge")]
+    pub command: String,
+    /// Files, and folders with all that is in them, relative to the folder.
+    pub files: BTreeSet<Inside>,
+}
+
+impl Ledger {
+    pub fn new(command: &str) -> Self {
+        Self { command: command.to_owned(), files: BTreeSet::new() }
+    }
+
+    /// Of a folder that had no mark; names that lead out of it are no files of its.
+    pub fn adopted(command: &str, files: Vec<String>) -> Self {
+        let files = files.into_iter().filter_map(|name| Inside::new(name).ok()).collect();
+        Self { command: command.to_owned(), files }
+    }
+
+    /// The mark at `path`; `None` where there is none.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        match path.symlink_metadata() {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) => return Err(Problem::io(path, "reading", error)),
+            Ok(facts) if !facts.is_file() => return Err(Problem::input(path, "not a mark that rimforge left")),
+            Ok(_) => {}
+        }
+        let text = read(path, MOST_BYTES, "the mark that rimforge leaves in its folders")?;
+        let wrong = |error| Problem::input(path, format!("not a mark that rimforge left: {error}")).because(error);
+        serde_json::from_slice(&text).map(Some).map_err(wrong)
+    }
+
+    fn owns(&self, name: &Inside) -> bool {
+        let parts = name.as_str().match_indices('/').map(|(end, _)| &name.as_str()[..end]);
+        let holds = |part: &str| Inside::new(part).is_ok_and(|part| self.files.contains(&part));
+        self.files.contains(name) || parts.into_iter().any(holds)
+    }
+}
+
+/// A folder held by one run of one command; released when dropped or when the process dies.
+#[derive(Debug)]
+pub struct Claim {
+    _lock: FolderLock,
+    pub(super) folder: PathBuf,
+    mark: PathBuf,
+    pub(super) ledger: Ledger,
+}
+
+impl Claim {
+    pub(super) fn take(lock: FolderLock, folder: &Path, mark: &str, ledger: Ledger, marked: bool) -> Result<Self> {
+        let mut claim = Self { _lock: lock, folder: folder.to_owned(), mark: folder.join(mark), ledger };
+        if !marked || !claim.mark.exists() {
+            claim.write_mark()?;
+        }
+        claim.sweep()?;
+        claim.settle()?;
+        Ok(claim)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn write_mark(&self) -> Result<()> {
+        write_json(&self.mark, &self.ledger)
+    }
+
+    /// Deletes what a killed run left of unfinished files, wherever this command writes.
+    fn sweep(&self) -> Result<()> {
+        let mut folders = BTreeSet::from([self.folder.clone()]);
+        for name in &self.ledger.files {
+            let path = name.under(&self.folder);
+            folders.extend(path.parent().map(Path::to_owned));
+            folders.insert(path);
+        }
+        folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| sweep(folder))
+    }
+
+    /// Whether a file, or a folder with all in it, is this command's.
+    pub fn owns(&self, name: &str) -> bool {
+        Inside::new(name).is_ok_and(|name| self.ledger.owns(&name))
+    }
+
+    /// Refuses a name, relative to the folder, at which something lies that this command did not write.
+    ///
+    /// # Errors
+    /// `Kind::Usage`, with the name; a name that leads out of the folder.
+    pub fn require_free<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> Result<Vec<Inside>> {
+        let names = inside(&self.folder, names)?;
+        names.iter().try_for_each(|name| self.free(name))?;
+        Ok(names)
+    }
+
+    fn free(&self, name: &Inside) -> Result<()> {
+        let path = name.under(&self.folder);
+        let foreign = !self.ledger.owns(name) && path.symlink_metadata().is_ok();
+        let above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
+        let in_the_way = above.into_iter().find(|above| above.exists() && !above.is_dir());
+        match in_the_way.map(Path::to_owned).or(foreign.then_some(path)) {
+            Some(path) => Err(Problem::new(Kind::Usage, "not a file of this command's, and in the way of one")
+                .at(path)
+                .expected("no file of that name")
+                .advice("move it out of the folder, or choose another --out; nothing was overwritten")),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes the names, relative to the folder, as this command's before they are written; a folder's name stands for
+    /// all that will be in it.
+    ///
+    /// # Errors
+    /// Those of [`Claim::require_free`]; the mark cannot be written.
+    pub fn will_write<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) -> Result<()> {
+        let names = self.require_free(names)?;
+        let before = self.ledger.files.len();
+        self.ledger.files.extend(names);
+        if self.ledger.files.len() == before { Ok(()) } else { self.write_mark() }
+    }
+
+    /// Deletes those of this command's files that `gone` says so of, folders that are empty then, too.
+    ///
+    /// # Errors
+    /// A file that cannot be deleted, or the mark cannot be written.
+    pub fn forget(&mut self, gone: impl Fn(&str) -> bool) -> Result<()> {
+        let names: Vec<Inside> = self.ledger.files.iter().filter(|name| gone(name.as_str())).cloned().collect();
+        for name in &names {
+            self.remove(name)?;
+            self.ledger.files.remove(name);
+        }
+        if names.is_empty() { Ok(()) } else { self.write_mark() }
+    }
+
+    /// Deletes a file, and the folders above it that are empty then.
+    pub(super) fn remove(&self, name: &Inside) -> Result<()> {
+        let path = name.under(&self.folder);
+        if path.is_dir() {
+            return Ok(());
+        }
+        remove(&path)?;
+        for above in path.ancestors().skip(1).take_while(|above| *above != self.folder) {
+            // One that is not empty, or not there, stays as it is.
+            if std::fs::remove_dir(above).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names, checked to stay in the folder.
+pub(super) fn inside<N: Into<String>>(folder: &Path, names: impl IntoIterator<Item = N>) -> Result<Vec<Inside>> {
+    let name = |name: N| {
+        let name = name.into();
+        Inside::new(&name).map_err(|fault| Problem::input(folder, format!("{}: {fault}", shown(&name))))
+    };
+    names.into_iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::out_folder::{OutFolder, Owner};
+    use super::*;
+
+    const OWNER: Owner = Owner::of("generate", |_| None);
+
+    #[test]
+    fn only_what_was_noted_is_overwritten_or_deleted() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        {
+            let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+            claim.will_write(["a/one", "two", "all"]).unwrap();
+        }
+        for name in ["a/one", "a/mine", "two", "all/x", "all/y/z"] {
+            super::super::write(at(name), b"x").unwrap();
+        }
+        std::fs::write(at("all/.unfinished-x"), b"half").unwrap();
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        assert!(!at("all/.unfinished-x").exists());
+        assert!(claim.owns("a/one") && claim.owns("all/y/z") && !claim.owns("a/mine") && !claim.owns("../two"));
+        let problem = claim.will_write(["two", "a/mine"]).unwrap_err();
+        assert!(problem.kind() == Kind::Usage && problem.to_string().contains("a/mine: not a file of"), "{problem}");
+        assert!(claim.will_write(["two/below"]).is_err(), "a file in the way of a folder");
+        assert!(claim.will_write(["../out"]).is_err());
+        claim.forget(|name| name != "all").unwrap();
+        assert!(!at("a/one").exists() && !at("two").exists() && at("a/mine").exists() && at("all/x").exists());
+        drop(claim);
+        let claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        assert!(!claim.owns("two") && claim.owns("all"));
+    }
+
+    #[test]
+    fn a_folder_that_empties_goes_with_its_last_file() {
+        let root = tempfile::tempdir().unwrap();
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        claim.will_write(["a/b/one"]).unwrap();
+        super::super::write(root.path().join("a/b/one"), b"x").unwrap();
+        claim.forget(|_| true).unwrap();
+        assert!(!root.path().join("a").exists() && root.path().exists());
+    }
+}
