@@ -345,7 +345,7 @@ fn finished(job: &Job, pool: &Pool, here: &Place, observer: &dyn Observer) -> Re
     let computed_with = match serde_json::from_str::<Description>(&file.description) {
         Ok(description) if description.key == job.key => description.computed_with,
         Ok(Description { computed_with: Some(begun), .. }) => {
-            // The key hashes pixels, of which the affine arm's and the last bits are made with the instructions at hand.
+            // The key hashes pixels, and the last bits of some are made with the instructions at hand.
             here.go_on(&begun, &job.file)?;
             return again("of other settings or data");
         }

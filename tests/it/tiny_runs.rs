@@ -187,12 +187,22 @@ pub fn outcome(root: &Path) -> BTreeMap<String, String> {
                 || name == "index.html")
             {
                 let place = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                let hash = if name.ends_with(".json") { of_json(&path, root) } else { files::sha256(&path).unwrap() };
+                let hash = match path.extension().and_then(|ending| ending.to_str()) {
+                    Some("json") => of_json(&path, root),
+                    // A study names its own folder.
+                    Some("toml") => rimforge::digest::sha256(anywhere(&path, root)),
+                    _ => files::sha256(&path).unwrap(),
+                };
                 found.insert(place, hash);
             }
         }
     }
     found
+}
+
+/// A text without the folder that it is in.
+fn anywhere(path: &Path, root: &Path) -> String {
+    std::fs::read_to_string(path).unwrap().replace(root.to_str().unwrap(), "OUT")
 }
 
 fn of_json(path: &Path, root: &Path) -> String {
@@ -206,9 +216,7 @@ fn of_json(path: &Path, root: &Path) -> String {
             _ => {}
         }
     }
-    // A study's record names its own folder.
-    let text = std::fs::read_to_string(path).unwrap().replace(root.to_str().unwrap(), "OUT");
-    let mut value: Value = serde_json::from_str(&text).unwrap();
+    let mut value: Value = serde_json::from_str(&anywhere(path, root)).unwrap();
     without_seconds(&mut value);
     rimforge::digest::sha256(value.to_string())
 }
