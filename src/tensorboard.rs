@@ -8,8 +8,8 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::files::fault::{self, Operation};
 use crate::files;
+use crate::files::fault::{self, Operation};
 use crate::problem::{Problem, Result};
 
 /// Of an event file's name.

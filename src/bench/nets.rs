@@ -7,8 +7,8 @@ use tch::{Device, Kind, Tensor};
 use super::clock::Clock;
 use super::{BenchRecord, Nets, SIDE};
 use crate::augment::ChannelRule;
-use crate::engine::{Place, SideStream};
 use crate::engine::precision::Scope;
+use crate::engine::{Place, SideStream};
 use crate::latent::cloud::LatentCloud;
 use crate::nets::features::RandomVgg;
 use crate::nets::{Generator, Noise};
@@ -118,7 +118,13 @@ fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState
     let out = tempfile::tempdir()
         .map_err(|error| Problem::new(ProblemKind::Environment, format!("cannot make a temporary folder: {error}")))?;
     let identity = Identity { seed: RunSeed(1), settings, data_sha256: "bench" };
-    let folder = RunFolder::open(GanDir::new(out.path()), identity, NetworkLabel::default(), clock.device, Place::here(clock.device))?;
+    let folder = RunFolder::open(
+        GanDir::new(out.path()),
+        identity,
+        NetworkLabel::default(),
+        clock.device,
+        Place::here(clock.device),
+    )?;
     clock.seconds(|| {
         state.saved_images = None;
         folder.save(state)

@@ -168,8 +168,8 @@ pub fn run(
         }
     }
     observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
-    let kept = jobs.iter().map(|job| finished(job, pool, observer)).collect::<Result<Vec<_>>>()?;
     let here = place.place.with_threads(1);
+    let kept = jobs.iter().map(|job| finished(job, pool, &here, observer)).collect::<Result<Vec<_>>>()?;
     let mut computed: Vec<Option<Arithmetic>> = kept.iter().flatten().map(|(_, how)| how.clone()).collect();
     if kept.iter().any(Option::is_none) {
         for begun in Arithmetic::distinct(computed.iter().flatten()) {
@@ -328,7 +328,7 @@ fn packed(classes: &[Vec<f32>]) -> Tensor {
 }
 
 /// Slice scores of a finished fit of the same job.
-fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<Kept>> {
+fn finished(job: &Job, pool: &Pool, here: &Place, observer: &dyn Observer) -> Result<Option<Kept>> {
     if !files::is_there(&job.file)? {
         return Ok(None);
     }
@@ -344,6 +344,11 @@ fn finished(job: &Job, pool: &Pool, observer: &dyn Observer) -> Result<Option<Ke
     };
     let computed_with = match serde_json::from_str::<Description>(&file.description) {
         Ok(description) if description.key == job.key => description.computed_with,
+        Ok(Description { computed_with: Some(begun), .. }) => {
+            // The key hashes pixels, and the last bits of some are made with the instructions at hand.
+            here.go_on(&begun, &job.file)?;
+            return again("of other settings or data");
+        }
         _ => return again("of other settings or data"),
     };
     let classes = pool.scored().len();

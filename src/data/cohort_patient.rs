@@ -100,7 +100,8 @@ impl Work<'_> {
 
     /// What an interrupted run left of this patient, if nothing has changed since and every patch is whole.
     fn kept(&self, path: &Path, fingerprint: &str) -> Result<Option<PatientPatches>> {
-        let Some(done) = files::read_note::<PatientPatches>(path)?.filter(|done| done.fingerprint == fingerprint) else {
+        let Some(done) = files::read_note::<PatientPatches>(path)?.filter(|done| done.fingerprint == fingerprint)
+        else {
             return Ok(None);
         };
         let whole = |file: &Inside, sha256: &str| match patch_file::read_verified(&self.out.join(file), sha256) {

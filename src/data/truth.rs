@@ -17,9 +17,12 @@ pub struct Truth {
 }
 
 /// The truth table of a cohort, where there is one.
-pub fn find(cohort: &Path) -> Option<PathBuf> {
+///
+/// # Errors
+/// Whether there is one cannot be told just now.
+pub fn find(cohort: &Path) -> Result<Option<PathBuf>> {
     let path = cohort.join("derivatives").join("truth").join("truth.tsv");
-    path.is_file().then_some(path)
+    Ok(crate::files::is_there(&path)?.then_some(path))
 }
 
 /// Whether each lesion of the manifest truly is of the class of interest, in its order.
@@ -94,6 +97,6 @@ mod tests {
     #[test]
     fn a_cohort_without_the_table_has_no_truth() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(find(folder.path()), None);
+        assert_eq!(find(folder.path()).unwrap(), None);
     }
 }

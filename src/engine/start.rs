@@ -22,7 +22,6 @@ pub struct EngineConfig {
     pub graphs: bool,
     /// Whether to go on with work that was begun with other threads, instructions or another device; it then does not
     /// end in the bytes of a run in one piece.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::pictures::Look;
+use crate::files;
 use crate::nets::weights::NetworkDescription;
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Padding, Provenance};
@@ -20,11 +21,15 @@ pub fn network_file(path: &Path) -> Result<PathBuf> {
     let (run, study) = (GanDir::new(path), GanDir::new(path.join("gan")));
     let imported = ImportDir::new(path).network();
     let candidates = [run.best_network(), run.last_network(), imported, study.best_network(), study.last_network()];
-    candidates.into_iter().find(|file| file.exists()).ok_or_else(|| {
-        Problem::input(path, "no network in this folder")
-            .expected("network-best.safetensors, network-last.safetensors or network.safetensors")
-            .advice("give the --out folder of `rimforge train` or `rimforge import`, or a network file")
-    })
+    for file in candidates {
+        // One that cannot be looked at may be the best there is: no other is taken for it.
+        if files::is_there(&file)? {
+            return Ok(file);
+        }
+    }
+    Err(Problem::input(path, "no network in this folder")
+        .expected("network-best.safetensors, network-last.safetensors or network.safetensors")
+        .advice("give the --out folder of `rimforge train` or `rimforge import`, or a network file"))
 }
 
 /// What a network's label says about the images it makes, with what holds where it says nothing.

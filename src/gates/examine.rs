@@ -55,7 +55,7 @@ pub fn examine(
     for note in &cohort.notes {
         observer.note(note);
     }
-    let truth = truth::find(root).map(|table| Truth::read(&table)).transpose()?;
+    let truth = truth::find(root)?.map(|table| Truth::read(&table)).transpose()?;
     let patients: Vec<&str> = cohort.patients.iter().map(|patient| patient.id.as_str()).collect();
     let mut lesions = Vec::with_capacity(cohort.votes.len());
     for (key, &votes) in &cohort.votes {

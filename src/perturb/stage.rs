@@ -139,8 +139,8 @@ fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
     ])
 }
 
-/// The case of each spoiled slice, in their order; what is finished is read back, the batches of which anything is missing
-/// are projected and judged.
+/// The case of each spoiled slice, in their order; what is finished is read back, the batches of which anything is
+/// missing are projected and judged.
 fn cases(
     session: &Session<'_>,
     bench: &Workbench<'_>,

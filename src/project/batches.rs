@@ -188,9 +188,8 @@ mod tests {
     fn what_older_versions_made_is_kept_where_nothing_is_missing_of_its_batch() {
         let place = Place::here(Device::Cpu);
         let batches = Batches::new(&prints(4), 2, &place);
-        let to_do = |finished: &[Option<Finished<'_>>]| {
-            batches.to_do(finished, &[], Path::new("out"), &Silent).unwrap().places
-        };
+        let to_do =
+            |finished: &[Option<Finished<'_>>]| batches.to_do(finished, &[], Path::new("out"), &Silent).unwrap().places;
         assert!(to_do(&[Some(None); 4]).is_empty());
         assert_eq!(to_do(&[Some(None), Some(None), Some(None), None]), [2, 3]);
         let made = batches.made(0);

@@ -147,8 +147,12 @@ impl Trial<'_> {
         observer.end();
         choice::choose(&mut choices);
         let computed_with = self.place.arithmetic.clone();
-        let told =
-            Kept::Told { key, batch: self.config.batch, computed_with: computed_with.clone(), choices: choices.clone() };
+        let told = Kept::Told {
+            key,
+            batch: self.config.batch,
+            computed_with: computed_with.clone(),
+            choices: choices.clone(),
+        };
         files::write_json(&path, &told)?;
         Ok((choices, vec![computed_with]))
     }

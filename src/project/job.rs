@@ -93,8 +93,7 @@ impl Job<'_> {
                 if self.config.film > 0 {
                     items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
                 }
-                let finished =
-                    Finished { target, projected: &projected.projected, index, outcome, fingerprint, made };
+                let finished = Finished { target, projected: &projected.projected, index, outcome, fingerprint, made };
                 items[at] = Some(items::write(self.dir, finished, &captions)?);
             }
         }

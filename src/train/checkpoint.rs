@@ -32,8 +32,8 @@ pub struct Contents {
     pub tensors: Vec<(&'static str, Named)>,
     /// Written as they are.
     pub texts: Vec<(&'static str, String)>,
-    /// Existing files: name in the checkpoint, place now, and SHA-256. Each becomes a file of its own, so that damage to
-    /// one spares the others.
+    /// Existing files: name in the checkpoint, place now, and SHA-256. Each becomes a file of its own, so that damage
+    /// to one spares the others.
     pub copies: Vec<(&'static str, PathBuf, String)>,
 }
 
@@ -349,10 +349,8 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         let best = outside.path().join("best");
         fs::write(&best, b"network").unwrap();
-        let full = |value| Contents {
-            copies: vec![("best", best.clone(), digest::sha256(b"network"))],
-            ..contents(value)
-        };
+        let full =
+            |value| Contents { copies: vec![("best", best.clone(), digest::sha256(b"network"))], ..contents(value) };
         for (mode, tries) in [("", true), ("+", false)] {
             let mut at = 1;
             loop {
@@ -363,7 +361,10 @@ mod tests {
                 let (saved, count) = under(&format!("any:{at}{mode}"), || save(folder.path(), 3, &full(3.0)));
                 let found = newest(folder.path(), &both, &Silent).unwrap().unwrap();
                 assert_eq!(value(&found), found.images as f64, "{at}{mode}");
-                assert!(!names(folder.path()).unwrap().iter().any(|name| name.starts_with(".unfinished")), "{at}{mode}");
+                assert!(
+                    !names(folder.path()).unwrap().iter().any(|name| name.starts_with(".unfinished")),
+                    "{at}{mode}"
+                );
                 match saved {
                     Ok(_) => {
                         assert!(found.images == 3 && count > 20, "{count}");

@@ -180,7 +180,8 @@ fn a_flipped_bit_a_torn_log_and_an_unfinished_save_do_not_change_the_end() {
     flipped(&mut bytes);
     // In place, as a bad block does.
     std::io::Write::write_all(&mut std::fs::OpenOptions::new().write(true).open(&best).unwrap(), &bytes).unwrap();
-    let events = files::list(&out).unwrap().into_iter().find(|path| path.to_str().unwrap().contains("tfevents")).unwrap();
+    let events =
+        files::list(&out).unwrap().into_iter().find(|path| path.to_str().unwrap().contains("tfevents")).unwrap();
     for (log, torn) in [("timing.jsonl", &b"{\"tick\":7,\"sec"[..]), ("stats.jsonl", b"{\"ti"), ("", &[9, 0, 0, 0])] {
         let log = if log.is_empty() { events.clone() } else { out.join(log) };
         let mut file = std::fs::OpenOptions::new().append(true).open(log).unwrap();

@@ -21,7 +21,12 @@ fn operations(tiny: &TinyRuns, command: &str, out: &Path) -> u64 {
 }
 
 /// Runs a command with a fault and then without one; says whether the fault came.
-fn with_fault(tiny: &TinyRuns, command: &str, fault: &str, expected: &std::collections::BTreeMap<String, String>) -> bool {
+fn with_fault(
+    tiny: &TinyRuns,
+    command: &str,
+    fault: &str,
+    expected: &std::collections::BTreeMap<String, String>,
+) -> bool {
     let out = tiny.at("faulty");
     let output = tiny.command(command, &out).env(FAULT, fault).output().unwrap();
     let said = text(&output);
@@ -54,7 +59,9 @@ fn attack(tiny: &TinyRuns, command: &str, most: u64) -> (u64, u64) {
         failures += u64::from(with_fault(tiny, command, &fault, &expected));
         tried += 1;
     }
-    println!("{command}: {tried} of {all} operations on files failed, {failures} runs ended with exit 4, all ends equal");
+    println!(
+        "{command}: {tried} of {all} operations on files failed, {failures} runs ended with exit 4, all ends equal"
+    );
     (tried, failures)
 }
 

@@ -1,7 +1,7 @@
 //! Commands killed at random moments, gone on with, killed again, until they are done: the same files as in one piece.
 //!
-//! The long form: `cargo test --release --test it -- --ignored kill_chains --nocapture`, with `RIMFORGE_ATTACK_KILLS` kills
-//! in all (200 where it is not set) and the random stream `RIMFORGE_ATTACK_SEED`.
+//! The long form: `cargo test --release --test it -- --ignored kill_chains --nocapture`, with `RIMFORGE_ATTACK_KILLS`
+//! kills in all (200 where it is not set) and the random stream `RIMFORGE_ATTACK_SEED`.
 
 use std::collections::BTreeMap;
 use std::process::Child;
@@ -88,7 +88,8 @@ fn killed_after(mut child: Child, pause: Duration, command: &str) -> bool {
 #[test]
 fn a_few_kills_of_every_command_change_nothing() {
     let tiny = TinyRuns::new();
-    for (command, kills) in [("prepare", 2), ("train", 2), ("project", 3), ("perturb", 1), ("classify", 1), ("run", 2)] {
+    for (command, kills) in [("prepare", 2), ("train", 2), ("project", 3), ("perturb", 1), ("classify", 1), ("run", 2)]
+    {
         assert_eq!(attack(&tiny, command, kills, RunSeed(7)).kills, kills);
     }
 }

@@ -338,7 +338,7 @@ fn what_runs_beside_the_main_path_has_its_figures() {
         contrast_kept: Some(0.26),
     };
     let perturbation = PerturbationRecord {
-            computed_with: vec![],
+        computed_with: vec![],
         network_sha256: "ef".into(),
         features: "discriminator features".into(),
         steps: 200,

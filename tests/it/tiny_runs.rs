@@ -7,12 +7,11 @@ use std::process::{Command, Output, Stdio};
 use rimforge::files;
 use serde_json::Value;
 
-use crate::cohort_files::CohortFiles;
+use crate::cohort_files::{self, CohortFiles};
 use crate::project_command;
 
 /// In flow order.
-pub const COMMANDS: [&str; 8] =
-    ["simulate", "prepare", "train", "generate", "project", "perturb", "classify", "run"];
+pub const COMMANDS: [&str; 8] = ["simulate", "prepare", "train", "generate", "project", "perturb", "classify", "run"];
 
 const STUDY: &str = r#"
 name = "tiny"
@@ -51,6 +50,41 @@ epochs = 1
 extra = 4
 "#;
 
+/// Patients of the cohort.
+const PATIENTS: usize = 14;
+
+/// Number of the lesion at a voxel of a cohort's volumes, 0 outside, and how deep inside its slice it lies: boxes of
+/// 12 x 12 x 4 voxels, wide enough for a rim to be told from a core.
+fn lesion(at: usize) -> (u32, usize) {
+    let [width, height, _] = cohort_files::SHAPE;
+    let [x, y, z] = [at % width, at / width % height, at / (width * height)];
+    for (number, [left, top, first]) in (1..).zip([[2, 2, 2], [22, 3, 6], [12, 20, 10]]) {
+        let (across, down) = (x.wrapping_sub(left), y.wrapping_sub(top));
+        if across < 12 && down < 12 && z.wrapping_sub(first) < 4 {
+            return (number, across.min(11 - across).min(down.min(11 - down)));
+        }
+    }
+    (0, 0)
+}
+
+/// The cohort of [`CohortFiles`] with larger lesions, the first two of each patient with a rim.
+fn cohort() -> CohortFiles {
+    let cohort = CohortFiles::new(PATIENTS);
+    let voxels = cohort_files::SHAPE.iter().product();
+    let labels: Vec<f32> = (0..voxels).map(|at| lesion(at).0 as f32).collect();
+    for patient in 1..=PATIENTS {
+        let mut chimap = cohort_files::susceptibility(patient);
+        for (at, value) in chimap.iter_mut().enumerate() {
+            let (number, depth) = lesion(at);
+            let rim = (number == 1 || number == 2) && (depth == 1 || depth == 2);
+            *value = *value / 4.0 + if rim { 0.05 } else { 0.0 };
+        }
+        cohort_files::nifti(&cohort.chimap(patient), &chimap, 0.0);
+        cohort_files::nifti(&cohort.label_map(patient), &labels, 0.0);
+    }
+    cohort
+}
+
 /// What the commands read.
 pub struct TinyRuns {
     folder: tempfile::TempDir,
@@ -60,7 +94,7 @@ pub struct TinyRuns {
 impl TinyRuns {
     /// A cohort, a prepared data set, a network, and what it drew and projected.
     pub fn new() -> Self {
-        let tiny = Self { folder: tempfile::tempdir().unwrap(), cohort: CohortFiles::new(14) };
+        let tiny = Self { folder: tempfile::tempdir().unwrap(), cohort: cohort() };
         project_command::prepare(&tiny.at("data"));
         project_command::network(&tiny.at("network.safetensors"));
         std::fs::write(tiny.at("study.toml"), STUDY).unwrap();
@@ -103,7 +137,7 @@ impl TinyRuns {
             "train" => {
                 "--data data --kimg 0.096 --batch 4 --seed 5 --set net.channel_base=128 --set net.channel_max=16 \
                  --set net.z_dim=16 --set net.w_dim=16 --set tick_kimg=0.008 --set checkpoint_ticks=1 \
-                 --set frechet_ticks=3 --set preview_ticks=4 --set ada.initial_p=0.3"
+                 --set frechet_ticks=3 --set preview_ticks=3 --set ada.initial_p=0.3"
             }
             "generate" => "--network network.safetensors --seeds 0-39 --format npy,png",
             "project" => {
@@ -138,8 +172,8 @@ pub fn finish(command: &mut Command) -> Output {
 
 /// SHA-256 of every file below a folder that must be the same however often the work was interrupted, by its path.
 ///
-/// Not those: locks; wall-clock facts (`timing.jsonl`, event files, the report's page, which names seconds). Of JSON the
-/// seconds are left out.
+/// Not those: locks; wall-clock facts (`timing.jsonl`, event files, the report's page, which names seconds). Of JSON
+/// the seconds are left out.
 pub fn outcome(root: &Path) -> BTreeMap<String, String> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -147,15 +181,28 @@ pub fn outcome(root: &Path) -> BTreeMap<String, String> {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if !(name.contains("lock") || name == "timing.jsonl" || name.contains("tfevents") || name == "index.html")
+            } else if !(name.contains("lock")
+                || name == "timing.jsonl"
+                || name.contains("tfevents")
+                || name == "index.html")
             {
                 let place = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                let hash = if name.ends_with(".json") { of_json(&path, root) } else { files::sha256(&path).unwrap() };
+                let hash = match path.extension().and_then(|ending| ending.to_str()) {
+                    Some("json") => of_json(&path, root),
+                    // A study names its own folder.
+                    Some("toml") => rimforge::digest::sha256(anywhere(&path, root)),
+                    _ => files::sha256(&path).unwrap(),
+                };
                 found.insert(place, hash);
             }
         }
     }
     found
+}
+
+/// A text without the folder that it is in.
+fn anywhere(path: &Path, root: &Path) -> String {
+    std::fs::read_to_string(path).unwrap().replace(root.to_str().unwrap(), "OUT")
 }
 
 fn of_json(path: &Path, root: &Path) -> String {
@@ -169,9 +216,7 @@ fn of_json(path: &Path, root: &Path) -> String {
             _ => {}
         }
     }
-    // A study's record names its own folder.
-    let text = std::fs::read_to_string(path).unwrap().replace(root.to_str().unwrap(), "OUT");
-    let mut value: Value = serde_json::from_str(&text).unwrap();
+    let mut value: Value = serde_json::from_str(&anywhere(path, root)).unwrap();
     without_seconds(&mut value);
     rimforge::digest::sha256(value.to_string())
 }

@@ -503,7 +503,8 @@ fn a_lower_score_becomes_the_best_network() {
     let settings = config.resolve(8, &[ChannelRule::Image], &[]).unwrap();
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = NetworkLabel::default();
-    let folder = RunFolder::open(GanDir::new(out.path()), identity, label, Device::Cpu, Place::here(Device::Cpu)).unwrap();
+    let folder =
+        RunFolder::open(GanDir::new(out.path()), identity, label, Device::Cpu, Place::here(Device::Cpu)).unwrap();
     let run = Training {
         reals: &clean,
         settings: &settings,

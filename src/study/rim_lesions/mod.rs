@@ -71,7 +71,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let perturbation = run.perturb(&prepared, &gan.key, &denoised.record)?;
     let conditional = run.conditional(&prepared, &data.key)?;
     let multi_contrast = run.multi_contrast(&cohort)?;
-    let truth = crate::data::truth::find(&cohort.folder);
+    let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |done| &done.key);
     let keys = [&synthetic.key, &denoised.key, conditional_key];
