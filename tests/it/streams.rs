@@ -172,7 +172,7 @@ fn a_first_signal_is_answered_and_the_work_stops_at_a_safe_point() {
 }
 
 #[test]
-fn a_signal_that_the_shell_has_it_ignore_stays_ignored() {
+fn a_closing_terminal_that_it_is_to_outlive_does_not_stop_it() {
     let folder = place();
     let mut child = at_work(folder.path(), "trap '' HUP; ");
     begun(&mut child);
