@@ -233,7 +233,10 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 
 /// [`shown`], line by line: for texts of the program's own, which have lines and columns.
 pub fn shown_lines(text: &str) -> String {
-    text.split('\n').map(|line| line.split('\t').map(shown).collect::<Vec<_>>().join("\t")).collect::<Vec<_>>().join("\n")
+    text.split('\n')
+        .map(|line| line.split('\t').map(shown).collect::<Vec<_>>().join("\t"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// [`shown`], each line after the first set in by two spaces: for words of others, of which none is to pass for a line

@@ -71,7 +71,10 @@ impl Progress {
             Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")).because(error)
         };
         if WATCHED.swap(true, Ordering::SeqCst) {
-            return Err(Problem::new(Kind::Environment, "cannot watch for Ctrl-C: something else of this process does"));
+            return Err(Problem::new(
+                Kind::Environment,
+                "cannot watch for Ctrl-C: something else of this process does",
+            ));
         }
         let outlives = is_ignored(SIGHUP);
         let signals: Vec<i32> = STOP.into_iter().filter(|&signal| signal != SIGHUP || !outlives).collect();
@@ -81,15 +84,16 @@ impl Progress {
                 .map_err(failed)?;
             flag::register(signal, Arc::clone(&self.stop)).map_err(failed)?;
         }
-        let mut first = Signals::new(signals).map_err(failed)?;
-        let screen = self.screen();
-        let tell = move || {
-            if first.forever().next().is_some() {
-                screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
-            }
-        };
-        // Where the system gives no thread for it, the request goes without an answer, and works all the same.
-        let _ = std::thread::Builder::new().name("stop".into()).spawn(tell);
+        // Where the system gives no pipe or thread for it, the request goes without an answer, and works all the same.
+        if let Ok(mut first) = Signals::new(signals) {
+            let screen = self.screen();
+            let tell = move || {
+                if first.forever().next().is_some() {
+                    screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
+                }
+            };
+            let _ = std::thread::Builder::new().name("stop".into()).spawn(tell);
+        }
         self.watching.get_or_init(|| ());
         Ok(())
     }

@@ -196,7 +196,8 @@ fn spoil(whole: &mut Value, place: &str, word: &str) -> usize {
 
 #[test]
 fn words_of_a_record_stay_words_in_the_page() {
-    for word in ["\"'><img src=x onerror=alert(1)>&{{7*7}}", "<script>alert(1)</script>", "]]>--><svg onload=alert(1)>"] {
+    for word in ["\"'><img src=x onerror=alert(1)>&{{7*7}}", "<script>alert(1)</script>", "]]>--><svg onload=alert(1)>"]
+    {
         let mut results = results();
         // Roles choose what is shown; without them no caption is.
         let spoiled = spoil(&mut results, "", word);
@@ -273,7 +274,10 @@ fn a_folder_of_any_name_is_worked_in_and_named_on_one_line() {
         let output = program(folder.path(), &[&arguments[..], &[OsStr::new("--json")]].concat());
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(said["report"].as_str().unwrap().ends_with("report/index.html"), "{said}");
-        let output = program(folder.path(), &[OsStr::new("-vv"), OsStr::new("simulate"), OsStr::new("--check"), OsStr::from_bytes(name)]);
+        let output = program(
+            folder.path(),
+            &[OsStr::new("-vv"), OsStr::new("simulate"), OsStr::new("--check"), OsStr::from_bytes(name)],
+        );
         assert_eq!(output.status.code(), Some(3));
         assert_harmless(&output, &[]);
     }
