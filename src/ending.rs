@@ -72,13 +72,11 @@ pub fn end_with(work: impl FnOnce() -> u8 + UnwindSafe) -> ! {
 /// What the machine lacks where the words of a panic say so.
 fn shortage(said: &str) -> Option<Problem> {
     let no_thread = ["ThreadPoolBuildError", "failed to spawn thread"].iter().any(|words| said.contains(words));
-    match no_thread {
-        true => Some(
-            Problem::new(Kind::Environment, format!("the system gives no more threads: {said}"))
-                .advice("raise the limit on processes (ulimit -u), or ask for fewer --threads"),
-        ),
-        false => is_memory_shortage(said).then(|| Problem::memory(said)),
+    if no_thread {
+        let problem = Problem::new(Kind::Environment, format!("the system gives no more threads: {said}"));
+        return Some(problem.advice("raise the limit on processes (ulimit -u), or ask for fewer --threads"));
     }
+    is_memory_shortage(said).then(|| Problem::memory(said))
 }
 
 fn tell_of_panic(panic: &PanicHookInfo<'_>) {
@@ -118,10 +116,8 @@ const ABORTED: &[u8] = b"rimforge: a defect of rimforge or of a library beneath 
 /// Called by the system where the process is being aborted: by Rust for want of memory or for a panic within a panic,
 /// by C++ for an exception that nobody catches.
 fn tell_of_abort() {
-    let (text, kind) = match REFUSED.load(Ordering::SeqCst) {
-        true => (NO_MEMORY, Kind::Environment),
-        false => (ABORTED, Kind::Internal),
-    };
+    let refused = REFUSED.load(Ordering::SeqCst);
+    let (text, kind) = if refused { (NO_MEMORY, Kind::Environment) } else { (ABORTED, Kind::Internal) };
     // SAFETY: the pointer and the length are of one slice that lives for ever.
     unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     low_level::exit(kind as i32)

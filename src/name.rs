@@ -224,9 +224,8 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_control) {
         return Cow::Borrowed(text);
     }
-    let escape = |letter: char| match is_control(letter) {
-        true => letter.escape_unicode().to_string(),
-        false => letter.to_string(),
+    let escape = |letter: char| {
+        if is_control(letter) { letter.escape_unicode().to_string() } else { letter.to_string() }
     };
     Cow::Owned(text.chars().map(escape).collect())
 }

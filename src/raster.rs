@@ -177,9 +177,10 @@ fn encode(frames: &[Canvas], per_second: Option<u16>, texts: &[(&str, &str)]) ->
     for (keyword, text) in texts {
         let (keyword, text) = ((*keyword).to_owned(), (*text).to_owned());
         // The usual chunk holds Latin-1 alone; a class or a patient may be called otherwise.
-        let added = match text.chars().all(|letter| u32::from(letter) < 256) {
-            true => encoder.add_text_chunk(keyword, text),
-            false => encoder.add_itxt_chunk(keyword, text),
+        let added = if text.chars().all(|letter| u32::from(letter) < 256) {
+            encoder.add_text_chunk(keyword, text)
+        } else {
+            encoder.add_itxt_chunk(keyword, text)
         };
         added.map_err(fail)?;
     }
