@@ -121,7 +121,7 @@ fn say(error: clap::Error, typed: &[OsString]) -> u8 {
         };
     }
     // It quotes what was typed: where that could steer a terminal, the same fault is told of the escaped words.
-    let escaped: Vec<OsString> = typed.iter().map(|word| escaped(word)).collect();
+    let escaped: Vec<OsString> = typed.iter().map(escaped).collect();
     let error = if escaped == typed { error } else { Cli::try_parse_from(&escaped).err().unwrap_or(error) };
     // There is no place left to say that standard error is closed.
     let _ = error.print();

@@ -110,6 +110,10 @@ pub mod study;
 /// How fast this machine does it.
 pub mod bench;
 
+/// The end of the process, whatever breaks.
+#[allow(unsafe_code, reason = "an allocator is unsafe by its trait, and a handler of signals may do next to nothing")]
+pub mod ending;
+
 /// Parse, call, print.
 pub mod commands;
 

@@ -1,7 +1,7 @@
 //! Parse, run, say what went wrong, pick the exit code.
 
 use rimforge::cli::Cli;
-use rimforge::commands::ending::{self, Noting};
+use rimforge::ending::{self, Noting};
 
 #[global_allocator]
 static MEMORY: Noting = Noting;

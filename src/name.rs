@@ -224,16 +224,18 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_control) {
         return Cow::Borrowed(text);
     }
-    let escape = |letter: char| match is_control(letter) {
-        true => letter.escape_unicode().to_string(),
-        false => letter.to_string(),
+    let escape = |letter: char| {
+        if is_control(letter) { letter.escape_unicode().to_string() } else { letter.to_string() }
     };
     Cow::Owned(text.chars().map(escape).collect())
 }
 
 /// [`shown`], line by line: for texts of the program's own, which have lines and columns.
 pub fn shown_lines(text: &str) -> String {
-    text.split('\n').map(|line| line.split('\t').map(shown).collect::<Vec<_>>().join("\t")).collect::<Vec<_>>().join("\n")
+    text.split('\n')
+        .map(|line| line.split('\t').map(shown).collect::<Vec<_>>().join("\t"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// [`shown`], each line after the first set in by two spaces: for words of others, of which none is to pass for a line

@@ -140,7 +140,9 @@ fn cause(error: &std::io::Error, doing: &str) -> (Kind, Option<&'static str>) {
         }
         Io::FileTooLarge => (
             Kind::Environment,
-            Some("raise the limit on the size of files (ulimit -f) and run the same command again; finished work is kept"),
+            Some(
+                "raise the limit on the size of files (ulimit -f) and run the same command again; finished work is kept",
+            ),
         ),
         Io::PermissionDenied if reads => (Kind::Environment, Some("make it readable for this user")),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => {
@@ -228,7 +230,8 @@ mod tests {
 
     #[test]
     fn words_out_of_files_stay_on_their_line_and_leave_the_terminal_alone() {
-        let problem = Problem::input("a\nrimforge: done", "the name \u{1b}[2J").expected("x\ry").advice("one\n  two\u{9b}");
+        let problem =
+            Problem::input("a\nrimforge: done", "the name \u{1b}[2J").expected("x\ry").advice("one\n  two\u{9b}");
         let text = problem.to_string();
         assert_eq!(
             text,

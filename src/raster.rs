@@ -133,7 +133,7 @@ impl Canvas {
         }
     }
 
-    /// PNG bytes with `texts` as (keyword, Latin-1 text) chunks, e.g. ("Description", "SIMULATED").
+    /// PNG bytes with `texts` as (keyword, text) chunks, e.g. ("Description", "SIMULATED").
     ///
     /// # Errors
     /// A keyword that PNG does not allow (1 to 79 Latin-1 characters), or an empty canvas.
@@ -175,7 +175,14 @@ fn encode(frames: &[Canvas], per_second: Option<u16>, texts: &[(&str, &str)]) ->
         encoder.set_frame_delay(1, per_second).map_err(fail)?;
     }
     for (keyword, text) in texts {
-        encoder.add_text_chunk((*keyword).to_owned(), (*text).to_owned()).map_err(fail)?;
+        let (keyword, text) = ((*keyword).to_owned(), (*text).to_owned());
+        // The usual chunk holds Latin-1 alone; a class or a patient may be called otherwise.
+        let added = if text.chars().all(|letter| u32::from(letter) < 256) {
+            encoder.add_text_chunk(keyword, text)
+        } else {
+            encoder.add_itxt_chunk(keyword, text)
+        };
+        added.map_err(fail)?;
     }
     let mut writer = encoder.write_header().map_err(fail)?;
     for frame in frames {
@@ -220,6 +227,16 @@ mod tests {
         data.truncate(frame.buffer_size());
         let texts = &reader.info().uncompressed_latin1_text;
         (frame, data, texts.iter().map(|t| (t.keyword.clone(), t.text.clone())).collect())
+    }
+
+    #[test]
+    fn texts_of_any_script_are_kept() {
+        let texts = [("Description", "läsion"), ("Comment", "病変 3")];
+        let png = Canvas::new(2, 2, BLACK).png(&texts).unwrap();
+        let reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
+        let info = reader.info();
+        assert_eq!(info.uncompressed_latin1_text[0].text, "läsion");
+        assert_eq!(info.utf8_text[0].get_text().unwrap(), "病変 3");
     }
 
     #[test]

@@ -4,8 +4,6 @@ pub mod console;
 
 pub mod progress;
 
-pub mod ending;
-
 mod choices;
 
 pub mod options;

@@ -59,8 +59,7 @@ impl Progress {
 
     /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
     /// stage to stop at its next safe point, the second ends at once, whatever the threads of libtorch are doing. A
-    /// second call does nothing. A signal that whoever started the process has it ignore (`nohup`, `&` of a script)
-    /// stays ignored.
+    /// second call does nothing. A closing terminal that the process is to outlive (`nohup`) is none of its business.
     ///
     /// # Errors
     /// Another `Progress` of this process watches already, or the system refuses.
@@ -72,25 +71,29 @@ impl Progress {
             Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")).because(error)
         };
         if WATCHED.swap(true, Ordering::SeqCst) {
-            return Err(Problem::new(Kind::Environment, "cannot watch for Ctrl-C: something else of this process does"));
+            return Err(Problem::new(
+                Kind::Environment,
+                "cannot watch for Ctrl-C: something else of this process does",
+            ));
         }
-        let ignored = ignored_signals();
-        let signals: Vec<i32> = STOP.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect();
+        let outlives = is_ignored(SIGHUP);
+        let signals: Vec<i32> = STOP.into_iter().filter(|&signal| signal != SIGHUP || !outlives).collect();
         for &signal in &signals {
             // In this order: who finds the flag set was not the first, and the handler itself ends the process.
             flag::register_conditional_shutdown(signal, Kind::Interrupted as i32, Arc::clone(&self.stop))
                 .map_err(failed)?;
             flag::register(signal, Arc::clone(&self.stop)).map_err(failed)?;
         }
-        let mut first = Signals::new(signals).map_err(failed)?;
-        let screen = self.screen();
-        let tell = move || {
-            if first.forever().next().is_some() {
-                screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
-            }
-        };
-        // Where the system gives no thread for it, the request goes without an answer, and works all the same.
-        let _ = std::thread::Builder::new().name("stop".into()).spawn(tell);
+        // Where the system gives no pipe or thread for it, the request goes without an answer, and works all the same.
+        if let Ok(mut first) = Signals::new(signals) {
+            let screen = self.screen();
+            let tell = move || {
+                if first.forever().next().is_some() {
+                    screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
+                }
+            };
+            let _ = std::thread::Builder::new().name("stop".into()).spawn(tell);
+        }
         self.watching.get_or_init(|| ());
         Ok(())
     }
@@ -107,11 +110,12 @@ const STOP: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// Some `Progress` of this process watches.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// Signals that the process ignores, signal n as bit n - 1; none where the system does not tell.
-fn ignored_signals() -> u64 {
+/// Whether the process was started so that it ignores `signal`; not where the system does not tell.
+fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    // Signal n is bit n - 1.
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Screen {

@@ -29,7 +29,7 @@ pub fn sha256(root: &Path, configs: &[&PrepareConfig]) -> Result<String> {
         read.insert(cohort.reader_table);
     }
     let tables = ["participants.tsv", "dataset_description.json"].map(|name| root.join(name));
-    read.extend(tables.into_iter().filter(|path| path.is_file()).chain(truth::find(root)));
+    read.extend(tables.into_iter().filter(|path| path.is_file()).chain(truth::find(root)?));
     let hashed = |path: &PathBuf| {
         let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
         Ok((name, files::sha256(path)?))

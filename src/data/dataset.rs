@@ -291,8 +291,8 @@ fn check(manifest: &Manifest) -> Result<()> {
 pub(crate) mod tests {
     use super::*;
     use crate::data::manifest::Slice;
-    use crate::name::{Inside, Name};
     use crate::files;
+    use crate::name::{Inside, Name};
     use crate::records::label::Window;
 
     /// Six patients in pairs on the three sides, each with one lesion of each class; patches 3x4x4, values by formula.

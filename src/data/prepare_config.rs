@@ -285,7 +285,9 @@ const LARGEST_PATCH: u32 = 1024;
 /// # Errors
 /// In words for `expected`: none, one that is no BIDS suffix in lower case, or one twice.
 pub fn check_contrasts(contrasts: &[String]) -> std::result::Result<(), &'static str> {
-    let plain = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let plain = |name: &String| {
+        (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
     if contrasts.is_empty() || !contrasts.iter().all(plain) {
         return Err("BIDS suffixes in lower case, such as chimap, flair, rim");
     }

@@ -143,7 +143,11 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_by_its_key() {
         let of = |text: &str| {
-            let read = parse_json::<Vec<std::collections::BTreeMap<String, u8>>>(Path::new("m.json"), text.as_bytes(), "a map");
+            let read = parse_json::<Vec<std::collections::BTreeMap<String, u8>>>(
+                Path::new("m.json"),
+                text.as_bytes(),
+                "a map",
+            );
             read.unwrap_err().to_string()
         };
         let said = of(r#"[{"a": 1}, {"a": 2, "b": -1}]"#);

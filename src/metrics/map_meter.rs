@@ -80,8 +80,11 @@ mod tests {
 
     #[test]
     fn a_map_over_a_rim_of_20_ppb_says_20() {
-        let contrast =
-            |name: &'static str, low, high| Contrast { name: name.into(), unit: String::new(), window: Window { low, high } };
+        let contrast = |name: &'static str, low, high| Contrast {
+            name: name.into(),
+            unit: String::new(),
+            window: Window { low, high },
+        };
         let contrasts = [contrast("chimap", -100.0, 100.0), contrast("rim", 0.0, 1.0)];
         let on = |at: usize| (3..6).contains(&(at % 16));
         let mut image: Vec<f32> = (0..256).map(|at| if on(at) { 0.2 } else { 0.0 }).collect();

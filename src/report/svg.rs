@@ -242,7 +242,9 @@ mod tests {
 
     #[test]
     fn an_axis_beyond_all_numbers_has_few_ticks_or_none() {
-        for (low, high) in [(-1e308, 1e308), (0.0, f64::INFINITY), (f64::NAN, 1.0), (-1.0, -1.0), (0.0, 5e-324), (-5e-324, 0.0)] {
+        for (low, high) in
+            [(-1e308, 1e308), (0.0, f64::INFINITY), (f64::NAN, 1.0), (-1.0, -1.0), (0.0, 5e-324), (-5e-324, 0.0)]
+        {
             let ticks = Axis::fixed("", low, high).ticks();
             assert!(ticks.len() <= 20, "{low} {high}: {}", ticks.len());
         }

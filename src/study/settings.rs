@@ -75,9 +75,8 @@ pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, assignments: &[Stri
 
 /// Refuses an assignment that no setting could need and that could take the stack or the memory.
 fn bounded(assignment: &str) -> Result<()> {
-    let refuse = |found: String| {
-        Err(Problem::usage(found).at(named(assignment)).expected("a setting's name, =, and its value"))
-    };
+    let refuse =
+        |found: String| Err(Problem::usage(found).at(named(assignment)).expected("a setting's name, =, and its value"));
     match toml_bounds::fault(assignment) {
         _ if assignment.len() > LONGEST_ASSIGNMENT => {
             refuse(format!("{} bytes; at most {LONGEST_ASSIGNMENT} are taken", assignment.len()))

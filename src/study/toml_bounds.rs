@@ -1,5 +1,5 @@
-//! What a TOML text may be before it is parsed: parsers and what walks their tables call themselves once for each level,
-//! so that a text of a few kilobytes could take the whole stack.
+//! What a TOML text may be before it is parsed: parsers and what walks their tables call themselves once for each
+//! level, so that a text of a few kilobytes could take the whole stack.
 
 use std::path::Path;
 

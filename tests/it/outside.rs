@@ -196,7 +196,8 @@ fn spoil(whole: &mut Value, place: &str, word: &str) -> usize {
 
 #[test]
 fn words_of_a_record_stay_words_in_the_page() {
-    for word in ["\"'><img src=x onerror=alert(1)>&{{7*7}}", "<script>alert(1)</script>", "]]>--><svg onload=alert(1)>"] {
+    for word in ["\"'><img src=x onerror=alert(1)>&{{7*7}}", "<script>alert(1)</script>", "]]>--><svg onload=alert(1)>"]
+    {
         let mut results = results();
         // Roles choose what is shown; without them no caption is.
         let spoiled = spoil(&mut results, "", word);
@@ -207,9 +208,8 @@ fn words_of_a_record_stay_words_in_the_page() {
         let (_folder, dir) = study_folder(&results);
         let page = fs::read_to_string(rimforge::report::write(&dir).unwrap()).unwrap();
         assert!(page.contains("alert(1)"), "it is shown");
-        for tag in ["<img src=x", "<script", "<svg onload", "\"'>", "49"] {
-            let own = tag == "49" && study().classify.parameters == 49;
-            assert!(own || tag == "49" || !page.contains(tag), "{word}: {tag}");
+        for tag in ["<img src=x", "<script", "<svg onload", "\"'>"] {
+            assert!(!page.contains(tag), "{word}: {tag}");
         }
         // Each text of an attribute ends where the template ends it.
         for alt in page.split(" alt=\"").skip(1).chain(page.split(" aria-label=\"").skip(1)) {
@@ -262,9 +262,9 @@ fn words_of_the_user_and_of_files_leave_the_terminal_alone() {
 fn a_folder_of_any_name_is_worked_in_and_named_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
     for name in [b"a\nforged: b\x1b[2J".as_slice(), b"\xff\xfe", "läsion 漢".as_bytes()] {
-        let (source, _) = (study_folder(&results()), ());
+        let (_source, dir) = study_folder(&results());
         let named = folder.path().join(OsStr::from_bytes(name));
-        fs::rename(source.1.root(), &named).unwrap();
+        fs::rename(dir.root(), &named).unwrap();
         let arguments = [OsStr::new("report"), OsStr::from_bytes(name)];
         let output = program(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -273,7 +273,10 @@ fn a_folder_of_any_name_is_worked_in_and_named_on_one_line() {
         let output = program(folder.path(), &[&arguments[..], &[OsStr::new("--json")]].concat());
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(said["report"].as_str().unwrap().ends_with("report/index.html"), "{said}");
-        let output = program(folder.path(), &[OsStr::new("-vv"), OsStr::new("simulate"), OsStr::new("--check"), OsStr::from_bytes(name)]);
+        let output = program(
+            folder.path(),
+            &[OsStr::new("-vv"), OsStr::new("simulate"), OsStr::new("--check"), OsStr::from_bytes(name)],
+        );
         assert_eq!(output.status.code(), Some(3));
         assert_harmless(&output, &[]);
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const SIMULATE: &str = "simulate --preset tiny --patients 3 --seed 1 --threads 1 --out out";
 
 /// Work of minutes that can be stopped.
-const LONG: &str = "simulate --preset paper --patients 64 --seed 1 --threads 2 --out out";
+const LONG: &str = "simulate --preset tiny --patients 900 --seed 1 --threads 2 --out out";
 
 /// Runs a line of the shell in which `rf` is the program.
 fn shell(folder: &Path, line: &str) -> Output {
@@ -49,6 +49,8 @@ fn results_that_cannot_be_printed_are_an_error_and_a_closed_pipe_is_none() {
         ("rf config show none.toml 2>&-", 3),
         ("rf nonsense 2> /dev/full", 2),
         ("rf nonsense <&- >&- 2>&-", 2),
+        ("rf config show s.toml -vv 2> /dev/full", 0),
+        ("rf config show s.toml -vv 2>&-", 0),
     ] {
         let output = shell(folder.path(), line);
         assert_eq!(output.status.code(), Some(code), "{line}: {}", text(&output.stderr));
@@ -59,12 +61,10 @@ fn results_that_cannot_be_printed_are_an_error_and_a_closed_pipe_is_none() {
 
 #[test]
 fn nobody_who_reads_what_is_said_is_no_reason_to_stop() {
-    for streams in ["2> /dev/full", "2>&-", "2> /dev/full -vv", "<&- >&- 2>&- -vv"] {
-        let folder = place();
-        let output = shell(folder.path(), &format!("rf {SIMULATE} {streams}"));
-        assert_eq!(output.status.code(), Some(0), "{streams}");
-        assert!(folder.path().join("out/record.json").exists(), "{streams}");
-    }
+    let folder = place();
+    let output = shell(folder.path(), &format!("rf {SIMULATE} <&- >&- 2> /dev/full -vv"));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(folder.path().join("out/record.json").exists());
     // Both ends in a pipe whose reader has gone.
     let folder = place();
     let (reader, writer) = std::io::pipe().unwrap();
@@ -93,19 +93,17 @@ fn odd_surroundings_change_nothing() {
         let output = shell(folder.path(), &format!("{odd} rf config show s.toml"));
         assert_eq!((output.status.code(), &output.stdout), (Some(0), &usual), "{odd}");
     }
-    // On terminals of 0 and 1 columns.
-    for columns in [0, 1] {
-        let line = format!("script -qec \"stty cols {columns}; exec '{}' {SIMULATE}{columns}\" /dev/null", env!("CARGO_BIN_EXE_rimforge"));
-        let output = shell(folder.path(), &line);
-        assert_eq!(output.status.code(), Some(0), "{columns}: {}", text(&output.stdout));
-    }
+    // A terminal of one column; the program draws its bars there.
+    let line = format!("script -qec \"stty cols 1; exec '{}' {SIMULATE}\" /dev/null", env!("CARGO_BIN_EXE_rimforge"));
+    let output = shell(folder.path(), &line);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
 }
 
 #[test]
 fn limits_of_the_system_end_in_code_4_with_advice() {
     for (limit, arguments, says) in [
         ("ulimit -f 16", SIMULATE, "raise the limit on the size of files (ulimit -f)"),
-        ("ulimit -n 9", SIMULATE, "raise the limit on open files (ulimit -n)"),
+        ("ulimit -n 5", SIMULATE, "raise the limit on open files (ulimit -n)"),
     ] {
         let folder = place();
         let output = shell(folder.path(), &format!("{limit}; exec rf {arguments}"));
@@ -134,7 +132,8 @@ fn begun(child: &mut Child) -> String {
 
 fn signal(child: &Child, names: &[&str]) {
     let kills: Vec<String> = names.iter().map(|name| format!("kill -{name} {}", child.id())).collect();
-    assert!(Command::new("sh").args(["-c", &kills.join("; ")]).status().unwrap().success());
+    // Two of a kind at the very same time are one to the system.
+    assert!(Command::new("sh").args(["-c", &kills.join("; sleep 0.002; ")]).status().unwrap().success());
 }
 
 fn ended(child: &mut Child) -> (ExitStatus, String, Duration) {
@@ -146,7 +145,7 @@ fn ended(child: &mut Child) -> (ExitStatus, String, Duration) {
 
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
-    for names in [["INT", "INT"], ["TERM", "TERM"], ["HUP", "INT"], ["INT", "INT"], ["INT", "INT"], ["INT", "INT"]] {
+    for names in [["INT", "INT"], ["TERM", "INT"], ["HUP", "TERM"]] {
         let folder = place();
         let mut child = at_work(folder.path(), "");
         begun(&mut child);
@@ -159,7 +158,7 @@ fn a_second_signal_ends_the_program_at_once() {
 
 #[test]
 fn a_first_signal_is_answered_and_the_work_stops_at_a_safe_point() {
-    for name in ["INT", "TERM", "HUP"] {
+    for name in ["INT", "TERM"] {
         let folder = place();
         let mut child = at_work(folder.path(), "");
         begun(&mut child);
@@ -172,7 +171,7 @@ fn a_first_signal_is_answered_and_the_work_stops_at_a_safe_point() {
 }
 
 #[test]
-fn a_signal_that_the_shell_has_it_ignore_stays_ignored() {
+fn a_closing_terminal_that_it_is_to_outlive_does_not_stop_it() {
     let folder = place();
     let mut child = at_work(folder.path(), "trap '' HUP; ");
     begun(&mut child);

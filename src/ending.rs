@@ -3,8 +3,6 @@
 //! Whatever it is, standard error gets a line where it can be written to, and the exit code is one of [`Kind`]'s.
 //! Nothing here may itself panic or allocate where memory has run out.
 
-#![allow(unsafe_code, reason = "an allocator is unsafe by its trait, and a handler of signals may do next to nothing")]
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::Write;
@@ -52,7 +50,7 @@ unsafe impl GlobalAlloc for Noting {
     }
 }
 
-/// A panic of any thread was about memory.
+/// A panic of any thread was for want of memory or of threads.
 static SHORTAGE: AtomicBool = AtomicBool::new(false);
 
 /// Runs `work`, which picks the exit code, and ends the process with it.
@@ -71,15 +69,25 @@ pub fn end_with(work: impl FnOnce() -> u8 + UnwindSafe) -> ! {
     low_level::exit(i32::from(code))
 }
 
+/// What the machine lacks where the words of a panic say so.
+fn shortage(said: &str) -> Option<Problem> {
+    let no_thread = ["ThreadPoolBuildError", "failed to spawn thread"].iter().any(|words| said.contains(words));
+    if no_thread {
+        let problem = Problem::new(Kind::Environment, format!("the system gives no more threads: {said}"));
+        return Some(problem.advice("raise the limit on processes (ulimit -u), or ask for fewer --threads"));
+    }
+    is_memory_shortage(said).then(|| Problem::memory(said))
+}
+
 fn tell_of_panic(panic: &PanicHookInfo<'_>) {
     if SHORTAGE.load(Ordering::SeqCst) {
         // What breaks because a thread that lacked memory is gone has been told already.
         return;
     }
     let said = panic.payload_as_str().unwrap_or("no words");
-    let text = if is_memory_shortage(said) {
+    let text = if let Some(problem) = shortage(said) {
         SHORTAGE.store(true, Ordering::SeqCst);
-        format!("rimforge: {}\n", Problem::memory(said))
+        format!("rimforge: {problem}\n")
     } else {
         let place = panic.location().map_or_else(String::new, |at| {
             // Of a library's file the last parts say which it is.
@@ -91,9 +99,8 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
             BacktraceStatus::Captured => format!("{trace}"),
             _ => String::new(),
         };
-        let defect = Problem::new(Kind::Internal, format!("a defect of rimforge{place}: {said}")).advice(
-            "report it with the command and its input; with RUST_BACKTRACE=1 in the environment it says more",
-        );
+        let defect = Problem::new(Kind::Internal, format!("a defect of rimforge{place}: {said}"))
+            .advice("report it with the command and its input; with RUST_BACKTRACE=1 in the environment it says more");
         format!("rimforge: {defect}\n{trace}")
     };
     // There is no place left to say that standard error is closed.
@@ -109,11 +116,23 @@ const ABORTED: &[u8] = b"rimforge: a defect of rimforge or of a library beneath 
 /// Called by the system where the process is being aborted: by Rust for want of memory or for a panic within a panic,
 /// by C++ for an exception that nobody catches.
 fn tell_of_abort() {
-    let (text, kind) = match REFUSED.load(Ordering::SeqCst) {
-        true => (NO_MEMORY, Kind::Environment),
-        false => (ABORTED, Kind::Internal),
-    };
+    let refused = REFUSED.load(Ordering::SeqCst);
+    let (text, kind) = if refused { (NO_MEMORY, Kind::Environment) } else { (ABORTED, Kind::Internal) };
     // SAFETY: the pointer and the length are of one slice that lives for ever.
     unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     low_level::exit(kind as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_is_told_from_a_defect() {
+        let pool =
+            "The global thread pool has not been initialized.: ThreadPoolBuildError { kind: IOError(Os { code: 11 }) }";
+        assert!(shortage(pool).unwrap().to_string().contains("ulimit -u"));
+        assert_eq!(shortage("std::bad_alloc").unwrap().kind(), Kind::Environment);
+        assert!(shortage("index out of bounds").is_none());
+    }
 }
