@@ -31,9 +31,9 @@ fn phantom(ring: bool, rng: &mut impl rand::Rng) -> Vec<f32> {
     pixels
 }
 
-struct Folders {
+pub struct Folders {
     _temporary: tempfile::TempDir,
-    root: PathBuf,
+    pub root: PathBuf,
 }
 
 impl Folders {
@@ -44,7 +44,7 @@ impl Folders {
 
 /// 20 training, 8 validation and 16 test patients with a rim, two non-rims and a contested ring or disc each, truth
 /// beside it; 12 synthetic rings; projections (rings again) of the training side's contested lesions.
-fn prepared() -> Folders {
+pub fn prepared() -> Folders {
     let temporary = tempfile::tempdir().unwrap();
     let root = temporary.path().to_owned();
     let data = root.join("data");
