@@ -1,8 +1,11 @@
-//! The program with a limit on its time, its memory told afterwards.
+//! The program with a limit on its time and address space; the most memory that it had.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// libtorch's libraries, which the program has before it reads anything, and the 256 MB that any input may take.
+pub const MEMORY: u64 = (160 + 256) << 20;
 
 /// How the program ended.
 pub struct Ran {
@@ -10,7 +13,7 @@ pub struct Ran {
     pub code: Option<i32>,
     /// What stood on standard error, on one line.
     pub said: String,
-    /// Most memory that it had, bytes.
+    /// Most memory that it had, bytes, as far as looking every few milliseconds tells.
     pub peak: u64,
     pub took: Duration,
     /// It was killed because its time was over.
@@ -25,50 +28,45 @@ impl Ran {
             (_, Some(code)) => format!("exit code {code}"),
             (_, None) => "ended by a signal".to_owned(),
         };
-        format!("{how} after {:.1} s with {} MB: {}", self.took.as_secs_f64(), self.peak >> 20, self.said)
+        format!("{how} after {:.1} s with {} MB: {:.500}", self.took.as_secs_f64(), self.peak >> 20, self.said)
     }
 }
 
 /// Runs the program in `folder`, at most for `limit` and in 8 GiB of address space.
-#[allow(unsafe_code, reason = "only the system knows how much memory a process had")]
 pub fn run(arguments: &[String], folder: &Path, limit: Duration) -> Ran {
     let heard = tempfile::NamedTempFile::new().unwrap();
     let start = Instant::now();
-    let child = Command::new("sh")
+    let mut child = Command::new("sh")
         .args(["-c", "ulimit -c 0; ulimit -v 8388608; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rimforge")])
         .args(arguments)
         .current_dir(folder)
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(heard.reopen().unwrap())
         .spawn()
         .unwrap();
-    let (mut status, mut endless) = (0, false);
-    // SAFETY: zeroes are a value of this plain structure.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    let pid = child.id() as libc::pid_t;
-    loop {
-        // SAFETY: both pointers are to values of ours; the child is waited for here alone.
-        match unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut usage) } {
-            0 if start.elapsed() > limit && !endless => {
-                endless = true;
-                // SAFETY: the child has not been waited for, so its number is still its own.
-                unsafe { libc::kill(pid, libc::SIGKILL) };
-            }
-            0 => std::thread::sleep(Duration::from_millis(5)),
-            found => {
-                assert_eq!(found, pid);
-                break;
-            }
+    let (mut peak, mut endless) = (0, false);
+    // The system's own account at the end would be of no use: it begins with the memory of the process that forked.
+    let status = loop {
+        peak = peak.max(most_memory(child.id()));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
         }
-    }
+        if start.elapsed() > limit && !endless {
+            endless = true;
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    };
     let text = String::from_utf8_lossy(&std::fs::read(heard.path()).unwrap()).into_owned();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Ran {
-        code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
-        said: lines.join(" | "),
-        peak: usage.ru_maxrss as u64 * 1024,
-        took: start.elapsed(),
-        endless,
-    }
+    Ran { code: status.code(), said: lines.join(" | "), peak, took: start.elapsed(), endless }
+}
+
+/// Most memory that a process has had since it began, bytes; 0 once it is over.
+fn most_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

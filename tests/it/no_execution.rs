@@ -55,7 +55,8 @@ fn pushed(text: &str) -> Vec<u8> {
 fn hostile(place: &Path) -> Vec<(&'static str, Vec<u8>)> {
     let canary = place.join("canary").display().to_string();
     let filled = |pickle: &[u8]| {
-        let python = pickle.windows(8).any(|found| found == b"builtins") || pickle.windows(5).any(|found| found == b"runpy");
+        let python =
+            pickle.windows(8).any(|found| found == b"builtins") || pickle.windows(5).any(|found| found == b"runpy");
         let payload = if python { format!("open({canary:?}, 'w')") } else { format!("touch {canary}") };
         let at = pickle.iter().position(|byte| *byte == b'@').unwrap();
         [&pickle[..at], &pushed(&payload), &pickle[at + 1..]].concat()
@@ -153,8 +154,7 @@ fn a_feature_network_is_data() {
     fs::write(place.join("net.pt"), saving_network(&place.join("canary"))).unwrap();
     let out = place.join("out").display().to_string();
     let network = ["--network", "tiny.safetensors", "--images", "a.npy", "--steps", "1", "--features", "net.pt"];
-    let (_, said, deeds) =
-        traced(&place, &[&["project"], &network[..], &["--device", "cpu", "--out", &out]].concat());
+    let (_, said, deeds) = traced(&place, &[&["project"], &network[..], &["--device", "cpu", "--out", &out]].concat());
     assert!(deeds.is_empty(), "{said}: {deeds:?}");
     assert!(!place.join("canary").exists(), "{said}");
 }

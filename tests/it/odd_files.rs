@@ -10,17 +10,14 @@ use std::time::Duration;
 
 use rimforge::data::patch_file;
 
-use crate::bounded::{Ran, run};
+use crate::bounded::{MEMORY, Ran, run};
 use crate::cohort_files::CohortFiles;
 use crate::fuzz::{images, networks};
 use crate::parity::fixture;
-use crate::{classify, phantoms, report};
+use crate::{classify, phantoms, project_command, report};
 
 /// Long enough for any refusal on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// What the program has before it reads anything is less (libtorch's libraries); then the 256 MB of any input.
-const MEMORY: u64 = (256 + 256) << 20;
 
 /// What is put in a file's place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,23 +65,35 @@ const READ: [(&str, &[&str]); 16] = [
     ("prepare --zip set.zip --out OUT", &["set.zip"]),
     ("simulate --check cohort", &["cohort", "cohort/sub-001/anat/sub-001_Chimap.nii.gz"]),
     (
-        "train --data rings --out OUT --kimg 0.004 --batch 4 --device cpu --base network/tiny.safetensors",
+        "train --data rings --out OUT --kimg 0.004 --batch 4 --device cpu --base network/tiny.safetensors \
+         --set net.z_dim=4 --set net.w_dim=4 --set net.channel_base=32 --set net.channel_max=4",
         &["rings", "rings/manifest.json", "rings/patches/sub-000_lesion-001.npy", "network/tiny.safetensors"],
     ),
     ("generate --network network/tiny.safetensors --seeds 0 --out OUT --device cpu", &["network/tiny.safetensors"]),
-    ("generate --network network/tiny.safetensors --seeds 0 --data rings --out OUT --device cpu", &["rings/manifest.json"]),
+    (
+        "generate --network network/tiny.safetensors --seeds 0 --data rings --out OUT --device cpu",
+        &["rings/manifest.json"],
+    ),
     (
         "project --network network/tiny.safetensors --images a.npy --steps 1 --features net.pt --out OUT --device cpu",
         &["network/tiny.safetensors", "a.npy", "net.pt"],
     ),
     (
-        "perturb --network network/tiny.safetensors --data rings --steps 1 --out OUT --device cpu",
-        &["network/tiny.safetensors", "rings/manifest.json"],
+        "perturb --network lesions.safetensors --data lesions --steps 1 --lesions 1 --out OUT --device cpu",
+        &["lesions.safetensors", "lesions/manifest.json", "lesions/patches/sub-006_lesion-000.npy"],
     ),
     (
         "classify --data data --synthetic synthetic --denoised denoised --truth truth.tsv --out OUT --seeds 1 --epochs 1 \
          --batch 16 --device cpu",
-        &["data", "data/manifest.json", "synthetic", "synthetic/seed0000.npy", "denoised", "denoised/record.json", "truth.tsv"],
+        &[
+            "data",
+            "data/manifest.json",
+            "synthetic",
+            "synthetic/seed0000.npy",
+            "denoised",
+            "denoised/record.json",
+            "truth.tsv",
+        ],
     ),
     ("import network.pkl --out OUT", &["network.pkl"]),
     ("export --network network/tiny.safetensors --out OUT", &["network/tiny.safetensors"]),
@@ -106,11 +115,15 @@ fn place() -> tempfile::TempDir {
         }
     }
     fs::remove_file(at("tabled/dataset.json")).unwrap();
-    let rows = |cell: fn(usize) -> usize| -> String { (0..8).map(|n| format!("{}\t{}\n", images::name(n), cell(n))).collect() };
+    let rows = |cell: fn(usize) -> usize| -> String {
+        (0..8).map(|n| format!("{}\t{}\n", images::name(n), cell(n))).collect()
+    };
     fs::write(at("tabled/labels.tsv"), format!("file\tlabel\n{}", rows(|n| n % 2))).unwrap();
     fs::write(at("patients.tsv"), format!("file\tpatient\n{}", rows(|n| n / 2))).unwrap();
     fs::write(at("set.zip"), images::zipped(&images::entries(), zip::CompressionMethod::Stored)).unwrap();
-    phantoms::rings(&at("rings"), 4, 2, 16);
+    phantoms::rings(&at("rings"), 6, 2, 16);
+    project_command::prepare(&at("lesions"));
+    project_command::network(&at("lesions.safetensors"));
     networks::tiny(&at("network"), 16);
     patch_file::write(&at("a.npy"), &[1, 16, 16], &[0.5f32; 256]).unwrap();
     fs::copy(fixture("standin_perceptual.pt"), at("net.pt")).unwrap();
@@ -199,8 +212,11 @@ fn the_commands_work_on_plain_files() {
     let place = place();
     let out = place.path().join("out");
     for (command, victims) in READ {
-        let missing: Vec<PathBuf> =
-            victims.iter().map(|name| place.path().join(name.trim_end_matches('?'))).filter(|path| !path.exists()).collect();
+        let missing: Vec<PathBuf> = victims
+            .iter()
+            .map(|name| place.path().join(name.trim_end_matches('?')))
+            .filter(|path| !path.exists())
+            .collect();
         assert!(missing.is_empty(), "{missing:?}");
         let words = |word: &str| if word == "OUT" { out.display().to_string() } else { word.to_owned() };
         let arguments: Vec<String> = command.split_whitespace().map(words).collect();

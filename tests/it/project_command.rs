@@ -22,7 +22,7 @@ const SIDE: u32 = 32;
 /// Rings (40 ppb, both readers), discs (no reader) and half rings (one reader) of radius 8 on three slices.
 ///
 /// Six training patients with one lesion of each kind, two validation patients likewise, two test patients.
-fn prepare(root: &Path) {
+pub fn prepare(root: &Path) {
     std::fs::create_dir_all(root.join("patches")).unwrap();
     let window = Window { low: -100.0, high: 100.0 };
     let mut manifest = Manifest {
@@ -78,7 +78,8 @@ fn prepare(root: &Path) {
     std::fs::write(root.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
-fn network(path: &Path) {
+/// A random network for them.
+pub fn network(path: &Path) {
     let config = GeneratorConfig {
         z_dim: 16,
         w_dim: 16,

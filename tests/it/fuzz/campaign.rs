@@ -34,7 +34,7 @@ pub struct Plan {
 pub struct Figures {
     pub inputs: u64,
     pub accepted: u64,
-    /// By kind: panic, death, endless, memory, time, defect, refused, outside.
+    /// By kind: panic, death, endless, memory, time, blame, message, control, refused, outside.
     pub faults: BTreeMap<String, u64>,
     pub peak: u64,
     pub longest: u64,
@@ -64,7 +64,8 @@ pub fn run(plan: Plan) -> Vec<(&'static str, Figures)> {
 
 /// Markdown: a row for each parser.
 pub fn table(figures: &[(&str, Figures)]) -> String {
-    let mut table = String::from("| parser | inputs | read | harm | largest peak MB | longest s |\n|---|---|---|---|---|---|\n");
+    let mut table =
+        String::from("| parser | inputs | read | harm | largest peak MB | longest s |\n|---|---|---|---|---|---|\n");
     for (name, it) in figures {
         let harm: Vec<String> = it.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let harm = if harm.is_empty() { "none".into() } else { harm.join(", ") };

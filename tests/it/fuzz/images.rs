@@ -37,7 +37,10 @@ pub const ZIP: Parser = Parser {
     short: 1_500,
     finish: Finish::AsItIs,
     set_up: |_| {
-        [CompressionMethod::Stored, CompressionMethod::Deflated].iter().map(|method| zipped(&entries(), *method)).collect()
+        [CompressionMethod::Stored, CompressionMethod::Deflated]
+            .iter()
+            .map(|method| zipped(&entries(), *method))
+            .collect()
     },
     read: |place, bytes| {
         let path = place.join("set.zip");
@@ -175,7 +178,8 @@ fn pngs() -> Vec<Vec<u8>> {
 pub fn interlaced() -> Vec<u8> {
     // Width and height of each pass; every row begins with its filter.
     let passes = [(1, 1), (1, 1), (2, 1), (2, 2), (4, 2), (4, 4), (8, 4)];
-    let rows: Vec<u8> = passes.iter().flat_map(|&(width, height)| [0, 7, 8, 9, 10, 11, 12, 13, 14][..=width].repeat(height)).collect();
+    let rows: Vec<u8> =
+        passes.iter().flat_map(|&(width, height)| [0, 7, 8, 9, 10, 11, 12, 13, 14][..=width].repeat(height)).collect();
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(&rows).unwrap();
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();

@@ -6,20 +6,8 @@ use rand::{Rng, RngExt};
 const LONGEST: usize = 1 << 20;
 
 /// Integers at which arithmetic goes wrong.
-const MAGIC: [u64; 12] = [
-    0,
-    1,
-    0x7f,
-    0xff,
-    0x7fff,
-    0xffff,
-    0x7fff_ffff,
-    0xffff_ffff,
-    1 << 31,
-    1 << 40,
-    i64::MAX as u64,
-    u64::MAX,
-];
+const MAGIC: [u64; 12] =
+    [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 31, 1 << 40, i64::MAX as u64, u64::MAX];
 
 /// Texts that stand where a number stood.
 const NUMBERS: [&str; 13] = [
@@ -40,8 +28,28 @@ const NUMBERS: [&str; 13] = [
 
 /// Texts that stand anywhere in a text.
 const WORDS: [&str; 22] = [
-    "\0", "\"", "\\", "\n", "\r\n", "\t", ",", "=", "[", "]", "{", "}", "..", "../../../x", "/etc/passwd", "\u{feff}",
-    "\u{202e}", "\u{1b}[2J", "\\ud800", "\\u0000", "true", "n/a",
+    "\0",
+    "\"",
+    "\\",
+    "\n",
+    "\r\n",
+    "\t",
+    ",",
+    "=",
+    "[",
+    "]",
+    "{",
+    "}",
+    "..",
+    "../../../x",
+    "/etc/passwd",
+    "\u{feff}",
+    "\u{202e}",
+    "\u{1b}[2J",
+    "\\ud800",
+    "\\u0000",
+    "true",
+    "n/a",
 ];
 
 /// What opens and closes a level of nesting.

@@ -69,8 +69,7 @@ pub fn tiny(place: &Path, side: i64) -> Vec<u8> {
     let config =
         GeneratorConfig { z_dim: 4, w_dim: 4, channel_base: 32, channel_max: 4, ..GeneratorConfig::small(side, 1) };
     let generator = Generator::new(&config, RunSeed(1), Device::Cpu).unwrap();
-    let discriminator =
-        Discriminator::new(&DiscriminatorConfig::matching(&config), RunSeed(2), Device::Cpu).unwrap();
+    let discriminator = Discriminator::new(&DiscriminatorConfig::matching(&config), RunSeed(2), Device::Cpu).unwrap();
     let path = place.join("tiny.safetensors");
     save_network(&path, &generator, Some(&discriminator), NetworkLabel::default()).unwrap();
     fs::read(path).unwrap()

@@ -6,12 +6,12 @@ use std::path::Path;
 use rimforge::classify::extras;
 use rimforge::data::dataset::MANIFEST;
 use rimforge::data::{Prepared, patch_file};
-use rimforge::{digest, files};
 use rimforge::observer::Silent;
 use rimforge::problem::Problem;
 use rimforge::records::training::TickRecord;
 use rimforge::run_dir::{RECORD, StudyDir};
 use rimforge::train::checkpoint;
+use rimforge::{digest, files};
 
 use super::parsers::{Finish, Parser};
 use super::volumes::copy;

@@ -99,8 +99,7 @@ pub const PARTICIPANTS: Parser = Parser {
 };
 
 fn fixtures(ending: &str) -> Vec<Vec<u8>> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(fixture("nifti")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(fixture("nifti")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|found| found == ending));
     paths.sort();
     // The fixtures that the reader is to refuse are no start.

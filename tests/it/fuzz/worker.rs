@@ -24,6 +24,9 @@ pub const ORDER: &str = "RIMFORGE_FUZZ_ORDER";
 /// Longest time of one input.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// Longest text that a person is to read, bytes.
+const LONGEST_MESSAGE: usize = 16 << 10;
+
 /// Memory that any input may take, and how many times its size a larger one may.
 const MEMORY: (u64, u64) = (256 << 20, 4);
 
@@ -125,7 +128,7 @@ pub fn keep(folder: &Path, parser: &str, number: u64, bytes: &[u8], fault: &str)
 struct Tried {
     accepted: bool,
     said: String,
-    internal: bool,
+    kind: Option<Kind>,
     panic: Option<String>,
     peak: u64,
     took: Duration,
@@ -136,8 +139,19 @@ impl Tried {
         if let Some(panic) = &self.panic {
             return Some(format!("panic: {panic}"));
         }
-        if self.internal {
-            return Some(format!("defect: the program blames itself: {}", self.said));
+        let blamed = match self.kind {
+            Some(Kind::Internal) => Some("itself"),
+            Some(Kind::Environment) => Some("the machine"),
+            _ => None,
+        };
+        if let Some(blamed) = blamed {
+            return Some(format!("blame: the program blames {blamed} for its input: {}", self.said));
+        }
+        if self.said.len() > LONGEST_MESSAGE {
+            return Some(format!("message: {} bytes: {:.200}", self.said.len(), self.said));
+        }
+        if let Some(letter) = self.said.chars().find(|letter| letter.is_control() && *letter != '\n') {
+            return Some(format!("control: {letter:?} would reach the terminal: {:?}", self.said));
         }
         let most = MEMORY.0.max(MEMORY.1 * size as u64);
         if self.peak > most {
@@ -174,7 +188,7 @@ fn once(parser: &Parser, place: &Path, bytes: &[u8]) -> Tried {
     }
     Tried {
         accepted: read.as_ref().is_some_and(Result::is_ok),
-        internal: problem.is_some_and(|problem| problem.kind() == Kind::Internal),
+        kind: problem.map(|problem| problem.kind()),
         said,
         panic,
         peak,
