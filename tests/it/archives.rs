@@ -7,227 +7,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::json;
 
 use crate::bounded::{MEMORY, run};
-use crate::fuzz::images::{entries, gray, name, with_checksums};
-use crate::fuzz::networks;
+use crate::fuzz::images::{gray, with_checksums};
+
+mod raw_zip;
+
+mod tensors;
+
+mod zips;
+
+use raw_zip::zipped;
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// An entry of a zip: every field as it is to stand there, true or not.
-#[derive(Clone)]
-struct Entry {
-    name: Vec<u8>,
-    stored: Vec<u8>,
-    method: u16,
-    flags: u16,
-    sum: u32,
-    /// Packed, unpacked.
-    sizes: [u32; 2],
-    /// In the local header, where it says something else.
-    local_sizes: Option<[u32; 2]>,
-    /// Unix mode, where there is one.
-    mode: u32,
-    extra: Vec<u8>,
-    /// Where the directory says that the entry lies, where it lies about it.
-    offset: Option<u32>,
-}
-
-impl Entry {
-    fn stored(name: impl Into<Vec<u8>>, bytes: Vec<u8>) -> Self {
-        let (sum, size) = (sum(&bytes), bytes.len() as u32);
-        let name = name.into();
-        Self {
-            name,
-            stored: bytes,
-            method: 0,
-            flags: 0,
-            sum,
-            sizes: [size; 2],
-            local_sizes: None,
-            mode: 0,
-            extra: vec![],
-            offset: None,
-        }
-    }
-
-    fn deflated(name: &str, bytes: &[u8]) -> Self {
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::best());
-        packer.write_all(bytes).unwrap();
-        let packed = packer.finish().unwrap();
-        let sizes = [packed.len() as u32, bytes.len() as u32];
-        Self { method: 8, sizes, sum: sum(bytes), ..Self::stored(name, packed) }
-    }
-
-    fn header(&self, sizes: [u32; 2]) -> Vec<u8> {
-        let mut bytes = vec![20, 0];
-        for half in [self.flags, self.method, 0, 0x21] {
-            bytes.extend(half.to_le_bytes());
-        }
-        for word in [self.sum, sizes[0], sizes[1]] {
-            bytes.extend(word.to_le_bytes());
-        }
-        bytes.extend((self.name.len() as u16).to_le_bytes());
-        bytes.extend((self.extra.len() as u16).to_le_bytes());
-        bytes
-    }
-}
-
-fn sum(bytes: &[u8]) -> u32 {
-    let mut sum = flate2::Crc::new();
-    sum.update(bytes);
-    sum.sum()
-}
-
-/// A zip of these entries, with this many entries said and `before` in front of the end record.
-fn zip_of(entries: &[Entry], said: usize, before: &[u8]) -> Vec<u8> {
-    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-    for entry in entries {
-        let offset = entry.offset.unwrap_or(bytes.len() as u32);
-        bytes.extend(b"PK\x03\x04");
-        bytes.extend(entry.header(entry.local_sizes.unwrap_or(entry.sizes)));
-        bytes.extend([&entry.name, &entry.extra, &entry.stored].into_iter().flatten());
-        // Made by Unix.
-        directory.extend(b"PK\x01\x02\x14\x03");
-        directory.extend(entry.header(entry.sizes));
-        // Length of a comment, number of a disk, attributes within.
-        directory.extend([0; 6]);
-        directory.extend((entry.mode << 16).to_le_bytes());
-        directory.extend(offset.to_le_bytes());
-        directory.extend([&entry.name, &entry.extra].into_iter().flatten());
-    }
-    let start = bytes.len() as u32;
-    let size = directory.len() as u32;
-    bytes.extend(directory);
-    bytes.extend(before);
-    bytes.extend(b"PK\x05\x06\0\0\0\0");
-    bytes.extend((said as u16).to_le_bytes().repeat(2));
-    bytes.extend([size.to_le_bytes(), start.to_le_bytes()].concat());
-    bytes.extend([0, 0]);
-    bytes
-}
-
-fn honest() -> Vec<Entry> {
-    entries().into_iter().map(|(name, bytes)| Entry::stored(name, bytes)).collect()
-}
-
-fn zipped(entries: &[Entry]) -> Vec<u8> {
-    zip_of(entries, entries.len(), b"")
-}
-
-/// The honest entries and one more.
-fn with(entry: Entry) -> Vec<u8> {
-    let mut all = honest();
-    all.push(entry);
-    zipped(&all)
-}
-
-/// The honest entries, the second one altered.
-fn altered(alter: impl FnOnce(&mut Entry)) -> Vec<u8> {
-    let mut all = honest();
-    alter(&mut all[1]);
-    zipped(&all)
-}
-
-/// An end record of zip64 and its locator; offsets are those of `start`.
-fn zip64(entries: u64, size: u64, offset: u64, start: u64) -> Vec<u8> {
-    let mut bytes = b"PK\x06\x06".to_vec();
-    bytes.extend(44u64.to_le_bytes());
-    bytes.extend([45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    bytes.extend([entries, entries, size, offset].map(u64::to_le_bytes).concat());
-    bytes.extend(b"PK\x06\x07\0\0\0\0");
-    bytes.extend(start.to_le_bytes());
-    bytes.extend(1u32.to_le_bytes());
-    bytes
-}
-
-/// The honest entries with an end record of zip64 that says this about its directory.
-fn lying_zip64(entries: u64, size: u64, offset: u64) -> Vec<u8> {
-    with_zip64(&honest(), |_, _| (entries, size, offset))
-}
-
-/// `said` gives entries, size and offset of the directory as the end record of zip64 says them, from the true size and
-/// offset.
-fn with_zip64(all: &[Entry], said: impl FnOnce(u64, u64) -> (u64, u64, u64)) -> Vec<u8> {
-    let plain = zipped(all);
-    let end = plain.len() - 22;
-    let word = |at: usize| u64::from(u32::from_le_bytes(*plain[end + at..].first_chunk().unwrap()));
-    let (entries, size, offset) = said(word(12), word(16));
-    let mut bytes = zip_of(all, 0xffff, &zip64(entries, size, offset, end as u64));
-    let end = bytes.len() - 10;
-    bytes[end..end + 8].fill(0xff);
-    bytes
-}
-
-fn hostile_zips() -> Vec<(&'static str, Vec<u8>)> {
-    let image = || gray(77, 8);
-    let named = |name: &[u8]| with(Entry::stored(name.to_vec(), image()));
-    let zeros = vec![0; 200 << 20];
-    let many: Vec<Entry> = (0..200_001).map(|at| Entry::stored(format!("{at}.png"), vec![])).collect();
-    vec![
-        ("a way up", named(b"../outside.png")),
-        ("a way up within", named(b"00000/../../outside.png")),
-        ("a way up by backslashes", named(b"..\\..\\outside.png")),
-        ("an absolute name", named(b"/tmp/outside.png")),
-        ("a drive", named(b"C:\\outside.png")),
-        ("a NUL", named(b"a\0b.png")),
-        ("a control sequence", named(b"\x1b[2Ja.png")),
-        ("no name", named(b"")),
-        ("a name without end", named(&[b"x".repeat(65_000), b".png".to_vec()].concat())),
-        ("a name that is no text", named(b"\xff\xfe.png")),
-        ("a symbolic link", with(Entry { mode: 0o120_777, ..Entry::stored("link.png", b"/etc/passwd".to_vec()) })),
-        ("a name twice", with(Entry::stored(name(0), image()))),
-        ("two entries in one place", altered(|entry| entry.offset = Some(0))),
-        ("an entry behind the end", altered(|entry| entry.offset = Some(0xffff_fff0))),
-        ("an entry in the directory", {
-            let at = zipped(&honest()).len() as u32 - 200;
-            altered(|entry| entry.offset = Some(at))
-        }),
-        ("a size too large", altered(|entry| entry.sizes[1] += 1000)),
-        ("a size too small", altered(|entry| entry.sizes[1] -= 10)),
-        ("a packed size too large", altered(|entry| entry.sizes[0] = 0x7fff_ffff)),
-        ("a wrong sum", altered(|entry| entry.sum ^= 1)),
-        ("an encrypted entry", altered(|entry| entry.flags = 1)),
-        ("bzip2", altered(|entry| entry.method = 12)),
-        ("Zstandard", altered(|entry| entry.method = 93)),
-        ("AES", altered(|entry| entry.method = 99)),
-        ("a method that is none", altered(|entry| entry.method = 65_535)),
-        ("a bomb", with(Entry::deflated("bomb.png", &zeros))),
-        ("a bomb that says it is small", {
-            let mut bomb = Entry::deflated("bomb.png", &zeros);
-            bomb.sizes[1] = 1000;
-            bomb.local_sizes = Some(bomb.sizes);
-            with(bomb)
-        }),
-        ("a bomb of labels", {
-            let mut all = honest();
-            all.pop();
-            all.push(Entry::deflated("dataset.json", &zeros));
-            zipped(&all)
-        }),
-        ("nested labels", {
-            let mut all = honest();
-            all.pop();
-            all.push(Entry::stored("dataset.json", b"[".repeat(1 << 20)));
-            zipped(&all)
-        }),
-        ("a zip in a zip", zipped(&[Entry::stored("inner.zip", zipped(&honest()))])),
-        ("nothing but the end", zip_of(&[], 0, b"")),
-        ("more entries than said", zip_of(&many, 100, b"")),
-        ("200,001 entries", with_zip64(&many, |size, offset| (200_001, size, offset))),
-        ("more entries said than there", zip_of(&honest(), 60_000, b"")),
-        ("entries of zip64 without end", lying_zip64(u64::MAX, 1000, 0)),
-        ("a directory of zip64 without end", lying_zip64(9, u64::MAX, 0)),
-        ("a directory of zip64 beyond the file", lying_zip64(9, 900, u64::MAX - 5)),
-        ("sizes of zip64 without end", {
-            let extra = [&[1u8, 0, 16, 0][..], &[0xff; 16]].concat();
-            altered(|entry| (entry.sizes, entry.extra) = ([u32::MAX; 2], extra))
-        }),
-        ("the end alone", zipped(&honest())[zipped(&honest()).len() - 22..].to_vec()),
-    ]
-}
 
 /// What is wrong with what the program does with `bytes` in `file`, given to it by these arguments.
 fn fault(place: &Path, file: &str, bytes: &[u8], arguments: &str) -> Option<String> {
@@ -263,80 +57,20 @@ fn zips_made_to_do_harm_are_refused() {
     let inside = place.path().join("a/b");
     fs::create_dir_all(&inside).unwrap();
     let arguments = "prepare --zip set.zip --out out";
-    let good = fault(&inside, "set.zip", &zipped(&honest()), arguments).unwrap();
+    let good = fault(&inside, "set.zip", &zipped(&zips::honest()), arguments).unwrap();
     assert!(good.starts_with("exit code 0"), "the same zip without harm: {good}");
     fs::remove_dir_all(inside.join("out")).unwrap();
-    judge("zips", &inside, &hostile_zips(), "set.zip", arguments);
+    judge("zips", &inside, &zips::hostile(), "set.zip", arguments);
     assert_eq!(names(place.path()), ["a"]);
     assert_eq!(names(&place.path().join("a")), ["b"]);
     assert!(!Path::new("/tmp/outside.png").exists());
-}
-
-/// A safetensors file with this header.
-fn tensors(header: &str, bytes: usize) -> Vec<u8> {
-    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; bytes]].concat()
-}
-
-fn hostile_tensors() -> Vec<(&'static str, Vec<u8>)> {
-    let one = |dtype: &str, shape: serde_json::Value, offsets: [u64; 2]| {
-        tensors(&json!({ "G.x": { "dtype": dtype, "shape": shape, "data_offsets": offsets } }).to_string(), 64)
-    };
-    let two = |first: [u64; 2], second: [u64; 2]| {
-        let tensor = |offsets: [u64; 2]| json!({ "dtype": "F32", "shape": [(offsets[1] - offsets[0]) / 4], "data_offsets": offsets });
-        tensors(&json!({ "a": tensor(first), "b": tensor(second) }).to_string(), 64)
-    };
-    let length = |length: u64| [&length.to_le_bytes()[..], b"{}"].concat();
-    vec![
-        ("tensors that overlap", two([0, 40], [24, 64])),
-        ("a hole between tensors", two([0, 24], [40, 64])),
-        ("a hole at the end", one("F32", json!([8]), [0, 32])),
-        ("bytes beyond the file", one("F32", json!([1 << 20]), [0, 4 << 20])),
-        ("an end before its start", one("F32", json!([4]), [48, 32])),
-        ("a shape larger than its bytes", one("F32", json!([1 << 30, 1 << 30]), [0, 64])),
-        ("a shape that wraps around", one("F32", json!([1u64 << 62, 16, 4]), [0, 64])),
-        ("a shape below zero", one("F32", json!([-4]), [0, 64])),
-        ("another type than its bytes", one("F64", json!([16]), [0, 64])),
-        ("a type that is none", one("F99", json!([16]), [0, 64])),
-        ("a shape of nothing by everything", one("F32", json!([0, 1u64 << 62, 1u64 << 62]), [0, 0])),
-        ("a header without end", length(u64::MAX)),
-        ("a header of 200 MB", length(200 << 20)),
-        ("a header of 99 MB", length(99 << 20)),
-        ("a header that is no text", [&8u64.to_le_bytes()[..], &[0xff; 8]].concat()),
-        ("a header of levels", tensors(&"[".repeat(1 << 20), 0)),
-        ("a header of levels within a tensor", tensors(&format!("{{\"a\":{}", "{\"a\":".repeat(1 << 20)), 0)),
-        ("a description that is a number", tensors(r#"{"__metadata__":{"rimforge":7}}"#, 0)),
-        ("a description of levels", {
-            let text = "[".repeat(1 << 20);
-            tensors(&json!({ "__metadata__": { "rimforge": text } }).to_string(), 0)
-        }),
-        ("no tensors", tensors("{}", 0)),
-    ]
 }
 
 #[test]
 fn tensors_that_lie_are_refused() {
     let place = tempfile::tempdir().unwrap();
     let arguments = "generate --network net.safetensors --seeds 0 --out out --device cpu";
-    judge("safetensors", place.path(), &hostile_tensors(), "net.safetensors", arguments);
-}
-
-/// A network file whose description says other sizes than its tensors have.
-fn resized(place: &Path, sizes: &[(&str, serde_json::Value)]) -> Vec<u8> {
-    let bytes = networks::tiny(place, 8);
-    let end = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
-    let mut header: serde_json::Value = serde_json::from_slice(&bytes[8..end]).unwrap();
-    let text = header["__metadata__"]["rimforge"].as_str().unwrap();
-    let mut description: serde_json::Value = serde_json::from_str(text).unwrap();
-    for (key, value) in sizes {
-        for network in ["generator", "discriminator"] {
-            if description[network].get(*key).is_some() {
-                description[network][*key] = value.clone();
-            }
-        }
-    }
-    header["__metadata__"]["rimforge"] = description.to_string().into();
-    let header = header.to_string();
-    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes[end..]].concat()
+    judge("safetensors", place.path(), &tensors::hostile(), "net.safetensors", arguments);
 }
 
 #[test]
@@ -347,11 +81,11 @@ fn descriptions_of_networks_that_are_not_in_the_file_are_refused() {
     let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
     for key in keys {
         for value in &sizes {
-            cases.push((format!("{key} = {value}"), resized(place.path(), &[(key, value.clone())])));
+            cases.push((format!("{key} = {value}"), tensors::resized(place.path(), &[(key, value.clone())])));
         }
     }
     let large = [("resolution", json!(1024)), ("channel_base", json!(1u64 << 40)), ("channel_max", json!(1u64 << 40))];
-    cases.push(("all of them".into(), resized(place.path(), &large)));
+    cases.push(("all of them".into(), tensors::resized(place.path(), &large)));
     let cases: Vec<(&str, Vec<u8>)> = cases.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
     let arguments = "generate --network net.safetensors --seeds 0 --out out --device cpu";
     judge("descriptions", place.path(), &cases, "net.safetensors", arguments);

@@ -4,7 +4,7 @@
 //! The disk is a tmpfs of some kilobytes to megabytes in a mount namespace of its own, for which this test program
 //! starts itself again with `unshare`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -163,7 +163,8 @@ const COMMANDS: [(&str, &str); 10] = [
     ("generate", "generate --network NETWORK --seeds 0-7 --format npy,png --out OUT --device cpu --threads 1"),
     (
         "project",
-        "project --network NETWORK --images IMAGE_A IMAGE_B --steps 2 --features pixels --out OUT --device cpu --threads 1",
+        "project --network NETWORK --images IMAGE_A IMAGE_B --steps 2 --features pixels --out OUT --device cpu \
+         --threads 1",
     ),
     (
         "classify",
@@ -200,28 +201,29 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// The lock, logs of speed, TensorBoard's events, and the report, which shows how long stages took.
 fn tells_the_time(name: &str) -> bool {
-    name.starts_with("events.") || [".lock", "timing.jsonl", "index.html"].contains(&name)
+    name.starts_with("events.") || [".lock", "lock", "timing.jsonl", "index.html"].contains(&name)
 }
 
-/// The file's bytes; of a JSON file all but the seconds that something took.
+/// The file's bytes; of a JSON file all but what something took in seconds and memory.
 fn timeless(path: &Path) -> Vec<u8> {
     let bytes = fs::read(path).unwrap();
     match serde_json::from_slice::<Value>(&bytes) {
         Ok(mut value) if path.extension().is_some_and(|ending| ending == "json") => {
-            forget_seconds(&mut value);
+            forget_times(&mut value);
             serde_json::to_vec(&value).unwrap()
         }
         _ => bytes,
     }
 }
 
-fn forget_seconds(value: &mut Value) {
+fn forget_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !name.contains("second"));
-            fields.values_mut().for_each(forget_seconds);
+            let times = ["second", "per_s", "peak_bytes"];
+            fields.retain(|name, _| !times.iter().any(|time| name.contains(time)));
+            fields.values_mut().for_each(forget_times);
         }
-        Value::Array(items) => items.iter_mut().for_each(forget_seconds),
+        Value::Array(items) => items.iter_mut().for_each(forget_times),
         _ => {}
     }
 }
@@ -249,9 +251,10 @@ fn run_full(place: &Place, case: &Case, shares: &[f64]) -> Vec<String> {
         faults.extend(unfinished(&place.disk()).map(|path| fault(format!("left {path}"))));
         disk.remount("size=1g");
         let output = place.run(case);
-        match output.status.success() {
-            false => faults.push(fault(format!("with room again: {}", said(&output)))),
-            true => faults.extend(difference(&whole, &files(&place.disk())).map(fault)),
+        if output.status.success() {
+            faults.extend(difference(&whole, &files(&place.disk())).map(fault));
+        } else {
+            faults.push(fault(format!("with room again: {}", said(&output))));
         }
     }
     faults
@@ -298,8 +301,8 @@ fn unfinished(folder: &Path) -> impl Iterator<Item = String> {
 }
 
 fn difference(expected: &BTreeMap<String, Vec<u8>>, found: &BTreeMap<String, Vec<u8>>) -> Option<String> {
-    let names = expected.keys().chain(found.keys());
-    let differing: Vec<&String> = names.filter(|name| expected.get(*name) != found.get(*name)).collect();
+    let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let differing: Vec<_> = names.iter().filter(|name| expected.get(**name) != found.get(**name)).collect();
     (!differing.is_empty()).then(|| format!("other files than undisturbed: {differing:?}"))
 }
 

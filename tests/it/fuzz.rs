@@ -2,7 +2,8 @@
 //!
 //! A worker (this test program again, one test of it) reads input after input under a limit of address space; that it
 //! dies, hangs, panics, takes more than 256 MB or four times the input, takes longer than 2 s, blames itself or the
-//! machine (exit codes 1 and 4), answers with control characters or a book, or writes outside its folder is a fault. The input is kept in `target/attack`.
+//! machine (exit codes 1 and 4), answers with control characters or a book, or writes outside its folder is a fault.
+//! The input is kept in `target/attack`.
 
 use std::fmt::Write as _;
 

@@ -106,8 +106,8 @@ fn deeds(trace: &str, allowed: &Path) -> Vec<String> {
 /// Runs the program under strace; its exit code, what it said, and its deeds.
 fn traced(place: &Path, arguments: &[&str]) -> (Option<i32>, String, Vec<String>) {
     let log = place.join("trace");
-    let calls = "trace=execve,execveat,connect,open,openat,creat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,\
-                 symlink,symlinkat,link,linkat";
+    let calls = "trace=execve,execveat,connect,open,openat,creat,unlink,unlinkat,rename,renameat,renameat2,mkdir,\
+                 mkdirat,symlink,symlinkat,link,linkat";
     let output = Command::new("strace")
         .args(["-f", "-qq", "-s", "4096", "-e", calls, "-o"])
         .arg(&log)

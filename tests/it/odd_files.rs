@@ -83,8 +83,8 @@ const READ: [(&str, &[&str]); 16] = [
         &["lesions.safetensors", "lesions/manifest.json", "lesions/patches/sub-006_lesion-000.npy"],
     ),
     (
-        "classify --data data --synthetic synthetic --denoised denoised --truth truth.tsv --out OUT --seeds 1 --epochs 1 \
-         --batch 16 --device cpu",
+        "classify --data data --synthetic synthetic --denoised denoised --truth truth.tsv --out OUT --seeds 1 \
+         --epochs 1 --batch 16 --device cpu",
         &[
             "data",
             "data/manifest.json",
@@ -150,9 +150,10 @@ fn fault(place: &Path, command: &str, victim: &str, odd: Odd) -> Option<String> 
     let words = |word: &str| if word == "OUT" { out.display().to_string() } else { word.to_owned() };
     let arguments: Vec<String> = command.split_whitespace().map(words).collect();
     let ran = run(&arguments, place, LIMIT);
-    match path.symlink_metadata().unwrap().is_dir() {
-        true => fs::remove_dir_all(&path).unwrap(),
-        false => fs::remove_file(&path).unwrap(),
+    if path.symlink_metadata().unwrap().is_dir() {
+        fs::remove_dir_all(&path).unwrap();
+    } else {
+        fs::remove_file(&path).unwrap();
     }
     fs::rename(&aside, &path).unwrap();
     if out.exists() {

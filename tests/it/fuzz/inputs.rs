@@ -1,5 +1,5 @@
-//! The sequence of inputs of one parser: what is valid, every cut and every flipped bit, then mutations without end. Each
-//! follows from the seed and its number alone, so an input that did harm can be made again.
+//! The sequence of inputs of one parser: what is valid, every cut and every flipped bit, then mutations without end.
+//! Each follows from the seed and its number alone, so an input that did harm can be made again.
 
 use std::path::Path;
 

@@ -63,7 +63,7 @@ pub const PICKLE: Parser = Parser {
     },
 };
 
-/// Writes `tiny.safetensors` into `place`: a network of images of `side` x `side`, some kilobytes, which are given back.
+/// Writes `tiny.safetensors` into `place`, a network of images of `side` x `side` of some kilobytes; gives its bytes.
 pub fn tiny(place: &Path, side: i64) -> Vec<u8> {
     fs::create_dir_all(place).unwrap();
     let config =

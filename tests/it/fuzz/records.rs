@@ -97,7 +97,9 @@ pub const SUMS: Parser = Parser {
 pub const LOG: Parser = Parser {
     name: "log of JSON lines",
     set_up: |_| {
-        let tick = r#"{"tick":1,"images":1000,"loss_g":1.0,"loss_d":1.2,"r1":0.1,"path_length":null,"ada_p":0.02,"ada_rt":0.3,"frechet":null}"#;
+        let tick = r#"{"tick":1,"images":1000,"loss_g":1.0,"loss_d":1.2,"r1":0.1,"path_length":null,"ada_p":0.02,"#
+            .to_owned()
+            + r#""ada_rt":0.3,"frechet":null}"#;
         vec![format!("{tick}\n{tick}\n").into_bytes()]
     },
     read: |place, bytes| {
