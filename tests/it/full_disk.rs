@@ -239,7 +239,9 @@ fn run_full(place: &Place, case: &Case, shares: &[f64]) -> Vec<String> {
     let (whole, room) = {
         let _disk = place.mount(1 << 30);
         let output = place.run(case);
-        assert!(output.status.success(), "{}: {}", case.name, said(&output));
+        if !output.status.success() {
+            return vec![format!("{} with all the room that it needs: {}", case.name, said(&output))];
+        }
         (files(&place.disk()), bytes_in(&place.disk()))
     };
     let mut faults = Vec::new();
