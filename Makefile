@@ -1,6 +1,6 @@
 # Everything below `setup` needs no environment variable.
 
-.PHONY: setup demo test test-gpu lint clean
+.PHONY: setup demo test test-gpu attack lint clean
 .DEFAULT_GOAL := setup
 
 STUDY ?= studies/demo.toml
@@ -18,6 +18,10 @@ test: setup lint
 # On a machine with an NVIDIA GPU: the reference values there, by recorded steps too.
 test-gpu: setup
 	cargo test --release --locked --test it -- --ignored gpu
+
+# Damaged inputs, kills, full disks: half an hour and more; figures in target/attack/figures.md.
+attack: setup
+	@scripts/attack.sh
 
 lint:
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "skipped: rustfmt is not installed"; fi

@@ -34,7 +34,7 @@ fn phantom(ring: bool, rng: &mut impl rand::Rng) -> Vec<f32> {
 
 pub struct Folders {
     _temporary: tempfile::TempDir,
-    root: PathBuf,
+    pub root: PathBuf,
 }
 
 impl Folders {

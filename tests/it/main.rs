@@ -46,6 +46,20 @@ mod volumes_as_they_are;
 
 mod train;
 
+/// Every parser against damaged inputs, in a process that may die of them.
+mod fuzz;
+
+/// Every command on disks that are full.
+mod full_disk;
+
+mod odd_files;
+
+mod archives;
+
+mod no_execution;
+
+mod bounded;
+
 /// Every key of a study file.
 mod settings;
 

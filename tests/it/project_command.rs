@@ -79,6 +79,7 @@ pub fn prepare(root: &Path) {
     std::fs::write(root.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
+/// A random network for them.
 pub fn network(path: &Path) {
     let config = GeneratorConfig {
         z_dim: 16,

@@ -270,7 +270,8 @@ fn picture(path: &Path) {
     encoder.write_header().unwrap().write_image_data(&[90; 192 * 64]).unwrap();
 }
 
-fn written() -> (tempfile::TempDir, String) {
+/// A study folder with its report, and the report's text.
+pub fn written() -> (tempfile::TempDir, String) {
     written_of(&study())
 }
 

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The long campaigns, one after another, whatever one of them finds; a table of figures at the end.
+#
+#   RIMFORGE_ATTACK_SECONDS=600   for each parser; 60 unless told
+#   RIMFORGE_ATTACK_SEED=N        the inputs of an earlier run again; otherwise at random, and printed
+set -u
+cd "$(dirname "$0")/.."
+
+figures=target/attack/figures.md
+mkdir -p target/attack
+printf '# Figures of `make attack`, %s\n' "$(date -u +%F)" >"$figures"
+failed=()
+
+# campaign TITLE TEST...: the ignored tests of these names; their lines with a ":" or a "|" are figures.
+campaign() {
+  local title=$1 log
+  shift
+  log=$(mktemp)
+  printf '\n## %s\n\n' "$title" | tee -a "$figures"
+  if ! cargo test --release --locked --test it -- --ignored --nocapture --test-threads 1 "$@" 2>&1 | tee "$log"; then
+    failed+=("$title")
+  fi
+  grep -E '^(\||figure:)|kills equal|operations on files' "$log" | sed 's/^figure: //' >>"$figures"
+  rm -f "$log"
+}
+set -o pipefail
+
+campaign 'Parsers' attack_every_parser
+campaign 'Full disks' attack_with_full_disks
+campaign 'What is no plain file' attack_with_odd_files
+campaign 'Kills' kill_chains::
+campaign 'Failing writes' faults::
+
+printf '\n'
+cat "$figures"
+if ((${#failed[@]})); then
+  printf '\nharm was found: %s\n' "${failed[*]}"
+  exit 1
+fi
