@@ -138,6 +138,8 @@ fn cause(error: &std::io::Error, doing: &str) -> (Kind, Option<&'static str>) {
         Io::StorageFull | Io::QuotaExceeded => {
             (Kind::Environment, Some("free some space and run the same command again; finished work is kept"))
         }
+        // Bytes that are no text where text was expected.
+        Io::InvalidData => (Kind::Input, None),
         Io::FileTooLarge => (
             Kind::Environment,
             Some(

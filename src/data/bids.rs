@@ -210,10 +210,7 @@ impl Patients<'_> {
 
     fn lacking(&self, contrast: &str, ids: &[String], patients: usize) -> Problem {
         let first = ids.first().map_or("", String::as_str);
-        let names: Vec<&str> = match is_susceptibility(contrast) {
-            true => SUSCEPTIBILITY_NAMES.to_vec(),
-            false => vec![contrast],
-        };
+        let names: Vec<&str> = if is_susceptibility(contrast) { SUSCEPTIBILITY_NAMES.to_vec() } else { vec![contrast] };
         let near = near(&self.root.join(first), &names).map(|words| format!("; {words}")).unwrap_or_default();
         let many = match ids.len() {
             0 | 1 => String::new(),

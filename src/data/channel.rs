@@ -62,9 +62,10 @@ impl Channel {
             Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
             Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
             Measure::Weighted => {
-                let (median, facts) = match grid.voxels() <= KEPT_VOXELS {
-                    true => kept_median(file, &mut pieces, memory)?,
-                    false => streamed_median(file, path, wanted.form, &mut pieces)?,
+                let (median, facts) = if grid.voxels() <= KEPT_VOXELS {
+                    kept_median(file, &mut pieces, memory)?
+                } else {
+                    streamed_median(file, path, wanted.form, &mut pieces)?
                 };
                 let median = median
                     .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;

@@ -74,12 +74,12 @@ impl LabelMap {
         let (axes, placement) = (RasAxes::new(&file.grid()), file.placement());
         let file = file.scan(|labels| {
             runs.add(labels);
-            match runs.of_label.len() > MAX_LESIONS || runs.count > MAX_RUNS {
-                false => Ok(()),
-                true => Err(Problem::input(path, "an image of many values, not a label map")
-                    .expected(format!("0 outside and at most {MAX_LESIONS} lesions, each its own number"))
-                    .advice("give the map of labels; this seems to be a contrast")),
+            if runs.of_label.len() <= MAX_LESIONS && runs.count <= MAX_RUNS {
+                return Ok(());
             }
+            Err(Problem::input(path, "an image of many values, not a label map")
+                .expected(format!("0 outside and at most {MAX_LESIONS} lesions, each its own number"))
+                .advice("give the map of labels; this seems to be a contrast"))
         })?;
         if !file.non_finite.is_empty() {
             let found = format!("{} NaN or infinite voxels in a label map", file.non_finite.len());

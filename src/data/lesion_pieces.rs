@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_the_boxes() {
-        let far = pieces(|[x, y, z]| y == 0 && z == 0 && (x < 2 || x > 17));
+        let far = pieces(|[x, y, z]| y == 0 && z == 0 && !(2..=17).contains(&x));
         // Voxels 2 to 17 lie between.
         assert_eq!(farthest_mm(&far, [0.5, 1.0, 1.0]), 8.0);
         assert_eq!(farthest_mm(&far[..1], [0.5; 3]), 0.0);

@@ -112,10 +112,7 @@ impl Sizes {
                 "give the susceptibility map that was computed from it",
             );
         }
-        match (self.below..self.within).contains(&rank) {
-            true => Verdict::Plausible,
-            false => Verdict::OtherUnit { rank },
-        }
+        if (self.below..self.within).contains(&rank) { Verdict::Plausible } else { Verdict::OtherUnit { rank } }
     }
 }
 
@@ -164,7 +161,7 @@ mod tests {
         assert_eq!(says(&[0.0; 4]), "nothing but zeros");
         assert_eq!(says(&[0.02; 4]), "the same value in every voxel");
         assert_eq!(says(&[0.0, 1.0, 0.0, 1.0, 1.0]), "one value and 0, as a mask has");
-        let circle: Vec<f32> = (0..629).map(|at| at as f32 / 100.0 - 3.14).collect();
+        let circle: Vec<f32> = (0..629).map(|at| (at - 314) as f32 / 100.0).collect();
         assert!(says(&circle).contains("phase in radians"));
         // Half as wide it is a strong field, but may be a map with bone in it.
         let half: Vec<f32> = circle.iter().map(|value| value / 2.0).collect();

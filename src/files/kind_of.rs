@@ -252,7 +252,7 @@ mod tests {
         {
             assert!(open(path, "a volume").unwrap_err().to_string().contains(says));
         }
-        std::fs::write(&lost.with_file_name("c"), b"12345").unwrap();
+        std::fs::write(lost.with_file_name("c"), b"12345").unwrap();
         let (file, length) = open(&lost.with_file_name("c"), "a volume").unwrap();
         assert_eq!((start(&lost, &file, 3).unwrap().as_slice(), length), (b"123".as_slice(), 5));
     }

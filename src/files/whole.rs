@@ -42,10 +42,10 @@ pub fn read(path: impl AsRef<Path>, most: u64, what: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 > most {
-        true => Err(too_long("a file that grows while it is read".into())),
-        false => Ok(bytes),
+    if bytes.len() as u64 > most {
+        return Err(too_long("a file that grows while it is read".into()));
     }
+    Ok(bytes)
 }
 
 /// As [`read`]; `None` where there is no such file, and only there: one that may not be read, or that a disk or server

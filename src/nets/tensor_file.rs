@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(opened.metadata("a"), "b");
         assert_eq!(opened.shapes(), [("y".into(), vec![2]), ("x".into(), vec![3])]);
         let (tensors, sha256) = opened.read(|name| name == "x").unwrap();
-        assert_eq!(sha256, digest::sha256(&std::fs::read(file.path()).unwrap()));
+        assert_eq!(sha256, digest::sha256(std::fs::read(file.path()).unwrap()));
         assert_eq!(tensors.len(), 1);
         assert_eq!(Vec::<u8>::try_from(&tensors["x"]).unwrap(), [7, 8, 9]);
     }

@@ -12,7 +12,7 @@ pub(super) struct Members<R> {
 }
 
 enum State<R> {
-    Within(GzDecoder<R>),
+    Within(Box<GzDecoder<R>>),
     AtEnd(R),
 }
 
@@ -31,7 +31,7 @@ impl std::error::Error for Behind {}
 impl<R: BufRead> Members<R> {
     /// From the stream's present place on.
     pub fn new(stream: R) -> Self {
-        Self { state: Some(State::Within(GzDecoder::new(stream))) }
+        Self { state: Some(State::Within(Box::new(GzDecoder::new(stream)))) }
     }
 
     /// The stream.
@@ -46,7 +46,7 @@ impl<R: BufRead> Members<R> {
     fn go_on(&mut self, mut stream: R) -> io::Result<()> {
         let next = match stream.fill_buf() {
             Ok([0x1f, ..]) => {
-                self.state = Some(State::Within(GzDecoder::new(stream)));
+                self.state = Some(State::Within(Box::new(GzDecoder::new(stream))));
                 return Ok(());
             }
             Ok(_) => skip_zeros(&mut stream),

@@ -31,8 +31,10 @@ impl Placement {
 
     /// The grid by the form that was not asked for, if that is another place.
     pub fn disagreement(&self) -> Option<Grid> {
-        self.other
-            .filter(|other| other.shape != self.grid.shape || !(self.grid.voxels_apart(other) <= DISAGREEMENT_VOXELS))
+        self.other.filter(|other| {
+            let apart = self.grid.voxels_apart(other);
+            other.shape != self.grid.shape || apart.is_nan() || apart > DISAGREEMENT_VOXELS
+        })
     }
 
     /// Holds the volume at `path`, which lies as `other` says, to this grid, that of `reference`; both were read by

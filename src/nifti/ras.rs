@@ -60,9 +60,8 @@ impl RasAxes {
 
     /// Ranges along the RAS+ axes as ranges along the stored ones, fastest first.
     pub fn stored(&self, ras: [Range<usize>; 3]) -> [Range<usize>; 3] {
-        self.stored.map(|(size, axis)| match self.flipped[axis] {
-            true => size - ras[axis].end..size - ras[axis].start,
-            false => ras[axis].clone(),
+        self.stored.map(|(size, axis)| {
+            if self.flipped[axis] { size - ras[axis].end..size - ras[axis].start } else { ras[axis].clone() }
         })
     }
 

@@ -63,14 +63,14 @@ pub struct OpenVolume {
 
 enum Stream<R> {
     Plain(R),
-    Zipped(Members<R>),
+    Zipped(Box<Members<R>>),
 }
 
 impl<R: BufRead> Stream<R> {
     /// Plain where the bytes do not begin as gzip's do.
     fn new(mut bytes: R) -> Self {
         match bytes.fill_buf() {
-            Ok([0x1f, 0x8b, ..]) => Self::Zipped(Members::new(bytes)),
+            Ok([0x1f, 0x8b, ..]) => Self::Zipped(Box::new(Members::new(bytes))),
             // What cannot be read is told when it is.
             _ => Self::Plain(bytes),
         }
@@ -196,9 +196,12 @@ fn read_layout(stream: &mut Stream<impl BufRead>, size: u64, form: Form) -> Resu
     let start = head.first_chunk().copied();
     let Some(header) = start.and_then(header_bytes) else {
         let short = head.len() < HEADER_BYTES;
-        return Err(foreign::told_by(&head).unwrap_or_else(|| match short {
-            true => ends_too_early("the header's 348 bytes"),
-            false => bad("no NIfTI header").expected("348 (NIfTI-1) or 540 (NIfTI-2) as its first number"),
+        return Err(foreign::told_by(&head).unwrap_or_else(|| {
+            if short {
+                ends_too_early("the header's 348 bytes")
+            } else {
+                bad("no NIfTI header").expected("348 (NIfTI-1) or 540 (NIfTI-2) as its first number")
+            }
         }));
     };
     stream.by_ref().take((header - HEADER_BYTES) as u64).read_to_end(&mut head).map_err(cut)?;

@@ -100,10 +100,7 @@ impl WeightFile {
 
 /// A name as it may be shown and is asked for by.
 fn shortened_name(name: &str) -> String {
-    match name.chars().any(char::is_control) {
-        true => shortened(name),
-        false => name.to_owned(),
-    }
+    if name.chars().any(char::is_control) { shortened(name) } else { name.to_owned() }
 }
 
 fn advice(kind: Option<FileKind>) -> Option<String> {

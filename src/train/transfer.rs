@@ -26,9 +26,10 @@ pub fn generator(target: &mut Generator, source: &Generator, channels: &ChannelM
     let alike = GeneratorConfig { c_dim: old.c_dim, channels: old.channels, ..new.clone() };
     let same_channels = widths(&alike) == widths(&old);
     // Two pairs of base and maximum can mean the same layers.
-    let alike = match same_channels {
-        true => GeneratorConfig { channel_base: old.channel_base, channel_max: old.channel_max, ..alike },
-        false => alike,
+    let alike = if same_channels {
+        GeneratorConfig { channel_base: old.channel_base, channel_max: old.channel_max, ..alike }
+    } else {
+        alike
     };
     if alike != old {
         return Err(other_sizes(&old, &alike));
@@ -67,9 +68,10 @@ pub fn discriminator(target: &mut Discriminator, source: &Discriminator, channel
         resolutions(of.resolution).map(|side| of.channels_at(side)).collect()
     };
     let same_channels = widths(&alike) == widths(&old);
-    let alike = match same_channels {
-        true => DiscriminatorConfig { channel_base: old.channel_base, channel_max: old.channel_max, ..alike },
-        false => alike,
+    let alike = if same_channels {
+        DiscriminatorConfig { channel_base: old.channel_base, channel_max: old.channel_max, ..alike }
+    } else {
+        alike
     };
     if alike != old {
         return Err(other_discriminator(&old, &alike));

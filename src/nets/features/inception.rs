@@ -237,9 +237,10 @@ impl Inception {
         let chain = |names: &[&str], x: &Tensor| self.chain(block, names, x);
         let single = chain(&["branch3x3_1"], x);
         let double = chain(&["branch3x3dbl_1", "branch3x3dbl_2"], x);
-        let pooled = match self.of_fid && block == "Mixed_7c" {
-            true => x.max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false),
-            false => self.average(x),
+        let pooled = if self.of_fid && block == "Mixed_7c" {
+            x.max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)
+        } else {
+            self.average(x)
         };
         Tensor::cat(
             &[

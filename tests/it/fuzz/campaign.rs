@@ -177,7 +177,7 @@ fn ending(status: ExitStatus) -> String {
 fn fault_of(parser: &str, number: u64) -> Option<String> {
     let name = format!("{}-{number}.fault", parser.replace([' ', '.', ','], "-"));
     let text = std::fs::read_to_string(kept().join(name)).ok()?;
-    text.splitn(3, ": ").nth(1).map(str::to_owned)
+    text.split(": ").nth(1).map(str::to_owned)
 }
 
 /// What lies in a worker's folder beside its own: a parser wrote where it may not.

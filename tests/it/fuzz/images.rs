@@ -18,6 +18,9 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::parsers::{Finish, Parser};
 
+/// As `prepare` allows by default.
+const MAX_PIXELS: u64 = 1 << 22;
+
 /// Images of the small data sets below.
 const IMAGES: usize = 8;
 
@@ -28,7 +31,7 @@ pub const PNG: Parser = Parser {
     short: 12_000,
     finish: Finish::OftenRepaired(with_checksums),
     set_up: |_| pngs(),
-    read: |place, bytes| decode(bytes).map(drop).map_err(|found| Problem::input(place, found)),
+    read: |place, bytes| decode(bytes, MAX_PIXELS).map(drop).map_err(|found| Problem::input(place, found)),
 };
 
 pub const ZIP: Parser = Parser {

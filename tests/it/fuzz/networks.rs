@@ -6,6 +6,7 @@ use std::path::Path;
 use rimforge::nets::weights::{load_network, read_tensors, save_network};
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use rimforge::pickle::read_network;
+use rimforge::pickle::weight_file::WeightFile;
 use rimforge::records::label::NetworkLabel;
 use rimforge::seed::RunSeed;
 use tch::Device;
@@ -61,6 +62,21 @@ pub const PICKLE: Parser = Parser {
         fs::write(&path, bytes).unwrap();
         read_network(path, true).map(drop)
     },
+};
+
+/// Weights of a feature net in an archive of PyTorch.
+pub const WEIGHTS: Parser = Parser {
+    name: "weights of a feature net",
+    short: 1_500,
+    set_up: |_| vec![fs::read(fixture("standin_perceptual.pt")).unwrap()],
+    read: |place, bytes| {
+        let path = place.join("net.pt");
+        fs::write(&path, bytes).unwrap();
+        let file = WeightFile::open(&path)?;
+        let wanted = file.shapes().into_iter().map(|(name, _)| name).collect();
+        file.read(&wanted).map(drop)
+    },
+    ..PICKLE
 };
 
 /// Writes `tiny.safetensors` into `place`, a network of images of `side` x `side` of some kilobytes; gives its bytes.

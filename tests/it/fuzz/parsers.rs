@@ -57,6 +57,7 @@ pub static PARSERS: &[Parser] = &[
     networks::SAFETENSORS,
     networks::DESCRIPTION,
     networks::PICKLE,
+    networks::WEIGHTS,
     records::MANIFEST_JSON,
     records::RESULTS,
     records::PROJECTION,

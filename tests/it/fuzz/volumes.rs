@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use rimforge::data::label_map::LabelMap;
 use rimforge::data::{PrepareConfig, Source, run_stage};
 use rimforge::lab::Lab;
-use rimforge::nifti;
+use rimforge::nifti::{self, Form};
 use rimforge::observer::Silent;
 use rimforge::problem::Result;
 use rimforge::seed::RunSeed;
@@ -59,7 +59,7 @@ pub const LABEL_MAP: Parser = Parser {
     read: |place, bytes| {
         let path = place.join("map.nii.gz");
         fs::write(&path, bytes).unwrap();
-        LabelMap::read(&path).map(drop)
+        LabelMap::read(&path, Form::Sform).map(drop)
     },
 };
 
@@ -103,14 +103,19 @@ fn fixtures(ending: &str) -> Vec<Vec<u8>> {
     paths.retain(|path| path.extension().is_some_and(|found| found == ending));
     paths.sort();
     // The fixtures that the reader is to refuse are no start.
-    paths.retain(|path| nifti::read(path).is_ok());
+    paths.retain(|path| scanned(path).is_ok());
     assert!(paths.len() > 1, "{paths:?}");
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
 fn volume(path: PathBuf, bytes: &[u8]) -> Result<()> {
     fs::write(&path, bytes).unwrap();
-    nifti::read(&path).map(drop)
+    scanned(&path)
+}
+
+/// Reads all voxels of a volume.
+fn scanned(path: &Path) -> Result<()> {
+    nifti::open(path, Form::Sform)?.scan(|_| Ok(())).map(drop)
 }
 
 pub fn packed(bytes: Vec<u8>) -> Vec<u8> {
