@@ -3,6 +3,8 @@
 //! Whatever it is, standard error gets a line where it can be written to, and the exit code is one of [`Kind`]'s.
 //! Nothing here may itself panic or allocate where memory has run out.
 
+pub mod stop;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::Write;

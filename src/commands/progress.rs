@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
-use signal_hook::iterator::Signals;
 
+use crate::ending::stop;
 use crate::name::{set_in, shown};
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::Result;
 
 /// Seconds between two plain lines where there is no terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -57,9 +55,7 @@ impl Progress {
         self.screen.clone()
     }
 
-    /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first asks the
-    /// stage to stop at its next safe point, the second ends at once, whatever the threads of libtorch are doing. A
-    /// second call does nothing. A closing terminal that the process is to outlive (`nohup`) is none of its business.
+    /// Lets a stage know of a request to stop ([`stop::watch`]). A second call does nothing.
     ///
     /// # Errors
     /// Another `Progress` of this process watches already, or the system refuses.
@@ -67,33 +63,10 @@ impl Progress {
         if self.watching.get().is_some() {
             return Ok(());
         }
-        let failed = |error: std::io::Error| {
-            Problem::new(Kind::Environment, format!("cannot watch for Ctrl-C: {error}")).because(error)
-        };
-        if WATCHED.swap(true, Ordering::SeqCst) {
-            return Err(Problem::new(
-                Kind::Environment,
-                "cannot watch for Ctrl-C: something else of this process does",
-            ));
-        }
-        let outlives = is_ignored(SIGHUP);
-        let signals: Vec<i32> = STOP.into_iter().filter(|&signal| signal != SIGHUP || !outlives).collect();
-        for &signal in &signals {
-            // In this order: who finds the flag set was not the first, and the handler itself ends the process.
-            flag::register_conditional_shutdown(signal, Kind::Interrupted as i32, Arc::clone(&self.stop))
-                .map_err(failed)?;
-            flag::register(signal, Arc::clone(&self.stop)).map_err(failed)?;
-        }
-        // Where the system gives no pipe or thread for it, the request goes without an answer, and works all the same.
-        if let Ok(mut first) = Signals::new(signals) {
-            let screen = self.screen();
-            let tell = move || {
-                if first.forever().next().is_some() {
-                    screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
-                }
-            };
-            let _ = std::thread::Builder::new().name("stop".into()).spawn(tell);
-        }
+        let screen = self.screen();
+        stop::watch(&self.stop, move || {
+            screen.line("\nstopping at the next safe point; press Ctrl-C again to stop at once");
+        })?;
         self.watching.get_or_init(|| ());
         Ok(())
     }
@@ -102,20 +75,6 @@ impl Progress {
     pub fn say(&self, text: &str) {
         self.screen.line(text);
     }
-}
-
-/// Ctrl-C, the end of a job, and the closing terminal.
-const STOP: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-
-/// Some `Progress` of this process watches.
-static WATCHED: AtomicBool = AtomicBool::new(false);
-
-/// Whether the process was started so that it ignores `signal`; not where the system does not tell.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    // Signal n is bit n - 1.
-    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Screen {
@@ -237,6 +196,7 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Kind;
 
     /// The only test that takes over Ctrl-C: the handler is the process's.
     #[test]

@@ -69,7 +69,9 @@ mod tests {
         speak.iter().chain(&others).for_each(|name| std::fs::write(root.join(name), b"{}").unwrap());
         std::fs::write(folder.path().join("Chimap.json"), b"{}").unwrap();
         let mut found = sidecars(&root, &anat.join("sub-1_ses-2_Chimap.nii.gz")).unwrap();
+        let mut wanted = speak.map(|name| root.join(name));
         found.sort();
-        assert_eq!(found, speak.map(|name| root.join(name)));
+        wanted.sort();
+        assert_eq!(found, wanted);
     }
 }

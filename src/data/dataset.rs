@@ -87,10 +87,12 @@ impl Prepared {
         let manifest: Manifest = files::parse_json(&path, &text, "a manifest")?;
         check(&manifest).map_err(|problem| problem.at(&path))?;
         tracing::info!("reading {} and the patches of {} lesions", path.display(), manifest.lesions.len());
+        let most_of_patch = patch_file::most_bytes::<f32>(&patch_shape(&manifest));
+        let most_of_mask = patch_file::most_bytes::<u8>(&manifest.patch.map(u64::from));
         manifest.lesions.par_iter().try_for_each(|lesion| -> Result<()> {
-            patch_file::read_verified(&root.join(&lesion.patch), &lesion.sha256)?;
+            patch_file::read_verified(&root.join(&lesion.patch), most_of_patch, &lesion.sha256)?;
             if let (Some(mask), Some(sha256)) = (&lesion.mask, &lesion.mask_sha256) {
-                patch_file::read_verified(&root.join(mask), sha256)?;
+                patch_file::read_verified(&root.join(mask), most_of_mask, sha256)?;
             }
             Ok(())
         })?;
@@ -181,9 +183,7 @@ impl Prepared {
     /// A file that is missing or not what the manifest promises.
     pub fn patch(&self, lesion: u32) -> Result<Vec<f32>> {
         let entry = self.lesion(lesion);
-        let [depth, height, width] = self.0.manifest.patch.map(u64::from);
-        let shape = [self.0.manifest.contrasts.len() as u64, depth, height, width];
-        patch_file::read(&self.0.root.join(&entry.patch), &shape, &entry.sha256)
+        patch_file::read(&self.0.root.join(&entry.patch), &patch_shape(&self.0.manifest), &entry.sha256)
     }
 
     /// The lesion mask of a patch, \[depth, height, width\]; `None` for plain images.
@@ -245,11 +245,23 @@ struct SchemaOnly {
     schema: u32,
 }
 
+/// Of each patch: channels, depth, height, width.
+fn patch_shape(manifest: &Manifest) -> [u64; 4] {
+    let [depth, height, width] = manifest.patch.map(u64::from);
+    [manifest.contrasts.len() as u64, depth, height, width]
+}
+
+/// Most voxels of a patch; `prepare` makes none of more than 1024 a side.
+const MAX_VOXELS: u64 = 1 << 30;
+
 /// What a manifest must satisfy before any of its numbers is used as an index or a path.
 fn check(manifest: &Manifest) -> Result<()> {
     let broken = |found: String| Problem::new(Kind::Input, found).advice("run `rimforge prepare` again");
     if manifest.contrasts.is_empty() || manifest.patch.contains(&0) {
         return Err(broken("no contrast, or an empty patch".into()));
+    }
+    if manifest.patch.iter().fold(1, |voxels: u64, &side| voxels.saturating_mul(u64::from(side))) > MAX_VOXELS {
+        return Err(broken(format!("patches of {:?} voxels", manifest.patch)));
     }
     for contrast in &manifest.contrasts {
         crate::records::label::Window::new(contrast.window.low, contrast.window.high)
@@ -388,13 +400,13 @@ pub(crate) mod tests {
         };
         let mut manifest = good.clone();
         manifest.lesions[3].patch = "../elsewhere.npy".into();
-        assert!(refused(&manifest).contains("below the data folder"));
+        assert!(refused(&manifest).contains("the path \"../elsewhere.npy\" does not stay inside its folder"));
         let mut manifest = good.clone();
         manifest.lesions[3].id = "../../../evil".into();
         assert!(refused(&manifest).contains("the name \"../../../evil\" has a path separator"));
         let mut manifest = good.clone();
         manifest.contrasts[0].name = "/etc/passwd".into();
-        assert!(refused(&manifest).contains("a contrast that cannot be used"));
+        assert!(refused(&manifest).contains("the name \"/etc/passwd\" has a path separator"));
         let mut manifest = good.clone();
         manifest.schema = 99;
         assert!(refused(&manifest).contains("schema 99"));

@@ -39,16 +39,24 @@ pub fn parse<T: Element>(path: &Path, bytes: &[u8], shape: &[u64]) -> Result<Vec
 /// # Errors
 /// Those of [`read_verified`] and of [`parse`].
 pub fn read<T: Element>(path: &Path, shape: &[u64], sha256: &str) -> Result<Vec<T>> {
-    parse(path, &read_verified(path, sha256)?, shape)
+    parse(path, &read_verified(path, most_bytes::<T>(shape), sha256)?, shape)
 }
 
-/// The bytes of a file that must have the given hash.
+/// Longest header of an npy file.
+const HEADER: u64 = 64 << 10;
+
+/// What an array of this shape and type takes on disk at most.
+pub fn most_bytes<T: Element>(shape: &[u64]) -> u64 {
+    shape.iter().fold(size_of::<T>() as u64, |bytes, &n| bytes.saturating_mul(n)).saturating_add(HEADER)
+}
+
+/// The bytes of a file of at most `most` that must have the given hash.
 ///
 /// # Errors
-/// No such file, or another hash.
-pub fn read_verified(path: &Path, sha256: &str) -> Result<Vec<u8>> {
+/// No such file, a longer one, or another hash.
+pub fn read_verified(path: &Path, most: u64, sha256: &str) -> Result<Vec<u8>> {
     tracing::debug!("reading {}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| Problem::io(path, "reading", error))?;
+    let bytes = files::read(path, most, "an array as the manifest describes it")?;
     let found = digest::sha256(&bytes);
     if found != sha256 {
         return Err(Problem::new(Kind::Input, format!("changed since it was prepared: SHA-256 {found}"))

@@ -113,7 +113,7 @@ mod tests {
             (format!("{}b = 1", "a.".repeat(60_000)), 1),
             (format!("\n\n[{}b]", "\"a\" . ".repeat(100)), 3),
             (format!("b = {{{}b = 1}}", "a.".repeat(65)), 1),
-            (format!("b = [\n{}", "[\n".repeat(70)), 66),
+            (format!("b = [\n{}", "[\n".repeat(70)), 65),
         ] {
             let said = fault(&deep).unwrap();
             assert_eq!(said, format!("more than 64 levels in line {line}"));

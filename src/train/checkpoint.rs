@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::disk_room;
 use crate::digest;
 use crate::files;
+use crate::name::Name;
 use crate::nets::network::Named;
 use crate::nets::weights;
 use crate::observer::Observer;
@@ -170,12 +171,13 @@ fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
         let Some((hash, name)) = line.split_once("  ") else {
             return Err(Problem::input(&sums_path, format!("not a line of hashes: {line:?}")));
         };
-        let file = found.file(name);
+        let name = Name::new(name).map_err(|fault| Problem::input(&sums_path, fault))?;
+        let file = found.file(&name);
         let sha256 = files::sha256(&file)?;
         if sha256 != hash {
             return Err(Problem::input(&file, format!("SHA-256 {sha256}")).expected(hash));
         }
-        listed.insert(name.to_owned());
+        listed.insert(name.to_string());
     }
     let missing: Vec<String> = required(&found)?.into_iter().filter(|name| !listed.contains(name)).collect();
     if missing.is_empty() {

@@ -144,7 +144,7 @@ fn projected(id: &str, patient: &str, image: &str, sha256: &str) -> serde_json::
     json!({
         "lesion_id": id, "patient": patient, "slice": 0, "role": "ambiguous", "distance": 0.0, "contrast_before": 0.0,
         "contrast_after": 0.0, "w_distance": 0.0, "rim_erased": false, "rim_invented": false, "lesion_rms": 0.0,
-        "slice_rms": 0.0, "figure": "", "image": image, "image_sha256": sha256, "true_rim": null
+        "slice_rms": 0.0, "figure": "figures/x.png", "image": image, "image_sha256": sha256, "true_rim": null
     })
 }
 

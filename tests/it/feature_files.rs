@@ -45,7 +45,7 @@ fn tensor(values: &[f64], shape: &[i64]) -> Tensor {
 }
 
 /// The script's weights of a net.
-fn weights(net: Architecture) -> Named {
+pub fn weights(net: Architecture) -> Named {
     let fill = |(stream, (name, shape)): (usize, (String, Vec<i64>))| {
         let u = uniform(shape.iter().product(), stream as u32);
         let scaled = |offset: f64, factor: f64| u.iter().map(|u| offset + factor * u).collect::<Vec<_>>();

@@ -499,7 +499,10 @@ fn a_cohorts_tables_are_read_as_other_programs_write_them() {
     assert!(!place.prepare("--cohort", &cohort.root, &[]).said.contains("not used"));
     fs::write(&participants, rows.replace("sub-003\t40\n", "sub-003\n")).unwrap();
     let said = place.prepare("--cohort", &cohort.root, &[]);
-    said.lesions(&["not used, and not needed", "participants.tsv: line 4: 1 cells; expected 2"]);
+    said.lesions(&[
+        "patients are the sub-* folders, since participants.tsv cannot be used",
+        "line 4: 1 cells; expected 2",
+    ]);
     let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     for text in [
         wide,

@@ -9,12 +9,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use rimforge::data::patch_file;
+use rimforge::nets::features::recognise::Architecture;
+use rimforge::nets::weights::write_tensors;
 
 use crate::bounded::{MEMORY, Ran, run};
 use crate::cohort_files::CohortFiles;
 use crate::fuzz::{images, networks};
 use crate::parity::fixture;
-use crate::{classify, phantoms, project_command, report};
+use crate::{classify, feature_files, phantoms, project_command, report};
 
 /// Long enough for any refusal on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -75,8 +77,8 @@ const READ: [(&str, &[&str]); 16] = [
         &["rings/manifest.json"],
     ),
     (
-        "project --network network/tiny.safetensors --images a.npy --steps 1 --features net.pt --out OUT --device cpu",
-        &["network/tiny.safetensors", "a.npy", "net.pt"],
+        "project --network network/tiny.safetensors --images a.npy --steps 1 --features net.safetensors --out OUT --device cpu",
+        &["network/tiny.safetensors", "a.npy", "net.safetensors"],
     ),
     (
         "perturb --network lesions.safetensors --data lesions --steps 1 --lesions 1 --out OUT --device cpu",
@@ -126,7 +128,7 @@ fn place() -> tempfile::TempDir {
     project_command::network(&at("lesions.safetensors"));
     networks::tiny(&at("network"), 16);
     patch_file::write(&at("a.npy"), &[1, 16, 16], &[0.5f32; 256]).unwrap();
-    fs::copy(fixture("standin_perceptual.pt"), at("net.pt")).unwrap();
+    write_tensors(at("net.safetensors"), &feature_files::weights(Architecture::SqueezeNet), "").unwrap();
     fs::copy(fixture("pickles/tiny.protocol4.pkl"), at("network.pkl")).unwrap();
     copy(&classify::prepared().root, folder.path());
     copy(report::written().0.path(), &at("study"));

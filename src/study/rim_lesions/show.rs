@@ -113,6 +113,12 @@ impl RimStudy {
         if prepare.session.is_none() {
             all.push(unset("prepare", "session", "the only one that each patient has"));
         }
+        if prepare.entities.is_empty() {
+            all.push(unset("prepare", "entities", "none needed: one file of each kind that a patient has"));
+        }
+        if prepare.form.is_sform() {
+            all.push(unset("prepare", "form", "\"sform\""));
+        }
         let images = "of plain images only (`rimforge prepare --images`)";
         if prepare.rim_label.is_none() {
             all.push(unset("prepare", "rim_label", images));
