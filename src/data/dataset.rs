@@ -398,15 +398,20 @@ pub(crate) mod tests {
             files::write_json(folder.path().join(MANIFEST), manifest).unwrap();
             Prepared::open(folder.path()).unwrap_err().to_string()
         };
-        let mut manifest = good.clone();
-        manifest.lesions[3].patch = "../elsewhere.npy".into();
-        assert!(refused(&manifest).contains("the path \"../elsewhere.npy\" does not stay inside its folder"));
-        let mut manifest = good.clone();
-        manifest.lesions[3].id = "../../../evil".into();
-        assert!(refused(&manifest).contains("the name \"../../../evil\" has a path separator"));
-        let mut manifest = good.clone();
-        manifest.contrasts[0].name = "/etc/passwd".into();
-        assert!(refused(&manifest).contains("the name \"/etc/passwd\" has a path separator"));
+        let written = |from: &str, to: &str| {
+            let text = files::json_text(&good).unwrap();
+            assert!(text.contains(from), "{text}");
+            std::fs::write(folder.path().join(MANIFEST), text.replacen(from, to, 1)).unwrap();
+            Prepared::open(folder.path()).unwrap_err().to_string()
+        };
+        let patch = good.lesions[3].patch.as_str();
+        let outside = "lesions[3].patch: the path \"../elsewhere.npy\" does not stay inside its folder";
+        assert!(written(patch, "../elsewhere.npy").contains(outside));
+        let id = format!("\"{}\"", good.lesions[3].id);
+        let evil = "lesions[3].id: the name \"../../../evil\" has a path separator";
+        assert!(written(&id, "\"../../../evil\"").contains(evil));
+        let contrast = format!("\"{}\"", good.contrasts[0].name);
+        assert!(written(&contrast, "\"/etc/passwd\"").contains("the name \"/etc/passwd\" has a path separator"));
         let mut manifest = good.clone();
         manifest.schema = 99;
         assert!(refused(&manifest).contains("schema 99"));
