@@ -5,6 +5,9 @@ use crate::problem::{Kind, Problem, Result};
 /// Allowed on top of the multiples, so that a file of a few bytes is judged for what it is.
 const FLOOR: usize = 1 << 20;
 
+/// Most bytes for the values of an index; that of Inception v3, with 600 tensors, takes some two million.
+const MOST_VALUES: usize = 64 << 20;
+
 /// Counts what is allocated (never what is freed) and how many instructions are run.
 #[derive(Debug)]
 pub struct Budget {
@@ -19,6 +22,14 @@ impl Budget {
             bytes: length.saturating_mul(2).saturating_add(FLOOR),
             steps: length.saturating_mul(4).saturating_add(FLOOR),
         }
+    }
+
+    /// For an index of `length` bytes whose tensors lie elsewhere: it is all names and numbers, of which each takes many
+    /// times the bytes that it is written with.
+    pub fn of_index(length: usize) -> Self {
+        let values = length.saturating_mul(64).min(MOST_VALUES);
+        let file = Self::of_file(length);
+        Self { bytes: file.bytes.saturating_add(values), ..file }
     }
 
     /// Accounts for an allocation of `bytes`, before it is made.

@@ -34,7 +34,7 @@ impl TorchStream {
         let mut head = Vec::new();
         (&mut file).take(LONGEST_INDEX).read_to_end(&mut head).map_err(failed)?;
         let mut cursor = Cursor::new(&head);
-        let mut budget = Budget::of_file(head.len());
+        let mut budget = Budget::of_index(head.len());
         let mut next = |budget: &mut Budget| machine::read(&mut cursor, budget, Dialect::Weights);
         let magic = next(&mut budget)?;
         if magic.root != Value::Long(&MAGIC) {

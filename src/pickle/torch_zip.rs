@@ -68,7 +68,7 @@ impl TorchZip {
         {
             return Err(wrong("numbers of a machine that is not little-endian"));
         }
-        let mut budget = Budget::of_file(index.len());
+        let mut budget = Budget::of_index(index.len());
         let pickle = machine::read(&mut Cursor::new(&index), &mut budget, Dialect::Weights)?;
         let parameters = parameters::collect(&pickle, &mut budget)?;
         Ok(Self { archive, folder, parameters })

@@ -1,7 +1,7 @@
 //! What a network and a data set say about their images.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
@@ -51,6 +51,9 @@ pub struct Window {
     /// Physical value at 1.
     pub high: f64,
 }
+
+/// Voxels of more are no image of a person.
+const LARGEST_VOXEL_MM: f64 = 1000.0;
 
 /// Smallest side that the networks have.
 const SMALLEST: usize = 8;
@@ -187,6 +190,16 @@ impl NetworkLabel {
             Value::Object(entries) => read(entries)?,
             other => return Err(wrong("provenance", &other, &"expected an object")),
         };
+        for Contrast { window: Window { low, high }, .. } in &contrasts {
+            let finite = [low, high].into_iter().all(|&end| (end as f32).is_finite());
+            if !(finite && low < high) {
+                return Err(wrong("channels", &channels, &"a window that is none"));
+            }
+        }
+        let size = provenance.voxel_mm.flatten();
+        if size.is_some_and(|size| !size.into_iter().all(|side| side > 0.0 && side <= LARGEST_VOXEL_MM)) {
+            return Err(wrong("voxel_mm", &json!(size), &"no size of voxels"));
+        }
         Ok(Self { contrasts, provenance })
     }
 }
@@ -216,7 +229,6 @@ fn wrong(key: &str, value: &Value, why: &dyn std::fmt::Display) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     /// As files of a training run, of an older version and of an import have it.
     const TRAINED: &str = concat!(
@@ -275,6 +287,7 @@ mod tests {
         for (key, value, expected) in [
             ("simulated", json!("yes"), "a boolean"),
             ("voxel_mm", json!([1.0, 0.4]), "an array of length 3"),
+            ("voxel_mm", json!([-1.0, 0.0, 1e300]), "no size of voxels"),
             ("classes", json!("rim"), "a sequence"),
             ("padding", json!({"height": 8, "width": 8}), "missing field `side`"),
             ("images", json!(-1), "u64"),
@@ -285,6 +298,11 @@ mod tests {
             assert_eq!(problem.kind(), Kind::Input);
             let text = problem.to_string();
             assert!(text.contains(&format!("{key} = {value}")) && text.contains(expected), "{text}");
+        }
+        for [low, high] in [[1.0, 1.0], [1.0, -1.0], [-1.0, 1e300]] {
+            let window = json!([{"name": "chimap", "unit": "ppb", "window": {"low": low, "high": high}}]);
+            let problem = NetworkLabel::from_json([window, Value::Null]).unwrap_err().to_string();
+            assert!(problem.contains("a window that is none"), "{problem}");
         }
         let channels = NetworkLabel::from_json([json!(["chimap"]), Value::Null]).unwrap_err().to_string();
         assert!(channels.contains(r#"channels = ["chimap"]"#), "{channels}");

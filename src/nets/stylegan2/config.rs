@@ -215,8 +215,9 @@ fn check_numbers(network: &str, shapes: &Shapes) -> Result<()> {
 
 fn check_clamp(clamp: Option<f64>) -> Result<()> {
     match clamp {
-        Some(bound) if bound.is_nan() || bound <= 0.0 => {
-            Err(Problem::usage(format!("conv_clamp = {bound}")).expected("a positive number"))
+        // Tensors are float32.
+        Some(bound) if bound.is_nan() || bound <= 0.0 || bound > f64::from(f32::MAX) => {
+            Err(Problem::usage(format!("conv_clamp = {bound:e}")).expected("a positive number that float32 holds"))
         }
         _ => Ok(()),
     }
