@@ -250,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn a_clamp_is_a_positive_number_of_float32() {
+        let with = |bound| GeneratorConfig { conv_clamp: bound, ..GeneratorConfig::small(32, 1) }.validate();
+        assert!(with(None).is_ok() && with(Some(256.0)).is_ok());
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(with(Some(wrong)).unwrap_err().to_string().contains("conv_clamp = "), "{wrong}");
+        }
+    }
+
+    #[test]
     fn images_have_two_dimensions_and_volumes_three() {
         let with = |dimensions, resolution| GeneratorConfig { dimensions, ..GeneratorConfig::small(resolution, 1) };
         for (dimensions, resolution) in [(2, 1024), (3, 8), (3, 256)] {
