@@ -69,7 +69,7 @@ impl Prepared {
     /// The same whatever its items are.
     pub(super) fn open_any(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
-        if !path.exists() {
+        if !files::is_there(&path)? {
             let missing = std::io::ErrorKind::NotFound.into();
             return Err(Problem::io(&path, "reading", missing)
                 .expected("a prepared data set")

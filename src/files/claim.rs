@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::folder::remove;
 use super::json::write_json;
 use super::lock::FolderLock;
-use super::whole::{read, sweep};
+use super::whole::{lies_there, read, sweep};
 use crate::name::{Inside, shown};
 use crate::problem::{Kind, Problem, Result};
 
@@ -69,7 +69,7 @@ pub struct Claim {
 impl Claim {
     pub(super) fn take(lock: FolderLock, folder: &Path, mark: &str, ledger: Ledger, marked: bool) -> Result<Self> {
         let mut claim = Self { _lock: lock, folder: folder.to_owned(), mark: folder.join(mark), ledger };
-        if !marked || !claim.mark.exists() {
+        if !marked || !lies_there(&claim.mark)? {
             claim.write_mark()?;
         }
         claim.sweep()?;
@@ -114,7 +114,7 @@ impl Claim {
 
     fn free(&self, name: &Inside) -> Result<()> {
         let path = name.under(&self.folder);
-        let foreign = !self.ledger.owns(name) && path.symlink_metadata().is_ok();
+        let foreign = !self.ledger.owns(name) && lies_there(&path)?;
         let above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
         let in_the_way = above.into_iter().find(|above| above.exists() && !above.is_dir());
         match in_the_way.map(Path::to_owned).or(foreign.then_some(path)) {

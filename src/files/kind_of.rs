@@ -74,7 +74,7 @@ impl FileKind {
             _ if at(128, b"DICM") => Self::Dicom,
             _ if at(344, b"n+1\0") || at(344, b"ni1\0") || at(4, b"n+2\0") || at(4, b"ni2\0") => Self::Nifti,
             // The length of a header of JSON.
-            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Self::Safetensors,
+            [a, b, c, d, 0, 0, 0, 0, b'{', ..] if u32::from_le_bytes([*a, *b, *c, *d]) >= 2 => Self::Safetensors,
             // Version of the format, then the name of the program that wrote it.
             [0x08, 1..=32, 0x12, length, name, ..] if *length > 0 && name.is_ascii_alphabetic() => Self::Onnx,
             _ if text.starts_with(b"<") => Self::WebPage,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::claim::{Claim, inside};
 use super::fault::{self, Operation};
 use super::folder::{list, list_if_there, make_folder, remove_folder};
-use super::json::write_json;
-use super::whole::{copy, read, rename, sweep, sync_folder};
+use super::json::{parse_json, write_json};
+use super::whole::{copy, lies_there, read_if_there, rename, sweep, sync_folder};
 use crate::name::Inside;
 use crate::problem::{Problem, Result};
 
@@ -76,16 +76,18 @@ impl Claim {
     pub(super) fn settle(&mut self) -> Result<()> {
         let ready = self.folder.join(READY);
         let list = ready.join(LIST);
-        if !list.is_file() {
+        let what = "the list of a finished result";
+        // A disk or server that does not answer is not one that says that there is none.
+        let Some(text) = read_if_there(&list, MOST_BYTES, what)? else {
             // Stopped at the very end, when only the folder was left.
             return remove_folder(&ready);
-        }
-        let text = read(&list, MOST_BYTES, "the list of a finished result")?;
-        let List { names, heads } = serde_json::from_slice(&text)
-            .map_err(|error| Problem::input(&list, format!("not the list of a finished result: {error}")))?;
-        let still = |name: &Inside| name.under(&ready).symlink_metadata().is_ok();
-        for head in heads.iter().filter(|name| still(name)) {
-            self.remove(head)?;
+        };
+        let List { names, heads } = parse_json(&list, &text, what)?;
+        let still = |name: &Inside| lies_there(&name.under(&ready));
+        for head in &heads {
+            if still(head)? {
+                self.remove(head)?;
+            }
         }
         let stale: Vec<Inside> = self.ledger.files.difference(&names).cloned().collect();
         stale.iter().try_for_each(|name| self.remove(name))?;
@@ -95,12 +97,16 @@ impl Claim {
         }
         let others = names.iter().filter(|name| !heads.contains(name));
         let mut folders = BTreeSet::from([self.folder.clone()]);
-        for name in others.filter(|name| still(name)) {
-            folders.extend(put(&name.under(&ready), name.under(&self.folder))?);
+        for name in others {
+            if still(name)? {
+                folders.extend(put(&name.under(&ready), name.under(&self.folder))?);
+            }
         }
         folders.iter().try_for_each(|folder| sync_folder(folder))?;
-        for head in heads.iter().filter(|name| still(name)) {
-            put(&head.under(&ready), head.under(&self.folder))?;
+        for head in &heads {
+            if still(head)? {
+                put(&head.under(&ready), head.under(&self.folder))?;
+            }
         }
         sync_folder(&self.folder)?;
         super::folder::remove(&list)?;

@@ -104,6 +104,10 @@ impl TensorHeader {
             return Err(FileKind::mistaken(&start, wanted.what, wanted.advice).at(path));
         };
         let header_length = u64::from(u32::from_le_bytes([a, b, c, d]));
+        // "{}" is the shortest.
+        if header_length < 2 {
+            return Err(whole(format!("a header of {header_length} bytes")));
+        }
         if header_length > LONGEST_HEADER {
             return Err(whole(format!("a header of {header_length} bytes"))
                 .expected(format!("at most {LONGEST_HEADER}, in front of the tensors")));
