@@ -10,6 +10,7 @@ use std::path::Path;
 use super::cohort_patient::PARTIAL;
 use super::dataset::MANIFEST;
 use super::extracted::{Extracted, PATCHES};
+use super::from_images::Target;
 use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
@@ -68,11 +69,13 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
+    claim.require_free([MANIFEST, RECORD])?;
     let making = claim.staging()?;
+    let free = |names: Vec<String>| claim.require_free(names).map(drop);
     let extracted = match source {
         Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer),
-        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer),
-        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer),
+        Source::Images(root) => from_images::from_folder(root, Target { out: &making, free: &free }, config, seed, observer),
+        Source::Zip(path) => from_images::from_zip(path, Target { out: &making, free: &free }, config, seed, observer),
     };
     if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
         // Patients are gone on with, images are not. The first error is the one to show.

@@ -17,6 +17,8 @@ mod earlier;
 
 mod folder;
 
+mod flush;
+
 pub mod hashed;
 
 mod json;

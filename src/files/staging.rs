@@ -2,6 +2,7 @@
 //!
 //! The files are written into a hidden folder of the claimed one. Once all are there, renaming that folder says so
 //! ([`Claim::publish`]); from then on they are put in the place of the old ones, by the next run if this one is killed.
+//! Before that the disk has all of them, so that a power cut leaves one of the two results as well.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, inside};
 use super::fault::{self, Operation};
+use super::flush::flush_all;
 use super::folder::{list, list_if_there, make_folder, remove_folder};
 use super::json::{parse_json, write_json};
 use super::whole::{copy, lies_there, read_if_there, rename, sweep, sync_folder};
@@ -66,6 +68,8 @@ impl Claim {
         names.extend(heads.iter().cloned());
         self.require_free(names.iter().map(Inside::as_str))?;
         let (new, ready) = (self.folder.join(NEW), self.folder.join(READY));
+        // Patches were written without waiting for the disk, and the result before them is deleted next.
+        flush_all(&new, names.iter().map(|name| name.under(&new)))?;
         write_json(new.join(LIST), &List { names, heads })?;
         rename(&new, &ready)?;
         sync_folder(&self.folder)?;
@@ -142,6 +146,7 @@ fn sweep_all(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::tests::under;
     use super::super::out_folder::{OutFolder, Owner};
     use super::super::write;
     use super::*;
@@ -159,6 +164,34 @@ mod tests {
             write(staging.join(name), text.as_bytes()).unwrap();
         }
         names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_result_that_the_disk_may_not_have_takes_no_place() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let mut held = claim(root);
+        let names = stage(&held, &["a"], "old");
+        held.publish(names, &["record"]).unwrap();
+        let names = stage(&held, &["a"], "new");
+        let (done, _) = under("flush:1", || held.publish(names, &["record"]));
+        assert!(done.unwrap_err().to_string().contains("flushing its files"));
+        assert_eq!(found(root, "a").as_deref(), Some("old"));
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_looked_at_just_now_is_not_deleted() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let held = claim(root);
+        stage(&held, &["a"], "new");
+        drop(held);
+        std::fs::rename(root.join(NEW), root.join(READY)).unwrap();
+        // A list that is a link to itself stands for all that cannot be told.
+        std::os::unix::fs::symlink(LIST, root.join(READY).join(LIST)).unwrap();
+        let problem = OutFolder::new(OWNER, root).claim().unwrap_err();
+        assert!(problem.to_string().contains("looking for it failed"), "{problem}");
+        assert!(root.join(READY).join("a").exists());
     }
 
     fn found(root: &Path, name: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
-use super::drawing::Drawing;
+use super::drawing::{Drawing, all_names};
 use super::explore::{Exploration, SHEETS, explore};
 use super::reals::{Meters, Reals};
 use super::{Format, GenerateConfig};
@@ -89,6 +89,10 @@ pub fn run_stage_with_sheets(
     let mut claim = folder.claim()?;
     // Nothing is gone on with.
     claim.discard()?;
+    // What lies in the way of the result is told before hours of drawing, not after them.
+    let grids = std::iter::once(SYNTHETIC_GRID).chain(inputs.data.map(|_| REAL_GRID));
+    let others = grids.chain([RECORD]).chain(sheets.names()).map(str::to_owned);
+    claim.require_free(all_names(config, &config.seed_numbers()?, &opened.source).chain(others))?;
     let making = Making { opened: &opened, config, sheets, out: &claim.staging()? };
     let made = making.all(inputs.data, lab).and_then(|(record, drawn)| {
         let images = record.images.iter().map(|image| image.path.clone());
