@@ -37,7 +37,7 @@ use crate::records::label::Contrast;
 pub const MANIFEST: &str = "manifest.json";
 
 /// Longest manifest: of a quarter of a million items.
-const MAX_MANIFEST_BYTES: u64 = 256 << 20;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 /// A prepared data set of slices on disk. Cheap to clone.
 #[derive(Clone, Debug)]
