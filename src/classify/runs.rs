@@ -153,16 +153,7 @@ pub fn run(
         for (repetition, set) in (0u64..).zip(repetitions) {
             let repetition_seed = repetition_seed(seed, repetition);
             let identity = |pixels: &str| {
-                json!([
-                    PROCEDURE,
-                    pixels,
-                    arm,
-                    repetition_seed.0,
-                    plan,
-                    config.pooling,
-                    set,
-                    device_name(place.device)
-                ])
+                json!([PROCEDURE, pixels, arm, repetition_seed.0, plan, config.pooling, set, device_name(place.device)])
             };
             jobs.push(Job {
                 arm: *arm,

@@ -78,7 +78,9 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     let free = |names: Vec<String>| claim.require_free(names).map(drop);
     let extracted = match source {
         Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer),
-        Source::Images(root) => from_images::from_folder(root, Target { out: &making, free: &free }, config, seed, observer),
+        Source::Images(root) => {
+            from_images::from_folder(root, Target { out: &making, free: &free }, config, seed, observer)
+        }
         Source::Zip(path) => from_images::from_zip(path, Target { out: &making, free: &free }, config, seed, observer),
     };
     if extracted.is_err() && !matches!(source, Source::Cohort(_)) {

@@ -220,6 +220,7 @@ mod tests {
             (zip("images/1.png"), Some(FileKind::Zip)),
             (b"\x80\x04\x95".to_vec(), Some(FileKind::Pickle)),
             (b"\x10\0\0\0\0\0\0\0{}".to_vec(), Some(FileKind::Safetensors)),
+            (b"\0\0\0\0\0\0\0\0{}".to_vec(), None),
             (b"\x08\x07\x12\x07pytorch".to_vec(), Some(FileKind::Onnx)),
             (b"\x93NUMPY\x01\0".to_vec(), Some(FileKind::Npy)),
             (b"\x89PNG\r\n\x1a\n".to_vec(), Some(FileKind::Png)),
