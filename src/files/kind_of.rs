@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn files_are_told_by_their_first_bytes() {
-        let cases: [(Vec<u8>, Option<FileKind>); 22] = [
+        let cases: [(Vec<u8>, Option<FileKind>); 23] = [
             (vec![], Some(FileKind::Empty)),
             (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), Some(FileKind::LfsPointer)),
             (b"/annex/objects/MD5E-s5--x.nii.gz\n".to_vec(), Some(FileKind::AnnexPointer)),
