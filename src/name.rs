@@ -11,9 +11,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest name in bytes: what is appended to one ("_slice-12.trace.npz") still fits into the 255 bytes that file
-/// systems allow.
+/// Longest name in bytes: what is appended to one ("_z12_training-rim_inpainting" and ".json") still fits into
+/// [`LONGEST_PART`].
 pub const LONGEST: usize = 200;
+
+/// Longest name of a file in bytes that file systems allow.
+const LONGEST_PART: usize = 255;
 
 /// Most parts of a path inside a folder.
 const DEEPEST: usize = 8;
@@ -65,6 +68,14 @@ fn fault(text: &str) -> Option<String> {
         "." | ".." => Some("means a folder".into()),
         _ if text.contains(['/', '\\']) => Some("has a path separator in it".into()),
         _ => word_fault(text),
+    }
+}
+
+/// As [`fault`], of a part of a path: a name with what the program appended to it, which may be longer than one.
+fn part_fault(text: &str) -> Option<String> {
+    match text.len() {
+        0..=LONGEST => fault(text),
+        _ => text.chars().find_map(|letter| fault(&format!("x{letter}"))),
     }
 }
 
@@ -147,7 +158,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// A path inside the folder that a record describes: at most 8 [`Name`]s, joined by "/".
+/// A path inside the folder that a record describes: at most 8 parts, joined by "/", each as a [`Name`] is, but of up to
+/// 255 bytes, so that what the program appends to a name has room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Inside(String);
@@ -156,14 +168,18 @@ impl Inside {
     /// Checks `text`.
     ///
     /// # Errors
-    /// What is wrong with it, in words that quote it: a part that is no [`Name`], an absolute path, or too many parts.
+    /// What is wrong with it, in words that quote it: a part that is empty, "..", too long or with letters that no
+    /// [`Name`] has, an absolute path, or too many parts.
     pub fn new(text: impl Into<String>) -> Result<Self, String> {
         let text = text.into();
         let wrong = |fault: &str| format!("the path \"{}\" {fault}", shown(&shortened(&text)));
         if text.split('/').count() > DEEPEST {
             return Err(wrong(&format!("has more than {DEEPEST} parts")));
         }
-        match text.split('/').find_map(fault) {
+        if text.split('/').any(|part| part.len() > LONGEST_PART) {
+            return Err(wrong(&format!("has a part of more than {LONGEST_PART} bytes")));
+        }
+        match text.split('/').find_map(part_fault) {
             None => Ok(Self(text)),
             Some(_) => Err(wrong("does not stay inside its folder")),
         }
@@ -292,6 +308,11 @@ mod tests {
         for path in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a\\..\\b", "1/2/3/4/5/6/7/8/9"] {
             assert!(Inside::new(path).is_err(), "{path}");
         }
+        let (long, too_long) = ("x".repeat(LONGEST_PART), "x".repeat(LONGEST_PART + 1));
+        assert!(Inside::new(format!("patches/{long}")).is_ok());
+        let said = Inside::new(format!("patches/{too_long}")).unwrap_err();
+        assert!(said.contains("has a part of more than 255 bytes"), "{said}");
+        assert!(Inside::new(format!("patches/{}\n", &long[1..])).is_err());
     }
 
     #[test]

@@ -89,6 +89,12 @@ impl Problem {
         self
     }
 
+    /// More to do, behind what is advised already.
+    pub fn more_advice(self, more: &str) -> Self {
+        let advice = self.advice.as_ref().map_or_else(|| more.to_owned(), |advice| format!("{advice}; {more}"));
+        self.advice(advice)
+    }
+
     /// The error underneath, which `-v` shows.
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
@@ -206,6 +212,9 @@ mod tests {
         let problem = Problem::input("a.nii", "3 dimensions").expected("4").advice("pick the QSM volume");
         assert_eq!(problem.to_string(), "a.nii: 3 dimensions; expected 4\n  what to do: pick the QSM volume");
         assert_eq!(problem.kind() as i32, 3);
+        let advice = |problem: Problem| problem.to_string().split_once("to do: ").map(|(_, advice)| advice.to_owned());
+        assert_eq!(advice(problem.more_advice("try")).as_deref(), Some("pick the QSM volume; try"));
+        assert_eq!(advice(Problem::usage("x").more_advice("try")).as_deref(), Some("try"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! buffer; the few fields used here are written by hand (tensorflow/core/util/event.proto, framework/summary.proto).
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,24 @@ const ENDING: &str = ".rimforge";
 /// Writes one new event file; TensorBoard reads all files of a folder as one run.
 pub struct EventWriter {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<EventFile>,
+}
+
+/// The file with its name, by which a write may fail on purpose.
+struct EventFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl Write for EventFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        fault::before(Operation::Write, &self.path)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl EventWriter {
@@ -36,7 +53,8 @@ impl EventWriter {
         let file = fault::before(Operation::Create, &path)
             .and_then(|()| File::create_new(&path))
             .map_err(|e| Problem::io(&path, "creating the event file", e))?;
-        let mut writer = Self { path, file: BufWriter::new(file) };
+        let file = BufWriter::new(EventFile { path: path.clone(), file });
+        let mut writer = Self { path, file };
         writer.event(0, |event| event.bytes(3, b"brain.Event:2"))?;
         if let Some(step) = resumed_at {
             // SessionLog { status: START }
@@ -79,9 +97,7 @@ impl EventWriter {
     /// # Errors
     /// Writing failed.
     pub fn flush(&mut self) -> Result<()> {
-        fault::before(Operation::Write, &self.path)
-            .and_then(|()| self.file.flush())
-            .map_err(|e| Problem::io(&self.path, "writing the event file", e))
+        self.file.flush().map_err(|e| Problem::io(&self.path, "writing the event file", e))
     }
 
     fn summary(&mut self, step: u64, tag: &str, fill: impl FnOnce(&mut Proto)) -> Result<()> {
@@ -131,10 +147,14 @@ fn whole_records(path: &Path) -> std::io::Result<(u64, u64)> {
     let mut whole = 0;
     // Length and its checksum before the data, the data's checksum after it.
     while length - whole >= 16 {
-        let mut bytes = [0; 8];
+        let (mut bytes, mut checksum) = ([0; 8], [0; 4]);
         file.seek(SeekFrom::Start(whole))?;
         file.read_exact(&mut bytes)?;
-        match u64::from_le_bytes(bytes).checked_add(16).filter(|&record| record <= length - whole) {
+        file.read_exact(&mut checksum)?;
+        // Zeros, which a power cut leaves, are no length.
+        let said = (u32::from_le_bytes(checksum) == masked_crc(&bytes)).then_some(u64::from_le_bytes(bytes));
+        let record = said.and_then(|said| said.checked_add(16)).filter(|&record| record <= length - whole);
+        match record {
             Some(record) => whole += record,
             None => break,
         }
@@ -276,7 +296,7 @@ mod tests {
         assert_eq!(records(&whole).len(), 2);
         let other = folder.path().join("events.out.tfevents.of-another-program");
         std::fs::write(&other, b"torn").unwrap();
-        for torn in [&[][..], &[7], &[7; 15], &[1; 30], &tf_record(b"event")[..20]] {
+        for torn in [&[][..], &[7], &[7; 15], &[1; 30], &[0; 16], &[0; 64], &tf_record(b"event")[..20]] {
             std::fs::write(&path, [&whole, torn].concat()).unwrap();
             cut_torn_records(folder.path()).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole);

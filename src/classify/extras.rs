@@ -158,13 +158,10 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect(), notes })
 }
 
-/// Bytes of an npy file beside its values, at most.
-const HEADER: u64 = 1 << 16;
-
 /// The values of an image that has the given hash.
 fn slice(path: &Path, sha256: &str, data: &Prepared) -> Result<Vec<f32>> {
     let shape = data.image_shape().map(|n| n as u64);
-    let bytes = files::read(path, HEADER + 4 * shape.iter().product::<u64>(), "an image of the data set's size")?;
+    let bytes = files::read(path, patch_file::most_bytes::<f32>(&shape), "an image of the data set's size")?;
     let again = "write it again with `rimforge generate` or `rimforge project`, from a network of this data set";
     let found = digest::sha256(&bytes);
     if found != *sha256 {
@@ -191,7 +188,7 @@ fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
              the test lesions"
         ))
     })?;
-    serde_json::from_slice(&text).map_err(|error| Problem::input(path, format!("not {wanted}: {error}")).because(error))
+    files::parse_json(path, &text, &wanted)
 }
 
 /// Compares the data set that a record names with this one; a record that names none earns a note.

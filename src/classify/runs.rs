@@ -92,6 +92,8 @@ struct Job {
     seed: RunSeed,
     file: PathBuf,
     key: String,
+    /// Hash of all that the key knows but the pixels.
+    settings: String,
 }
 
 /// The folder of all fits' files inside a stage's.
@@ -101,6 +103,9 @@ pub(super) const FITS: &str = "fits";
 #[derive(Serialize, Deserialize)]
 struct Description {
     key: String,
+    /// As a job has them; absent where an older version fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings: Option<String>,
     arm: Arm,
     repetition: u64,
     /// Mean loss of every 20 steps.
@@ -147,23 +152,17 @@ pub fn run(
     for (arm, repetitions) in config.arms.iter().zip(&sets) {
         for (repetition, set) in (0u64..).zip(repetitions) {
             let repetition_seed = repetition_seed(seed, repetition);
-            let identity = json!([
-                PROCEDURE,
-                pixels,
-                arm,
-                repetition_seed.0,
-                plan,
-                config.pooling,
-                set,
-                device_name(place.device)
-            ]);
+            let identity = |pixels: &str| {
+                json!([PROCEDURE, pixels, arm, repetition_seed.0, plan, config.pooling, set, device_name(place.device)])
+            };
             jobs.push(Job {
                 arm: *arm,
                 repetition,
                 set: set.clone(),
                 seed: repetition_seed,
                 file: fit_file(place.out, *arm, repetition),
-                key: digest::sha256(identity.to_string()),
+                key: digest::sha256(identity(&pixels).to_string()),
+                settings: digest::sha256(identity("").to_string()),
             });
         }
     }
@@ -312,9 +311,9 @@ fn keep(
         network.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
     tensors.insert(VALIDATION.into(), packed(&scores.validation));
     tensors.insert(TEST.into(), packed(&scores.test));
-    let computed_with = Some(arithmetic.clone());
+    let (settings, computed_with) = (Some(job.settings.clone()), Some(arithmetic.clone()));
     let description =
-        Description { key: job.key.clone(), arm: job.arm, repetition: job.repetition, losses, computed_with };
+        Description { key: job.key.clone(), settings, arm: job.arm, repetition: job.repetition, losses, computed_with };
     write_tensors(&job.file, &tensors, &json!(description).to_string())?;
     Ok(())
 }
@@ -344,9 +343,12 @@ fn finished(job: &Job, pool: &Pool, here: &Place, observer: &dyn Observer) -> Re
     };
     let computed_with = match serde_json::from_str::<Description>(&file.description) {
         Ok(description) if description.key == job.key => description.computed_with,
-        Ok(Description { computed_with: Some(begun), .. }) => {
-            // The key hashes pixels, and the last bits of some are made with the instructions at hand.
-            here.go_on(&begun, &job.file)?;
+        Ok(Description { computed_with: Some(begun), settings, .. }) => {
+            // The key hashes pixels, and the last bits of some are made with the instructions at hand. What was asked
+            // for otherwise is fitted again wherever it was fitted before.
+            if settings.is_none_or(|settings| settings == job.settings) {
+                here.go_on(&begun, &job.file)?;
+            }
             return again("of other settings or data");
         }
         _ => return again("of other settings or data"),

@@ -37,7 +37,7 @@ use crate::records::label::Contrast;
 pub const MANIFEST: &str = "manifest.json";
 
 /// Longest manifest: of a quarter of a million items.
-const MAX_MANIFEST_BYTES: u64 = 256 << 20;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 /// A prepared data set of slices on disk. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Prepared {
     /// The same whatever its items are.
     pub(super) fn open_any(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
-        if !path.exists() {
+        if !files::is_there(&path)? {
             let missing = std::io::ErrorKind::NotFound.into();
             return Err(Problem::io(&path, "reading", missing)
                 .expected("a prepared data set")

@@ -23,29 +23,38 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::seed::RunSeed;
 
+/// Where patches go.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// Folder of the data set in the making.
+    pub out: &'a Path,
+    /// Refuses names at which something lies that is not this command's.
+    pub free: &'a dyn Fn(Vec<String>) -> Result<()>,
+}
+
 pub(super) fn from_folder(
     root: &Path,
-    out: &Path,
+    target: Target<'_>,
     config: &PrepareConfig,
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    from_store(&mut PngFolder::open(root, config)?, out, config, seed, observer)
+    from_store(&mut PngFolder::open(root, config)?, target, config, seed, observer)
 }
 
 pub(super) fn from_zip(
     path: &Path,
-    out: &Path,
+    target: Target<'_>,
     config: &PrepareConfig,
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    from_store(&mut ZipDataset::open(path, config)?, out, config, seed, observer)
+    from_store(&mut ZipDataset::open(path, config)?, target, config, seed, observer)
 }
 
 fn from_store(
     store: &mut dyn ImageStore,
-    out: &Path,
+    target: Target<'_>,
     config: &PrepareConfig,
     seed: RunSeed,
     observer: &dyn Observer,
@@ -54,6 +63,8 @@ fn from_store(
     let files = ImageFiles::of(store.place(), files, config)?;
     let set = ImageSet::new(store, &files, config, seed)?;
     drop(files);
+    // What lies in the way of the patches is told before they are made.
+    (target.free)(set.images.iter().map(|image| image.patch().into()).collect())?;
     let all = Extracted {
         patient_source: set.patient_source,
         classes: set.classes,
@@ -61,7 +72,7 @@ fn from_store(
         notes: set.notes,
         ..Extracted::default()
     };
-    image_patches::extract(set.images, store, all, &image_patches::Job { out, config, observer })
+    image_patches::extract(set.images, store, all, &image_patches::Job { out: target.out, config, observer })
 }
 
 /// Images with all that is known of them before they are decoded.

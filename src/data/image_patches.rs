@@ -48,6 +48,13 @@ pub(super) struct Image {
     pub split: Split,
 }
 
+impl Image {
+    /// The file of its patch, relative to the data folder.
+    pub fn patch(&self) -> Inside {
+        Inside::of(PATCHES, &self.id, ".npy")
+    }
+}
+
 /// What does not depend on the image.
 pub(super) struct Job<'a> {
     pub out: &'a Path,
@@ -188,7 +195,7 @@ impl Job<'_> {
     fn patch(&self, image: Image, bytes: &[u8], place: &Path) -> Result<Written> {
         let PngImage { form, levels, gamma } =
             png_image::decode(bytes, self.config.max_pixels).map_err(|found| refused(place, &image, &found))?;
-        let patch = Inside::of(PATCHES, &image.id, ".npy");
+        let patch = image.patch();
         let shape = [form.channels, 1, form.height, form.width].map(u64::from);
         let hash = PixelHash { sha256: hash_pixels(&levels), patient: image.patient.clone(), name: image.path.clone() };
         let range = levels

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::digest;
 use crate::files;
 use crate::files::npy::{Element, Npy, npy};
+use crate::files::npy_header::LONGEST;
 use crate::problem::{Kind, Problem, Result};
 
 /// Writes `values`, as many as `shape` says, in C order and returns the file's SHA-256.
@@ -42,12 +43,9 @@ pub fn read<T: Element>(path: &Path, shape: &[u64], sha256: &str) -> Result<Vec<
     parse(path, &read_verified(path, most_bytes::<T>(shape), sha256)?, shape)
 }
 
-/// Longest header of an npy file.
-const HEADER: u64 = 64 << 10;
-
 /// What an array of this shape and type takes on disk at most.
 pub fn most_bytes<T: Element>(shape: &[u64]) -> u64 {
-    shape.iter().fold(size_of::<T>() as u64, |bytes, &n| bytes.saturating_mul(n)).saturating_add(HEADER)
+    shape.iter().fold(size_of::<T>() as u64, |bytes, &n| bytes.saturating_mul(n)).saturating_add(LONGEST as u64)
 }
 
 /// The bytes of a file of at most `most` that must have the given hash.

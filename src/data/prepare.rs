@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::cohort_patient::PARTIAL;
-use super::dataset::MANIFEST;
+use super::dataset::{MANIFEST, MAX_MANIFEST_BYTES};
 use super::extracted::{Extracted, PATCHES};
+use super::from_images::Target;
 use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
@@ -28,22 +29,26 @@ use crate::statistics::bootstrap::ClusterBootstrap;
 pub const OWNER: Owner = Owner::of("prepare", unmarked);
 
 /// Files of a data set of a version before there were marks: what its manifest lists; where it was not finished, all
-/// patches and the notes of finished patients.
+/// patches and the notes of finished patients, or patches alone where nothing else is there.
 fn unmarked(folder: &Path) -> Option<Vec<String>> {
     if !files::was_locked(folder) {
         return None;
     }
     let heads = [MANIFEST, RECORD].map(str::to_owned);
     if files::parses::<Manifest>(&folder.join(MANIFEST)) {
-        let text = std::fs::read(folder.join(MANIFEST)).ok()?;
+        let text = files::read(folder.join(MANIFEST), MAX_MANIFEST_BYTES, "a manifest").ok()?;
         let manifest: Manifest = serde_json::from_slice(&text).ok()?;
         return Some(patch_files(&manifest).into_iter().chain(heads).collect());
     }
     let notes = files::files_in(folder, PARTIAL, |name| name.starts_with("sub-") && name.ends_with(".json"));
-    if notes.is_empty() {
+    let patch = |name: &str| name.ends_with(".npy");
+    let patches = if !notes.is_empty() {
+        files::files_in(folder, PATCHES, |name| name.starts_with("sub-") && patch(name))
+    } else if files::holds_only(folder, "", |name| name == PATCHES) && files::holds_only(folder, PATCHES, patch) {
+        files::files_in(folder, PATCHES, patch)
+    } else {
         return None;
-    }
-    let patches = files::files_in(folder, PATCHES, |name| name.starts_with("sub-") && name.ends_with(".npy"));
+    };
     Some(notes.into_iter().chain(patches).chain(heads).collect())
 }
 
@@ -68,11 +73,15 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
+    claim.require_free([MANIFEST, RECORD])?;
     let making = claim.staging()?;
+    let free = |names: Vec<String>| claim.require_free(names).map(drop);
     let extracted = match source {
         Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer),
-        Source::Images(root) => from_images::from_folder(root, &making, config, seed, observer),
-        Source::Zip(path) => from_images::from_zip(path, &making, config, seed, observer),
+        Source::Images(root) => {
+            from_images::from_folder(root, Target { out: &making, free: &free }, config, seed, observer)
+        }
+        Source::Zip(path) => from_images::from_zip(path, Target { out: &making, free: &free }, config, seed, observer),
     };
     if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
         // Patients are gone on with, images are not. The first error is the one to show.

@@ -60,15 +60,18 @@ impl Place {
         }
         let here = &self.arithmetic;
         let threads = match (begun.threads, begun.device == here.device && begun.threads != here.threads) {
-            (Some(threads), true) => format!("repeat the command with --threads {threads}, or "),
+            (Some(threads), true) => {
+                format!("repeat the command with --threads {threads} (a study: --set engine.threads={threads}), or ")
+            }
             _ => String::new(),
         };
         Err(Problem::new(Kind::Usage, format!("begun with {words}"))
             .at(at)
             .expected("the same threads, instructions and device to the end, on which the last bits depend")
             .advice(format!(
-                "{threads}go on all the same with --elsewhere (engine.elsewhere = true): results then differ a little \
-                 from those of a run in one piece, and the record says so; or choose another --out"
+                "{threads}go on all the same with --elsewhere (a study: --set engine.elsewhere=true): results then \
+                 differ a little from those of a run in one piece, and the record says so; or choose another --out (of \
+                 a study: another `out`)"
             )))
     }
 }
@@ -118,7 +121,9 @@ mod tests {
         for part in [
             format!("run/checkpoint: begun with {} threads (now {threads})", threads + 7),
             format!("--threads {}", threads + 7),
+            format!("--set engine.threads={}", threads + 7),
             "--elsewhere".to_owned(),
+            "--set engine.elsewhere=true".to_owned(),
         ] {
             assert!(problem.to_string().contains(&part), "{problem}");
         }

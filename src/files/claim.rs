@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::{self, Operation};
 use super::folder::remove;
-use super::json::write_json;
+use super::json::{parse_json, write_json};
 use super::lock::FolderLock;
-use super::whole::{read, sweep};
+use super::whole::{lies_there, read, sweep};
 use crate::name::{Inside, shown};
 use crate::problem::{Kind, Problem, Result};
 
@@ -46,8 +47,7 @@ impl Ledger {
             Ok(_) => {}
         }
         let text = read(path, MOST_BYTES, "the mark that rimforge leaves in its folders")?;
-        let wrong = |error| Problem::input(path, format!("not a mark that rimforge left: {error}")).because(error);
-        serde_json::from_slice(&text).map(Some).map_err(wrong)
+        parse_json(path, &text, "a mark that rimforge left").map(Some)
     }
 
     fn owns(&self, name: &Inside) -> bool {
@@ -69,7 +69,7 @@ pub struct Claim {
 impl Claim {
     pub(super) fn take(lock: FolderLock, folder: &Path, mark: &str, ledger: Ledger, marked: bool) -> Result<Self> {
         let mut claim = Self { _lock: lock, folder: folder.to_owned(), mark: folder.join(mark), ledger };
-        if !marked || !claim.mark.exists() {
+        if !marked || !lies_there(&claim.mark)? {
             claim.write_mark()?;
         }
         claim.sweep()?;
@@ -114,14 +114,14 @@ impl Claim {
 
     fn free(&self, name: &Inside) -> Result<()> {
         let path = name.under(&self.folder);
-        let foreign = !self.ledger.owns(name) && path.symlink_metadata().is_ok();
+        let foreign = !self.ledger.owns(name) && lies_there(&path)?;
         let above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
         let in_the_way = above.into_iter().find(|above| above.exists() && !above.is_dir());
         match in_the_way.map(Path::to_owned).or(foreign.then_some(path)) {
             Some(path) => Err(Problem::new(Kind::Usage, "not a file of this command's, and in the way of one")
                 .at(path)
                 .expected("no file of that name")
-                .advice("move it out of the folder, or choose another --out; nothing was overwritten")),
+                .advice("move it out of the folder, or choose another --out (of a study: another `out`); nothing was overwritten")),
             None => Ok(()),
         }
     }
@@ -159,14 +159,25 @@ impl Claim {
         }
         remove(&path)?;
         for above in path.ancestors().skip(1).take_while(|above| *above != self.folder) {
-            // One that is not empty, or not there, stays as it is.
-            if std::fs::remove_dir(above).is_err() {
-                break;
+            match fault::before(Operation::Remove, above).and_then(|()| std::fs::remove_dir(above)) {
+                Ok(()) => {}
+                Err(error) if STAYS.contains(&error.kind()) => break,
+                Err(error) => return Err(Problem::io(above, "deleting", error)),
             }
         }
         Ok(())
     }
 }
+
+/// Why a folder stays as it is: it is not empty (both names of that), not there, a link, a disk's, or another's.
+const STAYS: [ErrorKind; 6] = [
+    ErrorKind::DirectoryNotEmpty,
+    ErrorKind::AlreadyExists,
+    ErrorKind::NotFound,
+    ErrorKind::NotADirectory,
+    ErrorKind::ResourceBusy,
+    ErrorKind::PermissionDenied,
+];
 
 /// The names, checked to stay in the folder.
 pub(super) fn inside<N: Into<String>>(folder: &Path, names: impl IntoIterator<Item = N>) -> Result<Vec<Inside>> {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::folder::list_if_there;
 use super::lock::is_lock;
-use super::whole::read;
+use super::out_folder::LITTER;
+use super::whole::{UNFINISHED, read};
 use crate::name::Inside;
 
 /// Largest record in bytes that is looked into: those of the largest data sets are below a tenth of it.
@@ -32,6 +33,16 @@ pub fn holds_what_its_manifest_says(folder: &Path, name: &str, part: &str) -> bo
     let text = |key: &str| said.get(part)?.get(key)?.as_str();
     let (Some(file), Some(sha256)) = (text("file"), text("sha256")) else { return false };
     Inside::new(file).is_ok_and(|file| super::sha256(file.under(folder)).is_ok_and(|found| found == sha256))
+}
+
+/// Whether something lies in the folder `inner` ("" for itself) of `folder`, and nothing but what `wanted` wants: beside
+/// a lock, unfinished files and what systems put there.
+pub fn holds_only(folder: &Path, inner: &str, wanted: impl Fn(&str) -> bool) -> bool {
+    let Ok(entries) = list_if_there(&folder.join(inner)) else { return false };
+    let names = entries.iter().map(|path| path.file_name().and_then(|name| name.to_str()));
+    let passed_over = |name: &str| name == ".lock" || name.starts_with(UNFINISHED) || LITTER.contains(&name);
+    let mut others = names.filter(|name| !name.is_some_and(passed_over)).peekable();
+    others.peek().is_some() && others.all(|name| name.is_some_and(&wanted))
 }
 
 /// Names, relative to `folder`, of the files in its folder `inner` ("" for itself) whose names `wanted` wants.
@@ -61,6 +72,9 @@ mod tests {
         let json = |name: &str| name.ends_with(".json");
         assert_eq!(files_in(root.path(), "items", json), ["items/a.json"]);
         assert_eq!(files_in(&root.path().join("items"), "", json), ["a.json"]);
+        let holds = |inner: &str, wanted: &[&str]| holds_only(root.path(), inner, |name| wanted.contains(&name));
+        assert!(holds("", &["items"]) && holds("items", &["a.json", "b.json", "notes.txt"]));
+        assert!(!holds("items", &["a.json", "b.json"]) && !holds("none", &["a"]) && !holds("items/a.json", &["a"]));
         put("network", "abc");
         let says = |hash: &str| {
             put("manifest.json", &format!("{{\"network\": {{\"file\": \"network\", \"sha256\": \"{hash}\"}}}}"));

@@ -3,7 +3,8 @@
 //! `RIMFORGE_FAULT=KIND:N` in the environment makes the N-th operation (from 1) of a kind fail: "create", "write",
 //! "flush", "rename", "folder" or "remove", or "any". `KIND:N+` makes all from there on fail, as on a disk that stays
 //! full. Creating and writing fail as on a full disk, a write after half of its bytes; the others as on a broken one.
-//! Without the variable, which nothing but tests sets, an operation costs one look at a number.
+//! Without the variable, which nothing but tests sets, an operation costs one look at a number; where it is set, a
+//! warning says so.
 
 use std::io;
 use std::path::Path;
@@ -105,7 +106,14 @@ pub fn before(operation: Operation, path: &Path) -> io::Result<()> {
     if let Some(planned) = tests::planned(operation, path) {
         return planned;
     }
-    PLAN.get_or_init(|| std::env::var(VARIABLE).map_or(Plan::Sound, |text| Plan::parse(&text))).next(operation, path)
+    let plan = || match std::env::var_os(VARIABLE) {
+        None => Plan::Sound,
+        Some(text) => {
+            tracing::warn!("{VARIABLE} is set: writing files fails on purpose, as it says");
+            Plan::parse(&text.to_string_lossy())
+        }
+    };
+    PLAN.get_or_init(plan).next(operation, path)
 }
 
 #[cfg(test)]

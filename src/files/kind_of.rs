@@ -74,7 +74,7 @@ impl FileKind {
             _ if at(128, b"DICM") => Self::Dicom,
             _ if at(344, b"n+1\0") || at(344, b"ni1\0") || at(4, b"n+2\0") || at(4, b"ni2\0") => Self::Nifti,
             // The length of a header of JSON.
-            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Self::Safetensors,
+            [a, b, c, d, 0, 0, 0, 0, b'{', ..] if u32::from_le_bytes([*a, *b, *c, *d]) >= 2 => Self::Safetensors,
             // Version of the format, then the name of the program that wrote it.
             [0x08, 1..=32, 0x12, length, name, ..] if *length > 0 && name.is_ascii_alphabetic() => Self::Onnx,
             _ if text.starts_with(b"<") => Self::WebPage,
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn files_are_told_by_their_first_bytes() {
-        let cases: [(Vec<u8>, Option<FileKind>); 22] = [
+        let cases: [(Vec<u8>, Option<FileKind>); 23] = [
             (vec![], Some(FileKind::Empty)),
             (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), Some(FileKind::LfsPointer)),
             (b"/annex/objects/MD5E-s5--x.nii.gz\n".to_vec(), Some(FileKind::AnnexPointer)),
@@ -220,6 +220,7 @@ mod tests {
             (zip("images/1.png"), Some(FileKind::Zip)),
             (b"\x80\x04\x95".to_vec(), Some(FileKind::Pickle)),
             (b"\x10\0\0\0\0\0\0\0{}".to_vec(), Some(FileKind::Safetensors)),
+            (b"\0\0\0\0\0\0\0\0{}".to_vec(), None),
             (b"\x08\x07\x12\x07pytorch".to_vec(), Some(FileKind::Onnx)),
             (b"\x93NUMPY\x01\0".to_vec(), Some(FileKind::Npy)),
             (b"\x89PNG\r\n\x1a\n".to_vec(), Some(FileKind::Png)),

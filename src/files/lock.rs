@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::fault::{self, Operation};
 use super::folder::{make_folder, parent};
@@ -16,14 +16,13 @@ pub struct FolderLock {
 }
 
 /// Takes the lock file `path` (e.g. `out/demo/.lock`) or says who has it, and deletes what a killed run left of its
-/// unfinished files in the lock's folder and in those of `written`, the further ones that the lock is for.
+/// unfinished files in the lock's folder.
 ///
 /// The file stays behind: deleting it would let a third run lock a file that the second no longer sees.
 ///
 /// # Errors
-/// `Kind::Environment` where another run has it; a folder that cannot be written to. One of `written` that does not
-/// exist holds nothing.
-pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
+/// `Kind::Environment` where another run has it; a folder that cannot be written to.
+pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
     let path = path.as_ref();
     let folder = parent(path);
     make_folder(folder)?;
@@ -45,7 +44,7 @@ pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
             };
             return Err(Problem::new(Kind::Environment, format!("{who} is working in this folder"))
                 .at(folder)
-                .advice("wait for it to end, or choose another --out"));
+                .advice("wait for it to end, or choose another --out (of a study: another `out`)"));
         }
         Err(TryLockError::Error(error)) => return Err(Problem::io(path, "locking", error)),
     }
@@ -56,7 +55,6 @@ pub fn lock(path: impl AsRef<Path>, written: &[PathBuf]) -> Result<FolderLock> {
     };
     write_holder(&file).map_err(|error| Problem::io(path, "writing the lock file", error))?;
     sweep(folder)?;
-    written.iter().try_for_each(|folder| sweep(folder))?;
     Ok(FolderLock { _file: file })
 }
 
@@ -74,30 +72,29 @@ mod tests {
     fn a_second_run_in_the_folder_is_the_machines_problem_and_names_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".lock");
-        let first = lock(&path, &[]).unwrap();
-        let problem = lock(&path, &[]).unwrap_err();
+        let first = lock(&path).unwrap();
+        let problem = lock(&path).unwrap_err();
         assert_eq!(problem.kind(), Kind::Environment);
         assert!(problem.to_string().contains(&format!("process {}", std::process::id())), "{problem}");
         drop(first);
-        lock(&path, &[]).unwrap();
+        lock(&path).unwrap();
     }
 
     #[test]
     fn what_a_killed_run_left_is_gone_once_the_lock_is_taken_and_not_before() {
         let folder = tempfile::tempdir().unwrap();
-        let inside = ["cases", "others", "missing"].map(|name| folder.path().join(name));
-        inside[..2].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
-        let left = [folder.path(), &inside[0], &inside[1]].map(|folder| folder.join(".unfinished-x1"));
+        let others = folder.path().join("others");
+        std::fs::create_dir(&others).unwrap();
+        let left = [folder.path(), &others].map(|folder| folder.join(".unfinished-x1"));
         left.iter().for_each(|file| std::fs::write(file, b"half").unwrap());
         let there = || left.each_ref().map(|file| file.exists());
         let path = folder.path().join(".lock");
-        let written = [inside[0].clone(), inside[2].clone()];
         let lock_of_another_process = File::create(&path).unwrap();
         lock_of_another_process.lock().unwrap();
-        lock(&path, &written).unwrap_err();
-        assert_eq!(there(), [true; 3], "they may be another run's");
+        lock(&path).unwrap_err();
+        assert_eq!(there(), [true; 2], "they may be another run's");
         drop(lock_of_another_process);
-        let _held = lock(&path, &written).unwrap();
-        assert_eq!(there(), [false, false, true]);
+        let _held = lock(&path).unwrap();
+        assert_eq!(there(), [false, true]);
     }
 }

@@ -17,7 +17,7 @@ use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
 
 /// Names that systems and desktops put into any folder; a folder that holds nothing else is empty.
-const LITTER: [&str; 10] = [
+pub(super) const LITTER: [&str; 10] = [
     ".DS_Store",
     "._.DS_Store",
     ".localized",
@@ -128,7 +128,7 @@ impl<'a> OutFolder<'a> {
     /// Those of [`OutFolder::check`]; another run holds the folder; it cannot be written to.
     pub fn claim(&self) -> Result<Claim> {
         self.check()?;
-        let lock = super::lock::lock(self.folder.join(self.owner.lock), &[])?;
+        let lock = super::lock::lock(self.folder.join(self.owner.lock))?;
         // Another run may have come between.
         let (ledger, marked) = match self.state()? {
             State::Own(ledger) => (ledger, true),
@@ -180,9 +180,10 @@ impl<'a> OutFolder<'a> {
         let places: Vec<PathBuf> =
             self.inputs.iter().filter(|input| input.may_lie_inside).map(|input| resolved(input.path)).collect();
         let entries = list(self.folder)?.into_iter().filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path.file_name().unwrap_or_default();
             let leads_to_input = places.iter().any(|place| place.starts_with(out.join(name)));
-            !(LITTER.contains(&name) || self.is_bookkeeping(path, name) || leads_to_input)
+            let stays = |name: &str| LITTER.contains(&name) || self.is_bookkeeping(path, name);
+            !(leads_to_input || name.to_str().is_some_and(stays))
         });
         Ok(entries.map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect())
     }
@@ -229,7 +230,9 @@ impl<'a> OutFolder<'a> {
     fn elsewhere(&self) -> &'static str {
         match self.owner.command {
             "run" => "name another folder as `out`; nothing was touched in this one",
-            _ => "choose another --out; nothing was touched in this one",
+            // It has no option for another.
+            "report" => "move what lies there out of the folder; nothing was touched in it",
+            _ => "choose another --out (of a study: another `out`); nothing was touched in this one",
         }
     }
 }
@@ -263,6 +266,8 @@ fn resolved(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -374,5 +379,8 @@ mod tests {
         std::fs::remove_file(at("link")).unwrap();
         std::fs::remove_dir(at("empty")).unwrap();
         assert_eq!(clash(Input::of(&data).or_inside(), "."), None);
+        // A name that is no text is an entry like any other.
+        std::fs::write(root.path().join(OsStr::from_bytes(b"mine\xff")), b"x").unwrap();
+        assert!(clash(Input::of(&data).or_inside(), ".").is_some_and(|said| said.contains("something else in it")));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The files are written into a hidden folder of the claimed one. Once all are there, renaming that folder says so
 //! ([`Claim::publish`]); from then on they are put in the place of the old ones, by the next run if this one is killed.
+//! Before that the disk has all of them, so that a power cut leaves one of the two results as well.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -11,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, inside};
 use super::fault::{self, Operation};
+use super::flush::flush_all;
 use super::folder::{list, list_if_there, make_folder, remove_folder};
-use super::json::write_json;
-use super::whole::{copy, read, rename, sweep, sync_folder};
+use super::json::{parse_json, write_json};
+use super::whole::{copy, lies_there, read_if_there, rename, sweep, sync_folder};
 use crate::name::Inside;
 use crate::problem::{Problem, Result};
 
@@ -66,6 +68,8 @@ impl Claim {
         names.extend(heads.iter().cloned());
         self.require_free(names.iter().map(Inside::as_str))?;
         let (new, ready) = (self.folder.join(NEW), self.folder.join(READY));
+        // Patches were written without waiting for the disk, and the result before them is deleted next.
+        flush_all(&new, names.iter().map(|name| name.under(&new)))?;
         write_json(new.join(LIST), &List { names, heads })?;
         rename(&new, &ready)?;
         sync_folder(&self.folder)?;
@@ -76,16 +80,18 @@ impl Claim {
     pub(super) fn settle(&mut self) -> Result<()> {
         let ready = self.folder.join(READY);
         let list = ready.join(LIST);
-        if !list.is_file() {
+        let what = "the list of a finished result";
+        // A disk or server that does not answer is not one that says that there is none.
+        let Some(text) = read_if_there(&list, MOST_BYTES, what)? else {
             // Stopped at the very end, when only the folder was left.
             return remove_folder(&ready);
-        }
-        let text = read(&list, MOST_BYTES, "the list of a finished result")?;
-        let List { names, heads } = serde_json::from_slice(&text)
-            .map_err(|error| Problem::input(&list, format!("not the list of a finished result: {error}")))?;
-        let still = |name: &Inside| name.under(&ready).symlink_metadata().is_ok();
-        for head in heads.iter().filter(|name| still(name)) {
-            self.remove(head)?;
+        };
+        let List { names, heads } = parse_json(&list, &text, what)?;
+        let still = |name: &Inside| lies_there(&name.under(&ready));
+        for head in &heads {
+            if still(head)? {
+                self.remove(head)?;
+            }
         }
         let stale: Vec<Inside> = self.ledger.files.difference(&names).cloned().collect();
         stale.iter().try_for_each(|name| self.remove(name))?;
@@ -95,12 +101,16 @@ impl Claim {
         }
         let others = names.iter().filter(|name| !heads.contains(name));
         let mut folders = BTreeSet::from([self.folder.clone()]);
-        for name in others.filter(|name| still(name)) {
-            folders.extend(put(&name.under(&ready), name.under(&self.folder))?);
+        for name in others {
+            if still(name)? {
+                folders.extend(put(&name.under(&ready), name.under(&self.folder))?);
+            }
         }
         folders.iter().try_for_each(|folder| sync_folder(folder))?;
-        for head in heads.iter().filter(|name| still(name)) {
-            put(&head.under(&ready), head.under(&self.folder))?;
+        for head in &heads {
+            if still(head)? {
+                put(&head.under(&ready), head.under(&self.folder))?;
+            }
         }
         sync_folder(&self.folder)?;
         super::folder::remove(&list)?;
@@ -136,6 +146,7 @@ fn sweep_all(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::tests::under;
     use super::super::out_folder::{OutFolder, Owner};
     use super::super::write;
     use super::*;
@@ -153,6 +164,34 @@ mod tests {
             write(staging.join(name), text.as_bytes()).unwrap();
         }
         names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_result_that_the_disk_may_not_have_takes_no_place() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let mut held = claim(root);
+        let names = stage(&held, &["a"], "old");
+        held.publish(names, &["record"]).unwrap();
+        let names = stage(&held, &["a"], "new");
+        let (done, _) = under("flush:1", || held.publish(names, &["record"]));
+        assert!(done.unwrap_err().to_string().contains("flushing its files"));
+        assert_eq!(found(root, "a").as_deref(), Some("old"));
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_looked_at_just_now_is_not_deleted() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let held = claim(root);
+        stage(&held, &["a"], "new");
+        drop(held);
+        std::fs::rename(root.join(NEW), root.join(READY)).unwrap();
+        // A list that is a link to itself stands for all that cannot be told.
+        std::os::unix::fs::symlink(LIST, root.join(READY).join(LIST)).unwrap();
+        let problem = OutFolder::new(OWNER, root).claim().unwrap_err();
+        assert!(problem.to_string().contains("looking for it failed"), "{problem}");
+        assert!(root.join(READY).join("a").exists());
     }
 
     fn found(root: &Path, name: &str) -> Option<String> {

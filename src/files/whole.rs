@@ -66,6 +66,18 @@ pub fn is_there(path: &Path) -> Result<bool> {
     path.try_exists().map_err(|error| Problem::io(path, "looking for it", error))
 }
 
+/// As [`is_there`], of a file, folder or link itself, wherever a link leads.
+///
+/// # Errors
+/// That cannot be told.
+pub(super) fn lies_there(path: &Path) -> Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(Problem::io(path, "looking for it", error)),
+    }
+}
+
 /// Replaces the contents of `path` by `bytes` in one step that survives a crash.
 ///
 /// # Errors
@@ -149,6 +161,9 @@ pub fn append(path: &Path, line: &str) -> Result<()> {
     write().map_err(|error| Problem::io(path, "writing", error))
 }
 
+/// Bytes of a log that are looked at together, from its end on.
+const BLOCK: usize = 1 << 16;
+
 /// Takes off the end of a log what follows its last line's end; nothing where there is no log.
 ///
 /// # Errors
@@ -161,13 +176,16 @@ pub fn cut_torn_line(path: &Path) -> Result<()> {
     let mut file = File::open(path).map_err(failed)?;
     let mut whole = file.metadata().map_err(failed)?.len();
     let length = whole;
-    let mut byte = [0];
+    let mut block = vec![0; BLOCK];
     while whole > 0 {
-        file.seek(SeekFrom::Start(whole - 1)).and_then(|_| file.read_exact(&mut byte)).map_err(failed)?;
-        if byte == *b"\n" {
+        let start = whole.saturating_sub(BLOCK as u64);
+        let block = &mut block[..(whole - start) as usize];
+        file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(block)).map_err(failed)?;
+        let end = block.iter().rposition(|&byte| byte == b'\n');
+        whole = end.map_or(start, |end| start + end as u64 + 1);
+        if end.is_some() {
             break;
         }
-        whole -= 1;
     }
     if whole == length { Ok(()) } else { cut(path, whole) }
 }
@@ -400,6 +418,12 @@ mod tests {
         append(&path, "second").unwrap();
         cut_torn_line(&path).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"one\nsecond\n");
+        for torn in [BLOCK - 1, BLOCK, 3 * BLOCK + 7] {
+            // As a power cut leaves it: zeros where the line was to be.
+            std::fs::write(&path, [&b"one\n"[..], &vec![0; torn]].concat()).unwrap();
+            cut_torn_line(&path).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"one\n", "{torn}");
+        }
         std::fs::write(&path, b"on").unwrap();
         cut_torn_line(&path).unwrap();
         cut_torn_line(&folder.path().join("none")).unwrap();

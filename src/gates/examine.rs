@@ -85,6 +85,9 @@ pub fn examine(
     Ok((record, gallery))
 }
 
+/// A few numbers.
+const MOST_OF_ASKED: u64 = 1 << 20;
+
 /// The counts that a simulation was asked for, kept so that a later check can hold the cohort to them.
 pub fn asked_file(root: &Path) -> PathBuf {
     root.join(".rimforge").join("asked.json")
@@ -92,13 +95,10 @@ pub fn asked_file(root: &Path) -> PathBuf {
 
 fn read_asked(root: &Path) -> Result<Option<AskedCounts>> {
     let path = asked_file(root);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let text = std::fs::read(&path).map_err(|error| Problem::io(&path, "reading", error))?;
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
-        Problem::input(&path, format!("not the counts of a simulation: {error}")).advice("delete it, or simulate anew")
-    })
+    let what = "the counts of a simulation";
+    let Some(text) = files::read_if_there(&path, MOST_OF_ASKED, what)? else { return Ok(None) };
+    let asked = files::parse_json(&path, &text, what);
+    asked.map(Some).map_err(|problem| problem.advice("delete it, or simulate anew"))
 }
 
 /// Shows `see` each of a patient's lesions that has votes, with its map's path; adds the names of all to `mapped`.

@@ -1,9 +1,10 @@
 //! Seeds to image files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::stage::Opened;
 use super::{Format, GenerateConfig};
+use crate::data::patch_file;
 use crate::feed::image::Image;
 use crate::feed::network_source::{NetworkImages, as_refs};
 use crate::feed::padding;
@@ -54,6 +55,26 @@ impl Drawing<'_> {
     }
 }
 
+/// Names of the files of one image in one format.
+fn names(format: Format, seed: u32, source: &NetworkImages) -> Vec<String> {
+    let stem = format!("seed{seed:04}");
+    match (format, source.contrasts.as_slice()) {
+        (Format::Npy, _) => vec![format!("{stem}.npy")],
+        (Format::Png, _) => vec![format!("{stem}.png")],
+        (Format::Nifti, [_]) => vec![format!("{stem}.nii.gz")],
+        (Format::Nifti, several) => several.iter().map(|one| format!("{stem}_{}.nii.gz", one.name)).collect(),
+    }
+}
+
+/// Names of the files of all images.
+pub(super) fn all_names<'a>(
+    config: &'a GenerateConfig,
+    seeds: &'a [u32],
+    source: &'a NetworkImages,
+) -> impl Iterator<Item = String> + 'a {
+    seeds.iter().flat_map(move |&seed| config.formats.iter().flat_map(move |&format| names(format, seed, source)))
+}
+
 /// Writes one image in every format that is asked for; gives the files' names.
 fn write_image(
     out: &Path,
@@ -62,38 +83,34 @@ fn write_image(
     image: &Image,
     source: &NetworkImages,
 ) -> Result<Vec<String>> {
-    let stem = format!("seed{seed:04}");
-    let mut names = Vec::new();
-    for format in &config.formats {
+    let mut written = Vec::new();
+    for &format in &config.formats {
+        let names = names(format, seed, source);
+        let paths: Vec<PathBuf> = names.iter().map(|name| out.join(name)).collect();
         match format {
             Format::Npy => {
-                let name = format!("{stem}.npy");
-                crate::data::patch_file::write(&out.join(&name), &image.shape.map(|n| n as u64), &image.pixels)?;
-                names.push(name);
+                let shape = image.shape.map(|n| n as u64);
+                paths.iter().try_for_each(|path| patch_file::write(path, &shape, &image.pixels).map(drop))?;
             }
             Format::Png => {
                 let class = config.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
                 let texts = source.texts(&format!("seed {seed}{class}"));
-                let name = format!("{stem}.png");
-                image.canvas(source.look()).write_png(out.join(&name), &as_refs(&texts))?;
-                names.push(name);
+                let canvas = image.canvas(source.look());
+                paths.iter().try_for_each(|path| canvas.write_png(path, &as_refs(&texts)))?;
             }
-            Format::Nifti => names.extend(write_nifti(out, &stem, image, source)?),
+            Format::Nifti => write_nifti(&paths, image, source)?,
         }
+        written.extend(names);
     }
-    Ok(names)
+    Ok(written)
 }
 
 /// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm, a probability within
 /// 0..1.
-fn write_nifti(out: &Path, stem: &str, image: &Image, source: &NetworkImages) -> Result<Vec<String>> {
+fn write_nifti(paths: &[PathBuf], image: &Image, source: &NetworkImages) -> Result<()> {
     let [_, height, width] = image.shape;
-    let mut names = Vec::new();
-    for (contrast, values) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)) {
-        let name = match source.contrasts.len() {
-            1 => format!("{stem}.nii.gz"),
-            _ => format!("{stem}_{}.nii.gz", contrast.name),
-        };
+    for ((contrast, values), path) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)).zip(paths)
+    {
         let physical = |value: f32| match (contrast.unit.as_str(), contrast.window.to_physical(value)) {
             ("ppb", ppb) => ppb * 1e-3,
             ("probability", share) => share.clamp(0.0, 1.0),
@@ -102,8 +119,7 @@ fn write_nifti(out: &Path, stem: &str, image: &Image, source: &NetworkImages) ->
         let values: Vec<f32> = values.iter().map(|&value| physical(value)).collect();
         let what = if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
         let voxel = source.voxel_mm.unwrap_or([1.0; 3]);
-        nifti::write_slice(&out.join(&name), &values, [width, height], voxel, what)?;
-        names.push(name);
+        nifti::write_slice(path, &values, [width, height], voxel, what)?;
     }
-    Ok(names)
+    Ok(())
 }

@@ -64,6 +64,14 @@ impl Exploration {
         self.mix.is_none() && self.walk.is_none() && self.truncation_sweep.is_empty()
     }
 
+    /// Names of the files that it asks for.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let [mix, strip, walk, sweep] = SHEETS;
+        let mixed = self.mix.iter().map(|_| mix);
+        let walked = self.walk.iter().flat_map(|_| [strip, walk]);
+        mixed.chain(walked).chain((!self.truncation_sweep.is_empty()).then_some(sweep)).collect()
+    }
+
     /// Refuses what no network could draw, before anything is drawn.
     ///
     /// # Errors
@@ -109,20 +117,16 @@ struct Explorer<'a> {
 
 impl Explorer<'_> {
     fn write(&self, asked: &Exploration) -> Result<Vec<&'static str>> {
-        let mut written = Vec::new();
         if let Some(mix) = &asked.mix {
             self.mix(mix, asked.mix_layers.as_deref())?;
-            written.push("style-mixing.png");
         }
         if let Some(seeds) = &asked.walk {
             self.walk(seeds, asked.walk_frames, asked.walk_space)?;
-            written.extend(["walk-strip.png", "walk.png"]);
         }
         if !asked.truncation_sweep.is_empty() {
             self.sweep(&asked.truncation_sweep)?;
-            written.push("truncation.png");
         }
-        Ok(written)
+        Ok(asked.names())
     }
 
     fn generator(&self) -> &Generator {

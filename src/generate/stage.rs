@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
-use super::drawing::Drawing;
+use super::drawing::{Drawing, all_names};
 use super::explore::{Exploration, SHEETS, explore};
 use super::reals::{Meters, Reals};
 use super::{Format, GenerateConfig};
@@ -39,15 +39,17 @@ pub struct Inputs<'a> {
 /// Knows the stage's folders.
 pub const OWNER: Owner = Owner::of("generate", unmarked);
 
-/// A folder of a version before there were marks: with a record of drawn images.
+/// A folder of a version before there were marks: with a record of drawn images, or with nothing but images where a run
+/// was killed before its record.
 fn unmarked(folder: &Path) -> Option<Vec<String>> {
-    if !files::parses::<SynthesisRecord>(&folder.join(RECORD)) {
-        return None;
-    }
     let image = |name: &str| {
         let digits = name.strip_prefix("seed").map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         digits >= 4 && [".npy", ".png", ".nii.gz"].iter().any(|ending| name.ends_with(ending))
     };
+    let stopped = || files::was_locked(folder) && files::holds_only(folder, "", image);
+    if !files::parses::<SynthesisRecord>(&folder.join(RECORD)) && !stopped() {
+        return None;
+    }
     let pictures = [RECORD, SYNTHETIC_GRID, REAL_GRID].into_iter().chain(SHEETS).map(str::to_owned);
     Some(files::files_in(folder, "", image).into_iter().chain(pictures).collect())
 }
@@ -89,6 +91,10 @@ pub fn run_stage_with_sheets(
     let mut claim = folder.claim()?;
     // Nothing is gone on with.
     claim.discard()?;
+    // What lies in the way of the result is told before hours of drawing, not after them.
+    let grids = std::iter::once(SYNTHETIC_GRID).chain(inputs.data.map(|_| REAL_GRID));
+    let others = grids.chain([RECORD]).chain(sheets.names()).map(str::to_owned);
+    claim.require_free(all_names(config, &config.seed_numbers()?, &opened.source).chain(others))?;
     let making = Making { opened: &opened, config, sheets, out: &claim.staging()? };
     let made = making.all(inputs.data, lab).and_then(|(record, drawn)| {
         let images = record.images.iter().map(|image| image.path.clone());

@@ -104,6 +104,10 @@ impl TensorHeader {
             return Err(FileKind::mistaken(&start, wanted.what, wanted.advice).at(path));
         };
         let header_length = u64::from(u32::from_le_bytes([a, b, c, d]));
+        // "{}" is the shortest.
+        if header_length < 2 {
+            return Err(whole(format!("a header of {header_length} bytes")));
+        }
         if header_length > LONGEST_HEADER {
             return Err(whole(format!("a header of {header_length} bytes"))
                 .expected(format!("at most {LONGEST_HEADER}, in front of the tensors")));
@@ -418,5 +422,10 @@ mod tests {
         assert!(says().contains("a header of 2147483648 bytes"));
         std::fs::write(file.path(), [&100u64.to_le_bytes(), b"{}".as_slice()].concat()).unwrap();
         assert!(says().contains("10 bytes, of which the header alone takes 100"));
+        for length in [0u64, 1] {
+            std::fs::write(file.path(), [&length.to_le_bytes(), b"{}".as_slice()].concat()).unwrap();
+            file.as_file().set_len(6 << 30).unwrap();
+            assert!(says().contains(&format!("a header of {length} bytes")), "{}", says());
+        }
     }
 }

@@ -33,6 +33,9 @@ pub(super) struct Spoiled {
 pub(super) struct Kept {
     fingerprint: String,
     case: PerturbedCase,
+    /// SHA-256 of the image's file; absent where an older version made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    image_sha256: Option<String>,
     /// How it came about; absent where an older version made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     made: Option<Made>,
@@ -67,15 +70,21 @@ impl Workbench<'_> {
         Spoiled { role, corruption, original: original.clone(), target }
     }
 
-    /// The case of an earlier run, if it was made from the same things and its image is there.
+    /// The case of an earlier run, if it was made from the same things and its image is there and the same.
     pub fn finished(&self, item: &Spoiled) -> Result<Option<Finished>> {
         // One of other settings, or that says nothing, is made again.
         let print = self.print(item);
         let kept = files::read_note::<Kept>(self.dir.case(&item.target.id))?.filter(|kept| kept.fingerprint == print);
-        match kept {
-            Some(kept) if files::is_there(&self.dir.root().join(&kept.case.image))? => Ok(Some((kept.case, kept.made))),
-            _ => Ok(None),
+        let Some(kept) = kept else { return Ok(None) };
+        let image = self.dir.root().join(&kept.case.image);
+        if !files::is_there(&image)? {
+            return Ok(None);
         }
+        let same = match &kept.image_sha256 {
+            Some(noted) => files::sha256(&image)? == *noted,
+            None => true,
+        };
+        Ok(same.then_some((kept.case, kept.made)))
     }
 
     /// Hash of all that a case depends on.
@@ -87,7 +96,10 @@ impl Workbench<'_> {
     pub fn judge(&self, item: &Spoiled, projected: &OneProjected, made: Made) -> Result<Finished> {
         let lesion = item.original.lesion.as_ref().expect("lesions of a data set are known");
         let name = PerturbationDir::image(&item.target.id);
-        store::write_npy(&self.dir.root().join(&name), &projected.image)?;
+        let (image, note) = (self.dir.root().join(&name), self.dir.case(&item.target.id));
+        // The note of an earlier run of other settings must not stand beside the new image.
+        files::remove(&note)?;
+        store::write_npy(&image, &projected.image)?;
         let case = PerturbedCase {
             lesion_id: lesion.lesion_id.clone(),
             slice: lesion.slice,
@@ -100,8 +112,9 @@ impl Workbench<'_> {
             w_distance: projected.w_distance,
             image: name,
         };
-        let kept = Kept { fingerprint: self.print(item), case, made: Some(made) };
-        files::write_json(self.dir.case(&item.target.id), &kept)?;
+        let image_sha256 = Some(files::sha256(&image)?);
+        let kept = Kept { fingerprint: self.print(item), case, image_sha256, made: Some(made) };
+        files::write_json(note, &kept)?;
         Ok((kept.case, kept.made))
     }
 

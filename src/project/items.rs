@@ -115,8 +115,6 @@ pub fn write(dir: &ProjectionDir, finished: Finished<'_>, captions: &Captions<'_
     let Finished { target, projected, index, mut outcome, fingerprint, made } = finished;
     let image = projected.images.get(index as i64);
     let path = dir.root().join(ProjectionDir::image(&target.id));
-    // The record of an earlier projection of other settings must not stand beside the new image.
-    files::remove(&dir.item(&target.id))?;
     store::write_npy(&path, &image)?;
     if let Outcome::Lesion(lesion) = &mut outcome {
         lesion.image_sha256 = Some(files::sha256(&path)?);

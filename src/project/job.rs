@@ -90,6 +90,8 @@ impl Job<'_> {
                     continue;
                 }
                 let (target, fingerprint, made) = (&targets[at], prints[at].clone(), cut.made(at));
+                // The record of an earlier projection of other settings must not stand beside the new files.
+                files::remove(&self.dir.item(&target.id))?;
                 if self.config.film > 0 {
                     items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
                 }

@@ -56,13 +56,21 @@ fn written(dir: &ProjectionDir) -> Vec<String> {
     paths.iter().map(name).collect()
 }
 
-/// A folder of a version before there were marks: with a record of projections or notes of finished items.
+/// A folder of a version before there were marks: with a record of projections or notes of finished items, or with
+/// nothing but a descent that was stopped.
 fn unmarked(folder: &Path) -> Option<Vec<String>> {
     let dir = ProjectionDir::new(folder);
     let of = |inner: &str, ending: &str| files::files_in(folder, inner, |name| name.ends_with(ending));
     let items = of("items", ".json");
     let known = files::parses::<ProjectionRecord>(&dir.record())
         || items.iter().any(|item| files::parses::<Item>(&folder.join(item)));
+    let descent = |name: &str| {
+        let stem = name.strip_suffix(".safetensors").unwrap_or_default();
+        stem.len() == 16 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let known = known
+        || files::holds_only(folder, "", |name| ["underway", "feature_choice.json"].contains(&name))
+            && files::holds_only(folder, "underway", descent);
     let inside = [("images", ".npy"), ("figures", ".png"), ("noise", ".npz"), ("films", ".png")];
     let inside = inside.into_iter().flat_map(|(inner, ending)| of(inner, ending));
     (files::was_locked(folder) && known).then(|| written(&dir).into_iter().chain(items).chain(inside).collect())

@@ -58,7 +58,8 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     if let Err(problem) = saved {
         // Gives the space back; the first error is the one to report.
         let _ = files::remove_folder(&unfinished);
-        return Err(problem.advice("free some space and run the same command again; the previous checkpoint is intact"));
+        // A full disk, a lost one and a limit each have their advice already.
+        return Err(problem.more_advice("the previous checkpoint is intact: the same command goes on from there"));
     }
     for old in superseded(&list(folder)?) {
         files::remove_folder(&folder.join(format!("{PREFIX}{old:012}")))?;

@@ -341,6 +341,30 @@ fn replacing_a_simulated_cohort_spares_what_others_added_to_it() {
 }
 
 #[test]
+fn replacing_a_simulated_cohort_can_be_stopped_anywhere() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    rimforge("simulate --preset tiny --patients 2 --seed 5 --out straight", root).assert().success();
+    rimforge("simulate --preset tiny --patients 3 --seed 4 --out c", root).assert().success();
+    let replace = || rimforge("simulate --preset tiny --patients 2 --seed 5 --out c --replace", root);
+    // The disk fails at one file after the other, and is asked again without being mended.
+    for at in [1, 2, 7, 12, 20, 28] {
+        replace().env("RIMFORGE_FAULT", format!("remove:{at}+")).assert().code(4);
+    }
+    replace().assert().success();
+    let relative = |name: &str| -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = tree(&root.join(name)).into_iter().filter(|(path, _)| path.is_file());
+        files.map(|(path, bytes)| (path.strip_prefix(root.join(name)).unwrap().to_owned(), bytes)).collect()
+    };
+    let (mut found, mut expected) = (relative("c"), relative("straight"));
+    for files in [&mut found, &mut expected] {
+        // The lock names a process.
+        files.remove(Path::new(".rimforge/lock"));
+    }
+    assert!(found == expected, "{:?} {:?}", found.keys(), expected.keys());
+}
+
+#[test]
 fn a_killed_runs_unfinished_files_go_with_the_next_run_of_any_command() {
     let place = place();
     let root = place.path();

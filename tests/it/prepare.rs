@@ -236,7 +236,7 @@ fn a_second_run_in_the_folder_is_refused_and_changes_nothing() {
     let cohort = CohortFiles::new(4);
     let out = cohort.root.parent().unwrap().join("data");
     prepare("--cohort", &cohort.root, &out).assert().success();
-    let _held = rimforge::files::lock(out.join(".lock"), &[]).unwrap();
+    let _held = rimforge::files::lock(out.join(".lock")).unwrap();
     let text = contains("is working in this folder").and(contains("choose another --out"));
     prepare("--cohort", &cohort.root, &out).assert().code(4).stderr(text);
     assert!(Prepared::open(&out).is_ok());

@@ -487,7 +487,7 @@ fn a_damaged_checkpoint_costs_one_checkpoint_and_not_the_result() {
 #[test]
 fn a_second_run_in_the_folder_is_refused() {
     let out = tempfile::tempdir().unwrap();
-    let _held = rimforge::files::lock(GanDir::new(out.path()).lock(), &[]).unwrap();
+    let _held = rimforge::files::lock(GanDir::new(out.path()).lock()).unwrap();
     let clean = Poison { step: 0, attempts: 0 };
     let problem = train_on(&clean, out.path(), &Silent, &mut Unwatched).unwrap_err();
     assert_eq!(problem.kind(), Kind::Environment);

@@ -151,7 +151,7 @@ fn heads(net: Architecture, found: &Found) -> Result<Vec<String>> {
     };
     let mut given: Vec<&(String, Vec<i64>)> = found.iter().filter(weighs).filter(|(n, s)| !is_range(n, s)).collect();
     given.sort_by_cached_key(|(name, _)| natural(name));
-    let channels: Vec<i64> = given.iter().map(|(_, shape)| shape.iter().product()).collect();
+    let channels: Vec<i64> = given.iter().map(|(_, shape)| count(shape)).collect();
     let wanted = net.heads();
     let twice = [wanted, wanted].concat();
     if channels.is_empty() || wanted.is_empty() {
@@ -165,10 +165,15 @@ fn heads(net: Architecture, found: &Found) -> Result<Vec<String>> {
     }
 }
 
+/// Numbers in a tensor of this shape, as far as they can be counted: sides come out of files.
+fn count(shape: &[i64]) -> i64 {
+    shape.iter().fold(1, |count: i64, &side| count.saturating_mul(side))
+}
+
 /// Three numbers for the three colours, by name what images are shifted or scaled by.
 fn is_range(name: &str, shape: &[i64]) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    shape.iter().product::<i64>() == 3 && ["mean", "std", "shift", "scale"].contains(&last.as_str())
+    count(shape) == 3 && ["mean", "std", "shift", "scale"].contains(&last.as_str())
 }
 
 /// Words and numbers of a name by turns, so that conv2 comes before conv10.

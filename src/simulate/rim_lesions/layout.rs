@@ -76,11 +76,14 @@ impl CohortLayout {
 /// Folder of what the program itself needs to know of a cohort.
 pub(super) const NOTES: &str = ".rimforge";
 
+/// Hash of the settings that the cohort was made with.
+pub(super) const KEY: &str = ".rimforge/key";
+
 /// Files that are not of one patient.
 const OF_THE_WHOLE: [&str; 15] = [
     ".bidsignore",
     ".rimforge/asked.json",
-    ".rimforge/key",
+    KEY,
     "README",
     "dataset_description.json",
     "derivatives/lesions/dataset_description.json",

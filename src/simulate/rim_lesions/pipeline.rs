@@ -4,6 +4,7 @@
 //! many threads work or on how often the run was stopped. On which instructions the transforms use the last bits do:
 //! what a stopped run made with others is made again, so that a cohort is of one kind.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bids_writer::{self, LesionRow};
 use super::instructions::instructions;
-use super::layout::{CohortLayout, NOTES};
+use super::layout::{CohortLayout, KEY, NOTES};
 use super::phantom::{LesionTruth, Phantom};
 use super::physics::{Acquisition, reconstruct};
 use super::plan::{PatientPlan, plan};
@@ -25,6 +26,12 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
 use crate::seed::RunSeed;
+
+/// A hash in hexadecimal digits and a line's end have 65 bytes.
+const LONGEST_KEY: u64 = 100;
+
+/// A lesion takes about 1 KB of a note.
+const MOST_OF_A_NOTE: u64 = 64 << 20;
 
 /// Makes a patient's phantom; the anatomy's `build` outside tests.
 pub type Build<'a> = &'a (dyn Fn(&PatientPlan) -> Result<Phantom> + Sync);
@@ -117,18 +124,26 @@ impl<'a> Workshop<'a> {
         let mut claim = OutFolder::new(OWNER, out).claim()?;
         let key = settings_key(design)?;
         let key_file = notes.join("key");
-        match std::fs::read_to_string(&key_file) {
-            Ok(found) if found.trim() == key => {}
-            Ok(_) if existing == Existing::Refuse => {
+        let written = layout.written(plans.iter().map(PatientPlan::participant));
+        match files::read_if_there(&key_file, LONGEST_KEY, "the key of a simulation")? {
+            Some(found) if found.trim_ascii() == key.as_bytes() => {}
+            Some(_) if existing == Existing::Refuse => {
                 return Err(Problem::new(Kind::Usage, "a simulated cohort with other settings, or of another version")
                     .at(out)
                     .advice("choose another --out, or add --replace to make it anew"));
             }
-            Ok(_) => claim.forget(|_| true)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Problem::io(&key_file, "reading", error)),
+            // The key goes last: while it is there, a run that was killed here is known to have been of other settings.
+            Some(_) => {
+                claim.forget(|name| name != KEY)?;
+                claim.forget(|_| true)?;
+            }
+            // An older version deleted the key first: what it left when it was killed belongs to no cohort.
+            None => {
+                let ours: BTreeSet<&str> = written.iter().map(String::as_str).collect();
+                claim.forget(|name| !ours.contains(name))?;
+            }
         }
-        claim.will_write(layout.written(plans.iter().map(PatientPlan::participant)))?;
+        claim.will_write(written)?;
         files::write(&key_file, format!("{key}\n").as_bytes())?;
         Ok(Self { layout, design, key, _claim: claim })
     }
@@ -158,14 +173,10 @@ impl<'a> Workshop<'a> {
     /// The note of a patient that an earlier run finished with the same settings, if its volumes are still there.
     fn finished(&self, plan: &PatientPlan) -> Result<Option<PatientNote>> {
         let path = self.note_file(plan);
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(|error| Problem::io(&path, "reading", error))?,
-        };
-        let note: PatientNote = serde_json::from_slice(&text).map_err(|error| {
-            Problem::input(&path, format!("not a note of a finished patient: {error}"))
-                .advice("delete it, and the patient is made again")
-        })?;
+        let what = "a note of a finished patient";
+        let Some(text) = files::read_if_there(&path, MOST_OF_A_NOTE, what)? else { return Ok(None) };
+        let note: PatientNote = files::parse_json(&path, &text, what)
+            .map_err(|problem| problem.advice("delete it, and the patient is made again"))?;
         let id = plan.participant();
         let files =
             [self.layout.chimap(&id), self.layout.flair(&id), self.layout.lesion_map(&id), self.layout.rim_map(&id)];
@@ -206,7 +217,7 @@ pub const OWNER: Owner = Owner { command: "simulate", lock: ".rimforge/lock", ma
 /// A cohort of a version before there were marks: with the key of its settings.
 fn unmarked(folder: &Path) -> Option<Vec<String>> {
     let layout = CohortLayout::new(folder);
-    let key = files::read(notes_folder(&layout).join("key"), 100, "the key of a simulation").ok()?;
+    let key = files::read(notes_folder(&layout).join("key"), LONGEST_KEY, "the key of a simulation").ok()?;
     let is_key = key.trim_ascii().len() == 64 && key.trim_ascii().iter().all(u8::is_ascii_hexdigit);
     let folders = files::list(folder).ok()?;
     let names = folders.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
