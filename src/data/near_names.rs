@@ -71,7 +71,7 @@ fn key(text: &str, parting: Option<char>) -> String {
 }
 
 /// Without width, so that no person sees it.
-fn is_invisible(letter: char) -> bool {
+pub(super) fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
