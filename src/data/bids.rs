@@ -13,6 +13,7 @@ use super::bids_finder::{Finder, near};
 use super::bids_name::{BidsName, file_name};
 use super::measure::Measure;
 use super::name_join::{listed, repeated};
+use super::odd_label::is_missing;
 use super::reader_table::{self, Votes};
 use super::sidecar::{read_json, susceptibility_scale};
 use super::table;
@@ -87,7 +88,7 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
     let votes = reader_table::read(&reader_table)?;
     let subjects = subject_folders(root)?;
     note_near_names(root, &mut notes)?;
-    check_participants(root, &subjects, &mut notes)?;
+    check_participants(root, &subjects, &mut notes);
     let strangers: BTreeSet<String> =
         votes.keys().map(|key| key.patient.clone()).filter(|id| !subjects.contains(id)).collect();
     if !strangers.is_empty() {
@@ -250,39 +251,37 @@ fn note_near_names(root: &Path, notes: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// participants.tsv is optional and feeds notes alone, so one that cannot be read is a note as well; ids that occur
-/// twice are an error, those without a folder a note.
-fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>) -> Result<()> {
+/// participants.tsv is optional and feeds notes alone: so are one that cannot be read, ids that occur twice and those
+/// without a folder.
+fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>) {
     let path = root.join("participants.tsv");
     if !path.is_file() {
         notes.push("no participants.tsv; patients are the sub-* folders".into());
-        return Ok(());
+        return;
     }
     let rows = match table::read(&path, &["participant_id"], &[]) {
         Ok(table) => table.rows,
         Err(problem) => {
             let first = problem.to_string().lines().next().unwrap_or_default().to_owned();
             notes.push(format!("patients are the sub-* folders, since participants.tsv cannot be used: {first}"));
-            return Ok(());
+            return;
         }
     };
     // Some tables leave "sub-" out.
     let ids: Vec<String> = rows
         .iter()
         .map(|row| row.cell(0))
-        .filter(|id| !id.is_empty())
+        .filter(|id| !is_missing(id))
         .map(|id| if id.starts_with("sub-") { id.to_owned() } else { format!("sub-{id}") })
         .collect();
     let twice = repeated(ids.iter().map(String::as_str));
     if !twice.is_empty() {
-        return Err(Problem::input(&path, format!("participants that occur twice: {}", listed(&twice)))
-            .expected("one line a participant"));
+        notes.push(format!("participants that occur twice in participants.tsv: {}", listed(&twice)));
     }
     let absent: Vec<String> = ids.into_iter().filter(|id| !subjects.contains(id)).collect();
     if !absent.is_empty() {
         notes.push(format!("in participants.tsv but without a folder: {}", listed(&absent)));
     }
-    Ok(())
 }
 
 /// True for a cohort that rimforge simulated; a simulated one says so in its description, or keeps its truth apart.

@@ -6,15 +6,18 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::foreign_text;
-use super::odd_label::is_missing;
+use super::odd_label::{self, is_negative};
 use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
 
 /// Its file name.
 pub(super) const NAME: &str = "dataset.json";
 
-/// Of the file: two labels a line for 500 thousand images with long names.
-pub(super) const MAX_BYTES: u64 = 64 << 20;
+/// Of the file: 200 thousand images with names of 70 letters. Taken apart it takes several times as much memory.
+pub(super) const MAX_BYTES: u64 = 16 << 20;
+
+/// Of an image's name: as long as a path may be.
+const MAX_NAME: usize = 4096;
 
 /// Places of a one-hot label.
 const MAX_CLASSES: usize = 10_000;
@@ -155,6 +158,12 @@ impl<'de> Visitor<'de> for Pair {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> std::result::Result<Self::Value, A::Error> {
         let Some(name) = pair.next_element::<String>()? else { return Err(A::Error::custom("an empty pair")) };
+        if name.len() > MAX_NAME {
+            return Err(A::Error::custom(format!("a name of {} bytes; at most {MAX_NAME} are possible", name.len())));
+        }
+        if name.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(A::Error::custom(format!("a name that is no text in UTF-8: {}", shown(&name))));
+        }
         let Some(label) = pair.next_element_seed(OfImage { name: &name })? else {
             return Err(A::Error::custom(format!("{} without a label", shown(&name))));
         };
@@ -213,8 +222,14 @@ impl<'de> Visitor<'de> for OfImage<'_> {
     }
 
     fn visit_str<E: Error>(self, label: &str) -> std::result::Result<Label, E> {
-        if is_missing(label) {
+        if label.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(self.odd(format!("\"{label}\""), ", which is no text in UTF-8"));
+        }
+        if odd_label::is_missing(label) || is_negative(label) {
             return Err(self.odd(format!("\"{label}\""), ", which means that there is none"));
+        }
+        if let Some(fault) = odd_label::fault(label.trim()) {
+            return Err(E::custom(format!("the label of {}: {fault}", shown(self.name))));
         }
         Ok(Label { text: label.trim().to_owned(), one_hot: None })
     }
@@ -274,6 +289,9 @@ mod tests {
             ("1e300", "whole numbers from 0"),
             ("true", "the label true; write 1 or 0"),
             ("\"n/a\"", "the label \"n/a\", which means that there is none"),
+            ("\"-1.0\"", "the label \"-1.0\", which means that there is none"),
+            ("\"a/b\"", "the label of a.png: the name \"a/b\" has a path separator"),
+            ("\"a\\u0007\"", "control character"),
             ("[0.5, 0.5]", "not one-hot"),
             ("[1, 1]", "not one-hot"),
             ("[0, 0]", "names no class"),
@@ -297,6 +315,10 @@ mod tests {
     fn a_file_without_labels_or_of_another_kind_says_so() {
         let said = |bytes: &[u8]| parse(bytes, 3).unwrap_err().to_string();
         assert!(said(b"{}").contains("no key labels"));
+        assert!(said(b"{\"labels\": [[\"a\", \"l\xe4sion\"]]}").contains("no text in UTF-8"));
+        assert!(said(b"{\"labels\": [[\"\xe4.png\", 1]]}").contains("a name that is no text in UTF-8"));
+        let long = format!("{{\"labels\": [[\"{}\", 1]]}}", "x".repeat(4097));
+        assert!(said(long.as_bytes()).contains("a name of 4097 bytes"));
         assert!(said(b"[]").contains("expected an object with the key labels"));
         assert!(said(b"").contains("not a dataset.json: EOF"));
         let deep = format!("{{\"x\": {}1{}}}", "[".repeat(60_000), "]".repeat(60_000));

@@ -11,6 +11,7 @@ use super::image_labels::{Labels, Text};
 use super::image_patches::{self, Image};
 use super::image_store::ImageStore;
 use super::label_classes::{self, Labelled, LabelledImage};
+use super::label_folders;
 use super::manifest::{Class, Classes, Split};
 use super::name_join::listed;
 use super::png_folder::PngFolder;
@@ -119,7 +120,15 @@ fn labels(store: &mut dyn ImageStore, files: &ImageFiles, config: &PrepareConfig
         }
         (None, None) => {}
     }
-    files.require_no_near_table(&place, files.json.is_some() || files.labels.is_some(), labels.patient.is_some())?;
+    let has_table = files.json.is_some() || files.labels.is_some();
+    files.require_no_near_table(&place, has_table, labels.patient.is_some())?;
+    if labels.label.is_none() && labels.votes.is_none() {
+        files.require_no_metadata(&place)?;
+    }
+    labels.read_whole_numbers();
+    if labels.patient.is_none() && labels.source != "sub-folders" {
+        labels.notes.extend(label_folders::maybe_patients(names, labels.label.as_deref().unwrap_or_default()));
+    }
     labels.require_one_spelling(&place, names)?;
     Ok(labels)
 }

@@ -33,6 +33,8 @@ pub(super) struct ImageFiles {
     pub patients: Option<String>,
     /// Tables whose names are nearly those of the above, or that lie in a folder below: for labels, for patients.
     near: [Vec<String>; 2],
+    /// Files that may tell anything about the images: "metadata.csv".
+    metadata: Vec<String>,
     /// Further tables.
     tables: Vec<String>,
     /// Images in other formats.
@@ -91,6 +93,7 @@ impl ImageFiles {
                 Lying::Known(kind) | Lying::Near(kind) => {
                     found.near[usize::from(kind == TableKind::Patients)].push(name);
                 }
+                Lying::Metadata => found.metadata.push(name),
                 Lying::Table => found.tables.push(name),
                 Lying::Other if OTHER_FORMATS.contains(&&*ending(&name)) => found.formats.push(name),
                 Lying::Other => found.others += 1,
@@ -135,6 +138,19 @@ impl ImageFiles {
         Ok(())
     }
 
+    /// Refuses files that may hold the labels, where there are none otherwise.
+    ///
+    /// # Errors
+    /// The first of them, by its name.
+    pub(super) fn require_no_metadata(&self, place: &Path) -> Result<()> {
+        match self.metadata.first() {
+            None => Ok(()),
+            Some(file) => Err(Problem::input(place, format!("no labels, and {}, which is not read", spelled(file)))
+                .expected("labels.tsv or labels.csv beside the images, with the columns file and label")
+                .advice("if it holds labels, save them so; otherwise move it elsewhere")),
+        }
+    }
+
     /// What the record says of files that are not used.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -144,7 +160,8 @@ impl ImageFiles {
                 self.around.trim_end_matches('/')
             ));
         }
-        let tables: Vec<String> = self.near.iter().flatten().chain(&self.tables).cloned().collect();
+        let tables: Vec<String> =
+            self.near.iter().flatten().chain(&self.metadata).chain(&self.tables).cloned().collect();
         if !tables.is_empty() {
             notes.push(format!("tables that are not used: {}", listed(&tables)));
         }
@@ -297,6 +314,12 @@ mod tests {
             "x/labels.tsv",
             "x/dataset.json",
             "my_labels.csv",
+            "labels.csv.gz",
+            "labels.npy",
+            "labels",
+            "labels_final.txt",
+            "dataset.json.gz",
+            "dataset_v2.json",
         ] {
             let found = of(&["a.png", table]).unwrap();
             let said = found.require_no_near_table(Path::new("set"), false, true).unwrap_err().to_string();
@@ -304,8 +327,14 @@ mod tests {
             assert!(found.require_no_near_table(Path::new("set"), true, false).is_ok(), "{table}");
             assert!(found.notes()[0].contains(table));
         }
-        let found = of(&["a.png", "Patients.csv"]).unwrap();
-        assert!(found.require_no_near_table(Path::new("set"), true, false).is_err());
+        for table in ["Patients.csv", "patients.tsv.gz"] {
+            let found = of(&["a.png", table]).unwrap();
+            assert!(found.require_no_near_table(Path::new("set"), true, false).is_err(), "{table}");
+        }
+        let said =
+            of(&["a.png", "metadata.csv"]).unwrap().require_no_metadata(Path::new("set")).unwrap_err().to_string();
+        assert!(said.contains("no labels, and \"metadata.csv\", which is not read"), "{said}");
+        assert!(of(&["a.png", "ages.csv"]).unwrap().require_no_metadata(Path::new("set")).is_ok());
         assert!(refused(&["a.png", "dataset.json", "labels.csv"]).contains("both dataset.json and labels.csv"));
         assert!(refused(&["a.png", "patients.tsv", "patients.csv"]).contains("both patients.csv and patients.tsv"));
     }

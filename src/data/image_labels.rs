@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::dataset_json;
+use super::image_columns::{Known, not_read};
 use super::label_folders::{self, OfFolders};
 use super::name_join::{listed, places};
 use super::near_names::{look_alikes, near_id_key, near_key, spelled};
 use super::odd_label;
 use super::prepare_config::PrepareConfig;
 use super::table::{self, Row, Table, Wanted};
+use super::votes_and_words::require_votes_fit;
 use crate::name::shown;
 use crate::problem::{Problem, Result};
 
@@ -61,8 +63,9 @@ impl Labels {
         };
         let listed: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
         let places = places(&listed, names, dataset_json::NAME).map_err(at)?;
-        let labels = pairs.into_iter().map(|(_, label)| label);
-        Ok(Self { label: Some(in_places(places, labels)), source, ..Self::default() })
+        let labels = in_places(places, pairs.into_iter().map(|(_, label)| label));
+        label_folders::require_no_contradiction(text.path, names, &labels)?;
+        Ok(Self { label: Some(labels), source, ..Self::default() })
     }
 
     /// Of a table: `file`, and any of `label`, `patient`, `reader1` with `reader2`. Labels that it does not have are
@@ -83,11 +86,13 @@ impl Labels {
                  its own, which --ambiguous-label takes",
             )),
         };
-        let column = |at: usize| column(&table, &places, at, word);
-        let (label, patient) = (column(1)?, column(2)?);
+        let (label, patient) = (column(&table, &places, 1, word)?, column(&table, &places, 2, patient_word(path))?);
         let source = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let found = Self { label, patient, votes: votes(path, &table, &places)?, ..Self::default() };
-        if found == Self::default() {
+        let has_labels = found.label.is_some() || found.votes.is_some();
+        let has_patients = found.patient.is_some() || config.patients.is_some();
+        let further = not_read(path, &table.further, Known { labels: has_labels, patients: has_patients })?;
+        if !has_labels && found.patient.is_none() {
             return Err(
                 Problem::input(path, "no column label, patient, reader1 or reader2").expected("file and one of these")
             );
@@ -95,12 +100,20 @@ impl Labels {
         let patient_source =
             found.patient.as_ref().map_or(String::new(), |_| format!("the column patient of {source}"));
         if found.label.is_none() && found.votes.is_none() {
-            return Ok(Self { patient: found.patient, patient_source, ..Self::from_folders(path, names, config)? });
+            let mut found = Self { patient: found.patient, patient_source, ..Self::from_folders(path, names, config)? };
+            found.notes.extend(further);
+            return Ok(found);
         }
         if let Some(label) = &found.label {
             label_folders::require_no_contradiction(path, names, label)?;
         }
-        Ok(Self { source, patient_source, ..found })
+        if let Some(votes) = &found.votes {
+            let folders = label_folders::first(names);
+            for words in [found.label.as_ref(), folders.as_ref()].into_iter().flatten() {
+                require_votes_fit(path, names, words, votes, config)?;
+            }
+        }
+        Ok(Self { source, patient_source, notes: further.into_iter().collect(), ..found })
     }
 
     /// Takes the patients from a table of its own: `file`, `patient`; `called` is how the record names it.
@@ -115,12 +128,9 @@ impl Labels {
         }
         let table = table::parse(path, text.bytes, &Wanted { required: &["file", "patient"], optional: &[] })?;
         let places = join(path, &table, names)?;
-        let word = |row: &Row, at: usize| match odd_label::fault(row.cell(at)) {
-            None => Ok(row.cell(at).to_owned()),
-            Some(fault) => Err(Problem::input(path, format!("line {}: {fault}", row.line))
-                .expected("the patient of each image; an image of its own can have its own name there")),
-        };
-        self.patient = column(&table, &places, 1, word)?;
+        let labels = self.label.is_some() || self.votes.is_some();
+        self.notes.extend(not_read(path, &table.further, Known { labels, patients: true })?);
+        self.patient = column(&table, &places, 1, patient_word(path))?;
         self.patient_source = format!("the column patient of {called}");
         Ok(self)
     }
@@ -133,6 +143,19 @@ impl Labels {
         let OfFolders { label, note } = label_folders::of(place, names, config)?;
         let source = if label.is_some() { "sub-folders" } else { "none" };
         Ok(Self { label, source: source.into(), notes: note.into_iter().collect(), ..Self::default() })
+    }
+
+    /// Reads labels that a program wrote as floating point numbers, 0.0 and 1.0, as the whole numbers that they are.
+    pub(super) fn read_whole_numbers(&mut self) {
+        let whole = |label: &String| {
+            let (number, zeros) = label.split_once('.').unwrap_or((label, "0"));
+            let is_whole = !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0');
+            (is_whole && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+                .then(|| number.to_owned())
+        };
+        if let Some(numbers) = self.label.as_ref().and_then(|labels| labels.iter().map(whole).collect()) {
+            self.label = Some(numbers);
+        }
     }
 
     /// Holds labels and patients to one spelling each.
@@ -156,6 +179,15 @@ impl Labels {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads a cell that says whose image it is.
+fn patient_word(path: &Path) -> impl Fn(&Row, usize) -> Result<String> {
+    move |row: &Row, at: usize| match odd_label::patient_fault(row.cell(at)) {
+        None => Ok(row.cell(at).to_owned()),
+        Some(fault) => Err(Problem::input(path, format!("line {}: {fault}", row.line))
+            .expected("the patient of each image; an image of its own can have its own name there")),
     }
 }
 
@@ -240,10 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_contradict_folders_or_votes_are_refused() {
+        let text = r#"{"labels": [["other/a.png", "rim"], ["rim/b.png", "other"]]}"#;
+        let said = json(text, &["other/a.png", "rim/b.png"]).unwrap_err().to_string();
+        assert!(said.contains("\"rim\" for other/a.png"), "{said}");
+        let votes = "file\treader1\treader2\nother/a.png\t1\t1\nrim/b.png\t0\t0\n";
+        let said = table(votes, &["other/a.png", "rim/b.png"]).unwrap_err().to_string();
+        assert!(said.contains("both readers say 1 of other/a.png, which is called other"), "{said}");
+        let both = "file\tlabel\treader1\treader2\na.png\trim\t0\t0\nb.png\tx\t0\t1\n";
+        let said = table(both, &["a.png", "b.png"]).unwrap_err().to_string();
+        assert!(said.contains("both readers say 0 of a.png, which is called rim"), "{said}");
+        assert!(table(&both.replace("rim\t0\t0", "rim\t1\t1"), &["a.png", "b.png"]).is_ok());
+    }
+
+    #[test]
     fn no_labels_are_none_unless_folders_say_otherwise() {
         let none = r#"{"labels": null}"#;
         assert_eq!(json(none, &["a.png"]).unwrap().label, None);
-        assert_eq!(json(none, &["00000/a.png", "00001/b.png"]).unwrap().label, None);
+        assert_eq!(json(none, &["00000/img00000999.png", "00001/img00001000.png"]).unwrap().label, None);
         let said = json(none, &["other/a.png", "rim/b.png"]).unwrap_err().to_string();
         assert!(said.contains("no labels, but folders that look like them: other, rim"), "{said}");
     }
@@ -256,6 +302,8 @@ mod tests {
             (labels.source.as_str(), labels.patient_source.as_str()),
             ("sub-folders", "the column patient of labels.tsv")
         );
+        let text = "file\tpatient\tdx\nrim/b.png\tp\tx\nother/a.png\tp\ty\n";
+        assert!(table(text, &["other/a.png", "rim/b.png"]).unwrap_err().to_string().contains("\"dx\""));
     }
 
     #[test]
@@ -268,7 +316,15 @@ mod tests {
         assert!(said("a.png\trim/x\t1\t1\n").contains("path separator"));
         assert!(said("a.png\trim\t1\tn/a\n").contains("line 2: reader2 says \"n/a\""));
         let bare = table("file\tdiagnosis\na.png\tx\n", &["a.png"]).unwrap_err().to_string();
+        assert!(bare.contains("the column \"diagnosis\", which is not read, and no label otherwise"), "{bare}");
+        let bare = table("file\tage\na.png\tx\n", &["a.png"]).unwrap_err().to_string();
         assert!(bare.contains("no column label, patient, reader1 or reader2"), "{bare}");
+        let said = table("file\tlabel\tPatient ID\na.png\tx\t1\n", &["a.png"]).unwrap_err().to_string();
+        assert!(said.contains("\"Patient ID\"") && said.contains("rename the column to patient"), "{said}");
+        let told = table("file\tlabel\tage\na.png\tx\t1\n", &["a.png"]).unwrap().notes;
+        assert_eq!(told, ["columns of labels.tsv that are not used: age"]);
+        let said = table("file\tpatient\na.png\t-1\n", &["a.png"]).unwrap_err().to_string();
+        assert!(said.contains("line 2: \"-1\" means that it is missing"), "{said}");
         let votes = table("file\treader1\treader2\na.png\t1.0\t0\n", &["a.png"]).unwrap().votes;
         assert_eq!(votes, Some(vec![(true, false)]));
     }
@@ -285,6 +341,14 @@ mod tests {
             rim.contains("labels that differ in spelling alone: \"Rim\" (of b.png) and \"rim\" (of a.png)"),
             "{rim}"
         );
+        for (one, other) in [("sub-1", "sub-01"), ("P1", "P01"), ("1", "1.0")] {
+            let text = format!("a.png\trim\t{one}\nb.png\tx\t{other}\n");
+            assert!(said(&text).unwrap_err().contains("patients that differ"), "{text}");
+        }
+        assert_eq!(said("a.png\trim\t1.1\nb.png\tx\t1.10\n"), Ok(()));
+        let mut labels = table("file\tlabel\na.png\t0.0\nb.png\t1\n", &["a.png", "b.png"]).unwrap();
+        labels.read_whole_numbers();
+        assert_eq!(labels.label.unwrap(), ["0", "1"]);
         assert!(said("a.png\trim\tsub-01\nb.png\tx\tsub_01\n").unwrap_err().contains("patients that differ"));
         assert_eq!(said("a.png\trim\t1-11\nb.png\tx\t11-1\n"), Ok(()));
     }

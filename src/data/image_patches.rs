@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::image_store::ImageStore;
 use super::manifest::{Class, Lesion, Slice, Split};
+use super::name_join::listed;
 use super::near_names::spelled;
 use super::patch_file;
 use super::png_image::{self, Form, PngImage};
@@ -70,6 +71,8 @@ struct Written {
     levels: [f32; 2],
     /// Whether the file says that its levels are not as screens show them.
     other_gamma: bool,
+    /// Whether its levels are stretched from fewer than 8 bits.
+    few_bits: bool,
 }
 
 /// Decodes and writes all images; `all` is what is known of the set already.
@@ -87,6 +90,7 @@ pub(super) fn extract(
     crate::files::make_folder(&folder)?;
     let mut first: Option<(Form, String)> = None;
     let (mut range, mut other_gamma) = ([f32::INFINITY, f32::NEG_INFINITY], 0);
+    let mut few_bits = Vec::new();
     job.observer.begin("decoding images", "images", images.len() as u64);
     let place = store.place().to_owned();
     let mut rest = images.into_iter();
@@ -98,7 +102,8 @@ pub(super) fn extract(
         let written: Vec<Result<Written>> =
             chunk.into_par_iter().zip(&files).map(|(image, bytes)| job.patch(image, bytes, &place)).collect();
         for written in written {
-            let Written { lesion, hash, input, levels, other_gamma: other } = written?;
+            let Written { lesion, hash, input, levels, other_gamma: other, few_bits: few } = written?;
+            few_bits.extend(few.then(|| input.path.clone()));
             if lesion.split == Split::Train {
                 range = [range[0].min(levels[0]), range[1].max(levels[1])];
             }
@@ -123,6 +128,13 @@ pub(super) fn extract(
         all.notes.push(format!("{form}"));
         all.notes.extend(unused_range(form, range).filter(|_| job.config.windows.is_empty()));
     }
+    if !few_bits.is_empty() && few_bits.len() < all.lesions.len() {
+        all.notes.push(format!(
+            "{} images have fewer than 8 bits among others of 8, masks perhaps: {}",
+            few_bits.len(),
+            listed(&few_bits)
+        ));
+    }
     if other_gamma > 0 {
         all.notes
             .push(format!("{other_gamma} images declare another gamma than screens have; levels are taken as stored"));
@@ -141,14 +153,13 @@ fn unused_range(form: Form, [low, high]: [f32; 2]) -> Option<String> {
     })
 }
 
-/// Refuses the same pixels under two classes: one of the two is wrong. (In different patients they are refused for
-/// that.)
+/// Refuses the same pixels under two classes, whatever their patients: one of the two is wrong.
 fn require_one_class(place: &Path, all: &Extracted) -> Result<()> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (at, hash) in all.hashes.iter().enumerate() {
         let first = *seen.entry(&hash.sha256).or_insert(at);
         let (one, other) = (&all.lesions[first], &all.lesions[at]);
-        if one.class != other.class && one.patient == other.patient {
+        if one.class != other.class {
             let of = |lesion: &Lesion| format!("{} ({})", spelled(&lesion.id), shown(lesion.class.name()));
             return Err(Problem::input(
                 place,
@@ -193,7 +204,7 @@ impl Job<'_> {
     }
 
     fn patch(&self, image: Image, bytes: &[u8], place: &Path) -> Result<Written> {
-        let PngImage { form, levels, gamma } =
+        let PngImage { form, levels, gamma, few_bits } =
             png_image::decode(bytes, self.config.max_pixels).map_err(|found| refused(place, &image, &found))?;
         let patch = image.patch();
         let shape = [form.channels, 1, form.height, form.width].map(u64::from);
@@ -219,7 +230,7 @@ impl Job<'_> {
         };
         let input = FileHash { path: image.path, sha256: digest::sha256(bytes) };
         let other_gamma = gamma.is_some_and(|gamma| (gamma - SCREEN_GAMMA).abs() > 0.01);
-        Ok(Written { lesion, hash, input, levels: range, other_gamma })
+        Ok(Written { lesion, hash, input, levels: range, other_gamma, few_bits })
     }
 }
 

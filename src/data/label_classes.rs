@@ -6,7 +6,8 @@ use std::path::Path;
 use super::image_labels::Labels;
 use super::manifest::{Class, Classes};
 use super::name_join::listed;
-use super::near_names::{one_form, spelled};
+use super::near_names::{near_key, one_form, spelled};
+use super::odd_label::is_negative;
 use super::prepare_config::{ClassSource, PrepareConfig};
 use crate::name::shown;
 use crate::problem::{Problem, Result};
@@ -69,6 +70,16 @@ impl LabelSet<'_> {
             Labelled { classes: Classes::of_readers(), images: (0..self.count).map(image).collect(), notes }
         };
         if let Some(votes) = &self.labels.votes {
+            if let Some(label) = asked.or(self.config.ambiguous_label.as_deref()) {
+                return Err(Problem::usage(format!(
+                    "the label {} is asked for where readers' votes say what each image is",
+                    spelled(label)
+                ))
+                .advice(
+                    "leave out prepare.rim_label and prepare.ambiguous_label (--rim-label, --ambiguous-label), or the \
+                     columns reader1 and reader2",
+                ));
+            }
             return Ok(labelled(&|at| super::reader_table::class(votes[at]), vec![]));
         }
         let Some(labels) = &self.labels.label else {
@@ -93,7 +104,7 @@ impl LabelSet<'_> {
             None => obvious()?,
         };
         let ambiguous = self.contested()?;
-        self.refuse_minus_one(&[Some(interest), ambiguous])?;
+        self.refuse_negative(&[Some(interest), ambiguous])?;
         let notes = vec![self.told(interest, ambiguous)];
         let class = |at: usize| match labels[at].as_str() {
             label if label == interest => Class::RIM,
@@ -130,7 +141,7 @@ impl LabelSet<'_> {
                 .expected(format!("at most {MAX_LABELS}, each of them a class")));
         }
         let contested = self.contested()?;
-        self.refuse_minus_one(&[contested])?;
+        self.refuse_negative(&[contested])?;
         let classes = self.counts.keys().copied().filter(|label| Some(*label) != contested);
         let classes = Classes {
             names: in_order(classes).into_iter().map(Class::new).collect(),
@@ -145,20 +156,33 @@ impl LabelSet<'_> {
     fn contested(&self) -> Result<Option<&str>> {
         match self.config.ambiguous_label.as_deref() {
             Some(asked) => self.require_known(asked).map(Some),
-            None => Ok(self.counts.contains_key("ambiguous").then_some("ambiguous")),
+            None => match self.counts.keys().find(|label| near_key(label) == "ambiguous") {
+                Some(label) if *label != "ambiguous" => {
+                    Err(Problem::input(self.place, format!("the label {}", spelled(label)))
+                        .expected("\"ambiguous\", spelled exactly so, if it means that an image is in doubt")
+                        .advice(
+                            "spell it so, name it in prepare.ambiguous_label (--ambiguous-label), or call it otherwise",
+                        ))
+                }
+                exact => Ok(exact.map(|_| "ambiguous")),
+            },
         }
     }
 
-    /// -1 beside other labels often stands for "none": it is a class only where somebody says so.
-    fn refuse_minus_one(&self, named: &[Option<&str>]) -> Result<()> {
-        match self.counts.get("-1") {
-            Some(images) if self.counts.len() > 2 && !named.contains(&Some("-1")) => Err(Problem::input(
+    /// -1 often stands for "none": it is a class only where somebody says so.
+    fn refuse_negative(&self, named: &[Option<&str>]) -> Result<()> {
+        let odd = |(label, _): &(&&str, &usize)| is_negative(label) && !named.contains(&Some(**label));
+        match self.counts.iter().find(odd) {
+            Some((label, images)) => Err(Problem::input(
                 self.place,
-                format!("the label -1 for {images} images, which often means that there is none"),
+                format!("the label {} for {images} images, which often means that there is none", shown(label)),
             )
             .expected("a label for each image")
-            .advice("leave these images out, name the label otherwise, or let it be contested: --ambiguous-label=-1")),
-            _ => Ok(()),
+            .advice(format!(
+                "leave these images out, name the label otherwise, or let it be contested: --ambiguous-label={}",
+                shown(label)
+            ))),
+            None => Ok(()),
         }
     }
 
@@ -250,6 +274,14 @@ mod tests {
         };
         assert!(of(&["-1", "0", "1"], &config(None)).unwrap_err().to_string().contains("the label -1 for 1 images"));
         assert_eq!(of(&["-1", "0", "1"], &config(Some("-1"))).unwrap().images[0].class, Class::AMBIGUOUS);
-        assert!(of(&["-1", "1"], &config(None)).is_ok());
+        for label in ["-1", "-1.0", "-9"] {
+            assert!(of(&[label, "1"], &config(None)).unwrap_err().to_string().contains("often means"), "{label}");
+        }
+        assert!(of(&["-a", "1"], &config(None)).is_ok());
+        let near = of(&["rim", "Ambiguous", "x"], &asked(None, ClassSource::Interest)).unwrap_err().to_string();
+        assert!(near.contains("the label \"Ambiguous\"; expected \"ambiguous\", spelled exactly so"), "{near}");
+        let votes = Labels { votes: Some(vec![(true, true)]), ..Labels::default() };
+        let said = classes(Path::new("set"), &votes, 1, &config(None)).unwrap_err();
+        assert!(said.kind() == crate::problem::Kind::Usage && said.to_string().contains("readers' votes"), "{said}");
     }
 }

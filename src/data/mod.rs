@@ -49,6 +49,10 @@ mod image_files;
 
 mod dataset_json;
 
+mod image_columns;
+
+mod votes_and_words;
+
 mod label_folders;
 
 pub mod image_labels;

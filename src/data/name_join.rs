@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::near_names::{near_key, one_form, spelled};
+use super::near_names::{is_invisible, near_key, one_form, spelled};
 use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
 
@@ -44,8 +44,12 @@ impl Unmatched {
 
     /// How the first two names differ that a person may take for one.
     fn nearly_the_same(&self) -> Option<String> {
-        let right: BTreeMap<String, &String> = self.right.iter().map(|name| (near_key(name), name)).collect();
-        let (left, right) = self.left.iter().find_map(|name| Some((name, *right.get(&near_key(name))?)))?;
+        let parts = |name: &str| {
+            name.replace('\\', "/").split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+        };
+        let key = |name: &str| near_key(&parts(name));
+        let right: BTreeMap<String, &String> = self.right.iter().map(|name| (key(name), name)).collect();
+        let (left, right) = self.left.iter().find_map(|name| Some((name, *right.get(&key(name))?)))?;
         Some(format!("{} and {} are spelled differently", spelled(left), spelled(right)))
     }
 }
@@ -74,10 +78,14 @@ pub fn places(listed_names: &[&str], images: &[String], table: &str) -> Result<V
     }
 }
 
-/// Up to twelve names and the number of the rest.
+/// Up to twelve names and the number of the rest; letters that no person sees as code points.
 pub fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let first = names.iter().take(SHOWN).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    let first = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| if name.chars().any(is_invisible) { spelled(name).into() } else { shown(name) });
+    let first = first.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => first,
         more => format!("{first} and {more} more"),
@@ -113,6 +121,11 @@ mod tests {
         assert_eq!(places(&["./b.png", "cafe\u{301}.png"], &images, "the table").unwrap(), [1, 0]);
         let problem = places(&["b.PNG", "caf\u{e9}.png"], &images, "the table").unwrap_err().to_string();
         assert!(problem.contains("(\"b.PNG\" and \"b.png\" are spelled differently)"), "{problem}");
+        for astray in ["rim//b.png", "/rim/b.png", "rim\\b.png"] {
+            let said = places(&[astray], &["rim/b.png".to_owned()], "the table").unwrap_err().to_string();
+            assert!(said.contains("and \"rim/b.png\" are spelled differently"), "{said}");
+        }
+        assert!(listed(&["ri\u{200b}m".to_owned()]).contains("ri\\u{200b}m"));
         let twice = places(&["b.png", "cafe\u{301}.png", "caf\u{e9}.png"], &images, "the table").unwrap_err();
         assert!(twice.to_string().contains("named twice"), "{twice}");
     }

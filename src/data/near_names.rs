@@ -23,15 +23,31 @@ pub fn near_key(text: &str) -> String {
     key(text, None)
 }
 
-/// As [`near_key`], but what stands between letters still parts them: "1-11" is not "11-1".
+/// As [`near_key`], for names of things that are numbered: what stands between letters still parts them ("1-11" is not
+/// "11-1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal fraction ("1.1" is not
+/// "1.10"), but for one that a program made of a whole number ("1.0").
 pub fn near_id_key(text: &str) -> String {
-    key(text, Some('-'))
+    let key = key(text, Some('-'));
+    let whole = key.strip_suffix(".0").filter(|whole| whole.bytes().all(|letter| letter.is_ascii_digit()));
+    let letters: Vec<char> = whole.unwrap_or(&key).chars().collect();
+    let is_digit = |at: usize| letters.get(at).is_some_and(char::is_ascii_digit);
+    let mut short = String::new();
+    let mut in_number = false;
+    for (at, &letter) in letters.iter().enumerate() {
+        if letter == '0' && !in_number && is_digit(at + 1) {
+            continue;
+        }
+        in_number = letter.is_ascii_digit();
+        short.push(letter);
+    }
+    short
 }
 
 fn key(text: &str, parting: Option<char>) -> String {
     let folded: String = text.nfkc().filter(|letter| !is_invisible(*letter)).collect::<String>().to_lowercase();
     let folded = folded.trim();
-    let numeric = folded.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-'));
+    let numeric =
+        parting.is_none() && folded.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-'));
     if let Some(number) = folded.parse::<f64>().ok().filter(|number| numeric && number.abs() < 1e15) {
         return (number + 0.0).to_string();
     }
@@ -55,7 +71,7 @@ fn key(text: &str, parting: Option<char>) -> String {
 }
 
 /// Without width, so that no person sees it.
-fn is_invisible(letter: char) -> bool {
+pub(super) fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
@@ -111,7 +127,12 @@ mod tests {
             assert_ne!(near_key(one), near_key(other), "{one:?} {other:?}");
         }
         assert_eq!(near_id_key("sub_01"), near_id_key("SUB-01"));
-        assert_ne!(near_id_key("1-11"), near_id_key("11-1"));
+        for (one, other) in [("1-11", "11-1"), ("1.1", "1.10"), ("P10", "P1"), ("0", "00x"), ("a0", "a")] {
+            assert_ne!(near_id_key(one), near_id_key(other), "{one} {other}");
+        }
+        for (one, other) in [("sub-1", "sub-01"), ("P1", "P001"), ("1", "01"), ("01", "1.0"), ("0", "00")] {
+            assert_eq!(near_id_key(one), near_id_key(other), "{one} {other}");
+        }
     }
 
     #[test]

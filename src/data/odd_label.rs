@@ -1,23 +1,71 @@
 //! Words that stand where a label is missing.
 
 use super::near_names::one_form;
-use crate::name::Name;
+use crate::name::{Name, shown};
 
 /// As statistics programs and spreadsheets write it, in lower case; "none" and "unknown" can be findings and are not
 /// among them, but Python's "None" is.
-const MISSING: [&str; 16] =
-    ["", "na", "n/a", "n.a.", "nan", "-nan", "null", "nil", "<na>", "#n/a", "#na", "-", "--", "?", ".", "missing"];
+const MISSING: [&str; 30] = [
+    "",
+    "na",
+    "n/a",
+    "n.a.",
+    "n.a",
+    "n\\a",
+    "nan",
+    "-nan",
+    "nat",
+    "null",
+    "(null)",
+    "<null>",
+    "nil",
+    "<na>",
+    "#n/a",
+    "#n/a!",
+    "#na",
+    "#ref!",
+    "#value!",
+    "#name?",
+    "#num!",
+    "#div/0!",
+    "#null!",
+    "\\n",
+    "(none)",
+    "<none>",
+    "missing",
+    "(missing)",
+    "(blank)",
+    "(empty)",
+];
+
+/// Groups of items of which nobody knows whose they are: no patient. As labels they may be findings.
+const NOBODY: [&str; 8] = ["none", "unknown", "unk", "unkn", "anonymous", "anon", "undefined", "tbd"];
 
 /// Whether `word` says that nothing is known.
 pub(super) fn is_missing(word: &str) -> bool {
-    let word = word.trim();
-    word == "None" || MISSING.contains(&&*word.to_lowercase())
+    let word: String = word.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let is_mark = |letter| matches!(letter, '?' | '.' | '-' | '_' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    word == "None" || word.chars().all(is_mark) || MISSING.contains(&&*word.to_lowercase())
+}
+
+/// Whether `word` is a number below 0, which often stands for "none".
+pub(super) fn is_negative(word: &str) -> bool {
+    let word = word.trim().replace('\u{2212}', "-");
+    word.starts_with('-') && word.parse::<f64>().is_ok_and(|number| number < 0.0)
+}
+
+/// As [`fault`], of a patient: -1 and "unknown" are none.
+pub(super) fn patient_fault(word: &str) -> Option<String> {
+    if is_negative(word) || NOBODY.contains(&&*word.trim().to_lowercase()) {
+        return Some(format!("\"{}\" means that it is missing", shown(word)));
+    }
+    fault(word)
 }
 
 /// What is wrong with `word` as a label or a group, in words that quote it: missing, or no [`Name`].
 pub(super) fn fault(word: &str) -> Option<String> {
     if is_missing(word) {
-        return Some(format!("\"{word}\" means that it is missing"));
+        return Some(format!("\"{}\" means that it is missing", shown(word)));
     }
     Name::new(one_form(word)).err()
 }
@@ -28,12 +76,19 @@ mod tests {
 
     #[test]
     fn missing_is_missing_and_findings_are_findings() {
-        for word in ["", " ", "n/a", "N/A", "NaN", "None", "NULL", "?", "-"] {
+        for word in [
+            "", " ", "n/a", "N/A", "NaN", "None", "NULL", "?", "-", "#REF!", "#N/A", "#VALUE!", "NaT", "(null)",
+            "\u{2013}", "\u{2014}", "??", "N / A", "\\N", "...",
+        ] {
             assert!(is_missing(word), "{word:?}");
         }
         for word in ["none", "unknown", "nail", "0", "-1", "nano"] {
             assert_eq!(fault(word), None);
         }
+        for word in ["Unknown", "-1", "-1.0", "none", "\u{2212}9"] {
+            assert!(patient_fault(word).is_some_and(|fault| fault.contains("missing")), "{word}");
+        }
+        assert_eq!((patient_fault("p-1"), patient_fault("1"), is_negative("-a")), (None, None, false));
         assert!(fault("a/b").unwrap().contains("path separator"));
         assert!(fault("n/a").unwrap().contains("missing"));
     }

@@ -22,6 +22,8 @@ pub struct PngImage {
     pub levels: Vec<f32>,
     /// Exponent that the file declares for its levels, where it does: 1/2.2 for most, 1 for linear ones.
     pub gamma: Option<f32>,
+    /// Whether it is gray in 1, 2 or 4 bits, which are stretched to 8.
+    pub few_bits: bool,
 }
 
 /// What all images of a set must share.
@@ -109,11 +111,14 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
+    decoder.ignore_checksums(false);
     let damaged = |error: png::DecodingError| format!("not a readable PNG: {error}");
     let mut reader = decoder.read_info().map_err(damaged)?;
     if let Some(animation) = reader.info().animation_control {
         return Err(format!("an animated PNG of {} pictures; expected one picture", animation.num_frames));
     }
+    let few_bits = reader.info().color_type == ColorType::Grayscale && (reader.info().bit_depth as u8) < 8;
+    let indexed = reader.info().color_type == ColorType::Indexed;
     let gamma = reader.info().gama_chunk.map(|gamma| gamma.into_value());
     let (colour, depth) = reader.output_color_type();
     let samples = colour.samples();
@@ -122,6 +127,9 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     let Some(size) = expected else { return Err("an image whose size is not what its header says".into()) };
     let mut raw = vec![0; size];
     reader.next_frame(&mut raw).map_err(damaged)?;
+    if indexed {
+        require_colours(bytes)?;
+    }
     let level = |at: usize| match depth {
         BitDepth::Sixteen => u16::from_be_bytes([raw[2 * at], raw[2 * at + 1]]),
         _ => u16::from(raw[at]),
@@ -140,7 +148,28 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     }
     let plane = |channel: usize| (0..pixels).map(move |pixel| (channel, pixel));
     let levels = (0..channels).flat_map(plane).map(|(channel, pixel)| f32::from(level(pixel * samples + channel)));
-    Ok(PngImage { form, levels: levels.collect(), gamma })
+    Ok(PngImage { form, levels: levels.collect(), gamma, few_bits })
+}
+
+/// Refuses pixels whose number is beyond the palette: they have no colour. The decoder would make them black.
+fn require_colours(bytes: &[u8]) -> Result<(), String> {
+    let damaged = |error: png::DecodingError| format!("not a readable PNG: {error}");
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_DECODER_BYTES });
+    decoder.set_transformations(Transformations::IDENTITY);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let colours = reader.info().palette.as_ref().map_or(0, |palette| palette.len() / 3);
+    let (bits, width) = (reader.info().bit_depth as usize, reader.info().width as usize);
+    let Some(size) = reader.output_buffer_size() else { return Err("an image too large".into()) };
+    let mut raw = vec![0u8; size];
+    let row_bytes = reader.next_frame(&mut raw).map_err(damaged)?.line_size;
+    let number = |row: &[u8], at: usize| {
+        let shift = 8 - bits - at * bits % 8;
+        usize::from(row[at * bits / 8] >> shift) & ((1 << bits) - 1)
+    };
+    let beyond = raw.chunks_exact(row_bytes).any(|row| (0..width).any(|at| number(row, at) >= colours));
+    if beyond { Err(format!("pixels beyond the {colours} colours of its palette")) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -171,9 +200,9 @@ mod tests {
         let colour = decode(&encode(ColorType::Rgb, BitDepth::Eight, [2, 1], &[1, 2, 3, 4, 5, 6])).unwrap();
         assert_eq!(colour.levels, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
         let opaque = decode(&encode(ColorType::GrayscaleAlpha, BitDepth::Eight, [1, 1], &[9, 255])).unwrap();
-        assert_eq!(opaque.levels, [9.0]);
+        assert_eq!(&opaque.levels, &[9.0]);
         let one_bit = decode(&encode(ColorType::Grayscale, BitDepth::One, [2, 1], &[0b1000_0000])).unwrap();
-        assert_eq!(one_bit.levels, [255.0, 0.0]);
+        assert_eq!((one_bit.levels, one_bit.few_bits, opaque.few_bits), (vec![255.0, 0.0], true, false));
     }
 
     #[test]
@@ -209,6 +238,34 @@ mod tests {
         [[1u8], [2]].iter().for_each(|levels| writer.write_image_data(levels).unwrap());
         writer.finish().unwrap();
         assert!(decode(&animated).unwrap_err().contains("an animated PNG of 2 pictures"));
+    }
+
+    #[test]
+    fn colours_beyond_the_palette_and_wrong_checksums_are_refused() {
+        let palette = |pixels: &[u8], depth| {
+            let mut bytes = Vec::new();
+            let mut encoder = png::Encoder::new(&mut bytes, 3, 1);
+            encoder.set_color(ColorType::Indexed);
+            encoder.set_depth(depth);
+            encoder.set_palette(vec![1, 2, 3, 4, 5, 6, 7, 8, 9]);
+            encoder.write_header().unwrap().write_image_data(pixels).unwrap();
+            decode(&bytes)
+        };
+        let levels = [1.0, 4.0, 7.0, 2.0, 5.0, 8.0, 3.0, 6.0, 9.0];
+        assert_eq!(palette(&[0, 1, 2], BitDepth::Eight).unwrap().levels, levels);
+        assert_eq!(palette(&[0b00_01_10_00], BitDepth::Two).unwrap().levels, levels);
+        let beyond = "pixels beyond the 3 colours of its palette";
+        assert_eq!(palette(&[0, 1, 3], BitDepth::Eight).unwrap_err(), beyond);
+        assert_eq!(palette(&[0b00_01_11_00], BitDepth::Two).unwrap_err(), beyond);
+        let mut wrong = encode(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 255]);
+        // Behind the pixels' own checksum: the chunk's (4 bytes), and the last chunk (12).
+        let end = wrong.len() - 16;
+        wrong[end - 1] ^= 1;
+        let start = wrong.windows(4).position(|four| four == b"IDAT").unwrap();
+        let mut sum = flate2::Crc::new();
+        sum.update(&wrong[start..end]);
+        wrong[end..end + 4].copy_from_slice(&sum.sum().to_be_bytes());
+        assert!(decode(&wrong).unwrap_err().contains("not a readable PNG"));
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub(super) const MAX_CELLS: usize = 50_000;
 /// The lines of a text, ended by LF, CR LF or CR; those with nothing but white space are left out.
 ///
 /// A cell in quotation marks may hold the delimiter and, where that is no tab, the end of a line; a doubled mark is
-/// one. A mark that opens and is not closed before a delimiter is a letter like any other.
+/// one. Where the delimiter is no tab there may be blanks around the marks. A mark that opens and is not closed before a
+/// delimiter is a letter like any other.
 pub(super) struct Lines<'a> {
     rest: &'a str,
     next: u64,
@@ -51,7 +52,8 @@ impl<'a> Lines<'a> {
 
     /// Takes a cell and leaves what ends it.
     fn cell(&mut self) -> Cow<'a, str> {
-        if let Some(cell) = self.rest.strip_prefix('"').and_then(|inside| self.quoted(inside)) {
+        let start = if self.delimiter == '\t' { self.rest } else { self.rest.trim_start_matches(' ') };
+        if let Some(cell) = start.strip_prefix('"').and_then(|inside| self.quoted(inside)) {
             return cell;
         }
         let end = self.rest.find([self.delimiter, '\n', '\r']).unwrap_or(self.rest.len());
@@ -69,6 +71,7 @@ impl<'a> Lines<'a> {
                 '"' if ends.next_if(|(_, next)| *next == '"').is_some() => doubled = true,
                 '"' => {
                     let (cell, rest) = (&inside[..at], &inside[at + 1..]);
+                    let rest = if self.delimiter == '\t' { rest } else { rest.trim_start_matches(' ') };
                     let closes = rest.is_empty() || rest.starts_with([self.delimiter, '\n', '\r']);
                     return closes.then(|| {
                         let breaks = cell.replace("\r\n", "\n").matches(['\n', '\r']).count();
@@ -128,5 +131,6 @@ mod tests {
         assert_eq!(lines("\"a,\nb\",c\nd,e\n", ','), [line(1, &["a,\nb", "c"]), line(3, &["d", "e"])]);
         assert_eq!(lines("\"open,b\nc,d\n", ','), [line(1, &["\"open", "b"]), line(2, &["c", "d"])]);
         assert_eq!(lines("\"x\" y,z\n", ','), [line(1, &["\"x\" y", "z"])]);
+        assert_eq!(lines("a, \"b,c\" ,d\n", ','), [line(1, &["a", "b,c", "d"])]);
     }
 }

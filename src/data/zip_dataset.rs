@@ -16,6 +16,12 @@ use super::zip_count;
 use crate::name::shown;
 use crate::problem::{Problem, Result};
 
+/// Folders nested deeper than this are a mistake, as in a folder of images.
+const MAX_DEPTH: usize = 16;
+
+/// Of an entry's name, in bytes: as long as a path may be.
+const MAX_NAME: usize = 4096;
+
 /// A zip that passed the checks.
 #[derive(Debug)]
 pub struct ZipDataset {
@@ -168,11 +174,17 @@ fn require_known_method(method: CompressionMethod) -> std::result::Result<(), St
 /// A relative name that stays below the data set on every system, with / between folders (some packers of Windows write
 /// \\) and without "." parts.
 fn safe_name(name: &str) -> std::result::Result<String, String> {
+    if name.len() > MAX_NAME {
+        return Err(format!("an entry name of {} bytes; at most {MAX_NAME} are possible", name.len()));
+    }
     let slashed = name.replace('\\', "/");
     let absolute = slashed.starts_with('/') || slashed.as_bytes().get(1) == Some(&b':');
     let parts: Vec<&str> = slashed.trim_end_matches('/').split('/').filter(|part| *part != ".").collect();
     if absolute || name.contains('\0') || parts.iter().any(|part| part.is_empty() || *part == "..") {
         return Err(format!("an unsafe entry name: {}", name.escape_default()));
+    }
+    if parts.len() > MAX_DEPTH + 1 {
+        return Err(format!("an entry in folders nested more than {MAX_DEPTH} deep: {}", shown(parts[0])));
     }
     Ok(parts.join("/"))
 }
@@ -226,6 +238,9 @@ mod tests {
         {
             assert_eq!(safe_name(name).unwrap(), safe);
         }
+        assert!(safe_name(&format!("{}a.png", "x/".repeat(16))).is_ok());
+        assert!(safe_name(&format!("{}a.png", "x/".repeat(17))).unwrap_err().contains("more than 16 deep"));
+        assert!(safe_name(&"x".repeat(4097)).unwrap_err().contains("an entry name of 4097 bytes"));
         let problem = open(&[("../a.png", vec![1])]).unwrap_err().to_string();
         assert!(problem.contains("unsafe entry name: ../a.png"), "{problem}");
         let twice = open(&[("a.png", vec![1]), ("./a.png", vec![1])]).unwrap_err().to_string();

@@ -185,6 +185,17 @@ fn stray_items_are_named_and_change_no_label() {
     }
     let sides = pictures(&["train/1.png", "train/2.png", "test/3.png", "test/4.png"]);
     place.folder(&sides, &["--classes", "labels"]).refused(&["folders that name sides of a split"]);
+    for folders in [["10001/1.png", "10002/2.png"], ["10253/0/1.png", "10254/1/2.png"]] {
+        for done in place.both(&pictures(&folders), &[]) {
+            done.refused(&["folders of five digits, which may be labels, patients or nothing: 10"]);
+        }
+    }
+    // One folder around everything is as if it were not there.
+    let around = pictures(&["mydata/1.png", "mydata/2.png", "mydata/3.png", "mydata/4.png"]);
+    assert_eq!(
+        rims(&place.folder(&around, &[]).lesions(&["the one folder, mydata, in which all images lie"])).len(),
+        4
+    );
     // No image: it is counted.
     place.folder(&with(classes(), &[("rim/notes.txt", b"x")]), &[]).lesions(&["1 other files were passed over"]);
 }
@@ -216,6 +227,22 @@ fn tables_beside_the_images_are_used_or_refused_by_name() {
     {
         for done in place.both(&with(plain(), &[(name, b"x")]), &[]) {
             done.refused(&[&format!("\"{name}\", which is not read under this name")]);
+        }
+    }
+    // Neither is a column that seems to hold what is missing, or a table that is called so.
+    for column in ["patient_id", "Subject ID", "lesion_id"] {
+        let text = table(&format!("label\t{column}"), HALF.map(|_| "x\t1"));
+        for done in place.both(&with(plain(), &[("labels.tsv", text.as_bytes())]), &[]) {
+            done.refused(&[&format!("the column \"{column}\", which is not read, and no patient otherwise")]);
+        }
+    }
+    let text = table("patient\tdiagnosis", ["1\trim"; 8]);
+    place
+        .folder(&with(plain(), &[("patients.tsv", text.as_bytes())]), &[])
+        .refused(&["the column \"diagnosis\", which is not read, and no label otherwise"]);
+    for name in ["labels.csv.gz", "labels.npy", "labels", "labels_final.txt", "dataset_v2.json", "metadata.csv"] {
+        for done in place.both(&with(plain(), &[(name, b"x")]), &[]) {
+            done.refused(&[&format!("\"{name}\", which is not read")]);
         }
     }
     // A table that is asked for takes the place of the one that lies there, which is said.
@@ -435,6 +462,11 @@ fn files_that_are_no_such_png_are_called_what_they_are() {
     let padded = [picture(9), vec![0; 100]].concat();
     let lesions = place.folder(&with(plain(), &[("x.png", &padded)]), &[]).lesions(&[]);
     assert_eq!(lesions.len(), 9);
+    // Fewer bits than the others: a mask, perhaps.
+    let mask = png(8, 8, png::BitDepth::One, &[0x0f; 8]);
+    place
+        .folder(&with(plain(), &[("x.png", &mask)]), &[])
+        .lesions(&["1 images have fewer than 8 bits among others of 8, masks perhaps: x.png"]);
     // The same image as two things, of one patient.
     let twice = with(classes(), &[("rim/5.png", &picture(0))]);
     let patient = |name: &str| {
@@ -497,6 +529,10 @@ fn a_cohorts_tables_are_read_as_other_programs_write_them() {
     // Trailing tabs as in OpenNeuro's ds003195; only a note comes of this table.
     fs::write(&participants, rows.replace("\t40\n", "\t40\t\t\n")).unwrap();
     assert!(!place.prepare("--cohort", &cohort.root, &[]).said.contains("not used"));
+    // Lines that occur twice or name nobody change nothing: the patients are the folders.
+    fs::write(&participants, format!("{rows}sub-004\t50\nn/a\t1\nn/a\t2\n")).unwrap();
+    let said = place.prepare("--cohort", &cohort.root, &[]);
+    said.lesions(&["participants that occur twice in participants.tsv: sub-004"]);
     fs::write(&participants, rows.replace("sub-003\t40\n", "sub-003\n")).unwrap();
     let said = place.prepare("--cohort", &cohort.root, &[]);
     said.lesions(&[
