@@ -157,6 +157,7 @@ impl Job<'_> {
         ProjectionRecord {
             network_sha256: self.projector.network_sha256.clone(),
             data_sha256: self.projector.source.data_sha256.clone(),
+            ancestor_data: self.projector.source.ancestor_data.clone(),
             features: self.features.name().to_owned(),
             steps: self.config.steps,
             space: self.config.space.name().to_owned(),
