@@ -66,6 +66,10 @@ impl Job<'_> {
         let finished: Vec<_> = items.iter().map(|item| item.as_ref().map(|item| item.made.as_ref())).collect();
         let to_do = cut.to_do(&finished, self.before, self.dir.root(), observer)?;
         let kept = targets.len() - to_do.places.len();
+        if kept < targets.len() {
+            // It speaks of the items that are about to be replaced.
+            files::remove(&self.dir.record())?;
+        }
         tracing::info!("{kept} of {} projections were made before, kept", targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
         observer.advance(kept as u64 * self.config.steps);

@@ -121,7 +121,11 @@ pub fn prepared() -> Folders {
         json!({"path": path, "sha256": sha256})
     };
     let images: Vec<_> = (0..12).map(drawn).collect();
-    std::fs::write(root.join("synthetic/record.json"), json!({"data_sha256": data_sha256(&root), "images": images}).to_string()).unwrap();
+    std::fs::write(
+        root.join("synthetic/record.json"),
+        json!({"data_sha256": data_sha256(&root), "images": images}).to_string(),
+    )
+    .unwrap();
     write_projections(&root, projections);
     Folders { _temporary: temporary, root }
 }
