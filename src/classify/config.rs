@@ -34,6 +34,10 @@ pub struct ClassifyConfig {
     pub threshold: ThresholdRule,
     /// Takes only denoised lesions that the projection did not flag as "rim erased".
     pub accepted_only: bool,
+    /// Takes generated slices whose network, or one that it started from, knew other or unknown data; that no test
+    /// lesion was among them is then taken on trust.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trust_origin: bool,
     /// Resamplings of the test patients for each interval, at least 100.
     pub bootstrap_draws: usize,
     /// Share of rims among all lesions where the scores would be used (the paper: 260 of 7980).
@@ -58,6 +62,7 @@ impl Default for ClassifyConfig {
             pooling: Pooling::Mean,
             threshold: ThresholdRule::Youden,
             accepted_only: false,
+            trust_origin: false,
             bootstrap_draws: crate::statistics::bootstrap::DRAWS,
             reference_prevalence: 0.033,
             maps: 4,

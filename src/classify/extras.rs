@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::config::ClassifyConfig;
 use crate::data::manifest::Split;
 use crate::data::name_join::listed;
 use crate::data::{Prepared, patch_file};
@@ -15,6 +16,7 @@ use crate::files;
 use crate::name::{Inside, shown};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
+use crate::records::label::UNKNOWN_DATA;
 use crate::records::projection::ProjectionRecord;
 use crate::run_dir::RECORD;
 
@@ -49,6 +51,8 @@ struct Drawn {
     #[serde(default)]
     data_sha256: Option<String>,
     #[serde(default)]
+    ancestor_data: Vec<String>,
+    #[serde(default)]
     images: Vec<FileHash>,
 }
 
@@ -57,11 +61,13 @@ struct Drawn {
 ///
 /// # Errors
 /// No record, one that lists no such file, a file of that kind that it does not list or whose hash is another, one of
-/// another shape or with non-finite values, or a generator that was trained on another data set.
-pub fn synthetic(folder: &Path, data: &Prepared) -> Result<Loaded<Synthetic>> {
+/// another shape or with non-finite values, or a generator that was trained on another data set; unless `trusted`, also
+/// one of which that is not known, or that started from one of another.
+pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded<Synthetic>> {
     let path = folder.join(RECORD);
     let record: Drawn = read_record(&path, "generate")?;
-    let notes = provenance(&path, "synthetic", record.data_sha256.as_deref(), data.sha256())?;
+    let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
+    let notes = origin.check(&path, "synthetic", data.sha256(), trusted)?;
     if record.images.is_empty() {
         return Err(Problem::new(Kind::Gate, "a record of an earlier version: it does not list its images")
             .at(&path)
@@ -106,12 +112,13 @@ fn inside(folder: &Path, record: &Path, name: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not a
-/// contested training lesion, or a generator that was trained on another data set.
-pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<Loaded<Denoised>> {
+/// contested training lesion, or a generator that may not be used here, as in [`synthetic`].
+pub fn denoised(folder: &Path, data: &Prepared, config: &ClassifyConfig) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
     tracing::info!("reading {} and its images", path.display());
     let record: ProjectionRecord = read_record(&path, "project")?;
-    let mut notes = provenance(&path, "denoised", record.data_sha256.as_deref(), data.sha256())?;
+    let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
+    let mut notes = origin.check(&path, "denoised", data.sha256(), config.trust_origin)?;
     let places: BTreeMap<&str, u32> = (0..).zip(&data.manifest().lesions).map(|(at, l)| (l.id.as_str(), at)).collect();
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
@@ -131,7 +138,7 @@ pub fn denoised(folder: &Path, data: &Prepared, accepted_only: bool) -> Result<L
                 .expected("contested lesions of the training side only")
                 .advice("project this data set's training lesions again; nothing else may be trained on"));
         }
-        if accepted_only && entry.rim_erased {
+        if config.accepted_only && entry.rim_erased {
             refused += 1;
             continue;
         }
@@ -191,22 +198,70 @@ fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
     files::parse_json(path, &text, &wanted)
 }
 
-/// Compares the data set that a record names with this one; a record that names none earns a note.
-fn provenance(record: &Path, what: &str, named: Option<&str>, data_sha256: &str) -> Result<Vec<String>> {
-    match named {
-        Some(found) if found == data_sha256 => Ok(vec![]),
-        Some(found) => {
-            Err(Problem::new(Kind::Gate, format!("made by a network that was trained on data {}", shown(found)))
-                .at(record)
-                .expected(format!("data {data_sha256}"))
-                .advice(
-                    "train, generate and project on the data set that the classifier is tested with, or test \
-                     lesions may leak",
-                ))
+/// The data sets that a generator knows, as the record of its images says.
+struct Origin<'a> {
+    /// That it was trained on.
+    data: Option<&'a str>,
+    /// Those that its weights knew before.
+    before: &'a [String],
+}
+
+impl Origin<'_> {
+    /// Refuses all but the data set `own`: the test lesions of one split are training lesions of another. What is
+    /// `trusted` all the same earns a note.
+    fn check(&self, record: &Path, what: &str, own: &str, trusted: bool) -> Result<Vec<String>> {
+        let refused = |found: String, advice: &str| {
+            Err(Problem::new(Kind::Gate, found).at(record).expected(format!("data {own}")).advice(advice))
+        };
+        if let Some(found) = self.data.filter(|found| *found != own) {
+            let advice = "train, generate and project on the data set that the classifier is tested with, or test \
+                          lesions may leak";
+            return refused(format!("made by a network that was trained on data {}", shown(found)), advice);
         }
-        None => Ok(vec![format!(
-            "the {what} set does not say which data set its network was trained on; that no test lesion was in it \
-             is taken on trust"
-        )]),
+        let mut others: Vec<&str> = self.before.iter().map(String::as_str).filter(|before| *before != own).collect();
+        others.extend(self.data.is_none().then_some(UNKNOWN_DATA));
+        let Some(other) = others.first() else { return Ok(vec![]) };
+        let found = match (self.data, *other) {
+            (None, _) => "does not say which data set its network was trained on".to_owned(),
+            (_, UNKNOWN_DATA) => "is of a network that started from one of unknown data".to_owned(),
+            (_, other) => format!("is of a network that started from one of data {}", shown(other)),
+        };
+        if trusted {
+            return Ok(vec![format!("the {what} set {found}; that no test lesion was in it is taken on trust")]);
+        }
+        let advice = "train without --base or on a base of this data set, or test lesions may leak; where you know that \
+                      none was in the other data, say so with classify.trust_origin = true (--trust-origin)";
+        refused(format!("the {what} set {found}"), advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_networks_that_knew_nothing_but_this_data_set_are_taken_without_trust() {
+        let check = |data: Option<&str>, before: &[&str], trusted: bool| {
+            let before: Vec<String> = before.iter().map(|&before| before.to_owned()).collect();
+            Origin { data, before: &before }.check(Path::new("r"), "synthetic", "own", trusted)
+        };
+        for trusted in [false, true] {
+            assert!(check(Some("own"), &[], trusted).unwrap().is_empty());
+            assert!(check(Some("own"), &["own"], trusted).unwrap().is_empty());
+            let problem = check(Some("b"), &[], trusted).unwrap_err();
+            assert!(problem.kind() == Kind::Gate && problem.to_string().contains("trained on data b"), "{problem}");
+        }
+        for (data, before, says) in [
+            (None, &[][..], "does not say which data set"),
+            (None, &["own"], "does not say which data set"),
+            (Some("own"), &["b"], "started from one of data b"),
+            (Some("own"), &["own", "unknown"], "started from one of unknown data"),
+        ] {
+            let problem = check(data, before, false).unwrap_err();
+            assert!(problem.kind() == Kind::Gate && problem.to_string().contains(says), "{problem}");
+            assert!(problem.to_string().contains("--trust-origin"), "{problem}");
+            let notes = check(data, before, true).unwrap();
+            assert!(notes[0].contains(says) && notes[0].contains("taken on trust"), "{notes:?}");
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::nets::weights::{read_tensors, write_tensors};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::arithmetic::Arithmetic;
+use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 
 /// Version of the procedure; a fit of another is done again. 2: descends by the program's own Adam.
@@ -180,6 +181,8 @@ pub fn run(
             observer.note("finished fits of an older version do not say with which instructions they were made");
         }
         computed.push(Some(here.arithmetic.clone()));
+        // It speaks of the fits that are about to be replaced.
+        files::remove(&place.out.join(RECORD))?;
     }
     let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };
     let fitted = all(&jobs, kept, work, place);

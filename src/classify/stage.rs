@@ -143,7 +143,7 @@ fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<Stri
     let mut extras = Extras::default();
     let drawn = |folder: Option<&Path>, notes: &mut Vec<String>| -> Result<Option<Vec<Synthetic>>> {
         let Some(folder) = folder else { return Ok(None) };
-        let loaded = extras::synthetic(folder, inputs.data)?;
+        let loaded = extras::synthetic(folder, inputs.data, config.trust_origin)?;
         notes.extend(loaded.notes);
         Ok(Some(loaded.items))
     };
@@ -155,7 +155,7 @@ fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<Stri
             // nothing else.
             Source::Denoised | Source::Ambiguous => {
                 if let (Some(folder), None) = (inputs.denoised, &extras.denoised) {
-                    let loaded = extras::denoised(folder, inputs.data, config.accepted_only)?;
+                    let loaded = extras::denoised(folder, inputs.data, config)?;
                     notes.extend(loaded.notes);
                     extras.denoised = Some(loaded.items);
                 }

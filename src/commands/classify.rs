@@ -49,6 +49,10 @@ pub struct ClassifyArgs {
     /// Leave out projections whose rim was erased.
     #[arg(long)]
     accepted_only: bool,
+    /// Take slices of a network whose earlier or own training data are others or unknown: that no test lesion was among
+    /// them is then your word, and the record says so.
+    #[arg(long)]
+    trust_origin: bool,
     #[command(flatten)]
     seed: SeedArgs,
     #[command(flatten)]
@@ -92,7 +96,8 @@ struct Typed {
 
 impl ClassifyArgs {
     fn config(&self) -> Result<ClassifyConfig> {
-        Ok(ClassifyConfig { accepted_only: self.accepted_only, ..self.settings.config()? })
+        let &Self { accepted_only, trust_origin, .. } = self;
+        Ok(ClassifyConfig { accepted_only, trust_origin, ..self.settings.config()? })
     }
 }
 
@@ -177,6 +182,7 @@ mod tests {
     fn options_set_settings() {
         assert_eq!(config(&[]), ClassifyConfig::default());
         let some = config(&["--arms", "none,ada-gan+ld", "--pooling", "top-half", "--epochs", "2", "--accepted-only"]);
+        assert!(!some.trust_origin && config(&["--trust-origin"]).trust_origin);
         assert_eq!((some.arms, some.pooling), (vec![Arm::None, Arm::AdaGanPlusLd], Pooling::TopHalf));
         assert_eq!((some.epochs, some.accepted_only), (2, true));
     }

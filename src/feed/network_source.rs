@@ -47,12 +47,14 @@ pub struct NetworkImages {
     pub padding: Padding,
     /// Manifest of the data set that it was trained on, where it says so.
     pub data_sha256: Option<String>,
+    /// Manifests of the data sets that its weights knew before ([`Provenance::ancestor_data`]).
+    pub ancestor_data: Vec<String>,
 }
 
 impl NetworkImages {
     /// Of a network that was read, so whose label fits its sizes.
     pub fn of(description: &NetworkDescription) -> Self {
-        let Provenance { voxel_mm, simulated, classes, padding, data_sha256, .. } =
+        let Provenance { voxel_mm, simulated, classes, padding, data_sha256, ancestor_data, .. } =
             description.label.provenance.clone();
         Self {
             contrasts: description.label.contrasts.clone(),
@@ -61,6 +63,7 @@ impl NetworkImages {
             classes: classes.unwrap_or_default(),
             padding: padding.unwrap_or(Padding::none(description.generator.resolution as usize)),
             data_sha256,
+            ancestor_data,
         }
     }
 

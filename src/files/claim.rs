@@ -116,7 +116,8 @@ impl Claim {
         let path = name.under(&self.folder);
         let foreign = !self.ledger.owns(name) && lies_there(&path)?;
         let above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
-        let in_the_way = above.into_iter().find(|above| above.exists() && !above.is_dir());
+        // A link leads to a folder of the user's.
+        let in_the_way = above.into_iter().find(|above| above.symlink_metadata().is_ok_and(|facts| !facts.is_dir()));
         match in_the_way.map(Path::to_owned).or(foreign.then_some(path)) {
             Some(path) => Err(Problem::new(Kind::Usage, "not a file of this command's, and in the way of one")
                 .at(path)
@@ -154,7 +155,9 @@ impl Claim {
     /// Deletes a file, and the folders above it that are empty then.
     pub(super) fn remove(&self, name: &Inside) -> Result<()> {
         let path = name.under(&self.folder);
-        if path.is_dir() {
+        let mut above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
+        // Behind a link it is the user's.
+        if path.is_dir() || above.any(Path::is_symlink) {
             return Ok(());
         }
         remove(&path)?;
@@ -219,6 +222,19 @@ mod tests {
         drop(claim);
         let claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
         assert!(!claim.owns("two") && claim.owns("all"));
+    }
+
+    #[test]
+    fn a_link_where_a_folder_would_be_is_refused() {
+        let (root, users) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        claim.will_write(["patches/a"]).unwrap();
+        std::os::unix::fs::symlink(users.path(), root.path().join("patches")).unwrap();
+        let problem = claim.will_write(["patches/a"]).unwrap_err();
+        assert!(problem.kind() == Kind::Usage && problem.to_string().contains("patches: not a file"), "{problem}");
+        std::fs::write(users.path().join("a"), b"mine").unwrap();
+        claim.forget(|_| true).unwrap();
+        assert!(users.path().join("a").exists());
     }
 
     #[test]

@@ -54,10 +54,18 @@ impl GenerateConfig {
     /// The seeds in the order given.
     ///
     /// # Errors
-    /// A list that is none.
+    /// A list that is none, or that names a seed twice.
     pub fn seed_numbers(&self) -> Result<Vec<u32>> {
+        let refused = |expected: &str| Self::refuse("seeds", format!("{:?}", self.seeds), expected);
         let expected = "numbers and ranges, e.g. \"0-99\" or \"1,5,7-9\", ten million seeds at most";
-        parse_seeds(&self.seeds).map_err(|_| Self::refuse("seeds", format!("{:?}", self.seeds), expected))
+        let seeds = parse_seeds(&self.seeds).map_err(|_| refused(expected))?;
+        let mut sorted = seeds.clone();
+        sorted.sort_unstable();
+        match sorted.windows(2).find(|two| two[0] == two[1]) {
+            // Its image would be drawn twice and be there once.
+            Some(twice) => Err(refused(&format!("each seed once: seed {} is named twice", twice[0]))),
+            None => Ok(seeds),
+        }
     }
 }
 
@@ -77,6 +85,21 @@ impl Settings for GenerateConfig {
                 Err(Self::refuse("class", class.quoted(), "the name of a class, or its number from 0"))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_named_twice_is_refused() {
+        let seeds = |text: &str| GenerateConfig { seeds: text.into(), ..GenerateConfig::default() }.seed_numbers();
+        assert_eq!(seeds("7,0-2").unwrap(), [7, 0, 1, 2]);
+        for (text, twice) in [("0-9,0-9", 0), ("3,1-3", 3)] {
+            let problem = seeds(text).unwrap_err().to_string();
+            assert!(problem.contains(&format!("seed {twice} is named twice")), "{problem}");
         }
     }
 }

@@ -145,6 +145,7 @@ impl Making<'_> {
         let record = SynthesisRecord {
             network_sha256: opened.network.sha256.clone(),
             data_sha256: source.data_sha256.clone(),
+            ancestor_data: source.ancestor_data.clone(),
             count: seeds.len() as u64,
             first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
             last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),

@@ -66,6 +66,10 @@ impl Job<'_> {
         let finished: Vec<_> = items.iter().map(|item| item.as_ref().map(|item| item.made.as_ref())).collect();
         let to_do = cut.to_do(&finished, self.before, self.dir.root(), observer)?;
         let kept = targets.len() - to_do.places.len();
+        if kept < targets.len() {
+            // It speaks of the items that are about to be replaced.
+            files::remove(&self.dir.record())?;
+        }
         tracing::info!("{kept} of {} projections were made before, kept", targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
         observer.advance(kept as u64 * self.config.steps);
@@ -159,6 +163,7 @@ impl Job<'_> {
         ProjectionRecord {
             network_sha256: self.projector.network_sha256.clone(),
             data_sha256: self.projector.source.data_sha256.clone(),
+            ancestor_data: self.projector.source.ancestor_data.clone(),
             features: self.features.name().to_owned(),
             steps: self.config.steps,
             space: self.config.space.name().to_owned(),

@@ -102,10 +102,17 @@ pub struct NetworkLabel {
     pub provenance: Provenance,
 }
 
+/// Stands among [`Provenance::ancestor_data`] for a data set that nobody knows.
+pub const UNKNOWN_DATA: &str = "unknown";
+
 /// Where a network comes from. A key that a file lacks is `None`: older versions wrote fewer, an import knows few.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Provenance {
+    /// Hashes of the manifests of other data sets that its weights knew before, by the networks that training started
+    /// from; [`UNKNOWN_DATA`] for one that does not say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ancestor_data: Vec<String>,
     /// Names of the classes in the order of their numbers; empty for a network without classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,

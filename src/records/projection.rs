@@ -14,6 +14,10 @@ pub struct ProjectionRecord {
     /// Manifest of the data set that the network was trained on, as it says itself.
     #[serde(default)]
     pub data_sha256: Option<String>,
+    /// Manifests of the data sets that its weights knew before, as it says itself
+    /// ([`ancestor_data`](super::label::Provenance::ancestor_data)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestor_data: Vec<String>,
     /// Name of the feature net that the distance was measured with.
     pub features: String,
     /// Optimiser steps of each image.

@@ -6,7 +6,7 @@ use super::{BaseChoice, embedded};
 use crate::feed::network_source::{NetworkImages, network_file};
 use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
-use crate::records::label::Contrast;
+use crate::records::label::{Contrast, Provenance, UNKNOWN_DATA};
 use crate::records::training::BaseGenerator;
 use crate::train::TrainState;
 
@@ -16,6 +16,8 @@ pub struct Base {
     network: SavedNetwork,
     contrasts: Vec<Contrast>,
     classes: Vec<String>,
+    /// Comes with the program, of a simulated cohort that no study uses.
+    embedded: bool,
 }
 
 impl Base {
@@ -34,7 +36,13 @@ impl Base {
             }
         };
         let NetworkImages { contrasts, classes, .. } = NetworkImages::of(&network.description);
-        Ok(Some(Self { name, network, contrasts, classes }))
+        let embedded = *base == BaseChoice::Embedded;
+        Ok(Some(Self { name, network, contrasts, classes, embedded }))
+    }
+
+    /// What a network that starts here says of the data sets that its weights knew before, `own` apart.
+    pub fn ancestor_data(&self, own: &str) -> Vec<String> {
+        if self.embedded { vec![] } else { ancestors(&self.network.description.label.provenance, own) }
     }
 
     /// SHA-256 of its file.
@@ -109,5 +117,49 @@ impl Base {
             description: format!("{}{data}{images}{fresh}", self.name),
             sha256: self.network.sha256.clone(),
         }
+    }
+}
+
+/// The data sets of a network that training starts from: its own and those before it, each once, `own` left out.
+fn ancestors(base: &Provenance, own: &str) -> Vec<String> {
+    let last = base.data_sha256.as_deref().unwrap_or(UNKNOWN_DATA);
+    let all = base.ancestor_data.iter().map(String::as_str).chain([last]);
+    let mut found: Vec<String> = Vec::new();
+    for data in all.filter(|data| *data != own) {
+        if !found.iter().any(|known| known == data) {
+            found.push(data.to_owned());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_weights_knew_before_is_inherited_each_once_and_without_the_own() {
+        let base = |data: Option<&str>, before: &[&str]| Provenance {
+            data_sha256: data.map(str::to_owned),
+            ancestor_data: before.iter().map(|&data| data.to_owned()).collect(),
+            ..Provenance::default()
+        };
+        for (data, before, found) in [
+            (Some("own"), &[][..], &[][..]),
+            (Some("b"), &[], &["b"]),
+            (None, &[], &["unknown"]),
+            (Some("b"), &["a", "own"], &["a", "b"]),
+            (Some("own"), &["a"], &["a"]),
+            (None, &["unknown", "a"], &["unknown", "a"]),
+        ] {
+            assert_eq!(ancestors(&base(data, before), "own"), found, "{data:?} after {before:?}");
+        }
+    }
+
+    #[test]
+    fn the_embedded_network_is_no_ancestor() {
+        let own = [crate::data::intensity::default_contrast("chimap")];
+        let base = Base::open(&BaseChoice::Embedded, &own, Device::Cpu).unwrap().unwrap();
+        assert!(base.ancestor_data("own").is_empty());
     }
 }

@@ -48,7 +48,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
     disk_room::check(folder, bytes(contents), existing.len(), disk_room::free_bytes(folder)?)?;
     let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
     files::remove_folder(&unfinished)?;
-    let path = folder.join(format!("{PREFIX}{images:012}"));
+    let path = folder.join(name(images));
     let saved = fill(&unfinished, contents).and_then(|()| {
         // One of the same name is left only by a rollback to before it.
         files::remove_folder(&path)?;
@@ -62,7 +62,7 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
         return Err(problem.more_advice("the previous checkpoint is intact: the same command goes on from there"));
     }
     for old in superseded(&list(folder)?) {
-        files::remove_folder(&folder.join(format!("{PREFIX}{old:012}")))?;
+        files::remove_folder(&folder.join(name(*old)))?;
     }
     tracing::info!("saved checkpoint {}", path.display());
     Ok(path)
@@ -88,7 +88,7 @@ pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -
     sweep(folder)?;
     let mut found = list(folder)?;
     while let Some(images) = found.pop() {
-        let path = folder.join(format!("{PREFIX}{images:012}"));
+        let path = folder.join(name(images));
         match verify(Verified { path: path.clone(), images }, required) {
             Ok(checkpoint) => {
                 tracing::info!("going on from checkpoint {}", path.display());
@@ -188,10 +188,20 @@ fn verify(found: Verified, required: &Required<'_>) -> Result<Verified> {
     }
 }
 
-/// Image counts of the checkpoints in `folder`, ascending; none where there is no folder.
-fn list(folder: &Path) -> Result<Vec<u64>> {
-    let mut found: Vec<u64> =
-        names(folder)?.iter().filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok()).collect();
+/// Name of the checkpoint at so many images.
+pub(super) fn name(images: u64) -> String {
+    format!("{PREFIX}{images:012}")
+}
+
+/// Image counts of the checkpoints in `folder`, ascending; none where there is no folder. One is a folder of exactly
+/// the name that [`save`] gives it.
+pub(super) fn list(folder: &Path) -> Result<Vec<u64>> {
+    let images = |name: &String| -> Option<u64> {
+        let images = name.strip_prefix(PREFIX)?.parse().ok()?;
+        let is_folder = folder.join(name).symlink_metadata().is_ok_and(|facts| facts.is_dir());
+        (*name == self::name(images) && is_folder).then_some(images)
+    };
+    let mut found: Vec<u64> = names(folder)?.iter().filter_map(images).collect();
     found.sort_unstable();
     Ok(found)
 }
@@ -301,6 +311,22 @@ mod tests {
                 assert_eq!(notes.0.lock().unwrap().len(), 1, "{file} {damage}");
             }
         }
+    }
+
+    #[test]
+    fn only_a_folder_of_the_exact_name_is_a_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), 7, &contents(7.0)).unwrap();
+        for other in ["checkpoint-999", "checkpoint-+100", "checkpoint-0000000000100", "checkpoint-00000000010x"] {
+            fs::create_dir(folder.path().join(other)).unwrap();
+        }
+        fs::write(folder.path().join("checkpoint-000000000200"), b"mine").unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [7]);
+        assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 7);
+        save(folder.path(), 8, &contents(8.0)).unwrap();
+        save(folder.path(), 9, &contents(9.0)).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [8, 9]);
+        assert_eq!(names(folder.path()).unwrap().len(), 7, "what is not a checkpoint stays");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::engine::Place;
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::nets::weights;
 use crate::observer::Observer;
-use crate::problem::Result;
+use crate::problem::{Kind, Problem, Result};
 use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
 use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
@@ -79,6 +79,12 @@ impl<'a> RunFolder<'a> {
     ) -> Result<Self> {
         let mut claim = OutFolder::new(OWNER, dir.root()).claim()?;
         claim.will_write(written(&dir))?;
+        if let Some(folder) = [dir.checkpoints(), dir.previews()].into_iter().find(|folder| folder.is_symlink()) {
+            return Err(Problem::new(Kind::Usage, "a link where this command makes a folder")
+                .at(folder)
+                .expected("a folder, or nothing")
+                .advice("remove the link, or choose another --out; nothing behind it was touched"));
+        }
         Ok(Self { dir, identity, label, device, place, _claim: claim })
     }
 

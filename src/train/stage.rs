@@ -46,7 +46,8 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
     let batches = set.batches(settings.batch, seed)?;
 
     let dir = GanDir::new(out);
-    let label = label(data, &set, seed);
+    let ancestors = base.as_ref().map_or_else(Vec::new, |base| base.ancestor_data(data.sha256()));
+    let label = label(data, &set, seed, ancestors);
     let identity = Identity { seed, settings: &settings, data_sha256: &identity };
     let folder = RunFolder::open(dir.clone(), identity, label, engine.device, engine.place.clone())?;
     let mut watch = Watch::new(&dir, data, &set, settings.frechet_ticks > 0, engine.device)?;
@@ -111,9 +112,10 @@ impl Start<'_> {
 
 /// What the network files of the run say about it; [`NetworkImages`](crate::feed::network_source::NetworkImages)
 /// reads it.
-fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed) -> NetworkLabel {
+fn label(data: &Prepared, set: &TrainingSet, seed: RunSeed, ancestor_data: Vec<String>) -> NetworkLabel {
     let manifest = data.manifest();
     let provenance = Provenance {
+        ancestor_data,
         rimforge: Some(env!("CARGO_PKG_VERSION").to_owned()),
         simulated: Some(manifest.simulated),
         voxel_mm: Some(manifest.voxel_mm),

@@ -121,13 +121,23 @@ pub fn prepared() -> Folders {
         json!({"path": path, "sha256": sha256})
     };
     let images: Vec<_> = (0..12).map(drawn).collect();
-    std::fs::write(root.join("synthetic/record.json"), json!({"images": images}).to_string()).unwrap();
+    std::fs::write(
+        root.join("synthetic/record.json"),
+        json!({"data_sha256": data_sha256(&root), "images": images}).to_string(),
+    )
+    .unwrap();
     write_projections(&root, projections);
     Folders { _temporary: temporary, root }
 }
 
+/// Of the data set in the folders.
+fn data_sha256(root: &Path) -> String {
+    rimforge::data::Prepared::open(root.join("data")).unwrap().sha256().to_owned()
+}
+
 fn write_projections(root: &Path, lesions: Vec<serde_json::Value>) {
     let record = json!({
+        "data_sha256": data_sha256(root),
         "network_sha256": "0", "features": "none", "steps": 1, "seed": 0, "lesions": lesions, "feature_choice": [],
         "rim_measure": null, "without_core": 0, "flag_rates": [], "images": []
     });

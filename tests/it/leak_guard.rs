@@ -24,6 +24,19 @@ fn network(path: &Path, seed: u64, data_sha256: &str) {
     weights::save_network(path, &generator, None, NetworkLabel { provenance, ..NetworkLabel::default() }).unwrap();
 }
 
+/// As [`network`], and that its weights knew `ancestor_data` before.
+fn descendant(path: &Path, data_sha256: Option<&str>, ancestor_data: &[&str]) {
+    let config =
+        GeneratorConfig { z_dim: 16, w_dim: 16, channel_base: 128, channel_max: 8, ..GeneratorConfig::small(16, 1) };
+    let generator = Generator::new(&config, RunSeed(3), Device::Cpu).unwrap();
+    let provenance = Provenance {
+        data_sha256: data_sha256.map(str::to_owned),
+        ancestor_data: ancestor_data.iter().map(|&data| data.to_owned()).collect(),
+        ..Provenance::default()
+    };
+    weights::save_network(path, &generator, None, NetworkLabel { provenance, ..NetworkLabel::default() }).unwrap();
+}
+
 /// A data set, a network that was trained on it and one that was trained on another.
 fn place() -> Folders {
     let folders = prepared();
@@ -40,10 +53,54 @@ fn generate(folders: &Folders, network: &str, out: &str, more: &[&str]) {
 }
 
 fn classify(folders: &Folders, arm: &str, option: &str, from: &str) -> Output {
+    classify_with(folders, arm, option, from, &[])
+}
+
+fn classify_with(folders: &Folders, arm: &str, option: &str, from: &str, more: &[&str]) -> Output {
     let mut command = Command::cargo_bin("rimforge").unwrap();
     command.args(["classify", "--device", "cpu", "--arms", arm, "--seeds", "1", "--epochs", "1", "--extra", "2"]);
     command.arg("--data").arg(folders.at("data")).arg(option).arg(folders.at(from)).arg("--out");
-    command.arg(folders.at("out")).output().unwrap()
+    command.arg(folders.at("out")).args(more).output().unwrap()
+}
+
+/// What is trained on a base knows the base's data, too.
+#[test]
+fn a_network_that_started_from_one_of_other_data_is_taken_on_asked_trust_only() {
+    let folders = place();
+    let mut train = Command::cargo_bin("rimforge").unwrap();
+    train.args(["train", "--device", "cpu", "--kimg", "0.004", "--batch", "4", "--set", "frechet_ticks=0"]);
+    for set in ["net.z_dim=16", "net.w_dim=16", "net.channel_base=128", "net.channel_max=8"] {
+        train.args(["--set", set]);
+    }
+    train.arg("--data").arg(folders.at("data")).arg("--base").arg(folders.at("other.safetensors"));
+    train.arg("--out").arg(folders.at("gan")).assert().success();
+    let network = folders.at("gan/network-last.safetensors");
+    let saved = weights::load_image_network(&network, Device::Cpu).unwrap();
+    assert_eq!(saved.description.label.provenance.ancestor_data, ["of another split"]);
+    generate(&folders, "gan", "g", &["--seeds", "0-3"]);
+    let record: SynthesisRecord = serde_json::from_slice(&fs::read(folders.at("g/record.json")).unwrap()).unwrap();
+    assert_eq!(record.ancestor_data, ["of another split"]);
+    let data = Prepared::open(folders.at("data")).unwrap().sha256().to_owned();
+    descendant(&folders.at("unknown.safetensors"), None, &[]);
+    descendant(&folders.at("same.safetensors"), Some(&data), &[&data]);
+    generate(&folders, "unknown.safetensors", "u", &["--seeds", "0-3"]);
+    generate(&folders, "same.safetensors", "s", &["--seeds", "0-3"]);
+    for (from, says) in
+        [("g", "started from one of data of another split"), ("u", "does not say which data set its network")]
+    {
+        refused(&classify(&folders, "ada-gan", "--synthetic", from), 5, says);
+        let output = classify_with(&folders, "ada-gan", "--synthetic", from, &["--trust-origin"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = fs::read_to_string(folders.at("out/record.json")).unwrap();
+        assert!(text.contains(says) && text.contains("taken on trust"), "{text}");
+    }
+    let output = classify(&folders, "ada-gan", "--synthetic", "s");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A record whose line about the data was taken out.
+    let record = folders.at("s/record.json");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace("\"data_sha256\"", "\"gone\"")).unwrap();
+    refused(&classify(&folders, "ada-gan", "--synthetic", "s"), 5, "does not say which data set");
 }
 
 fn refused(output: &Output, code: i32, says: &str) {

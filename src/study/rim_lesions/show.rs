@@ -59,6 +59,13 @@ impl RimStudy {
         if self.project.condition.is_none() {
             all.push(unset("project", "condition", no_class));
         }
+        if !self.classify.trust_origin {
+            all.push(unset(
+                "classify",
+                "trust_origin",
+                "false: slices of networks of other or unknown data are refused",
+            ));
+        }
         if self.classify.control.is_none() {
             all.push(unset(
                 "classify",

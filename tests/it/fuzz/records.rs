@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rimforge::classify::config::ClassifyConfig;
 use rimforge::classify::extras;
 use rimforge::data::dataset::MANIFEST;
 use rimforge::data::{Prepared, patch_file};
@@ -60,7 +61,7 @@ pub const PROJECTION: Parser = Parser {
     read: |place, bytes| {
         fs::write(place.join("denoised").join(RECORD), bytes).unwrap();
         let data = Prepared::open(place.join("data"))?;
-        extras::denoised(&place.join("denoised"), &data, false).map(drop)
+        extras::denoised(&place.join("denoised"), &data, &ClassifyConfig::default()).map(drop)
     },
     ..MANIFEST_JSON
 };
