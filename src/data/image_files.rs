@@ -52,6 +52,11 @@ pub(super) fn matters(path: &str) -> bool {
     passed_over(path).is_none() && (is_png(path) || is_table())
 }
 
+/// Whether a name says that it is of an image or a table that is read, so that a folder cannot have it.
+pub(super) fn is_of_a_file(path: &str) -> bool {
+    is_png(path) || matches!(lying(file_name(path)), Lying::Known(_))
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::image_files::matters;
+use super::image_files::{is_of_a_file, matters};
 use super::image_store::ImageStore;
 use super::passed_over::passed_over;
 use super::prepare_config::PrepareConfig;
@@ -92,6 +92,9 @@ impl Listing<'_> {
             }
             let path = entry.path();
             match path.metadata() {
+                Ok(facts) if facts.is_dir() && is_of_a_file(&relative) => {
+                    return Err(Problem::input(path, "a folder").expected("an image or a table, as its name says"));
+                }
                 Ok(facts) if facts.is_dir() => {
                     if name.contains(char::REPLACEMENT_CHARACTER) {
                         return Err(no_text(&path));
@@ -175,6 +178,9 @@ mod tests {
         std::fs::create_dir(place.path().join(".git")).unwrap();
         std::fs::write(place.path().join(".git/a.png"), b"x").unwrap();
         assert_eq!(names(place.path(), 10).unwrap(), [".git"]);
+        std::fs::create_dir(place.path().join("dataset.json")).unwrap();
+        let said = names(place.path(), 10).unwrap_err().to_string();
+        assert!(said.contains("dataset.json: a folder; expected an image or a table"), "{said}");
         let zip = place.path().join("set.zip");
         std::fs::write(&zip, b"x").unwrap();
         assert!(names(&zip, 10).unwrap_err().to_string().contains("give a zip as --zip"));
