@@ -143,6 +143,11 @@ impl OpenVolume {
         Placement::of(&self.layout)
     }
 
+    /// How far a value may lie from the one that was meant, by its scaling alone ([`Layout::rounding`]).
+    pub fn rounding(&self) -> f64 {
+        self.layout.rounding()
+    }
+
     /// Shows `see` all its voxels in stored order, some at a time.
     ///
     /// # Errors
