@@ -177,7 +177,8 @@ impl Patients<'_> {
     fn contrast(&self, id: &str, contrast: &str, votes: &Votes) -> Result<Option<ContrastFile>> {
         let measure = Measure::of(contrast);
         if measure == Measure::Traced {
-            let path = self.finder.drawn(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
+            let path =
+                self.finder.drawn(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
             let agreed = votes.iter().any(|(key, vote)| key.patient == id && *vote == (true, true));
             if path.is_none() && agreed {
                 return Err(Problem::input(self.lesions.join(id).join("anat"), format!("no traced rims for {id}"))
@@ -206,12 +207,15 @@ impl Patients<'_> {
         let names: Vec<String> = paths.map(|path| file_name(path).to_owned()).collect();
         let drawn = BidsName::of_volume(lesion_map).and_then(|name| name.value("ses"));
         if let Some(session) = drawn {
-            return Err(Problem::input(self.root.join(id), format!("volumes of different sessions: {}", listed(&names)))
-                .expected(format!("contrasts of ses-{session}, on which the label map was drawn"))
-                .advice(format!(
-                    "--session {session} (prepare.session) takes those, if they were imaged; a label map that was \
+            return Err(Problem::input(
+                self.root.join(id),
+                format!("volumes of different sessions: {}", listed(&names)),
+            )
+            .expected(format!("contrasts of ses-{session}, on which the label map was drawn"))
+            .advice(format!(
+                "--session {session} (prepare.session) takes those, if they were imaged; a label map that was \
                      brought to another session is named after that one, or without a session"
-                )));
+            )));
         }
         Err(Problem::input(self.root.join(id), format!("volumes of different sessions: {}", listed(&names)))
             .expected("one session of each patient, or a label map without one")

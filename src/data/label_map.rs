@@ -98,9 +98,12 @@ impl LabelMap {
             return Err(Problem::input(path, found).expected("whole numbers").advice(SAVE_AS_LABELS));
         }
         if let Some(value) = runs.unusable.filter(|_| rounding > 0.0) {
-            return Err(Problem::input(path, format!("the value {value} in a label map of scaled integers (scl_slope)"))
-                .expected("whole numbers to within half a step of the scaling: 0 outside, each lesion its own number")
-                .advice(format!("save it without a scaling (scl_slope 1, scl_inter 0); {SAVE_AS_LABELS}")));
+            return Err(Problem::input(
+                path,
+                format!("the value {value} in a label map of scaled integers (scl_slope)"),
+            )
+            .expected("whole numbers to within half a step of the scaling: 0 outside, each lesion its own number")
+            .advice(format!("save it without a scaling (scl_slope 1, scl_inter 0); {SAVE_AS_LABELS}")));
         }
         if let Some(value) = runs.unusable {
             return Err(Problem::input(path, format!("the value {value} in a label map"))
@@ -164,9 +167,8 @@ impl LabelMap {
 
     /// The box about each lesion.
     fn boxes(&self) -> Vec<(u32, Piece)> {
-        let bounds = |(&number, lesion): (&u32, &Lesion)| {
-            Some((number, lesion_pieces::bounds(&lesion.axes, &lesion.runs)?))
-        };
+        let bounds =
+            |(&number, lesion): (&u32, &Lesion)| Some((number, lesion_pieces::bounds(&lesion.axes, &lesion.runs)?));
         self.lesions.iter().filter_map(bounds).collect()
     }
 

@@ -65,7 +65,9 @@ impl Placement {
                 silent.display(),
                 speaking.display()
             ))
-            .advice("copy the place into the header that lacks it (fslcpgeom, nibabel), if both have the same voxels"));
+            .advice(
+                "copy the place into the header that lacks it (fslcpgeom, nibabel), if both have the same voxels",
+            ));
         }
         let by_other = |place: &Placement| place.other.unwrap_or(place.stored);
         let torn = self.other.is_some() || other.other.is_some();
