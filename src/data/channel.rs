@@ -25,7 +25,7 @@ const MOST_NEGATIVE: f64 = 0.01;
 const NEGATIVE_FROM: f32 = 0.1;
 
 /// A contrast as stored, as far as patches need it; only what is cut is brought into physical units.
-pub(super) struct Channel {
+pub(crate) struct Channel {
     pieces: Pieces,
     scale: f32,
     /// Of the smoothing within a slice, in voxels; only a traced map has one.
@@ -38,7 +38,7 @@ pub(super) struct Channel {
 }
 
 /// What of a volume is wanted.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// Of the patches: x, y, z.
     pub centres: &'a [[i64; 3]],
     /// Depth, height, width of each.

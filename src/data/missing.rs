@@ -9,7 +9,7 @@ use super::plausible::LARGEST_PPB;
 /// Whether NaN or infinite voxels of a volume (x, y, z each) are more than one in a hundred of a lesion's own, or of
 /// the part of its patch of `shape` = \[depth, height, width\] that lies inside the volume of `volume_shape`; in
 /// words.
-pub(super) fn non_finite(
+pub(crate) fn non_finite(
     lesion: &Lesion,
     voxels: impl Iterator<Item = [usize; 3]>,
     shape: [u32; 3],
@@ -42,7 +42,7 @@ const VARIED: usize = 8;
 /// Whether a lesion's voxels in a patch of values in physical units hold nothing: more than half are 0 or another value
 /// that is the same in all of them, or one in the patch is no number that a map in ppb (`in_ppb`) or a weighted image
 /// can have; in words.
-pub(super) fn nothing(mask: &[u8], values: &[f32], in_ppb: bool) -> Option<String> {
+pub(crate) fn nothing(mask: &[u8], values: &[f32], in_ppb: bool) -> Option<String> {
     let own = || mask.iter().zip(values).filter(|(inside, _)| **inside == 1).map(|(_, &value)| value);
     if own().count() > 0 && own().all(|value| value == 0.0) {
         return Some("all its voxels are 0: it lies where the map holds nothing".into());

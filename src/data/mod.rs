@@ -69,7 +69,7 @@ pub mod pieces;
 
 mod lesion_pieces;
 
-mod missing;
+pub(crate) mod missing;
 
 mod plausible;
 
@@ -81,7 +81,7 @@ mod bids_name;
 
 mod sidecar;
 
-mod channel;
+pub(crate) mod channel;
 
 mod cohort_patient;
 

@@ -8,9 +8,9 @@ use super::meter::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use super::summary::{LesionVotes, summarise};
 use crate::data::PrepareConfig;
 use crate::data::bids::{self, Cohort, Patient};
+use crate::data::channel::{Channel, Wanted};
 use crate::data::label_map::LabelMap;
-use crate::data::patches::Border;
-use crate::data::pieces::Pieces;
+use crate::data::missing;
 use crate::data::reader_table::{LesionKey, require_same_lesions};
 use crate::data::truth::{self, Truth};
 use crate::files;
@@ -116,7 +116,7 @@ fn visit(
     mapped: &mut BTreeSet<LesionKey>,
     mut see: impl FnMut(&Path, &LesionPatch) -> Result<()>,
 ) -> Result<()> {
-    let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
+    let Some((map, path)) = patient.contrasts.first().and_then(|map| Some((map, map.path.as_ref()?))) else {
         return Err(Problem::input(&cohort.root, format!("no measured map of {}", patient.id)));
     };
     let labels = LabelMap::read(&patient.lesion_map, form)?;
@@ -125,20 +125,24 @@ fn visit(
     let chi = nifti::open(path, form)?;
     labels.placement.require(&chi.placement(), path, &patient.lesion_map, form)?;
     let centres: Vec<_> = labels.lesions.values().map(|lesion| lesion.extent.centre).collect();
-    let mut pieces = Pieces::plan(&chi.grid(), &centres, PATCH);
-    chi.scan(|voxels| {
-        pieces.add(voxels);
-        Ok(())
-    })?;
+    let wanted = Wanted { centres: &centres, shape: PATCH, rim_softness: 0.0, form };
+    let chi = Channel::read(chi, map, path, &wanted, &mut Vec::new())?;
+    let volume = labels.placement.grid.shape;
     let [dx, dy, dz] = labels.placement.grid.voxel_mm();
     for (which, (number, lesion)) in labels.lesions.into_iter().enumerate() {
         let key = LesionKey { patient: patient.id.clone(), number };
         if let Some(&votes) = cohort.votes.get(&key) {
             let shape = PATCH.map(|size| size as usize);
             let mut patch = vec![0.0; shape.iter().product()];
-            pieces.cut_into(which, lesion.extent.centre, PATCH, Border::Edge, &mut patch);
-            patch.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
-            let mask: Vec<bool> = lesion.mask(PATCH).into_iter().map(|inside| inside == 1).collect();
+            chi.cut(which, lesion.extent.centre, PATCH, &mut patch);
+            let mask = lesion.mask(PATCH);
+            let missing = missing::non_finite(&lesion, chi.non_finite_voxels(), PATCH, volume);
+            if let Some(words) = missing.or_else(|| missing::nothing(&mask, &patch, true)) {
+                return Err(Problem::input(path, format!("no values where they matter: lesion {number} ({words})"))
+                    .expected("a map that covers each lesion of the reader table")
+                    .advice("repair the map, or take the lesion out of the reader table and the label map"));
+            }
+            let mask: Vec<bool> = mask.into_iter().map(|inside| inside == 1).collect();
             see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
         }
         mapped.insert(key);
