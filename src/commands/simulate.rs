@@ -8,13 +8,16 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::options::Options;
+use crate::data::PrepareConfig;
 use crate::gates::examine::describe;
 use crate::lab::Lab;
 use crate::name::shown_path;
+use crate::nifti::Form;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
 use crate::records::label::SUSCEPTIBILITY;
 use crate::seed::RunSeed;
+use crate::settings::Settings;
 use crate::simulate::rim_lesions::{CohortConfig, Existing, GALLERY, InversionMethod, Preset, Writing, run_stage};
 
 /// Arguments of `rimforge simulate`.
@@ -38,6 +41,18 @@ pub struct SimulateArgs {
     /// Check the cohort in this folder instead (exit code 5 when a gate does not pass).
     #[arg(long, value_name = "FOLDER")]
     check: Option<PathBuf>,
+
+    /// With --check: which session, where there are several.
+    #[arg(long, requires = "check")]
+    session: Option<String>,
+
+    /// With --check: which of several files that differ in an entity: run-2, part-mag; run-none means those without.
+    #[arg(long, value_name = "ENTITY", value_delimiter = ',', requires = "check")]
+    entities: Vec<String>,
+
+    /// With --check: where volumes lie whose headers say it twice and differently.
+    #[arg(long, value_parser = choice::<Form>(), requires = "check")]
+    form: Option<Form>,
 }
 
 #[derive(Args, Clone, Debug, Serialize)]
@@ -75,7 +90,7 @@ struct Typed {
 /// does not pass.
 pub fn run(args: &SimulateArgs, console: &Console) -> Result<()> {
     match (&args.check, &args.out) {
-        (Some(root), _) => check(root, console),
+        (Some(root), _) => check(root, args, console),
         (None, Some(out)) => write(args, out, console),
         (None, None) => Err(Problem::usage("neither --out nor --check")),
     }
@@ -92,8 +107,11 @@ fn write(args: &SimulateArgs, out: &Path, console: &Console) -> Result<()> {
     })
 }
 
-fn check(root: &Path, console: &Console) -> Result<()> {
-    let record = describe(root, SUSCEPTIBILITY, console.observer()?)?;
+fn check(root: &Path, args: &SimulateArgs, console: &Console) -> Result<()> {
+    let (session, entities) = (args.session.clone(), args.entities.clone());
+    let prepare = PrepareConfig { session, entities, form: args.form.unwrap_or_default(), ..PrepareConfig::default() };
+    prepare.check()?;
+    let record = describe(root, SUSCEPTIBILITY, &prepare, console.observer()?)?;
     console.result(&record, || summary(&record))?;
     let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
     if failed.is_empty() {
@@ -151,6 +169,7 @@ mod tests {
         };
         assert_eq!(some.settings.config().unwrap(), expected);
         assert!(parse(&["--check", "c"]).is_ok() && parse(&["--check", "c", "--seed", "7"]).is_err());
-        assert!(parse(&[]).is_err());
+        assert!(parse(&["--check", "c", "--session", "1", "--entities", "run-2", "--form", "qform"]).is_ok());
+        assert!(parse(&["--out", "o", "--session", "1"]).is_err() && parse(&[]).is_err());
     }
 }

@@ -15,7 +15,7 @@ use super::measure::Measure;
 use super::name_join::{listed, repeated};
 use super::odd_label::is_missing;
 use super::reader_table::{self, Votes};
-use super::sidecar::{read_json, susceptibility_scale};
+use super::sidecar::{Sidecars, read_json};
 use super::table;
 use crate::files::list_if_there;
 use crate::name::Name;
@@ -101,7 +101,7 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
         return Err(Problem::input(&lesions, format!("label maps of patients without a folder: {}", listed(&unknown)))
             .expected(format!("patients of {}", root.display())));
     }
-    let find = Patients { root, lesions: &lesions, finder: Finder::new(picks) };
+    let find = Patients { root, lesions: &lesions, finder: Finder::new(picks), sidecars: Sidecars::new(root) };
     let mut patients = Vec::new();
     let mut without_map = Vec::new();
     let mut lacking: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -137,6 +137,7 @@ struct Patients<'a> {
     root: &'a Path,
     lesions: &'a Path,
     finder: Finder<'a>,
+    sidecars: Sidecars<'a>,
 }
 
 impl Patients<'_> {
@@ -149,7 +150,7 @@ impl Patients<'_> {
         votes: &Votes,
         lacking: &mut BTreeMap<&'c str, Vec<String>>,
     ) -> Result<Option<Patient>> {
-        let map = self.finder.one(self.lesions, id, |name| name.suffix == "dseg" && name.is("desc", "lesions"))?;
+        let map = self.finder.drawn(self.lesions, id, |name| name.suffix == "dseg" && name.is("desc", "lesions"))?;
         let Some(lesion_map) = map else {
             if votes.keys().any(|key| key.patient == id) {
                 let folder = self.lesions.join(id);
@@ -177,7 +178,8 @@ impl Patients<'_> {
     fn contrast(&self, id: &str, contrast: &str, votes: &Votes) -> Result<Option<ContrastFile>> {
         let measure = Measure::of(contrast);
         if measure == Measure::Traced {
-            let path = self.finder.one(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
+            let path =
+                self.finder.drawn(self.lesions, id, |name| name.suffix == "probseg" && name.is("desc", "rim"))?;
             let agreed = votes.iter().any(|(key, vote)| key.patient == id && *vote == (true, true));
             if path.is_none() && agreed {
                 return Err(Problem::input(self.lesions.join(id).join("anat"), format!("no traced rims for {id}"))
@@ -191,7 +193,7 @@ impl Patients<'_> {
             path = self.finder.one(self.root, id, |name| is_susceptibility(name.suffix))?;
         }
         let Some(path) = path else { return Ok(None) };
-        let scale = if measure == Measure::Susceptibility { susceptibility_scale(self.root, &path)? } else { 1.0 };
+        let scale = if measure == Measure::Susceptibility { self.sidecars.susceptibility_scale(&path)? } else { 1.0 };
         Ok(Some(ContrastFile { name: contrast.into(), path: Some(path), scale }))
     }
 
@@ -204,6 +206,18 @@ impl Patients<'_> {
             return Ok(());
         }
         let names: Vec<String> = paths.map(|path| file_name(path).to_owned()).collect();
+        let drawn = BidsName::of_volume(lesion_map).and_then(|name| name.value("ses"));
+        if let Some(session) = drawn {
+            return Err(Problem::input(
+                self.root.join(id),
+                format!("volumes of different sessions: {}", listed(&names)),
+            )
+            .expected(format!("contrasts of ses-{session}, on which the label map was drawn"))
+            .advice(format!(
+                "--session {session} (prepare.session) takes those, if they were imaged; a label map that was \
+                     brought to another session is named after that one, or without a session"
+            )));
+        }
         Err(Problem::input(self.root.join(id), format!("volumes of different sessions: {}", listed(&names)))
             .expected("one session of each patient, or a label map without one")
             .advice("choose with --session (prepare.session), or leave the contrast out that was imaged another time"))

@@ -52,9 +52,34 @@ impl<'a> Finder<'a> {
     /// # Errors
     /// Several, with what they differ in and how to choose.
     pub fn one(&self, base: &Path, id: &str, wanted: impl Fn(&BidsName) -> bool) -> Result<Option<PathBuf>> {
-        let mut found = Vec::new();
         let patient = base.join(id);
-        for folder in list_if_there(&patient)?.into_iter().filter(|path| path.is_dir()) {
+        let mut found = Self::all(&patient, id, wanted)?;
+        for pick in self.picks {
+            self.choose(&patient, pick, &mut found)?;
+        }
+        only(&patient, &found)
+    }
+
+    /// As [`Finder::one`], of a file that was drawn on contrasts and has entities of its own: its `desc` is given, and
+    /// other entities are asked only where there are several files. A session is asked for always.
+    ///
+    /// # Errors
+    /// Those of [`Finder::one`].
+    pub fn drawn(&self, base: &Path, id: &str, wanted: impl Fn(&BidsName) -> bool) -> Result<Option<PathBuf>> {
+        let patient = base.join(id);
+        let mut found = Self::all(&patient, id, wanted)?;
+        for pick in self.picks {
+            let (key, _) = pick;
+            if key == "ses" || (key != "desc" && found.len() > 1) {
+                self.choose(&patient, pick, &mut found)?;
+            }
+        }
+        only(&patient, &found)
+    }
+
+    fn all(patient: &Path, id: &str, wanted: impl Fn(&BidsName) -> bool) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for folder in list_if_there(patient)?.into_iter().filter(|path| path.is_dir()) {
             match file_name(&folder) {
                 "anat" => found.extend(list_if_there(&folder)?),
                 name if name.starts_with("ses-") => found.extend(list_if_there(&folder.join("anat"))?),
@@ -64,14 +89,7 @@ impl<'a> Finder<'a> {
         found.retain(|path| {
             BidsName::of_volume(path).is_some_and(|name| name.is("sub", id.trim_start_matches("sub-")) && wanted(&name))
         });
-        for pick in self.picks {
-            self.choose(&patient, pick, &mut found)?;
-        }
-        match found.as_slice() {
-            [] => Ok(None),
-            [path] => Ok(Some(path.clone())),
-            several => Err(too_many(&patient, several)),
-        }
+        Ok(found)
     }
 
     /// Keeps the files that a pick means: those of its value, else those without the entity.
@@ -112,6 +130,14 @@ impl<'a> Finder<'a> {
     }
 }
 
+fn only(patient: &Path, found: &[PathBuf]) -> Result<Option<PathBuf>> {
+    match found {
+        [] => Ok(None),
+        [path] => Ok(Some(path.clone())),
+        several => Err(too_many(patient, several)),
+    }
+}
+
 fn option(key: &str) -> &'static str {
     match key {
         "ses" => "--session (prepare.session)",
@@ -124,6 +150,14 @@ fn too_many(patient: &Path, several: &[PathBuf]) -> Problem {
     let parsed: Vec<BidsName> = several.iter().filter_map(|path| BidsName::of_volume(path)).collect();
     let differences = differences(&parsed);
     let found = format!("{} volumes fit: {}", several.len(), listed(&names));
+    let suffixes: BTreeSet<&str> = parsed.iter().map(|name| name.suffix).collect();
+    if suffixes.len() > 1 {
+        let named: Vec<String> = suffixes.iter().map(|suffix| (*suffix).to_owned()).collect();
+        let first = named[0].to_lowercase();
+        return Problem::input(patient, format!("{found}; their suffixes differ: {}", listed(&named)))
+            .expected("one")
+            .advice(format!("choose by suffix, e.g. with --contrasts {first} (prepare.contrasts)"));
+    }
     if differences.is_empty() {
         return Problem::input(patient, format!("{found}; their names differ in the ending alone"))
             .expected("one")
@@ -240,6 +274,30 @@ mod tests {
         assert!(both.contains("--session 1") && both.contains("--entities run-1"), "{both}");
         let ending = says(&["anat/sub-1_T1w.nii", "anat/sub-1_T1w.nii.gz"]);
         assert!(ending.contains("differ in the ending alone"), "{ending}");
+    }
+
+    #[test]
+    fn files_that_differ_in_the_suffix_are_chosen_by_contrast() {
+        let root = cohort(&["anat/sub-1_QSM.nii", "anat/sub-1_Chi.nii"]);
+        let problem = Finder::new(&[]).one(root.path(), "sub-1", |_| true).unwrap_err().to_string();
+        assert!(problem.contains("their suffixes differ: Chi, QSM"), "{problem}");
+        assert!(problem.contains("--contrasts chi (prepare.contrasts)"), "{problem}");
+    }
+
+    #[test]
+    fn picks_of_a_contrast_leave_what_was_drawn_on_it_alone() {
+        let root = cohort(&["anat/sub-1_desc-lesions_dseg.nii", "anat/sub-1_desc-old_T1w.nii", "anat/sub-1_T1w.nii"]);
+        let picks = [pick("desc", "old"), pick("run", "2")];
+        let finder = Finder::new(&picks[..1]);
+        let drawn = |finder: &Finder| finder.drawn(root.path(), "sub-1", |name| name.suffix == "dseg").unwrap();
+        assert!(drawn(&finder).is_some() && drawn(&Finder::new(&picks)).is_some());
+        let image = finder.one(root.path(), "sub-1", |name| name.suffix == "T1w").unwrap().unwrap();
+        assert_eq!(file_name(&image), "sub-1_desc-old_T1w.nii");
+        finder.require_answers(root.path()).unwrap();
+        // Where several were drawn they are chosen as well.
+        let root = cohort(&["anat/sub-1_run-1_dseg.nii", "anat/sub-1_run-2_dseg.nii"]);
+        let found = Finder::new(&picks).drawn(root.path(), "sub-1", |_| true).unwrap().unwrap();
+        assert_eq!(file_name(&found), "sub-1_run-2_dseg.nii");
     }
 
     #[test]

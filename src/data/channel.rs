@@ -12,13 +12,20 @@ use super::streamed_ranks::{self, Positives};
 use crate::filter::gaussian;
 use crate::nifti::{self, Form, OpenVolume, RasAxes, ScannedFile};
 use crate::problem::{Problem, Result};
+use crate::records::label::SUSCEPTIBILITY_NAMES;
 
-/// Voxels up to which a weighted contrast is kept in memory (200 MB) to find its median; a larger one is read four
-/// times.
+/// Voxels up to which weighted contrasts are kept in memory to find their medians, those of all patients that are
+/// worked on at once together (200 MB); a larger one is read again for each step.
 const KEPT_VOXELS: usize = 3 << 24;
 
+/// Share of a weighted image's foreground that may be negative: what resampling leaves at edges.
+const MOST_NEGATIVE: f64 = 0.01;
+
+/// Share of the foreground's median from which on a negative value counts.
+const NEGATIVE_FROM: f32 = 0.1;
+
 /// A contrast as stored, as far as patches need it; only what is cut is brought into physical units.
-pub(super) struct Channel {
+pub(crate) struct Channel {
     pieces: Pieces,
     scale: f32,
     /// Of the smoothing within a slice, in voxels; only a traced map has one.
@@ -31,7 +38,7 @@ pub(super) struct Channel {
 }
 
 /// What of a volume is wanted.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// Of the patches: x, y, z.
     pub centres: &'a [[i64; 3]],
     /// Depth, height, width of each.
@@ -62,13 +69,19 @@ impl Channel {
             Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
             Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
             Measure::Weighted => {
-                let (median, facts) = if grid.voxels() <= KEPT_VOXELS {
+                let kept = grid.voxels() <= KEPT_VOXELS / rayon::current_num_threads().max(1);
+                let (median, facts) = if kept {
                     kept_median(file, &mut pieces, memory)?
                 } else {
                     streamed_median(file, path, wanted.form, &mut pieces)?
                 };
-                let median = median
-                    .ok_or_else(|| Problem::input(path, "no positive voxel").expected("an image to normalise"))?;
+                let mut weights = Weights::new(median);
+                if kept {
+                    weights.add(memory);
+                } else {
+                    scan_again(path, wanted.form, &mut |voxels| weights.add(voxels))?;
+                }
+                let median = weights.check().map_err(|problem| problem.at(path))?;
                 (1.0 / median, facts)
             }
         };
@@ -101,6 +114,50 @@ impl Channel {
     /// Which they were: x, y, z in RAS+ order.
     pub fn non_finite_voxels(&self) -> impl Iterator<Item = [usize; 3]> {
         self.non_finite.iter().map(|&place| self.axes.voxel(place as usize))
+    }
+}
+
+/// Whether a weighted image can be one.
+struct Weights {
+    median: Option<f32>,
+    sizes: Sizes,
+    negative: usize,
+    foreground: usize,
+}
+
+impl Weights {
+    /// `median`: of the foreground, where there is one.
+    fn new(median: Option<f32>) -> Self {
+        Self { median, sizes: Sizes::new(1.0), negative: 0, foreground: 0 }
+    }
+
+    fn add(&mut self, values: &[f32]) {
+        self.sizes.add(values);
+        let floor = NEGATIVE_FROM * self.median.unwrap_or_default();
+        self.negative += values.iter().filter(|&&value| value < -floor).count();
+        self.foreground += values.iter().filter(|value| value.abs() > floor).count();
+    }
+
+    /// The median by which the image is divided.
+    fn check(&self) -> Result<f32> {
+        let problem = |found: &str| Problem::new(crate::problem::Kind::Input, found).expected("a weighted image");
+        if let Some((found, advice)) = self.sizes.flat() {
+            return Err(problem(found).advice(advice));
+        }
+        let Some(median) = self.median else {
+            return Err(problem("no positive voxel").expected("an image to normalise"));
+        };
+        if self.negative as f64 > MOST_NEGATIVE * self.foreground as f64 {
+            let percent = 100.0 * self.negative as f64 / self.foreground as f64;
+            return Err(problem(&format!("{percent:.1} % of the foreground is negative"))
+                .expected("a weighted image, whose values are 0 or more: it is divided by its foreground's median")
+                .advice(format!(
+                    "if it is a susceptibility map, name it so ({}); if it was centred or made a z-score, give the \
+                     image before that",
+                    SUSCEPTIBILITY_NAMES.join(", ")
+                )));
+        }
+        Ok(median)
     }
 }
 
@@ -190,6 +247,30 @@ fn scan_again(path: &Path, form: Form, see: &mut dyn FnMut(&[f32])) -> Result<()
 mod tests {
     use super::*;
     use crate::nifti::{Grid, Volume, write};
+
+    #[test]
+    fn a_weighted_image_is_neither_flat_nor_signed() {
+        let check = |values: &[f32]| {
+            let mut weights = Weights::new(intensity::foreground_median(values));
+            values.chunks(7).for_each(|some| weights.add(some));
+            weights.check().map_err(|problem| problem.to_string())
+        };
+        // 199 voxels of 90 to 110 and one of -50: .5 %; with four it is 2 %.
+        let image = |negative: usize| {
+            (0..200).map(|at| if at < negative { -50.0 } else { 90.0 + (at % 21) as f32 }).collect::<Vec<f32>>()
+        };
+        assert!(check(&image(1)).is_ok());
+        let signed = check(&image(4)).unwrap_err();
+        assert!(signed.contains("2.0 % of the foreground is negative") && signed.contains("z-score"), "{signed}");
+        assert!(signed.contains("chimap, qsm"), "{signed}");
+        // What resampling leaves about the head is small.
+        let ringing: Vec<f32> = image(0).into_iter().chain([-3.0; 100]).collect();
+        assert!(check(&ringing).is_ok());
+        assert!(check(&[7.0; 9]).unwrap_err().contains("the same value in every voxel"));
+        assert!(check(&[0.0, 7.0, 7.0]).unwrap_err().contains("one value and 0, as a mask has"));
+        assert!(check(&[0.0; 9]).unwrap_err().contains("nothing but zeros"));
+        assert!(check(&[-1.0, -2.0, 0.0]).unwrap_err().contains("no positive voxel"));
+    }
 
     #[test]
     fn a_large_weighted_volume_gives_what_one_in_memory_gives() {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::bids::{self, Cohort};
-use super::bids_name::BidsName;
 use super::prepare_config::PrepareConfig;
+use super::sidecar::Sidecars;
 use super::truth;
 use crate::digest;
 use crate::files;
@@ -20,10 +20,11 @@ use crate::problem::Result;
 /// No such cohort, or a file that is read and cannot be.
 pub fn sha256(root: &Path, configs: &[&PrepareConfig]) -> Result<String> {
     let mut read = BTreeSet::new();
+    let sidecars = Sidecars::new(root);
     for config in configs {
         let cohort = bids::read(root, &config.contrasts, &config.picks())?;
         for volume in volumes(&cohort) {
-            read.extend(sidecars(root, volume)?);
+            read.extend(sidecars.of(volume)?.into_iter().flatten());
         }
         read.extend(volumes(&cohort).cloned());
         read.insert(cohort.reader_table);
@@ -45,15 +46,6 @@ fn volumes(cohort: &Cohort) -> impl Iterator<Item = &PathBuf> {
     })
 }
 
-/// The sidecars that may speak of a volume, by BIDS's rule of inheritance: in its folder or one above.
-fn sidecars(root: &Path, volume: &Path) -> Result<Vec<PathBuf>> {
-    let Some(name) = BidsName::of_volume(volume) else { return Ok(vec![]) };
-    let folders = volume.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    let files = folders.map(files::list_if_there).collect::<Result<Vec<_>>>()?;
-    let speaks = |path: &PathBuf| BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name));
-    Ok(files.into_iter().flatten().filter(speaks).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +60,8 @@ mod tests {
         let others = ["T1w.json", "sub-1/sub-1_ses-3_Chimap.json", "sub-1/ses-2/anat/sub-1_T1w.json", "notes.txt"];
         speak.iter().chain(&others).for_each(|name| std::fs::write(root.join(name), b"{}").unwrap());
         std::fs::write(folder.path().join("Chimap.json"), b"{}").unwrap();
-        let mut found = sidecars(&root, &anat.join("sub-1_ses-2_Chimap.nii.gz")).unwrap();
+        let sidecars = Sidecars::new(&root).of(&anat.join("sub-1_ses-2_Chimap.nii.gz")).unwrap();
+        let mut found = sidecars.concat();
         let mut wanted = speak.map(|name| root.join(name));
         found.sort();
         wanted.sort();

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::lesion_pieces;
+use super::lesion_pieces::{self, Part, Piece};
+use super::name_join::listed;
 use super::patches;
 use crate::nifti::{self, Form, Placement, RasAxes};
 use crate::problem::{Problem, Result};
@@ -20,6 +21,9 @@ const MAX_RUNS: usize = 1 << 22;
 
 const SAVE_AS_LABELS: &str =
     "save it as integers, and resample label maps by their nearest neighbour (antsApplyTransforms -n GenericLabel)";
+
+/// How far a scaled integer may lie from the whole number that was meant, whatever its scaling is.
+const MOST_ROUNDING: f64 = 0.25;
 
 /// Voxels that are asked at once whether any of them is labelled; few are.
 const BLOCK: usize = 64;
@@ -72,8 +76,16 @@ impl LabelMap {
         let mut runs = Runs::default();
         let file = nifti::open(path, form)?;
         let (axes, placement) = (RasAxes::new(&file.grid()), file.placement());
+        let rounding = file.rounding();
+        let mut whole = Vec::new();
         let file = file.scan(|labels| {
-            runs.add(labels);
+            if rounding > 0.0 {
+                whole.clear();
+                whole.extend(labels.iter().map(|&label| meant(label, rounding.min(MOST_ROUNDING))));
+                runs.add(&whole);
+            } else {
+                runs.add(labels);
+            }
             if runs.of_label.len() <= MAX_LESIONS && runs.count <= MAX_RUNS {
                 return Ok(());
             }
@@ -85,6 +97,14 @@ impl LabelMap {
             let found = format!("{} NaN or infinite voxels in a label map", file.non_finite.len());
             return Err(Problem::input(path, found).expected("whole numbers").advice(SAVE_AS_LABELS));
         }
+        if let Some(value) = runs.unusable.filter(|_| rounding > 0.0) {
+            return Err(Problem::input(
+                path,
+                format!("the value {value} in a label map of scaled integers (scl_slope)"),
+            )
+            .expected("whole numbers to within half a step of the scaling: 0 outside, each lesion its own number")
+            .advice(format!("save it without a scaling (scl_slope 1, scl_inter 0); {SAVE_AS_LABELS}")));
+        }
         if let Some(value) = runs.unusable {
             return Err(Problem::input(path, format!("the value {value} in a label map"))
                 .expected("whole numbers: 0 outside, each lesion its own number")
@@ -94,34 +114,88 @@ impl LabelMap {
         Ok(Self { placement, lesions, sha256: file.sha256 })
     }
 
-    /// Refuses a map whose numbers are not its lesions: a mask of several, which has one number for all of them, or a
-    /// number in places far apart. `rows`: the patient's lesions in the reader table.
+    /// Refuses a map whose numbers are not its lesions: a mask of several, which has one number for all of them, a
+    /// number in places far apart, or pieces of a number that lie at another, as a resampling that mixes neighbouring
+    /// numbers makes them. `rows`: the patient's lesions in the reader table.
     ///
     /// # Errors
     /// The number, its pieces, and how many rows there are.
     pub fn require_whole_lesions(&self, path: &Path, rows: usize) -> Result<()> {
-        // What programs write into masks; a single lesion in pieces can have any other number.
-        let mask = self.lesions.len() == 1 && self.lesions.keys().all(|number| [1, 255].contains(number));
-        let share = if self.lesions.len() == 1 { lesion_pieces::BESIDE_IN_MASK } else { lesion_pieces::BESIDE };
-        for (number, lesion) in &self.lesions {
-            let pieces = lesion_pieces::main(&lesion.axes, &lesion.runs, share);
+        let single = self.lesions.len() == 1;
+        // What programs write into masks.
+        let mask = single && self.lesions.keys().all(|number| [1, 255].contains(number));
+        let (share, most_mm) = if single {
+            (lesion_pieces::BESIDE_IN_MASK, lesion_pieces::NEAR_MM)
+        } else {
+            (lesion_pieces::BESIDE, lesion_pieces::FAR_MM)
+        };
+        let mut boxes = None;
+        for (&number, lesion) in &self.lesions {
+            let parts = lesion_pieces::parts(&lesion.axes, &lesion.runs);
+            let pieces = lesion_pieces::main(&parts, share);
             let apart = lesion_pieces::farthest_mm(&pieces, lesion.axes.grid.voxel_mm());
-            if pieces.len() < 2 || !(mask || apart > lesion_pieces::FAR_MM) {
-                continue;
+            if pieces.len() > 1 && (mask || apart > most_mm) {
+                return Err(self.several(path, number, &pieces, rows));
             }
-            let sizes: Vec<String> = pieces.iter().map(|piece| piece.voxels.to_string()).collect();
-            let mean = if mask { "all of the map is" } else { "one lesion of the map is" };
-            let found = format!(
-                "{mean} number {number}, in {} pieces of {} voxels; the reader table has {rows} {} for the patient",
-                pieces.len(),
-                super::name_join::listed(&sizes),
-                if rows == 1 { "row" } else { "rows" }
-            );
-            let advice = "number the lesions (fsl-cluster, scipy.ndimage.label) and give each its row";
-            let single = format!("{advice}; if it is one lesion in pieces, give it another number than 1 in both");
-            return Err(Problem::input(path, found)
-                .expected("a number for each lesion, and a row of the reader table for each number")
-                .advice(if mask { single } else { advice.to_owned() }));
+            if !single && parts.len() > 1 {
+                let boxes = boxes.get_or_insert_with(|| self.boxes());
+                self.require_no_strays(path, number, &parts, boxes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn several(&self, path: &Path, number: u32, pieces: &[Piece], rows: usize) -> Problem {
+        let single = self.lesions.len() == 1;
+        let sizes: Vec<String> = pieces.iter().map(|piece| piece.voxels.to_string()).collect();
+        let mean = if single { "all of the map is" } else { "one lesion of the map is" };
+        let found = format!(
+            "{mean} number {number}, in {} pieces of {} voxels; the reader table has {rows} {} for the patient",
+            pieces.len(),
+            listed(&sizes),
+            if rows == 1 { "row" } else { "rows" }
+        );
+        let advice = "number the lesions (fsl-cluster, scipy.ndimage.label) and give each its row";
+        let way = format!(
+            "{advice}; one lesion in pieces, within {} mm of the largest, may have any number but 1 and 255",
+            lesion_pieces::NEAR_MM
+        );
+        Problem::input(path, found)
+            .expected("a number for each lesion, and a row of the reader table for each number")
+            .advice(if single { way } else { advice.to_owned() })
+    }
+
+    /// The box about each lesion.
+    fn boxes(&self) -> Vec<(u32, Piece)> {
+        let bounds =
+            |(&number, lesion): (&u32, &Lesion)| Some((number, lesion_pieces::bounds(&lesion.axes, &lesion.runs)?));
+        self.lesions.iter().filter_map(bounds).collect()
+    }
+
+    /// Refuses small pieces of a lesion that lie far from it or at another one; `boxes`: of all lesions.
+    fn require_no_strays(&self, path: &Path, number: u32, parts: &[Part], boxes: &[(u32, Piece)]) -> Result<()> {
+        let Some((largest, strays)) = parts.split_first() else { return Ok(()) };
+        let refused = |found: String| {
+            Err(Problem::input(path, found)
+                .expected("each number for one lesion")
+                .advice(format!("remove pieces that are no lesion, and number those that are; {SAVE_AS_LABELS}")))
+        };
+        for stray in strays {
+            let (axes, voxels) = (&self.lesions[&number].axes, stray.piece.voxels);
+            let voxel_mm = axes.grid.voxel_mm();
+            let near = boxes.iter().filter(|(other, piece)| *other != number && stray.piece.is_near(piece));
+            for (other, _) in near {
+                if lesion_pieces::touches(axes, stray, &self.lesions[other].runs) {
+                    return refused(format!("a piece of number {number}, of {voxels} voxels, lies at number {other}"));
+                }
+            }
+            let apart = largest.piece.apart_mm(&stray.piece, voxel_mm);
+            if apart > lesion_pieces::FAR_MM {
+                return refused(format!(
+                    "a piece of number {number}, of {voxels} voxels, lies {apart:.0} mm from the largest, of {}",
+                    largest.piece.voxels
+                ));
+            }
         }
         Ok(())
     }
@@ -159,6 +233,14 @@ impl Lesion {
         }
         mask
     }
+}
+
+/// The whole number nearest to a label, where it is within `rounding` of it; else the label.
+fn meant(label: f32, rounding: f64) -> f32 {
+    // What 32 bits make of the value comes to it.
+    let slack = rounding * 1.001 + f64::from(label.abs() * f32::EPSILON);
+    let whole = label.round();
+    if f64::from((label - whole).abs()) <= slack { whole } else { label }
 }
 
 /// A label map in the making.
@@ -255,6 +337,45 @@ mod tests {
             whole.iter().map(|(&n, one)| (n, one.extent.voxels)).collect::<Vec<_>>(),
             [(1, of(1.0)), (3, of(3.0))]
         );
+    }
+
+    #[test]
+    fn scaled_integers_mean_the_whole_number_that_their_step_leaves() {
+        // Labels up to 5 as nibabel scales them to 8 bits: steps of 5 / 255.
+        let step = 5.0 / 255.0;
+        for label in 0..=5u8 {
+            let stored = (f64::from(label) / step).round();
+            assert_eq!(meant((stored * step) as f32, step / 2.0), f32::from(label));
+        }
+        assert_eq!(meant(2.4, step / 2.0), 2.4);
+        assert_eq!(meant(-0.0001, 0.001), 0.0);
+    }
+
+    #[test]
+    fn pieces_at_another_number_or_far_away_are_refused() {
+        // 60 x 4 x 1 voxels of 1 mm: number 2 with a piece at number 4, as rounding between 0 and 4 leaves it.
+        let says = |own: &[usize], other: &[usize]| {
+            let mut labels = [0.0; 240];
+            own.iter().for_each(|&at| labels[at] = 2.0);
+            other.iter().for_each(|&at| labels[at] = 4.0);
+            let grid = grid([60, 4, 1]);
+            let stored = crate::nifti::Volume { grid, data: labels.to_vec() };
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("labels.nii");
+            crate::nifti::write(&path, &stored, "").unwrap();
+            let map = LabelMap::read(&path, Form::Sform).unwrap();
+            map.require_whole_lesions(&path, 2).err().map(|problem| problem.to_string())
+        };
+        let lesion: Vec<usize> = (0..10).chain(60..70).collect();
+        let with = |more: usize| [lesion.clone(), vec![more]].concat();
+        assert_eq!(says(&lesion, &[40, 41]), None);
+        let shell = says(&with(15), &[16, 17]).unwrap();
+        assert!(shell.contains("a piece of number 2, of 1 voxels, lies at number 4"), "{shell}");
+        let far = says(&with(30), &[40, 41]).unwrap();
+        assert!(far.contains("of 1 voxels, lies 20 mm from the largest, of 20"), "{far}");
+        // A speck nearby is one, also where the lesion itself touches another.
+        assert_eq!(says(&with(15), &[40, 41]), None);
+        assert_eq!(says(&with(11), &[70, 71]), None);
     }
 
     #[test]

@@ -16,6 +16,18 @@ pub(super) const BESIDE_IN_MASK: f64 = 0.02;
 /// Pieces of one lesion farther apart than this, in mm, are not one lesion: few lesions are as large.
 pub(super) const FAR_MM: f64 = 10.0;
 
+/// The same of a map that has one number for all: the pieces may as well be lesions, and nothing but their nearness says
+/// that they are none. A slice that was left out is nearer.
+pub(super) const NEAR_MM: f64 = 2.0;
+
+/// A piece and where it lies.
+pub(super) struct Part {
+    /// Its box and size.
+    pub piece: Piece,
+    /// Its voxels, none of which go on into another line; in stored order.
+    pub runs: Vec<Run>,
+}
+
 /// Voxels that belong together, in stored order of the axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Piece {
@@ -35,8 +47,14 @@ struct Stretch {
     last: i64,
 }
 
-/// The largest piece and those of at least `share` of its voxels, the largest first.
-pub(super) fn main(axes: &RasAxes, runs: &[Run], share: f64) -> Vec<Piece> {
+/// Those of at least `share` of the largest part's voxels; `parts`: the largest first.
+pub(super) fn main(parts: &[Part], share: f64) -> Vec<Piece> {
+    let least = parts.first().map_or(0.0, |largest| share * largest.piece.voxels as f64);
+    parts.iter().map(|part| part.piece).filter(|piece| piece.voxels as f64 >= least).collect()
+}
+
+/// All pieces, the largest first.
+pub(super) fn parts(axes: &RasAxes, runs: &[Run]) -> Vec<Part> {
     let stretches = stretches(axes, runs);
     let mut owner: Vec<usize> = (0..stretches.len()).collect();
     for (at, stretch) in stretches.iter().enumerate() {
@@ -55,26 +73,44 @@ pub(super) fn main(axes: &RasAxes, runs: &[Run], share: f64) -> Vec<Piece> {
     for (at, stretch) in stretches.iter().enumerate() {
         let root = root(&mut owner, at);
         let piece = of(axes, stretch);
-        pieces.entry(root).and_modify(|whole: &mut Piece| whole.add(&piece)).or_insert(piece);
+        let part = pieces.entry(root).or_insert_with(|| Part { piece: Piece { voxels: 0, ..piece }, runs: Vec::new() });
+        part.piece.add(&piece);
+        part.runs.push(stretch.run(axes));
     }
-    let mut pieces: Vec<Piece> = pieces.into_values().collect();
-    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.voxels));
-    let least = pieces.first().map_or(0.0, |largest| share * largest.voxels as f64);
-    pieces.retain(|piece| piece.voxels as f64 >= least);
-    pieces
+    let mut parts: Vec<Part> = pieces.into_values().collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.piece.voxels));
+    parts
 }
 
-/// The largest distance in mm between the boxes around two pieces; voxels of `voxel_mm` along x, y, z.
+/// The box around all of some runs, and how many voxels they have; `None` without any.
+pub(super) fn bounds(axes: &RasAxes, runs: &[Run]) -> Option<Piece> {
+    let pieces = stretches(axes, runs).into_iter().map(|stretch| of(axes, &stretch));
+    pieces.reduce(|mut whole, piece| {
+        whole.add(&piece);
+        whole
+    })
+}
+
+/// The largest distance in mm of the largest piece, the first, to another; voxels of `voxel_mm` along x, y, z.
 pub(super) fn farthest_mm(pieces: &[Piece], voxel_mm: [f64; 3]) -> f64 {
-    let between = |a: &Piece, b: &Piece| {
-        let gaps = [0, 1, 2].map(|axis| {
-            let gap = (b.least[axis] - a.most[axis]).max(a.least[axis] - b.most[axis]).max(1) - 1;
-            gap as f64 * voxel_mm[axis]
-        });
-        gaps.iter().map(|gap| gap * gap).sum::<f64>().sqrt()
-    };
-    let pairs = pieces.iter().enumerate().flat_map(|(at, a)| pieces[at + 1..].iter().map(move |b| between(a, b)));
-    pairs.fold(0.0, f64::max)
+    let Some((largest, others)) = pieces.split_first() else { return 0.0 };
+    others.iter().map(|piece| largest.apart_mm(piece, voxel_mm)).fold(0.0, f64::max)
+}
+
+/// Whether a voxel of `part` is a neighbour, corners included, of one of `runs`; both on the grid of `axes`.
+pub(super) fn touches(axes: &RasAxes, part: &Part, runs: &[Run]) -> bool {
+    let [width, height, depth] = axes.fastest_first().map(|axis| axes.grid.shape[axis] as i64);
+    part.runs.iter().any(|run| {
+        let (first, last) = (i64::from(run.first), i64::from(run.first) + i64::from(run.length) - 1);
+        let (line, from, to) = (first / width, first % width - 1, last % width + 1);
+        let lines = (-1..=1).flat_map(|z| (-1..=1).map(move |y| (line % height + y, line / height + z)));
+        lines.filter(|(y, z)| (0..height).contains(y) && (0..depth).contains(z)).any(|(y, z)| {
+            let start = width * (y + height * z);
+            let (from, to) = (start + from.max(0), start + to.min(width - 1));
+            let at = runs.partition_point(|other| i64::from(other.first) + i64::from(other.length) <= from);
+            runs.get(at).is_some_and(|other| i64::from(other.first) <= to)
+        })
+    })
 }
 
 /// Runs, none of which goes on into the next line any more; in stored order.
@@ -129,7 +165,29 @@ fn of(axes: &RasAxes, stretch: &Stretch) -> Piece {
     }
 }
 
+impl Stretch {
+    fn run(&self, axes: &RasAxes) -> Run {
+        let [width, height, _] = axes.fastest_first().map(|axis| axes.grid.shape[axis] as i64);
+        let first = self.first + width * (self.y + height * self.z);
+        Run { first: first as u32, length: (self.last - self.first + 1) as u32 }
+    }
+}
+
 impl Piece {
+    /// Between the boxes around two; voxels of `voxel_mm` along x, y, z.
+    pub fn apart_mm(&self, other: &Piece, voxel_mm: [f64; 3]) -> f64 {
+        let gaps = [0, 1, 2].map(|axis| {
+            let gap = (other.least[axis] - self.most[axis]).max(self.least[axis] - other.most[axis]).max(1) - 1;
+            gap as f64 * voxel_mm[axis]
+        });
+        gaps.iter().map(|gap| gap * gap).sum::<f64>().sqrt()
+    }
+
+    /// Whether the boxes around two meet or are neighbours.
+    pub fn is_near(&self, other: &Piece) -> bool {
+        (0..3).all(|axis| self.least[axis] <= other.most[axis] + 1 && other.least[axis] <= self.most[axis] + 1)
+    }
+
     fn add(&mut self, other: &Piece) {
         self.voxels += other.voxels;
         for axis in 0..3 {
@@ -151,8 +209,8 @@ mod tests {
         let runs: Vec<Run> = places.map(|first| Run { first, length: 1 }).collect();
         let merged = runs.chunk_by(|a, b| a.first + 1 == b.first);
         let merged: Vec<Run> = merged.map(|run| Run { first: run[0].first, length: run.len() as u32 }).collect();
-        let found = main(&axes, &merged, BESIDE);
-        assert_eq!(found, main(&axes, &runs, BESIDE), "however the runs are cut");
+        let found = main(&parts(&axes, &merged), BESIDE);
+        assert_eq!(found, main(&parts(&axes, &runs), BESIDE), "however the runs are cut");
         found
     }
 
@@ -190,5 +248,18 @@ mod tests {
         // Voxels 2 to 17 lie between.
         assert_eq!(farthest_mm(&far, [0.5, 1.0, 1.0]), 8.0);
         assert_eq!(farthest_mm(&far[..1], [0.5; 3]), 0.0);
+    }
+
+    #[test]
+    fn neighbours_touch_around_corners_and_not_across_lines() {
+        let axes = RasAxes::new(&Grid::new([20, 10, 6], Affine::IDENTITY));
+        let at = |x: u32, y: u32, z: u32| Run { first: x + 20 * (y + 10 * z), length: 1 };
+        let part = |run: Run| parts(&axes, &[run]).remove(0);
+        let touch = |a: Run, b: Run| touches(&axes, &part(a), &[at(0, 9, 0), b]);
+        assert!(touch(at(5, 5, 3), at(6, 6, 4)) && touch(at(5, 5, 3), at(4, 4, 2)));
+        assert!(!touch(at(5, 5, 3), at(7, 5, 3)) && !touch(at(5, 5, 3), at(5, 5, 5)));
+        assert!(!touch(at(19, 5, 3), at(0, 6, 3)));
+        let whole = bounds(&axes, &[at(2, 3, 1), at(5, 1, 4)]).unwrap();
+        assert_eq!((whole.voxels, whole.least, whole.most), (2, [2, 1, 1], [5, 3, 4]));
     }
 }

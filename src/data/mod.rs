@@ -73,7 +73,7 @@ pub mod pieces;
 
 mod lesion_pieces;
 
-mod missing;
+pub(crate) mod missing;
 
 mod plausible;
 
@@ -85,7 +85,7 @@ mod bids_name;
 
 mod sidecar;
 
-mod channel;
+pub(crate) mod channel;
 
 mod cohort_patient;
 

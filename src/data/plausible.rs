@@ -93,6 +93,16 @@ impl Sizes {
         self.varied = values.any(|value| value.to_bits() != first.to_bits());
     }
 
+    /// What an image has that is none: what was found and what to do; `None` where values differ.
+    pub fn flat(&self) -> Option<(&'static str, &'static str)> {
+        match (self.varied, self.first, self.zeros) {
+            (true, ..) => None,
+            (_, None, _) => Some(("nothing but zeros", "give the image; this file holds none")),
+            (_, _, 0) => Some(("the same value in every voxel", "give the image; this file holds none")),
+            _ => Some(("one value and 0, as a mask has", "give the image that it masks")),
+        }
+    }
+
     /// What the values are.
     pub fn verdict(&self) -> Verdict {
         const FIND: &str = "give the reconstructed map; this file holds none";
@@ -150,6 +160,19 @@ mod tests {
         outlier[6] = 41.0;
         outlier[7] = f32::INFINITY;
         assert_eq!(verdict(&outlier, 1.0), Verdict::Plausible);
+    }
+
+    #[test]
+    fn an_image_has_more_than_one_value() {
+        let flat = |values: &[f32]| {
+            let mut sizes = Sizes::new(1.0);
+            values.chunks(2).for_each(|some| sizes.add(some));
+            sizes.flat().map(|(found, _)| found)
+        };
+        assert_eq!(flat(&[0.0; 4]), Some("nothing but zeros"));
+        assert_eq!(flat(&[7.0; 4]), Some("the same value in every voxel"));
+        assert_eq!(flat(&[0.0, 7.0, 0.0, 7.0]), Some("one value and 0, as a mask has"));
+        assert_eq!(flat(&[0.0, 7.0, 0.0, 8.0]), None);
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl PrepareConfig {
     }
 
     /// What chooses among a cohort's files.
-    pub(super) fn picks(&self) -> Vec<Pick> {
+    pub fn picks(&self) -> Vec<Pick> {
         let session = self.session.iter().map(|name| ("ses".to_owned(), name.trim_start_matches("ses-").to_owned()));
         let entities = self.entities.iter().filter_map(|entity| entity.split_once('-'));
         session.chain(entities.map(|(key, value)| (key.to_owned(), value.to_owned()))).collect()

@@ -1,13 +1,15 @@
 //! JSON beside volumes: what a cohort says of itself, and the unit of a susceptibility map.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use super::bids_name::{BidsName, file_name};
 use super::foreign_text;
 use super::name_join::listed;
-use crate::files::{self, list_if_there};
+use crate::files::{self, kind_of, list_if_there};
 use crate::nifti;
 use crate::problem::{Problem, Result};
 
@@ -22,6 +24,7 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
     tracing::info!("reading {}", path.display());
     nifti::facts(path)?;
     let text = files::read(path, MAX_BYTES, "a JSON file")?;
+    kind_of::require_fetched(path, &text, "a JSON file")?;
     let text = foreign_text::decode(&text).map_err(|found| Problem::input(path, found).expected("UTF-8"))?;
     serde_json::from_str(&text).map_err(|error| {
         Problem::input(path, format!("not JSON: {error}"))
@@ -30,44 +33,73 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
     })
 }
 
-/// What takes a susceptibility map's stored values to ppb, from `Units` in the sidecar that applies to `volume` by
-/// BIDS' inheritance: any JSON between it and the cohort's root `root` whose name has its suffix and none but its
-/// entities; the nearest that says something holds.
-///
-/// # Errors
-/// A unit that is neither ppm nor ppb, or two sidecars in one folder that apply alike.
-pub(super) fn susceptibility_scale(root: &Path, volume: &Path) -> Result<f64> {
-    let Some(name) = BidsName::of_volume(volume) else { return Ok(PPM) };
-    let folders = volume.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    for folder in folders {
-        let files = list_if_there(folder)?;
-        let applies =
-            |path: &&std::path::PathBuf| BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name));
-        let mut sidecars: Vec<&Path> = files.iter().filter(applies).map(std::path::PathBuf::as_path).collect();
-        let entities = |path: &Path| BidsName::of_sidecar(path).map_or(0, |name| name.entities());
-        // Within a folder the one that says most of the name comes first.
-        sidecars.sort_by_key(|path| std::cmp::Reverse(entities(path)));
-        let mut said: Option<(f64, &Path)> = None;
-        for sidecar in sidecars {
-            if said.is_some_and(|(_, path)| entities(path) > entities(sidecar)) {
-                break;
-            }
-            let Some(scale) = unit(sidecar)? else { continue };
-            match said {
-                Some((other, path)) if other.to_bits() != scale.to_bits() => {
-                    let names = [path, sidecar].map(|path| file_name(path).to_owned());
-                    return Err(Problem::input(folder, format!("two units for one map, in {}", listed(&names)))
-                        .expected("one sidecar that applies"));
-                }
-                _ => said = Some((scale, sidecar)),
-            }
-        }
-        if let Some((scale, _)) = said {
-            return Ok(scale);
-        }
+/// The sidecars of a cohort, by folder; each folder is listed once, for a cohort's own has an entry for each patient.
+pub(super) struct Sidecars<'a> {
+    root: &'a Path,
+    by_folder: Mutex<BTreeMap<PathBuf, Arc<Vec<PathBuf>>>>,
+}
+
+impl<'a> Sidecars<'a> {
+    /// Of the cohort at `root`.
+    pub fn new(root: &'a Path) -> Self {
+        Self { root, by_folder: Mutex::default() }
     }
-    // BIDS: a Chimap is in ppm.
-    Ok(PPM)
+
+    /// Those that may speak of `volume` by BIDS' inheritance, folder by folder, the nearest first: any JSON between it
+    /// and the cohort's root whose name has its suffix and none but its entities.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn of(&self, volume: &Path) -> Result<Vec<Vec<PathBuf>>> {
+        let Some(name) = BidsName::of_volume(volume) else { return Ok(Vec::new()) };
+        let folders = volume.ancestors().skip(1).take_while(|folder| folder.starts_with(self.root));
+        let speaks = |path: &&PathBuf| BidsName::of_sidecar(path).is_some_and(|sidecar| sidecar.applies_to(&name));
+        folders.map(|folder| Ok(self.in_folder(folder)?.iter().filter(speaks).cloned().collect())).collect()
+    }
+
+    fn in_folder(&self, folder: &Path) -> Result<Arc<Vec<PathBuf>>> {
+        let mut known = self.by_folder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = known.get(folder) {
+            return Ok(files.clone());
+        }
+        let files = list_if_there(folder)?.into_iter().filter(|path| BidsName::of_sidecar(path).is_some());
+        let files = Arc::new(files.collect::<Vec<_>>());
+        known.insert(folder.to_owned(), files.clone());
+        Ok(files)
+    }
+
+    /// What takes a susceptibility map's stored values to ppb, from `Units` in the nearest sidecar that says something.
+    ///
+    /// # Errors
+    /// A unit that is neither ppm nor ppb, or two sidecars in one folder that apply alike.
+    pub fn susceptibility_scale(&self, volume: &Path) -> Result<f64> {
+        for mut sidecars in self.of(volume)? {
+            let entities = |path: &Path| BidsName::of_sidecar(path).map_or(0, |name| name.entities());
+            // Within a folder the one that says most of the name comes first.
+            sidecars.sort_by_key(|path| std::cmp::Reverse(entities(path)));
+            let mut said: Option<(f64, &Path)> = None;
+            for sidecar in &sidecars {
+                if said.is_some_and(|(_, path)| entities(path) > entities(sidecar)) {
+                    break;
+                }
+                let Some(scale) = unit(sidecar)? else { continue };
+                match said {
+                    Some((other, path)) if other.to_bits() != scale.to_bits() => {
+                        let names = [path, sidecar].map(|path| file_name(path).to_owned());
+                        let found = format!("two units for one map, in {}", listed(&names));
+                        let folder = sidecar.parent().unwrap_or(self.root);
+                        return Err(Problem::input(folder, found).expected("one sidecar that applies"));
+                    }
+                    _ => said = Some((scale, sidecar)),
+                }
+            }
+            if let Some((scale, _)) = said {
+                return Ok(scale);
+            }
+        }
+        // BIDS: a Chimap is in ppm.
+        Ok(PPM)
+    }
 }
 
 const PPM: f64 = 1000.0;
@@ -97,7 +129,7 @@ mod tests {
         let anat = root.join("sub-01/ses-1/anat");
         std::fs::create_dir_all(&anat).unwrap();
         let volume = anat.join("sub-01_ses-1_Chimap.nii.gz");
-        let scale = || susceptibility_scale(&root, &volume).unwrap();
+        let scale = || Sidecars::new(&root).susceptibility_scale(&volume).unwrap();
         let say = |path: &str, text: &str| std::fs::write(root.join(path), text).unwrap();
         // Above the cohort nothing counts.
         std::fs::write(folder.path().join("Chimap.json"), r#"{"Units": "ppb"}"#).unwrap();
@@ -114,7 +146,7 @@ mod tests {
         assert_eq!(scale(), 1.0, "the one with more entities");
         say("sub-01/ses-1/anat/ses-1_Chimap.json", r#"{"Units": "ppb"}"#);
         say("sub-01/ses-1/anat/sub-01_ses-1_Chimap.json", "{}");
-        let twice = susceptibility_scale(&root, &volume).unwrap_err().to_string();
+        let twice = Sidecars::new(&root).susceptibility_scale(&volume).unwrap_err().to_string();
         assert!(twice.contains("two units for one map"), "{twice}");
     }
 
@@ -124,14 +156,27 @@ mod tests {
         let volume = folder.path().join("sub-01_Chimap.nii.gz");
         let says = |text: &[u8]| {
             std::fs::write(folder.path().join("Chimap.json"), text).unwrap();
-            susceptibility_scale(folder.path(), &volume).unwrap_err().to_string()
+            Sidecars::new(folder.path()).susceptibility_scale(&volume).unwrap_err().to_string()
         };
         assert!(says(br#"{"Units": "rad"}"#).contains("Chimap.json: Units \"rad\" for a susceptibility map; expected"));
         assert!(says(br#"{"Units": null}"#).contains("Units null"));
         assert!(says(b"{\"Units\": \"ppm\",}").contains("trailing comma at line 1 column 17; expected JSON"));
         let wide: Vec<u8> = "\u{feff}{\"Units\": \"ppb\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         std::fs::write(folder.path().join("Chimap.json"), &wide).unwrap();
-        assert_eq!(susceptibility_scale(folder.path(), &volume).unwrap(), 1.0);
+        assert_eq!(Sidecars::new(folder.path()).susceptibility_scale(&volume).unwrap(), 1.0);
         assert!(says(&wide[..9]).contains("half a letter"));
+        let pointer = says(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+        assert!(pointer.contains("a Git LFS pointer") && pointer.contains("git lfs pull"), "{pointer}");
+    }
+
+    #[test]
+    fn a_folder_is_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, volume) = (folder.path(), folder.path().join("sub-01_Chimap.nii.gz"));
+        let sidecars = Sidecars::new(root);
+        assert_eq!(sidecars.of(&volume).unwrap(), [Vec::<PathBuf>::new()]);
+        std::fs::write(root.join("Chimap.json"), "{}").unwrap();
+        assert_eq!(sidecars.of(&volume).unwrap(), [Vec::<PathBuf>::new()]);
+        assert_eq!(Sidecars::new(root).of(&volume).unwrap(), [[root.join("Chimap.json")]]);
     }
 }

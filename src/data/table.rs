@@ -8,7 +8,7 @@ use super::foreign_text;
 use super::name_join::listed;
 use super::near_names::near_key;
 use super::table_lines::{Line, Lines, MAX_CELLS};
-use crate::files;
+use crate::files::{self, kind_of};
 use crate::name::shown;
 use crate::problem::{Problem, Result};
 
@@ -53,7 +53,12 @@ impl Row {
 /// No such file, one beyond 16 MiB, or what [`parse`] refuses.
 pub fn read(path: &Path, required: &[&str], optional: &[&str]) -> Result<Table> {
     tracing::info!("reading {}", path.display());
-    parse(path, &files::read(path, MAX_BYTES, "a table")?, &Wanted { required, optional })
+    if let Some(problem) = kind_of::not_fetched(path) {
+        return Err(problem);
+    }
+    let bytes = files::read(path, MAX_BYTES, "a table")?;
+    kind_of::require_fetched(path, &bytes, "a table")?;
+    parse(path, &bytes, &Wanted { required, optional })
 }
 
 /// Columns that are asked for by name.

@@ -133,6 +133,20 @@ impl FileKind {
     }
 }
 
+/// Refuses a pointer of Git LFS or git-annex that stands where a file of `expected` should; `bytes`: the file's.
+///
+/// # Errors
+/// It is one; with how the file itself is fetched.
+pub fn require_fetched(path: &Path, bytes: &[u8], expected: &str) -> Result<()> {
+    match FileKind::of(&bytes[..bytes.len().min(START)]) {
+        Some(kind @ (FileKind::LfsPointer | FileKind::AnnexPointer)) => {
+            let problem = Problem::input(path, kind.words()).expected(expected);
+            Err(kind.remedy().into_iter().fold(problem, Problem::advice))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a zip archive holds, by the name of its first entry.
 fn archive(start: &[u8]) -> FileKind {
     let length = start.get(26..28).map_or(0, |length| usize::from(u16::from_le_bytes([length[0], length[1]])));
@@ -256,6 +270,15 @@ mod tests {
         std::fs::write(lost.with_file_name("c"), b"12345").unwrap();
         let (file, length) = open(&lost.with_file_name("c"), "a volume").unwrap();
         assert_eq!((start(&lost, &file, 3).unwrap().as_slice(), length), (b"123".as_slice(), 5));
+    }
+
+    #[test]
+    fn pointers_are_no_files_and_tables_are() {
+        let says = |bytes: &[u8]| require_fetched(Path::new("t.tsv"), bytes, "a table").err().map(|it| it.to_string());
+        assert_eq!(says(b"a\tb\n"), None);
+        assert_eq!(says(b""), None);
+        let told = says(b"/annex/objects/MD5E-s1--x.tsv\n").unwrap();
+        assert!(told.contains("t.tsv: a pointer of git-annex") && told.contains("git annex get"), "{told}");
     }
 
     #[test]

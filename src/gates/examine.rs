@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::gallery::Gallery;
 use super::meter::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use super::summary::{LesionVotes, summarise};
+use crate::data::PrepareConfig;
 use crate::data::bids::{self, Cohort, Patient};
+use crate::data::channel::{Channel, Wanted};
 use crate::data::label_map::LabelMap;
-use crate::data::patches::Border;
-use crate::data::pieces::Pieces;
+use crate::data::missing;
 use crate::data::reader_table::{LesionKey, require_same_lesions};
 use crate::data::truth::{self, Truth};
 use crate::files;
@@ -17,6 +18,7 @@ use crate::nifti::{self, Form};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
+use crate::records::label::known_as;
 use crate::run_dir::RECORD;
 
 /// Depth, height, width of the patch about each lesion, as `prepare` cuts it by default.
@@ -25,12 +27,13 @@ const PATCH: [u32; 3] = [24, 64, 64];
 /// Lesions of each kind in the gallery: two rows of the sheet.
 const SHOWN: usize = 20;
 
-/// What a cohort on disk holds and whether it passes its gates; `measured` is the contrast that they look at.
+/// What a cohort on disk holds and whether it passes its gates; `measured` is the contrast that they look at, and files
+/// are chosen and placed as `prepare` with the settings `prepare` does it.
 ///
 /// # Errors
 /// Those of [`examine`].
-pub fn describe(root: &Path, measured: &str, observer: &dyn Observer) -> Result<CohortRecord> {
-    let (mut record, _) = examine(root, measured, read_asked(root)?, observer)?;
+pub fn describe(root: &Path, measured: &str, prepare: &PrepareConfig, observer: &dyn Observer) -> Result<CohortRecord> {
+    let (mut record, _) = examine(root, measured, prepare, read_asked(root)?, observer)?;
     // What the files themselves do not say, a simulated cohort's own record does.
     let path = root.join(RECORD);
     if let Some(own) = files::read_note::<CohortRecord>(&path)? {
@@ -40,7 +43,7 @@ pub fn describe(root: &Path, measured: &str, observer: &dyn Observer) -> Result<
 }
 
 /// The record of the cohort at `root` and a gallery of its lesions in the contrast `measured` (a susceptibility map:
-/// the gates' limits are in ppb); gates are judged against `asked` where it was simulated with these counts. Writes
+/// the gates' limits are in ppb), read with the settings `prepare`; gates are judged against `asked` where it was simulated with these counts. Writes
 /// nothing.
 ///
 /// # Errors
@@ -48,10 +51,14 @@ pub fn describe(root: &Path, measured: &str, observer: &dyn Observer) -> Result<
 pub fn examine(
     root: &Path,
     measured: &str,
+    prepare: &PrepareConfig,
     asked: Option<AskedCounts>,
     observer: &dyn Observer,
 ) -> Result<(CohortRecord, Gallery)> {
-    let cohort = bids::read(root, &[measured.to_owned()], &[])?;
+    // All that is prepared is looked for, or a choice that only another contrast answers would seem to do nothing.
+    let others = prepare.contrasts.iter().filter(|name| known_as(name) != known_as(measured)).cloned();
+    let contrasts: Vec<String> = std::iter::once(measured.to_owned()).chain(others).collect();
+    let cohort = bids::read(root, &contrasts, &prepare.picks())?;
     for note in &cohort.notes {
         observer.note(note);
     }
@@ -73,7 +80,7 @@ pub fn examine(
         if observer.stop_requested() {
             return Err(Problem::new(Kind::Interrupted, "stopped; nothing was written"));
         }
-        visit(&cohort, patient, &mut mapped, |path, lesion| {
+        visit(&cohort, patient, prepare.form, &mut mapped, |path, lesion| {
             gallery.offer(&patient.id, lesion);
             meter.add(lesion).map_err(|problem| problem.at(path))
         })?;
@@ -105,32 +112,37 @@ fn read_asked(root: &Path) -> Result<Option<AskedCounts>> {
 fn visit(
     cohort: &Cohort,
     patient: &Patient,
+    form: Form,
     mapped: &mut BTreeSet<LesionKey>,
     mut see: impl FnMut(&Path, &LesionPatch) -> Result<()>,
 ) -> Result<()> {
-    let Some((path, scale)) = patient.contrasts.first().and_then(|map| Some((map.path.as_ref()?, map.scale))) else {
+    let Some((map, path)) = patient.contrasts.first().and_then(|map| Some((map, map.path.as_ref()?))) else {
         return Err(Problem::input(&cohort.root, format!("no measured map of {}", patient.id)));
     };
-    let labels = LabelMap::read(&patient.lesion_map, Form::Sform)?;
+    let labels = LabelMap::read(&patient.lesion_map, form)?;
     let rows = cohort.votes.keys().filter(|key| key.patient == patient.id).count();
     labels.require_whole_lesions(&patient.lesion_map, rows)?;
-    let chi = nifti::open(path, Form::Sform)?;
-    labels.placement.require(&chi.placement(), path, &patient.lesion_map, Form::Sform)?;
+    let chi = nifti::open(path, form)?;
+    labels.placement.require(&chi.placement(), path, &patient.lesion_map, form)?;
     let centres: Vec<_> = labels.lesions.values().map(|lesion| lesion.extent.centre).collect();
-    let mut pieces = Pieces::plan(&chi.grid(), &centres, PATCH);
-    chi.scan(|voxels| {
-        pieces.add(voxels);
-        Ok(())
-    })?;
+    let wanted = Wanted { centres: &centres, shape: PATCH, rim_softness: 0.0, form };
+    let chi = Channel::read(chi, map, path, &wanted, &mut Vec::new())?;
+    let volume = labels.placement.grid.shape;
     let [dx, dy, dz] = labels.placement.grid.voxel_mm();
     for (which, (number, lesion)) in labels.lesions.into_iter().enumerate() {
         let key = LesionKey { patient: patient.id.clone(), number };
         if let Some(&votes) = cohort.votes.get(&key) {
             let shape = PATCH.map(|size| size as usize);
             let mut patch = vec![0.0; shape.iter().product()];
-            pieces.cut_into(which, lesion.extent.centre, PATCH, Border::Edge, &mut patch);
-            patch.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
-            let mask: Vec<bool> = lesion.mask(PATCH).into_iter().map(|inside| inside == 1).collect();
+            chi.cut(which, lesion.extent.centre, PATCH, &mut patch);
+            let mask = lesion.mask(PATCH);
+            let missing = missing::non_finite(&lesion, chi.non_finite_voxels(), PATCH, volume);
+            if let Some(words) = missing.or_else(|| missing::nothing(&mask, &patch, true)) {
+                return Err(Problem::input(path, format!("no values where they matter: lesion {number} ({words})"))
+                    .expected("a map that covers each lesion of the reader table")
+                    .advice("repair the map, or take the lesion out of the reader table and the label map"));
+            }
+            let mask: Vec<bool> = mask.into_iter().map(|inside| inside == 1).collect();
             see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
         }
         mapped.insert(key);

@@ -45,12 +45,21 @@ impl Form {
     }
 }
 
-/// The affine in mm that `form` gives, or what stands in for it; and what the other form says, where it says something
-/// usable.
+/// Where a header says that its voxels lie; mm.
+pub(super) struct Said {
+    /// By the form that was asked for, or what stands in for it.
+    pub affine: Affine,
+    /// By the other form, where it says something usable.
+    pub other: Option<Affine>,
+    /// Whether either form says anything: without one only the sizes are known, and not left from right.
+    pub stated: bool,
+}
+
+/// What a header says; `form` is believed where it says two things.
 ///
 /// # Errors
 /// No usable affine; the words name the other form where that is one.
-pub(super) fn affines(fields: &Fields, form: Form) -> Result<(Affine, Option<Affine>), Unusable> {
+pub(super) fn said(fields: &Fields, form: Form) -> Result<Said, Unusable> {
     let mm = match fields.xyzt_units & 7 {
         0 | 2 => 1.0,
         1 => 1000.0,
@@ -66,13 +75,14 @@ pub(super) fn affines(fields: &Fields, form: Form) -> Result<(Affine, Option<Aff
         Form::Qform => is_known(fields.qform_code).then(|| from_quaternion(fields).and_then(usable)),
     };
     let (chosen, other) = (by(form), by(form.other()));
+    let stated = chosen.is_some() || other.is_some();
     let (chosen, name, other) = match (chosen, other) {
         (Some(chosen), other) => (chosen, form.name(), other.and_then(Result::ok)),
         (None, Some(only)) => (only, form.other().name(), None),
         (None, None) => (usable(from_sizes(fields)), "pixdim", None),
     };
     match chosen {
-        Ok(affine) => Ok((affine, other)),
+        Ok(affine) => Ok(Said { affine, other, stated }),
         Err(found) => {
             let unit = match fields.xyzt_units & 7 {
                 1 => " (its unit is metres)",

@@ -52,6 +52,8 @@ pub struct Layout {
     pub grid: Grid,
     /// Where they would lie by the form that was not believed, where the header has a usable one.
     pub other: Option<Grid>,
+    /// Whether the header says where they lie: without a form (both codes 0) only their sizes are known.
+    pub stated: bool,
     /// Their type.
     pub storage: Storage,
     /// Most significant byte first.
@@ -213,11 +215,12 @@ impl Layout {
         };
         let shape = shape(&fields)?;
         let storage = Storage::from_code(fields.datatype)?;
-        let (affine, other) = forms::affines(&fields, form)?;
+        let said = forms::said(&fields, form)?;
         let (slope, intercept) = scaling(&fields)?;
         Ok(Self {
-            grid: Grid::new(shape, affine),
-            other: other.map(|affine| Grid::new(shape, affine)),
+            grid: Grid::new(shape, said.affine),
+            other: said.other.map(|affine| Grid::new(shape, affine)),
+            stated: said.stated,
             storage,
             header: bytes.len(),
             big_endian: fields.big_endian,
@@ -225,6 +228,14 @@ impl Layout {
             slope,
             intercept,
         })
+    }
+
+    /// How far a stored value may lie from the one that was meant, at most: half the scaling's step where whole numbers
+    /// are stored and scaled, else 0.
+    pub fn rounding(&self) -> f64 {
+        let whole = !matches!(self.storage, Storage::F32 | Storage::F64);
+        let scaled = self.slope.to_bits() != 1f64.to_bits();
+        if whole && scaled { self.slope.abs() / 2.0 } else { 0.0 }
     }
 
     /// Bytes from the file's start to the end of its voxels; no overflow, `MAX_VOXELS` being what it is.
@@ -246,7 +257,8 @@ fn single_file(magic: &[u8], single: &[u8], pair: &[u8]) -> Result<(), Unusable>
             "make one .nii.gz of the two (fslchfiletype NIFTI_GZ, nibabel)",
         );
     }
-    if magic.iter().all(|&byte| byte == 0) {
+    // ANALYZE has NIfTI-1's size; a header of 540 bytes is none of it, whatever it lacks.
+    if magic.len() == 4 && magic.iter().all(|&byte| byte == 0) {
         return told(
             "an ANALYZE header (no magic bytes), which does not say left from right",
             "convert it to NIfTI from the scanner's files, where the sides are known",

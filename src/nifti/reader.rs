@@ -143,6 +143,11 @@ impl OpenVolume {
         Placement::of(&self.layout)
     }
 
+    /// How far a value may lie from the one that was meant, by its scaling alone ([`Layout::rounding`]).
+    pub fn rounding(&self) -> f64 {
+        self.layout.rounding()
+    }
+
     /// Shows `see` all its voxels in stored order, some at a time.
     ///
     /// # Errors
@@ -386,7 +391,7 @@ mod tests {
         assert!(refused(&with(70, &[32, 0])).contains("complex"));
         assert!(refused(&with(70, &[128, 0])).contains("colour"));
         let of_2 = with(0, &[0x1c, 2]);
-        assert!(refused(&of_2).contains("no magic bytes"), "a NIfTI-2 size over a NIfTI-1 magic");
+        assert!(refused(&of_2).contains("the magic bytes"), "a NIfTI-2 size over a NIfTI-1 magic");
         assert!(refused(&of_2[..539]).contains("the header's 540 bytes"));
         assert!(refused(&with(344, b"ni1")).contains(".hdr/.img"));
         assert!(refused(&with(108, &f32::NAN.to_le_bytes())).contains("vox_offset NaN"));

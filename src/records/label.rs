@@ -23,8 +23,21 @@ pub const SUSCEPTIBILITY: &str = "chimap";
 
 /// What susceptibility maps are called, beside [`SUSCEPTIBILITY`], as suffixes in lower case: BIDS has "Chimap" alone,
 /// programs and people have the others.
-pub const SUSCEPTIBILITY_NAMES: [&str; 9] =
-    [SUSCEPTIBILITY, "qsm", "chi", "chimaps", "qsmap", "qsmmap", "susceptibility", "suscept", "susceptibilitymap"];
+pub const SUSCEPTIBILITY_NAMES: [&str; 13] = [
+    SUSCEPTIBILITY,
+    "qsm",
+    "chi",
+    "chimaps",
+    "qsmap",
+    "qsmmap",
+    "susceptibility",
+    "suscept",
+    "susceptibilitymap",
+    "susc",
+    "quantitativesusceptibility",
+    "quantitativesusceptibilitymap",
+    "medi",
+];
 
 /// Whether a contrast's name, or a file's suffix in whatever case, is one of [`SUSCEPTIBILITY_NAMES`].
 pub fn is_susceptibility(name: &str) -> bool {

@@ -227,10 +227,16 @@ fn a_mask_of_several_lesions_is_no_label_map() {
     let text = refused(&cohort, &[]);
     assert!(text.contains("sub-002_desc-lesions_dseg.nii.gz: all of the map is number 1"), "{text}");
     assert!(text.contains("the reader table has 1 row "), "{text}");
-    // By another number it is one lesion in pieces, as someone must have meant who chose it.
+    // Whatever the number is; 4 mm apart they are no lesion in pieces.
     let lesion: Vec<f32> = mask.iter().map(|label| 7.0 * label).collect();
     cohort_files::nifti(&cohort.label_map(2), &lesion, 0.0);
     cohort.edit_table(|text| text.replace("sub-002\t1\t1\t1", "sub-002\t7\t1\t1"));
+    assert!(refused(&cohort, &[]).contains("all of the map is number 7, in 3 pieces"));
+    // One lesion in two pieces, 3 voxels of .4 mm apart, is one.
+    let two = |at: usize| f32::from((4..9).contains(&(at % 40)) || (12..17).contains(&(at % 40)));
+    let rows = |at: usize| f32::from((4..10).contains(&(at / 40 % 36)) && (3..7).contains(&(at / (40 * 36))));
+    let lesion: Vec<f32> = (0..SHAPE.iter().product()).map(|at| 7.0 * two(at) * rows(at)).collect();
+    cohort_files::nifti(&cohort.label_map(2), &lesion, 0.0);
     prepare(&cohort, "pieces", &[]).assert().success();
 }
 

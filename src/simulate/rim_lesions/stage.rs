@@ -6,6 +6,7 @@ use super::layout::GALLERY;
 use super::pipeline::simulate;
 use super::writing::Writing;
 use super::{CohortConfig, anatomy};
+use crate::data::PrepareConfig;
 use crate::files;
 use crate::gates::examine::{asked_file, examine};
 use crate::gates::meter::AskedCounts;
@@ -30,7 +31,7 @@ pub fn run_stage<E>(writing: Writing, config: &CohortConfig, out: &Path, lab: &L
         ambiguous: design.readers.ambiguous,
     };
     files::write_json(asked_file(out), &asked)?;
-    let (mut record, gallery) = examine(out, SUSCEPTIBILITY, Some(asked), observer)?;
+    let (mut record, gallery) = examine(out, SUSCEPTIBILITY, &PrepareConfig::default(), Some(asked), observer)?;
     (record.preset, record.seed) = (simulated.preset, simulated.seed);
     for gate in record.gates.iter().filter(|gate| !gate.passed) {
         observer.note(&format!(

@@ -43,7 +43,7 @@ impl Run<'_> {
             (None, Some(path)) => {
                 let observer = lab.observer;
                 observer.note(&format!("reading {} to see whether it changed", path.display()));
-                let mut record = examine::describe(path, SUSCEPTIBILITY, observer)?;
+                let mut record = examine::describe(path, SUSCEPTIBILITY, &study.prepare, observer)?;
                 // The report shows pictures of the study folder alone.
                 record.gallery = record.gallery.filter(|_| *path == dir.cohort());
                 Ok(Cohort { folder: path.clone(), record, key: self.cohort_key(path)? })
