@@ -158,8 +158,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// A path inside the folder that a record describes: at most 8 parts, joined by "/", each as a [`Name`] is, but of up to
-/// 255 bytes, so that what the program appends to a name has room.
+/// A path inside the folder that a record describes: at most 8 parts, joined by "/", each as a [`Name`] is, but of up
+/// to 255 bytes, so that what the program appends to a name has room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Inside(String);

@@ -9,11 +9,11 @@ use super::choices::choice;
 use super::console::Console;
 use super::options::Options;
 use crate::data::PrepareConfig;
-use crate::gates::examine::describe;
+use crate::gates::examine::{describe, require_passed};
 use crate::lab::Lab;
 use crate::name::shown_path;
 use crate::nifti::Form;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::records::cohort::CohortRecord;
 use crate::records::label::SUSCEPTIBILITY;
 use crate::seed::RunSeed;
@@ -43,15 +43,15 @@ pub struct SimulateArgs {
     check: Option<PathBuf>,
 
     /// With --check: which session, where there are several.
-    #[arg(long, requires = "check")]
+    #[arg(long, conflicts_with = "out")]
     session: Option<String>,
 
     /// With --check: which of several files that differ in an entity: run-2, part-mag; run-none means those without.
-    #[arg(long, value_name = "ENTITY", value_delimiter = ',', requires = "check")]
+    #[arg(long, value_name = "ENTITY", value_delimiter = ',', conflicts_with = "out")]
     entities: Vec<String>,
 
     /// With --check: where volumes lie whose headers say it twice and differently.
-    #[arg(long, value_parser = choice::<Form>(), requires = "check")]
+    #[arg(long, value_parser = choice::<Form>(), conflicts_with = "out")]
     form: Option<Form>,
 }
 
@@ -113,17 +113,7 @@ fn check(root: &Path, args: &SimulateArgs, console: &Console) -> Result<()> {
     prepare.check()?;
     let record = describe(root, SUSCEPTIBILITY, &prepare, console.observer()?)?;
     console.result(&record, || summary(&record))?;
-    let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Kind::Gate,
-        format!("{} of {} gates not passed: {}", failed.len(), record.gates.len(), failed.join("; ")),
-    )
-    .at(root)
-    .expected("every value in its range")
-    .advice("results on this cohort do not carry over; see each gate's source for why"))
+    require_passed(&record).map_err(|problem| problem.at(root))
 }
 
 fn summary(record: &CohortRecord) -> String {

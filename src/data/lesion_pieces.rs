@@ -16,8 +16,8 @@ pub(super) const BESIDE_IN_MASK: f64 = 0.02;
 /// Pieces of one lesion farther apart than this, in mm, are not one lesion: few lesions are as large.
 pub(super) const FAR_MM: f64 = 10.0;
 
-/// The same of a map that has one number for all: the pieces may as well be lesions, and nothing but their nearness says
-/// that they are none. A slice that was left out is nearer.
+/// The same of a map that has one number for all: the pieces may as well be lesions, and nothing but their nearness
+/// says that they are none. A slice that was left out is nearer.
 pub(super) const NEAR_MM: f64 = 2.0;
 
 /// A piece and where it lies.

@@ -15,8 +15,8 @@ pub(super) const MAX_CELLS: usize = 50_000;
 /// The lines of a text, ended by LF, CR LF or CR; those with nothing but white space are left out.
 ///
 /// A cell in quotation marks may hold the delimiter and, where that is no tab, the end of a line; a doubled mark is
-/// one. Where the delimiter is no tab there may be blanks around the marks. A mark that opens and is not closed before a
-/// delimiter is a letter like any other.
+/// one. Where the delimiter is no tab there may be blanks around the marks. A mark that opens and is not closed before
+/// a delimiter is a letter like any other.
 pub(super) struct Lines<'a> {
     rest: &'a str,
     next: u64,

@@ -35,8 +35,8 @@ pub fn holds_what_its_manifest_says(folder: &Path, name: &str, part: &str) -> bo
     Inside::new(file).is_ok_and(|file| super::sha256(file.under(folder)).is_ok_and(|found| found == sha256))
 }
 
-/// Whether something lies in the folder `inner` ("" for itself) of `folder`, and nothing but what `wanted` wants: beside
-/// a lock, unfinished files and what systems put there.
+/// Whether something lies in the folder `inner` ("" for itself) of `folder`, and nothing but what `wanted` wants:
+/// beside a lock, unfinished files and what systems put there.
 pub fn holds_only(folder: &Path, inner: &str, wanted: impl Fn(&str) -> bool) -> bool {
     let Ok(entries) = list_if_there(&folder.join(inner)) else { return false };
     let names = entries.iter().map(|path| path.file_name().and_then(|name| name.to_str()));

@@ -43,8 +43,8 @@ pub fn describe(root: &Path, measured: &str, prepare: &PrepareConfig, observer: 
 }
 
 /// The record of the cohort at `root` and a gallery of its lesions in the contrast `measured` (a susceptibility map:
-/// the gates' limits are in ppb), read with the settings `prepare`; gates are judged against `asked` where it was simulated with these counts. Writes
-/// nothing.
+/// the gates' limits are in ppb), read with the settings `prepare`; gates are judged against `asked` where it was
+/// simulated with these counts. Writes nothing.
 ///
 /// # Errors
 /// No cohort, one whose files do not fit each other, or a request to stop.
@@ -148,4 +148,19 @@ fn visit(
         mapped.insert(key);
     }
     Ok(())
+}
+
+/// Refuses a cohort one of whose gates did not pass.
+///
+/// # Errors
+/// `Kind::Gate`, with the gates' names.
+pub fn require_passed(record: &CohortRecord) -> Result<()> {
+    let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let found = format!("{} of {} gates not passed: {}", failed.len(), record.gates.len(), failed.join("; "));
+    Err(Problem::new(Kind::Gate, found)
+        .expected("every value in its range")
+        .advice("results on this cohort do not carry over; see each gate's source for why"))
 }

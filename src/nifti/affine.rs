@@ -62,6 +62,8 @@ impl Affine {
         let [least, most] = PLAUSIBLE_VOXEL_MM;
         // What 32 bits make of a size on the limit is on the limit.
         if [x, y, z].iter().any(|size| !(least * (1.0 - 1e-6)..=most * (1.0 + 1e-6)).contains(size)) {
+            // Not all digits that 32 bits leave of a size.
+            let [x, y, z] = [x, y, z].map(|size| (size * 1e6).round() / 1e6);
             return Err(format!("voxels of {x} x {y} x {z} mm, outside the plausible {least} to {most} mm"));
         }
         let first = length(self.column(3));

@@ -24,8 +24,8 @@ impl Budget {
         }
     }
 
-    /// For an index of `length` bytes whose tensors lie elsewhere: it is all names and numbers, of which each takes many
-    /// times the bytes that it is written with.
+    /// For an index of `length` bytes whose tensors lie elsewhere: it is all names and numbers, of which each takes
+    /// many times the bytes that it is written with.
     pub fn of_index(length: usize) -> Self {
         let values = length.saturating_mul(64).min(MOST_VALUES);
         let file = Self::of_file(length);

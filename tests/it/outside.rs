@@ -63,7 +63,7 @@ fn a_manifest_whose_names_lead_out_is_refused_by_its_key() {
     rings(&data, 2, 1, 8);
     let path = data.join("manifest.json");
     let good: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let long = "x".repeat(201);
+    let long = "x".repeat(256);
     let refused = |place: &str, word: &str| {
         let mut manifest = good.clone();
         *manifest.pointer_mut(place).unwrap() = json!(word);

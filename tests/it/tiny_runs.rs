@@ -147,7 +147,7 @@ impl TinyRuns {
             "perturb" => "--network network.safetensors --data data --lesions 1 --steps 12",
             "classify" => {
                 "--data data --synthetic synthetic --denoised denoised --arms none,affine,ada-gan+ld --seeds 2 \
-                 --epochs 4 --extra 6"
+                 --epochs 4 --extra 6 --trust-origin"
             }
             "run" => "study.toml",
             other => panic!("no tiny {other}"),

@@ -253,7 +253,8 @@ fn labels_that_are_none_are_named() {
     // An image in the map's place.
     let noise = cohort_files::susceptibility(1).into_iter().map(|value| ((value + 0.03) * 1e6).round());
     cohort_files::nifti(&cohort.label_map(1), &noise.collect::<Vec<_>>(), 0.0);
-    assert!(refused(&cohort, &[]).contains("an image of many values, not a label map"));
+    let text = refused(&cohort, &[]);
+    assert!(text.contains("an image of many values, not a label map"), "{text}");
 }
 
 #[test]
