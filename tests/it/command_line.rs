@@ -85,10 +85,8 @@ fn study(place: &Place) {
 }
 
 /// The same study on the lesions that `[cohort]` is given as.
-fn study_on(place: &Place, cohort: &str) {
-    let settings = r#"
-name = "tiny"
-out = "study"
+/// The settings of a study's stages that make each a matter of a second; they follow its name, folder and cohort.
+pub const TINY_STAGES: &str = r#"
 engine = { device = "cpu", threads = 1 }
 generate = { seeds = "0-3" }
 project = { steps = 2, limit = 2, w_samples = 64, candidates = 16 }
@@ -100,7 +98,10 @@ batch = 4
 tick_kimg = 0.008
 net = { channel_base = 128, channel_max = 8, z_dim = 16, w_dim = 16 }
 "#;
-    fs::write(place.path("study.toml"), format!("cohort = {cohort}\n{settings}")).unwrap();
+
+fn study_on(place: &Place, cohort: &str) {
+    let settings = format!("name = \"tiny\"\nout = \"study\"\ncohort = {cohort}\n{TINY_STAGES}");
+    fs::write(place.path("study.toml"), settings).unwrap();
 }
 
 #[test]

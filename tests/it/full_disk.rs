@@ -14,6 +14,7 @@ use rimforge::data::patch_file;
 use serde_json::Value;
 
 use crate::cohort_files::CohortFiles;
+use crate::command_line::TINY_STAGES;
 use crate::fuzz::networks;
 use crate::parity::fixture;
 use crate::{classify, phantoms, project_command};
@@ -72,7 +73,8 @@ impl Place {
         fs::create_dir(root.join("images")).unwrap();
         let network = root.join("network/tiny.safetensors");
         networks::tiny(&root.join("network"), 16);
-        fs::write(root.join("study.toml"), STUDY.replace("DISK", &root.join("disk").display().to_string())).unwrap();
+        let study = STUDY.replace("DISK", &root.join("disk").display().to_string()) + TINY_STAGES;
+        fs::write(root.join("study.toml"), study).unwrap();
         let (rings, network) = (root.join("rings"), network.display().to_string());
         for image in ["images/a.npy", "images/b.npy"] {
             let pixels: Vec<f32> = (0..256).map(|at| (at * image.len() % 17) as f32 / 17.0).collect();
@@ -140,16 +142,6 @@ const STUDY: &str = r#"
 name = "tiny"
 out = "DISK/out"
 cohort = { simulate = { preset = "tiny", patients = 12 } }
-engine = { device = "cpu", threads = 1 }
-generate = { seeds = "0-3" }
-project = { steps = 2, limit = 2, w_samples = 64, candidates = 16 }
-classify = { arms = ["none"], seeds = 1, epochs = 1, batch = 8, bootstrap_draws = 100, maps = 1 }
-
-[train]
-kimg = 0.016
-batch = 4
-tick_kimg = 0.008
-net = { channel_base = 128, channel_max = 8, z_dim = 16, w_dim = 16 }
 "#;
 
 const COMMANDS: [(&str, &str); 10] = [

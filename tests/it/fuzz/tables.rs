@@ -9,6 +9,7 @@ use rimforge::study::settings::overlay;
 use rimforge::train::TrainConfig;
 
 use super::parsers::{Finish, Parser};
+use crate::command_line::TINY_STAGES;
 
 const COLUMNS: &[u8] = b"file\tlabel\textra\na.png\t1\t\"x\"\nb.png\t0\t\nc.png\tn/a\t7\n";
 
@@ -48,28 +49,18 @@ pub const TRUTH: Parser = Parser {
     ..TSV
 };
 
-const STUDY_TEXT: &str = r#"
+const STUDY_HEAD: &str = r#"
 kind = "rim-lesions"
 name = "tiny"
 seed = 1
 out = "study"
-engine = { device = "cpu", threads = 1 }
 cohort = { simulate = { preset = "tiny", patients = 12 } }
-generate = { seeds = "0-3" }
-project = { steps = 2, limit = 2, w_samples = 64, candidates = 16 }
-classify = { arms = ["none"], seeds = 1, epochs = 1, batch = 8, bootstrap_draws = 100, maps = 1 }
-
-[train]
-kimg = 0.016
-batch = 4
-tick_kimg = 0.008
-net = { channel_base = 128, channel_max = 8, z_dim = 16, w_dim = 16 }
 "#;
 
 pub const STUDY: Parser = Parser {
     name: "study file",
     short: 3_000,
-    set_up: |_| vec![STUDY_TEXT.into()],
+    set_up: |_| vec![[STUDY_HEAD, TINY_STAGES].concat().into()],
     read: |place, bytes| {
         let path = place.join("study.toml");
         fs::write(&path, bytes).unwrap();
