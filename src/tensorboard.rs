@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -122,14 +123,16 @@ impl EventWriter {
     }
 }
 
-/// Takes the record that a kill cut short off the end of each event file of `folder`.
+/// Takes the record that a kill cut short off the end of each event file of `folder`; links, and files that have a
+/// second name elsewhere, are the user's.
 ///
 /// # Errors
 /// One cannot be read or written.
 pub fn cut_torn_records(folder: &Path) -> Result<()> {
     for path in files::list_if_there(folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !(name.starts_with(BEGINNING) && name.ends_with(ENDING)) {
+        let own = path.symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.nlink() == 1);
+        if !(own && name.starts_with(BEGINNING) && name.ends_with(ENDING)) {
             continue;
         }
         let (whole, length) = whole_records(&path).map_err(|error| Problem::io(&path, "reading", error))?;
@@ -301,6 +304,12 @@ mod tests {
             cut_torn_records(folder.path()).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
+        assert_eq!(std::fs::read(&other).unwrap(), b"torn");
+        let (link, twin) = (path.with_file_name("events.out.tfevents.1.rimforge"), folder.path().join("twin"));
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        std::fs::hard_link(&other, &twin).unwrap();
+        std::fs::hard_link(&twin, path.with_file_name("events.out.tfevents.2.rimforge")).unwrap();
+        cut_torn_records(folder.path()).unwrap();
         assert_eq!(std::fs::read(&other).unwrap(), b"torn");
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         cut_torn_records(folder.path()).unwrap();

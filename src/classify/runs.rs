@@ -97,6 +97,9 @@ struct Job {
     settings: String,
 }
 
+/// Name of the picture of maps.
+pub(super) const MAPS: &str = "cam.png";
+
 /// The folder of all fits' files inside a stage's.
 pub(super) const FITS: &str = "fits";
 
@@ -181,8 +184,13 @@ pub fn run(
             observer.note("finished fits of an older version do not say with which instructions they were made");
         }
         computed.push(Some(here.arithmetic.clone()));
-        // It speaks of the fits that are about to be replaced.
+        // They speak of the fits that are about to be replaced; and whatever fails or is killed from here on, no fit of
+        // other settings is left that could be taken for one of these.
         files::remove(&place.out.join(RECORD))?;
+        files::remove(&place.out.join(MAPS))?;
+        for (job, _) in jobs.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
+            files::remove(&job.file)?;
+        }
     }
     let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };
     let fitted = all(&jobs, kept, work, place);

@@ -60,20 +60,18 @@ struct Outcome {
 /// Knows the stage's folders.
 pub const OWNER: Owner = Owner::of("classify", unmarked);
 
-/// Name of the picture of maps.
-const MAPS: &str = "cam.png";
-
 fn written(config: &ClassifyConfig) -> Vec<String> {
     let fits = config.arms.iter().flat_map(|&arm| (0..config.seeds).map(move |seed| runs::fit_name(arm, seed)));
-    fits.chain([RECORD, MAPS].map(str::to_owned)).collect()
+    fits.chain([RECORD, runs::MAPS].map(str::to_owned)).collect()
 }
 
 /// A folder of a version before there were marks: with a record or with fits.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     let fit = |name: &str| name.contains("-seed") && name.ends_with(".safetensors");
-    let fits = files::files_in(folder, runs::FITS, fit);
-    let known = !fits.is_empty() || files::parses::<ClassifyRecord>(&folder.join(RECORD));
-    (files::was_locked(folder) && known).then(|| fits.into_iter().chain([RECORD, MAPS].map(str::to_owned)).collect())
+    let fits = files::files_in(folder, runs::FITS, fit)?;
+    let known = !fits.is_empty() || files::parses::<ClassifyRecord>(&folder.join(RECORD))?;
+    let known = known && files::was_locked(folder)?;
+    Ok(known.then(|| fits.into_iter().chain([RECORD, runs::MAPS].map(str::to_owned)).collect()))
 }
 
 /// Fits and compares all arms; leaves `record.json`, `cam.png` and the fits in `out`.
@@ -107,8 +105,12 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
         None => fits.against_the_rest(observer)?,
     };
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
-    fits.write_maps(&data.test(), place, observer)?;
     let record = fits.record(outcome, notes);
+    let before = files::read_note::<ClassifyRecord>(out.join(RECORD))?;
+    if before.is_some_and(|before| before != record) {
+        files::remove(&out.join(RECORD))?;
+    }
+    fits.write_maps(&data.test(), place, observer)?;
     files::write_json(out.join(RECORD), &record)?;
     Ok(record)
 }
@@ -261,7 +263,7 @@ impl Fits<'_> {
         let name = interest.map_or("lesion", |class| class.name());
         if count == 0 {
             observer.note(&format!("no test {name}, so no class activation maps"));
-            return Ok(());
+            return files::remove(&place.out.join(runs::MAPS));
         }
         let shape = data.image_shape().map(|n| n as i64);
         let (mut pixels, mut classes) = (Vec::new(), Vec::new());
@@ -291,7 +293,7 @@ impl Fits<'_> {
         let texts =
             [("Description", if simulated { "SIMULATED; class activation maps" } else { "class activation maps" })];
         let shown = cam::Shown { slices: &slices, classes: &classes, heading: &heading, footer: &footer };
-        cam::figure(&shown, &named)?.write_png(place.out.join(MAPS), &texts)
+        cam::figure(&shown, &named)?.write_png(place.out.join(runs::MAPS), &texts)
     }
 }
 

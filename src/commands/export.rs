@@ -30,9 +30,9 @@ pub struct ExportArgs {
 const OWNER: Owner = Owner::of("export", unmarked);
 
 /// A folder of a version before there were marks: with a manifest whose state dict has the hash that it says.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
-    let holds = files::holds_what_its_manifest_says(folder, ExportDir::MANIFEST, "state_dict");
-    holds.then(|| [ExportDir::STATE_DICT, ExportDir::MANIFEST].map(str::to_owned).to_vec())
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
+    let holds = files::holds_what_its_manifest_says(folder, ExportDir::MANIFEST, "state_dict")?;
+    Ok(holds.then(|| [ExportDir::STATE_DICT, ExportDir::MANIFEST].map(str::to_owned).to_vec()))
 }
 
 /// Writes the state dict and its manifest; prints the manifest as JSON, or where the state dict is.

@@ -37,9 +37,9 @@ pub struct ImportArgs {
 const OWNER: Owner = Owner::of("import", unmarked);
 
 /// A folder of a version before there were marks: with a manifest whose network has the hash that it says.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
-    let holds = files::holds_what_its_manifest_says(folder, ImportDir::MANIFEST, "network");
-    holds.then(|| [ImportDir::NETWORK, ImportDir::MANIFEST].map(str::to_owned).to_vec())
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
+    let holds = files::holds_what_its_manifest_says(folder, ImportDir::MANIFEST, "network")?;
+    Ok(holds.then(|| [ImportDir::NETWORK, ImportDir::MANIFEST].map(str::to_owned).to_vec()))
 }
 
 /// Reads the pickle, writes the network and its manifest; prints the manifest as JSON, or a summary.

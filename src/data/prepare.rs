@@ -30,26 +30,26 @@ pub const OWNER: Owner = Owner::of("prepare", unmarked);
 
 /// Files of a data set of a version before there were marks: what its manifest lists; where it was not finished, all
 /// patches and the notes of finished patients, or patches alone where nothing else is there.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
-    if !files::was_locked(folder) {
-        return None;
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
+    if !files::was_locked(folder)? {
+        return Ok(None);
     }
     let heads = [MANIFEST, RECORD].map(str::to_owned);
-    if files::parses::<Manifest>(&folder.join(MANIFEST)) {
-        let text = files::read(folder.join(MANIFEST), MAX_MANIFEST_BYTES, "a manifest").ok()?;
-        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-        return Some(patch_files(&manifest).into_iter().chain(heads).collect());
+    if files::parses::<Manifest>(&folder.join(MANIFEST))? {
+        let text = files::read(folder.join(MANIFEST), MAX_MANIFEST_BYTES, "a manifest")?;
+        let manifest: Manifest = files::parse_json(&folder.join(MANIFEST), &text, "a manifest")?;
+        return Ok(Some(patch_files(&manifest).into_iter().chain(heads).collect()));
     }
-    let notes = files::files_in(folder, PARTIAL, |name| name.starts_with("sub-") && name.ends_with(".json"));
+    let notes = files::files_in(folder, PARTIAL, |name| name.starts_with("sub-") && name.ends_with(".json"))?;
     let patch = |name: &str| name.ends_with(".npy");
     let patches = if !notes.is_empty() {
-        files::files_in(folder, PATCHES, |name| name.starts_with("sub-") && patch(name))
-    } else if files::holds_only(folder, "", |name| name == PATCHES) && files::holds_only(folder, PATCHES, patch) {
-        files::files_in(folder, PATCHES, patch)
+        files::files_in(folder, PATCHES, |name| name.starts_with("sub-") && patch(name))?
+    } else if files::holds_only(folder, "", |name| name == PATCHES)? && files::holds_only(folder, PATCHES, patch)? {
+        files::files_in(folder, PATCHES, patch)?
     } else {
-        return None;
+        return Ok(None);
     };
-    Some(notes.into_iter().chain(patches).chain(heads).collect())
+    Ok(Some(notes.into_iter().chain(patches).chain(heads).collect()))
 }
 
 /// What of a cohort's folder is left to others: derivatives beside those that are read.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::fault::{self, Operation};
-use super::folder::remove;
+use super::folder::{STAYS, remove};
 use super::json::{parse_json, write_json};
 use super::lock::FolderLock;
-use super::whole::{lies_there, read, sweep};
+use super::whole::{is_there, lies_there, read, sweep};
 use crate::name::{Inside, shown};
 use crate::problem::{Kind, Problem, Result};
 
@@ -73,7 +73,10 @@ impl Claim {
             claim.write_mark()?;
         }
         claim.sweep()?;
-        claim.settle()?;
+        if claim.settle()? {
+            // Where files were put, copies from disk to disk may have been stopped.
+            claim.sweep()?;
+        }
         Ok(claim)
     }
 
@@ -86,15 +89,39 @@ impl Claim {
         write_json(&self.mark, &self.ledger)
     }
 
-    /// Deletes what a killed run left of unfinished files, wherever this command writes.
+    /// Deletes what a killed run left of unfinished files, wherever this command writes; not behind a link.
     fn sweep(&self) -> Result<()> {
         let mut folders = BTreeSet::from([self.folder.clone()]);
         for name in &self.ledger.files {
             let path = name.under(&self.folder);
-            folders.extend(path.parent().map(Path::to_owned));
-            folders.insert(path);
+            folders.extend(path.ancestors().take_while(|part| *part != self.folder).map(Path::to_owned));
         }
-        folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| sweep(folder))
+        folders.iter().filter(|folder| self.is_reached(folder)).try_for_each(|folder| sweep(folder))
+    }
+
+    /// Whether a path inside the folder leads by way of folders alone to a folder: behind a link all is the user's.
+    fn is_reached(&self, path: &Path) -> bool {
+        let mut parts = path.ancestors().take_while(|part| *part != self.folder);
+        parts.all(|part| part.symlink_metadata().is_ok_and(|facts| facts.is_dir()))
+    }
+
+    /// Names, relative to the folder, of what this command wrote.
+    pub fn written(&self) -> impl Iterator<Item = &str> {
+        self.ledger.files.iter().map(Inside::as_str)
+    }
+
+    /// Where a version before noted a whole folder, notes `files` of it instead: what else lies there is the user's.
+    ///
+    /// # Errors
+    /// The mark cannot be written, or a name leads out of the folder.
+    pub fn narrow<N: Into<String>>(&mut self, folder: &str, files: impl IntoIterator<Item = N>) -> Result<()> {
+        if !self.ledger.files.iter().any(|name| name.as_str() == folder) {
+            return Ok(());
+        }
+        let files = inside(&self.folder, files)?;
+        self.ledger.files.retain(|name| name.as_str() != folder);
+        self.ledger.files.extend(files);
+        self.write_mark()
     }
 
     /// Whether a file, or a folder with all in it, is this command's.
@@ -114,17 +141,30 @@ impl Claim {
 
     fn free(&self, name: &Inside) -> Result<()> {
         let path = name.under(&self.folder);
-        let foreign = !self.ledger.owns(name) && lies_there(&path)?;
         let above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
         // A link leads to a folder of the user's.
         let in_the_way = above.into_iter().find(|above| above.symlink_metadata().is_ok_and(|facts| !facts.is_dir()));
-        match in_the_way.map(Path::to_owned).or(foreign.then_some(path)) {
-            Some(path) => Err(Problem::new(Kind::Usage, "not a file of this command's, and in the way of one")
-                .at(path)
-                .expected("no file of that name")
-                .advice("move it out of the folder, or choose another --out (of a study: another `out`); nothing was overwritten")),
-            None => Ok(()),
+        let foreign = match in_the_way {
+            Some(above) => Some(above.to_owned()),
+            None => (lies_there(&path)? && !self.is_own_file(name, &path)?).then(|| path.clone()),
+        };
+        let Some(foreign) = foreign else { return Ok(()) };
+        let link = if foreign.is_symlink() { " (a link)" } else { "" };
+        Err(Problem::new(Kind::Usage, format!("not a file of this command's{link}, and in the way of one"))
+            .at(foreign)
+            .expected("no file of that name")
+            .advice(
+                "move it out of the folder, or choose another --out (of a study: another `out`); nothing was overwritten",
+            ))
+    }
+
+    /// Whether what lies at a name is what this command wrote there: it makes no links.
+    fn is_own_file(&self, name: &Inside, path: &Path) -> Result<bool> {
+        if path.is_symlink() {
+            // One that cannot be followed may lead to a disk that does not answer, which is told as that.
+            return is_there(path).map(|_| false);
         }
+        Ok(self.ledger.owns(name))
     }
 
     /// Notes the names, relative to the folder, as this command's before they are written; a folder's name stands for
@@ -156,8 +196,9 @@ impl Claim {
     pub(super) fn remove(&self, name: &Inside) -> Result<()> {
         let path = name.under(&self.folder);
         let mut above = path.ancestors().skip(1).take_while(|above| *above != self.folder);
-        // Behind a link it is the user's.
-        if path.is_dir() || above.any(Path::is_symlink) {
+        let other = path.symlink_metadata().is_ok_and(|facts| !facts.is_file());
+        // A link, and what lies behind one, is the user's; a folder is taken out file by file.
+        if other || above.any(Path::is_symlink) {
             return Ok(());
         }
         remove(&path)?;
@@ -171,16 +212,6 @@ impl Claim {
         Ok(())
     }
 }
-
-/// Why a folder stays as it is: it is not empty (both names of that), not there, a link, a disk's, or another's.
-const STAYS: [ErrorKind; 6] = [
-    ErrorKind::DirectoryNotEmpty,
-    ErrorKind::AlreadyExists,
-    ErrorKind::NotFound,
-    ErrorKind::NotADirectory,
-    ErrorKind::ResourceBusy,
-    ErrorKind::PermissionDenied,
-];
 
 /// The names, checked to stay in the folder.
 pub(super) fn inside<N: Into<String>>(folder: &Path, names: impl IntoIterator<Item = N>) -> Result<Vec<Inside>> {
@@ -196,7 +227,7 @@ mod tests {
     use super::super::out_folder::{OutFolder, Owner};
     use super::*;
 
-    const OWNER: Owner = Owner::of("generate", |_| None);
+    const OWNER: Owner = Owner::of("generate", |_| Ok(None));
 
     #[test]
     fn only_what_was_noted_is_overwritten_or_deleted() {
@@ -235,6 +266,44 @@ mod tests {
         std::fs::write(users.path().join("a"), b"mine").unwrap();
         claim.forget(|_| true).unwrap();
         assert!(users.path().join("a").exists());
+    }
+
+    #[test]
+    fn no_link_is_followed_whatever_the_mark_says() {
+        let (root, users) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (at, theirs) = (|name: &str| root.path().join(name), |name: &str| users.path().join(name));
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        claim.will_write(["all", "deep/inside/a", "log"]).unwrap();
+        drop(claim);
+        for file in [".unfinished-mine", "a", "log", "inside/.unfinished-mine", "inside/a"] {
+            super::super::write(theirs(file), b"mine").unwrap();
+        }
+        let link = |from: &str, to: &str| std::os::unix::fs::symlink(theirs(to), at(from)).unwrap();
+        link("all", "");
+        link("deep", "");
+        link("log", "log");
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        for name in ["all", "all/x", "deep/inside/a", "log"] {
+            let problem = claim.will_write([name]).unwrap_err();
+            assert!(problem.kind() == Kind::Usage && problem.to_string().contains("(a link)"), "{name}: {problem}");
+        }
+        claim.forget(|_| true).unwrap();
+        for file in [".unfinished-mine", "a", "log", "inside/.unfinished-mine", "inside/a"] {
+            assert_eq!(std::fs::read(theirs(file)).unwrap(), b"mine", "{file}");
+        }
+        assert!(["all", "deep", "log"].iter().all(|name| at(name).is_symlink()), "the links are the user's, too");
+    }
+
+    #[test]
+    fn a_folder_that_a_version_before_noted_whole_is_the_users_but_for_the_files_that_are_known() {
+        let root = tempfile::tempdir().unwrap();
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        claim.will_write(["all"]).unwrap();
+        claim.narrow("other", ["other/a"]).unwrap();
+        claim.narrow("all", ["all/a"]).unwrap();
+        drop(claim);
+        let claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        assert_eq!(claim.written().collect::<Vec<_>>(), ["all/a"]);
     }
 
     #[test]

@@ -61,6 +61,27 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     gone(path, fault::before(Operation::Remove, path).and_then(|()| std::fs::remove_dir_all(path)))
 }
 
+/// Deletes a folder if it is there and nothing is in it.
+///
+/// # Errors
+/// An empty folder that may not be deleted.
+pub fn remove_if_empty(path: &Path) -> Result<()> {
+    match fault::before(Operation::Remove, path).and_then(|()| std::fs::remove_dir(path)) {
+        Err(error) if STAYS.contains(&error.kind()) => Ok(()),
+        removed => removed.map_err(|error| Problem::io(path, "deleting", error)),
+    }
+}
+
+/// Why a folder stays as it is: it is not empty (both names of that), not there, a link, a disk's, or another's.
+pub(super) const STAYS: [ErrorKind; 6] = [
+    ErrorKind::DirectoryNotEmpty,
+    ErrorKind::AlreadyExists,
+    ErrorKind::NotFound,
+    ErrorKind::NotADirectory,
+    ErrorKind::ResourceBusy,
+    ErrorKind::PermissionDenied,
+];
+
 fn gone(path: &Path, removed: std::io::Result<()>) -> Result<()> {
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Problem::io(path, "deleting", error)),

@@ -59,9 +59,18 @@ pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
 }
 
 /// Whether a lock file is at `path`: a regular one that is empty or holds the number of a process.
-pub(super) fn is_lock(path: &Path) -> bool {
-    let is_file = path.symlink_metadata().is_ok_and(|facts| facts.is_file());
-    is_file && read(path, 32, "a lock file").is_ok_and(|text| text.trim_ascii().iter().all(u8::is_ascii_digit))
+///
+/// # Errors
+/// It cannot be read just now.
+pub(super) fn is_lock(path: &Path) -> Result<bool> {
+    if !path.symlink_metadata().is_ok_and(|facts| facts.is_file()) {
+        return Ok(false);
+    }
+    match read(path, 32, "a lock file") {
+        Ok(text) => Ok(text.trim_ascii().iter().all(u8::is_ascii_digit)),
+        Err(problem) if problem.kind() == Kind::Environment => Err(problem),
+        Err(_) => Ok(false),
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub mod kind_of;
 
 pub use claim::Claim;
 pub use earlier::{files_in, holds_only, holds_what_its_manifest_says, parses, was_locked};
-pub use folder::{list, list_if_there, make_folder, remove, remove_folder};
+pub use folder::{list, list_if_there, make_folder, remove, remove_folder, remove_if_empty};
 pub use hashed::sha256;
 pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, read_note, write_json};
 pub use lock::{FolderLock, lock};

@@ -43,12 +43,13 @@ pub struct Owner {
     /// Name of the mark in the folder.
     pub mark: &'static str,
     /// The files, relative to the folder, of one that a version without marks left; `None` where it is no such folder.
-    pub unmarked: fn(&Path) -> Option<Vec<String>>,
+    /// An error where that cannot be told: a file that may not be read is not one of the user's.
+    pub unmarked: fn(&Path) -> Result<Option<Vec<String>>>,
 }
 
 impl Owner {
     /// With the usual names of lock and mark.
-    pub const fn of(command: &'static str, unmarked: fn(&Path) -> Option<Vec<String>>) -> Self {
+    pub const fn of(command: &'static str, unmarked: fn(&Path) -> Result<Option<Vec<String>>>) -> Self {
         Self { command, lock: ".lock", mark: ".rimforge.json", unmarked }
     }
 }
@@ -145,6 +146,9 @@ impl<'a> OutFolder<'a> {
             return Ok(State::Empty);
         }
         let mark = self.folder.join(self.owner.mark);
+        if let Some(hidden) = mark.parent().filter(|hidden| *hidden != self.folder && hidden.is_symlink()) {
+            return Err(self.refuse("a link where lock and mark would be".into()).at(hidden));
+        }
         let others = self.others(&out)?;
         match Ledger::read(&mark).map_err(|problem| problem.advice(self.elsewhere()))? {
             Some(ledger) if ledger.command == self.owner.command => Ok(State::Own(ledger)),
@@ -152,7 +156,7 @@ impl<'a> OutFolder<'a> {
             Some(ledger) => {
                 Err(self.refuse(format!("a folder that `rimforge {}` writes into", shown(&ledger.command))))
             }
-            None => match (self.owner.unmarked)(self.folder) {
+            None => match (self.owner.unmarked)(self.folder)? {
                 Some(files) => Ok(State::Own(Ledger::adopted(self.owner.command, files))),
                 None => Err(self.refuse(format!("a folder with something else in it: {}", named(&others)))),
             },
@@ -179,20 +183,25 @@ impl<'a> OutFolder<'a> {
     fn others(&self, out: &Path) -> Result<Vec<String>> {
         let places: Vec<PathBuf> =
             self.inputs.iter().filter(|input| input.may_lie_inside).map(|input| resolved(input.path)).collect();
-        let entries = list(self.folder)?.into_iter().filter(|path| {
+        let mut others = Vec::new();
+        for path in list(self.folder)? {
             let name = path.file_name().unwrap_or_default();
             let leads_to_input = places.iter().any(|place| place.starts_with(out.join(name)));
-            let stays = |name: &str| LITTER.contains(&name) || self.is_bookkeeping(path, name);
-            !(leads_to_input || name.to_str().is_some_and(stays))
-        });
-        Ok(entries.map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect())
+            let stays = match name.to_str() {
+                Some(name) => LITTER.contains(&name) || self.is_bookkeeping(&path, name)?,
+                None => false,
+            };
+            if !(leads_to_input || stays) {
+                others.push(name.to_string_lossy().into_owned());
+            }
+        }
+        Ok(others)
     }
 
     /// What a run leaves that was killed before it wrote anything: lock, mark, unfinished files.
-    fn is_bookkeeping(&self, path: &Path, name: &str) -> bool {
-        let is_file = || path.symlink_metadata().is_ok_and(|facts| facts.is_file());
+    fn is_bookkeeping(&self, path: &Path, name: &str) -> Result<bool> {
         if name.starts_with(UNFINISHED) || name == self.owner.mark {
-            return is_file();
+            return Ok(path.symlink_metadata().is_ok_and(|facts| facts.is_file()));
         }
         if name == self.owner.lock {
             return super::lock::is_lock(path);
@@ -200,7 +209,7 @@ impl<'a> OutFolder<'a> {
         // A folder of their own that holds nothing else.
         let folder = Path::new(self.owner.lock).parent().filter(|folder| *folder == Path::new(name));
         let own = [self.owner.lock, self.owner.mark].map(|name| self.folder.join(name));
-        folder.is_some() && list(path).is_ok_and(|inside| inside.iter().all(|path| own.contains(path)))
+        Ok(folder.is_some() && path.is_dir() && list(path)?.iter().all(|path| own.contains(path)))
     }
 
     fn require_apart(&self, out: &Path, input: &Input<'_>) -> Result<()> {
@@ -272,7 +281,8 @@ mod tests {
 
     use super::*;
 
-    const OWNER: Owner = Owner::of("generate", |folder| folder.join("old").is_file().then(|| vec!["old".to_owned()]));
+    const OWNER: Owner =
+        Owner::of("generate", |folder| Ok(folder.join("old").is_file().then(|| vec!["old".to_owned()])));
 
     fn said(folder: &Path) -> String {
         let problem = OutFolder::new(OWNER, folder).claim().unwrap_err();

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -149,12 +149,12 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Adds `line` and a line's end to a log, which is made where there is none; not flushed to disk.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or is a link, behind which a file of the user's is.
 pub fn append(path: &Path, line: &str) -> Result<()> {
     let text = format!("{line}\n");
     let write = || {
         fault::before(Operation::Create, path)?;
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = OpenOptions::new().create(true).append(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
         write_or_half(&mut file, text.as_bytes(), path)?;
         file.write_all(text.as_bytes())
     };
@@ -167,13 +167,13 @@ const BLOCK: usize = 1 << 16;
 /// Takes off the end of a log what follows its last line's end; nothing where there is no log.
 ///
 /// # Errors
-/// It cannot be read or written.
+/// It cannot be read or written, or is a link.
 pub fn cut_torn_line(path: &Path) -> Result<()> {
     let failed = |error| Problem::io(path, "reading", error);
     if !is_there(path)? {
         return Ok(());
     }
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(failed)?;
     let mut whole = file.metadata().map_err(failed)?.len();
     let length = whole;
     let mut block = vec![0; BLOCK];
@@ -193,10 +193,10 @@ pub fn cut_torn_line(path: &Path) -> Result<()> {
 /// Makes a file so many bytes long.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or is a link.
 pub fn cut(path: &Path, length: u64) -> Result<()> {
     fault::before(Operation::Write, path)
-        .and_then(|()| OpenOptions::new().write(true).open(path))
+        .and_then(|()| OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path))
         .and_then(|file| file.set_len(length))
         .map_err(|error| Problem::io(path, "writing", error))
 }
@@ -428,6 +428,18 @@ mod tests {
         cut_torn_line(&path).unwrap();
         cut_torn_line(&folder.path().join("none")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_log_that_is_a_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (users, log) = (folder.path().join("users"), folder.path().join("log"));
+        std::fs::write(&users, b"mine, without an end").unwrap();
+        std::os::unix::fs::symlink(&users, &log).unwrap();
+        for done in [append(&log, "line"), cut_torn_line(&log), cut(&log, 3)] {
+            assert_eq!(done.unwrap_err().path(), Some(log.as_path()));
+        }
+        assert_eq!(std::fs::read(&users).unwrap(), b"mine, without an end");
     }
 
     #[test]

@@ -41,17 +41,17 @@ pub const OWNER: Owner = Owner::of("generate", unmarked);
 
 /// A folder of a version before there were marks: with a record of drawn images, or with nothing but images where a run
 /// was killed before its record.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     let image = |name: &str| {
         let digits = name.strip_prefix("seed").map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         digits >= 4 && [".npy", ".png", ".nii.gz"].iter().any(|ending| name.ends_with(ending))
     };
-    let stopped = || files::was_locked(folder) && files::holds_only(folder, "", image);
-    if !files::parses::<SynthesisRecord>(&folder.join(RECORD)) && !stopped() {
-        return None;
+    let stopped = files::was_locked(folder)? && files::holds_only(folder, "", image)?;
+    if !stopped && !files::parses::<SynthesisRecord>(&folder.join(RECORD))? {
+        return Ok(None);
     }
     let pictures = [RECORD, SYNTHETIC_GRID, REAL_GRID].into_iter().chain(SHEETS).map(str::to_owned);
-    Some(files::files_in(folder, "", image).into_iter().chain(pictures).collect())
+    Ok(Some(files::files_in(folder, "", image)?.into_iter().chain(pictures).collect()))
 }
 
 /// Draws every seed's image in batches and writes the files, the grids and `record.json` into `out`.

@@ -1,7 +1,7 @@
 //! Pictures of spoiled and projected lesions beside the originals, with signed differences.
 
 use super::workbench::Spoiled;
-use crate::name::Name;
+use crate::name::{Inside, Name};
 use crate::problem::Result;
 use crate::project::acceptance::Gauge;
 use crate::raster::{BLACK, Canvas, GLYPH_HEIGHT, WHITE};
@@ -13,6 +13,9 @@ const RIMS: usize = 2;
 
 /// Rows of the sheets of training rims and of non-rims.
 const ROWS: usize = 4;
+
+/// Roles of the other sheets, and what these show.
+const OTHERS: [(&str, &str); 2] = [("training rim", "identity"), ("non-rim", "hallucination")];
 
 const PICTURE: usize = 128;
 const GAP: usize = 6;
@@ -28,6 +31,16 @@ pub struct Row<'a> {
     pub case: &'a PerturbedCase,
     /// The projection.
     pub image: Vec<f32>,
+}
+
+/// The files of the sheets of these slices, relative to the folder.
+pub fn names(spoiled: &[Spoiled]) -> Vec<Inside> {
+    let rims: Vec<&Spoiled> = spoiled.iter().filter(|item| item.role == "rim").collect();
+    let rims =
+        rims.chunk_by(|a, b| a.original.id == b.original.id).take(RIMS).map(|group| group[0].original.id.clone());
+    let others = OTHERS.iter().filter(|(role, _)| spoiled.iter().any(|item| item.role == *role));
+    let others = others.map(|(role, _)| Name::of_known(&role.replace(' ', "-")));
+    rims.chain(others).map(|name| PerturbationDir::sheet(&name)).collect()
 }
 
 /// Where sheets go, and how lesions on them are measured and labelled.
@@ -53,7 +66,7 @@ impl Sheets<'_> {
             let label = |case: &PerturbedCase| vec![case.corruption.clone(), case.strength.clone()];
             sheets.push(self.write(id, caption, group, &label)?);
         }
-        for (role, what) in [("training rim", "identity"), ("non-rim", "hallucination")] {
+        for (role, what) in OTHERS {
             let own: Vec<&Row<'_>> = rows.iter().filter(|row| row.case.role == role).take(ROWS).collect();
             if own.is_empty() {
                 continue;

@@ -1,17 +1,18 @@
 //! The stage: known lesions in; what projection makes of them, spoiled and as they are, out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::config::PerturbConfig;
 use super::corruption::Corruption;
-use super::summary;
 use super::workbench::{Finished, Kept, Spoiled, Workbench};
+use super::{sheet, summary};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
-use crate::files::{self, Input, OutFolder, Owner};
+use crate::files::{self, Claim, Input, OutFolder, Owner};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::Levels;
@@ -51,13 +52,18 @@ const SHEETS: &str = "sheets";
 pub const OWNER: Owner = Owner::of("perturb", unmarked);
 
 /// A folder of a version before there were marks: with a record or with notes of finished cases.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
+    if !files::was_locked(folder)? {
+        return Ok(None);
+    }
     let of = |inner: &str, ending: &str| files::files_in(folder, inner, |name| name.ends_with(ending));
-    let cases = of("cases", ".json");
-    let known = files::parses::<PerturbationRecord>(&folder.join(RECORD))
-        || cases.iter().any(|case| files::parses::<Kept>(&folder.join(case)));
-    let inside = [cases, of("images", ".npy"), [RECORD, SHEETS].map(str::to_owned).to_vec()];
-    (files::was_locked(folder) && known).then(|| inside.concat())
+    let cases = of("cases", ".json")?;
+    let mut known = files::parses::<PerturbationRecord>(&folder.join(RECORD))?;
+    for case in &cases {
+        known = known || files::parses::<Kept>(&folder.join(case))?;
+    }
+    let inside = [cases, of("images", ".npy")?, [RECORD, SHEETS].map(str::to_owned).to_vec()];
+    Ok(known.then(|| inside.concat()))
 }
 
 /// Spoils, projects and measures; writes images, sheets and `record.json` into `out`.
@@ -77,7 +83,9 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     let network = network_file(inputs.network)?;
     let read = [Input::of(&network), Input::of(inputs.data.root())];
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
-    claim.will_write([RECORD, SHEETS])?;
+    let before = files::read_note::<PerturbationRecord>(dir.record())?;
+    claim.narrow(SHEETS, known_sheets(out, before.as_ref())?)?;
+    claim.will_write([RECORD])?;
     let session = Session::open(inputs.network, inputs.data, project, lab)?;
     let levels = session.known_rims(1)?.levels;
     let roles = roles(&session, config.lesions)?;
@@ -91,9 +99,13 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
         .map(|(role, target, corruption)| bench.spoil(role, target, corruption, session.seed))
         .collect();
     claim.will_write(spoiled.iter().flat_map(|item| PerturbationDir::files(&item.target.id)))?;
-    let finished = cases(&session, &bench, &net, &spoiled, lab.observer)?;
+    let finished = cases(&session, &bench, &net, Work { spoiled: &spoiled, claim: &mut claim }, lab.observer)?;
     let computed_with = Arithmetic::distinct(finished.iter().flat_map(|(_, made)| made).map(|made| &made.arithmetic));
     let cases: Vec<PerturbedCase> = finished.into_iter().map(|(case, _)| case).collect();
+    if before.is_none_or(|before| before.cases != cases) {
+        clear_sheets(&mut claim)?;
+    }
+    claim.will_write(sheet::names(&spoiled))?;
     let sheets = bench.sheets(&spoiled, &cases, inputs.data.manifest().simulated)?;
     let record = PerturbationRecord {
         network_sha256: session.projector.network_sha256.clone(),
@@ -139,15 +151,57 @@ fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
     ])
 }
 
+/// Sheets of a run of a version that noted their whole folder: those of its record; all, where it was not finished.
+fn known_sheets(out: &Path, record: Option<&PerturbationRecord>) -> Result<Vec<String>> {
+    match record {
+        Some(record) => Ok(record.sheets.iter().map(|sheet| sheet.file.to_string()).collect()),
+        None => files::files_in(out, SHEETS, |name| name.ends_with(".png")),
+    }
+}
+
+/// Takes away the record, and then the sheets of its cases.
+fn clear_sheets(claim: &mut Claim) -> Result<()> {
+    files::remove(&claim.folder().join(RECORD))?;
+    claim.forget(|name| name.starts_with("sheets/"))
+}
+
+/// Slices to be projected, and the folder that their cases go into.
+struct Work<'a> {
+    spoiled: &'a [Spoiled],
+    claim: &'a mut Claim,
+}
+
+impl Work<'_> {
+    /// Before anything is made: record and sheets go, so that the folder is one of an unfinished run; where any case is
+    /// of other settings, so do the files of all that are not known to be of these.
+    fn clear(&mut self, bench: &Workbench<'_>, cases: &[Option<Finished>]) -> Result<()> {
+        clear_sheets(self.claim)?;
+        let mut others = false;
+        for (item, _) in self.spoiled.iter().zip(cases).filter(|(_, case)| case.is_none()) {
+            others = others || bench.is_of_others(item)?;
+        }
+        if !others {
+            return Ok(());
+        }
+        let files = |item: &Spoiled| PerturbationDir::files(&item.target.id).map(|name| name.to_string());
+        let kept = self.spoiled.iter().zip(cases).filter(|(_, case)| case.is_some());
+        let kept: BTreeSet<String> = kept.flat_map(|(item, _)| files(item)).collect();
+        let of_cases = |name: &str| name.starts_with("images/") || name.starts_with("cases/");
+        self.claim.forget(|name| of_cases(name) && !kept.contains(name))?;
+        self.claim.will_write(self.spoiled.iter().flat_map(files))
+    }
+}
+
 /// The case of each spoiled slice, in their order; what is finished is read back, the batches of which anything is
 /// missing are projected and judged.
 fn cases(
     session: &Session<'_>,
     bench: &Workbench<'_>,
     net: &Features<'_>,
-    spoiled: &[Spoiled],
+    mut work: Work<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Finished>> {
+    let spoiled = work.spoiled;
     let steps = session.config.steps;
     observer.begin("perturb", "image steps", spoiled.len() as u64 * steps);
     let mut cases: Vec<Option<Finished>> = spoiled.iter().map(|item| bench.finished(item)).collect::<Result<_>>()?;
@@ -155,6 +209,9 @@ fn cases(
     let cut = Batches::new(&prints, session.config.batch as usize, &session.place);
     let finished: Vec<_> = cases.iter().map(|case| case.as_ref().map(|(_, made)| made.as_ref())).collect();
     let to_do = cut.to_do(&finished, &[], bench.dir.root(), observer)?;
+    if !to_do.places.is_empty() {
+        work.clear(bench, &cases)?;
+    }
     observer.advance((spoiled.len() - to_do.places.len()) as u64 * steps);
     let targets: Vec<&Target> = to_do.places.iter().map(|&at| &spoiled[at].target).collect();
     session.project(net, &targets, observer, &mut |row, projected: OneProjected| {

@@ -87,6 +87,12 @@ impl Workbench<'_> {
         Ok(same.then_some((kept.case, kept.made)))
     }
 
+    /// Whether the case that an earlier run left is of other settings, of another data set or network.
+    pub fn is_of_others(&self, item: &Spoiled) -> Result<bool> {
+        let kept = files::read_note::<Kept>(self.dir.case(&item.target.id))?;
+        Ok(kept.is_some_and(|kept| kept.fingerprint != self.print(item)))
+    }
+
     /// Hash of all that a case depends on.
     pub fn print(&self, item: &Spoiled) -> String {
         fingerprint(&self.settings, &item.target)

@@ -138,6 +138,9 @@ impl Trial<'_> {
             tracing::info!("{}: feature nets compared before, kept", path.display());
             return Ok(kept);
         }
+        // The record speaks of the trial before, which is of other settings.
+        files::remove(&dir.record())?;
+        files::remove(&path)?;
         observer.begin("feature nets", "image steps", (nets.len() * rims.len()) as u64 * self.config.steps);
         let mut choices = Vec::new();
         for net in nets {

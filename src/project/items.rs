@@ -66,6 +66,15 @@ pub fn finished(dir: &ProjectionDir, target: &Target, fingerprint: &str, film: u
     Ok(item.filter(|_| whole))
 }
 
+/// Whether what the folder has of a target was made with other settings, of another data set or network.
+///
+/// # Errors
+/// It is there and cannot be read just now.
+pub fn is_of_others(dir: &ProjectionDir, target: &Target, fingerprint: &str) -> Result<bool> {
+    let item = files::read_note::<Item>(dir.item(&target.id))?;
+    Ok(item.is_some_and(|item| item.fingerprint != fingerprint))
+}
+
 /// A channel as figures name and scale it.
 #[derive(Clone, Debug)]
 pub struct Channel {

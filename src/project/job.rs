@@ -1,6 +1,8 @@
 //! One run over targets: what is finished is read back, the batches of which anything is missing are projected, judged
 //! and written.
 
+use std::collections::BTreeSet;
+
 use tch::Tensor;
 
 use super::batches::Batches;
@@ -10,7 +12,7 @@ use super::projector::{Batch, Projector, Run, pixels_of};
 use super::targets::Target;
 use super::trace::Trace;
 use crate::engine::Place;
-use crate::files;
+use crate::files::{self, Claim};
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::Result;
@@ -49,13 +51,22 @@ pub struct Job<'a> {
     pub before: &'a [Arithmetic],
 }
 
+/// Folders of items' files.
+const OF_ITEMS: [&str; 5] = ["images/", "figures/", "noise/", "films/", "items/"];
+
+/// Notes the files of the targets, films where wanted, as this stage's.
+pub(super) fn claim_items(claim: &mut Claim, targets: &[Target], film: u64) -> Result<()> {
+    let names = targets.iter().flat_map(|target| ProjectionDir::files(&target.id, film > 0));
+    claim.will_write(names)
+}
+
 impl Job<'_> {
     /// Projects what is not finished yet; the items come in the targets' order.
     ///
     /// # Errors
     /// `Kind::Interrupted` once asked to stop; finished batches stay. A failed read or write, or what the feature net
     /// reports; something to do beside what was computed elsewhere.
-    pub fn run(&self, targets: &[Target], observer: &dyn Observer) -> Result<Vec<Item>> {
+    pub fn run(&self, targets: &[Target], claim: &mut Claim, observer: &dyn Observer) -> Result<Vec<Item>> {
         let prints: Vec<String> = targets.iter().map(|target| fingerprint(&self.settings, target)).collect();
         let mut items: Vec<Option<Item>> = Vec::new();
         for (target, print) in targets.iter().zip(&prints) {
@@ -67,8 +78,7 @@ impl Job<'_> {
         let to_do = cut.to_do(&finished, self.before, self.dir.root(), observer)?;
         let kept = targets.len() - to_do.places.len();
         if kept < targets.len() {
-            // It speaks of the items that are about to be replaced.
-            files::remove(&self.dir.record())?;
+            self.clear(targets, &prints, &items, claim)?;
         }
         tracing::info!("{kept} of {} projections were made before, kept", targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
@@ -106,6 +116,29 @@ impl Job<'_> {
         observer.end();
         Trace::clear(self.dir)?;
         Ok(items.into_iter().flatten().collect())
+    }
+
+    /// Before anything is made: the record goes, so that the folder is one of an unfinished run. Where any item is of
+    /// other settings, so do the files of all that are not known to be of these: whatever fails or is killed from here
+    /// on, nothing is left that could be taken for a result of these settings.
+    fn clear(&self, targets: &[Target], prints: &[String], items: &[Option<Item>], claim: &mut Claim) -> Result<()> {
+        files::remove(&self.dir.record())?;
+        files::remove(&self.dir.latents())?;
+        let mut others = false;
+        for ((target, print), _) in targets.iter().zip(prints).zip(items).filter(|(_, item)| item.is_none()) {
+            others = others || items::is_of_others(self.dir, target, print)?;
+        }
+        if !others {
+            return Ok(());
+        }
+        let kept = targets.iter().zip(items).filter(|(_, item)| item.is_some());
+        let kept: BTreeSet<String> = kept
+            .flat_map(|(target, _)| ProjectionDir::files(&target.id, self.config.film > 0))
+            .map(|name| name.to_string())
+            .collect();
+        let of_items = |name: &str| OF_ITEMS.iter().any(|folder| name.starts_with(folder));
+        claim.forget(|name| of_items(name) && !kept.contains(name))?;
+        claim_items(claim, targets, self.config.film)
     }
 
     fn judge(&self, batch: &[&Target], Batch { projected, classes, w_distance }: &Batch) -> Result<Vec<Outcome>> {
@@ -179,7 +212,7 @@ impl Job<'_> {
         }
     }
 
-    /// Writes w of all items, then the record.
+    /// Writes w of all items, then the record; takes away the record of other items and what is no part of this one.
     ///
     /// # Errors
     /// A failed write.
@@ -188,6 +221,14 @@ impl Job<'_> {
         let w: Vec<f32> = items.iter().flat_map(|item| item.w.iter().copied()).collect();
         let w = Tensor::from_slice(&w).view([items.len() as i64, -1, config.w_dim]);
         let w = w.expand([-1, config.num_ws(), -1], false);
+        let before = files::read_note::<ProjectionRecord>(self.dir.record())?;
+        if before.is_some_and(|before| before != *record) {
+            // It speaks of other items than the file that is written next.
+            files::remove(&self.dir.record())?;
+        }
+        if record.feature_choice.is_empty() {
+            files::remove(&self.dir.feature_choice())?;
+        }
         store::write_npz(&self.dir.latents(), &[("w", &w)])?;
         files::write_json(self.dir.record(), record)
     }

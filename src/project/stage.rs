@@ -9,10 +9,11 @@ use super::acceptance::{Gauge, Levels, flag_rates};
 use super::feature_choice::{Trial, chosen, named};
 use super::fingerprint::settings;
 use super::items::{Channel, Item, Outcome};
-use super::job::Job;
+use super::job::{Job, claim_items};
 use super::projector::Projector;
 use super::session::{KnownRims, Session};
 use super::targets::{Pick, Selection, Target};
+use super::trace::is_descent;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
@@ -58,28 +59,25 @@ fn written(dir: &ProjectionDir) -> Vec<String> {
 
 /// A folder of a version before there were marks: with a record of projections or notes of finished items, or with
 /// nothing but a descent that was stopped.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
+    if !files::was_locked(folder)? {
+        return Ok(None);
+    }
     let dir = ProjectionDir::new(folder);
     let of = |inner: &str, ending: &str| files::files_in(folder, inner, |name| name.ends_with(ending));
-    let items = of("items", ".json");
-    let known = files::parses::<ProjectionRecord>(&dir.record())
-        || items.iter().any(|item| files::parses::<Item>(&folder.join(item)));
-    let descent = |name: &str| {
-        let stem = name.strip_suffix(".safetensors").unwrap_or_default();
-        stem.len() == 16 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let known = known
-        || files::holds_only(folder, "", |name| ["underway", "feature_choice.json"].contains(&name))
-            && files::holds_only(folder, "underway", descent);
-    let inside = [("images", ".npy"), ("figures", ".png"), ("noise", ".npz"), ("films", ".png")];
-    let inside = inside.into_iter().flat_map(|(inner, ending)| of(inner, ending));
-    (files::was_locked(folder) && known).then(|| written(&dir).into_iter().chain(items).chain(inside).collect())
-}
-
-/// Notes the files of the targets, films where wanted, as this stage's.
-fn claim_items(claim: &mut Claim, targets: &[Target], film: u64) -> Result<()> {
-    let names = targets.iter().flat_map(|target| ProjectionDir::files(&target.id, film > 0));
-    claim.will_write(names)
+    let items = of("items", ".json")?;
+    let mut known = files::parses::<ProjectionRecord>(&dir.record())?;
+    for item in &items {
+        known = known || files::parses::<Item>(&folder.join(item))?;
+    }
+    known = known
+        || files::holds_only(folder, "", |name| ["underway", "feature_choice.json"].contains(&name))?
+            && files::holds_only(folder, "underway", is_descent)?;
+    let mut all: Vec<String> = written(&dir).into_iter().chain(items).collect();
+    for (inner, ending) in [("images", ".npy"), ("figures", ".png"), ("noise", ".npz"), ("films", ".png")] {
+        all.extend(of(inner, ending)?);
+    }
+    Ok(known.then_some(all))
 }
 
 /// Projects lesions or plain images into a network's latent space; results in `out`.
@@ -143,7 +141,7 @@ fn lesions(
         place: &session.place,
         before: &before,
     };
-    let items = job.run(&selection.targets, observer)?;
+    let items = job.run(&selection.targets, claim, observer)?;
     let lesions = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Lesion(lesion) => Some(lesion.clone()),
         Outcome::Image(_) => None,
@@ -258,7 +256,7 @@ fn images(
         place: &lab.engine.place,
         before: &[],
     };
-    let items = job.run(&targets, observer)?;
+    let items = job.run(&targets, claim, observer)?;
     let images = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Image(image) => Some(image.clone()),
         Outcome::Lesion(_) => None,

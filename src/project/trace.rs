@@ -21,6 +21,9 @@ use crate::run_dir::ProjectionDir;
 /// Between two savings of an unfinished descent.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// Digits of the hash that a descent's file is named after.
+const HASH: usize = 16;
+
 /// Names of the saved tensors.
 const UNKNOWNS: [&str; 3] = ["unknowns", "first", "second"];
 const STEP: &str = "step";
@@ -40,6 +43,12 @@ pub struct Trace<'a> {
     shown: Vec<Tensor>,
     /// Frames \[C, H, W\] of each finished image.
     films: HashMap<String, Vec<Vec<f32>>>,
+}
+
+/// Whether a file of this name is a descent that was stopped half-way.
+pub fn is_descent(name: &str) -> bool {
+    let stem = name.strip_suffix(".safetensors").unwrap_or_default();
+    stem.len() == HASH && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl<'a> Trace<'a> {
@@ -62,12 +71,18 @@ impl<'a> Trace<'a> {
         self.films.remove(name).unwrap_or_default()
     }
 
-    /// Forgets unfinished descents: the items are written.
+    /// Forgets unfinished descents: the items are written. What else lies in their folder is not the program's.
     ///
     /// # Errors
     /// They cannot be deleted.
     pub fn clear(dir: &ProjectionDir) -> Result<()> {
-        files::remove_folder(&dir.underway())
+        let folder = dir.underway();
+        for path in files::list_if_there(&folder)? {
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_descent) {
+                files::remove(&path)?;
+            }
+        }
+        files::remove_if_empty(&folder)
     }
 
     fn file(&self, Images { names, class }: Images<'_>) -> std::path::PathBuf {
@@ -75,7 +90,7 @@ impl<'a> Trace<'a> {
         // A film of other frames cannot be gone on with, nor a descent into another class: the settings that the prints
         // know say only that it was to be estimated.
         let prints = format!("{prints} {} {class}", self.frames);
-        self.dir.underway().join(format!("{}.safetensors", &digest::sha256(prints.as_bytes())[..16]))
+        self.dir.underway().join(format!("{}.safetensors", &digest::sha256(prints.as_bytes())[..HASH]))
     }
 
     /// The frames shown so far are the films of `names`.

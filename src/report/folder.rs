@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::files::{self, Owner};
+use crate::problem::{Problem, Result};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -30,19 +31,23 @@ pub fn written() -> [&'static str; 4] {
 }
 
 /// A folder of a version before there were marks: with results, or with the stamps of a run that was stopped.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     let dir = StudyDir::new(folder);
-    let stopped = files::was_locked(folder) && dir.settings().is_file() && folder.join(STAMPS).is_dir();
-    if !stopped && !files::parses::<StudyRecord>(&dir.results()) {
-        return None;
+    let stopped = files::was_locked(folder)? && dir.settings().is_file() && folder.join(STAMPS).is_dir();
+    if !stopped && !files::parses::<StudyRecord>(&dir.results())? {
+        return Ok(None);
     }
-    let names = written().into_iter().filter(|name| *name != PAGE || is_page(&dir.report()));
-    Some(names.map(str::to_owned).collect())
+    let page = is_page(&dir.report())?;
+    let names = written().into_iter().filter(|name| *name != PAGE || page);
+    Ok(Some(names.map(str::to_owned).collect()))
 }
 
-fn is_page(path: &Path) -> bool {
+fn is_page(path: &Path) -> Result<bool> {
+    if !path.symlink_metadata().is_ok_and(|facts| facts.is_file()) {
+        return Ok(false);
+    }
     let mut head = Vec::new();
-    let is_file = path.symlink_metadata().is_ok_and(|facts| facts.is_file());
-    let mut read = || File::open(path)?.take(HEAD).read_to_end(&mut head);
-    is_file && read().is_ok() && head.windows(TITLE.len()).any(|part| part == TITLE.as_bytes())
+    let read = File::open(path).and_then(|page| page.take(HEAD).read_to_end(&mut head));
+    read.map_err(|error| Problem::io(path, "reading", error))?;
+    Ok(head.windows(TITLE.len()).any(|part| part == TITLE.as_bytes()))
 }

@@ -1,15 +1,19 @@
 //! Checkpoints on disk: a folder of files and their hashes that appears whole or not at all.
 //!
-//! Protocol: temporary folder beside the final one, write, fsync every file and the folder, rename, fsync the parent.
-//! `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by hand), so a torn or altered checkpoint is
-//! noticed and the one before it is used. What the files mean, and which there must be, is [`super::saved`]'s.
+//! Protocol: the run's mark says which files will come; temporary folder beside the final one, write, fsync every file
+//! and the folder, rename, fsync the parent. `SHA256SUMS` covers every file (`sha256sum -c SHA256SUMS` checks it by
+//! hand), so a torn or altered checkpoint is noticed and the one before it is used. What the files mean, and which
+//! there must be, is [`super::saved`]'s.
+//!
+//! Any folder of a checkpoint's name is read: a user may have put it back from elsewhere. Only those that the mark
+//! lists are replaced, set aside or deleted, and of these no file that it does not list.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::disk_room;
 use crate::digest;
-use crate::files;
+use crate::files::{self, Claim};
 use crate::name::Name;
 use crate::nets::network::Named;
 use crate::nets::weights;
@@ -38,17 +42,21 @@ pub struct Contents {
     pub copies: Vec<(&'static str, PathBuf, String)>,
 }
 
-/// Writes `checkpoint-<images>` into `folder` and deletes all but the newest two.
+/// Writes `checkpoint-<images>` into `folder`, which lies in the claimed one, and deletes all but the newest two of the
+/// claim's.
 ///
 /// # Errors
-/// The disk is too full (nothing is written then) or a write failed; earlier checkpoints stay valid in either case.
-pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> {
+/// Something lies there that is not the claim's, or the disk is too full (nothing is written then); a write failed.
+/// Earlier checkpoints stay valid in any case.
+pub fn save(claim: &mut Claim, folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> {
+    let path = folder.join(name(images));
+    require_room(claim, &path)?;
     files::make_folder(folder)?;
-    let existing = list(folder)?;
+    let existing = own(claim, folder)?;
     disk_room::check(folder, bytes(contents), existing.len(), disk_room::free_bytes(folder)?)?;
+    claim.will_write(names_of(contents).map(|file| relative(claim.folder(), &path.join(file))).collect::<Vec<_>>())?;
     let unfinished = folder.join(format!("{UNFINISHED}{images:012}"));
     files::remove_folder(&unfinished)?;
-    let path = folder.join(name(images));
     let saved = fill(&unfinished, contents).and_then(|()| {
         // One of the same name is left only by a rollback to before it.
         files::remove_folder(&path)?;
@@ -61,11 +69,89 @@ pub fn save(folder: &Path, images: u64, contents: &Contents) -> Result<PathBuf> 
         // A full disk, a lost one and a limit each have their advice already.
         return Err(problem.more_advice("the previous checkpoint is intact: the same command goes on from there"));
     }
-    for old in superseded(&list(folder)?) {
-        files::remove_folder(&folder.join(name(*old)))?;
-    }
+    prune(claim, folder)?;
     tracing::info!("saved checkpoint {}", path.display());
     Ok(path)
+}
+
+/// Deletes all but the newest two of the claim's checkpoints in `folder`, file by file: what the user put among them
+/// stays. Names that a run noted and was killed before it wrote them are forgotten.
+///
+/// # Errors
+/// A file cannot be deleted, or the mark not be written.
+pub fn prune(claim: &mut Claim, folder: &Path) -> Result<()> {
+    let own = own(claim, folder)?;
+    let kept = &own[own.len().saturating_sub(KEPT)..];
+    let kept: Vec<String> =
+        kept.iter().map(|&images| format!("{}/", relative(claim.folder(), &folder.join(name(images))))).collect();
+    let all = format!("{}/", relative(claim.folder(), folder));
+    claim.forget(|name| name.starts_with(&all) && !kept.iter().any(|kept| name.starts_with(kept)))
+}
+
+/// Gives the claim's checkpoints that are newer than `images`, all of them where there is none, names that are no
+/// checkpoints'; they are damaged, and never looked at again.
+///
+/// # Errors
+/// One cannot be renamed, or the mark not be written.
+pub fn set_aside(claim: &mut Claim, folder: &Path, images: Option<u64>, observer: &dyn Observer) -> Result<()> {
+    for damaged in own(claim, folder)?.into_iter().filter(|&damaged| images.is_none_or(|images| damaged > images)) {
+        let (path, plain) = (folder.join(name(damaged)), format!("{DAMAGED}{}", name(damaged)));
+        let names = std::iter::once(plain.clone()).chain((2..).map(|number| format!("{plain}-{number}")));
+        let aside = names.map(|name| folder.join(name)).find(|path| path.symlink_metadata().is_err());
+        let aside = aside.expect("some number is free");
+        files::rename(&path, &aside)?;
+        let gone = format!("{}/", relative(claim.folder(), &path));
+        claim.forget(|name| name.starts_with(&gone))?;
+        observer.note(&format!("the damaged checkpoint is kept as {}", aside.display()));
+    }
+    Ok(())
+}
+
+/// Refuses a place for a checkpoint at which something lies that is not the claim's.
+fn require_room(claim: &Claim, path: &Path) -> Result<()> {
+    let refused = |found: &Path| {
+        Problem::new(Kind::Usage, "not a file of this run's, and in the way of a checkpoint")
+            .at(found)
+            .expected("no file or folder of that name")
+            .advice("move it out of the folder and run the same command again; nothing was overwritten")
+    };
+    let Ok(facts) = path.symlink_metadata() else { return Ok(()) };
+    if !facts.is_dir() {
+        return Err(refused(path));
+    }
+    match files::list(path)?.iter().find(|file| !claim.owns(&relative(claim.folder(), file))) {
+        Some(file) => Err(refused(file)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses whatever lies at the names of the checkpoints that are to come, those of more than `from` images and up to
+/// `to`, and is not the claim's: better before hours of training than after them.
+///
+/// # Errors
+/// `Kind::Usage`, with the name.
+pub fn require_way_free(claim: &Claim, folder: &Path, (from, to): (u64, u64)) -> Result<()> {
+    for name in names(folder)? {
+        if images_of(&name).is_some_and(|images| images > from && images <= to) {
+            require_room(claim, &folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Names, relative to the folder `root`, of all that looks like a checkpoint's file in its folder `folder`: of a version
+/// before files were noted one by one.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn adopted(root: &Path, folder: &Path, known: &[String]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for images in list(folder)? {
+        let path = folder.join(name(images));
+        let inner = relative(root, &path);
+        found.extend(files::files_in(root, &inner, |file| file == SUMS || known.iter().any(|name| name == file))?);
+    }
+    Ok(found)
 }
 
 /// A checkpoint whose files all have the hashes that it names.
@@ -80,12 +166,11 @@ pub struct Verified {
 /// Names the files that a checkpoint must list, as its verified files tell.
 pub type Required<'a> = dyn Fn(&Verified) -> Result<Vec<String>> + 'a;
 
-/// The newest whole checkpoint; damaged ones before it are set aside with a note. Removes unfinished ones.
+/// The newest whole checkpoint; damaged ones before it are passed over with a note.
 ///
 /// # Errors
-/// The folder or a file of a checkpoint cannot be read just now, or a damaged checkpoint not be renamed.
+/// The folder or a file of a checkpoint cannot be read just now.
 pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -> Result<Option<Verified>> {
-    sweep(folder)?;
     let mut found = list(folder)?;
     while let Some(images) = found.pop() {
         let path = folder.join(name(images));
@@ -101,12 +186,7 @@ pub fn newest(folder: &Path, required: &Required<'_>, observer: &dyn Observer) -
                      older checkpoint taken",
                 ));
             }
-            Err(problem) => {
-                let aside = folder.join(format!("{DAMAGED}{PREFIX}{images:012}"));
-                files::remove_folder(&aside)?;
-                files::rename(&path, &aside)?;
-                observer.note(&format!("skipping a damaged checkpoint ({problem}); kept as {}", aside.display()));
-            }
+            Err(problem) => observer.note(&format!("skipping a damaged checkpoint ({problem})")),
         }
     }
     Ok(None)
@@ -193,29 +273,39 @@ pub(super) fn name(images: u64) -> String {
     format!("{PREFIX}{images:012}")
 }
 
+/// Images of a checkpoint of exactly this name.
+fn images_of(name: &str) -> Option<u64> {
+    let images = name.strip_prefix(PREFIX)?.parse().ok()?;
+    (name == self::name(images)).then_some(images)
+}
+
 /// Image counts of the checkpoints in `folder`, ascending; none where there is no folder. One is a folder of exactly
 /// the name that [`save`] gives it.
 pub(super) fn list(folder: &Path) -> Result<Vec<u64>> {
-    let images = |name: &String| -> Option<u64> {
-        let images = name.strip_prefix(PREFIX)?.parse().ok()?;
-        let is_folder = folder.join(name).symlink_metadata().is_ok_and(|facts| facts.is_dir());
-        (*name == self::name(images) && is_folder).then_some(images)
-    };
-    let mut found: Vec<u64> = names(folder)?.iter().filter_map(images).collect();
+    let is_folder = |name: &String| folder.join(name).symlink_metadata().is_ok_and(|facts| facts.is_dir());
+    let mut found: Vec<u64> =
+        names(folder)?.iter().filter(|name| is_folder(name)).filter_map(|name| images_of(name)).collect();
     found.sort_unstable();
     Ok(found)
 }
 
-/// Those of the ascending `images` that need not be kept.
-fn superseded(images: &[u64]) -> &[u64] {
-    &images[..images.len().saturating_sub(KEPT)]
+/// Image counts of the checkpoints that the claim's mark lists and that are there, ascending.
+fn own(claim: &Claim, folder: &Path) -> Result<Vec<u64>> {
+    let sums = |images: &u64| relative(claim.folder(), &folder.join(name(*images)).join(SUMS));
+    Ok(list(folder)?.into_iter().filter(|images| claim.owns(&sums(images))).collect())
 }
 
-fn sweep(folder: &Path) -> Result<()> {
-    for name in names(folder)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-        files::remove_folder(&folder.join(name))?;
-    }
-    Ok(())
+/// Names of the files of a checkpoint.
+fn names_of(contents: &Contents) -> impl Iterator<Item = String> {
+    let tensors = contents.tensors.iter().map(|(name, _)| format!("{name}.safetensors"));
+    let texts = contents.texts.iter().map(|(name, _)| (*name).to_owned());
+    let copies = contents.copies.iter().map(|(name, ..)| (*name).to_owned());
+    tensors.chain(texts).chain(copies).chain([SUMS.to_owned()])
+}
+
+/// A path below `root`, relative to it.
+fn relative(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {
@@ -242,7 +332,47 @@ mod tests {
 
     use super::*;
     use crate::files::fault::tests::under;
+    use crate::files::{OutFolder, Owner};
     use crate::observer::Silent;
+
+    /// A run's folder that is held, and where its checkpoints are.
+    struct Run {
+        root: tempfile::TempDir,
+        claim: Option<Claim>,
+        folder: PathBuf,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let folder = root.path().join("checkpoints");
+            Self { root, claim: None, folder }
+        }
+
+        fn claim(&mut self) -> &mut Claim {
+            let claim = || OutFolder::new(Owner::of("train", |_| Ok(None)), self.root.path()).claim().unwrap();
+            self.claim.get_or_insert_with(claim)
+        }
+
+        fn path(&self) -> &Path {
+            &self.folder
+        }
+
+        fn save(&mut self, images: u64, contents: &Contents) -> Result<PathBuf> {
+            let folder = self.folder.clone();
+            save(self.claim(), &folder, images, contents)
+        }
+
+        /// As a run begins.
+        fn newest(&mut self, observer: &dyn Observer) -> Result<Option<Verified>> {
+            self.claim = None;
+            let folder = self.folder.clone();
+            let claim = self.claim();
+            let found = newest(&folder, &both, observer)?;
+            set_aside(claim, &folder, found.as_ref().map(|found| found.images), observer)?;
+            Ok(found)
+        }
+    }
 
     fn contents(value: f32) -> Contents {
         let tensors = Named::from([("x".to_owned(), Tensor::from_slice(&[value; 100]))]);
@@ -263,13 +393,13 @@ mod tests {
 
     #[test]
     fn the_newest_of_two_is_found_and_older_ones_go() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(newest(folder.path(), &both, &Silent).unwrap().is_none());
+        let mut folder = Run::new();
+        assert!(folder.newest(&Silent).unwrap().is_none());
         for images in [10, 20, 1000] {
-            save(folder.path(), images, &contents(images as f32)).unwrap();
+            folder.save(images, &contents(images as f32)).unwrap();
         }
         assert_eq!(list(folder.path()).unwrap(), [20, 1000]);
-        let found = newest(folder.path(), &both, &Silent).unwrap().unwrap();
+        let found = folder.newest(&Silent).unwrap().unwrap();
         assert_eq!((found.images, value(&found)), (1000, 1000.0));
         assert_eq!(found.text("state.json").unwrap(), "{\"value\": 1000}");
     }
@@ -291,9 +421,9 @@ mod tests {
         }
         for file in ["numbers.safetensors", "state.json", SUMS] {
             for damage in ["flip", "cut", "cut after a line", "empty", "gone"] {
-                let folder = tempfile::tempdir().unwrap();
-                save(folder.path(), 1, &contents(1.0)).unwrap();
-                let path = save(folder.path(), 2, &contents(2.0)).unwrap().join(file);
+                let mut folder = Run::new();
+                folder.save(1, &contents(1.0)).unwrap();
+                let path = folder.save(2, &contents(2.0)).unwrap().join(file);
                 let mut bytes = fs::read(&path).unwrap();
                 match damage {
                     "flip" => *bytes.last_mut().unwrap() ^= 4,
@@ -306,69 +436,111 @@ mod tests {
                     fs::remove_file(&path).unwrap();
                 }
                 let notes = Notes(Mutex::default());
-                let found = newest(folder.path(), &both, &notes).unwrap().unwrap();
+                let found = folder.newest(&notes).unwrap().unwrap();
                 assert_eq!((found.images, value(&found)), (1, 1.0), "{file} {damage}");
-                assert_eq!(notes.0.lock().unwrap().len(), 1, "{file} {damage}");
+                assert_eq!(notes.0.lock().unwrap().len(), 2, "{file} {damage}");
+                assert!(folder.path().join("damaged-checkpoint-000000000002").exists());
             }
         }
     }
 
     #[test]
     fn only_a_folder_of_the_exact_name_is_a_checkpoint() {
-        let folder = tempfile::tempdir().unwrap();
-        save(folder.path(), 7, &contents(7.0)).unwrap();
+        let mut folder = Run::new();
+        folder.save(7, &contents(7.0)).unwrap();
         for other in ["checkpoint-999", "checkpoint-+100", "checkpoint-0000000000100", "checkpoint-00000000010x"] {
             fs::create_dir(folder.path().join(other)).unwrap();
         }
         fs::write(folder.path().join("checkpoint-000000000200"), b"mine").unwrap();
         assert_eq!(list(folder.path()).unwrap(), [7]);
-        assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 7);
-        save(folder.path(), 8, &contents(8.0)).unwrap();
-        save(folder.path(), 9, &contents(9.0)).unwrap();
+        assert_eq!(folder.newest(&Silent).unwrap().unwrap().images, 7);
+        folder.save(8, &contents(8.0)).unwrap();
+        folder.save(9, &contents(9.0)).unwrap();
         assert_eq!(list(folder.path()).unwrap(), [8, 9]);
         assert_eq!(names(folder.path()).unwrap().len(), 7, "what is not a checkpoint stays");
     }
 
     #[test]
-    fn an_unfinished_checkpoint_is_swept() {
-        let folder = tempfile::tempdir().unwrap();
-        save(folder.path(), 1, &contents(1.0)).unwrap();
-        fs::create_dir(folder.path().join(format!("{UNFINISHED}000000000002"))).unwrap();
-        assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 1);
-        assert_eq!(names(folder.path()).unwrap().len(), 1);
+    fn what_the_mark_does_not_list_is_read_and_neither_replaced_nor_set_aside_nor_deleted() {
+        let mut folder = Run::new();
+        folder.save(2, &contents(2.0)).unwrap();
+        let at = |images| folder.folder.join(name(images));
+        let (second, third, fifth, sixth) = (at(2), at(3), at(5), at(6));
+        // Put back from elsewhere: a whole one, and one that is damaged.
+        for copy in [&third, &fifth] {
+            fs::create_dir(copy).unwrap();
+            for file in files::list(&second).unwrap() {
+                fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+            }
+        }
+        fs::write(fifth.join("state.json"), b"torn").unwrap();
+        fs::write(second.join("notes.txt"), b"mine").unwrap();
+        assert_eq!(folder.newest(&Silent).unwrap().unwrap().images, 3);
+        assert!(fifth.join("state.json").exists(), "not set aside");
+        for images in [4, 7, 8, 9] {
+            folder.save(images, &contents(images as f32)).unwrap();
+        }
+        assert_eq!(list(folder.path()).unwrap(), [2, 3, 5, 8, 9]);
+        assert_eq!(files::list(&second).unwrap(), [second.join("notes.txt")]);
+        for (images, text) in [(3, "3/SHA256SUMS: not a file of this run's"), (2, "notes.txt: not a file")] {
+            let problem = folder.save(images, &contents(0.0)).unwrap_err();
+            assert!(problem.kind() == Kind::Usage && problem.to_string().contains(text), "{problem}");
+        }
+        fs::write(&sixth, b"mine").unwrap();
+        let path = folder.folder.clone();
+        assert!(
+            require_way_free(folder.claim(), &path, (5, 6)).unwrap_err().to_string().contains("000006: not a file")
+        );
+        require_way_free(folder.claim(), &path, (6, 100)).unwrap();
+        assert_eq!(fs::read(&sixth).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_that_was_kept_before_stays() {
+        let mut folder = Run::new();
+        for round in 0..3 {
+            folder.save(1, &contents(1.0)).unwrap();
+            let path = folder.save(2, &contents(2.0)).unwrap();
+            fs::write(path.join("state.json"), format!("{round}")).unwrap();
+            assert_eq!(folder.newest(&Silent).unwrap().unwrap().images, 1);
+        }
+        for (name, round) in [("", "0"), ("-2", "1"), ("-3", "2")] {
+            let path = folder.path().join(format!("damaged-checkpoint-000000000002{name}/state.json"));
+            assert_eq!(fs::read_to_string(path).unwrap(), round);
+        }
     }
 
     #[test]
     fn a_failing_write_leaves_the_previous_checkpoint_and_no_rest() {
-        let folder = tempfile::tempdir().unwrap();
-        save(folder.path(), 1, &contents(1.0)).unwrap();
+        let mut folder = Run::new();
+        folder.save(1, &contents(1.0)).unwrap();
         // A file to copy that is not there makes the save fail after its first files are written.
         let gone = ("gone", folder.path().join("no such file"), String::new());
         let broken = Contents { copies: vec![gone], ..contents(2.0) };
-        assert!(save(folder.path(), 2, &broken).is_err());
+        assert!(folder.save(2, &broken).is_err());
         assert_eq!(names(folder.path()).unwrap(), ["checkpoint-000000000001"]);
-        assert_eq!(value(&newest(folder.path(), &both, &Silent).unwrap().unwrap()), 1.0);
+        assert_eq!(value(&folder.newest(&Silent).unwrap().unwrap()), 1.0);
     }
 
     #[test]
     fn a_copied_file_is_a_file_of_the_checkpoints_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let (best, kept) = (folder.path().join("best"), folder.path().join("c"));
+        let outside = tempfile::tempdir().unwrap();
+        let (best, mut kept) = (outside.path().join("best"), Run::new());
         fs::write(&best, b"network").unwrap();
         let sha256 = digest::sha256(b"network");
         let with_copy = |images| Contents { copies: vec![("best", best.clone(), sha256.clone())], ..contents(images) };
-        save(&kept, 1, &with_copy(1.0)).unwrap();
-        save(&kept, 2, &with_copy(2.0)).unwrap();
+        kept.save(1, &with_copy(1.0)).unwrap();
+        kept.save(2, &with_copy(2.0)).unwrap();
         // One flipped bit where it came from: both checkpoints stay as they are, and a third says what is wrong.
         let mut file = fs::OpenOptions::new().write(true).open(&best).unwrap();
         std::io::Write::write_all(&mut file, b"N").unwrap();
-        let problem = save(&kept, 3, &with_copy(3.0)).unwrap_err().to_string();
+        let problem = kept.save(3, &with_copy(3.0)).unwrap_err().to_string();
         assert!(problem.contains("best: SHA-256") && problem.contains(&sha256), "{problem}");
-        let found = newest(&kept, &both, &Silent).unwrap().unwrap();
+        let found = kept.newest(&Silent).unwrap().unwrap();
         assert_eq!((found.images, fs::read(found.file("best")).unwrap()), (2, b"network".to_vec()));
         // And in one checkpoint: the other is not touched.
         fs::write(found.file("best"), b"netwerk").unwrap();
-        assert_eq!(newest(&kept, &both, &Silent).unwrap().unwrap().images, 1);
+        assert_eq!(kept.newest(&Silent).unwrap().unwrap().images, 1);
     }
 
     /// Whatever fails while a checkpoint is saved, the one before is found, or the new one where it was already in its
@@ -383,12 +555,12 @@ mod tests {
         for (mode, tries) in [("", true), ("+", false)] {
             let mut at = 1;
             loop {
-                let folder = tempfile::tempdir().unwrap();
+                let mut folder = Run::new();
                 for images in [1, 2] {
-                    save(folder.path(), images, &full(images as f32)).unwrap();
+                    folder.save(images, &full(images as f32)).unwrap();
                 }
-                let (saved, count) = under(&format!("any:{at}{mode}"), || save(folder.path(), 3, &full(3.0)));
-                let found = newest(folder.path(), &both, &Silent).unwrap().unwrap();
+                let (saved, count) = under(&format!("any:{at}{mode}"), || folder.save(3, &full(3.0)));
+                let found = folder.newest(&Silent).unwrap().unwrap();
                 assert_eq!(value(&found), found.images as f64, "{at}{mode}");
                 assert!(
                     !names(folder.path()).unwrap().iter().any(|name| name.starts_with(".unfinished")),
@@ -401,14 +573,14 @@ mod tests {
                     }
                     Err(problem) => {
                         assert_eq!(problem.kind(), Kind::Environment, "{at}{mode}: {problem}");
-                        assert!(problem.path().unwrap().starts_with(folder.path()), "{problem}");
+                        assert!(problem.path().unwrap().starts_with(folder.root.path()), "{problem}");
                         assert!(found.images >= 2, "{at}{mode}");
                     }
                 }
                 // Where one operation failed, the next save goes through.
                 if tries {
-                    save(folder.path(), 4, &full(4.0)).unwrap();
-                    assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 4);
+                    folder.save(4, &full(4.0)).unwrap();
+                    assert_eq!(folder.newest(&Silent).unwrap().unwrap().images, 4);
                 }
                 at += 1;
             }
@@ -417,18 +589,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_just_now_is_no_damage() {
-        let folder = tempfile::tempdir().unwrap();
-        save(folder.path(), 1, &contents(1.0)).unwrap();
+        let mut folder = Run::new();
+        folder.save(1, &contents(1.0)).unwrap();
         for file in ["numbers.safetensors", "state.json", SUMS] {
-            let path = save(folder.path(), 2, &contents(2.0)).unwrap().join(file);
+            let path = folder.save(2, &contents(2.0)).unwrap().join(file);
             // A chain of links without an end stands for a server that does not answer, whoever runs the test.
             fs::rename(&path, folder.path().join("away")).unwrap();
             std::os::unix::fs::symlink(&path, &path).unwrap();
-            let problem = newest(folder.path(), &both, &Silent).unwrap_err();
+            let problem = folder.newest(&Silent).unwrap_err();
             assert_eq!((problem.kind(), problem.path()), (Kind::Environment, Some(path.as_path())));
             fs::remove_file(&path).unwrap();
             fs::rename(folder.path().join("away"), &path).unwrap();
-            assert_eq!(newest(folder.path(), &both, &Silent).unwrap().unwrap().images, 2, "nothing was set aside");
+            assert_eq!(folder.newest(&Silent).unwrap().unwrap().images, 2, "nothing was set aside");
         }
     }
 }

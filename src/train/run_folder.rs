@@ -1,6 +1,7 @@
 //! A training run's folder: its lock, its checkpoints, its networks and its logs, kept in step with the state.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tch::Device;
 
@@ -13,7 +14,7 @@ use crate::engine::Place;
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::nets::weights;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::Result;
 use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
 use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
@@ -23,31 +24,56 @@ use crate::tensorboard;
 /// Knows the folders of training runs.
 pub const OWNER: Owner = Owner::of("train", unmarked);
 
-/// What a run writes beside its event files, which have names of their own each time.
+/// What a run writes beside checkpoints, previews and event files; these have names of their own each time.
 fn written(dir: &GanDir) -> Vec<String> {
-    let paths = [
-        dir.stats(),
-        dir.timing(),
-        dir.best_network(),
-        dir.last_network(),
-        dir.record(),
-        dir.checkpoints(),
-        dir.previews(),
-    ];
+    let paths = [dir.stats(), dir.timing(), dir.best_network(), dir.last_network(), dir.record()];
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    paths.iter().map(name).collect()
+    paths.iter().map(name).chain([in_folder(PREVIEWS, REALS)]).collect()
+}
+
+/// Folders whose files are noted one by one; a version before noted them whole.
+const CHECKPOINTS: &str = "checkpoints";
+const PREVIEWS: &str = "previews";
+
+/// The preview of real images.
+const REALS: &str = "reals.png";
+
+fn in_folder(folder: &str, file: &str) -> String {
+    format!("{folder}/{file}")
+}
+
+/// Name of the preview at so many images.
+fn preview(images: u64) -> String {
+    format!("fakes-{images:09}.png")
+}
+
+/// Images of a preview of exactly this name.
+fn preview_images(name: &str) -> Option<u64> {
+    let images = name.strip_prefix("fakes-")?.strip_suffix(".png")?.parse().ok()?;
+    (name == preview(images)).then_some(images)
+}
+
+/// What lies in a folder of checkpoints and previews that a version before noted whole, as far as it looks like a
+/// run's.
+fn adopted(folder: &Path) -> Result<Vec<String>> {
+    let previews = files::files_in(folder, PREVIEWS, |name| name == REALS || preview_images(name).is_some())?;
+    let checkpoints = checkpoint::adopted(folder, &GanDir::new(folder).checkpoints(), &saved::all_files())?;
+    Ok([checkpoints, previews].concat())
 }
 
 /// A folder of a version before there were marks: with a record, a log or a checkpoint of a training run.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
+    if !files::was_locked(folder)? {
+        return Ok(None);
+    }
     let dir = GanDir::new(folder);
     let checkpoint = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(checkpoint::PREFIX.as_bytes()))
     };
-    let known = files::parses::<TrainingRecord>(&dir.record())
-        || files::read_json_lines::<TickRecord>(&dir.stats()).is_ok_and(|ticks| !ticks.is_empty())
-        || files::list_if_there(&dir.checkpoints()).is_ok_and(|inside| inside.iter().any(checkpoint));
-    (files::was_locked(folder) && known).then(|| written(&dir))
+    let known = files::parses::<TrainingRecord>(&dir.record())?
+        || !files::read_json_lines::<TickRecord>(&dir.stats())?.is_empty()
+        || files::list_if_there(&dir.checkpoints())?.iter().any(checkpoint);
+    if known { Ok(Some([written(&dir), adopted(folder)?].concat())) } else { Ok(None) }
 }
 
 /// The folder of one run, locked for as long as this lives.
@@ -62,7 +88,7 @@ pub struct RunFolder<'a> {
     pub device: Device,
     /// What the last bits depend on here.
     pub place: Place,
-    _claim: Claim,
+    claim: Mutex<Claim>,
 }
 
 impl<'a> RunFolder<'a> {
@@ -78,14 +104,45 @@ impl<'a> RunFolder<'a> {
         place: Place,
     ) -> Result<Self> {
         let mut claim = OutFolder::new(OWNER, dir.root()).claim()?;
-        claim.will_write(written(&dir))?;
-        if let Some(folder) = [dir.checkpoints(), dir.previews()].into_iter().find(|folder| folder.is_symlink()) {
-            return Err(Problem::new(Kind::Usage, "a link where this command makes a folder")
-                .at(folder)
-                .expected("a folder, or nothing")
-                .advice("remove the link, or choose another --out; nothing behind it was touched"));
+        if claim.written().any(|name| name == CHECKPOINTS || name == PREVIEWS) {
+            claim.narrow(CHECKPOINTS, adopted(dir.root())?)?;
+            claim.narrow(PREVIEWS, adopted(dir.root())?)?;
         }
-        Ok(Self { dir, identity, label, device, place, _claim: claim })
+        claim.will_write(written(&dir))?;
+        Ok(Self { dir, identity, label, device, place, claim: Mutex::new(claim) })
+    }
+
+    /// The claim; what a panic left of it is as good as before.
+    fn claim(&self) -> MutexGuard<'_, Claim> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses what lies at the names of checkpoints and previews to come, of more than `from` images up to `to`, and
+    /// is not this run's.
+    ///
+    /// # Errors
+    /// `Kind::Usage`, with the name.
+    pub fn require_way_free(&self, from: u64, to: u64) -> Result<()> {
+        let claim = self.claim();
+        checkpoint::require_way_free(&claim, &self.dir.checkpoints(), (from, to))?;
+        let previews = files::list_if_there(&self.dir.previews())?;
+        let names = previews.iter().filter_map(|path| path.file_name()?.to_str());
+        let to_come = names.filter(|name| preview_images(name).is_some_and(|images| images > from && images <= to));
+        claim.require_free(to_come.map(|name| in_folder(PREVIEWS, name))).map(drop)
+    }
+
+    /// Writes the preview at so many images.
+    ///
+    /// # Errors
+    /// Something lies there that is not this run's; it cannot be written.
+    pub fn write_preview(&self, images: u64, png: &[u8]) -> Result<()> {
+        self.claim().will_write([in_folder(PREVIEWS, &preview(images))])?;
+        files::write(self.dir.previews().join(preview(images)), png)
+    }
+
+    /// Where the preview of real images goes.
+    pub fn real_preview(&self) -> PathBuf {
+        self.dir.previews().join(REALS)
     }
 
     /// The folder itself.
@@ -102,9 +159,10 @@ impl<'a> RunFolder<'a> {
     /// # Errors
     /// The checkpoint is of another run, or the folder cannot be read or written.
     pub fn newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
-        let Some(found) = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)? else {
-            return Ok(None);
-        };
+        let found = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)?;
+        let images = found.as_ref().map(|found| found.images);
+        checkpoint::set_aside(&mut self.claim(), &self.dir.checkpoints(), images, observer)?;
+        let Some(found) = found else { return Ok(None) };
         let mut state = TrainState::restore(&found, &self.identity, self.device)?;
         state.saved_images = Some(found.images);
         self.restore_best(&state, &found)?;
@@ -157,7 +215,7 @@ impl<'a> RunFolder<'a> {
             return Ok(());
         }
         let contents = state.contents(&self.identity, self.dir.best_network())?;
-        checkpoint::save(&self.dir.checkpoints(), images, &contents)?;
+        checkpoint::save(&mut self.claim(), &self.dir.checkpoints(), images, &contents)?;
         self.save_network(&self.dir.last_network(), state, None)?;
         state.saved_images = Some(images);
         Ok(())
@@ -181,6 +239,8 @@ impl<'a> RunFolder<'a> {
     /// They cannot be written.
     pub fn finish(&self, state: &mut TrainState) -> Result<()> {
         self.save(state)?;
+        // A run that was killed at its very end may have left more than are kept.
+        checkpoint::prune(&mut self.claim(), &self.dir.checkpoints())?;
         self.save_network(&self.dir.last_network(), state, None)?;
         if state.counters.best_sha256.is_none() {
             files::copy(&self.dir.last_network(), &self.dir.best_network())?;

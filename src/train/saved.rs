@@ -12,6 +12,7 @@ use super::checkpoint::{Contents, Verified};
 use super::identity::{self, Identity, Told};
 use super::state::{Counters, TrainState};
 use crate::augment::Ada;
+use crate::files;
 use crate::nets::Network;
 use crate::nets::network::Named;
 use crate::problem::{Kind, Problem, Result};
@@ -37,6 +38,12 @@ struct Header {
     data_sha256: String,
     counters: Counters,
     ada: Ada,
+}
+
+/// Names of all files that a checkpoint may have.
+pub fn all_files() -> Vec<String> {
+    let tensors = TENSORS.iter().map(|name| format!("{name}.safetensors"));
+    tensors.chain([COUNTERS, STATS, BEST].map(str::to_owned)).collect()
 }
 
 /// Names of the files without which `checkpoint` is not whole. One of another layout needs none here:
@@ -68,7 +75,7 @@ impl TrainState {
             counters: self.counters.clone(),
             ada: self.ada.clone(),
         };
-        let header = format!("{:#}\n", identity::json(&header)?);
+        let header = files::json_text(&identity::json(&header)?)? + "\n";
         let stats: String = self.stats.iter().map(|line| format!("{line}\n")).collect();
         let [generator, discriminator, average, optimisers, scalars] = TENSORS;
         Ok(Contents {
@@ -90,8 +97,7 @@ impl TrainState {
     /// The checkpoint belongs to other settings, another seed or other data; the message lists what differs.
     pub fn restore(checkpoint: &Verified, identity: &Identity<'_>, device: Device) -> Result<Self> {
         let path = checkpoint.file(COUNTERS);
-        let header: Header = serde_json::from_str(&checkpoint.text(COUNTERS)?)
-            .map_err(|error| Problem::input(&path, format!("not a checkpoint's state: {error}")).because(error))?;
+        let header: Header = files::parse_json(&path, checkpoint.text(COUNTERS)?.as_bytes(), "a checkpoint's state")?;
         if header.schema != SCHEMA {
             return Err(Problem::input(&path, format!("schema {}", header.schema)).expected(format!("schema {SCHEMA}")));
         }
@@ -101,7 +107,10 @@ impl TrainState {
             return Err(Problem::new(Kind::Usage, format!("a run with {}", differences.join(", ")))
                 .at(&path)
                 .expected("the settings of this command")
-                .advice("repeat the settings of that run to go on with it, or choose another --out"));
+                .advice(
+                    "repeat the settings of that run to go on with it, or train in another folder (--out; of a study: \
+                     another `out`, or move this folder away)",
+                ));
         }
         let [generator, discriminator, average, optimisers, scalars] = TENSORS;
         let mut state = Self::new(identity.settings, identity.seed, device)?;
@@ -179,12 +188,25 @@ fn get<'a>(named: &'a Named, name: &str, shape: &[i64]) -> Result<&'a Tensor> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
+    use crate::files::OutFolder;
     use crate::observer::Silent;
     use crate::seed::RunSeed;
     use crate::train::checkpoint;
     use crate::train::config::Resolved;
+    use crate::train::run_folder::OWNER;
+
+    /// A checkpoint at 20 images in a run's folder.
+    fn save(root: &Path, contents: &Contents) -> PathBuf {
+        let mut claim = OutFolder::new(OWNER, root).claim().unwrap();
+        checkpoint::save(&mut claim, &root.join("checkpoints"), 20, contents).unwrap()
+    }
+
+    fn newest(root: &Path) -> Option<Verified> {
+        checkpoint::newest(&root.join("checkpoints"), &required, &Silent).unwrap()
+    }
 
     fn settings() -> Resolved {
         Resolved::tiny(8, &[])
@@ -205,8 +227,8 @@ mod tests {
         state.stats = vec!["{\"tick\":1}".into()];
         let folder = tempfile::tempdir().unwrap();
         let none = folder.path().join("none");
-        checkpoint::save(folder.path(), 20, &state.contents(&identity, none).unwrap()).unwrap();
-        let found = checkpoint::newest(folder.path(), &required, &Silent).unwrap().unwrap();
+        save(folder.path(), &state.contents(&identity, none).unwrap());
+        let found = newest(folder.path()).unwrap();
         let again = TrainState::restore(&found, &identity, Device::Cpu).unwrap();
         assert_eq!(again.ada, state.ada);
         assert_eq!(again.best_distance, state.best_distance);
@@ -228,8 +250,8 @@ mod tests {
         let state = TrainState::new(&settings, RunSeed(3), Device::Cpu).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let none = folder.path().join("none");
-        checkpoint::save(folder.path(), 0, &state.contents(&identity, none).unwrap()).unwrap();
-        let found = checkpoint::newest(folder.path(), &required, &Silent).unwrap().unwrap();
+        save(folder.path(), &state.contents(&identity, none).unwrap());
+        let found = newest(folder.path()).unwrap();
         let other = Resolved { learning_rate: 1e-3, ..settings.clone() };
         let wrong = Identity { seed: RunSeed(4), settings: &other, data_sha256: "e" };
         let text = TrainState::restore(&found, &wrong, Device::Cpu).unwrap_err().to_string();
@@ -255,8 +277,8 @@ mod tests {
                 for kept in 0..lines {
                     let run = tempfile::tempdir().unwrap();
                     let contents = state.contents(&identity, best.clone()).unwrap();
-                    let path = checkpoint::save(run.path(), 1, &contents).unwrap();
-                    assert!(checkpoint::newest(run.path(), &required, &Silent).unwrap().is_some());
+                    let path = save(run.path(), &contents);
+                    assert!(newest(run.path()).is_some());
                     let sums = fs::read_to_string(path.join("SHA256SUMS")).unwrap();
                     let all: Vec<&str> = sums.lines().collect();
                     assert_eq!(all.len(), lines);
@@ -265,7 +287,7 @@ mod tests {
                     for line in all[kept..].iter().filter(|_| gone) {
                         fs::remove_file(path.join(line.split_once("  ").unwrap().1)).unwrap();
                     }
-                    assert!(checkpoint::newest(run.path(), &required, &Silent).unwrap().is_none(), "{kept} of {lines}");
+                    assert!(newest(run.path()).is_none(), "{kept} of {lines}");
                 }
             }
         }

@@ -50,7 +50,7 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
     let label = label(data, &set, seed, ancestors);
     let identity = Identity { seed, settings: &settings, data_sha256: &identity };
     let folder = RunFolder::open(dir.clone(), identity, label, engine.device, engine.place.clone())?;
-    let mut watch = Watch::new(&dir, data, &set, settings.frechet_ticks > 0, engine.device)?;
+    let mut watch = Watch::new(&folder, data, &set, settings.frechet_ticks > 0)?;
     let run = Training {
         reals: &batches,
         settings: &settings,

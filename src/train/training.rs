@@ -130,6 +130,10 @@ impl Training<'_> {
                 state
             }
         };
+        let images = state.images(self.settings);
+        if images < self.total_images {
+            self.folder.require_way_free(images, self.total_images.next_multiple_of(self.settings.batch))?;
+        }
         self.peers.barrier()?;
         Ok(state)
     }

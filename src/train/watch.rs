@@ -7,7 +7,6 @@ use crate::data::Prepared;
 use crate::feed::image::Image;
 use crate::feed::padding;
 use crate::feed::pictures::{self, Look};
-use crate::files;
 use crate::latent::seeds;
 use crate::metrics::features::Features;
 use crate::metrics::frechet;
@@ -18,10 +17,9 @@ use crate::problem::Result;
 use crate::raster::Canvas;
 use crate::records::label::Padding;
 use crate::records::training::{TickRecord, TimingRecord};
-use crate::run_dir::GanDir;
 use crate::tensorboard::EventWriter;
 use crate::train::draws::class_at;
-use crate::train::{At, Next, Scores, Watcher};
+use crate::train::{At, Next, RunFolder, Scores, Watcher};
 
 /// Generated images for a Frechet distance; seeds 0.. of NumPy's RandomState.
 const FRECHET_IMAGES: u32 = 300;
@@ -33,8 +31,8 @@ const BATCH: i64 = 50;
 const PREVIEW_IMAGES: u32 = 36;
 
 /// The watcher of the stage.
-pub struct Watch {
-    dir: GanDir,
+pub struct Watch<'a> {
+    folder: &'a RunFolder<'a>,
     events: Option<EventWriter>,
     distance: Option<Distance>,
     texts: Vec<(&'static str, String)>,
@@ -59,12 +57,13 @@ struct Distance {
     all: Option<Features>,
 }
 
-impl Watch {
-    /// For a run in `dir` on `set`; `measure` asks for distances. Draws the real images, too.
+impl<'a> Watch<'a> {
+    /// For a run in `folder` on `set`; `measure` asks for distances. Draws the real images, too.
     ///
     /// # Errors
     /// A slice cannot be read, or the disk is full.
-    pub fn new(dir: &GanDir, data: &Prepared, set: &TrainingSet, measure: bool, device: Device) -> Result<Self> {
+    pub fn new(folder: &'a RunFolder<'a>, data: &Prepared, set: &TrainingSet, measure: bool) -> Result<Self> {
+        let device = folder.device;
         let reals = &set.images.pixels;
         let compared = Tensor::from_slice(&set.compared());
         let distance = if measure {
@@ -88,11 +87,11 @@ impl Watch {
         };
         let look = Look::of(data.contrasts());
         let padding = set.padding;
-        let watch = Self { dir: dir.clone(), events: None, distance, texts, padding, look, classes };
+        let watch = Self { folder, events: None, distance, texts, padding, look, classes };
         let shown = set.chosen.slices.largest_of_each_lesion();
         let reals = Image::of_slices(&shown)?;
         let reals: Vec<Canvas> = reals.iter().take(PREVIEW_IMAGES as usize).map(|image| image.canvas(look)).collect();
-        pictures::grid(&reals).write_png(dir.previews().join("reals.png"), &[("Description", simulated)])?;
+        pictures::grid(&reals).write_png(folder.real_preview(), &[("Description", simulated)])?;
         Ok(watch)
     }
 
@@ -115,7 +114,7 @@ impl Watch {
         let sheet = pictures::grid(&cells);
         let texts: Vec<(&str, &str)> = self.texts.iter().map(|(key, text)| (*key, text.as_str())).collect();
         let png = sheet.png(&texts)?;
-        files::write(self.dir.previews().join(format!("fakes-{images:09}.png")), &png)?;
+        self.folder.write_preview(images, &png)?;
         let channels = if self.look == Look::Colour { 3 } else { 1 };
         self.with_events(|events| {
             events.image(
@@ -188,9 +187,9 @@ impl Watch {
     }
 }
 
-impl Watcher for Watch {
+impl Watcher for Watch<'_> {
     fn opened(&mut self, at: At) -> Result<()> {
-        self.events = Some(EventWriter::create(self.dir.events(), (at.images > 0).then_some(at.images))?);
+        self.events = Some(EventWriter::create(self.folder.dir.events(), (at.images > 0).then_some(at.images))?);
         Ok(())
     }
 

@@ -99,5 +99,7 @@ mod faults;
 
 mod exact_resume;
 
+mod folders_gone_on_with;
+
 /// Counts memory for the tests that promise a bound.
 mod allocation;

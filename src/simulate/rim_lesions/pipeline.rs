@@ -130,7 +130,10 @@ impl<'a> Workshop<'a> {
             Some(_) if existing == Existing::Refuse => {
                 return Err(Problem::new(Kind::Usage, "a simulated cohort with other settings, or of another version")
                     .at(out)
-                    .advice("choose another --out, or add --replace to make it anew"));
+                    .advice(
+                        "choose another --out, or add --replace to make it anew; of a study move the folder away, or \
+                         name another `out`",
+                    ));
             }
             // The key goes last: while it is there, a run that was killed here is known to have been of other settings.
             Some(_) => {
@@ -215,13 +218,16 @@ fn notes_folder(layout: &CohortLayout) -> PathBuf {
 pub const OWNER: Owner = Owner { command: "simulate", lock: ".rimforge/lock", mark: ".rimforge/folder.json", unmarked };
 
 /// A cohort of a version before there were marks: with the key of its settings.
-fn unmarked(folder: &Path) -> Option<Vec<String>> {
+fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     let layout = CohortLayout::new(folder);
-    let key = files::read(notes_folder(&layout).join("key"), LONGEST_KEY, "the key of a simulation").ok()?;
+    let key = match files::read_if_there(folder.join(KEY), LONGEST_KEY, "the key of a simulation") {
+        Err(problem) if problem.kind() == Kind::Environment => return Err(problem),
+        key => key.unwrap_or_default().unwrap_or_default(),
+    };
     let is_key = key.trim_ascii().len() == 64 && key.trim_ascii().iter().all(u8::is_ascii_hexdigit);
-    let folders = files::list(folder).ok()?;
+    let folders = files::list(folder)?;
     let names = folders.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
-    is_key.then(|| layout.written(names.filter(|name| name.starts_with("sub-"))))
+    Ok(is_key.then(|| layout.written(names.filter(|name| name.starts_with("sub-")))))
 }
 
 /// Hash of all that decides the cohort's bytes, the program's version included.
