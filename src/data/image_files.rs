@@ -156,7 +156,8 @@ impl ImageFiles {
         }
     }
 
-    /// Refuses a first folder in which images lie, but no PNG, where these folders are the labels: a class would be gone.
+    /// Refuses a first folder in which images lie, but no PNG, where these folders are the labels: a class would be
+    /// gone.
     ///
     /// # Errors
     /// The first of them, by its name.
@@ -261,7 +262,7 @@ fn require_distinct(place: &Path, names: &[String]) -> Result<()> {
             let how = match () {
                 () if one_form(other) == one_form(name) => "differ only in their Unicode form",
                 () if cased(other) == cased(name) => {
-                    "differ only in upper and lower case, which not every disk tells apart"
+                    "differ only in upper and lower case, which not all disks tell apart"
                 }
                 () => "become the same name",
             };

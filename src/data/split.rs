@@ -35,8 +35,8 @@ pub struct Shares {
 pub struct PatientLesions {
     /// The patient.
     pub id: String,
-    /// The places of the [`Kind`]s that it has, each once, and how many lesions of that kind; of 256 kinds a patient has
-    /// a few.
+    /// The places of the [`Kind`]s that it has, each once, and how many lesions of that kind; of 256 kinds a patient
+    /// has a few.
     pub counts: Vec<(usize, u64)>,
 }
 

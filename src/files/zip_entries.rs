@@ -35,8 +35,8 @@ pub fn promised(file: &mut File) -> Result<Option<u64>> {
     Ok(Some(most))
 }
 
-/// The first name, as its bytes, that is `read` and that several entries of the directory at `start` have: a reader that
-/// knows entries by their names keeps one of them.
+/// The first name, as its bytes, that is `read` and that several entries of the directory at `start` have: a reader
+/// that knows entries by their names keeps one of them.
 ///
 /// # Errors
 /// The file cannot be read.

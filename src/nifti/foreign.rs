@@ -3,8 +3,8 @@
 use crate::files::kind_of::FileKind;
 use crate::problem::{Kind, Problem};
 
-/// What a file that is no NIfTI file is, by its first bytes, as a problem without the file's name; `None` where they say
-/// nothing, or that it should be one.
+/// What a file that is no NIfTI file is, by its first bytes, as a problem without the file's name; `None` where they
+/// say nothing, or that it should be one.
 pub(super) fn told_by(start: &[u8]) -> Option<Problem> {
     const VOLUME: &str = "a NIfTI volume";
     match FileKind::of(start) {
