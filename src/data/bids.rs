@@ -17,9 +17,8 @@ use super::odd_label::is_missing;
 use super::reader_table::{self, Votes};
 use super::sidecar::{Sidecars, read_json};
 use super::table;
-use crate::files::list_if_there;
+use crate::files::{kind_of, list_if_there};
 use crate::name::Name;
-use crate::nifti;
 use crate::problem::{Problem, Result};
 use crate::records::label::{SUSCEPTIBILITY_NAMES, is_susceptibility};
 
@@ -68,13 +67,13 @@ pub struct ContrastFile {
 /// No such cohort, a patient without a file that was asked for or with several that fit, or tables that do not fit the
 /// folders.
 pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort> {
-    if !nifti::facts(root)?.is_dir() {
+    if !kind_of::facts(root)?.is_dir() {
         return Err(Problem::input(root, "not a folder").expected("a BIDS cohort").advice("unpack it first"));
     }
     let lesions = root.join("derivatives").join("lesions");
     let reader_table = lesions.join("lesions.tsv");
     if reader_table.is_symlink() {
-        nifti::facts(&reader_table)?;
+        kind_of::facts(&reader_table)?;
     }
     if !reader_table.is_file() {
         return Err(Problem::input(&reader_table, "no reader table")

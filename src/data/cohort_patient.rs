@@ -22,7 +22,7 @@ use super::ranks::Ranks;
 use super::reader_table::{self, LesionKey};
 use super::split::PixelHash;
 use crate::digest;
-use crate::files;
+use crate::files::{self, kind_of};
 use crate::name::{Inside, Name};
 use crate::nifti;
 use crate::problem::{Kind, Problem, Result};
@@ -130,7 +130,7 @@ impl Work<'_> {
             facts.push_str(&format!(" x{}", contrast.scale));
         }
         for path in inputs(patient) {
-            let file = nifti::facts(path)?;
+            let file = kind_of::facts(path)?;
             let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             facts.push_str(&format!(" {} {} {changed:?}", path.display(), file.len()));
         }

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 /// UTF-16 is known by its mark, or by a first letter of ASCII with a zero beside it.
 ///
 /// # Errors
-/// In words: UTF-16 with an odd number of bytes.
+/// In words: UTF-16 with an odd number of bytes; UTF-32.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
     match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err("text in UTF-32; save it as UTF-8".into()),
         [0xef, 0xbb, 0xbf, rest @ ..] => Ok(String::from_utf8_lossy(rest)),
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes).map(Cow::Owned),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes).map(Cow::Owned),
@@ -50,6 +51,7 @@ mod tests {
         }
         assert_eq!(decode(b"a\xe9").unwrap(), "a\u{fffd}");
         assert!(decode(b"\xff\xfea").unwrap_err().contains("half a letter"));
+        assert!(decode(b"\xff\xfe\0\0a\0\0\0").unwrap_err().contains("UTF-32"));
         assert_eq!(decode(b"").unwrap(), "");
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn extract(
     let mapped: BTreeSet<LesionKey> = maps.iter().flat_map(keys_of).collect();
     reader_table::require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
     reader_table::require_both_classes(&cohort.reader_table, &cohort.votes)?;
-    let sides = sides(&cohort, config, seed).map_err(|problem| problem.at(root))?;
+    let sides = sides(&cohort, config, seed, observer).map_err(|problem| problem.at(root))?;
     for folder in [PATCHES, PARTIAL] {
         let folder = out.join(folder);
         files::make_folder(&folder)?;
@@ -80,12 +80,17 @@ fn label_maps(cohort: &Cohort, form: Form, observer: &dyn Observer) -> Result<Ha
     maps
 }
 
-fn sides(cohort: &Cohort, config: &PrepareConfig, seed: RunSeed) -> Result<HashMap<String, Split>> {
+fn sides(
+    cohort: &Cohort,
+    config: &PrepareConfig,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<HashMap<String, Split>> {
     let kinds = split::kinds(&Classes::of_readers());
     let classes: Vec<_> = cohort.votes.values().map(|&votes| reader_table::class(votes)).collect();
     let lesions = cohort.votes.keys().map(|key| key.patient.as_str()).zip(&classes);
     let patients = split::count_lesions(lesions, &kinds);
-    let sides = split::assign(&patients, &kinds, config.shares(), seed)?;
+    let sides = split::assign(&patients, &kinds, config.shares(), seed, observer)?;
     Ok(patients.into_iter().map(|patient| patient.id).zip(sides).collect())
 }
 

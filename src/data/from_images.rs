@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::dataset_json;
-use super::extracted::Extracted;
+use super::extracted::{Extracted, stop_if_asked};
 use super::image_files::{ImageFiles, id};
 use super::image_labels::{Labels, Text};
 use super::image_patches::{self, Image};
@@ -62,7 +62,7 @@ fn from_store(
 ) -> Result<Extracted> {
     let files = store.files();
     let files = ImageFiles::of(store.place(), files, config)?;
-    let set = ImageSet::new(store, &files, config, seed)?;
+    let set = ImageSet::new(store, &files, config, seed, observer)?;
     drop(files);
     // What lies in the way of the patches is told before they are made.
     (target.free)(set.images.iter().map(|image| image.patch().into()).collect())?;
@@ -104,6 +104,9 @@ fn labels(store: &mut dyn ImageStore, files: &ImageFiles, config: &PrepareConfig
         }
         (None, None) => Labels::from_folders(&place, names, config)?,
     };
+    if labels.source == label_folders::SOURCE {
+        files.require_no_lost_folder(&place)?;
+    }
     match (&config.patients, &files.patients) {
         (Some(asked), lying) => {
             let bytes = files::read(asked, table::MAX_BYTES, "a table")?;
@@ -126,7 +129,7 @@ fn labels(store: &mut dyn ImageStore, files: &ImageFiles, config: &PrepareConfig
         files.require_no_metadata(&place)?;
     }
     labels.read_whole_numbers();
-    if labels.patient.is_none() && labels.source != "sub-folders" {
+    if labels.patient.is_none() && labels.source != label_folders::SOURCE {
         labels.notes.extend(label_folders::maybe_patients(names, labels.label.as_deref().unwrap_or_default()));
     }
     labels.require_one_spelling(&place, names)?;
@@ -138,7 +141,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 impl ImageSet {
-    fn new(store: &mut dyn ImageStore, files: &ImageFiles, config: &PrepareConfig, seed: RunSeed) -> Result<Self> {
+    fn new(
+        store: &mut dyn ImageStore,
+        files: &ImageFiles,
+        config: &PrepareConfig,
+        seed: RunSeed,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let labels = labels(store, files, config)?;
         let (place, names) = (store.place(), &files.names);
         let Labelled { classes, images: labelled, notes: told } =
@@ -148,7 +157,9 @@ impl ImageSet {
         let kinds = split::kinds(&classes);
         let own = labelled.iter().enumerate().map(|(at, image)| (patient_of(at), &image.class));
         let patients = split::count_lesions(own, &kinds);
-        let sides = split::assign(&patients, &kinds, config.shares(), seed).map_err(|problem| problem.at(place))?;
+        stop_if_asked(observer)?;
+        let sides =
+            split::assign(&patients, &kinds, config.shares(), seed, observer).map_err(|problem| problem.at(place))?;
         let side_of: HashMap<&str, Split> = patients.iter().map(|patient| patient.id.as_str()).zip(sides).collect();
         let image = |(at, LabelledImage { class, label }): (usize, LabelledImage)| {
             let given = labels.votes.as_ref().map(|votes| votes[at]);

@@ -156,6 +156,22 @@ impl ImageFiles {
         }
     }
 
+    /// Refuses a first folder in which images lie, but no PNG, where these folders are the labels: a class would be
+    /// gone.
+    ///
+    /// # Errors
+    /// The first of them, by its name.
+    pub(super) fn require_no_lost_folder(&self, place: &Path) -> Result<()> {
+        let folder = |name: &str| name.split_once('/').map(|(folder, _)| folder.to_owned());
+        let kept: BTreeSet<String> = self.names.iter().filter_map(|name| folder(name)).collect();
+        match self.formats.iter().filter_map(|name| folder(name)).find(|lost| !kept.contains(lost)) {
+            None => Ok(()),
+            Some(lost) => Err(Problem::input(place, format!("images in the folder {}, but no PNG", spelled(&lost)))
+                .expected("PNGs in each folder that is a label")
+                .advice(format!("convert to PNG what is there, or move it elsewhere: {}", listed(&self.formats)))),
+        }
+    }
+
     /// What the record says of files that are not used.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -232,7 +248,7 @@ pub(super) fn id(name: &str) -> std::result::Result<Name, String> {
     Name::new(stem.replace('/', "-"))
 }
 
-/// Names that differ in Unicode form alone, that become one file name, or that cannot be one.
+/// Names that differ in Unicode form or case alone, that become one file name, or that cannot be one.
 fn require_distinct(place: &Path, names: &[String]) -> Result<()> {
     let mut seen: HashMap<String, &String> = HashMap::new();
     for name in names {
@@ -241,9 +257,15 @@ fn require_distinct(place: &Path, names: &[String]) -> Result<()> {
                 .expected("folders and file name that together can be one file's name")
                 .advice("rename the image or its folders")
         })?;
-        if let Some(other) = seen.insert(one_form(&id).into_owned(), name) {
-            let same = one_form(other) == one_form(name);
-            let how = if same { "differ only in their Unicode form" } else { "become the same name" };
+        if let Some(other) = seen.insert(one_form(&id).to_lowercase(), name) {
+            let cased = |name: &str| one_form(name).to_lowercase();
+            let how = match () {
+                () if one_form(other) == one_form(name) => "differ only in their Unicode form",
+                () if cased(other) == cased(name) => {
+                    "differ only in upper and lower case, which not all disks tell apart"
+                }
+                () => "become the same name",
+            };
             return Err(Problem::input(place, format!("{} and {} {how}", spelled(other), spelled(name)))
                 .expected("each image with a name of its own, folders and name joined by dashes")
                 .advice("rename one of them, or remove it if it is a copy"));
@@ -345,10 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_other_formats_is_no_label_that_may_get_lost() {
+        let lost = |files: &[&str]| of(files).unwrap().require_no_lost_folder(Path::new("set"));
+        let said = lost(&["ambiguous/a.jpg", "other/b.png", "rim/c.png"]).unwrap_err().to_string();
+        assert!(said.contains("images in the folder \"ambiguous\", but no PNG"), "{said}");
+        assert!(lost(&["other/b.jpg", "other/b.png", "rim/c.png", "x.jpg"]).is_ok());
+    }
+
+    #[test]
     fn names_that_become_one_or_none_are_refused() {
         assert!(refused(&["a/b.png", "a-b.png"]).contains("\"a-b.png\" and \"a/b.png\" become the same name"));
         let forms = refused(&["caf\u{e9}.png", "cafe\u{301}.png"]);
         assert!(forms.contains("differ only in their Unicode form") && forms.contains("cafe\\u{301}.png"), "{forms}");
+        let cased = refused(&["a/B.png", "a/b.png"]);
+        assert!(cased.contains("\"a/B.png\" and \"a/b.png\" differ only in upper and lower case"), "{cased}");
         let long = refused(&[&format!("{}/{}.png", "x".repeat(150), "y".repeat(150))]);
         assert!(long.contains("has 301 bytes; at most 200"), "{long}");
         assert!(refused(&["a\u{1b}[2J.png"]).contains("control character"));

@@ -141,7 +141,7 @@ impl Labels {
     /// Folders that may mean something else; see [`label_folders::of`].
     pub(super) fn from_folders(place: &Path, names: &[String], config: &PrepareConfig) -> Result<Self> {
         let OfFolders { label, note } = label_folders::of(place, names, config)?;
-        let source = if label.is_some() { "sub-folders" } else { "none" };
+        let source = if label.is_some() { label_folders::SOURCE } else { "none" };
         Ok(Self { label, source: source.into(), notes: note.into_iter().collect(), ..Self::default() })
     }
 

@@ -105,6 +105,7 @@ impl LabelSet<'_> {
         };
         let ambiguous = self.contested()?;
         self.refuse_negative(&[Some(interest), ambiguous])?;
+        self.refuse_doubted(interest, ambiguous)?;
         let notes = vec![self.told(interest, ambiguous)];
         let class = |at: usize| match labels[at].as_str() {
             label if label == interest => Class::RIM,
@@ -156,15 +157,13 @@ impl LabelSet<'_> {
     fn contested(&self) -> Result<Option<&str>> {
         match self.config.ambiguous_label.as_deref() {
             Some(asked) => self.require_known(asked).map(Some),
-            None => match self.counts.keys().find(|label| near_key(label) == "ambiguous") {
-                Some(label) if *label != "ambiguous" => {
-                    Err(Problem::input(self.place, format!("the label {}", spelled(label)))
-                        .expected("\"ambiguous\", spelled exactly so, if it means that an image is in doubt")
-                        .advice(
-                            "spell it so, name it in prepare.ambiguous_label (--ambiguous-label), or call it otherwise",
-                        ))
-                }
-                exact => Ok(exact.map(|_| "ambiguous")),
+            None => match self.counts.keys().find(|label| **label != "ambiguous" && means_doubt(label)) {
+                Some(label) => Err(Problem::input(self.place, format!("the label {}", spelled(label)))
+                    .expected("\"ambiguous\", spelled exactly so, if it means that an image is in doubt")
+                    .advice(
+                        "spell it so, name it in prepare.ambiguous_label (--ambiguous-label), or call it otherwise",
+                    )),
+                None => Ok(self.counts.contains_key("ambiguous").then_some("ambiguous")),
             },
         }
     }
@@ -186,6 +185,26 @@ impl LabelSet<'_> {
         }
     }
 
+    /// "rim?" beside "rim" is no other class: somebody is in doubt.
+    fn refuse_doubted(&self, interest: &str, contested: Option<&str>) -> Result<()> {
+        let mark = |letter: char| "?!*.,:;()[]'\"\u{201c}\u{201d}\u{2018}\u{2019} ".contains(letter);
+        let bare = |label: &str| near_key(label.trim_matches(mark));
+        let same = |label: &str| bare(label) == bare(interest) || bare(label) == bare(interest) + "s";
+        let near = |label: &&&str| ![Some(interest), contested].contains(&Some(**label)) && same(label);
+        match self.counts.keys().find(near) {
+            Some(label) => Err(Problem::input(
+                self.place,
+                format!("the label {} beside the class of interest, {}", spelled(label), spelled(interest)),
+            )
+            .expected("labels that are told apart by more than a mark")
+            .advice(format!(
+                "write both alike, call it otherwise, or let it be contested: --ambiguous-label={}",
+                shown(label)
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn known(&self) -> Vec<String> {
         self.counts.keys().map(|&label| label.to_owned()).collect()
     }
@@ -201,6 +220,12 @@ impl LabelSet<'_> {
     fn own_label(&self, at: usize) -> Option<String> {
         self.labels.label.as_ref().map(|labels| labels[at].clone())
     }
+}
+
+/// Whether a label seems to say what "ambiguous" does, or is that word with a slip of the pen.
+fn means_doubt(label: &str) -> bool {
+    let key = near_key(label);
+    key.starts_with("ambig") || key == "contested"
 }
 
 /// Distinct labels in the order of their numbers as classes: whole numbers by size, others by the alphabet.
@@ -280,6 +305,20 @@ mod tests {
         assert!(of(&["-a", "1"], &config(None)).is_ok());
         let near = of(&["rim", "Ambiguous", "x"], &asked(None, ClassSource::Interest)).unwrap_err().to_string();
         assert!(near.contains("the label \"Ambiguous\"; expected \"ambiguous\", spelled exactly so"), "{near}");
+        for (label, says) in [
+            ("ambigous", "the label \"ambigous\"; expected \"ambiguous\""),
+            ("contested", "the label \"contested\"; expected \"ambiguous\""),
+            ("rim?", "the label \"rim?\" beside the class of interest, \"rim\""),
+            ("Rim (?)", "beside the class of interest"),
+            ("'rim'", "beside the class of interest"),
+            ("rims", "beside the class of interest"),
+        ] {
+            let said = of(&["rim", label, "x"], &asked(None, ClassSource::Interest)).unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+            let doubtful = PrepareConfig { ambiguous_label: Some(label.into()), ..PrepareConfig::default() };
+            assert_eq!(of(&["rim", label, "x"], &doubtful).unwrap().images[1].class, Class::AMBIGUOUS);
+        }
+        assert!(of(&["HER2+", "HER2-"], &asked(Some("HER2+"), ClassSource::Interest)).is_ok());
         let votes = Labels { votes: Some(vec![(true, true)]), ..Labels::default() };
         let said = classes(Path::new("set"), &votes, 1, &config(None)).unwrap_err();
         assert!(said.kind() == crate::problem::Kind::Usage && said.to_string().contains("readers' votes"), "{said}");

@@ -30,6 +30,9 @@ const SIDES: [&str; 13] = [
 /// Those that can hardly be a finding: one of them is enough.
 const PLAIN_SIDES: [&str; 6] = ["train", "training", "trn", "val", "validation", "holdout"];
 
+/// What the record calls such labels.
+pub(super) const SOURCE: &str = "sub-folders";
+
 /// The labels that folders give, and what to say about them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OfFolders {

@@ -11,8 +11,6 @@ pub mod near_names;
 
 mod foreign_text;
 
-mod file_kind;
-
 mod table_lines;
 
 pub mod table;
@@ -62,8 +60,6 @@ pub mod label_classes;
 mod image_store;
 
 pub mod png_folder;
-
-mod zip_count;
 
 pub mod zip_dataset;
 

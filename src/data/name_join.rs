@@ -3,6 +3,7 @@
 //! The published label patch for this paper paired the i-th image in path order with the i-th label in file order; any
 //! extra file, missing label or unpadded number then shifted every label after it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::near_names::{is_invisible, near_key, one_form, spelled};
@@ -60,22 +61,28 @@ impl Unmatched {
 /// # Errors
 /// Names that occur twice, or both lists where one holds what the other does not.
 pub fn places(listed_names: &[&str], images: &[String], table: &str) -> Result<Vec<usize>> {
-    let plain = |name: &str| one_form(name.trim_start_matches("./")).into_owned();
-    let names: Vec<String> = listed_names.iter().map(|name| plain(name)).collect();
-    let twice = repeated(names.iter().map(String::as_str));
+    let names: Vec<Cow<str>> = listed_names.iter().map(|name| plain(name)).collect();
+    let twice = repeated(names.iter().map(|name| &**name));
     if !twice.is_empty() {
         return Err(
             Problem::new(Kind::Input, format!("images named twice: {}", listed(&twice))).expected("each image once")
         );
     }
-    let place: HashMap<String, usize> = images.iter().map(|name| plain(name)).zip(0..).collect();
-    let own: Vec<String> = images.iter().map(|name| plain(name)).collect();
-    match unmatched(names.iter().map(String::as_str), own.iter().map(String::as_str)) {
-        None => Ok(names.iter().filter_map(|name| place.get(name).copied()).collect()),
+    let own: Vec<Cow<str>> = images.iter().map(|name| plain(name)).collect();
+    match unmatched(names.iter().map(|name| &**name), own.iter().map(|name| &**name)) {
+        None => {
+            let place: HashMap<&str, usize> = own.iter().map(|name| &**name).zip(0..).collect();
+            Ok(names.iter().filter_map(|name| place.get(&**name).copied()).collect())
+        }
         Some(found) => Err(Problem::new(Kind::Input, found.describe(table, "the images"))
             .expected("the same names on both sides, spelled exactly alike")
             .advice("names are relative to the data set, with / between folders; nothing is ever matched by position")),
     }
+}
+
+/// A name in one Unicode form, without "./" before it.
+fn plain(name: &str) -> Cow<'_, str> {
+    one_form(name.trim_start_matches("./"))
 }
 
 /// Up to twelve names and the number of the rest; letters that no person sees as code points.

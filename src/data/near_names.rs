@@ -45,13 +45,15 @@ pub fn near_id_key(text: &str) -> String {
 
 fn key(text: &str, parting: Option<char>) -> String {
     let folded: String = text.nfkc().filter(|letter| !is_invisible(*letter)).collect::<String>().to_lowercase();
+    let has_latin = folded.bytes().any(|letter| letter.is_ascii_alphabetic());
+    let folded: String = folded.chars().map(|letter| if has_latin { latin(letter) } else { letter }).collect();
     let folded = folded.trim();
     let numeric =
         parting.is_none() && folded.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-'));
     if let Some(number) = folded.parse::<f64>().ok().filter(|number| numeric && number.abs() < 1e15) {
         return (number + 0.0).to_string();
     }
-    let is_parting = |letter: char| letter.is_whitespace() || matches!(letter, '-' | '_' | '\u{2010}'..='\u{2015}');
+    let is_parting = |letter: char| letter.is_whitespace() || is_hyphen(letter);
     // A sign before or behind a word means something: "HER2+", "HER2-".
     let inner = folded.trim_matches(is_parting);
     let start = folded.len() - folded.trim_start_matches(is_parting).len();
@@ -68,6 +70,30 @@ fn key(text: &str, parting: Option<char>) -> String {
     }
     key.push_str(&folded[start + inner.len()..]);
     key
+}
+
+/// Whatever a keyboard or a program of texts puts between two parts of a word.
+fn is_hyphen(letter: char) -> bool {
+    matches!(letter, '-' | '_' | '\u{2d7}' | '\u{58a}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}')
+}
+
+/// The Latin letter that a small Cyrillic one looks like, which only a slip of the keyboard puts beside Latin ones.
+fn latin(letter: char) -> char {
+    const ALIKE: [(char, char); 12] = [
+        ('\u{430}', 'a'),
+        ('\u{435}', 'e'),
+        ('\u{456}', 'i'),
+        ('\u{458}', 'j'),
+        ('\u{43a}', 'k'),
+        ('\u{43c}', 'm'),
+        ('\u{43e}', 'o'),
+        ('\u{440}', 'p'),
+        ('\u{441}', 'c'),
+        ('\u{443}', 'y'),
+        ('\u{445}', 'x'),
+        ('\u{455}', 's'),
+    ];
+    ALIKE.iter().find(|(own, _)| *own == letter).map_or(letter, |(_, latin)| *latin)
 }
 
 /// Without width, so that no person sees it.
@@ -118,12 +144,23 @@ mod tests {
             ("01", "1"),
             ("ri\u{200b}m", "rim"),
             ("\u{ff52}im", "rim"),
+            ("non\u{2011}rim", "non-rim"),
+            ("non\u{2212}rim", "Non\u{a0}Rim"),
+            ("non \u{2013} rim", "non-rim"),
+            ("non\u{ad}rim", "nonrim"),
+            ("r\u{456}m", "rim"),
         ] {
             assert_eq!(near_key(one), near_key(other), "{one:?} {other:?}");
         }
-        for (one, other) in
-            [("rim", "rims"), ("HER2+", "HER2-"), ("1", "-1"), ("HER2", "HER2-"), ("+", "-"), ("a", "b")]
-        {
+        for (one, other) in [
+            ("rim", "rims"),
+            ("HER2+", "HER2-"),
+            ("1", "-1"),
+            ("HER2", "HER2-"),
+            ("+", "-"),
+            ("a", "b"),
+            ("\u{441}", "c"),
+        ] {
             assert_ne!(near_key(one), near_key(other), "{one:?} {other:?}");
         }
         assert_eq!(near_id_key("sub_01"), near_id_key("SUB-01"));

@@ -5,7 +5,7 @@ use crate::name::{Name, shown};
 
 /// As statistics programs and spreadsheets write it, in lower case; "none" and "unknown" can be findings and are not
 /// among them, but Python's "None" is.
-const MISSING: [&str; 30] = [
+const MISSING: [&str; 38] = [
     "",
     "na",
     "n/a",
@@ -36,6 +36,14 @@ const MISSING: [&str; 30] = [
     "(missing)",
     "(blank)",
     "(empty)",
+    "unlabeled",
+    "unlabelled",
+    "notlabeled",
+    "notlabelled",
+    "nolabel",
+    "unannotated",
+    "notannotated",
+    "todo",
 ];
 
 /// Groups of items of which nobody knows whose they are: no patient. As labels they may be findings.
@@ -77,8 +85,29 @@ mod tests {
     #[test]
     fn missing_is_missing_and_findings_are_findings() {
         for word in [
-            "", " ", "n/a", "N/A", "NaN", "None", "NULL", "?", "-", "#REF!", "#N/A", "#VALUE!", "NaT", "(null)",
-            "\u{2013}", "\u{2014}", "??", "N / A", "\\N", "...",
+            "",
+            " ",
+            "n/a",
+            "N/A",
+            "NaN",
+            "None",
+            "NULL",
+            "?",
+            "-",
+            "#REF!",
+            "#N/A",
+            "#VALUE!",
+            "NaT",
+            "(null)",
+            "\u{2013}",
+            "\u{2014}",
+            "??",
+            "N / A",
+            "\\N",
+            "...",
+            "Unlabeled",
+            "not labelled",
+            "TODO",
         ] {
             assert!(is_missing(word), "{word:?}");
         }

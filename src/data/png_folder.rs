@@ -1,7 +1,6 @@
 //! A folder of PNGs: the names of the files in it and below, and their bytes.
 
 use std::fs::Metadata;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,7 @@ use super::image_files::{is_of_a_file, matters};
 use super::image_store::ImageStore;
 use super::passed_over::passed_over;
 use super::prepare_config::PrepareConfig;
-use crate::files;
-use crate::name::shown;
+use crate::files::{self, kind_of};
 use crate::problem::{Problem, Result};
 
 /// Folders nested deeper than this are a mistake.
@@ -91,7 +89,7 @@ impl Listing<'_> {
                 continue;
             }
             let path = entry.path();
-            match path.metadata() {
+            match kind_of::facts(&path) {
                 Ok(facts) if facts.is_dir() && is_of_a_file(&relative) => {
                     return Err(Problem::input(path, "a folder").expected("an image or a table, as its name says"));
                 }
@@ -104,13 +102,7 @@ impl Listing<'_> {
                 Ok(facts) if facts.is_file() || !matters(&relative) => self.names.push(relative),
                 Ok(_) => return Err(Problem::input(path, "not a regular file").expected("an image or a table")),
                 Err(_) if !matters(&relative) => self.names.push(relative),
-                Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
-                    let target = std::fs::read_link(&path).unwrap_or_default();
-                    let target = target.to_string_lossy().into_owned();
-                    return Err(Problem::input(path, format!("a link to {}, which is not there", shown(&target)))
-                        .advice("fetch the file (`datalad get`, `git annex get`), or remove the link"));
-                }
-                Err(error) => return Err(Problem::io(&path, "reading", error)),
+                Err(problem) => return Err(problem),
             }
             if self.names.last().is_some_and(|last| matters(last) && last.contains(char::REPLACEMENT_CHARACTER)) {
                 return Err(no_text(&entry.path()));
@@ -168,8 +160,8 @@ mod tests {
         std::fs::remove_file(elsewhere.join("back")).unwrap();
         symlink("../annex/objects/b.png", elsewhere.join("b.png")).unwrap();
         let said = names(&set, 10).unwrap_err().to_string();
-        assert!(said.contains("b.png: a link to ../annex/objects/b.png, which is not there"), "{said}");
-        assert!(said.contains("datalad get"), "{said}");
+        assert!(said.contains("b.png: not fetched: a link of git-annex whose content is not here"), "{said}");
+        assert!(said.contains("git annex get"), "{said}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
-use super::file_kind::kind_of;
+use crate::files::kind_of::{FileKind, START};
 
 /// What the decoder may ask for beside the pixels: rows, palette and buffers of an image of the largest width.
 const MAX_DECODER_BYTES: usize = 64 << 20;
@@ -55,8 +55,14 @@ impl Form {
     /// image can need.
     pub fn read(bytes: &[u8], max_pixels: u64) -> Result<Self, String> {
         let Some(rest) = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n") else {
-            return Err(match kind_of(bytes) {
-                Some(kind) => format!("{kind}, whatever its name says; expected a PNG"),
+            return Err(match FileKind::of(&bytes[..bytes.len().min(START)]) {
+                Some(kind) => {
+                    let remedy = kind.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+                    format!("{}, whatever its name says{remedy}", kind.words())
+                }
+                None if bytes.starts_with(b"\x89PNG") => {
+                    "a PNG whose line ends were changed on the way; copy it again, in binary mode".into()
+                }
                 None => "not a readable PNG: it does not begin as one".into(),
             });
         };
@@ -72,6 +78,9 @@ impl Form {
         let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let (width, height, depth, colour) = (number(8), number(12), header[16], header[17]);
         let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 {
+            return Err(format!("not a readable PNG: an image of {width} x {height} pixels"));
+        }
         if pixels > max_pixels {
             return Err(format!(
                 "an image of {width} x {height} pixels; expected at most {max_pixels} pixels; make the images smaller \
@@ -226,8 +235,11 @@ mod tests {
 
     #[test]
     fn what_is_no_such_png_is_called_by_its_name() {
-        assert!(decode(b"\xff\xd8\xff\xe0 JFIF").unwrap_err().contains("a JPEG, whatever its name says"));
+        assert!(decode(b"\xff\xd8\xff\xe0 JFIF").unwrap_err().contains("a JPEG picture, whatever its name says"));
         assert!(decode(b"").unwrap_err().contains("an empty file"));
+        assert!(decode(b"\x89PNG\n\x1a\n\0\0").unwrap_err().contains("line ends were changed"));
+        let pointer = decode(b"version https://git-lfs.github.com/spec/v1\n").unwrap_err();
+        assert!(pointer.contains("Git LFS's note") && pointer.contains("`git lfs pull`"), "{pointer}");
         let whole = encode(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 8]);
         let apple = [&whole[..8], b"\0\0\0\x04CgBI\0\0\0\0\0\0\0\0", &whole[8..]].concat();
         assert!(decode(&apple).unwrap_err().contains("CgBI"));

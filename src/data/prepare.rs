@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::cohort_patient::PARTIAL;
 use super::dataset::{MANIFEST, MAX_MANIFEST_BYTES};
-use super::extracted::{Extracted, PATCHES};
+use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
 use super::prepare_config::{PrepareConfig, Source};
@@ -87,7 +87,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         // Patients are gone on with, images are not. The first error is the one to show.
         let _ = claim.discard();
     }
-    let extracted = extracted?;
+    let mut extracted = extracted?;
     let advice = match source {
         Source::Cohort(_) => "find out which patient they belong to and remove the other",
         Source::Images(_) | Source::Zip(_) => {
@@ -98,7 +98,9 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     split::require_no_twins(&extracted.hashes, advice)?;
     let two_sides = proof(&extracted);
     split::require_proof(two_sides)?;
-    let record = record(&extracted, two_sides, seed);
+    // Of 200,000 images the hashes take some 50 MB, as the list of inputs does, which manifest and record both hold.
+    extracted.hashes = vec![];
+    let mut record = record(&extracted, two_sides, seed);
     let manifest = Manifest {
         schema: SCHEMA,
         simulated: extracted.simulated,
@@ -117,19 +119,23 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         return Err(Problem::new(Kind::Input, fault).expected("labels that can be names of classes"));
     }
     files::write_json(making.join(MANIFEST), &manifest)?;
+    let patches = patch_files(&manifest);
+    record.inputs = manifest.inputs;
+    drop((manifest.lesions, manifest.slices));
     files::write_json(making.join(RECORD), &record)?;
-    claim.publish(patch_files(&manifest), &[MANIFEST, RECORD])?;
+    stop_if_asked(observer)?;
+    claim.publish(patches, &[MANIFEST, RECORD])?;
     Ok(record)
 }
 
 fn proof(extracted: &Extracted) -> (u64, u64) {
-    let sides: HashMap<String, Split> =
-        extracted.lesions.iter().map(|lesion| (lesion.patient.clone(), lesion.split)).collect();
-    let lesions: Vec<(String, Split)> =
-        extracted.lesions.iter().map(|lesion| (lesion.patient.clone(), lesion.split)).collect();
+    let lesions: Vec<(&str, Split)> =
+        extracted.lesions.iter().map(|lesion| (lesion.patient.as_str(), lesion.split)).collect();
+    let sides: HashMap<&str, Split> = lesions.iter().copied().collect();
     split::on_two_sides(&sides, &lesions, &extracted.hashes)
 }
 
+/// The record but for its list of inputs.
 fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> PrepareRecord {
     let lesions = &extracted.lesions;
     let given = VoteTable::from_votes(lesions.iter().filter_map(votes));
@@ -163,7 +169,7 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
         pixel_hashes_on_two_sides: two_sides.1,
         non_finite_voxels: extracted.non_finite,
         notes: extracted.notes.clone(),
-        inputs: extracted.inputs.clone(),
+        inputs: vec![],
         seed: seed.0,
     }
 }

@@ -10,7 +10,6 @@ use super::bids_name::{BidsName, file_name};
 use super::foreign_text;
 use super::name_join::listed;
 use crate::files::{self, kind_of, list_if_there};
-use crate::nifti;
 use crate::problem::{Problem, Result};
 
 /// Longest description or sidecar; those with a whole DICOM header in them have some hundred kilobytes.
@@ -22,7 +21,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// No such file, one beyond 16 MiB, or no JSON, with the place of what is not.
 pub(super) fn read_json(path: &Path) -> Result<Value> {
     tracing::info!("reading {}", path.display());
-    nifti::facts(path)?;
+    kind_of::facts(path)?;
     let text = files::read(path, MAX_BYTES, "a JSON file")?;
     kind_of::require_fetched(path, &text, "a JSON file")?;
     let text = foreign_text::decode(&text).map_err(|found| Problem::input(path, found).expected("UTF-8"))?;
@@ -166,7 +165,7 @@ mod tests {
         assert_eq!(Sidecars::new(folder.path()).susceptibility_scale(&volume).unwrap(), 1.0);
         assert!(says(&wide[..9]).contains("half a letter"));
         let pointer = says(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
-        assert!(pointer.contains("a Git LFS pointer") && pointer.contains("git lfs pull"), "{pointer}");
+        assert!(pointer.contains("Git LFS's note") && pointer.contains("git lfs pull"), "{pointer}");
     }
 
     #[test]

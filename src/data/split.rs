@@ -9,8 +9,10 @@ use std::collections::HashMap;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use super::extracted::stop_if_asked;
 use super::manifest::{Class, Classes, Split};
 use super::name_join::listed;
+use crate::observer::Observer;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::seed::RunSeed;
 
@@ -33,8 +35,9 @@ pub struct Shares {
 pub struct PatientLesions {
     /// The patient.
     pub id: String,
-    /// Lesions of each [`Kind`].
-    pub counts: Vec<u64>,
+    /// The places of the [`Kind`]s that it has, each once, and how many lesions of that kind; of 256 kinds a patient
+    /// has a few.
+    pub counts: Vec<(usize, u64)>,
 }
 
 /// Lesions that the sides are balanced for.
@@ -71,11 +74,15 @@ pub fn count_lesions<'a>(
     let mut patients: Vec<PatientLesions> = Vec::new();
     for (patient, class) in lesions {
         let at = *place.entry(patient).or_insert_with(|| {
-            patients.push(PatientLesions { id: patient.to_owned(), counts: vec![0; kinds.len()] });
+            patients.push(PatientLesions { id: patient.to_owned(), counts: vec![] });
             patients.len() - 1
         });
         if let Some(kind) = kinds.iter().position(|kind| kind.class == *class) {
-            patients[at].counts[kind] += 1;
+            let counts = &mut patients[at].counts;
+            match counts.iter_mut().find(|(own, _)| *own == kind) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((kind, 1)),
+            }
         }
     }
     patients
@@ -104,12 +111,19 @@ impl Shares {
     }
 }
 
-/// A side for each patient, in their order; depends on the patients, their kinds, the shares and the seed only.
+/// A side for each patient, in their order; depends on the patients, their kinds, the shares and the seed only. Takes
+/// seconds for 200,000 patients; `observer` is asked between two deals whether to stop.
 ///
 /// # Errors
-/// Fewer patients, or fewer patients with a kind that every side must have, than sides; or no deal gives every side its
-/// own.
-pub fn assign(patients: &[PatientLesions], kinds: &[Kind], shares: Shares, seed: RunSeed) -> Result<Vec<Split>> {
+/// Fewer patients, or fewer patients with a kind that every side must have, than sides; no deal gives every side its
+/// own; or a request to stop.
+pub fn assign(
+    patients: &[PatientLesions],
+    kinds: &[Kind],
+    shares: Shares,
+    seed: RunSeed,
+    observer: &dyn Observer,
+) -> Result<Vec<Split>> {
     shares.check()?;
     let needed = shares.sides();
     let too_few = |found: String, of: &str| {
@@ -121,15 +135,18 @@ pub fn assign(patients: &[PatientLesions], kinds: &[Kind], shares: Shares, seed:
         let s = if patients.len() == 1 { "" } else { "s" };
         return Err(too_few(format!("{} patient{s}", patients.len()), "patients"));
     }
-    let strata = strata(patients, kinds);
-    for (kind, at) in kinds.iter().zip(0..).filter(|(kind, _)| kind.needed) {
-        let with = patients.iter().filter(|patient| patient.counts[at] > 0).count();
+    let mut with = vec![0; kinds.len()];
+    patients.iter().flat_map(|patient| &patient.counts).for_each(|&(kind, _)| with[kind] += 1);
+    for (kind, with) in kinds.iter().zip(with).filter(|(kind, _)| kind.needed) {
         if with < needed {
             let found = format!("{} in {with} of {} patients", kind.what, patients.len());
             return Err(too_few(found, &format!("patients with {}", kind.what)));
         }
     }
-    let deals = (0..DEALS).map(|deal| {
+    let strata = strata(patients, kinds);
+    let mut best: Option<(f64, Vec<Split>)> = None;
+    for deal in 0..DEALS {
+        stop_if_asked(observer)?;
         let mut sides = vec![Split::Train; patients.len()];
         for (stream, members) in &strata {
             let mut order = members.clone();
@@ -139,11 +156,12 @@ pub fn assign(patients: &[PatientLesions], kinds: &[Kind], shares: Shares, seed:
             order[..validation].iter().for_each(|&at| sides[at] = Split::Validation);
             order[validation..validation + test].iter().for_each(|&at| sides[at] = Split::Test);
         }
-        sides
-    });
-    let whole = deals.filter(|sides| everywhere(patients, kinds, sides, shares));
-    let best =
-        whole.map(|sides| (imbalance(patients, kinds, &sides, shares), sides)).min_by(|a, b| a.0.total_cmp(&b.0));
+        let tally = tally(patients, kinds, &sides);
+        let amiss = imbalance(kinds, &tally, shares);
+        if everywhere(kinds, &tally, shares) && best.as_ref().is_none_or(|(least, _)| amiss < *least) {
+            best = Some((amiss, sides));
+        }
+    }
     best.map(|(_, sides)| sides).ok_or_else(|| {
         Problem::new(ProblemKind::Input, format!("no split in {DEALS} tries gives every side each of the classes"))
             .expected("patients enough with the rarest classes")
@@ -156,23 +174,37 @@ const OTHERS: &str = "split others";
 
 /// Patients that are dealt together, with the stream that does: each by the rarest needed kind that it has.
 fn strata(patients: &[PatientLesions], kinds: &[Kind]) -> Vec<(String, Vec<usize>)> {
-    let total = |kind: usize| patients.iter().map(|patient| patient.counts[kind]).sum::<u64>();
+    let mut total = vec![0; kinds.len()];
+    patients.iter().flat_map(|patient| &patient.counts).for_each(|&(kind, count)| total[kind] += count);
     let mut needed: Vec<usize> = (0..kinds.len()).filter(|&kind| kinds[kind].needed).collect();
-    needed.sort_by_key(|&kind| total(kind));
-    let stratum = |patient: &PatientLesions| needed.iter().position(|&kind| patient.counts[kind] > 0);
-    let members =
-        |wanted: Option<usize>| (0..patients.len()).filter(|&at| stratum(&patients[at]) == wanted).collect::<Vec<_>>();
-    let own = needed.iter().enumerate().map(|(at, &kind)| (format!("split {}", kinds[kind].what), members(Some(at))));
-    own.chain([(OTHERS.to_owned(), members(None))]).collect()
+    needed.sort_by_key(|&kind| total[kind]);
+    let mut rank = vec![None; kinds.len()];
+    needed.iter().enumerate().for_each(|(at, &kind)| rank[kind] = Some(at));
+    let mut members = vec![vec![]; needed.len()];
+    let mut others = vec![];
+    for (at, patient) in patients.iter().enumerate() {
+        match patient.counts.iter().filter_map(|&(kind, _)| rank[kind]).min() {
+            Some(rarest) => members[rarest].push(at),
+            None => others.push(at),
+        }
+    }
+    let own = needed.iter().zip(members).map(|(&kind, members)| (format!("split {}", kinds[kind].what), members));
+    own.chain([(OTHERS.to_owned(), others)]).collect()
+}
+
+/// Lesions of each kind on each of [`SIDES`].
+fn tally(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split]) -> Vec<[u64; 3]> {
+    let mut tally = vec![[0; 3]; kinds.len()];
+    for (patient, &side) in patients.iter().zip(sides) {
+        patient.counts.iter().for_each(|&(kind, count)| tally[kind][side as usize] += count);
+    }
+    tally
 }
 
 /// Whether every side that is asked for has all kinds that it must have.
-fn everywhere(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], shares: Shares) -> bool {
-    let has = |side: Split, kind: usize| {
-        patients.iter().zip(sides).any(|(patient, of)| *of == side && patient.counts[kind] > 0)
-    };
-    let asked = || SIDES.into_iter().filter(|&side| shares.of(side) > 0.0);
-    (0..kinds.len()).filter(|&kind| kinds[kind].needed).all(|kind| asked().all(|side| has(side, kind)))
+fn everywhere(kinds: &[Kind], tally: &[[u64; 3]], shares: Shares) -> bool {
+    let asked = |here: &[u64; 3]| SIDES.into_iter().all(|side| shares.of(side) <= 0.0 || here[side as usize] > 0);
+    kinds.iter().zip(tally).all(|(kind, here)| !kind.needed || asked(here))
 }
 
 /// Patients of a stratum of `count` for validation and test; at least `least` a side that is asked for, training
@@ -189,16 +221,15 @@ fn places(count: usize, shares: Shares, least: usize) -> [usize; 2] {
 
 /// How far the sides' shares of each kind are from those asked for, by the kinds' weights. A side without a kind that
 /// others have is as bad as a share of 1 amiss.
-fn imbalance(patients: &[PatientLesions], kinds: &[Kind], sides: &[Split], shares: Shares) -> f64 {
+fn imbalance(kinds: &[Kind], tally: &[[u64; 3]], shares: Shares) -> f64 {
     let mut sum = 0.0;
-    for (at, kind) in kinds.iter().enumerate() {
-        let total: u64 = patients.iter().map(|patient| patient.counts[at]).sum();
+    for (kind, here) in kinds.iter().zip(tally) {
+        let total: u64 = here.iter().sum();
         if total == 0 {
             continue;
         }
         for side in SIDES.into_iter().filter(|&side| shares.of(side) > 0.0) {
-            let own = patients.iter().zip(sides).filter(|(_, of)| **of == side);
-            let here: u64 = own.map(|(patient, _)| patient.counts[at]).sum();
+            let here = here[side as usize];
             let miss = here as f64 / total as f64 - shares.of(side);
             sum += kind.weight * if here == 0 { 1.0 } else { miss * miss };
         }
@@ -239,24 +270,19 @@ pub fn require_no_twins(hashes: &[PixelHash], advice: &str) -> Result<()> {
 }
 
 /// Patients and pixel hashes found on two sides: (patients, hashes). Both are 0 or the data set must not be used.
-pub fn on_two_sides(sides: &HashMap<String, Split>, lesions: &[(String, Split)], hashes: &[PixelHash]) -> (u64, u64) {
-    let mut patients: HashMap<&str, Vec<Split>> = HashMap::new();
-    for (patient, side) in lesions {
-        let seen = patients.entry(patient).or_default();
-        if !seen.contains(side) {
-            seen.push(*side);
-        }
+pub fn on_two_sides(sides: &HashMap<&str, Split>, lesions: &[(&str, Split)], hashes: &[PixelHash]) -> (u64, u64) {
+    // A bit for each side, and one for a patient who is on none.
+    let bit = |side: Option<Split>| side.map_or(1 << SIDES.len(), |side| 1 << side as u8);
+    let mut patients: HashMap<&str, u8> = HashMap::new();
+    for &(patient, side) in lesions {
+        *patients.entry(patient).or_default() |= bit(Some(side));
     }
-    let mut pixels: HashMap<&str, Vec<Option<Split>>> = HashMap::new();
+    let mut pixels: HashMap<&str, u8> = HashMap::new();
     for hash in hashes {
-        let side = sides.get(&hash.patient).copied();
-        let seen = pixels.entry(&hash.sha256).or_default();
-        if !seen.contains(&side) {
-            seen.push(side);
-        }
+        *pixels.entry(&hash.sha256).or_default() |= bit(sides.get(hash.patient.as_str()).copied());
     }
-    let doubled = patients.values().filter(|seen| seen.len() > 1).count() as u64;
-    (doubled, pixels.values().filter(|seen| seen.len() > 1).count() as u64)
+    let doubled = |seen: HashMap<&str, u8>| seen.values().filter(|sides| sides.count_ones() > 1).count() as u64;
+    (doubled(patients), doubled(pixels))
 }
 
 /// Fails hard unless both counts of [`on_two_sides`] are 0.
@@ -275,16 +301,26 @@ pub fn require_proof((patients, hashes): (u64, u64)) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
     use proptest::prelude::*;
 
     const SHARES: Shares = Shares { validation: 0.15, test: 0.25 };
 
+    fn counted(id: String, counts: impl IntoIterator<Item = u64>) -> PatientLesions {
+        let counts = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+        PatientLesions { id, counts: counts.collect() }
+    }
+
+    fn count(patient: &PatientLesions, kind: usize) -> u64 {
+        patient.counts.iter().find(|(own, _)| *own == kind).map_or(0, |(_, count)| *count)
+    }
+
     fn patient(at: usize, rim: u64, non_rim: u64) -> PatientLesions {
-        PatientLesions { id: format!("sub-{at:03}"), counts: vec![rim, rim / 2, non_rim] }
+        counted(format!("sub-{at:03}"), [rim, rim / 2, non_rim])
     }
 
     fn by_readers(patients: &[PatientLesions], shares: Shares, seed: u64) -> Result<Vec<Split>> {
-        assign(patients, &kinds(&Classes::of_readers()), shares, RunSeed(seed))
+        assign(patients, &kinds(&Classes::of_readers()), shares, RunSeed(seed), &Silent)
     }
 
     /// The paper's cohort: rims per patient 0 in 164, 1 in 35, 2 in 18, 3 to 12 in 39.
@@ -299,13 +335,13 @@ mod tests {
     }
 
     fn rims_on(patients: &[PatientLesions], sides: &[Split], side: Split) -> u64 {
-        patients.iter().zip(sides).filter(|(_, of)| **of == side).map(|(patient, _)| patient.counts[0]).sum()
+        patients.iter().zip(sides).filter(|(_, of)| **of == side).map(|(patient, _)| count(patient, 0)).sum()
     }
 
     #[test]
     fn rims_fall_on_the_sides_in_the_asked_shares() {
         let patients = paper();
-        let total: u64 = patients.iter().map(|patient| patient.counts[0]).sum();
+        let total: u64 = patients.iter().map(|patient| count(patient, 0)).sum();
         let sides = by_readers(&patients, SHARES, 0).unwrap();
         for (side, share) in [(Split::Train, 0.6), (Split::Validation, 0.15), (Split::Test, 0.25)] {
             let found = rims_on(&patients, &sides, side) as f64 / total as f64;
@@ -334,15 +370,15 @@ mod tests {
             patient: patient.into(),
             name: format!("{patient} slice 1"),
         };
-        let sides = HashMap::from([("a".to_owned(), Split::Train), ("b".to_owned(), Split::Test)]);
-        let lesions = [("a".to_owned(), Split::Train), ("b".to_owned(), Split::Test)];
+        let sides = HashMap::from([("a", Split::Train), ("b", Split::Test)]);
+        let lesions = [("a", Split::Train), ("b", Split::Test)];
         let apart = [hash("1", "a"), hash("2", "b"), hash("1", "a")];
         assert_eq!(on_two_sides(&sides, &lesions, &apart), (0, 0));
         assert!(require_no_twins(&apart, "").is_ok());
         let shared = [hash("1", "a"), hash("1", "b")];
         assert_eq!(on_two_sides(&sides, &lesions, &shared), (0, 1));
         assert!(require_no_twins(&shared, "").unwrap_err().to_string().contains("a slice 1 = b slice 1"));
-        let torn = [("a".to_owned(), Split::Train), ("a".to_owned(), Split::Test)];
+        let torn = [("a", Split::Train), ("a", Split::Test)];
         assert_eq!(on_two_sides(&sides, &torn, &[]), (1, 0));
         assert_eq!(require_proof((1, 0)).unwrap_err().kind(), ProblemKind::Gate);
     }
@@ -352,22 +388,20 @@ mod tests {
     fn four_classes() -> (Vec<PatientLesions>, Vec<Kind>) {
         let names = ["a", "b", "c", "d"].map(Class::new).to_vec();
         let kinds = kinds(&Classes { names, contested: None, of_interest: None });
-        let group = |at: u64| PatientLesions {
-            id: format!("group {at}"),
-            counts: (1..=4).map(|divisor| u64::from(at.is_multiple_of(divisor))).collect(),
-        };
+        let group =
+            |at: u64| counted(format!("group {at}"), (1..=4).map(|divisor| u64::from(at.is_multiple_of(divisor))));
         ((0..24).map(group).collect(), kinds)
     }
 
     #[test]
     fn without_a_class_of_interest_every_side_has_every_class() {
         let (groups, kinds) = four_classes();
-        let sides = assign(&groups, &kinds, SHARES, RunSeed(0)).unwrap();
+        let sides = assign(&groups, &kinds, SHARES, RunSeed(0), &Silent).unwrap();
         for (side, share) in SIDES.into_iter().zip([0.6, 0.15, 0.25]) {
             for class in 0..4 {
                 let of = |side: Option<Split>| {
                     let here = groups.iter().zip(&sides).filter(|(_, of)| side.is_none_or(|side| **of == side));
-                    here.map(|(group, _)| group.counts[class]).sum::<u64>() as f64
+                    here.map(|(group, _)| count(group, class)).sum::<u64>() as f64
                 };
                 let (here, all) = (of(Some(side)), of(None));
                 assert!(here > 0.0 && (here - share * all).abs() <= 2.0, "class {class} on {side:?}: {here} of {all}");
@@ -375,7 +409,7 @@ mod tests {
         }
         // Class d is in groups 0, 4, ..., 20; only two of them left.
         let few: Vec<PatientLesions> = groups[1..10].to_vec();
-        let problem = assign(&few, &kinds, SHARES, RunSeed(0)).unwrap_err().to_string();
+        let problem = assign(&few, &kinds, SHARES, RunSeed(0), &Silent).unwrap_err().to_string();
         assert!(problem.contains("items of the class d in 2 of 9 patients"), "{problem}");
     }
 
@@ -383,9 +417,9 @@ mod tests {
     fn classes_that_only_come_together_are_dealt_together_or_refused() {
         let names = ["a", "b"].map(Class::new).to_vec();
         let kinds = kinds(&Classes { names, contested: None, of_interest: None });
-        let group = |at: usize, a: u64, b: u64| PatientLesions { id: at.to_string(), counts: vec![a, b] };
+        let group = |at: usize, a: u64, b: u64| counted(at.to_string(), [a, b]);
         let together: Vec<_> = (0..5).map(|at| group(at, 1, 1)).collect();
-        let sides = assign(&together, &kinds, SHARES, RunSeed(0)).unwrap();
+        let sides = assign(&together, &kinds, SHARES, RunSeed(0), &Silent).unwrap();
         assert!(SIDES.iter().all(|side| sides.contains(side)));
     }
 

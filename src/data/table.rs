@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::foreign_text;
 use super::name_join::listed;
-use super::near_names::near_key;
+use super::near_names::{near_key, spelled};
 use super::table_lines::{Line, Lines, MAX_CELLS};
 use crate::files::{self, kind_of};
 use crate::name::shown;
@@ -128,10 +128,16 @@ fn places(path: &Path, header: &[Cow<str>], wanted: &Wanted) -> Result<Vec<Optio
             return Err(bad(format!("two columns called {name}")).expected("each column once"));
         }
         let (key, several) = (near_key(name), format!("{name}s"));
+        let again = columns.iter().zip(&keys).find(|(column, own)| **own == key && **column != name);
+        if let (Some(_), Some((again, _))) = (first, again) {
+            return Err(bad(format!("the columns {name} and {}", spelled(again)))
+                .expected("each column once")
+                .advice("remove the one that does not hold, or rename it if it means something else"));
+        }
         let near = keys.iter().position(|column| *column == key || *column == several).map(|at| &columns[at]);
         match (first, near) {
             (None, Some(near)) if !needed => {
-                return Err(bad(format!("the column \"{}\"", shown(near)))
+                return Err(bad(format!("the column {}", spelled(near)))
                     .expected(format!("\"{name}\", spelled exactly so"))
                     .advice("rename the column, or remove it if it means something else"));
             }
@@ -220,6 +226,9 @@ mod tests {
         assert!(problem("t", b"").contains("no column a, b; its columns are none"));
         assert!(problem("t", b"a\tb\tC\n").contains("the column \"C\"; expected \"c\""));
         assert!(problem("t", b"a\tb\tcs\n").contains("the column \"cs\""));
+        assert!(problem("t", b"a\tb\tA\n").contains("the columns a and \"A\""));
+        assert!(problem("t", b"a\tb\tc\tC\n").contains("the columns c and \"C\""));
+        assert!(problem("t", "a\tb\tc\u{200b}\n".as_bytes()).contains("c\\u{200b}"));
     }
 
     #[test]

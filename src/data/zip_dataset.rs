@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::file_kind::kind_of;
 use super::image_files::matters;
 use super::image_store::ImageStore;
 use super::prepare_config::PrepareConfig;
-use super::zip_count;
+use crate::files::kind_of::{FileKind, START};
+use crate::files::zip_entries;
 use crate::name::shown;
 use crate::problem::{Problem, Result};
 
@@ -49,7 +49,8 @@ impl ZipDataset {
             return Err(bad("not a regular file".into()).expected("a zip"));
         }
         let mut file = File::open(path).map_err(|error| Problem::io(path, "opening", error))?;
-        let count = zip_count::promised(&mut file).map_err(|error| Problem::io(path, "reading", error))?;
+        let count = zip_entries::promised(&mut file).map_err(|error| Problem::io(path, "reading", error))?;
+        let count = count.ok_or_else(|| no_zip(path, "it has no end"))?;
         if count > config.max_files {
             return Err(too_many(path, count, config));
         }
@@ -59,7 +60,10 @@ impl ZipDataset {
             return Err(too_many(path, archive.len() as u64, config));
         }
         if archive.has_duplicate_names() {
-            return Err(bad("two entries of the same name".into()).expected("each name once"));
+            let twice = doubled(path, archive.central_directory_start())?;
+            if let Some(name) = twice {
+                return Err(two_entries(path, &name));
+            }
         }
         let overlapping = archive.has_overlapping_entries().map_err(|error| bad(format!("a damaged zip: {error}")))?;
         if overlapping {
@@ -76,12 +80,29 @@ fn too_many(path: &Path, count: u64, config: &PrepareConfig) -> Problem {
         .advice("raise prepare.max_files (--max-files) if there are so many images")
 }
 
+/// A name that is read and that two entries have; of those that are passed over any number may have the same.
+fn doubled(path: &Path, directory: u64) -> Result<Option<String>> {
+    let failed = |error| Problem::io(path, "reading", error);
+    let name = |raw: &[u8]| safe_name(&String::from_utf8_lossy(raw)).ok();
+    let is_read = |raw: &[u8]| !raw.ends_with(b"/") && name(raw).is_some_and(|name| matters(&name));
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let twice = zip_entries::doubled(&mut file, directory, is_read).map_err(failed)?;
+    Ok(twice.and_then(|raw| name(&raw)))
+}
+
+fn two_entries(path: &Path, name: &str) -> Problem {
+    Problem::input(path, format!("two entries named {}", shown(name)))
+        .expected("each name once")
+        .advice("pack the folder again, each file once")
+}
+
 fn no_zip(path: &Path, error: &str) -> Problem {
     let mut first = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut first));
-    match kind_of(&first).filter(|kind| read.is_ok() && *kind != "a zip") {
-        Some(kind) => {
-            Problem::input(path, kind).expected("a zip").advice("pack the folder as a zip, or give it as --images")
+    let read = File::open(path).and_then(|file| file.take(START as u64).read_to_end(&mut first));
+    match FileKind::of(&first).filter(|kind| read.is_ok() && *kind != FileKind::Zip) {
+        Some(_) => {
+            let advice = |_| Some("pack the folder as a zip, or give it as --images".to_owned());
+            FileKind::mistaken(&first, "a zip of images", advice).at(path)
         }
         None => Problem::input(path, format!("not a readable zip: {error}")).advice("copy or download the file again"),
     }
@@ -125,7 +146,8 @@ fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u6
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| bad(format!("entry {index}: {error}")))?;
         let raw = entry.name_raw();
-        let name = safe_name(&String::from_utf8_lossy(raw)).map_err(&bad)?;
+        let name = safe_name(&String::from_utf8_lossy(raw))
+            .map_err(|found| bad(found).advice("pack it again: `zip -r set.zip FOLDER`, in the folder above it"))?;
         if entry.is_dir() {
             continue;
         }
@@ -148,7 +170,7 @@ fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u6
             total = total.saturating_add(entry.size());
         }
         if places.insert(name.clone(), index).is_some() && matters(&name) {
-            return Err(bad(format!("two entries named {}", shown(&name))).expected("each name once"));
+            return Err(two_entries(path, &name));
         }
     }
     if total > max_bytes {
@@ -263,7 +285,20 @@ mod tests {
         };
         std::fs::write(file.path(), twin).unwrap();
         let problem = opened(file.path()).unwrap_err().to_string();
-        assert!(problem.contains("same name"), "{problem}");
+        assert!(problem.contains("two entries named a.png"), "{problem}");
+        // What is passed over may be there twice.
+        for name in ["x.txt", ".DS_Store", "__MACOSX/._a.png"] {
+            let other = format!("y{}", &name[1..]);
+            let file = write(&[("a.png", vec![1]), (name, vec![2]), (&other, vec![3])]);
+            let mut bytes = std::fs::read(file.path()).unwrap();
+            for at in 0..bytes.len() - other.len() {
+                if bytes[at..].starts_with(other.as_bytes()) {
+                    bytes[at] = name.as_bytes()[0];
+                }
+            }
+            std::fs::write(file.path(), bytes).unwrap();
+            assert_eq!(opened(file.path()).unwrap().read("a.png", 1, "a PNG").unwrap(), [1], "{name}");
+        }
     }
 
     #[test]
@@ -288,8 +323,8 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             opened(&path).unwrap_err().to_string()
         };
-        assert!(said(b"Rar!\x1a\x07").contains("a RAR archive; expected a zip"));
-        assert!(said(b"").contains("an empty file; expected a zip"));
+        assert!(said(b"Rar!\x1a\x07").contains("a RAR archive; expected a zip of images"));
+        assert!(said(b"").contains("an empty file; expected a zip of images"));
         assert!(said(b"PK\x03\x04").contains("not a readable zip"));
         assert!(opened(place.path()).unwrap_err().to_string().contains("give a folder as --images"));
         let mut bytes = std::fs::read(write(&[("a.png", vec![1, 2])]).path()).unwrap();

@@ -29,6 +29,10 @@ pub mod npy_header;
 
 pub mod kind_of;
 
+mod kinds;
+
+pub mod zip_entries;
+
 pub use claim::Claim;
 pub use earlier::{files_in, holds_only, holds_what_its_manifest_says, parses, was_locked};
 pub use folder::{list, list_if_there, make_folder, remove, remove_folder, remove_if_empty};

@@ -27,7 +27,6 @@ pub mod reader;
 pub mod writer;
 
 pub use affine::Affine;
-pub use foreign::facts;
 pub use forms::Form;
 pub use grid::Grid;
 pub use placement::Placement;

@@ -18,6 +18,7 @@ use super::placement::Placement;
 use super::volume::Volume;
 use super::voxels::zero_non_finite;
 use crate::files::hashed::HashedFile;
+use crate::files::kind_of;
 use crate::problem::{Problem, Result};
 
 /// Share of voxels that may be NaN or infinite; above it a volume is refused.
@@ -108,7 +109,7 @@ impl<R: BufRead> Read for Stream<R> {
 /// that was not fetched, or a header that promises more than the file can hold.
 pub fn open(path: &Path, form: Form) -> Result<OpenVolume> {
     let failed = |error| Problem::io(path, "reading", error);
-    let facts = foreign::facts(path)?;
+    let facts = kind_of::facts(path)?;
     if !facts.is_file() {
         return Err(Problem::input(path, "not a file").expected("a .nii or .nii.gz file"));
     }

@@ -1,8 +1,9 @@
 //! The zip archives of `torch.save` and `torch.jit.save` as data: an index, which is a pickle, and a file of elements
 //! for each storage. Code and constants in them are never read.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 
 use zip::ZipArchive;
@@ -12,6 +13,8 @@ use super::cursor::Cursor;
 use super::machine::{self, Dialect};
 use super::parameters::{self, Parameter};
 use super::tensor;
+use crate::files::zip_entries;
+use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
 
 /// Bytes of the index: that of a net with 600 tensors takes 200 kB.
@@ -19,9 +22,6 @@ pub const LONGEST_INDEX: u64 = 16 << 20;
 
 /// Entries of an archive: a net with 600 tensors has 600 of them.
 const MOST_ENTRIES: u64 = 1 << 16;
-
-/// Where an archive's directory is named: its last bytes, the comment of at most 65535 included.
-const TAIL: u64 = 22 + 20 + 56 + (1 << 16);
 
 /// A storage may be so many times larger than the part of it that a tensor shows.
 const LARGEST_SHARE: u64 = 8;
@@ -36,32 +36,47 @@ pub struct TorchZip {
 }
 
 impl TorchZip {
-    /// Reads the index of an opened file of `length` bytes; the file has no name yet.
+    /// Reads the index of an opened file; the file has no name yet.
     ///
     /// # Errors
     /// No archive of PyTorch, more than 65536 entries, an index longer than 16 MiB, one that names functions, or
     /// numbers of a machine that is not little-endian.
-    pub fn open(path: &Path, mut file: File, length: u64) -> Result<Self> {
+    pub fn open(path: &Path, mut file: File) -> Result<Self> {
         let failed = |error| Problem::io(path, "reading", error);
-        let entries = most_entries(&mut file, length).map_err(failed)?;
+        let entries = zip_entries::promised(&mut file).map_err(failed)?;
+        let entries = entries.ok_or_else(|| damaged("it has no end"))?;
         if entries > MOST_ENTRIES {
             return Err(
                 wrong(format!("a zip archive of {entries} entries")).expected(format!("at most {MOST_ENTRIES}"))
             );
         }
-        let damaged = |error: zip::result::ZipError| {
-            wrong(format!("a damaged zip archive: {error}")).advice("copy or download the file again")
-        };
-        let mut archive = ZipArchive::new(file).map_err(damaged)?;
-        let index = archive.file_names().flatten().find_map(|name| {
+        let mut archive = ZipArchive::new(file).map_err(|error| damaged(&error.to_string()))?;
+        let of_index = |name: Cow<str>| {
             let folder = name.strip_suffix("/data.pkl")?;
             (!folder.contains('/')).then(|| folder.to_owned())
-        });
+        };
+        let mut folders = archive.file_names().flatten().filter_map(of_index);
+        let (index, other) = (folders.next(), folders.next());
+        drop(folders);
+        if let (Some(one), Some(other)) = (&index, other) {
+            let found = format!("two indices, {}/data.pkl and {}/data.pkl", shown(one), shown(&other));
+            return Err(wrong(found).expected("the weights of one net"));
+        }
         let folder = index.ok_or_else(|| {
             wrong("a zip archive without data.pkl")
                 .expected("what torch.save or torch.jit.save writes since PyTorch 1.6")
                 .advice("load it in Python and save its weights: torch.save(net.state_dict(), FILE)")
         })?;
+        if archive.has_duplicate_names() {
+            let mut again = File::open(path).map_err(failed)?;
+            let is_read = |name: &[u8]| name.strip_prefix(folder.as_bytes()).is_some_and(is_read);
+            if let Some(name) =
+                zip_entries::doubled(&mut again, archive.central_directory_start(), is_read).map_err(failed)?
+            {
+                let name = String::from_utf8_lossy(&name).into_owned();
+                return Err(wrong(format!("two entries named {}", shown(&name))).expected("each name once"));
+            }
+        }
         let index = bytes(&mut archive, &format!("{folder}/data.pkl"), LONGEST_INDEX)?;
         if let Some(order) = optional(&mut archive, &format!("{folder}/byteorder"))?
             && order.trim_ascii() != b"little"
@@ -101,6 +116,11 @@ impl TorchZip {
         }
         made(parameter, &bytes)
     }
+}
+
+/// Whether an entry below the archive's folder is read: the index, the order of bytes, elements.
+fn is_read(name: &[u8]) -> bool {
+    matches!(name, b"/data.pkl" | b"/byteorder") || name.starts_with(b"/data/")
 }
 
 /// Bytes of a storage from a tensor's first element to its last.
@@ -156,32 +176,8 @@ fn optional(archive: &mut ZipArchive<File>, name: &str) -> Result<Option<Vec<u8>
     bytes(archive, name, 64).map(Some)
 }
 
-/// The largest number of entries that any directory named at the file's end promises: known before one is read.
-fn most_entries(file: &mut File, length: u64) -> std::io::Result<u64> {
-    let from = length.saturating_sub(TAIL);
-    let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(from))?;
-    (&mut *file).take(TAIL).read_to_end(&mut tail)?;
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-    let mut most = 0;
-    for at in 0..tail.len() {
-        let rest = &tail[at..];
-        if rest.starts_with(b"PK\x05\x06") && rest.len() >= 12 {
-            most = most.max(number(&rest[10..12]));
-        }
-        // The number is 64 bits wide in a record that is named here.
-        if rest.starts_with(b"PK\x06\x07") && rest.len() >= 16 {
-            let mut record = Vec::new();
-            file.seek(SeekFrom::Start(number(&rest[8..16]).min(length)))?;
-            (&mut *file).take(40).read_to_end(&mut record)?;
-            most = most.max(record.get(32..40).map_or(0, number));
-        }
-        if rest.starts_with(b"PK\x06\x06") && rest.len() >= 40 {
-            most = most.max(number(&rest[32..40]));
-        }
-    }
-    file.seek(SeekFrom::Start(0))?;
-    Ok(most)
+fn damaged(how: &str) -> Problem {
+    wrong(format!("a damaged zip archive: {how}")).advice("copy or download the file again")
 }
 
 fn wrong(found: impl Into<String>) -> Problem {

@@ -41,7 +41,7 @@ impl WeightFile {
         let source = match FileKind::of(&start) {
             Some(FileKind::Safetensors) => Source::Safetensors(TensorHeader::open(path, WANTED)?),
             Some(FileKind::TorchArchive | FileKind::Zip) => {
-                Source::Zip(TorchZip::open(path, file, length).map_err(|problem| problem.at(path))?)
+                Source::Zip(TorchZip::open(path, file).map_err(|problem| problem.at(path))?)
             }
             Some(FileKind::Pickle) => {
                 Source::Stream(TorchStream::open(path, file, length).map_err(|problem| problem.at(path))?)

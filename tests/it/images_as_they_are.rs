@@ -449,7 +449,7 @@ fn files_that_are_no_such_png_are_called_what_they_are() {
     let one = |name: &str, bytes: &[u8], says: &[&str]| {
         place.folder(&with(plain(), &[(name, bytes)]), &[]).refused(says);
     };
-    one("x.png", b"\xff\xd8\xff\xe0\0\x10JFIF\0", &["x.png: a JPEG, whatever its name says; expected a PNG"]);
+    one("x.png", b"\xff\xd8\xff\xe0\0\x10JFIF\0", &["x.png: a JPEG picture, whatever its name says"]);
     one("x.png", b"", &["x.png: an empty file"]);
     one("x.png", b"version https://git-lfs.github.com/spec/v1\n", &["git lfs pull"]);
     one("x.png", &picture(9)[..60], &["x.png: not a readable PNG"]);

@@ -60,6 +60,9 @@ mod no_execution;
 
 mod bounded;
 
+/// Tables and lists of images as long as they may be.
+mod large_lists;
+
 /// Every key of a study file.
 mod settings;
 
