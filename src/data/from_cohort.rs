@@ -11,7 +11,9 @@ use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::intensity::default_contrast;
 use super::label_map::LabelMap;
 use super::manifest::{Classes, Items, Slice, Split};
+use super::measure::Measure;
 use super::name_join::listed;
+use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
@@ -90,7 +92,7 @@ fn sides(cohort: &Cohort, config: &PrepareConfig, seed: RunSeed) -> Result<HashM
 }
 
 /// All patients in one, and what a reader of the record should know.
-fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatches>) -> Result<Extracted> {
+fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPatches>) -> Result<Extracted> {
     let contrasts: Vec<_> = config.contrasts.iter().map(|name| config.with_window(default_contrast(name))).collect();
     let mut all = Extracted {
         simulated: cohort.simulated,
@@ -120,16 +122,10 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
     let (padded, larger) = patients.iter().fold((0, 0), |sum, one| (sum.0 + one.padded, sum.1 + one.larger));
     all.notes.push(format!("{padded} patches reach beyond the volume and repeat its nearest voxels there"));
     all.notes.push(format!("{larger} lesions are larger than their patch"));
-    let torn: Vec<String> = patients.iter().flat_map(|patient| patient.torn.iter().cloned()).collect();
-    if !torn.is_empty() {
-        let (used, unused) = (config.form.name(), config.form.other().name());
-        all.notes.push(format!(
-            "{} volumes whose header says two different places, by its sform and by its qform; the {used} was taken \
-             (--form {unused} takes the other): {}",
-            torn.len(),
-            listed(&torn)
-        ));
-    }
+    all.notes.extend(odd_sizes(cohort, &patients));
+    let mut places = PlaceNotes::default();
+    patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
+    all.notes.extend(places.words(config.form));
     all.contrasts = contrasts;
     all.inputs = tables(cohort)?;
     for patient in patients {
@@ -143,6 +139,49 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
         all.non_finite += patient.non_finite;
     }
     Ok(all)
+}
+
+/// How many times larger or smaller than the cohort's median a patient's susceptibilities are before it is said.
+const ODD_FACTOR: f32 = 3.0;
+
+/// Susceptibilities in ppb of used slices that are said to be large: vessels and bleedings have hundreds.
+const LARGE_PPB: f32 = 1000.0;
+
+/// Patients whose susceptibilities are of another size than the others', as a map in another unit, a phase or a z-score
+/// has them, and a cohort of such.
+fn odd_sizes(cohort: &Cohort, patients: &[PatientPatches]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let contrasts = cohort.patients.first().map(|patient| patient.contrasts.as_slice()).unwrap_or_default();
+    for (at, contrast) in contrasts.iter().enumerate().filter(|(_, one)| one.measure() == Measure::Susceptibility) {
+        let size = |patient: &PatientPatches| patient.ranges[at].iter().fold(0f32, |most, end| most.max(end.abs()));
+        let mut sizes: Vec<f32> = patients.iter().map(size).collect();
+        sizes.sort_by(f32::total_cmp);
+        let Some(&middle) = sizes.get(sizes.len() / 2) else { continue };
+        let odd = patients.iter().filter(|patient| !(middle / ODD_FACTOR..=middle * ODD_FACTOR).contains(&size(patient)));
+        let named = |patient: &PatientPatches| {
+            let id = patient.lesions.first().map_or("?", |lesion| lesion.patient.as_str());
+            format!("{id} ({:.0} ppb)", size(patient))
+        };
+        let odd: Vec<String> = odd.map(named).collect();
+        if !odd.is_empty() {
+            notes.push(format!(
+                "{} of {} patients have susceptibilities more than {ODD_FACTOR} times larger or smaller than the \
+                 others ({middle:.0} ppb); their {} may be in another unit: {}",
+                odd.len(),
+                patients.len(),
+                contrast.name,
+                listed(&odd)
+            ));
+        }
+        if middle > LARGE_PPB {
+            notes.push(format!(
+                "susceptibilities reach {middle:.0} ppb in half of the patients, where tens to hundreds are usual: a \
+                 z-score, a phase or another unit under the name {}?",
+                contrast.name
+            ));
+        }
+    }
+    notes
 }
 
 fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {

@@ -79,6 +79,10 @@ mod plausible;
 
 mod streamed_ranks;
 
+pub(crate) mod place_notes;
+
+mod slice_ranges;
+
 mod bids_finder;
 
 mod bids_name;
