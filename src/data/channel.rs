@@ -223,15 +223,23 @@ fn susceptibility(
 }
 
 fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedFile> {
-    file.scan(|voxels| {
+    let mut sizes = Sizes::new(1.0);
+    let facts = file.scan(|voxels| {
         pieces.add(voxels);
+        sizes.add(voxels);
         match voxels.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
             None => Ok(()),
             Some(value) => {
                 Err(Problem::input(path, format!("the value {value}")).expected("probabilities from 0 to 1"))
             }
         }
-    })
+    })?;
+    if sizes.is_filled() {
+        return Err(Problem::input(path, "the same value in every voxel, and not 0")
+            .expected("0 where no rim was traced")
+            .advice("give the traced rims, or leave the contrast out of --contrasts"));
+    }
+    Ok(facts)
 }
 
 fn kept_median(file: OpenVolume, pieces: &mut Pieces, memory: &mut Vec<f32>) -> Result<(Option<f32>, ScannedFile)> {

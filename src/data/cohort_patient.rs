@@ -17,8 +17,8 @@ use super::missing;
 use super::name_join::listed;
 use super::patch_file;
 use super::patches;
-use super::prepare_config::PrepareConfig;
 use super::place_notes::PlaceNotes;
+use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::slice_ranges::SliceRanges;
 use super::split::PixelHash;
@@ -162,9 +162,8 @@ impl Work<'_> {
         let lesions: Vec<_> = self.votes_of(patient);
         let centres: Vec<_> = lesions.iter().map(|(number, _)| labels.lesions[number].extent.centre).collect();
         let config = self.config;
-        let wanted = |centres| {
-            Wanted { centres, shape: config.patch, rim_softness: config.rim_softness, form: config.form }
-        };
+        let wanted =
+            |centres| Wanted { centres, shape: config.patch, rim_softness: config.rim_softness, form: config.form };
         let images = patient.contrasts.iter().filter(|contrast| contrast.path.is_some()).count();
         let groups = centres.chunks(self.at_once(labels.placement.grid.voxels(), images, rayon::current_num_threads()));
         let first = groups.clone().next().unwrap_or_default();
@@ -241,7 +240,9 @@ impl Work<'_> {
         for slices in done.slices.chunk_by(|a, b| a.lesion == b.lesion) {
             let lesion = &done.lesions[slices[0].lesion as usize];
             let patch = patch_file::read::<f32>(&self.out.join(&lesion.patch), &shape, &lesion.sha256)?;
-            slices.iter().for_each(|slice| see(&patch[(channel * depth as usize + slice.z as usize) * plane..][..plane]));
+            slices
+                .iter()
+                .for_each(|slice| see(&patch[(channel * depth as usize + slice.z as usize) * plane..][..plane]));
         }
         Ok(())
     }
@@ -380,7 +381,7 @@ impl Work<'_> {
     }
 
     fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.cohort.root).unwrap_or(path).to_string_lossy().into_owned()
+        self.cohort.relative(path)
     }
 }
 

@@ -20,7 +20,7 @@ use super::split;
 use crate::files;
 use crate::nifti::Form;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::seed::RunSeed;
 
@@ -126,6 +126,7 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
     let mut places = PlaceNotes::default();
     patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
     all.notes.extend(places.words(config.form));
+    require_own_volumes(cohort, &patients)?;
     all.contrasts = contrasts;
     all.inputs = tables(cohort)?;
     for patient in patients {
@@ -139,6 +140,36 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
         all.non_finite += patient.non_finite;
     }
     Ok(all)
+}
+
+/// Refuses one volume of two patients: they would be one patient on two sides of the split.
+fn require_own_volumes(cohort: &Cohort, patients: &[PatientPatches]) -> Result<()> {
+    // Where slices are the same, those are named later.
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for hash in patients.iter().flat_map(|patient| &patient.hashes) {
+        if owners.insert(&hash.sha256, &hash.patient).is_some_and(|other| other != hash.patient) {
+            return Ok(());
+        }
+    }
+    let images = cohort.patients.iter().flat_map(|patient| &patient.contrasts);
+    let images = images.filter(|contrast| contrast.measure() != Measure::Traced).filter_map(|one| one.path.as_ref());
+    let images: BTreeSet<String> = images.map(|path| cohort.relative(path)).collect();
+    let mut seen: HashMap<&str, (usize, &str)> = HashMap::new();
+    for (at, patient) in patients.iter().enumerate() {
+        for file in patient.inputs.iter().filter(|file| images.contains(&file.path)) {
+            let (first, path) = *seen.entry(&file.sha256).or_insert((at, &file.path));
+            if first != at {
+                let found =
+                    format!("the same file for two patients: {}", listed(&[path.to_owned(), file.path.clone()]));
+                return Err(Problem::input(&cohort.root, found)
+                    .expected("volumes of its own for each patient")
+                    .advice(
+                        "put the right volume in the place of the wrong one, or take one of the two patients out",
+                    ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many times larger or smaller than the cohort's median a patient's susceptibilities are before it is said.
@@ -157,7 +188,8 @@ fn odd_sizes(cohort: &Cohort, patients: &[PatientPatches]) -> Vec<String> {
         let mut sizes: Vec<f32> = patients.iter().map(size).collect();
         sizes.sort_by(f32::total_cmp);
         let Some(&middle) = sizes.get(sizes.len() / 2) else { continue };
-        let odd = patients.iter().filter(|patient| !(middle / ODD_FACTOR..=middle * ODD_FACTOR).contains(&size(patient)));
+        let odd =
+            patients.iter().filter(|patient| !(middle / ODD_FACTOR..=middle * ODD_FACTOR).contains(&size(patient)));
         let named = |patient: &PatientPatches| {
             let id = patient.lesions.first().map_or("?", |lesion| lesion.patient.as_str());
             format!("{id} ({:.0} ppb)", size(patient))
@@ -193,25 +225,26 @@ fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {
 /// The voxel size that all patients share, as depth, height, width.
 fn voxel_size(cohort: &Cohort, patients: &[PatientPatches]) -> Result<Option<[f64; 3]>> {
     let Some(first) = patients.first() else { return Ok(None) };
-    let differs = |patient: &&PatientPatches| {
-        patient.voxel_mm.iter().zip(first.voxel_mm).any(|(a, b)| (a - b).abs() > VOXEL_TOLERANCE * b)
-    };
-    if let Some(other) = patients.iter().find(differs) {
-        let name =
-            |patient: &PatientPatches| patient.lesions.first().map_or("?".into(), |lesion| lesion.patient.clone());
-        return Err(Problem::input(
-            &cohort.root,
-            format!(
-                "voxels of {:?} mm in {} and of {:?} mm in {}",
-                first.voxel_mm,
-                name(first),
-                other.voxel_mm,
-                name(other)
-            ),
-        )
-        .expected("one voxel size (within 1 %) in all patients")
-        .advice("resample the volumes and label maps to one voxel size first"));
+    let name = |patient: &PatientPatches| patient.lesions.first().map_or("?".into(), |lesion| lesion.patient.clone());
+    for other in patients {
+        let sizes = [first, other].map(|patient| (name(patient), patient.voxel_mm));
+        require_same_size((&sizes[0].0, sizes[0].1), (&sizes[1].0, sizes[1].1))
+            .map_err(|problem| problem.at(&cohort.root))?;
     }
     let [x, y, z] = first.voxel_mm;
     Ok(Some([z, y, x]))
+}
+
+/// Refuses voxels of two sizes; each patient by name and size in mm along x, y, z.
+///
+/// # Errors
+/// They differ by more than 1 %.
+pub(crate) fn require_same_size(first: (&str, [f64; 3]), other: (&str, [f64; 3])) -> Result<()> {
+    if other.1.iter().zip(first.1).all(|(a, b)| (a - b).abs() <= VOXEL_TOLERANCE * b) {
+        return Ok(());
+    }
+    let found = format!("voxels of {:?} mm in {} and of {:?} mm in {}", first.1, first.0, other.1, other.0);
+    Err(Problem::new(Kind::Input, found)
+        .expected("one voxel size (within 1 %) in all patients")
+        .advice("resample the volumes and label maps to one voxel size first"))
 }

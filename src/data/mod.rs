@@ -93,7 +93,7 @@ pub(crate) mod channel;
 
 mod cohort_patient;
 
-mod from_cohort;
+pub(crate) mod from_cohort;
 
 mod image_patches;
 
