@@ -50,6 +50,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "ENTITY", value_delimiter = ',', conflicts_with = "out")]
     entities: Vec<String>,
 
+    /// With --check: contrasts that must be there and lie on the label maps' grid; the gates look at susceptibility.
+    #[arg(long, value_delimiter = ',', conflicts_with = "out")]
+    contrasts: Option<Vec<String>>,
+
     /// With --check: where volumes lie whose headers say it twice and differently.
     #[arg(long, value_parser = choice::<Form>(), conflicts_with = "out")]
     form: Option<Form>,
@@ -109,7 +113,8 @@ fn write(args: &SimulateArgs, out: &Path, console: &Console) -> Result<()> {
 
 fn check(root: &Path, args: &SimulateArgs, console: &Console) -> Result<()> {
     let (session, entities) = (args.session.clone(), args.entities.clone());
-    let prepare = PrepareConfig { session, entities, form: args.form.unwrap_or_default(), ..PrepareConfig::default() };
+    let mut prepare = PrepareConfig { session, entities, form: args.form.unwrap_or_default(), ..Default::default() };
+    prepare.contrasts = args.contrasts.clone().unwrap_or(prepare.contrasts);
     prepare.check()?;
     let record = describe(root, SUSCEPTIBILITY, &prepare, console.observer()?)?;
     console.result(&record, || summary(&record))?;

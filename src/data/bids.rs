@@ -93,7 +93,8 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
     if !strangers.is_empty() {
         let strangers: Vec<String> = strangers.into_iter().collect();
         return Err(Problem::input(&reader_table, format!("patients without a folder: {}", listed(&strangers)))
-            .expected(format!("patients of {}", root.display())));
+            .expected(format!("patients of {}", root.display()))
+            .advice("spell patients as their folders are spelled, zeros included"));
     }
     let unknown: Vec<String> = subject_folders(&lesions)?.into_iter().filter(|id| !subjects.contains(id)).collect();
     if !unknown.is_empty() {
@@ -123,6 +124,13 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
             .expected("sub-*/anat/sub-*_desc-lesions_dseg.nii.gz for each patient"));
     }
     Ok(Cohort { root: root.to_owned(), simulated, patients, votes, reader_table, notes })
+}
+
+impl Cohort {
+    /// A file's path within the cohort, as records name it.
+    pub fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
+    }
 }
 
 impl ContrastFile {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::bids_name::{BidsName, differences, file_name};
+use super::bids_name::{BidsName, differences, file_name, folder_session};
 use super::name_join::listed;
 use crate::files::list_if_there;
 use crate::problem::{Problem, Result};
@@ -89,7 +89,14 @@ impl<'a> Finder<'a> {
         found.retain(|path| {
             BidsName::of_volume(path).is_some_and(|name| name.is("sub", id.trim_start_matches("sub-")) && wanted(&name))
         });
-        Ok(found)
+        let session = |path: &Path| BidsName::of_volume(path).and_then(|name| name.value("ses").map(str::to_owned));
+        let strays = |path: &&PathBuf| folder_session(path).is_some_and(|own| session(path).as_deref() != Some(own));
+        match found.iter().find(strays) {
+            None => Ok(found),
+            Some(path) => Err(Problem::input(path, "its name says another session than its folder")
+                .expected("one session")
+                .advice("move it, or rename it")),
+        }
     }
 
     /// Keeps the files that a pick means: those of its value, else those without the entity.

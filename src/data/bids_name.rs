@@ -13,8 +13,14 @@ pub(super) struct BidsName<'a> {
 
 impl<'a> BidsName<'a> {
     /// Of a volume (`.nii`, `.nii.gz`); `None` for anything else.
+    ///
+    /// Where the name says no session, the folder `ses-*` that it lies in does.
     pub fn of_volume(path: &'a Path) -> Option<Self> {
-        Self::parse(file_name(path), &[".nii.gz", ".nii"])
+        let mut name = Self::parse(file_name(path), &[".nii.gz", ".nii"])?;
+        if name.value("ses").is_none() {
+            name.entities.extend(folder_session(path).map(|session| ("ses", session)));
+        }
+        Some(name)
     }
 
     /// Of a sidecar (`.json`).
@@ -54,6 +60,11 @@ impl<'a> BidsName<'a> {
     }
 }
 
+/// The session of the folder that a volume's folder (`anat`) lies in.
+pub(super) fn folder_session(path: &Path) -> Option<&str> {
+    file_name(path.parent()?.parent()?).strip_prefix("ses-")
+}
+
 /// A path's last part, or nothing where that is no Unicode.
 pub(super) fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
@@ -81,6 +92,14 @@ mod tests {
         assert_eq!((name.suffix, name.value("ses"), name.value("run")), ("dseg", Some("2"), None));
         assert!(name.is("desc", "lesions") && !name.is("desc", "rim"));
         assert!(volume("sub-01_dseg.json").is_none() && volume("readme_old.nii").is_none());
+    }
+
+    #[test]
+    fn a_session_is_that_of_the_name_or_else_of_the_folder() {
+        let session = |path| volume(path).unwrap().value("ses").map(str::to_owned);
+        assert_eq!(session("sub-1/ses-02/anat/sub-1_T1w.nii").as_deref(), Some("02"));
+        assert_eq!(session("sub-1/ses-02/anat/sub-1_ses-01_T1w.nii").as_deref(), Some("01"));
+        assert_eq!(session("sub-1/anat/sub-1_T1w.nii"), None);
     }
 
     #[test]

@@ -8,15 +8,15 @@ use super::measure::Measure;
 use super::patches::Border;
 use super::pieces::Pieces;
 use super::plausible::{self, Sizes, Verdict};
-use super::streamed_ranks::{self, Positives};
+use super::streamed_ranks::{self, Counted, is_positive};
 use crate::filter::gaussian;
 use crate::nifti::{self, Form, OpenVolume, RasAxes, ScannedFile};
 use crate::problem::{Problem, Result};
 use crate::records::label::SUSCEPTIBILITY_NAMES;
 
 /// Voxels up to which weighted contrasts are kept in memory to find their medians, those of all patients that are
-/// worked on at once together (200 MB); a larger one is read again for each step.
-const KEPT_VOXELS: usize = 3 << 24;
+/// worked on at once together (100 MB); a larger one is read again for each step.
+const KEPT_VOXELS: usize = 3 << 23;
 
 /// Share of a weighted image's foreground that may be negative: what resampling leaves at edges.
 const MOST_NEGATIVE: f64 = 0.01;
@@ -69,7 +69,7 @@ impl Channel {
             Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
             Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
             Measure::Weighted => {
-                let kept = grid.voxels() <= KEPT_VOXELS / rayon::current_num_threads().max(1);
+                let kept = is_kept(grid.voxels(), rayon::current_num_threads());
                 let (median, facts) = if kept {
                     kept_median(file, &mut pieces, memory)?
                 } else {
@@ -88,6 +88,25 @@ impl Channel {
         let softness = (measure == Measure::Traced).then_some(wanted.rim_softness);
         let (non_finite, sha256) = (facts.non_finite, facts.sha256);
         Ok(Self { pieces, scale, softness, axes: RasAxes::new(&grid), non_finite, sha256 })
+    }
+
+    /// Takes what other patches need of the same file, which lies at `path`, in place of what it has.
+    ///
+    /// # Errors
+    /// The file cannot be read any more, or has changed.
+    pub fn take(&mut self, path: &Path, wanted: &Wanted) -> Result<()> {
+        let file = nifti::open(path, wanted.form)?;
+        // What was held is given back first.
+        self.pieces = Pieces::plan(&file.grid(), &[], wanted.shape);
+        self.pieces = Pieces::plan(&file.grid(), wanted.centres, wanted.shape);
+        let facts = file.scan(|voxels| {
+            self.pieces.add(voxels);
+            Ok(())
+        })?;
+        if facts.sha256 == self.sha256 {
+            return Ok(());
+        }
+        Err(Problem::input(path, "changed while it was read").expected("a file that nothing writes to"))
     }
 
     /// Cuts into `patch`, which is of `shape` = \[depth, height, width\] about `centre` = x, y, z, the wanted one of
@@ -115,6 +134,11 @@ impl Channel {
     pub fn non_finite_voxels(&self) -> impl Iterator<Item = [usize; 3]> {
         self.non_finite.iter().map(|&place| self.axes.voxel(place as usize))
     }
+}
+
+/// Whether a weighted volume stays in memory while its median is found, where so many patients are worked on at once.
+fn is_kept(voxels: usize, workers: usize) -> bool {
+    voxels <= KEPT_VOXELS / workers.max(1)
 }
 
 /// Whether a weighted image can be one.
@@ -190,7 +214,7 @@ fn susceptibility(
                     see(&sizes);
                 })
             };
-            let mut positive = Positives::new();
+            let mut positive = Counted::new(is_positive);
             walk(&mut |sizes| positive.add(sizes))?;
             let typical = positive.value(rank, &mut walk)?.unwrap_or_default();
             Err(plausible::other_unit(typical).at(path))
@@ -199,15 +223,23 @@ fn susceptibility(
 }
 
 fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedFile> {
-    file.scan(|voxels| {
+    let mut sizes = Sizes::new(1.0);
+    let facts = file.scan(|voxels| {
         pieces.add(voxels);
+        sizes.add(voxels);
         match voxels.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
             None => Ok(()),
             Some(value) => {
                 Err(Problem::input(path, format!("the value {value}")).expected("probabilities from 0 to 1"))
             }
         }
-    })
+    })?;
+    if sizes.is_filled() {
+        return Err(Problem::input(path, "the same value in every voxel, and not 0")
+            .expected("0 where no rim was traced")
+            .advice("give the traced rims, or leave the contrast out of --contrasts"));
+    }
+    Ok(facts)
 }
 
 fn kept_median(file: OpenVolume, pieces: &mut Pieces, memory: &mut Vec<f32>) -> Result<(Option<f32>, ScannedFile)> {
@@ -224,7 +256,7 @@ fn streamed_median(
     form: Form,
     pieces: &mut Pieces,
 ) -> Result<(Option<f32>, ScannedFile)> {
-    let mut positive = Positives::new();
+    let mut positive = Counted::new(is_positive);
     let facts = file.scan(|voxels| {
         positive.add(voxels);
         pieces.add(voxels);
@@ -270,6 +302,72 @@ mod tests {
         assert!(check(&[0.0, 7.0, 7.0]).unwrap_err().contains("one value and 0, as a mask has"));
         assert!(check(&[0.0; 9]).unwrap_err().contains("nothing but zeros"));
         assert!(check(&[-1.0, -2.0, 0.0]).unwrap_err().contains("no positive voxel"));
+    }
+
+    #[test]
+    fn volumes_in_memory_are_within_one_bound_however_many_are_worked_on() {
+        for workers in [0, 1, 2, 3, 16, 64, 1000] {
+            let most = KEPT_VOXELS / workers.max(1);
+            assert!(is_kept(most, workers) && !is_kept(most + 1, workers));
+            assert!(4 * workers * most <= 101_000_000, "{workers}");
+        }
+        // 256 x 256 x 176 with two workers, but not with four.
+        assert!(is_kept(256 * 256 * 176, 2) && !is_kept(256 * 256 * 176, 4));
+    }
+
+    /// The volume is kept by one worker and read again by hundreds, with the same result.
+    #[test]
+    fn the_number_of_workers_decides_what_stays_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flair.nii.gz");
+        let volume = Volume::from_fn(Grid::centred([128, 128, 64], [1.0; 3]), |[x, y, z]| {
+            ((x * 73 + y * 179 + z * 283) % 997) as f32 + 1.0
+        });
+        write(&path, &volume, "").unwrap();
+        let contrast = ContrastFile { name: "flair".into(), path: Some(path.clone()), scale: 1.0 };
+        let read = |workers: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().unwrap();
+            pool.install(|| {
+                let mut memory = Vec::new();
+                let wanted =
+                    Wanted { centres: &[[30, 30, 16]], shape: [2, 4, 4], rim_softness: 0.0, form: Form::Sform };
+                let file = nifti::open(&path, Form::Sform).unwrap();
+                let channel = Channel::read(file, &contrast, &path, &wanted, &mut memory).unwrap();
+                let mut patch = vec![0.0; 32];
+                channel.cut(0, [30, 30, 16], [2, 4, 4], &mut patch);
+                (patch, memory.len())
+            })
+        };
+        let (one, many) = (read(1), read(KEPT_VOXELS / (128 * 128 * 64) + 1));
+        assert_eq!((one.1, many.1), (128 * 128 * 64, 0));
+        assert_eq!(one.0, many.0);
+    }
+
+    #[test]
+    fn other_patches_of_a_file_are_taken_and_a_change_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chi.nii");
+        let of = |shift: usize| {
+            Volume::from_fn(Grid::centred([20, 20, 20], [1.0; 3]), |[x, y, z]| {
+                (((x + shift) * 73 + y * 179 + z * 283) % 97) as f32 - 48.0
+            })
+        };
+        let volume = of(0);
+        write(&path, &volume, "").unwrap();
+        let contrast = ContrastFile { name: "chimap".into(), path: Some(path.clone()), scale: 1.0 };
+        let wanted = |centres| Wanted { centres, shape: [2, 4, 4], rim_softness: 0.0, form: Form::Sform };
+        let file = nifti::open(&path, Form::Sform).unwrap();
+        let mut channel = Channel::read(file, &contrast, &path, &wanted(&[[5, 5, 5]]), &mut Vec::new()).unwrap();
+        let centres = [[9, 8, 7], [15, 3, 11]];
+        channel.take(&path, &wanted(&centres)).unwrap();
+        for (which, &centre) in centres.iter().enumerate() {
+            let mut patch = vec![0.0; 32];
+            channel.cut(which, centre, [2, 4, 4], &mut patch);
+            assert_eq!(patch, crate::data::patches::cut(&volume.clone().oriented(), centre, [2, 4, 4], Border::Edge));
+        }
+        write(&path, &of(1), "").unwrap();
+        let problem = channel.take(&path, &wanted(&centres)).unwrap_err().to_string();
+        assert!(problem.contains("chi.nii: changed while it was read"), "{problem}");
     }
 
     #[test]

@@ -17,9 +17,10 @@ use super::missing;
 use super::name_join::listed;
 use super::patch_file;
 use super::patches;
+use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
-use super::ranks::Ranks;
 use super::reader_table::{self, LesionKey};
+use super::slice_ranges::SliceRanges;
 use super::split::PixelHash;
 use crate::digest;
 use crate::files::{self, kind_of};
@@ -30,6 +31,17 @@ use crate::records::FileHash;
 
 /// What finished patients leave until the manifest is written.
 pub(super) const PARTIAL: &str = ".partial";
+
+/// Bytes of the parts of volumes that are in memory at once, those of all patients that are worked on together. A patient
+/// with more lesions than that is cut in groups, for each of which its volumes are read again.
+const PARTS_BYTES: usize = 64 << 20;
+
+/// A patient's share of them is not less, however many are worked on: 81 lesions of one contrast, which few patients
+/// have.
+const LEAST_PARTS_BYTES: usize = 32 << 20;
+
+/// Values of a patient's used slices that stay in memory (16 MB), to find their percentiles.
+const USED_VALUES: usize = 1 << 22;
 
 /// A finished patient, as kept on disk until all are.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,9 +62,9 @@ pub(super) struct PatientPatches {
     pub larger: u64,
     /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
     pub ranges: Vec<[f32; 2]>,
-    /// Files whose header says two different places, of which one was taken.
-    #[serde(default)]
-    pub torn: Vec<String>,
+    /// What the headers of its files leave open.
+    #[serde(flatten)]
+    pub places: PlaceNotes,
 }
 
 /// What cutting a patient needs; shared by all threads.
@@ -151,9 +163,12 @@ impl Work<'_> {
         let centres: Vec<_> = lesions.iter().map(|(number, _)| labels.lesions[number].extent.centre).collect();
         let config = self.config;
         let wanted =
-            Wanted { centres: &centres, shape: config.patch, rim_softness: config.rim_softness, form: config.form };
-        let torn = labels.placement.disagreement().map(|_| self.relative(&patient.lesion_map));
-        let mut torn: Vec<String> = torn.into_iter().collect();
+            |centres| Wanted { centres, shape: config.patch, rim_softness: config.rim_softness, form: config.form };
+        let images = patient.contrasts.iter().filter(|contrast| contrast.path.is_some()).count();
+        let groups = centres.chunks(self.at_once(labels.placement.grid.voxels(), images, rayon::current_num_threads()));
+        let first = groups.clone().next().unwrap_or_default();
+        let mut places = PlaceNotes::default();
+        places.add(&labels.placement, &self.relative(&patient.lesion_map));
         for contrast in &patient.contrasts {
             let Some(path) = &contrast.path else {
                 channels.push(None);
@@ -161,9 +176,9 @@ impl Work<'_> {
             };
             let file = nifti::open(path, self.config.form)?;
             labels.placement.require(&file.placement(), path, &patient.lesion_map, self.config.form)?;
-            torn.extend(file.placement().disagreement().map(|_| self.relative(path)));
+            places.add(&file.placement(), &self.relative(path));
             let mut memory = self.memory.take();
-            let channel = Channel::read(file, contrast, path, &wanted, &mut memory)?;
+            let channel = Channel::read(file, contrast, path, &wanted(first), &mut memory)?;
             self.memory.give_back(memory);
             inputs.push(self.input(path, channel.sha256.clone()));
             non_finite += channel.non_finite();
@@ -181,19 +196,55 @@ impl Work<'_> {
             padded: 0,
             larger: 0,
             ranges: Vec::new(),
-            torn,
+            places,
         };
-        let mut used: Vec<Vec<f32>> = vec![Vec::new(); channels.len()];
+        let mut used = SliceRanges::new(channels.len(), USED_VALUES);
         let mut empty: Vec<Vec<String>> = vec![Vec::new(); channels.len()];
-        for (which, (number, votes)) in lesions.into_iter().enumerate() {
-            let key = LesionKey { patient: patient.id.clone(), number };
-            let lesion = Cut { which, key, mapped: &labels.lesions[&number], votes, side };
-            let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
-            self.note_empty(&lesion, &patch, &mut empty);
+        let mut lesions = lesions.into_iter();
+        for (group, centres) in groups.enumerate() {
+            if group > 0 {
+                for (channel, contrast) in channels.iter_mut().zip(&patient.contrasts) {
+                    if let (Some(channel), Some(path)) = (channel, &contrast.path) {
+                        channel.take(path, &wanted(centres))?;
+                    }
+                }
+            }
+            for (which, (number, votes)) in lesions.by_ref().take(centres.len()).enumerate() {
+                let key = LesionKey { patient: patient.id.clone(), number };
+                let lesion = Cut { which, key, mapped: &labels.lesions[&number], votes, side };
+                let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
+                self.note_empty(&lesion, &patch, &mut empty);
+            }
         }
         self.require_something(patient, &empty)?;
-        done.ranges = used.iter().map(|values| range(values)).collect();
+        done.ranges = used.ends(&mut |channel, see| self.used_again(&done, channel, see))?;
         Ok(done)
+    }
+
+    /// Lesions whose patches are cut at once, from volumes of `voxels` voxels of `images` images, where `workers` work.
+    fn at_once(&self, voxels: usize, images: usize, workers: usize) -> usize {
+        let most = (PARTS_BYTES / workers.max(1)).max(LEAST_PARTS_BYTES) / (size_of::<f32>() * images.max(1));
+        if voxels <= most {
+            // Patches take no more than the volume that they are cut from.
+            return usize::MAX;
+        }
+        let patch: usize = self.config.patch.iter().map(|&side| side as usize).product();
+        (most / patch.max(1)).max(1)
+    }
+
+    /// Shows `see` a channel's values in the used slices of the patches that lie on disk.
+    fn used_again(&self, done: &PatientPatches, channel: usize, see: &mut dyn FnMut(&[f32])) -> Result<()> {
+        let [depth, height, width] = self.config.patch.map(u64::from);
+        let shape = [self.config.contrasts.len() as u64, depth, height, width];
+        let plane = (height * width) as usize;
+        for slices in done.slices.chunk_by(|a, b| a.lesion == b.lesion) {
+            let lesion = &done.lesions[slices[0].lesion as usize];
+            let patch = patch_file::read::<f32>(&self.out.join(&lesion.patch), &shape, &lesion.sha256)?;
+            slices
+                .iter()
+                .for_each(|slice| see(&patch[(channel * depth as usize + slice.z as usize) * plane..][..plane]));
+        }
+        Ok(())
     }
 
     /// Refuses a volume whose NaN or infinite voxels lie where lesions are.
@@ -251,7 +302,7 @@ impl Work<'_> {
         labels: &LabelMap,
         channels: &[Option<Channel>],
         done: &mut PatientPatches,
-        used: &mut [Vec<f32>],
+        used: &mut SliceRanges,
     ) -> Result<Vec<f32>> {
         let shape = self.config.patch;
         let centre = lesion.mapped.extent.centre;
@@ -303,7 +354,7 @@ impl Work<'_> {
         slices: &[(u32, u32)],
         patch: &[f32],
         done: &mut PatientPatches,
-        used: &mut [Vec<f32>],
+        used: &mut SliceRanges,
     ) {
         let [depth, height, width] = self.config.patch.map(|side| side as usize);
         let (plane, channel) = (height * width, depth * height * width);
@@ -312,7 +363,7 @@ impl Work<'_> {
             done.slices.push(Slice { lesion, z, voxels });
             for (at, contrast) in self.config.contrasts.iter().enumerate() {
                 let values = &patch[at * channel + z as usize * plane..][..plane];
-                used[at].extend_from_slice(values);
+                used.add(at, values);
                 // Traced masks are small and alike; equal ones do not mean equal images.
                 if Measure::of(contrast) != Measure::Traced {
                     done.hashes.push(PixelHash {
@@ -330,7 +381,7 @@ impl Work<'_> {
     }
 
     fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.cohort.root).unwrap_or(path).to_string_lossy().into_owned()
+        self.cohort.relative(path)
     }
 }
 
@@ -346,10 +397,4 @@ struct Cut<'a> {
 
 fn inputs(patient: &Patient) -> impl Iterator<Item = &PathBuf> {
     std::iter::once(&patient.lesion_map).chain(patient.contrasts.iter().filter_map(|contrast| contrast.path.as_ref()))
-}
-
-/// The .5th and 99.5th percentile.
-fn range(values: &[f32]) -> [f32; 2] {
-    let all = Ranks::new(values, |_| true);
-    [0.005, 0.995].map(|share| all.percentile(share).unwrap_or_default())
 }

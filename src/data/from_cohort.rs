@@ -11,14 +11,16 @@ use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::intensity::default_contrast;
 use super::label_map::LabelMap;
 use super::manifest::{Classes, Items, Slice, Split};
+use super::measure::Measure;
 use super::name_join::listed;
+use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
 use crate::files;
 use crate::nifti::Form;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::seed::RunSeed;
 
@@ -95,7 +97,7 @@ fn sides(
 }
 
 /// All patients in one, and what a reader of the record should know.
-fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatches>) -> Result<Extracted> {
+fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPatches>) -> Result<Extracted> {
     let contrasts: Vec<_> = config.contrasts.iter().map(|name| config.with_window(default_contrast(name))).collect();
     let mut all = Extracted {
         simulated: cohort.simulated,
@@ -125,16 +127,11 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
     let (padded, larger) = patients.iter().fold((0, 0), |sum, one| (sum.0 + one.padded, sum.1 + one.larger));
     all.notes.push(format!("{padded} patches reach beyond the volume and repeat its nearest voxels there"));
     all.notes.push(format!("{larger} lesions are larger than their patch"));
-    let torn: Vec<String> = patients.iter().flat_map(|patient| patient.torn.iter().cloned()).collect();
-    if !torn.is_empty() {
-        let (used, unused) = (config.form.name(), config.form.other().name());
-        all.notes.push(format!(
-            "{} volumes whose header says two different places, by its sform and by its qform; the {used} was taken \
-             (--form {unused} takes the other): {}",
-            torn.len(),
-            listed(&torn)
-        ));
-    }
+    all.notes.extend(odd_sizes(cohort, &patients));
+    let mut places = PlaceNotes::default();
+    patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
+    all.notes.extend(places.words(config.form));
+    require_own_volumes(cohort, &patients)?;
     all.contrasts = contrasts;
     all.inputs = tables(cohort)?;
     for patient in patients {
@@ -150,6 +147,80 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, patients: Vec<PatientPatche
     Ok(all)
 }
 
+/// Refuses one volume of two patients: they would be one patient on two sides of the split.
+fn require_own_volumes(cohort: &Cohort, patients: &[PatientPatches]) -> Result<()> {
+    // Where slices are the same, those are named later.
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for hash in patients.iter().flat_map(|patient| &patient.hashes) {
+        if owners.insert(&hash.sha256, &hash.patient).is_some_and(|other| other != hash.patient) {
+            return Ok(());
+        }
+    }
+    let images = cohort.patients.iter().flat_map(|patient| &patient.contrasts);
+    let images = images.filter(|contrast| contrast.measure() != Measure::Traced).filter_map(|one| one.path.as_ref());
+    let images: BTreeSet<String> = images.map(|path| cohort.relative(path)).collect();
+    let mut seen: HashMap<&str, (usize, &str)> = HashMap::new();
+    for (at, patient) in patients.iter().enumerate() {
+        for file in patient.inputs.iter().filter(|file| images.contains(&file.path)) {
+            let (first, path) = *seen.entry(&file.sha256).or_insert((at, &file.path));
+            if first != at {
+                let found =
+                    format!("the same file for two patients: {}", listed(&[path.to_owned(), file.path.clone()]));
+                return Err(Problem::input(&cohort.root, found)
+                    .expected("volumes of its own for each patient")
+                    .advice(
+                        "put the right volume in the place of the wrong one, or take one of the two patients out",
+                    ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many times larger or smaller than the cohort's median a patient's susceptibilities are before it is said.
+const ODD_FACTOR: f32 = 3.0;
+
+/// Susceptibilities in ppb of used slices that are said to be large: vessels and bleedings have hundreds.
+const LARGE_PPB: f32 = 1000.0;
+
+/// Patients whose susceptibilities are of another size than the others', as a map in another unit, a phase or a z-score
+/// has them, and a cohort of such.
+fn odd_sizes(cohort: &Cohort, patients: &[PatientPatches]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let contrasts = cohort.patients.first().map(|patient| patient.contrasts.as_slice()).unwrap_or_default();
+    for (at, contrast) in contrasts.iter().enumerate().filter(|(_, one)| one.measure() == Measure::Susceptibility) {
+        let size = |patient: &PatientPatches| patient.ranges[at].iter().fold(0f32, |most, end| most.max(end.abs()));
+        let mut sizes: Vec<f32> = patients.iter().map(size).collect();
+        sizes.sort_by(f32::total_cmp);
+        let Some(&middle) = sizes.get(sizes.len() / 2) else { continue };
+        let odd =
+            patients.iter().filter(|patient| !(middle / ODD_FACTOR..=middle * ODD_FACTOR).contains(&size(patient)));
+        let named = |patient: &PatientPatches| {
+            let id = patient.lesions.first().map_or("?", |lesion| lesion.patient.as_str());
+            format!("{id} ({:.0} ppb)", size(patient))
+        };
+        let odd: Vec<String> = odd.map(named).collect();
+        if !odd.is_empty() {
+            notes.push(format!(
+                "{} of {} patients have susceptibilities more than {ODD_FACTOR} times larger or smaller than the \
+                 others ({middle:.0} ppb); their {} may be in another unit: {}",
+                odd.len(),
+                patients.len(),
+                contrast.name,
+                listed(&odd)
+            ));
+        }
+        if middle > LARGE_PPB {
+            notes.push(format!(
+                "susceptibilities reach {middle:.0} ppb in half of the patients, where tens to hundreds are usual: a \
+                 z-score, a phase or another unit under the name {}?",
+                contrast.name
+            ));
+        }
+    }
+    notes
+}
+
 fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {
     let path = &cohort.reader_table;
     let relative = path.strip_prefix(&cohort.root).unwrap_or(path);
@@ -159,25 +230,26 @@ fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {
 /// The voxel size that all patients share, as depth, height, width.
 fn voxel_size(cohort: &Cohort, patients: &[PatientPatches]) -> Result<Option<[f64; 3]>> {
     let Some(first) = patients.first() else { return Ok(None) };
-    let differs = |patient: &&PatientPatches| {
-        patient.voxel_mm.iter().zip(first.voxel_mm).any(|(a, b)| (a - b).abs() > VOXEL_TOLERANCE * b)
-    };
-    if let Some(other) = patients.iter().find(differs) {
-        let name =
-            |patient: &PatientPatches| patient.lesions.first().map_or("?".into(), |lesion| lesion.patient.clone());
-        return Err(Problem::input(
-            &cohort.root,
-            format!(
-                "voxels of {:?} mm in {} and of {:?} mm in {}",
-                first.voxel_mm,
-                name(first),
-                other.voxel_mm,
-                name(other)
-            ),
-        )
-        .expected("one voxel size (within 1 %) in all patients")
-        .advice("resample the volumes and label maps to one voxel size first"));
+    let name = |patient: &PatientPatches| patient.lesions.first().map_or("?".into(), |lesion| lesion.patient.clone());
+    for other in patients {
+        let sizes = [first, other].map(|patient| (name(patient), patient.voxel_mm));
+        require_same_size((&sizes[0].0, sizes[0].1), (&sizes[1].0, sizes[1].1))
+            .map_err(|problem| problem.at(&cohort.root))?;
     }
     let [x, y, z] = first.voxel_mm;
     Ok(Some([z, y, x]))
+}
+
+/// Refuses voxels of two sizes; each patient by name and size in mm along x, y, z.
+///
+/// # Errors
+/// They differ by more than 1 %.
+pub(crate) fn require_same_size(first: (&str, [f64; 3]), other: (&str, [f64; 3])) -> Result<()> {
+    if other.1.iter().zip(first.1).all(|(a, b)| (a - b).abs() <= VOXEL_TOLERANCE * b) {
+        return Ok(());
+    }
+    let found = format!("voxels of {:?} mm in {} and of {:?} mm in {}", first.1, first.0, other.1, other.0);
+    Err(Problem::new(Kind::Input, found)
+        .expected("one voxel size (within 1 %) in all patients")
+        .advice("resample the volumes and label maps to one voxel size first"))
 }

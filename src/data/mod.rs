@@ -75,6 +75,10 @@ mod plausible;
 
 mod streamed_ranks;
 
+pub(crate) mod place_notes;
+
+mod slice_ranges;
+
 mod bids_finder;
 
 mod bids_name;
@@ -85,7 +89,7 @@ pub(crate) mod channel;
 
 mod cohort_patient;
 
-mod from_cohort;
+pub(crate) mod from_cohort;
 
 mod image_patches;
 

@@ -14,6 +14,16 @@ const PHASE: [f32; 2] = [2900.0, 3145.0];
 /// The largest susceptibility in ppb that a lesion's patch may hold: metal. Beyond are fill values.
 pub const LARGEST_PPB: f32 = 1e5;
 
+/// Of what is not 0 in a map, the least share of either sign: susceptibilities are told against that of water or of the
+/// brain's mean, so that tissue lies on both sides of 0.
+const LEAST_OF_A_SIGN: f64 = 0.02;
+
+/// Values that are asked for both signs at least.
+const SIGNED: usize = 1000;
+
+/// Share of the voxels that may have the value of the first, if that is not 0: outside the brain a map holds 0 or noise.
+const MOST_LIKE_FIRST: f64 = 0.05;
+
 /// What is known of the susceptibilities that passed by.
 pub(super) struct Sizes {
     /// From stored values to ppb.
@@ -28,6 +38,10 @@ pub(super) struct Sizes {
     first: Option<f32>,
     varied: bool,
     zeros: usize,
+    negative: usize,
+    /// The first value, 0 or not, and how many are the same.
+    corner: Option<f32>,
+    like_corner: usize,
 }
 
 /// What a map seems to be that is no susceptibility map.
@@ -57,13 +71,19 @@ impl Sizes {
             first: None,
             varied: false,
             zeros: 0,
+            negative: 0,
+            corner: None,
+            like_corner: 0,
         }
     }
 
     /// The next values as stored.
     pub fn add(&mut self, values: &[f32]) {
         // Which side of a limit a percentile lies on needs no percentile, only counting.
+        let corner = self.corner.or(values.first().copied()).unwrap_or_default();
+        self.corner = Some(corner);
         for block in values.chunks(1 << 16) {
+            let (mut negative, mut alike) = (0u32, 0u32);
             let (mut zeros, mut lows, mut fits, mut turns) = (0u32, 0u32, 0u32, 0u32);
             let mut largest = self.largest;
             for value in block {
@@ -72,6 +92,8 @@ impl Sizes {
                 lows += u32::from(size < PLAUSIBLE_PPB[0]);
                 fits += u32::from(size <= PLAUSIBLE_PPB[1]);
                 turns += u32::from(size < PHASE[0]);
+                negative += u32::from(*value < 0.0);
+                alike += u32::from(value.to_bits() == corner.to_bits());
                 largest = if size > largest { size } else { largest };
             }
             self.zeros += zeros as usize;
@@ -80,6 +102,8 @@ impl Sizes {
             self.within += (fits - zeros) as usize;
             self.below_phase += (turns - zeros) as usize;
             self.largest = largest;
+            self.negative += negative as usize;
+            self.like_corner += alike as usize;
             if !self.varied {
                 self.compare(block);
             }
@@ -103,6 +127,11 @@ impl Sizes {
         }
     }
 
+    /// Whether every value is the same and none 0.
+    pub fn is_filled(&self) -> bool {
+        !self.varied && self.zeros == 0 && self.first.is_some()
+    }
+
     /// What the values are.
     pub fn verdict(&self) -> Verdict {
         const FIND: &str = "give the reconstructed map; this file holds none";
@@ -122,7 +151,26 @@ impl Sizes {
                 "give the susceptibility map that was computed from it",
             );
         }
-        if (self.below..self.within).contains(&rank) { Verdict::Plausible } else { Verdict::OtherUnit { rank } }
+        if !(self.below..self.within).contains(&rank) {
+            return Verdict::OtherUnit { rank };
+        }
+        let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
+        let filled = share(self.like_corner, self.zeros + self.not_zero) > MOST_LIKE_FIRST;
+        if filled && self.corner.is_some_and(|value| value != 0.0) && self.not_zero >= SIGNED {
+            return Verdict::Something(
+                "one value other than 0 in more than 5 % of the voxels, the first among them: a fill value",
+                "set what lies outside the brain to 0",
+            );
+        }
+        let negative = share(self.negative, self.not_zero);
+        if self.not_zero >= SIGNED && !(LEAST_OF_A_SIGN..=1.0 - LEAST_OF_A_SIGN).contains(&negative) {
+            return Verdict::Something(
+                "values of one sign (98 % and more of what is not 0), while tissue lies on both sides of 0",
+                "give the susceptibility map as it was reconstructed, not its size, rescaled or with an offset; an image \
+                 that is positive by nature goes under a suffix of its own, as a weighted one",
+            );
+        }
+        Verdict::Plausible
     }
 }
 
@@ -173,6 +221,25 @@ mod tests {
         assert_eq!(flat(&[7.0; 4]), Some("the same value in every voxel"));
         assert_eq!(flat(&[0.0, 7.0, 0.0, 7.0]), Some("one value and 0, as a mask has"));
         assert_eq!(flat(&[0.0, 7.0, 0.0, 8.0]), None);
+    }
+
+    #[test]
+    fn a_map_has_both_signs_and_zeros_outside() {
+        let map = |outside: f32, value: &dyn Fn(f32) -> f32| {
+            let tissue = (0..2000).map(|at| value(((at * 7919) % 199) as f32 - 99.0));
+            let values: Vec<f32> = std::iter::repeat_n(outside, 4000).chain(tissue).collect();
+            verdict(&values, 1.0)
+        };
+        let says = |verdict: Verdict| match verdict {
+            Verdict::Something(found, _) => found,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(map(0.0, &|value| value), Verdict::Plausible);
+        assert_eq!(map(0.0, &|value| value + 80.0), Verdict::Plausible, "a tenth is negative");
+        assert!(says(map(0.0, &f32::abs)).contains("one sign"));
+        assert!(says(map(0.0, &|value| value - 200.0)).contains("one sign"));
+        assert!(says(map(0.0, &|value| value + 1000.0)).contains("one sign"));
+        assert!(says(map(-1000.0, &|value| value)).contains("a fill value"));
     }
 
     #[test]

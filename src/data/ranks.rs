@@ -68,13 +68,14 @@ pub(super) fn nearest_rank(count: usize, share: f64) -> Option<usize> {
 }
 
 /// A number in whose order values are in that of [`f32::total_cmp`].
-fn key(value: f32) -> u32 {
+pub(super) fn key(value: f32) -> u32 {
     let bits = value.to_bits();
     // All bits of a negative value are turned round, of another only the sign.
     bits ^ (((bits as i32 >> 31) as u32) | 1 << 31)
 }
 
-fn value(key: u32) -> f32 {
+/// The value of such a number.
+pub(super) fn value(key: u32) -> f32 {
     f32::from_bits(if key >> 31 == 1 { key ^ 1 << 31 } else { !key })
 }
 

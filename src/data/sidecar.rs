@@ -106,11 +106,21 @@ const PPM: f64 = 1000.0;
 /// From stored values to ppb, where a sidecar says the unit.
 fn unit(sidecar: &Path) -> Result<Option<f64>> {
     let json = read_json(sidecar)?;
-    let Some(units) = json.get("Units") else { return Ok(None) };
+    let Some(entries) = json.as_object() else {
+        return Err(
+            Problem::input(sidecar, "JSON that is no object").expected("{\"Units\": \"ppm\"} or more of its kind")
+        );
+    };
+    // Its name is "Units"; other spellings mean the same, and two that differ mean nothing.
+    let mut said = entries.iter().filter(|(key, _)| ["units", "unit"].contains(&key.to_lowercase().as_str()));
+    let Some((_, units)) = said.next() else { return Ok(None) };
+    if said.any(|(_, other)| other != units) {
+        return Err(Problem::input(sidecar, "two units").expected("one, as Units").advice("take out the wrong one"));
+    }
     let text = units.as_str().unwrap_or_default().trim().to_lowercase();
-    match text.as_str() {
-        "ppm" | "parts per million" | "1e-6" | "10^-6" => Ok(Some(PPM)),
-        "ppb" | "parts per billion" | "1e-9" | "10^-9" => Ok(Some(1.0)),
+    match text.trim_end_matches("(si)").trim() {
+        "ppm" | "parts per million" | "1e-6" | "1e-06" | "10^-6" => Ok(Some(PPM)),
+        "ppb" | "parts per billion" | "1e-9" | "1e-09" | "10^-9" => Ok(Some(1.0)),
         _ => Err(Problem::input(sidecar, format!("Units {units} for a susceptibility map"))
             .expected("\"ppm\" (as BIDS has it) or \"ppb\"")
             .advice("correct the unit, or give the susceptibility map if this is a field or a phase")),
@@ -159,6 +169,14 @@ mod tests {
         };
         assert!(says(br#"{"Units": "rad"}"#).contains("Chimap.json: Units \"rad\" for a susceptibility map; expected"));
         assert!(says(br#"{"Units": null}"#).contains("Units null"));
+        assert!(says(b"[\"ppm\"]").contains("JSON that is no object"));
+        assert!(says(br#"{"unit": "Hz"}"#).contains("Units \"Hz\""));
+        assert!(says(br#"{"Units": "ppm", "units": "ppb"}"#).contains("two units"));
+        let scale = |text: &str| {
+            std::fs::write(folder.path().join("Chimap.json"), text).unwrap();
+            Sidecars::new(folder.path()).susceptibility_scale(&volume).unwrap()
+        };
+        assert_eq!([r#"{"units": "ppb"}"#, r#"{"UNITS": "ppm (SI)"}"#].map(scale), [1.0, 1000.0]);
         assert!(says(b"{\"Units\": \"ppm\",}").contains("trailing comma at line 1 column 17; expected JSON"));
         let wide: Vec<u8> = "\u{feff}{\"Units\": \"ppb\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         std::fs::write(folder.path().join("Chimap.json"), &wide).unwrap();

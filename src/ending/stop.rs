@@ -1,12 +1,15 @@
 //! The request to stop: Ctrl-C, the end of a job, a closing terminal.
 
 use std::io;
+use std::mem;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
 use crate::problem::{Kind, Problem, Result};
 
@@ -15,6 +18,34 @@ const STOP: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// Something of this process watches.
 static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Nothing has begun that could stop at a safe point.
+static AT_ONCE: AtomicBool = AtomicBool::new(true);
+
+/// From here on a request to stop ends the process with the exit code for it, until something watches that can stop at a
+/// safe point. A signal that the process was started to ignore, or that something answers already, is let be.
+///
+/// It allocates nothing and needs no library but the system's: the loader may call it before all others begin.
+pub extern "C" fn end_at_once() {
+    for signal in STOP {
+        // SAFETY: an action of zeros is one; both pointers are of actions that outlive the calls.
+        unsafe {
+            let mut action: libc::sigaction = mem::zeroed();
+            if libc::sigaction(signal, ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_DFL {
+                action.sa_sigaction = end as extern "C" fn(libc::c_int) as libc::sighandler_t;
+                action.sa_flags = libc::SA_RESTART;
+                libc::sigaction(signal, &raw const action, ptr::null_mut());
+            }
+        }
+    }
+}
+
+/// Called by the system where a signal of [`STOP`] arrives; what watches is called after it.
+extern "C" fn end(_signal: libc::c_int) {
+    if AT_ONCE.load(Ordering::SeqCst) {
+        low_level::exit(Kind::Interrupted as i32);
+    }
+}
 
 /// Takes over Ctrl-C and the request to end that a batch queue or a closing terminal sends: the first sets `asked` and
 /// calls `tell`, in a thread of its own; the second ends at once, whatever the threads of libtorch are doing. A closing
@@ -35,6 +66,7 @@ pub fn watch(asked: &Arc<AtomicBool>, tell: impl FnOnce() + Send + 'static) -> R
         flag::register_conditional_shutdown(signal, Kind::Interrupted as i32, Arc::clone(asked)).map_err(failed)?;
         flag::register(signal, Arc::clone(asked)).map_err(failed)?;
     }
+    AT_ONCE.store(false, Ordering::SeqCst);
     // Where the system gives no pipe or thread for it, the request goes without an answer, and works all the same.
     if let Ok(mut first) = Signals::new(signals) {
         let wait = move || {

@@ -9,8 +9,10 @@ use super::summary::{LesionVotes, summarise};
 use crate::data::PrepareConfig;
 use crate::data::bids::{self, Cohort, Patient};
 use crate::data::channel::{Channel, Wanted};
+use crate::data::from_cohort::require_same_size;
 use crate::data::label_map::LabelMap;
 use crate::data::missing;
+use crate::data::place_notes::PlaceNotes;
 use crate::data::reader_table::{LesionKey, require_same_lesions};
 use crate::data::truth::{self, Truth};
 use crate::files;
@@ -75,11 +77,16 @@ pub fn examine(
     let mut gallery = Gallery::new(cohort.simulated, SHOWN);
     let mut meter = GateMeter::new(GateConfig { asked, ..GateConfig::default() });
     let mut mapped = BTreeSet::new();
+    let mut places = PlaceNotes::default();
+    let mut first_mm: Option<(&String, [f64; 3])> = None;
     observer.begin("check", "patients", cohort.patients.len() as u64);
     for patient in &cohort.patients {
         if observer.stop_requested() {
             return Err(Problem::new(Kind::Interrupted, "stopped; nothing was written"));
         }
+        let voxel_mm = places_of(&cohort, patient, prepare.form, &mut places)?;
+        let (first, of_first) = *first_mm.get_or_insert((&patient.id, voxel_mm));
+        require_same_size((first, of_first), (&patient.id, voxel_mm)).map_err(|problem| problem.at(root))?;
         visit(&cohort, patient, prepare.form, &mut mapped, |path, lesion| {
             gallery.offer(&patient.id, lesion);
             meter.add(lesion).map_err(|problem| problem.at(path))
@@ -87,9 +94,23 @@ pub fn examine(
         observer.advance(1);
     }
     observer.end();
+    places.words(prepare.form).iter().for_each(|words| observer.note(words));
     require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
     record.gates = meter.gates()?;
     Ok((record, gallery))
+}
+
+/// Looks at the headers of a patient's label map and of all contrasts: each must lie on the map's grid. Gives the size of
+/// a voxel in mm along x, y, z.
+fn places_of(cohort: &Cohort, patient: &Patient, form: Form, places: &mut PlaceNotes) -> Result<[f64; 3]> {
+    let map = nifti::open(&patient.lesion_map, form)?.placement();
+    places.add(&map, &cohort.relative(&patient.lesion_map));
+    for path in patient.contrasts.iter().filter_map(|contrast| contrast.path.as_ref()) {
+        let volume = nifti::open(path, form)?.placement();
+        map.require(&volume, path, &patient.lesion_map, form)?;
+        places.add(&volume, &cohort.relative(path));
+    }
+    Ok(map.grid.voxel_mm())
 }
 
 /// A few numbers.
@@ -123,7 +144,6 @@ fn visit(
     let rows = cohort.votes.keys().filter(|key| key.patient == patient.id).count();
     labels.require_whole_lesions(&patient.lesion_map, rows)?;
     let chi = nifti::open(path, form)?;
-    labels.placement.require(&chi.placement(), path, &patient.lesion_map, form)?;
     let centres: Vec<_> = labels.lesions.values().map(|lesion| lesion.extent.centre).collect();
     let wanted = Wanted { centres: &centres, shape: PATCH, rim_softness: 0.0, form };
     let chi = Channel::read(chi, map, path, &wanted, &mut Vec::new())?;

@@ -51,6 +51,8 @@ pub(super) struct Said {
     pub affine: Affine,
     /// By the other form, where it says something usable.
     pub other: Option<Affine>,
+    /// The other form, where the header has it and what it says is unusable.
+    pub broken: Option<Form>,
     /// Whether either form says anything: without one only the sizes are known, and not left from right.
     pub stated: bool,
 }
@@ -76,13 +78,14 @@ pub(super) fn said(fields: &Fields, form: Form) -> Result<Said, Unusable> {
     };
     let (chosen, other) = (by(form), by(form.other()));
     let stated = chosen.is_some() || other.is_some();
+    let broken = matches!((&chosen, &other), (Some(_), Some(Err(_)))).then(|| form.other());
     let (chosen, name, other) = match (chosen, other) {
         (Some(chosen), other) => (chosen, form.name(), other.and_then(Result::ok)),
         (None, Some(only)) => (only, form.other().name(), None),
         (None, None) => (usable(from_sizes(fields)), "pixdim", None),
     };
     match chosen {
-        Ok(affine) => Ok(Said { affine, other, stated }),
+        Ok(affine) => Ok(Said { affine, other, broken, stated }),
         Err(found) => {
             let unit = match fields.xyzt_units & 7 {
                 1 => " (its unit is metres)",

@@ -52,6 +52,8 @@ pub struct Layout {
     pub grid: Grid,
     /// Where they would lie by the form that was not believed, where the header has a usable one.
     pub other: Option<Grid>,
+    /// The form that was not believed, where the header has it and what it says is unusable.
+    pub broken: Option<Form>,
     /// Whether the header says where they lie: without a form (both codes 0) only their sizes are known.
     pub stated: bool,
     /// Their type.
@@ -220,6 +222,7 @@ impl Layout {
         Ok(Self {
             grid: Grid::new(shape, said.affine),
             other: said.other.map(|affine| Grid::new(shape, affine)),
+            broken: said.broken,
             stated: said.stated,
             storage,
             header: bytes.len(),

@@ -22,6 +22,8 @@ pub struct Placement {
     stored: Grid,
     /// The same by the other form, where the header has both.
     other: Option<Grid>,
+    /// The form that was not asked for, where the header has it and what it says is unusable.
+    pub broken: Option<Form>,
     /// Whether the header says where they lie.
     pub stated: bool,
 }
@@ -29,11 +31,11 @@ pub struct Placement {
 impl Placement {
     /// What a header says.
     pub fn of(layout: &Layout) -> Self {
-        Self::new(layout.grid, layout.other, layout.stated)
+        Self { broken: layout.broken, ..Self::new(layout.grid, layout.other, layout.stated) }
     }
 
     fn new(stored: Grid, other: Option<Grid>, stated: bool) -> Self {
-        Self { grid: ras(&stored), stored, other, stated }
+        Self { grid: ras(&stored), stored, other, broken: None, stated }
     }
 
     /// What keeps the two forms apart, in words, if they mean different places.

@@ -74,7 +74,8 @@ mod tests {
 
     fn layout(storage: Storage, big_endian: bool, slope: f64, intercept: f64) -> Layout {
         let grid = Grid::new([2, 1, 1], Affine::IDENTITY);
-        Layout { grid, other: None, stated: true, storage, header: 348, big_endian, offset: 352, slope, intercept }
+        let (other, broken) = (None, None);
+        Layout { grid, other, broken, stated: true, storage, header: 348, big_endian, offset: 352, slope, intercept }
     }
 
     #[test]

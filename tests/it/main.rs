@@ -43,6 +43,7 @@ mod prepare;
 /// Folders, zips and tables of images that other people made.
 mod images_as_they_are;
 mod volumes_as_they_are;
+mod volumes_attacked;
 
 mod train;
 
@@ -100,6 +101,7 @@ mod kill_chains;
 
 mod faults;
 
+mod early_signals;
 mod exact_resume;
 
 mod folders_gone_on_with;
