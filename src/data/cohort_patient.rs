@@ -32,8 +32,8 @@ use crate::records::FileHash;
 /// What finished patients leave until the manifest is written.
 pub(super) const PARTIAL: &str = ".partial";
 
-/// Bytes of the parts of volumes that are in memory at once, those of all patients that are worked on together. A patient
-/// with more lesions than that is cut in groups, for each of which its volumes are read again.
+/// Bytes of the parts of volumes that are in memory at once, those of all patients that are worked on together. A
+/// patient with more lesions than that is cut in groups, for each of which its volumes are read again.
 const PARTS_BYTES: usize = 64 << 20;
 
 /// A patient's share of them is not less, however many are worked on: 81 lesions of one contrast, which few patients

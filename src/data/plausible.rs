@@ -21,7 +21,8 @@ const LEAST_OF_A_SIGN: f64 = 0.02;
 /// Values that are asked for both signs at least.
 const SIGNED: usize = 1000;
 
-/// Share of the voxels that may have the value of the first, if that is not 0: outside the brain a map holds 0 or noise.
+/// Share of the voxels that may have the value of the first, if that is not 0: outside the brain a map holds 0 or
+/// noise.
 const MOST_LIKE_FIRST: f64 = 0.05;
 
 /// What is known of the susceptibilities that passed by.

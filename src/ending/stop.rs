@@ -22,8 +22,8 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 /// Nothing has begun that could stop at a safe point.
 static AT_ONCE: AtomicBool = AtomicBool::new(true);
 
-/// From here on a request to stop ends the process with the exit code for it, until something watches that can stop at a
-/// safe point. A signal that the process was started to ignore, or that something answers already, is let be.
+/// From here on a request to stop ends the process with the exit code for it, until something watches that can stop at
+/// a safe point. A signal that the process was started to ignore, or that something answers already, is let be.
 ///
 /// It allocates nothing and needs no library but the system's: the loader may call it before all others begin.
 pub extern "C" fn end_at_once() {

@@ -100,8 +100,8 @@ pub fn examine(
     Ok((record, gallery))
 }
 
-/// Looks at the headers of a patient's label map and of all contrasts: each must lie on the map's grid. Gives the size of
-/// a voxel in mm along x, y, z.
+/// Looks at the headers of a patient's label map and of all contrasts: each must lie on the map's grid. Gives the size
+/// of a voxel in mm along x, y, z.
 fn places_of(cohort: &Cohort, patient: &Patient, form: Form, places: &mut PlaceNotes) -> Result<[f64; 3]> {
     let map = nifti::open(&patient.lesion_map, form)?.placement();
     places.add(&map, &cohort.relative(&patient.lesion_map));

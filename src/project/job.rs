@@ -124,6 +124,9 @@ impl Job<'_> {
     fn clear(&self, targets: &[Target], prints: &[String], items: &[Option<Item>], claim: &mut Claim) -> Result<()> {
         files::remove(&self.dir.record())?;
         files::remove(&self.dir.latents())?;
+        if self.config.choose_features == 0 {
+            files::remove(&self.dir.feature_choice())?;
+        }
         let mut others = false;
         for ((target, print), _) in targets.iter().zip(prints).zip(items).filter(|(_, item)| item.is_none()) {
             others = others || items::is_of_others(self.dir, target, print)?;

@@ -139,8 +139,8 @@ pub fn require_way_free(claim: &Claim, folder: &Path, (from, to): (u64, u64)) ->
     Ok(())
 }
 
-/// Names, relative to the folder `root`, of all that looks like a checkpoint's file in its folder `folder`: of a version
-/// before files were noted one by one.
+/// Names, relative to the folder `root`, of all that looks like a checkpoint's file in its folder `folder`: of a
+/// version before files were noted one by one.
 ///
 /// # Errors
 /// A folder that cannot be listed.

@@ -1,4 +1,5 @@
-//! Requests to stop that come while the program begins: libtorch, which the system loads first, takes a fifth of a second.
+//! Requests to stop that come while the program begins: libtorch, which the system loads first, takes a fifth of a
+//! second.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
