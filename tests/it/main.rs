@@ -85,6 +85,8 @@ mod named_classes;
 
 mod report;
 
+mod evidence;
+
 /// Small data sets that the tests above write.
 mod cohort_files;
 
