@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run, simulate, train,
+    bench, check_table, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run,
+    simulate, train,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -15,8 +16,8 @@ use crate::problem::{Kind, Result};
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
 /// Exit codes: 0 done; 1 internal error; 2 usage; 3 unusable input; 4 the machine (disk, libtorch, folder in use); 5 a
-/// gate did not pass; 130 stopped on request. A reader that closes the pipe (`| head`) is no error: what is left to
-/// print is dropped, the work is finished, and the exit code is the work's.
+/// gate did not pass, or stated numbers cannot be; 130 stopped on request. A reader that closes the pipe (`| head`) is
+/// no error: what is left to print is dropped, the work is finished, and the exit code is the work's.
 #[derive(Parser, Debug)]
 #[command(name = "rimforge", version, about, max_term_width = 110)]
 pub struct Cli {
@@ -58,6 +59,8 @@ pub enum Command {
     Classify(classify::ClassifyArgs),
     /// Write the HTML report of a study folder.
     Report(report::ReportArgs),
+    /// Ask whether the numbers of a published table can come from its test set.
+    CheckTable(check_table::CheckTableArgs),
     /// Show the settings of a study as they will be used.
     Config(config::ConfigArgs),
     /// Measure this machine: images a second beside its convolution rate.
@@ -100,6 +103,7 @@ impl Cli {
             Command::Export(args) => export::run(args, console),
             Command::Classify(args) => classify::run(args, console),
             Command::Report(args) => report::run(args, console),
+            Command::CheckTable(args) => check_table::run(args, console),
             Command::Config(args) => config::run(args, console),
             Command::Bench(args) => bench::run(args, console),
             Command::Doctor(args) => doctor::run(args, console),

@@ -21,7 +21,8 @@ pub enum Kind {
     Input = 3,
     /// The machine: disk full, no permission, libtorch missing, folder in use by another run.
     Environment = 4,
-    /// A check that was asked for did not pass (cohort gates, split proof, diverged training).
+    /// A check that was asked for did not pass (cohort gates, split proof, diverged training, numbers of a table that
+    /// cannot be).
     Gate = 5,
     /// Stopped on request at a safe point; the same command goes on from there.
     Interrupted = 130,

@@ -131,7 +131,7 @@ pub fn compare(runs: &Runs, test: &TestItems, config: &ClassifyConfig, seed: Run
             difference: interval.clone()?,
         })
     });
-    Ok(Comparison { arms: arms.collect::<Result<_>>()?, differences: differences.collect() })
+    Ok(Comparison { arms: arms.collect::<Result<_>>()?, differences: differences.collect(), evidence: None })
 }
 
 /// An overall metric of an arm beside the same of the None arm.

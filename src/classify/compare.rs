@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::arms::Arm;
 use super::config::ClassifyConfig;
+use super::evidence::{self, Contrasts, Ground};
 use super::material::Origin;
 use super::runs::{ArmRuns, Runs};
 use super::scores::{METRICS, REWEIGHTED, Scored};
@@ -13,9 +14,10 @@ use crate::data::manifest::{Lesion, Manifest};
 use crate::problem::Result;
 use crate::records::classes::Classes;
 use crate::records::classify::{ArmRecord, DifferenceRecord, SeedScores, TestSetRecord};
+use crate::records::evidence::EvidenceRecord;
 use crate::records::{Confusion, Interval};
 use crate::seed::RunSeed;
-use crate::statistics::bootstrap::{ClusterBootstrap, mean};
+use crate::statistics::bootstrap::{ClusterBootstrap, Drawn, mean};
 use crate::statistics::confusion::positives;
 use crate::statistics::proportion::wilson;
 
@@ -85,6 +87,27 @@ enum Against {
     Truth,
 }
 
+impl Against {
+    /// As in records.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Readers => "readers",
+            Self::Truth => "truth",
+        }
+    }
+}
+
+/// What scores are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Yardstick<'a> {
+    /// The test side.
+    pub lesions: &'a TestLesions,
+    /// As in [`TestLesions::new`], for the labels of added lesions.
+    pub truth: Option<&'a [bool]>,
+    /// Logarithm of the share of the training side's other lesions that fits see.
+    pub log_kept: f64,
+}
+
 /// One way to score: labels, and the lesions that take part.
 struct Table {
     against: Against,
@@ -141,6 +164,23 @@ impl Table {
         plain.chain(reweighted).collect()
     }
 
+    /// Patients on whom each of [`Table::names`] depends: those with a positive for what is a share of positives, those
+    /// with a negative for what is one of negatives, whichever are fewer for what needs both.
+    fn carriers(&self, patients: &[String]) -> Vec<usize> {
+        let with = |wanted: Option<bool>| {
+            let takes = |at: &usize| self.takes_part[*at] > 0 && wanted.is_none_or(|wanted| self.labels[*at] == wanted);
+            (0..patients.len()).filter(takes).map(|at| patients[at].as_str()).collect::<BTreeSet<_>>().len()
+        };
+        let [all, positive, negative] = [None, Some(true), Some(false)].map(with);
+        let of = |name: &String| match name.strip_prefix(self.prefix).unwrap_or(name) {
+            "accuracy" => all,
+            "sensitivity" | "f1" => positive,
+            "specificity" => negative,
+            _ => positive.min(negative),
+        };
+        self.names().iter().map(of).collect()
+    }
+
     fn values(&self, scored: &Scored, copies: &[u32]) -> Vec<Option<f64>> {
         let copies: Vec<u32> = copies.iter().zip(&self.takes_part).map(|(copies, part)| copies * part).collect();
         let mut values = scored.metrics(&copies).to_vec();
@@ -159,20 +199,22 @@ pub struct Comparison {
     pub arms: Vec<ArmRecord>,
     /// From the None arm.
     pub differences: Vec<DifferenceRecord>,
+    /// Where a class is of interest.
+    pub evidence: Option<EvidenceRecord>,
 }
 
-/// Scores all arms. `thresholds[arm][repetition]`; `truth` as in [`TestLesions::new`], for the labels of added lesions.
+/// Scores all arms. `thresholds[arm][repetition]`.
 ///
 /// # Errors
 /// A score that is not a number.
 pub fn compare(
     runs: &Runs,
     thresholds: &[Vec<f64>],
-    lesions: &TestLesions,
-    truth: Option<&[bool]>,
+    yardstick: Yardstick<'_>,
     config: &ClassifyConfig,
     seed: RunSeed,
 ) -> Result<Comparison> {
+    let Yardstick { lesions, truth, log_kept } = yardstick;
     let tables = Table::all(lesions, config.reference_prevalence);
     let scored = runs.arms.iter().zip(thresholds).map(|(arm, thresholds)| score(arm, thresholds, &tables));
     let scored = scored.collect::<Result<_>>()?;
@@ -180,17 +222,22 @@ pub fn compare(
     let baseline = runs.arms.iter().position(|arm| arm.arm == Arm::None);
     let pairs = pairs(&tables, &names, runs, baseline);
     let per_arm = names.iter().map(Vec::len).sum();
-    let scores = Scores { runs, thresholds, tables, names, per_arm, scored, pairs };
-    let bootstrap =
-        ClusterBootstrap::by_patient(&lesions.patients, seed.child("test patients", 0)).draws(config.bootstrap_draws);
-    let intervals = bootstrap.intervals(scores.count(), |copies| scores.values(copies));
+    let carriers: Vec<Vec<usize>> = tables.iter().map(|table| table.carriers(&lesions.patients)).collect();
+    let scores = Scores { runs, thresholds, tables, names, per_arm, scored, pairs, carriers };
+    let patients = seed.child("test patients", 0);
+    let bootstrap = ClusterBootstrap::by_patient(&lesions.patients, patients).draws(config.bootstrap_draws);
+    let drawn = bootstrap.draw(scores.count(), |copies| scores.values(copies));
+    let intervals = scores.intervals(&drawn);
+    let ground = Ground { runs, thresholds, lesions, config, patients, log_kept };
+    let evidence = Some(evidence::evidence(&ground, &scores.contrasts(&drawn))?);
 
     let (own, of_pairs) = intervals.split_at(runs.arms.len() * per_arm);
     let arms = own.chunks(per_arm).enumerate().map(|(arm, own)| scores.record(arm, own, &lesions.classes, truth));
-    Ok(Comparison { arms: arms.collect::<Result<_>>()?, differences: scores.differences(of_pairs) })
+    Ok(Comparison { arms: arms.collect::<Result<_>>()?, differences: scores.differences(of_pairs), evidence })
 }
 
-/// Every arm against every table. Values stand in one order everywhere: arms x tables x metrics, then the differences.
+/// Every arm against every table. Values stand in one order everywhere: arms x tables x metrics, then the differences
+/// of the means over repetitions, then those of each repetition, one after the other.
 struct Scores<'a> {
     runs: &'a Runs,
     /// By arm and repetition.
@@ -203,26 +250,69 @@ struct Scores<'a> {
     /// By arm and table.
     scored: Vec<Vec<ScoredRepetitions>>,
     pairs: Vec<Pair>,
+    /// Of each table's values.
+    carriers: Vec<Vec<usize>>,
 }
 
 impl Scores<'_> {
     fn count(&self) -> usize {
-        self.scored.len() * self.per_arm + self.pairs.len()
+        self.scored.len() * self.per_arm + self.pairs.len() * (1 + self.repetitions())
+    }
+
+    /// The same number for every arm.
+    fn repetitions(&self) -> usize {
+        self.runs.arms.first().map_or(0, |arm| arm.fits.len())
+    }
+
+    /// Of arms and pairs.
+    fn intervals(&self, drawn: &Drawn) -> Vec<Option<Interval>> {
+        let of_arm: Vec<usize> = self.carriers.concat();
+        let own = (0..self.scored.len()).flat_map(|_| of_arm.iter().copied());
+        let carriers: Vec<usize> = own.chain(self.pairs.iter().map(|pair| of_arm[pair.at])).collect();
+        carriers.into_iter().enumerate().map(|(which, carriers)| drawn.interval(which, carriers)).collect()
+    }
+
+    /// The pairs with all that is known of each repetition.
+    fn contrasts<'a>(&self, drawn: &'a Drawn) -> Contrasts<'a> {
+        let of_arm: Vec<usize> = self.carriers.concat();
+        let pair = |pair: &Pair| evidence::Contrast {
+            arm: pair.arm,
+            metric: pair.metric.clone(),
+            against: pair.against.name(),
+            carriers: of_arm[pair.at],
+        };
+        Contrasts {
+            pairs: self.pairs.iter().map(pair).collect(),
+            drawn,
+            first: self.scored.len() * self.per_arm + self.pairs.len(),
+            repetitions: self.repetitions(),
+        }
     }
 
     /// One vector a resample, so that everything is paired over the same patients.
     fn values(&self, copies: &[u32]) -> Vec<Option<f64>> {
         let mut values: Vec<Option<f64>> = Vec::with_capacity(self.count());
+        // By arm, repetition and place among an arm's values.
+        let mut alone: Vec<Vec<Vec<Option<f64>>>> = Vec::new();
         for arm in &self.scored {
+            let mut own = vec![Vec::with_capacity(self.per_arm); self.repetitions()];
             for (table, repetitions) in self.tables.iter().zip(arm) {
                 let each: Vec<Vec<Option<f64>>> = repetitions.iter().map(|one| table.values(one, copies)).collect();
                 values.extend((0..each[0].len()).map(|metric| mean(each.iter().map(|values| values[metric]))));
+                own.iter_mut().zip(each).for_each(|(own, each)| own.extend(each));
             }
+            alone.push(own);
         }
         let of = |arm: usize, at: usize| values[arm * self.per_arm + at];
         let differences = self.pairs.iter().map(|pair| Some(of(pair.arm, pair.at)? - of(pair.none, pair.at)?));
         let differences: Vec<_> = differences.collect();
         values.extend(differences);
+        for pair in &self.pairs {
+            let one = |repetition: usize| {
+                Some(alone[pair.arm][repetition][pair.at]? - alone[pair.none][repetition][pair.at]?)
+            };
+            values.extend((0..self.repetitions()).map(one));
+        }
         values
     }
 
@@ -253,10 +343,7 @@ impl Scores<'_> {
             Some(DifferenceRecord {
                 arm: self.runs.arms[pair.arm].arm.name().to_owned(),
                 metric: pair.metric.clone(),
-                against: match pair.against {
-                    Against::Readers => "readers".to_owned(),
-                    Against::Truth => "truth".to_owned(),
-                },
+                against: pair.against.name().to_owned(),
                 difference: interval.clone()?,
             })
         };
@@ -402,7 +489,9 @@ mod tests {
     fn compared(noise: [usize; 2]) -> Comparison {
         let config = ClassifyConfig { bootstrap_draws: 200, ..Default::default() };
         let truth: Vec<bool> = (0..160).map(|i| i < 3).collect();
-        compare(&runs(noise), &[vec![0.0; 2], vec![0.0; 2]], &lesions(), Some(&truth), &config, RunSeed(1)).unwrap()
+        let lesions = lesions();
+        let yardstick = Yardstick { lesions: &lesions, truth: Some(&truth), log_kept: 0.0 };
+        compare(&runs(noise), &[vec![0.0; 2], vec![0.0; 2]], yardstick, &config, RunSeed(1)).unwrap()
     }
 
     #[test]

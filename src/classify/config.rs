@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
+use super::primary::Primary;
 use crate::nets::classifiers::ClassifierConfig;
 use crate::nets::classifiers::cnn::CnnConfig;
 use crate::problem::Result;
@@ -46,6 +47,9 @@ pub struct ClassifyConfig {
     pub maps: usize,
     /// A run whose outcome is known, to test the machinery.
     pub control: Option<Control>,
+    /// The one difference from None whose p value needs no correction for the others.
+    #[serde(skip_serializing_if = "Primary::is_default")]
+    pub primary: Primary,
 }
 
 impl Default for ClassifyConfig {
@@ -67,6 +71,7 @@ impl Default for ClassifyConfig {
             reference_prevalence: 0.033,
             maps: 4,
             control: None,
+            primary: Primary::default(),
         }
     }
 }
@@ -143,6 +148,7 @@ impl Settings for ClassifyConfig {
             let expected = format!("each arm once: arm {} is named twice", self.arms[at].name());
             return Err(Self::refuse("arms", arms(), expected));
         }
+        self.primary.check(&self.arms)?;
         Self::within("seeds", self.seeds, 1, MOST)?;
         Self::within("epochs", self.epochs, 1, MOST)?;
         Self::within("batch", self.batch, 4, MOST)?;

@@ -27,7 +27,11 @@ pub mod runs;
 
 pub mod scores;
 
+pub mod primary;
+
 pub mod compare;
+
+pub mod evidence;
 
 pub mod by_class;
 

@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use super::arms::Source;
 use super::by_class::{self, TestItems};
-use super::compare::{self, Comparison, TestLesions};
+use super::compare::{self, Comparison, TestLesions, Yardstick};
 use super::config::{ClassifyConfig, Control};
 use super::extras::Synthetic;
 use super::pool::{Extras, Pool};
@@ -190,6 +190,7 @@ impl Fits<'_> {
             notes,
             classes: if none_of_interest { data.classes().names.clone() } else { vec![] },
             computed_with: runs.computed_with.clone(),
+            evidence: found.evidence,
         }
     }
 
@@ -210,7 +211,11 @@ impl Fits<'_> {
         let (thresholds, threshold_rule) = self.thresholds(&labels, notes)?;
         let lesions = TestLesions::new(&self.test_lesions(), manifest, truth);
         observer.note("bootstrap over the test patients");
-        let found = compare::compare(runs, &thresholds, &lesions, truth, config, seed)?;
+        let material = &pool.material;
+        let others: usize = material.classes.iter().map(Vec::len).sum::<usize>() - material.of_interest().len();
+        let kept = material.others_count(config.non_rims_per_rim) as f64 / others.max(1) as f64;
+        let yardstick = Yardstick { lesions: &lesions, truth, log_kept: kept.ln() };
+        let found = compare::compare(runs, &thresholds, yardstick, config, seed)?;
         Ok(Outcome { found, test: lesions.record(), threshold_rule })
     }
 

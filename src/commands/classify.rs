@@ -11,6 +11,7 @@ use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::classify::config::{ClassifyConfig, Control, Pooling, ThresholdRule, Width};
+use crate::classify::primary::{Label, Metric, Primary};
 use crate::classify::{Arm, Inputs, run_stage};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -54,9 +55,37 @@ pub struct ClassifyArgs {
     #[arg(long)]
     trust_origin: bool,
     #[command(flatten)]
+    primary: PrimaryArgs,
+    #[command(flatten)]
     seed: SeedArgs,
     #[command(flatten)]
     engine: EngineArgs,
+}
+
+/// The one question; what is left out is the default's.
+#[derive(Args, Clone, Copy, Debug)]
+struct PrimaryArgs {
+    /// The arm whose difference from None is the one question; all other p values are corrected for their number
+    /// [default: ada-gan-ld].
+    #[arg(long, value_name = "ARM", value_parser = choice::<Arm>())]
+    primary_arm: Option<Arm>,
+    /// Of which metric [default: auprc].
+    #[arg(long, value_name = "METRIC", value_parser = choice::<Metric>())]
+    primary_metric: Option<Metric>,
+    /// Against whose label; "auto" is the truth where it is known [default: auto].
+    #[arg(long, value_name = "LABEL", value_parser = choice::<Label>())]
+    primary_against: Option<Label>,
+}
+
+impl PrimaryArgs {
+    fn question(self) -> Primary {
+        let usual = Primary::default();
+        Primary {
+            arm: self.primary_arm.unwrap_or(usual.arm),
+            metric: self.primary_metric.unwrap_or(usual.metric),
+            against: self.primary_against.unwrap_or(usual.against),
+        }
+    }
 }
 
 #[derive(Args, Clone, Debug, Serialize)]
@@ -97,7 +126,8 @@ struct Typed {
 impl ClassifyArgs {
     fn config(&self) -> Result<ClassifyConfig> {
         let &Self { accepted_only, trust_origin, .. } = self;
-        Ok(ClassifyConfig { accepted_only, trust_origin, ..self.settings.config()? })
+        let primary = self.primary.question();
+        Ok(ClassifyConfig { accepted_only, trust_origin, primary, ..self.settings.config()? })
     }
 }
 

@@ -12,6 +12,8 @@ pub mod engine_args;
 
 pub mod bench;
 
+pub mod check_table;
+
 pub mod classify;
 
 pub mod config;

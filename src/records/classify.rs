@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::Arithmetic;
 use super::classes::Class;
+use super::evidence::EvidenceRecord;
 use super::prepare::ClassCount;
 use super::{Confusion, Interval};
 
@@ -52,6 +53,9 @@ pub struct ClassifyRecord {
     /// How the fits were computed, each way once; empty where an older version did not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub computed_with: Vec<Arithmetic>,
+    /// Tests and what goes with them; absent where no class is of interest and in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceRecord>,
 }
 
 /// The test side.

@@ -17,6 +17,8 @@ mod conditional;
 
 mod denoising;
 
+mod evidence;
+
 mod figures;
 
 mod images;

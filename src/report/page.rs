@@ -6,6 +6,7 @@ use super::accuracy::{self, Accuracy};
 use super::arms::{self, Arms};
 use super::conditional::{self, Conditional};
 use super::denoising::{self, Denoising};
+use super::evidence::{self, Evidence};
 use super::figures;
 use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
@@ -47,6 +48,7 @@ struct Page<'a> {
     denoising: Denoising,
     contrast_scatter: String,
     arms: Arms,
+    evidence: Option<Evidence>,
     maps: Vec<Figure>,
 }
 
@@ -70,7 +72,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
     let page = Page {
         study,
         headline: headline(study),
-        summary: arms::summary(classify),
+        summary: arms::summary(classify).into_iter().chain(evidence::summary(classify)).collect(),
         both: cohort.agreed_rims,
         only_first: cohort.reader1_rims - cohort.agreed_rims.min(cohort.reader1_rims),
         only_second: cohort.reader2_rims - cohort.agreed_rims.min(cohort.reader2_rims),
@@ -100,6 +102,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),
         arms: arms::section(classify),
+        evidence: evidence::section(classify),
         maps: stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?,
     };
     page.render().map_err(|error| Problem::new(Kind::Internal, format!("the report's template failed: {error}")))

@@ -1,4 +1,5 @@
-//! Percentile intervals by resampling patients: lesions of one patient stay together (cluster bootstrap).
+//! Percentile intervals by resampling patients: lesions of one patient stay together (cluster bootstrap). Their
+//! percentiles lie the further out the fewer patients there are ([`expanded_tail`]).
 //!
 //! A draw is a number of copies of each item, the same for every statistic of the draw, so differences between two
 //! models are paired and a mean over training repetitions is recomputed on the same patients.
@@ -11,6 +12,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::LEVEL;
+use super::few_clusters::expanded_tail;
 use super::order::quantile;
 use crate::records::Interval;
 use crate::seed::RunSeed;
@@ -66,31 +68,20 @@ impl ClusterBootstrap {
         count: usize,
         statistics: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
     ) -> Vec<Option<Interval>> {
+        let drawn = self.draw(count, statistics);
+        (0..count).map(|which| drawn.interval(which, self.clusters)).collect()
+    }
+
+    /// The statistics of the sample itself and of each draw, for what needs more than their intervals.
+    ///
+    /// # Panics
+    /// `statistics` gives another number of values.
+    pub fn draw(&self, count: usize, statistics: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync) -> Drawn {
         let once = vec![1; self.cluster_of.len()];
         let estimates = statistics(&once);
         assert_eq!(estimates.len(), count, "the closure must give {count} statistics");
-        let drawn: Vec<Vec<Option<f64>>> =
-            (0..self.draws as u64).into_par_iter().map(|draw| statistics(&self.copies(draw))).collect();
-        (0..count)
-            .map(|which| self.summarise(estimates[which]?, drawn.iter().filter_map(|values| values[which]).collect()))
-            .collect()
-    }
-
-    fn summarise(&self, value: f64, mut drawn: Vec<f64>) -> Option<Interval> {
-        if drawn.is_empty() || 2 * drawn.len() < self.draws {
-            return None;
-        }
-        drawn.sort_by(f64::total_cmp);
-        let left_out = self.draws - drawn.len();
-        let note = if left_out > 0 { format!(", {left_out} undefined left out") } else { String::new() };
-        Some(Interval {
-            value,
-            low: quantile(&drawn, (1.0 - LEVEL) / 2.0),
-            high: quantile(&drawn, (1.0 + LEVEL) / 2.0),
-            level: LEVEL,
-            n: self.clusters as u64,
-            method: format!("patient-cluster bootstrap, {} draws{note}", self.draws),
-        })
+        let values = (0..self.draws as u64).into_par_iter().map(|draw| statistics(&self.copies(draw))).collect();
+        Drawn { estimates, values, clusters: self.clusters }
     }
 
     /// Copies of each item in one draw: as many patients as there are, with replacement.
@@ -103,6 +94,52 @@ impl ClusterBootstrap {
         self.cluster_of.iter().map(|&cluster| times[cluster as usize]).collect()
     }
 }
+
+/// Statistics of a sample and of its resamples, the same resample for all of them.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// Of the sample itself.
+    pub estimates: Vec<Option<f64>>,
+    /// \[draws\]\[statistics\].
+    pub values: Vec<Vec<Option<f64>>>,
+    /// Patients that were drawn from.
+    pub clusters: usize,
+}
+
+impl Drawn {
+    /// The expanded percentile interval of one statistic, on which `carriers` of the patients have a say (of an AUROC
+    /// those with a positive, or those with a negative, whichever are fewer); `None` as in
+    /// [`ClusterBootstrap::interval`]. Of a single carrier there is no interval: both limits are the estimate, and
+    /// `method` says so.
+    pub fn interval(&self, which: usize, carriers: usize) -> Option<Interval> {
+        let value = self.estimates[which]?;
+        let mut drawn: Vec<f64> = self.values.iter().filter_map(|values| values[which]).collect();
+        if drawn.is_empty() || 2 * drawn.len() < self.values.len() {
+            return None;
+        }
+        drawn.sort_by(f64::total_cmp);
+        let left_out = self.values.len() - drawn.len();
+        let note = if left_out > 0 { format!(", {left_out} undefined left out") } else { String::new() };
+        let method = format!("patient-cluster bootstrap, {} draws{note}", self.values.len());
+        let n = self.clusters as u64;
+        let Some(tail) = expanded_tail(LEVEL, carriers) else {
+            let method = format!("{method}; {NO_INTERVAL}");
+            return Some(Interval { value, low: value, high: value, level: LEVEL, n, method });
+        };
+        let method = format!("{method}, percentiles expanded for {carriers} patients");
+        Some(Interval {
+            value,
+            low: quantile(&drawn, tail),
+            high: quantile(&drawn, 1.0 - tail),
+            level: LEVEL,
+            n,
+            method,
+        })
+    }
+}
+
+/// In the method of what stands without interval.
+pub const NO_INTERVAL: &str = "one patient alone carries it, so there is no interval";
 
 /// Mean of values that are all defined; `None` otherwise, since a mean over the defined ones would be another quantity.
 pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {

@@ -1,7 +1,7 @@
 //! Tests between two models on the same items: exact McNemar, DeLong for AUROC, Holm over several comparisons.
 //!
-//! They take items as independent. Interface of the library for comparisons outside the program (in `classify` a
-//! patient has many lesions, so its intervals are those of the cluster bootstrap):
+//! They take items as independent. Interface of the library for comparisons outside the program; for lesions of
+//! patients there are [`super::clustered_auroc`] and [`super::sign_flip`] beside them:
 //!
 //! ```
 //! use rimforge::statistics::compare::{delong, holm, mcnemar_exact};
@@ -91,14 +91,17 @@ pub fn delong(first: &[f64], second: &[f64], labels: &[bool]) -> Result<Option<D
 
 /// Structural components: per positive the share of negatives below it, per negative the share of positives above it,
 /// ties half.
-struct Placements {
-    auroc: f64,
-    positives: Vec<f64>,
-    negatives: Vec<f64>,
+pub(crate) struct Placements {
+    /// Their mean.
+    pub(crate) auroc: f64,
+    /// Of the positives in order.
+    pub(crate) positives: Vec<f64>,
+    /// Of the negatives in order.
+    pub(crate) negatives: Vec<f64>,
 }
 
 impl Placements {
-    fn of(scores: &[f64], labels: &[bool]) -> Self {
+    pub(crate) fn of(scores: &[f64], labels: &[bool]) -> Self {
         let select = |wanted: bool| -> Vec<f64> {
             scores.iter().zip(labels).filter(|(_, label)| **label == wanted).map(|(score, _)| *score).collect()
         };

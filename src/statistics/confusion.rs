@@ -83,6 +83,13 @@ pub fn ppv_at(c: &Confusion, prevalence: f64) -> Option<f64> {
     (called > 0.0).then(|| hits / called)
 }
 
+/// Negative predictive value where positives are `prevalence` of all items, from sensitivity and specificity (Bayes).
+pub fn npv_at(c: &Confusion, prevalence: f64) -> Option<f64> {
+    let right = specificity(c)? * (1.0 - prevalence);
+    let not_called = right + (1.0 - sensitivity(c)?) * prevalence;
+    (not_called > 0.0).then(|| right / not_called)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +109,9 @@ mod tests {
         assert_abs_diff_eq!(ppv_at(&COUNTS, 0.5).unwrap(), 8.0 / 9.0, epsilon = 1e-12);
         // At its own prevalence PPV is precision.
         assert_abs_diff_eq!(ppv_at(&COUNTS, 0.1).unwrap(), 8.0 / 17.0, epsilon = 1e-12);
+        // So is the negative one: 81 of 83. At .5: .9 / (.9 + .2).
+        assert_abs_diff_eq!(npv_at(&COUNTS, 0.1).unwrap(), 81.0 / 83.0, epsilon = 1e-12);
+        assert_abs_diff_eq!(npv_at(&COUNTS, 0.5).unwrap(), 9.0 / 11.0, epsilon = 1e-12);
     }
 
     /// The paper's sensitivity .95 with precision .91 on 60 + 120 implies 5.64 false positives, so a PPV of .41

@@ -18,7 +18,21 @@ pub mod proportion;
 
 pub mod bootstrap;
 
+pub mod few_clusters;
+
+pub mod hierarchy;
+
 pub mod compare;
+
+pub mod clustered_auroc;
+
+pub mod sign_flip;
+
+pub mod recalibration;
+
+pub mod power;
+
+pub mod stated_table;
 
 pub mod order;
 

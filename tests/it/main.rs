@@ -18,6 +18,9 @@ mod import_export;
 /// Closed pipes, JSON, help and logs of every command.
 mod command_line;
 
+/// Published numbers beside the test set that they state.
+mod check_table;
+
 mod leftovers;
 
 /// Closed streams, signals, limits of the system.
@@ -85,6 +88,8 @@ mod classify;
 mod named_classes;
 
 mod report;
+
+mod evidence;
 
 /// Small data sets that the tests above write.
 mod cohort_files;

@@ -229,6 +229,7 @@ pub fn study() -> StudyRecord {
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            evidence: None,
             computed_with: vec![],
             pooling: "A lesion's score is the mean of its slices' logits.".into(),
             optimiser_steps: 500,

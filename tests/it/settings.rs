@@ -230,6 +230,9 @@ fn table() -> Vec<Row> {
         row("classify.bootstrap_draws", Count, &["100", "10000000"], &["0", "99", "10000001"]),
         row("classify.reference_prevalence", Number, &["0.001", "0.999"], &["0", "1", "-0.1"]),
         row("classify.maps", Count, &["0", "1000"], &[]),
+        row("classify.primary.arm", Word, &["ada-gan", "affine"], &["none", "ada-cgan", "ada"]),
+        row("classify.primary.metric", Word, &["auprc", "auroc", "balanced-accuracy"], &["auc"]),
+        row("classify.primary.against", Word, &["auto", "readers", "truth"], &["labels"]),
         row("classify.control", Word, &["shuffle-labels", "duplicate-leak"], &["none"]),
         row("conditional.kimg", Number, &["1", "1e9"], above_0),
         row(

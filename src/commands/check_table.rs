@@ -1,0 +1,121 @@
+//! `rimforge check-table`: can the numbers of a published table come from the test set that it states?
+
+use clap::Args;
+
+use super::console::Console;
+use crate::problem::{Kind, Problem, Result};
+use crate::statistics::stated_table::{Metric, Stated, check, words};
+
+/// Arguments of `rimforge check-table`.
+#[derive(Args, Debug)]
+pub struct CheckTableArgs {
+    /// Items of the positive class in the test set.
+    #[arg(long, value_name = "N")]
+    positives: u64,
+
+    /// All other items in it.
+    #[arg(long, value_name = "N")]
+    negatives: u64,
+
+    /// Share of right answers, as stated: .79, 0.790 or 79%.
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    accuracy: Option<Typed>,
+
+    /// Share of real positives among those called so.
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    precision: Option<Typed>,
+
+    /// Share of the real positives that were called so (recall).
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    sensitivity: Option<Typed>,
+
+    /// Share of the real negatives that were called so.
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    specificity: Option<Typed>,
+
+    /// Harmonic mean of precision and sensitivity.
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    f1: Option<Typed>,
+
+    /// Decimals to which they are given; as many as typed unless told.
+    #[arg(long, value_name = "N")]
+    digits: Option<u32>,
+
+    /// Runs on this test set that they are means over.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    runs: u64,
+}
+
+/// A share, and the decimals with which it was typed.
+#[derive(Clone, Copy, Debug)]
+struct Typed {
+    value: f64,
+    digits: u32,
+}
+
+impl std::str::FromStr for Typed {
+    type Err = String;
+
+    fn from_str(typed: &str) -> std::result::Result<Self, String> {
+        let (number, percent) = match typed.strip_suffix('%') {
+            Some(number) => (number.trim_end(), true),
+            None => (typed, false),
+        };
+        let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.') && number.len() < 30;
+        let value = number.parse::<f64>().ok().filter(|_| plain).ok_or("a share such as .79 or 79% is expected")?;
+        let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len() as u32);
+        Ok(match percent {
+            true => Self { value: value / 100.0, digits: decimals + 2 },
+            false => Self { value, digits: decimals },
+        })
+    }
+}
+
+/// Prints which counts give the numbers, or come nearest.
+///
+/// # Errors
+/// Numbers that make no sense; numbers that cannot come from the stated test set (exit code 5).
+pub fn run(args: &CheckTableArgs, console: &Console) -> Result<()> {
+    let typed = [
+        (Metric::Accuracy, args.accuracy),
+        (Metric::Precision, args.precision),
+        (Metric::Sensitivity, args.sensitivity),
+        (Metric::Specificity, args.specificity),
+        (Metric::F1, args.f1),
+    ];
+    let typed: Vec<(Metric, Typed)> = typed.into_iter().filter_map(|(metric, typed)| Some((metric, typed?))).collect();
+    let most = typed.iter().map(|(_, typed)| typed.digits).max().unwrap_or(0).max(1);
+    let stated = Stated {
+        positives: args.positives,
+        negatives: args.negatives,
+        values: typed.iter().map(|(metric, typed)| (*metric, typed.value)).collect(),
+        digits: args.digits.unwrap_or(most),
+        runs: args.runs,
+    };
+    let checked = check(&stated)?;
+    console.result(&checked, || words::in_words(&checked))?;
+    if checked.possible {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Gate, "the stated numbers cannot come from the stated test set")
+        .expected(format!("numbers of {} positives and {} negatives", stated.positives, stated.negatives))
+        .advice("ask for the counts themselves: another test set, another convention or a misprint would explain them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_know_their_decimals() {
+        let typed = |text: &str| text.parse::<Typed>().map(|typed| (typed.value, typed.digits));
+        assert_eq!(typed(".79"), Ok((0.79, 2)));
+        assert_eq!(typed("0.790"), Ok((0.79, 3)));
+        assert_eq!(typed("79%"), Ok((0.79, 2)));
+        assert_eq!(typed("79.5 %"), Ok((0.795, 3)));
+        assert_eq!(typed("1"), Ok((1.0, 0)));
+        for bad in ["", "nan", "inf", "-1", "1e3", ".", "%", "0x1", "1.2.3"] {
+            assert!(typed(bad).is_err(), "{bad}");
+        }
+    }
+}
