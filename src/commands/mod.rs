@@ -18,6 +18,8 @@ pub mod config;
 
 pub mod doctor;
 
+pub mod evaluate;
+
 pub mod export;
 
 pub mod generate;

@@ -1,5 +1,5 @@
-//! The spread of a distance that must not see an image twice: the jackknife that leaves out half of the patients (Shao &
-//! Wu 1989, Annals of Statistics 17:1176).
+//! The spread of a distance that must not see an image twice: the jackknife that leaves out half of the patients (Shao
+//! & Wu 1989, Annals of Statistics 17:1176).
 //!
 //! A bootstrap draws patients twice; a copied image is its own nearest neighbour and takes nothing from the rank of a
 //! covariance, so distances between balls of neighbours, and those that are biased at small N, come out of it changed.

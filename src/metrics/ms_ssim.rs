@@ -1,9 +1,10 @@
-//! Structural similarity over several scales (Wang, Simoncelli and Bovik 2003, equation 7): the contrast and structure of
-//! two images at each scale and their luminance at the last, each to its power.
+//! Structural similarity over several scales (Wang, Simoncelli and Bovik 2003, equation 7): the contrast and structure
+//! of two images at each scale and their luminance at the last, each to its power.
 //!
-//! As pytorch-msssim: Gaussian window of 11 pixels and sigma 1.5 inside the image, K1 = .01, K2 = .03, averages of 2 x 2
-//! pixels between scales, what is negative taken as 0. The published five scales need 161 pixels; of a smaller image as
-//! many are taken as it has, the powers divided by their sum. Such a number is not comparable with one of five scales.
+//! As pytorch-msssim: Gaussian window of 11 pixels and sigma 1.5 inside the image, K1 = .01, K2 = .03, averages of 2 x
+//! 2 pixels between scales, what is negative taken as 0. The published five scales need 161 pixels; of a smaller image
+//! as many are taken as it has, the powers divided by their sum. Such a number is not comparable with one of five
+//! scales.
 
 use tch::{Kind, Tensor};
 
@@ -20,8 +21,8 @@ pub fn scales(side: i64) -> usize {
     (0..POWERS.len()).take_while(|&scale| side > (WINDOW - 1) << scale).count()
 }
 
-/// The similarity of each pair of images \[N, C, H, W\], mean over channels; in 0..1, 1 for equal images. `range` is the
-/// span of possible values (2 for \[-1, 1\]).
+/// The similarity of each pair of images \[N, C, H, W\], mean over channels; in 0..1, 1 for equal images. `range` is
+/// the span of possible values (2 for \[-1, 1\]).
 ///
 /// # Errors
 /// Other shapes, an image smaller than the window, or a range that is not positive.

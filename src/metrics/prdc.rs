@@ -118,20 +118,20 @@ struct Balls {
 impl Balls {
     /// Who lies in whose ball, from distances \[N, M\].
     fn count(&self, between: &Tensor, k: i64) -> Result<Prdc> {
-    let n = (between.size()[0], between.size()[1]);
-    let real_radius = self.real.unsqueeze(1); // [N, 1]
-    let fake_radius = self.fake.unsqueeze(0); // [1, M]
-    let in_real = between.lt_tensor(&real_radius);
-    let in_fake = between.lt_tensor(&fake_radius);
-    let share = |hit: Tensor| -> Result<f64> { Ok(f64::try_from(hit.to_kind(Kind::Double).mean(Kind::Double))?) };
-    let per_fake = in_real.to_kind(Kind::Double).sum_dim_intlist(0, false, Kind::Double);
-    Ok(Prdc {
-        precision: share(in_real.any_dim(0, false))?,
-        recall: share(in_fake.any_dim(1, false))?,
-        density: f64::try_from(per_fake.mean(Kind::Double))? / k as f64,
-        coverage: share(in_real.any_dim(1, false))?,
-        n,
-    })
+        let n = (between.size()[0], between.size()[1]);
+        let real_radius = self.real.unsqueeze(1); // [N, 1]
+        let fake_radius = self.fake.unsqueeze(0); // [1, M]
+        let in_real = between.lt_tensor(&real_radius);
+        let in_fake = between.lt_tensor(&fake_radius);
+        let share = |hit: Tensor| -> Result<f64> { Ok(f64::try_from(hit.to_kind(Kind::Double).mean(Kind::Double))?) };
+        let per_fake = in_real.to_kind(Kind::Double).sum_dim_intlist(0, false, Kind::Double);
+        Ok(Prdc {
+            precision: share(in_real.any_dim(0, false))?,
+            recall: share(in_fake.any_dim(1, false))?,
+            density: f64::try_from(per_fake.mean(Kind::Double))? / k as f64,
+            coverage: share(in_real.any_dim(1, false))?,
+            n,
+        })
     }
 }
 

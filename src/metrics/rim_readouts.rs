@@ -18,8 +18,8 @@ const REACH: f64 = 5.0;
 /// The highest point of the rim on a ray lies so near the ellipse, pixels.
 const NEAR: f64 = 1.5;
 
-/// Where core and surroundings are sampled, as for the contrast: shares of the way to two pixels inside the ellipse, and
-/// pixels beyond it.
+/// Where core and surroundings are sampled, as for the contrast: shares of the way to two pixels inside the ellipse,
+/// and pixels beyond it.
 const CORE: [f64; 2] = [0.3, 0.8];
 const INNER: f64 = 2.0;
 const OUTSIDE: [f64; 2] = [2.5, 3.5];
@@ -80,8 +80,7 @@ impl Slice<'_> {
         let inner = (REACH.min(ellipse.semi_axes[1]) / STEP) as i64;
         let offsets: Vec<f64> = (-inner..=(REACH / STEP) as i64).map(|at| at as f64 * STEP).collect();
         median(thetas().filter_map(|theta| {
-            let profile: Vec<f64> =
-                offsets.iter().map(|&offset| self.at(place(ellipse, theta, 1.0, offset))).collect();
+            let profile: Vec<f64> = offsets.iter().map(|&offset| self.at(place(ellipse, theta, 1.0, offset))).collect();
             width_of(&profile, &offsets, core, outside)
         }))
     }

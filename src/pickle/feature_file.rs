@@ -37,8 +37,7 @@ fn read(path: &Path, heads: Option<&Path>, device: Device) -> Result<Pretrained>
     let shapes = file.shapes();
     let more = heads.iter().flat_map(WeightFile::shapes);
     // Those that are named in both are the net's own.
-    let more: Vec<(String, Vec<i64>)> =
-        more.filter(|(name, _)| shapes.iter().all(|(own, _)| own != name)).collect();
+    let more: Vec<(String, Vec<i64>)> = more.filter(|(name, _)| shapes.iter().all(|(own, _)| own != name)).collect();
     let from_heads: BTreeSet<String> = more.iter().map(|(name, _)| name.clone()).collect();
     let all: Vec<(String, Vec<i64>)> = shapes.into_iter().chain(more).collect();
     let recognised = recognise(&all).map_err(|problem| problem.at(path))?;

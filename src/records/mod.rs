@@ -26,6 +26,8 @@ pub mod perturbation;
 
 pub mod classify;
 
+pub mod evaluate;
+
 pub mod study;
 
 /// A number with its uncertainty; rimforge prints none without.

@@ -17,6 +17,8 @@ mod conditional;
 
 mod denoising;
 
+mod evaluation;
+
 mod figures;
 
 mod images;

@@ -97,6 +97,7 @@ mod kill_chains;
 
 mod faults;
 
+mod evaluate;
 mod exact_resume;
 
 /// Counts memory for the tests that promise a bound.

@@ -2,8 +2,8 @@
 //!
 //! Another file of the same architecture measures something else: a value is called FID, KID or LPIPS only where every
 //! file behind it is one of these. They are known by the SHA-256 of the file. Of the nets it is the beginning that
-//! torch.hub's file names carry and its loader checks (eight digits after the last dash: one other file in four thousand
-//! million has them, too); of the LPIPS weights, which come with the package `lpips` 0.1.4, all of it.
+//! torch.hub's file names carry and its loader checks (eight digits after the last dash: one other file in four
+//! thousand million has them, too); of the LPIPS weights, which come with the package `lpips` 0.1.4, all of it.
 
 use super::recognise::Architecture;
 
