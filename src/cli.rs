@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run,
-    simulate, train,
+    bench, check_table, classify, config, doctor, evaluate, export, generate, import, perturb, prepare, project,
+    report, run, simulate, train,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -57,6 +57,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Train one classifier per augmentation arm and compare.
     Classify(classify::ClassifyArgs),
+    /// Measure how far images lie from held-out real ones, and what a network is like.
+    Evaluate(evaluate::EvaluateArgs),
     /// Write the HTML report of a study folder.
     Report(report::ReportArgs),
     /// Ask whether the numbers of a published table can come from its test set.
@@ -102,6 +104,7 @@ impl Cli {
             Command::Import(args) => import::run(args, console),
             Command::Export(args) => export::run(args, console),
             Command::Classify(args) => classify::run(args, console),
+            Command::Evaluate(args) => evaluate::run(args, console),
             Command::Report(args) => report::run(args, console),
             Command::CheckTable(args) => check_table::run(args, console),
             Command::Config(args) => config::run(args, console),

@@ -101,6 +101,9 @@ pub mod perturb;
 /// 6. Augmentation arms, the fit, lesion scores.
 pub mod classify;
 
+/// 6b. Sets of images against held-out ones; a network's latent space.
+pub mod evaluate;
+
 /// 7. Run folder to one HTML file.
 pub mod report;
 

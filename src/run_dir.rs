@@ -84,6 +84,11 @@ impl StudyDir {
         self.0.join("classify")
     }
 
+    /// Sets of images against held-out ones.
+    pub fn evaluation(&self) -> PathBuf {
+        self.0.join("evaluation")
+    }
+
     /// Every number that the report shows.
     pub fn results(&self) -> PathBuf {
         self.0.join("results.json")

@@ -20,6 +20,8 @@ pub mod config;
 
 pub mod doctor;
 
+pub mod evaluate;
+
 pub mod export;
 
 pub mod generate;

@@ -4,13 +4,25 @@
 
 pub mod features;
 
+pub mod groups;
+
+pub mod half_samples;
+
+pub mod components;
+
 pub mod frechet;
 
 pub mod kid;
 
+pub mod mmd;
+
 pub mod prdc;
 
+pub mod wasserstein;
+
 pub mod rim_contrast;
+
+pub mod rim_readouts;
 
 pub mod rim_meter;
 
@@ -18,10 +30,99 @@ pub mod map_meter;
 
 pub mod ssim;
 
+pub mod ms_ssim;
+
+pub mod path_length;
+
 #[cfg(test)]
 mod tests {
-    //! The reference values of `tests/fixtures/make_metrics.py`.
+    //! The reference values of `tests/fixtures/make_metrics.py` and `make_evaluate.py`.
     use serde::Deserialize;
+
+    use super::features::Features;
+
+    #[derive(Deserialize)]
+    pub struct Evaluate {
+        pub n: usize,
+        pub f: usize,
+        pub k: i64,
+        a: Vec<f64>,
+        b: Vec<f64>,
+        pub groups_a: Vec<u32>,
+        pub groups_b: Vec<u32>,
+        pub fid: f64,
+        pub components: i64,
+        pub fid_of_components: f64,
+        pub kid: f64,
+        pub kid_of_groups: f64,
+        pub sigma: f64,
+        pub rbf: f64,
+        pub cmmd_published: f64,
+        pub cmmd_unbiased: f64,
+        pub prdc: Shares,
+        pub prdc_of_groups: Shares,
+        pub wasserstein: Samples,
+        pub ms_ssim: Vec<Similarity>,
+        pub rim: Rim,
+        pub path_length: Lengths,
+    }
+
+    impl Evaluate {
+        pub fn set_a(&self) -> Features {
+            Features::from_rows(&self.a, self.n, self.f).unwrap()
+        }
+
+        pub fn set_b(&self) -> Features {
+            Features::from_rows(&self.b, self.n, self.f).unwrap()
+        }
+    }
+
+    #[derive(Deserialize)]
+    pub struct Shares {
+        pub precision: f64,
+        pub recall: f64,
+        pub density: f64,
+        pub coverage: f64,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Samples {
+        pub a: Vec<f64>,
+        pub b: Vec<f64>,
+        pub value: f64,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Similarity {
+        pub side: usize,
+        pub channels: usize,
+        pub phases: [f64; 2],
+        pub scales: usize,
+        pub value: f64,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Rim {
+        pub side: usize,
+        pub centre: [f64; 2],
+        pub axes: [f64; 2],
+        pub angle: f64,
+        pub height: f64,
+        pub width: f64,
+        pub gap: f64,
+        pub thickness: f64,
+        pub core: f64,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Lengths {
+        pub lengths: Vec<f64>,
+        pub mean: f64,
+    }
+
+    pub fn evaluate() -> Evaluate {
+        serde_json::from_str(include_str!("../../tests/fixtures/evaluate.json")).unwrap()
+    }
 
     #[derive(Deserialize)]
     pub struct Reference {

@@ -43,6 +43,6 @@ pub mod writer;
 
 pub mod state_dict;
 
-pub use feature_file::read_features;
+pub use feature_file::{read_features, read_features_with_heads};
 pub use network::{ImportedNetwork, read_network};
 pub use state_dict::write_state_dict;

@@ -26,6 +26,8 @@ pub mod perturbation;
 
 pub mod classify;
 
+pub mod evaluate;
+
 pub mod evidence;
 
 pub mod study;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classify::ClassifyRecord;
 use super::cohort::CohortRecord;
+use super::evaluate::EvaluationRecord;
 use super::perturbation::PerturbationRecord;
 use super::prepare::PrepareRecord;
 use super::projection::ProjectionRecord;
@@ -54,6 +55,9 @@ pub struct StudyRecord {
     /// Absent where the settings have none.
     #[serde(default)]
     pub multi_contrast: Option<MultiContrastRecord>,
+    /// How far the sets of images lie from held-out ones; absent where the settings have no such section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<EvaluationRecord>,
 }
 
 /// The generator that is told rims from non-rims.

@@ -18,6 +18,7 @@ mod conditional;
 mod denoising;
 
 mod evidence;
+mod evaluation;
 
 mod figures;
 

@@ -6,6 +6,7 @@ use super::accuracy::{self, Accuracy};
 use super::arms::{self, Arms};
 use super::conditional::{self, Conditional};
 use super::denoising::{self, Denoising};
+use super::evaluation::{self, Evaluation};
 use super::evidence::{self, Evidence};
 use super::figures;
 use super::images::{Figure, data_uri, stage_image};
@@ -43,6 +44,7 @@ struct Page<'a> {
     conditional: Option<Conditional<'a>>,
     accuracy: Option<Accuracy<'a>>,
     multi_contrast: Option<MultiContrast<'a>>,
+    evaluation: Option<Evaluation<'a>>,
     /// Numbers of the last two chapters, which depend on the one before.
     chapters: [u32; 2],
     denoising: Denoising,
@@ -98,6 +100,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         conditional: conditional::section(study, dir)?,
         accuracy: accuracy::section(study, dir)?,
         multi_contrast: multi_contrast::section(study, dir)?,
+        evaluation: evaluation::section(study),
         chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),

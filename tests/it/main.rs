@@ -107,6 +107,8 @@ mod kill_chains;
 mod faults;
 
 mod early_signals;
+
+mod evaluate;
 mod exact_resume;
 
 mod folders_gone_on_with;

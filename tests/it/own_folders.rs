@@ -86,7 +86,7 @@ fn place() -> tempfile::TempDir {
 }
 
 /// Each command with inputs that it can use, and with some that it cannot.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "simulate --preset tiny --out out",
     "prepare --images images --rim-label rim --out out",
     "prepare --cohort typo --out out",
@@ -96,6 +96,7 @@ const COMMANDS: [&str; 12] = [
     "project --network net.safetensors --data data --out out",
     "perturb --network net.safetensors --data data --out out",
     "classify --data data --arms none --out out",
+    "evaluate --network net.safetensors --out out",
     "import net.pkl --out out",
     "export --network net.safetensors --out out",
     "run study.toml",

@@ -226,6 +226,7 @@ pub fn study() -> StudyRecord {
             }],
         },
         perturbation: None,
+        evaluation: None,
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {

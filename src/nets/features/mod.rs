@@ -24,6 +24,8 @@ pub mod inception;
 
 pub mod pretrained;
 
+pub mod published;
+
 pub use discriminator::DiscriminatorFeatures;
 pub use frechet::FrechetFeatures;
 pub use pixels::PixelPyramid;

@@ -23,6 +23,7 @@ const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// A net with weights.
 pub struct Pretrained {
+    architecture: Architecture,
     net: Net,
     /// Root of the LPIPS weights \[1, 1, C\] of each compared layer; empty without them.
     heads: Vec<Tensor>,
@@ -73,6 +74,7 @@ impl Pretrained {
         let constant =
             |values: [f64; 3]| Tensor::from_slice(&values).to_kind(Kind::Float).reshape([1, 3, 1, 1]).to_device(device);
         Ok(Self {
+            architecture: *net,
             net: built,
             heads,
             // From images in -1..1 instead of 0..1.
@@ -81,14 +83,36 @@ impl Pretrained {
             name: format!("features of {}{weighted} ({})", net.title(), crate::name::shown(&file)),
         })
     }
-}
 
-impl FeatureNet for Pretrained {
-    fn name(&self) -> &str {
-        &self.name
+    /// Which net it is.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
-    fn features(&self, images: &Tensor) -> Result<Tensor> {
+    /// Whether it weighs its layers, as LPIPS does.
+    pub fn weighs_layers(&self) -> bool {
+        !self.heads.is_empty()
+    }
+
+    /// One vector an image, \[N, F\], for distances between sets: Inception's features, of the other nets the mean over
+    /// positions of each compared output. Channels as in [`FeatureNet::features`]; without gradient.
+    pub fn pooled(&self, images: &Tensor) -> Tensor {
+        tch::no_grad(|| {
+            let (n, colour) = self.as_colour(images);
+            let features = match &self.net {
+                Net::Inception(net) => net.features(&colour),
+                Net::Stack(net) => {
+                    let outputs = net.outputs(&((colour - &self.shift) / &self.scale));
+                    let mean = |x: &Tensor| x.mean_dim([2i64, 3].as_slice(), false, None);
+                    Tensor::cat(&outputs.iter().map(mean).collect::<Vec<_>>(), 1)
+                }
+            };
+            features.reshape([n, -1])
+        })
+    }
+
+    /// How many images there are, and the images as the net sees them: three channels each.
+    fn as_colour(&self, images: &Tensor) -> (i64, Tensor) {
         let size = images.size();
         let (n, channels) = (size[0], size[1]);
         let images = match &self.net {
@@ -100,6 +124,17 @@ impl FeatureNet for Pretrained {
             3 => images,
             _ => images.reshape([n * channels, 1, height, width]).expand([n * channels, 3, height, width], false),
         };
+        (n, colour)
+    }
+}
+
+impl FeatureNet for Pretrained {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        let (n, colour) = self.as_colour(images);
         let features = match &self.net {
             Net::Inception(net) => net.features(&colour),
             Net::Stack(net) => {

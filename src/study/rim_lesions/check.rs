@@ -39,6 +39,7 @@ impl Settings for RimStudy {
         self.classify.check()?;
         self.conditional.iter().try_for_each(Settings::check)?;
         self.multi_contrast.iter().try_for_each(Settings::check)?;
+        self.evaluate.iter().try_for_each(Settings::check)?;
         self.check_cohort()?;
         self.check_split()?;
         self.check_trainings()?;
@@ -118,7 +119,15 @@ impl RimStudy {
             FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
         };
         let cohort = self.cohort.path.as_ref().map(|path| ("cohort.path", path));
-        match [cohort, base, features].into_iter().flatten().find(|(_, path)| !path.exists()) {
+        let of_evaluate = self.evaluate.iter().flat_map(|evaluate| {
+            let files = [
+                ("evaluate.features", &evaluate.features),
+                ("evaluate.lpips", &evaluate.lpips),
+                ("evaluate.lpips_weights", &evaluate.lpips_weights),
+            ];
+            files.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)))
+        });
+        match [cohort, base, features].into_iter().flatten().chain(of_evaluate).find(|(_, path)| !path.exists()) {
             Some((key, path)) => Err(Problem::input(path, format!("nothing there, and {key} names it"))
                 .expected("a file or a folder")
                 .advice(format!("correct {key}; paths are relative to where the command runs"))),
@@ -248,8 +257,11 @@ impl RimStudy {
             ));
         }
         let estimate = ClassChoice::Name("estimate".into());
+        let evaluated = self.evaluate.as_ref().and_then(|evaluate| evaluate.class.clone());
+        let evaluated = evaluated.or_else(|| self.generate.class.clone());
         for (key, class, more) in [
             ("generate.class", &self.generate.class, None),
+            ("evaluate.class", &evaluated, None),
             ("project.condition", &self.project.condition, Some(&estimate)),
         ] {
             let known = |class: &ClassChoice| match class {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::classify::ClassifyConfig;
 use crate::data::{Condition, PrepareConfig};
 use crate::engine::EngineConfig;
+use crate::evaluate::EvaluateConfig;
 use crate::generate::GenerateConfig;
 use crate::perturb::PerturbConfig;
 use crate::problem::Result;
@@ -52,6 +53,9 @@ pub struct RimStudy {
     /// A generator of several contrasts at once (the paper's QSM, rim map and FLAIR).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multi_contrast: Option<MultiContrastConfig>,
+    /// Distances of all sets of images to held-out rims (the paper's table 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluate: Option<EvaluateConfig>,
 }
 
 /// What departs from `train` for the conditional generator.
@@ -127,6 +131,7 @@ impl Default for RimStudy {
             classify: ClassifyConfig::default(),
             conditional: None,
             multi_contrast: None,
+            evaluate: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::project::FeatureSetting;
 use crate::run_dir::StudyDir;
 use crate::simulate::rim_lesions as simulate;
 use crate::train::BaseChoice;
-use crate::{classify, data, generate, perturb, project, train};
+use crate::{classify, data, evaluate, generate, perturb, project, train};
 
 impl RimStudy {
     /// Every stage's folder that this study will use, and whose it is.
@@ -26,6 +26,9 @@ impl RimStudy {
         }
         if self.perturb.lesions > 0 {
             folders.push((perturb::stage::OWNER, dir.perturbed()));
+        }
+        if self.evaluate.is_some() {
+            folders.push((evaluate::stage::OWNER, dir.evaluation()));
         }
         if self.conditional.is_some() {
             folders.extend([gan(dir.conditional_gan()), (generate::stage::OWNER, dir.conditional_synthetic())]);
@@ -51,6 +54,9 @@ impl RimStudy {
             FeatureSetting::Weights(file) => Some(file.as_path()),
             FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
         };
-        [base, features].into_iter().flatten()
+        let of_evaluate = self.evaluate.iter().flat_map(|evaluate| {
+            [&evaluate.features, &evaluate.lpips, &evaluate.lpips_weights].into_iter().flatten().map(PathBuf::as_path)
+        });
+        [base, features].into_iter().flatten().chain(of_evaluate)
     }
 }

@@ -7,6 +7,8 @@ mod beside;
 
 mod check;
 
+mod evaluation;
+
 pub mod config;
 
 mod main_path;
@@ -75,6 +77,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |done| &done.key);
     let keys = [&synthetic.key, &denoised.key, conditional_key];
+    let evaluation = run.evaluate(&prepared, &gan.key, [&synthetic.key, &denoised.key, conditional_key])?;
     let classify = run.classify(&prepared, truth.as_deref(), &keys)?;
 
     let record = StudyRecord {
@@ -97,6 +100,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         classify,
         conditional: conditional.map(|done| done.record),
         multi_contrast,
+        evaluation,
     };
     files::write_json(dir.results(), &record)?;
     report::write_held(&dir)?;

@@ -4,6 +4,7 @@
 use super::config::{MultiContrastConfig, RimStudy};
 use crate::data::PrepareConfig;
 use crate::data::intensity::default_contrast;
+use crate::evaluate::EvaluateConfig;
 use crate::records::spelling;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
 use crate::train::BaseChoice;
@@ -79,6 +80,7 @@ impl RimStudy {
         if self.multi_contrast.as_ref().is_some_and(|section| section.kimg.is_none()) {
             all.push(self.kimg_of("multi_contrast"));
         }
+        all.extend(self.evaluate.iter().flat_map(unset_of_evaluate));
         all
     }
 
@@ -206,8 +208,40 @@ impl RimStudy {
             ];
             all.push(("multi_contrast", "none; the section adds a generator of several contrasts", keys));
         }
+        if self.evaluate.is_none() {
+            let usual = EvaluateConfig::default();
+            let keys = [
+                ("images", usual.images.to_string()),
+                ("components", usual.components.to_string()),
+                ("neighbours", usual.neighbours.to_string()),
+                ("pairs", usual.pairs.to_string()),
+                ("extra", usual.extra.to_string()),
+                ("draws", usual.draws.to_string()),
+                ("yardsticks", usual.yardsticks.to_string()),
+                ("paths", usual.paths.to_string()),
+                ("truncations", format!("{:?}", usual.truncations)),
+            ];
+            let keys = keys.into_iter().map(|(key, value)| unset("evaluate", key, value));
+            let keys = keys.chain(unset_of_evaluate(&usual)).collect();
+            all.push(("evaluate", "none; the section adds distances of all sets of images to held-out rims", keys));
+        }
         all
     }
+}
+
+/// Keys of `evaluate` without a value.
+fn unset_of_evaluate(evaluate: &EvaluateConfig) -> Vec<Unset> {
+    let own = "none: the program's own small net";
+    [
+        ("features", own, evaluate.features.is_none()),
+        ("lpips", own, evaluate.lpips.is_none()),
+        ("lpips_weights", "none, or in the file of evaluate.lpips", evaluate.lpips_weights.is_none()),
+        ("class", "as generate.class", evaluate.class.is_none()),
+    ]
+    .into_iter()
+    .filter(|(.., is_unset)| *is_unset)
+    .map(|(key, meaning, _)| unset("evaluate", key, meaning))
+    .collect()
 }
 
 /// The sections of a TOML text in their order; the first holds the keys before any header.
@@ -271,6 +305,7 @@ mod tests {
         let mut given = RimStudy::default();
         given.cohort.path = Some("cohort".into());
         given.conditional = Some(ConditionalConfig::default());
+        given.evaluate = Some(EvaluateConfig::default());
         given.multi_contrast = Some(MultiContrastConfig { kimg: Some(2.0), ..MultiContrastConfig::default() });
         for study in [simulated(), given] {
             assert_eq!(toml::from_str::<RimStudy>(&study.shown()).unwrap(), study);

@@ -1,0 +1,152 @@
+//! Which sets are compared: the real images of each side, each folder by itself, and the training sets that a
+//! classifier would learn from.
+
+use std::path::Path;
+
+use super::draw::{available, some};
+use super::sources::{self, Folder, Kind, Source, Unit};
+use super::stage::SetFolder;
+use crate::data::Prepared;
+use crate::problem::{Problem, Result};
+use crate::seed::RunSeed;
+
+/// Held-out images of the class of interest are source 0.
+const HELD: usize = 0;
+
+/// Contested training images are source 3; between them lie the training images of interest and the others.
+pub const CONTESTED: usize = 3;
+
+/// A set with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// For the tables.
+    pub name: String,
+    /// What is in it.
+    pub about: String,
+    /// What it may be drawn from.
+    pub units: Vec<Unit>,
+    /// Of projections: for each image, its place and the place of its original.
+    pub originals: Vec<(sources::Place, sources::Place)>,
+}
+
+impl Named {
+    fn new(name: impl Into<String>, about: impl Into<String>, units: Vec<Unit>) -> Self {
+        Self { name: name.into(), about: about.into(), units, originals: vec![] }
+    }
+
+    /// How many images it has.
+    pub fn images(&self) -> usize {
+        available(&self.units)
+    }
+}
+
+/// All that is compared.
+pub struct Sets<'a> {
+    /// By number.
+    pub sources: Vec<Source<'a>>,
+    /// Held-out real images.
+    pub held: Named,
+    /// Each by itself, real training images first.
+    pub alone: Vec<Named>,
+    /// What classifiers learn from, the real ones first.
+    pub training: Vec<Named>,
+    /// What a reader of the numbers should know.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Sets<'a> {
+    /// Of a data set and folders; a training set adds at most `extra` units to the real ones.
+    ///
+    /// # Errors
+    /// No held-out or training images, or a folder that cannot be read.
+    pub fn of(data: &'a Prepared, folders: &'a [SetFolder<'a>], extra: usize, seed: RunSeed) -> Result<Self> {
+        let interest = data.classes().of_interest.clone();
+        let class = interest.as_ref().map_or("image".to_owned(), |class| class.name().to_owned());
+        let held = data.test().filter(|lesion| match &interest {
+            Some(class) => lesion.class == *class,
+            None => data.class_of(lesion).is_some(),
+        });
+        let (own, others) = (data.training_of_interest(), data.training_of_others());
+        let contested = data.training_all().filter(|lesion| data.class_of(lesion).is_none());
+        if held.is_empty() || own.is_empty() {
+            return Err(Problem::input(
+                data.root(),
+                format!("{} held-out and {} training slices of {class}", held.len(), own.len()),
+            )
+            .expected("some of each: what is compared with, and the floor")
+            .advice("prepare slices with a larger test share"));
+        }
+        let units = [
+            sources::of_slices(&held, HELD),
+            sources::of_slices(&own, 1),
+            sources::of_slices(&others, 2),
+            sources::of_slices(&contested, CONTESTED),
+        ];
+        let floor = Named::new(format!("real {class}s"), "training side", units[1].clone());
+        let mut alone = vec![floor.clone()];
+        if !others.is_empty() {
+            alone.push(Named::new(format!("real others than {class}s"), "training side", units[2].clone()));
+        }
+        if !contested.is_empty() {
+            alone.push(Named::new("contested", "training side, as they are", units[3].clone()));
+        }
+        let mut places = std::collections::HashMap::new();
+        for (at, (slice, lesion)) in contested.entries().enumerate() {
+            places.insert((lesion.id.to_string(), slice.z), at);
+        }
+        let mut training = vec![Named { name: "None".into(), about: format!("real {class}s alone"), ..floor }];
+        let with = |name: &str, about: String, parts: &[&[Unit]]| {
+            let each = extra / parts.len().max(1);
+            let added =
+                parts.iter().enumerate().flat_map(|(at, part)| some(part, each, seed.child("extra", at as u64)));
+            Named::new(name, about, units[1].iter().cloned().chain(added).collect())
+        };
+        if !contested.is_empty() {
+            training.push(with("Ambiguous", format!("real {class}s and contested ones as they are"), &[&units[3]]));
+        }
+        let mut sources =
+            vec![Source::HeldOut(held), Source::Training(own), Source::Training(others), Source::Training(contested)];
+        let mut notes = Vec::new();
+        let mut read: Vec<(&SetFolder<'_>, Kind, Vec<Unit>)> = Vec::new();
+        for given in folders {
+            let Folder { source, units, originals, kind, stranger } =
+                sources::folder(given.folder, data, sources.len())?;
+            let about = match kind {
+                Kind::Drawn => "drawn by a network, each image a draw of its own",
+                Kind::Projected => "projections of contested lesions",
+            };
+            if stranger {
+                notes.push(format!(
+                    "The network behind {:?} knew other data than this set, or does not say: held-out images may \
+                     have been among them, and then it is nearer than it should be.",
+                    given.name
+                ));
+            }
+            let originals = originals.iter().enumerate();
+            let originals = originals.filter_map(|(at, key)| Some((at, *places.get(key)?))).collect();
+            alone.push(Named { originals, ..Named::new(&given.name, about, units.clone()) });
+            training.push(with(&given.training, format!("real {class}s and {}", given.name), &[&units]));
+            read.push((given, kind, units));
+            sources.push(source);
+        }
+        let first = |kind: Kind| read.iter().find(|(_, of, _)| *of == kind);
+        if let (Some((drawn, _, a)), Some((projected, _, b))) = (first(Kind::Drawn), first(Kind::Projected)) {
+            let about = format!("real {class}s, {} and {}, half each", projected.name, drawn.name);
+            let name = format!("{}+{}", drawn.training, projected.training.rsplit('-').next().unwrap_or_default());
+            training.push(with(&name, about, &[b, a]));
+        }
+        Ok(Self {
+            sources,
+            held: Named::new(format!("held-out {class}s"), "test side", units[0].clone()),
+            alone,
+            training,
+            notes,
+        })
+    }
+}
+
+/// A folder under its own name.
+pub fn folder_named(folder: &Path) -> SetFolder<'_> {
+    let name = sources::name_of(folder);
+    SetFolder { training: format!("real + {name}"), name, folder }
+}

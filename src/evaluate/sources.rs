@@ -1,0 +1,179 @@
+//! Where images come from: the sides of a prepared data set, and folders that `generate` or `project` wrote.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::data::sides::Side;
+use crate::data::slices::Slices;
+use crate::data::{Prepared, patch_file};
+use crate::files;
+use crate::name::Inside;
+use crate::problem::{Problem, Result};
+use crate::records::FileHash;
+use crate::records::projection::ProjectedLesion;
+use crate::run_dir::RECORD;
+
+/// Largest record in bytes: an entry of some 600 for each of a hundred thousand images.
+const LARGEST_RECORD: u64 = 64 << 20;
+
+/// One image of a source, by its place there.
+pub type Place = usize;
+
+/// What is drawn as a whole: a lesion with its slices, or one image of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// The patient, or a name of its own.
+    pub group: String,
+    /// Which source, and places there; at least one.
+    pub images: Vec<(usize, Place)>,
+}
+
+/// Images that can be read one by one.
+pub enum Source<'a> {
+    /// Slices of the training side.
+    Training(Slices<crate::data::sides::Train>),
+    /// Slices of the test side: read to be compared with, never to be drawn from.
+    HeldOut(Slices<crate::data::sides::Test>),
+    /// Files of a folder.
+    Files(Files<'a>),
+    /// Images in memory.
+    Made(Vec<Vec<f32>>),
+}
+
+/// Images that a record lists.
+pub struct Files<'a> {
+    folder: &'a Path,
+    images: Vec<(Inside, String)>,
+    shape: [u64; 3],
+}
+
+impl Source<'_> {
+    /// \[C, H, W\] in -1..1, row-major.
+    ///
+    /// # Errors
+    /// A file that is missing or not what its manifest or record promises.
+    pub fn read(&self, place: Place) -> Result<Vec<f32>> {
+        match self {
+            Self::Training(slices) => Ok(slices.image(place)?.pixels),
+            Self::HeldOut(slices) => Ok(slices.image(place)?.pixels),
+            Self::Files(files) => files.read(place),
+            Self::Made(images) => Ok(images[place].clone()),
+        }
+    }
+}
+
+impl Files<'_> {
+    fn read(&self, place: Place) -> Result<Vec<f32>> {
+        let (name, sha256) = &self.images[place];
+        let path = name.under(self.folder);
+        let again = "write it again with `rimforge generate` or `rimforge project`";
+        let read = || patch_file::read::<f32>(&path, &self.shape, sha256);
+        let pixels = read().map_err(|problem| problem.advice(again))?;
+        match pixels.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(Problem::input(&path, format!("value {at} is not a number")).advice(again)),
+            None => Ok(pixels),
+        }
+    }
+}
+
+/// One unit a lesion, its patient the group.
+pub fn of_slices<S: Side>(slices: &Slices<S>, source: usize) -> Vec<Unit> {
+    let unit = |group: crate::data::slices::LesionSlices| Unit {
+        group: slices.prepared().lesion(group.lesion).patient.clone(),
+        images: group.positions.into_iter().map(|at| (source, at)).collect(),
+    };
+    slices.by_lesion().into_iter().map(unit).collect()
+}
+
+/// What kind of folder it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of `generate`: each image a draw of its own.
+    Drawn,
+    /// Of `project`: slices of lesions.
+    Projected,
+}
+
+/// A folder of images as it was found.
+pub struct Folder<'a> {
+    /// Its images.
+    pub source: Source<'a>,
+    /// In the order of the record.
+    pub units: Vec<Unit>,
+    /// Of projected contested lesions: lesion and slice of each image, by place.
+    pub originals: Vec<(String, u32)>,
+    /// Which kind it is.
+    pub kind: Kind,
+    /// Of the network behind them: another data set than this one, or an unknown one.
+    pub stranger: bool,
+}
+
+/// What of a record of either stage tells about images.
+#[derive(Deserialize)]
+struct Told {
+    #[serde(default)]
+    data_sha256: Option<String>,
+    #[serde(default)]
+    ancestor_data: Vec<String>,
+    images: serde_json::Value,
+    #[serde(default)]
+    lesions: Vec<ProjectedLesion>,
+}
+
+/// Reads the record of a folder of `generate` or `project`, as source number `source`. Of projections those of
+/// contested lesions are taken: the others are controls.
+///
+/// # Errors
+/// No such record, or one without images or without hashes.
+pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Folder<'a>> {
+    let path = folder.join(RECORD);
+    let wanted = "the record of a folder that `rimforge generate` or `rimforge project` wrote";
+    let text = files::read(&path, LARGEST_RECORD, wanted).map_err(|problem| problem.expected(wanted))?;
+    let told: Told = files::parse_json(&path, &text, wanted)?;
+    let own = data.sha256();
+    let stranger = told.data_sha256.as_deref() != Some(own) || told.ancestor_data.iter().any(|before| before != own);
+    let earlier = || {
+        Problem::input(&path, "a record that lists no images with their hashes")
+            .expected("images as numpy arrays, each with its hash")
+            .advice("run the same `rimforge generate` (with \"npy\" among its formats) or `rimforge project` again")
+    };
+    let inside = |name: &str| Inside::new(name).map_err(|fault| Problem::input(&path, fault));
+    let shape = data.image_shape().map(|side| side as u64);
+    let contested: Vec<&ProjectedLesion> = told.lesions.iter().filter(|lesion| lesion.role == "ambiguous").collect();
+    if contested.is_empty() {
+        let listed: Vec<FileHash> = serde_json::from_value(told.images).map_err(|_| earlier())?;
+        let arrays: Vec<&FileHash> = listed.iter().filter(|file| file.path.ends_with(".npy")).collect();
+        let images: Vec<(Inside, String)> =
+            arrays.iter().map(|file| Ok((inside(&file.path)?, file.sha256.clone()))).collect::<Result<_>>()?;
+        if images.is_empty() {
+            return Err(earlier());
+        }
+        let unit = |at| Unit { group: format!("image {at}"), images: vec![(source, at)] };
+        let units = (0..images.len()).map(unit).collect();
+        let source = Source::Files(Files { folder, images, shape });
+        return Ok(Folder { source, units, originals: vec![], kind: Kind::Drawn, stranger });
+    }
+    let mut images = Vec::new();
+    let mut originals = Vec::new();
+    let mut units: Vec<(String, Unit)> = Vec::new();
+    for lesion in contested {
+        let id = lesion.lesion_id.to_string();
+        let at = (source, images.len());
+        match units.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, unit)) => unit.images.push(at),
+            None => units.push((id.clone(), Unit { group: lesion.patient.clone(), images: vec![at] })),
+        }
+        images.push((lesion.image.clone(), lesion.image_sha256.clone().ok_or_else(earlier)?));
+        originals.push((id, u32::try_from(lesion.slice).map_err(|_| earlier())?));
+    }
+    let units = units.into_iter().map(|(_, unit)| unit).collect();
+    let source = Source::Files(Files { folder, images, shape });
+    Ok(Folder { source, units, originals, kind: Kind::Projected, stranger })
+}
+
+/// Name of a folder for a table.
+pub fn name_of(folder: &Path) -> String {
+    let name: PathBuf = folder.components().collect();
+    crate::name::shown(&name.file_name().unwrap_or_default().to_string_lossy()).into_owned()
+}
