@@ -47,7 +47,7 @@ pub struct SetFolder<'a> {
 }
 
 /// Knows the stage's folders; none is older than marks.
-pub const OWNER: Owner = Owner::of("evaluate", |_| None);
+pub const OWNER: Owner = Owner::of("evaluate", |_| Ok(None));
 
 /// Fewest held-out images that say anything.
 const FEWEST: usize = 8;
