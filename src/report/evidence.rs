@@ -120,7 +120,15 @@ fn contrasts(evidence: &EvidenceRecord) -> Table {
                Holm's over all but the primary question."
             .into(),
         heads: vec![
-            "arm", "metric", "against", "difference", "p", "corrected", "patients", "generators", "fits",
+            "arm",
+            "metric",
+            "against",
+            "difference",
+            "p",
+            "corrected",
+            "patients",
+            "generators",
+            "fits",
             "found in 80 %",
         ],
         rows: evidence.contrasts.iter().map(row).collect(),
@@ -223,9 +231,10 @@ fn calibration(evidence: &EvidenceRecord) -> Table {
 }
 
 fn in_use(evidence: &EvidenceRecord) -> Table {
-    let rows = evidence.in_use.iter().map(|row| {
-        vec![row.arm.clone(), row.against.clone(), maybe(row.ppv.as_ref(), 2), maybe(row.npv.as_ref(), 3)]
-    });
+    let rows = evidence
+        .in_use
+        .iter()
+        .map(|row| vec![row.arm.clone(), row.against.clone(), maybe(row.ppv.as_ref(), 2), maybe(row.npv.as_ref(), 3)]);
     let prevalence = evidence.in_use.first().map_or(0.0, |row| row.prevalence);
     Table {
         title: "What a call means in use",

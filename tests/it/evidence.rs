@@ -2,8 +2,8 @@
 //! its interval, each table with what it says, what is undefined in words; a study of before has none.
 
 use assert_cmd::Command;
-use rimforge::records::classify::ClassifyRecord;
 use rimforge::records::Interval;
+use rimforge::records::classify::ClassifyRecord;
 use rimforge::records::evidence::{
     AnswersRecord, AurocRecord, CalibrationRecord, ContrastRecord, DiscordantRecord, EqualCallsRecord, EvidenceRecord,
     InUseRecord, PowerRecord, VarianceShares,
@@ -150,7 +150,8 @@ fn a_comparison_leaves_its_evidence() {
     assert_eq!((primary.len(), evidence.contrasts.len()), (1, 6));
     assert_eq!((primary[0].metric.as_str(), primary[0].against.as_str()), ("auprc", "truth"));
     for contrast in &evidence.contrasts {
-        let difference = record.differences.iter().find(|d| d.metric == contrast.metric && d.against == contrast.against);
+        let difference =
+            record.differences.iter().find(|d| d.metric == contrast.metric && d.against == contrast.against);
         assert!((difference.unwrap().difference.value - contrast.difference.value).abs() < 1e-12, "{contrast:?}");
         let known = contrast.shares.patients + contrast.shares.fits.unwrap();
         assert!((known - 1.0).abs() < 1e-9 || known == 0.0, "{contrast:?}");
