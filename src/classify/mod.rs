@@ -3,7 +3,8 @@
 //! [`material`] lists what there is to train on, [`arms`] composes a training set from it, [`sampler`] and [`fit`]
 //! train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers. [`compare`]
 //! gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any number of classes
-//! and none is. Test lesions reach [`runs`] only to be scored; the true label reaches only [`compare`].
+//! and none is; [`evidence`] puts tests beside them. Test lesions reach [`runs`] only to be scored; the true label
+//! reaches only [`compare`].
 
 pub mod config;
 
