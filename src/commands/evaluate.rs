@@ -1,7 +1,7 @@
 //! `rimforge evaluate`: how far images lie from held-out real ones, and what a network is like.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -16,25 +16,20 @@ use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::records::Interval;
-use crate::records::evaluate::{Comparison, EvaluationRecord, Measure, Topic};
+use crate::records::evaluate::{Comparison, EvaluationRecord, Measure};
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
 
 /// Arguments of `rimforge evaluate`.
 #[derive(Args, Debug)]
 pub struct EvaluateArgs {
-    /// Prepared data set: its held-out images of the class of interest are compared with, its training images are the
-    /// floor.
+    /// Prepared data set: its held-out images are compared with, its training images are the floor.
     #[arg(long = "real", visible_alias = "data", value_name = "DIR", required_unless_present = "network")]
     data: Option<PathBuf>,
-    /// Folder of images (`rimforge generate`, `rimforge project`); may be repeated.
-    #[arg(long, value_name = "DIR", requires = "data")]
+    /// Folder of `rimforge generate` or `rimforge project`; may be repeated.
+    #[arg(long, visible_alias = "denoised", value_name = "DIR", requires = "data")]
     synthetic: Vec<PathBuf>,
-    /// Folder of projected contested lesions (`rimforge project`); may be repeated.
-    #[arg(long, value_name = "DIR", requires = "data")]
-    denoised: Vec<PathBuf>,
-    /// A network file, or the folder of a training run or an import: its path length, and its images at several
-    /// truncations.
+    /// A network file, or the folder of a training run or an import: path length, and truncations.
     #[arg(long, value_name = "FILE|DIR")]
     network: Option<PathBuf>,
     /// Folder for the record.
@@ -42,9 +37,6 @@ pub struct EvaluateArgs {
     out: PathBuf,
     #[command(flatten)]
     settings: Options<EvaluateConfig, Typed>,
-    /// Leave out the yardsticks: real images blurred, and with their rims lowered.
-    #[arg(long)]
-    no_yardsticks: bool,
     #[command(flatten)]
     seed: SeedArgs,
     #[command(flatten)]
@@ -54,8 +46,7 @@ pub struct EvaluateArgs {
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(id = "evaluate-settings")]
 struct Typed {
-    /// Weights of Inception v3, VGG16, AlexNet or SqueezeNet 1.1 for distances between sets (.pt, .pth, .safetensors);
-    /// without them the program's own small net, and no value is called FID.
+    /// Weights of Inception v3, VGG16, AlexNet or SqueezeNet 1.1 for distances between sets; else an own small net.
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
     /// Weights of VGG16, AlexNet or SqueezeNet 1.1 for distances between two images.
@@ -64,21 +55,9 @@ struct Typed {
     /// LPIPS weights for --lpips, where they are a file of their own.
     #[arg(long, value_name = "FILE", requires = "lpips")]
     lpips_weights: Option<PathBuf>,
-    /// Images of a set, at most; all sets of a table have as many as the smallest.
-    #[arg(long)]
-    images: Option<u64>,
-    /// Principal axes for the Frechet distance of the program's own net.
-    #[arg(long)]
-    components: Option<u64>,
-    /// Neighbours of precision, recall, density and coverage.
-    #[arg(long)]
-    neighbours: Option<u64>,
     /// Pairs of images for the diversity of a set.
     #[arg(long)]
     pairs: Option<u64>,
-    /// Lesions or images that a training set adds to the real ones.
-    #[arg(long)]
-    extra: Option<u64>,
     /// Draws of every interval.
     #[arg(long)]
     draws: Option<u64>,
@@ -98,23 +77,18 @@ struct Typed {
 /// # Errors
 /// Settings that make no sense, nothing to compare, no usable folder, network or weights, or stopped on request.
 pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
-    let mut config = args.settings.config()?;
-    config.yardsticks = config.yardsticks && !args.no_yardsticks;
+    let config = args.settings.config()?;
     config.check()?;
     let engine = args.engine.start()?;
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
-    let sets: Vec<_> = args.synthetic.iter().chain(&args.denoised).map(|folder| folder_named(folder)).collect();
+    let sets: Vec<_> = args.synthetic.iter().map(|folder| folder_named(folder)).collect();
     let inputs = Inputs { data: data.as_ref(), sets: &sets, network: args.network.as_deref() };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;
-    console.result(&record, || format!("{}record {}\n", tables(&record), shown_path(&record_path(&args.out))))
+    console.result(&record, || format!("{}record {}\n", tables(&record), shown_path(&args.out.join(RECORD))))
 }
 
-fn record_path(out: &Path) -> PathBuf {
-    out.join(RECORD)
-}
-
-/// What the record says, for a terminal: a table a topic, one row a set, one line a measure that stands in none.
+/// What the record says, for a terminal.
 pub fn tables(record: &EvaluationRecord) -> String {
     let mut text = if record.simulated { "SIMULATED. ".to_owned() } else { String::new() };
     let _ = writeln!(text, "distances between sets: {} ({} numbers)", record.features, record.dimensions);
@@ -133,23 +107,12 @@ pub fn tables(record: &EvaluationRecord) -> String {
 }
 
 fn table(comparison: &Comparison, record: &EvaluationRecord) -> String {
-    let title = match comparison.topic {
-        Topic::Sets => "each set by itself",
-        Topic::TrainingSets => "training sets",
-        Topic::Blurred => "yardstick: real images blurred",
-        Topic::Flattened => "yardstick: rims lowered",
-        Topic::Truncation => "the network at several truncations",
-    };
-    let mut text = format!("\n{title}, {} images each\n", comparison.images);
+    let mut text = format!("\n{}, {} images each\n", comparison.topic.title(), comparison.images);
     let present = |measure: &&Measure| comparison.sets.iter().any(|set| set.measures.contains_key(&measure.key));
     for measure in record.measures.iter().filter(present) {
-        let unit = if measure.unit.is_empty() { String::new() } else { format!(", {}", measure.unit) };
-        let rises = match comparison.rises.get(&measure.key) {
-            Some(true) => " (grows along the steps)",
-            Some(false) => " (does NOT grow along the steps)",
-            None => "",
-        };
-        let _ = writeln!(text, "  {}{unit}{rises}", measure.name);
+        let rises = comparison.rises.get(&measure.key);
+        let rises = rises.map_or("", |rises| if *rises { "; grows along the steps" } else { "; does NOT grow" });
+        let _ = writeln!(text, "  {} {}{rises}", measure.name, measure.unit);
         for set in &comparison.sets {
             let _ = writeln!(text, "    {:<32} {}", set.name, cell(set.measures.get(&measure.key)));
         }
@@ -159,7 +122,7 @@ fn table(comparison: &Comparison, record: &EvaluationRecord) -> String {
 
 fn cell(interval: Option<&Interval>) -> String {
     match interval {
-        Some(i) => format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high),
+        Some(i) => format!("{:.5} [{:.5}, {:.5}]", i.value, i.low, i.high),
         None => "undefined".into(),
     }
 }
@@ -178,7 +141,6 @@ mod tests {
         let args = parsed::<EvaluateArgs>(&typed).unwrap();
         let config = args.settings.config().unwrap();
         assert_eq!((args.synthetic.len(), config.truncations, config.paths), (2, vec![1.0], 0));
-        assert!(parsed::<EvaluateArgs>(&["--out", "o"]).is_err(), "neither data nor network");
         assert!(parsed::<EvaluateArgs>(&["--network", "n", "--synthetic", "a", "--out", "o"]).is_err());
     }
 }

@@ -132,7 +132,11 @@ impl<'a> Sets<'a> {
         let first = |kind: Kind| read.iter().find(|(_, of, _)| *of == kind);
         if let (Some((drawn, _, a)), Some((projected, _, b))) = (first(Kind::Drawn), first(Kind::Projected)) {
             let about = format!("real {class}s, {} and {}, half each", projected.name, drawn.name);
-            let name = format!("{}+{}", drawn.training, projected.training.rsplit('-').next().unwrap_or_default());
+            // ADA-GAN and ADA-GAN-LD make ADA-GAN+LD.
+            let name = match projected.training.strip_prefix(&format!("{}-", drawn.training)) {
+                Some(rest) => format!("{}+{rest}", drawn.training),
+                None => format!("{} + {}", drawn.training, projected.name),
+            };
             training.push(with(&name, about, &[b, a]));
         }
         Ok(Self {

@@ -143,7 +143,7 @@ impl Work<'_> {
         }
         lab.observer.end();
         if config.yardsticks {
-            comparisons.extend(self.yardsticks(&meter, &mut sets, &tables[0], map.as_ref())?);
+            comparisons.extend(self.yardsticks(&meter, &mut sets, &tables[1], map.as_ref())?);
         }
         let images = comparisons.iter().map(|comparison| comparison.images).min().unwrap_or(0);
         let patients = reference.as_ref().map_or(0, |held| held.groups);
@@ -315,6 +315,7 @@ impl Work<'_> {
         map: Option<&RimMap>,
     ) -> Result<Vec<Comparison>> {
         let (floor, drawn) = &of.sets[0];
+        let floor = Named { name: "as they are".into(), ..floor.clone() };
         let seen = Seen::look(&sets.sources, &[drawn], self.shape, self.eye, None)?;
         let rows: Vec<i64> = seen.chosen(drawn).rows;
         let steps = yardsticks::steps(&seen.images(&rows), map)?;

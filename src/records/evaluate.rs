@@ -79,6 +79,19 @@ pub enum Topic {
     Truncation,
 }
 
+impl Topic {
+    /// Over its table on a terminal.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sets => "each set by itself",
+            Self::TrainingSets => "training sets",
+            Self::Blurred => "yardstick: real images blurred",
+            Self::Flattened => "yardstick: rims lowered",
+            Self::Truncation => "the network at several truncations",
+        }
+    }
+}
+
 /// Sets at one number of images against the same held-out ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {

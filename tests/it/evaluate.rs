@@ -174,7 +174,7 @@ fn what_cannot_be_compared_is_told() {
         assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(text.contains(says), "{text}");
     };
-    refused(&["--out", "o"], 2, "--network");
+    refused(&["--out", "o"], 2, "--real");
     refused(&["--real", "data", "--out", "o", "--draws", "3"], 2, "evaluate.draws = 3");
     refused(&["--real", "data", "--out", "o", "--synthetic", "data"], 3, "record");
     fs::write(root.join("net.pth"), b"no weights").unwrap();
