@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, classify, config, doctor, export, generate, import, perturb, prepare, project, report, run, simulate, train,
+    bench, classify, config, doctor, export, generate, import, perturb, prepare, project, read, report, run, simulate,
+    train,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -56,6 +57,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Train one classifier per augmentation arm and compare.
     Classify(classify::ClassifyArgs),
+    /// Let people judge blinded images of a study in a browser: real or synthetic, rim or not.
+    Read(read::ReadArgs),
     /// Write the HTML report of a study folder.
     Report(report::ReportArgs),
     /// Show the settings of a study as they will be used.
@@ -99,6 +102,7 @@ impl Cli {
             Command::Import(args) => import::run(args, console),
             Command::Export(args) => export::run(args, console),
             Command::Classify(args) => classify::run(args, console),
+            Command::Read(args) => read::run(args, console),
             Command::Report(args) => report::run(args, console),
             Command::Config(args) => config::run(args, console),
             Command::Bench(args) => bench::run(args, console),

@@ -26,6 +26,8 @@ pub mod perturbation;
 
 pub mod classify;
 
+pub mod reading;
+
 pub mod study;
 
 /// A number with its uncertainty; rimforge prints none without.

@@ -82,6 +82,8 @@ mod named_classes;
 
 mod report;
 
+mod reading;
+
 /// Small data sets that the tests above write.
 mod cohort_files;
 
