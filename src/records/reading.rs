@@ -55,7 +55,7 @@ impl Source {
         match self {
             Self::Real => format!("real {interest}"),
             Self::Synthetic => format!("synthetic {interest}"),
-            Self::Other => format!("real, no {interest}"),
+            Self::Other => format!("real non-{interest}"),
             Self::Contested => "contested, as measured".into(),
             Self::Denoised => "contested, denoised".into(),
         }

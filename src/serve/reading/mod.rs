@@ -1,9 +1,9 @@
 //! The reader study: blinded images of a study, two questions of each, every answer of every reader kept, and table 1
 //! made of them.
 //!
-//! The images are chosen once, by a seed ([`items`]), and each reader sees them in an order of his own ([`order`]). What
-//! the page gets of an image is its grey levels and the number of the question; what the image is stays here and is read
-//! again only by scoring ([`scores`]).
+//! The images are chosen once, by a seed ([`items`]), and each reader sees them in an order of his own ([`order`]).
+//! What the page gets of an image is its grey levels and the number of the question; what the image is stays here and
+//! is read again only by scoring ([`scores`]).
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

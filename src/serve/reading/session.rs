@@ -119,7 +119,9 @@ impl Session {
             let [low, high] = [contrast.window.low, contrast.window.high].map(|end| format!("{end}").replace('-', "−"));
             format!("{} {low} to {high} {}", contrast.name, contrast.unit)
         };
-        let size = items.pixel_mm.map(|[height, width]| format!("pixels of {height} × {width} mm"));
+        // Files hold them in single precision: .4 is .4000000059604645 there.
+        let size = items.pixel_mm.map(|sides| sides.map(|side| side as f32));
+        let size = size.map(|[height, width]| format!("pixels of {height} × {width} mm"));
         Standing {
             study: self.study.clone(),
             reader: self.reader.to_string(),

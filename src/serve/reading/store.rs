@@ -2,7 +2,8 @@
 //! or the machine.
 //!
 //! SQLite works with its rollback journal (one file at rest, which network disks can hold, too) and waits for the disk
-//! (`synchronous = EXTRA`): a commit returns when file and folder are on it. Nothing is ever deleted: an answer that is taken back is marked so.
+//! (`synchronous = EXTRA`): a commit returns when file and folder are on it. Nothing is ever deleted: an answer that
+//! is taken back is marked so.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

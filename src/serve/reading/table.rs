@@ -14,7 +14,7 @@ pub fn text(record: &ReadingRecord) -> String {
         .iter()
         .map(|count| format!("{} {}", count.images, count.source.described(&record.interest)))
         .collect();
-    line(&mut text, &format!("{simulated}images: {}; {} of them twice", shown.join(", "), record.repeats));
+    line(&mut text, &format!("{simulated}images: {}; {} of them twice", shown.join("; "), record.repeats));
     for reader in &record.readers {
         let done = if reader.answered < reader.questions { " so far" } else { "" };
         let back = if reader.withdrawn > 0 { format!(", {} taken back", reader.withdrawn) } else { String::new() };

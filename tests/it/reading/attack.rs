@@ -337,7 +337,7 @@ fn replies_do_not_tell_what_an_image_is() {
             reply.head.lines().filter(|line| !line.starts_with("date")).map(str::to_owned).collect::<Vec<_>>()
         };
         for reply in &replies {
-            assert_eq!((reply.status, reply.body.len()), (200, 16 * 16));
+            assert_eq!((reply.status, reply.body.len()), (200, 32 * 32));
             assert_eq!(without_date(reply), without_date(&replies[0]));
         }
         let differ = replies.iter().filter(|reply| reply.body != replies[0].body).count();

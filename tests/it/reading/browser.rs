@@ -42,6 +42,18 @@ fn answer(chromium: &mut Chromium, from: u64, to: u64, next: &str) -> Vec<bool> 
     given
 }
 
+/// Whether all of the page is within a window: the image whole, the answers large enough for a finger, nothing to
+/// scroll.
+fn fits(width: u32, height: u32) -> String {
+    format!(
+        "(() => {{ const page = document.documentElement; const at = (id) => document.getElementById(id)\
+         .getBoundingClientRect(); const [image, right, tools] = [at('image'), at('right'), at('smooth')]; \
+         return page.scrollWidth <= {width} && page.scrollHeight <= {height} && image.left >= 0 && image.top >= 0 && \
+         image.right <= {width} && image.bottom <= right.top && right.right <= {width} && right.height >= 44 && \
+         tools.bottom <= {height}; }})()"
+    )
+}
+
 #[test]
 fn a_reader_answers_with_keys_in_a_browser() {
     let Some(program) = installed() else {
@@ -68,8 +80,8 @@ fn a_reader_answers_with_keys_in_a_browser() {
     let drawn: Vec<u8> = drawn.as_array().unwrap().iter().map(|level| level.as_u64().unwrap() as u8).collect();
     let expected: Vec<u8> = image.iter().flat_map(|&level| [level, level, level, 255]).collect();
     assert_eq!(drawn, expected);
-    let times = chromium.value("document.getElementById('image').getBoundingClientRect().width / 16").as_f64().unwrap();
-    assert!(times >= 20.0 && (times - times.round()).abs() < 1e-6, "{times}");
+    let times = chromium.value("document.getElementById('image').getBoundingClientRect().width / 32").as_f64().unwrap();
+    assert!(times >= 15.0 && (times - times.round()).abs() < 1e-6, "{times}");
     assert_eq!(chromium.value("document.getElementById('simulated').checkVisibility()"), json!(true));
     // Nothing in the page tells the lesion or where the image comes from.
     let page = chromium.value("document.documentElement.outerHTML").as_str().unwrap().to_owned();
@@ -99,6 +111,11 @@ fn a_reader_answers_with_keys_in_a_browser() {
     at(&mut chromium, half, "ask");
     given.extend(answer(&mut chromium, half, half + 3, "ask"));
     assert!(chromium.complaints.is_empty(), "{:?}", chromium.complaints);
+    // A window that becomes smaller takes the image with it.
+    for (width, height) in [(390, 844), (1280, 500), (1280, 900)] {
+        chromium.size(width, height);
+        chromium.wait(&fits(width, height));
+    }
 
     // The program is killed: the page says so, and a new one goes on.
     running.kill();
@@ -117,9 +134,7 @@ fn a_reader_answers_with_keys_in_a_browser() {
     chromium.click("begin");
     at(&mut chromium, half + 3, "ask");
     look(&mut chromium, "question-390");
-    let fits = "(() => { const e = document.documentElement; const b = document.getElementById('right').getBoundingClientRect(); \
-                return e.scrollWidth <= 390 && e.scrollHeight <= 844 && b.right <= 390 && b.bottom <= 844 && b.height >= 44; })()";
-    assert_eq!(chromium.value(fits), json!(true));
+    assert_eq!(chromium.value(&fits(390, 844)), json!(true));
     assert!(chromium.value("document.getElementById('image').getBoundingClientRect().width").as_f64().unwrap() > 300.0);
     given.extend(answer(&mut chromium, half + 3, QUESTIONS, "done"));
     look(&mut chromium, "done-390");

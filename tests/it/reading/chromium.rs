@@ -86,6 +86,10 @@ impl Chromium {
 
     /// A command of the DevTools protocol and its result.
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.tried(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn tried(&mut self, method: &str, parameters: Value) -> Result<Value, Value> {
         self.next += 1;
         let id = self.next;
         let mut message = json!({"id": id, "method": method, "params": parameters});
@@ -96,8 +100,7 @@ impl Chromium {
         loop {
             let message = self.from.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no answer to {method}"));
             if message["id"] == id {
-                assert!(message.get("error").is_none(), "{method}: {message}");
-                return message["result"].clone();
+                return message.get("error").map_or_else(|| Ok(message["result"].clone()), |error| Err(error.clone()));
             }
             let said = match message["method"].as_str() {
                 Some("Log.entryAdded") => message["params"]["entry"].to_string(),
@@ -127,12 +130,16 @@ impl Chromium {
         result["result"]["value"].clone()
     }
 
-    /// Until an expression is true.
+    /// Until an expression is true; between two pages there is none to ask.
     pub fn wait(&mut self, expression: &str) {
         let begun = Instant::now();
-        while self.value(expression) != json!(true) {
-            let screen = self.value("document.body && document.body.innerText");
-            assert!(begun.elapsed() < PATIENCE, "{expression} does not come: {screen} {:?}", self.complaints);
+        let asked = json!({"expression": expression, "returnByValue": true});
+        while !self.tried("Runtime.evaluate", asked.clone()).is_ok_and(|found| found["result"]["value"] == json!(true))
+        {
+            if begun.elapsed() > PATIENCE {
+                let screen = self.value("document.body.innerText");
+                panic!("{expression} does not come: {screen} {:?}", self.complaints);
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
     }

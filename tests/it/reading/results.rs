@@ -74,7 +74,7 @@ fn the_results_are_those_of_the_answers_and_stand_in_the_report() {
     assert_eq!(record.pairs[0].agreement.kappa, Some(0.0), "who always says yes agrees by chance alone");
     let text = String::from_utf8(study.run(&["--results"]).stdout).unwrap();
     for line in [
-        "SIMULATED. images: 3 real rim, 3 synthetic rim",
+        "SIMULATED. images: 3 real rim; 3 synthetic rim",
         "Real or synthetic? (10 images",
         "all readers together",
         "knows and says yes, Rim or not?",
@@ -111,13 +111,19 @@ fn the_results_are_those_of_the_answers_and_stand_in_the_report() {
 #[test]
 fn the_truth_of_a_simulated_cohort_is_scored_against() {
     let study = Study::new();
+    // In a table of a cohort the numbers of lesions begin at 1.
+    for record in ["data/manifest.json", "denoised/record.json"] {
+        let path = study.root.join(record);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("_lesion-000\"", "_lesion-003\"")).unwrap();
+    }
     read(&study, "a", |_, source| source == Source::Real);
     let results = study.results();
     assert!(results["readers"][0]["tasks"][1].get("accuracy_to_truth").is_none(), "{results}");
     // Every lesion truly a rim: three of the six measured images were called one.
     let mut table = "participant_id\tlesion_id\ttrue_rim\n".to_owned();
     for patient in 0..10 {
-        (0..3).for_each(|lesion| table += &format!("sub-{patient:03}\t{lesion}\t1\n"));
+        (1..4).for_each(|lesion| table += &format!("sub-{patient:03}\t{lesion}\t1\n"));
     }
     let path = study.root.with_file_name("truth.tsv");
     fs::write(&path, table).unwrap();
