@@ -110,6 +110,9 @@ pub mod report;
 /// Recipes: a study's settings, its stages in order, what is kept of them.
 pub mod study;
 
+/// 8. Local web pages: a reader study, answered in a browser of this machine.
+pub mod serve;
+
 /// How fast this machine does it.
 pub mod bench;
 

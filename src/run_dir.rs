@@ -89,6 +89,11 @@ impl StudyDir {
         self.0.join("evaluation")
     }
 
+    /// The answers of readers, and what came out of them.
+    pub fn reading(&self) -> ReadingDir {
+        ReadingDir(self.0.join("reading"))
+    }
+
     /// Every number that the report shows.
     pub fn results(&self) -> PathBuf {
         self.0.join("results.json")
@@ -107,6 +112,33 @@ impl StudyDir {
 
 /// Name of the record that each stage leaves in its folder when it is done.
 pub const RECORD: &str = "record.json";
+
+/// Folder of a reader study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadingDir(PathBuf);
+
+impl ReadingDir {
+    /// Name of the database of answers.
+    pub const ANSWERS: &str = "answers.sqlite";
+
+    /// Name of the results.
+    pub const RESULTS: &str = "reading.json";
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// Every answer of every reader.
+    pub fn answers(&self) -> PathBuf {
+        self.0.join(Self::ANSWERS)
+    }
+
+    /// What came out of them.
+    pub fn results(&self) -> PathBuf {
+        self.0.join(Self::RESULTS)
+    }
+}
 
 /// A training run's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

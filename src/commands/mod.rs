@@ -34,6 +34,8 @@ pub mod prepare;
 
 pub mod project;
 
+pub mod read;
+
 pub mod report;
 
 pub mod run;

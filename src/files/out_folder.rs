@@ -240,7 +240,7 @@ impl<'a> OutFolder<'a> {
         match self.owner.command {
             "run" => "name another folder as `out`; nothing was touched in this one",
             // It has no option for another.
-            "report" => "move what lies there out of the folder; nothing was touched in it",
+            "report" | "read" => "move what lies there out of the folder; nothing was touched in it",
             _ => "choose another --out (of a study: another `out`); nothing was touched in this one",
         }
     }

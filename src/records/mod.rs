@@ -30,6 +30,8 @@ pub mod evaluate;
 
 pub mod evidence;
 
+pub mod reading;
+
 pub mod study;
 
 /// A number with its uncertainty; rimforge prints none without.

@@ -30,6 +30,8 @@ mod numbers;
 
 mod page;
 
+mod reading;
+
 mod svg;
 
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.

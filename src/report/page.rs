@@ -12,6 +12,7 @@ use super::figures;
 use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
 use super::numbers::{count, interval, number, thousands};
+use super::reading::{self, Reading};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
@@ -45,6 +46,7 @@ struct Page<'a> {
     accuracy: Option<Accuracy<'a>>,
     multi_contrast: Option<MultiContrast<'a>>,
     evaluation: Option<Evaluation<'a>>,
+    reading: Option<Reading>,
     /// Numbers of the last two chapters, which depend on the one before.
     chapters: [u32; 2],
     denoising: Denoising,
@@ -101,6 +103,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         accuracy: accuracy::section(study, dir)?,
         multi_contrast: multi_contrast::section(study, dir)?,
         evaluation: evaluation::section(study),
+        reading: reading::section(study, dir)?,
         chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),

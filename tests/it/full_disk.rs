@@ -23,7 +23,7 @@ use crate::{classify, phantoms, project_command};
 const INSIDE: &str = "RIMFORGE_OWN_MOUNTS";
 
 /// Runs `work` in a process whose mounts nobody else sees: this test, started again.
-fn with_own_mounts(test: &str, work: impl FnOnce()) {
+pub fn with_own_mounts(test: &str, work: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return work();
     }

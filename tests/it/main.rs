@@ -91,6 +91,8 @@ mod report;
 
 mod evidence;
 
+mod reading;
+
 /// Small data sets that the tests above write.
 mod cohort_files;
 

@@ -1,0 +1,177 @@
+//! Images that stages of the study made: which there are, each known by its hash.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::digest;
+use crate::files;
+use crate::files::npy::Npy;
+use crate::files::npy_header;
+use crate::name::{Inside, Name};
+use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
+use crate::run_dir::RECORD;
+
+/// Bytes of a stage's record, at most.
+const LONGEST: u64 = 256 << 20;
+
+/// Role of projections that are shown.
+const CONTESTED: &str = "ambiguous";
+
+/// An image in a stage's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The lesion, or the file's stem.
+    pub id: Name,
+    /// Slice within the lesion's patch.
+    pub slice: Option<u64>,
+    /// Its file.
+    pub file: Inside,
+    /// Of the file.
+    pub sha256: String,
+}
+
+#[derive(Deserialize)]
+struct Synthesis {
+    network_sha256: String,
+    #[serde(default)]
+    images: Vec<FileHash>,
+}
+
+#[derive(Deserialize)]
+struct Projection {
+    lesions: Vec<Projected>,
+}
+
+#[derive(Deserialize)]
+struct Projected {
+    lesion_id: Name,
+    slice: u64,
+    role: String,
+    image: Inside,
+    #[serde(default)]
+    image_sha256: Option<String>,
+}
+
+/// The drawn images that the record of `folder` lists, in its order, and the hash of their network.
+///
+/// # Errors
+/// No record, one that leads out of its folder, or one of a version that listed no images.
+pub fn synthetic(folder: &Path) -> Result<(Vec<Made>, String)> {
+    let path = folder.join(RECORD);
+    let record: Synthesis = record(&path, "generate", "synthetic")?;
+    if record.images.is_empty() {
+        return Err(earlier(&path, "generate"));
+    }
+    let arrays = record.images.into_iter().filter(|image| image.path.ends_with(".npy"));
+    let made = |image: FileHash| {
+        let id = Name::of_known(image.path.trim_end_matches(".npy"));
+        let file = Inside::new(image.path).map_err(|fault| Problem::input(&path, fault))?;
+        Ok(Made { id, slice: None, file, sha256: image.sha256 })
+    };
+    Ok((arrays.map(made).collect::<Result<_>>()?, record.network_sha256))
+}
+
+/// The projected contested lesions that the record of `folder` lists, in the order of their names, each with its
+/// slices.
+///
+/// # Errors
+/// No record, or one of a version that kept no hashes.
+pub fn denoised(folder: &Path) -> Result<Vec<Vec<Made>>> {
+    let path = folder.join(RECORD);
+    let record: Projection = record(&path, "project", "denoised")?;
+    let mut lesions: BTreeMap<Name, Vec<Made>> = BTreeMap::new();
+    for entry in record.lesions.into_iter().filter(|entry| entry.role == CONTESTED) {
+        let sha256 = entry.image_sha256.ok_or_else(|| earlier(&path, "project"))?;
+        let made = Made { id: entry.lesion_id.clone(), slice: Some(entry.slice), file: entry.image, sha256 };
+        lesions.entry(entry.lesion_id).or_default().push(made);
+    }
+    Ok(lesions.into_values().collect())
+}
+
+fn record<T: DeserializeOwned>(path: &Path, command: &str, source: &str) -> Result<T> {
+    let advice = format!("finish the study first, or leave out its {source} images with --sources");
+    let text = files::read(path, LONGEST, &format!("a record of `rimforge {command}`"))
+        .map_err(|problem| problem.advice(advice))?;
+    files::parse_json(path, &text, &format!("a record of `rimforge {command}`"))
+}
+
+fn earlier(path: &Path, command: &str) -> Problem {
+    Problem::input(path, "a record of an earlier version: it lists no images with their hashes")
+        .expected("each image with its hash, so that it is known what a reader saw")
+        .advice(format!("run the same `rimforge {command}` command again, or the study"))
+}
+
+/// Reads a float32 image \[C, H, W\] of the network's range that must have the given hash.
+///
+/// # Errors
+/// No such file, another hash, another shape than `shape`, or values that are no numbers.
+pub fn read(path: &Path, shape: [usize; 3], sha256: &str) -> Result<Vec<f32>> {
+    let most = npy_header::LONGEST + shape.iter().product::<usize>().saturating_mul(size_of::<f32>());
+    let bytes = files::read(path, most as u64, &format!("an image of shape {shape:?}"))?;
+    let found = digest::sha256(&bytes);
+    if found != sha256 {
+        return Err(Problem::input(path, format!("changed since it was made: SHA-256 {found}"))
+            .expected(sha256)
+            .advice("run the study again; it makes what changed anew"));
+    }
+    let named = |problem: Problem| problem.at(path);
+    let array = Npy::open(&bytes).map_err(named)?;
+    if array.shape() != shape.map(|n| n as u64) {
+        return Err(Problem::input(path, format!("an array of shape {:?}", array.shape()))
+            .expected(format!("{shape:?}, as the data set's images have")));
+    }
+    let values: Vec<f32> = array.values().map_err(named)?;
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(Problem::new(Kind::Input, format!("value {at} is not a number")).at(path)),
+        None => Ok(values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::npy::npy;
+    use serde_json::json;
+
+    #[test]
+    fn listed_images_are_found_and_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = || synthetic(folder.path()).unwrap_err().to_string();
+        assert!(says().contains("--sources"), "{}", says());
+        let put = |value: serde_json::Value| std::fs::write(folder.path().join(RECORD), value.to_string()).unwrap();
+        put(json!({"network_sha256": "ab"}));
+        assert!(says().contains("an earlier version"));
+        let image = |path: &str| json!({"path": path, "sha256": "cd"});
+        put(json!({"network_sha256": "ab", "images": [image("../../seed0.npy")]}));
+        assert!(says().contains("does not stay inside"));
+        put(json!({"network_sha256": "ab", "images": [image("seed0000.npy"), image("seed0000.png")]}));
+        let (made, network) = synthetic(folder.path()).unwrap();
+        assert_eq!((made.len(), made[0].id.as_str(), network.as_str()), (1, "seed0000", "ab"));
+        let lesion = |id: &str, slice: u64, role: &str| json!({"lesion_id": id, "slice": slice, "role": role, "image": "images/a.npy", "image_sha256": "ef"});
+        put(json!({"lesions": [lesion("b", 3, "ambiguous"), lesion("a", 1, "rim"), lesion("b", 4, "ambiguous")]}));
+        let lesions = denoised(folder.path()).unwrap();
+        assert_eq!(lesions.len(), 1, "controls are none of a reader's business");
+        assert_eq!(lesions[0].iter().map(|made| made.slice).collect::<Vec<_>>(), [Some(3), Some(4)]);
+    }
+
+    #[test]
+    fn an_image_that_changed_or_does_not_fit_is_told_by_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let put = |values: &[f32]| {
+            let bytes = npy(&[1, 2, 2], values).unwrap();
+            std::fs::write(&path, &bytes).unwrap();
+            digest::sha256(&bytes)
+        };
+        let hash = put(&[0.0, 1.0, -1.0, 0.5]);
+        assert_eq!(read(&path, [1, 2, 2], &hash).unwrap(), [0.0, 1.0, -1.0, 0.5]);
+        assert!(read(&path, [1, 2, 2], "ab").unwrap_err().to_string().contains("changed since"));
+        assert!(read(&path, [1, 4, 1], &hash).unwrap_err().to_string().contains("shape [1, 2, 2]"));
+        let hash = put(&[0.0, f32::NAN, 0.0, 0.0]);
+        assert!(read(&path, [1, 2, 2], &hash).unwrap_err().to_string().contains("value 1 is not a number"));
+    }
+}
