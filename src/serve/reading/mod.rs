@@ -45,7 +45,7 @@ use session::Session;
 use store::Store;
 
 /// Knows the folders of reader studies.
-pub const OWNER: Owner = Owner::of("read", |_| None);
+pub const OWNER: Owner = Owner::of("read", |_| Ok(None));
 
 /// Longest name of a reader in bytes.
 const LONGEST_NAME: usize = 60;
