@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::agreed::Agreed;
 use super::config::RimStudy;
 use crate::files::Owner;
 use crate::project::FeatureSetting;
@@ -27,6 +28,8 @@ impl RimStudy {
         if self.perturb.lesions > 0 {
             folders.push((perturb::stage::OWNER, dir.perturbed()));
         }
+        let agreed = Agreed::ALL.into_iter().filter(|agreed| self.needs_projected(*agreed));
+        folders.extend(agreed.map(|agreed| (project::stage::OWNER, agreed.folder(dir))));
         if self.conditional.is_some() {
             folders.extend([gan(dir.conditional_gan()), (generate::stage::OWNER, dir.conditional_synthetic())]);
         }
