@@ -5,7 +5,7 @@
 //! [`fit`] train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers.
 //! [`compare`] gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any
 //! number of classes and none is. Test lesions reach [`runs`] only to be scored; the true label reaches only
-//! [`compare`].
+//! [`compare`] and the oracle arm, a control.
 
 pub mod config;
 

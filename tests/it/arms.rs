@@ -44,7 +44,8 @@ fn study(tiny: &TinyRuns, out: &str, settings: &[&str]) -> Output {
 fn a_study_makes_what_its_arms_need_and_every_arm_says_what_it_added() {
     let tiny = TinyRuns::new();
     write_truth(tiny.cohort());
-    let settings = [&all(), "conditional.kimg=0.024", "classify.seeds=1", "classify.deep_smote_epochs=2"];
+    let all = all();
+    let settings = [all.as_str(), "conditional.kimg=0.024", "classify.seeds=1", "classify.deep_smote_epochs=2"];
     let output = study(&tiny, "all", &settings);
     assert!(output.status.success(), "{}", text(&output));
     let results: StudyRecord = serde_json::from_slice(&std::fs::read(tiny.at("all/results.json")).unwrap()).unwrap();
@@ -54,8 +55,9 @@ fn a_study_makes_what_its_arms_need_and_every_arm_says_what_it_added() {
     assert!(stages.contains(&"project-rims") && stages.contains(&"project-non-rims"), "{stages:?}");
     // Of six synthetic lesions the choosing arms leave half, so all add three.
     assert_eq!(record.extra_rims, 3);
-    let said = |name: &str| -> &str {
-        &record.arms.iter().find(|arm| arm.name == name).unwrap_or_else(|| panic!("no {name}")).description
+    let said = |name: &str| {
+        let arm = record.arms.iter().find(|arm| arm.name == name);
+        arm.unwrap_or_else(|| panic!("no {name}")).description.clone()
     };
     for (name, added) in [
         ("Ambiguous", "3 contested as rim"),
