@@ -35,7 +35,7 @@ fn all() -> String {
 fn study(tiny: &TinyRuns, out: &str, settings: &[&str]) -> Output {
     let mut command = tiny.command("run", &tiny.at(out));
     for setting in settings {
-        command.args(["--set", setting]);
+        command.args(["--set", *setting]);
     }
     command.output().unwrap()
 }
@@ -103,9 +103,9 @@ fn a_study_whose_arms_cannot_have_their_material_does_not_begin() {
     let tiny = TinyRuns::new();
     for (settings, says) in [
         (&["classify.arms=['none', 'oracle']"][..], "with a cohort that knows no truth"),
-        (&["classify.arms=['none', 'ada-cgan']"], "a section [conditional]"),
-        (&["classify.arms=['ada-gan-agreement']", "generate.seeds='3'"], "the arm chooses"),
-        (&["classify.arms=['mixup']", "project.class=rim"], "\"mixup\" in classify.arms"),
+        (&["classify.arms=['none', 'ada-cgan']"][..], "a section [conditional]"),
+        (&["classify.arms=['ada-gan-agreement']", "generate.seeds='3'"][..], "the arm chooses"),
+        (&["classify.arms=['mixup']", "project.class=rim"][..], "\"mixup\" in classify.arms"),
     ] {
         let output = study(&tiny, "none", settings);
         assert_eq!(output.status.code(), Some(2), "{settings:?}: {}", text(&output));
@@ -122,7 +122,8 @@ fn the_studies_that_come_along_can_be_used_and_the_full_one_has_every_arm() {
     }
     let full = RimStudy::load(&folder.join("rim-lesions-full.toml"), &[]).unwrap();
     let named: BTreeSet<String> = full.classify.arms.iter().map(|arm| arm.key()).collect();
-    assert_eq!(named, spelling::names::<Arm>().iter().map(|name| (*name).to_owned()).collect());
+    let all: BTreeSet<String> = spelling::names::<Arm>().iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(named, all);
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn an_addition_of_no_weight_scores_as_none_and_in_place_displaces() {
     let folders = prepared();
     let scores = |out: &str, more: &[&str]| {
         let arms = ["--arms", "none,ada-gan,shuffled-labels", "--seeds", "1", "--epochs", "3"];
-        let output = classify(&folders, out, &[&arms, more].concat());
+        let output = classify(&folders, out, &[&arms[..], more].concat());
         assert!(output.status.success(), "{}", text(&output));
         record(&folders, out).arms.into_iter().map(|arm| (arm.against_readers, arm.description)).collect::<Vec<_>>()
     };
