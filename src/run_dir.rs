@@ -44,6 +44,16 @@ impl StudyDir {
         self.0.join("denoised")
     }
 
+    /// Projections of the training side's agreed rims, for the arms that need them.
+    pub fn denoised_rims(&self) -> PathBuf {
+        self.0.join("denoised-rims")
+    }
+
+    /// Projections of the training side's agreed non-rims, for the arms that need them.
+    pub fn denoised_non_rims(&self) -> PathBuf {
+        self.0.join("denoised-non-rims")
+    }
+
     /// Of the conditional generator.
     pub fn conditional_gan(&self) -> GanDir {
         GanDir(self.0.join("gan-conditional"))

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::clock::Clock;
 use super::{BenchRecord, SIDE};
 use crate::classify::config::Width;
-use crate::classify::fit::{Plan, fit};
+use crate::classify::fit::{Manner, Plan, fit};
 use crate::classify::material::{Origin, Unit};
 use crate::classify::training_set::{Example, InterestSet, TrainingSet};
 use crate::engine::Engine;
@@ -71,8 +71,7 @@ fn one(plan: &Plan, pixels: &Tensor, seed: u64) -> Result<()> {
         interest: (0..SLICES / 4).map(|row| example(row, 1.0)).collect(),
         others: (SLICES / 4..SLICES).map(|row| example(row, 0.0)).collect(),
         interest_per_batch: BATCH / 4,
-        interest_weight: 1.0,
-        number: 1,
+        ..InterestSet::default()
     });
-    fit(&set, pixels, plan, RunSeed(seed), &Silent).map(drop)
+    fit(&set, pixels, plan, Manner::default(), RunSeed(seed), &Silent).map(drop)
 }

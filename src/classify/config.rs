@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
+use super::augment::Augment;
+use super::fit::Manner;
 use super::primary::Primary;
 use crate::nets::classifiers::ClassifierConfig;
 use crate::nets::classifiers::cnn::CnnConfig;
@@ -50,6 +52,16 @@ pub struct ClassifyConfig {
     /// The one difference from None whose p value needs no correction for the others.
     #[serde(skip_serializing_if = "Primary::is_default")]
     pub primary: Primary,
+    /// Where what an arm adds stands: "on-top" of the real lesions with batches of its own, or "in-place" among them.
+    pub additions: Additions,
+    /// On top: weight of the mean loss of what an arm adds, beside 1 for the real lesions; 0 is the None arm.
+    pub extra_weight: f64,
+    /// How slices are changed each time that a fit sees them, in every arm alike: "dihedral-shift" or "none".
+    pub augment: Augment,
+    /// Numbers in a code of the DeepSMOTE arms; fewer than there are rims.
+    pub deep_smote_latent: i64,
+    /// Passes of their autoencoder over the training slices.
+    pub deep_smote_epochs: u64,
 }
 
 impl Default for ClassifyConfig {
@@ -72,8 +84,31 @@ impl Default for ClassifyConfig {
             maps: 4,
             control: None,
             primary: Primary::default(),
+            additions: Additions::OnTop,
+            extra_weight: 0.25,
+            augment: Augment::DihedralShift,
+            deep_smote_latent: 32,
+            deep_smote_epochs: 200,
         }
     }
+}
+
+impl ClassifyConfig {
+    /// How fits see slices. Of the additions among the real lesions none has a weight of its own.
+    pub fn manner(&self) -> Manner {
+        let extra_weight = if self.additions == Additions::OnTop { self.extra_weight } else { 0.0 };
+        Manner { augment: self.augment, extra_weight }
+    }
+}
+
+/// Where what an arm adds stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Additions {
+    /// Beside the real lesions, with a sampler and a weight of their own: the real ones are seen as in the None arm.
+    OnTop,
+    /// Among the real lesions: a batch has the None arm's share of rims, so that added ones displace real ones.
+    InPlace,
 }
 
 /// Channels of the classifier's units.
@@ -155,6 +190,9 @@ impl Settings for ClassifyConfig {
         Self::positive("learning_rate", self.learning_rate, 1e3)?;
         Self::within("extra", self.extra, 1, MOST)?;
         Self::positive("non_rims_per_rim", self.non_rims_per_rim, 1e9)?;
+        Self::within("extra_weight", self.extra_weight, 0.0, 1e3)?;
+        Self::within("deep_smote_latent", self.deep_smote_latent, 2, 1024)?;
+        Self::within("deep_smote_epochs", self.deep_smote_epochs, 1, MOST)?;
         Self::within("bootstrap_draws", self.bootstrap_draws, 100, 10_000_000)?;
         if self.reference_prevalence > 0.0 && self.reference_prevalence < 1.0 {
             Ok(())

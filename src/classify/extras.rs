@@ -2,23 +2,29 @@
 //! be used here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tch::{Device, Tensor};
+use zip::ZipArchive;
 
 use super::config::ClassifyConfig;
 use crate::data::manifest::Split;
 use crate::data::name_join::listed;
 use crate::data::{Prepared, patch_file};
 use crate::digest;
+use crate::feed::network_source::{NetworkImages, network_file};
 use crate::files;
+use crate::files::npy::Npy;
 use crate::name::{Inside, shown};
+use crate::nets::{Generator, load_image_network};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
-use crate::records::label::UNKNOWN_DATA;
-use crate::records::projection::ProjectionRecord;
-use crate::run_dir::RECORD;
+use crate::records::label::{Padding, UNKNOWN_DATA};
+use crate::records::projection::{ProjectedLesion, ProjectionRecord};
+use crate::run_dir::{ProjectionDir, RECORD};
 
 /// Drawn from a generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,13 +33,47 @@ pub struct Synthetic {
     pub pixels: Vec<f32>,
 }
 
-/// The projections of one contested training lesion.
+/// The projections of one training lesion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Denoised {
     /// Index into the manifest's lesions.
     pub lesion: u32,
     /// Slice index within the patch, and its projection \[C, H, W\] in \[-1, 1\]; ascending, at least one.
     pub slices: Vec<(u32, Vec<f32>)>,
+}
+
+/// The generator that lesions were projected into, to draw other images with.
+#[derive(Debug)]
+pub struct Network {
+    /// Its moving average.
+    pub generator: Generator,
+    /// Where an image of the data set lies in its square.
+    pub padding: Padding,
+    /// The class of interest \[1, c_dim\] where it knows classes.
+    pub class: Option<Tensor>,
+    /// Of its file.
+    pub sha256: String,
+}
+
+/// What is handed over beside the data set, as far as an arm asks for it.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// Of a generator of the class of interest.
+    pub synthetic: Option<Vec<Synthetic>>,
+    /// Of a conditional generator, asked for the class of interest.
+    pub conditional: Option<Vec<Synthetic>>,
+    /// Projections of contested lesions.
+    pub denoised: Option<Vec<Denoised>>,
+    /// Projections of agreed lesions of interest.
+    pub projected_interest: Option<Vec<Denoised>>,
+    /// Projections of agreed lesions of the other class.
+    pub projected_others: Option<Vec<Denoised>>,
+    /// Lesion and w \[num_ws, w_dim\] of each projected slice of interest.
+    pub latents: Option<Vec<(u32, Vec<f32>)>>,
+    /// What they were projected into.
+    pub network: Option<Network>,
+    /// Whether each of the manifest's lesions truly is of interest; for the control that is given it.
+    pub truth: Option<Vec<bool>>,
 }
 
 /// What was read, and what the reader of the results should know about it.
@@ -43,6 +83,14 @@ pub struct Loaded<T> {
     pub items: Vec<T>,
     /// For the record.
     pub notes: Vec<String>,
+}
+
+impl<T> Loaded<T> {
+    /// The items; what should be known about them goes to `notes`.
+    pub fn noted(self, notes: &mut Vec<String>) -> Vec<T> {
+        notes.extend(self.notes);
+        self.items
+    }
 }
 
 /// What of a record of `generate` tells where images come from.
@@ -108,36 +156,34 @@ fn inside(folder: &Path, record: &Path, name: &str) -> Result<PathBuf> {
     Inside::new(name).map(|name| name.under(folder)).map_err(|fault| Problem::input(record, fault))
 }
 
-/// Reads the projections of contested lesions that `folder`'s record lists, in the manifest's order of lesions.
+/// Which lesions' projections are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Contested ones.
+    Contested,
+    /// Agreed ones of the class of this number.
+    OfClass(usize),
+}
+
+/// Reads the projections of training lesions that `folder`'s record lists, in the manifest's order of lesions.
 ///
 /// # Errors
-/// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not a
-/// contested training lesion, or a generator that may not be used here, as in [`synthetic`].
-pub fn denoised(folder: &Path, data: &Prepared, config: &ClassifyConfig) -> Result<Loaded<Denoised>> {
+/// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not one
+/// that is wanted on the training side, or a generator that may not be used here, as in [`synthetic`].
+pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &ClassifyConfig) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
     tracing::info!("reading {} and its images", path.display());
     let record: ProjectionRecord = read_record(&path, "project")?;
+    let what = match wanted {
+        Wanted::Contested => "denoised",
+        Wanted::OfClass(_) => "projected",
+    };
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
-    let mut notes = origin.check(&path, "denoised", data.sha256(), config.trust_origin)?;
-    let places: BTreeMap<&str, u32> = (0..).zip(&data.manifest().lesions).map(|(at, l)| (l.id.as_str(), at)).collect();
+    let mut notes = origin.check(&path, what, data.sha256(), config.trust_origin)?;
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
-    for entry in record.lesions.iter().filter(|entry| entry.role == "ambiguous") {
-        let Some(&lesion) = places.get(entry.lesion_id.as_str()) else {
-            return Err(Problem::input(
-                &path,
-                format!("lesion {} is not in {}", entry.lesion_id, data.root().display()),
-            )
-            .advice("project the lesions of this data set"));
-        };
-        let known = data.lesion(lesion);
-        if known.split != Split::Train || data.class_of(known).is_some() {
-            let found = format!("{} is {} on the {:?} side", known.id, known.class, known.split).to_lowercase();
-            return Err(Problem::new(Kind::Gate, found)
-                .at(&path)
-                .expected("contested lesions of the training side only")
-                .advice("project this data set's training lesions again; nothing else may be trained on"));
-        }
+    for (_, entry) in entries(&record, data, wanted) {
+        let lesion = place(&path, data, wanted, entry)?;
         if config.accepted_only && entry.rim_erased {
             refused += 1;
             continue;
@@ -152,8 +198,16 @@ pub fn denoised(folder: &Path, data: &Prepared, config: &ClassifyConfig) -> Resu
         lesions.entry(lesion).or_default().push((entry.slice as u32, slice(&file, sha256, data)?));
     }
     if lesions.is_empty() {
-        return Err(Problem::input(&path, "no projection of a contested lesion")
-            .expected("at least one with the role \"ambiguous\""));
+        return Err(match wanted {
+            Wanted::Contested => Problem::input(&path, "no projection of a contested lesion")
+                .expected("at least one with the role \"ambiguous\""),
+            Wanted::OfClass(class) => {
+                let class = data.classes().names[class].name();
+                Problem::input(&path, format!("no projection of an agreed training {class}"))
+                    .expected(format!("at least one with the role {class:?}"))
+                    .advice(format!("project the training side with `rimforge project --class {class}`"))
+            }
+        });
     }
     if refused > 0 {
         notes.push(format!("{refused} projections with an erased rim were left out."));
@@ -163,6 +217,116 @@ pub fn denoised(folder: &Path, data: &Prepared, config: &ClassifyConfig) -> Resu
         Denoised { lesion, slices }
     };
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect(), notes })
+}
+
+/// Entries of the role that is wanted, with their places in the record. Beside contested lesions a folder holds
+/// controls of the validation side, which have the role of their class; in a folder of a class they are passed over.
+fn entries<'a>(
+    record: &'a ProjectionRecord,
+    data: &'a Prepared,
+    wanted: Wanted,
+) -> impl Iterator<Item = (usize, &'a ProjectedLesion)> {
+    let role = match wanted {
+        Wanted::Contested => "ambiguous",
+        Wanted::OfClass(class) => data.classes().names[class].name(),
+    };
+    let control = move |entry: &ProjectedLesion| {
+        let known = data.manifest().lesions.iter().find(|lesion| lesion.id == entry.lesion_id);
+        wanted != Wanted::Contested && known.is_some_and(|lesion| lesion.split == Split::Validation)
+    };
+    record.lesions.iter().enumerate().filter(move |(_, entry)| entry.role == role && !control(entry))
+}
+
+/// Place of an entry's lesion in the manifest.
+fn place(path: &Path, data: &Prepared, wanted: Wanted, entry: &ProjectedLesion) -> Result<u32> {
+    let lesions = &data.manifest().lesions;
+    let Some(lesion) = (0u32..).zip(lesions).find(|(_, lesion)| lesion.id == entry.lesion_id).map(|(at, _)| at) else {
+        return Err(Problem::input(path, format!("lesion {} is not in {}", entry.lesion_id, data.root().display()))
+            .advice("project the lesions of this data set"));
+    };
+    let known = data.lesion(lesion);
+    let (class, what) = match wanted {
+        Wanted::Contested => (None, "contested lesions"),
+        Wanted::OfClass(class) => (Some(class), "agreed lesions of its role"),
+    };
+    if known.split != Split::Train || data.class_of(known) != class {
+        let found = format!("{} is {} on the {:?} side", known.id, known.class, known.split).to_lowercase();
+        return Err(Problem::new(Kind::Gate, found)
+            .at(path)
+            .expected(format!("{what} of the training side only"))
+            .advice("project this data set's training lesions again; nothing else may be trained on"));
+    }
+    Ok(lesion)
+}
+
+/// Reads the w of the projected lesions of the class of interest, `size` numbers each, in the record's order.
+///
+/// # Errors
+/// As [`projected`]; no `projected_w.npz` of the record's lesions, or one of another network than `network_sha256`.
+pub fn latents(
+    folder: &Path,
+    data: &Prepared,
+    interest: usize,
+    (size, network_sha256): (usize, &str),
+) -> Result<Vec<(u32, Vec<f32>)>> {
+    let path = folder.join(RECORD);
+    let record: ProjectionRecord = read_record(&path, "project")?;
+    if record.network_sha256 != network_sha256 {
+        return Err(Problem::new(Kind::Gate, format!("projected into network {}", shown(&record.network_sha256)))
+            .at(&path)
+            .expected(format!("network {network_sha256}, which is given"))
+            .advice("give the network that these lesions were projected into (--network)"));
+    }
+    let file = ProjectionDir::new(folder).latents();
+    let values = npz_array(&file, "w", record.lesions.len() * size)?;
+    let wanted = Wanted::OfClass(interest);
+    let one = |(at, entry): (usize, &ProjectedLesion)| {
+        Ok((place(&path, data, wanted, entry)?, values[at * size..][..size].to_vec()))
+    };
+    entries(&record, data, wanted).map(one).collect()
+}
+
+/// The `count` float32 of the array `name` in an uncompressed npz file.
+fn npz_array(file: &Path, name: &str, count: usize) -> Result<Vec<f32>> {
+    let again = "run the same `rimforge project` command again; what is finished is kept";
+    let damaged =
+        |what: String| Problem::input(file, what).expected(format!("{count} float32 of {name:?}")).advice(again);
+    let most = (count * size_of::<f32>()) as u64 + LARGEST_HEADER;
+    let bytes = files::read(file, 2 * most, "the w of all projections")?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()).because(error))?;
+    let mut array = vec![];
+    let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| damaged(error.to_string()).because(error))?;
+    entry.take(most).read_to_end(&mut array).map_err(|error| Problem::io(file, "reading", error))?;
+    let values = Npy::open(&array).and_then(Npy::floats).map_err(|problem| problem.at(file).advice(again))?;
+    if values.len() == count { Ok(values) } else { Err(damaged(format!("{} values", values.len()))) }
+}
+
+/// Of an npy array and of the files around it, in bytes.
+const LARGEST_HEADER: u64 = 64 << 10;
+
+/// Opens the generator that lesions were projected into.
+///
+/// # Errors
+/// No network of images, one that draws other images than the data set's, or one that may not be used here, as in
+/// [`synthetic`].
+pub fn network(path: &Path, data: &Prepared, device: Device, trusted: bool) -> Result<Loaded<Network>> {
+    let file = network_file(path)?;
+    let saved = load_image_network(&file, device)?;
+    let images = NetworkImages::of(&saved.description);
+    let origin = Origin { data: images.data_sha256.as_deref(), before: &images.ancestor_data };
+    let notes = origin.check(&file, "generator's", data.sha256(), trusted)?;
+    let config = saved.generator.config();
+    let found = [config.channels as usize, images.padding.height, images.padding.width];
+    if found != data.image_shape() || !images.contrasts.is_empty() && images.contrasts != data.contrasts() {
+        return Err(Problem::input(&file, format!("draws {found:?} (channels, height, width)"))
+            .expected(format!("{:?} and the channels and windows of {}", data.image_shape(), data.root().display()))
+            .advice("give the generator that was trained on this data set (--network)"));
+    }
+    let interest = data.classes().interest().unwrap_or_default() as i64;
+    let class = (config.c_dim > 0)
+        .then(|| Tensor::from_slice(&[interest]).one_hot(config.c_dim).to_kind(tch::Kind::Float).to_device(device));
+    let network = Network { generator: saved.generator, padding: images.padding, class, sha256: saved.sha256 };
+    Ok(Loaded { items: vec![network], notes })
 }
 
 /// The values of an image that has the given hash.

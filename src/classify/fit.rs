@@ -3,7 +3,8 @@
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-use super::sampler::Sampler;
+use super::augment::{self, Augment};
+use super::sampler::{Batch, Sampler};
 use super::training_set::TrainingSet;
 use crate::nets::classifiers::{Classifier, ClassifierConfig, Mode, cross_entropy};
 use crate::observer::Observer;
@@ -31,7 +32,29 @@ pub struct Plan {
     pub learning_rate: f64,
 }
 
+/// How slices are seen, and what those beside the real ones count; equal in all arms, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Manner {
+    /// How slices are changed each time.
+    pub augment: Augment,
+    /// Weight of the mean loss of what stands beside the real lesions; that of the real ones counts 1.
+    pub extra_weight: f64,
+}
+
+impl Manner {
+    /// Slices as they are, and nothing beside the real ones.
+    pub fn is_plain(self) -> bool {
+        self.augment.is_none() && self.extra_weight == 0.0
+    }
+}
+
 impl Plan {
+    /// Slices a step of what stands beside the real lesions: a quarter of a batch, so that at a weight of a quarter
+    /// each counts as much as a real one.
+    pub fn added_batch(&self) -> u64 {
+        (self.batch / 4).max(1)
+    }
+
     /// `epochs` passes over `slices` slices.
     pub fn steps_for(slices: u64, epochs: u64, batch: u64) -> u64 {
         (slices * epochs).div_ceil(batch).max(1)
@@ -39,6 +62,9 @@ impl Plan {
 }
 
 /// Trains a classifier on rows of `pixels` \[N, C, H, W\] in \[-1, 1\]; also the mean loss of each chunk of 20 steps.
+///
+/// The loss is that of the real lesions plus the weight times that of what the set adds. A weight of 0 is a fit
+/// without what is added, to the bit: batches, changes and normalisation of the real ones do not know of the others.
 ///
 /// Repeats exactly for equal arguments on one thread. Draws nothing from libtorch's generator.
 ///
@@ -48,6 +74,7 @@ pub fn fit(
     set: &TrainingSet,
     pixels: &Tensor,
     plan: &Plan,
+    manner: Manner,
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<(Box<dyn Classifier>, Vec<f64>)> {
@@ -55,7 +82,7 @@ pub fn fit(
     let network = plan.classifier.build(seed, device);
     let flat = Flat::new(network.parameters().into_iter().map(|(_, parameter)| parameter).collect());
     let mut adam = Adam::new(flat.values(), AdamConfig::default());
-    let sampler = Sampler::new(set, plan.batch, seed);
+    let steps = Steps { network: network.as_ref(), set, pixels, plan, manner, seed };
     let mut losses = Vec::new();
     let mut first = 0;
     while first < plan.steps {
@@ -66,11 +93,7 @@ pub fn fit(
         // Summed where it lies: reading it each step would make a GPU wait.
         let mut sum = Tensor::zeros([], (tch::Kind::Float, device));
         for step in first..last {
-            let batch = sampler.at(step);
-            let x = pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(device));
-            let target = Tensor::from_slice(&batch.targets).view([-1, network.classes()]).to_device(device);
-            let weight = Tensor::from_slice(&batch.weights).to_device(device);
-            let loss = cross_entropy(&network.forward(&x, Mode::Train), &target, &weight);
+            let loss = steps.loss(step);
             let gradient = flat.gradient(&loss);
             let rates = adam.next(plan.learning_rate).to_device(device);
             let _ = adam.step(&gradient, &rates);
@@ -87,6 +110,56 @@ pub fn fit(
         first = last;
     }
     Ok((network, losses))
+}
+
+/// What the loss of every step is made of.
+struct Steps<'a> {
+    network: &'a dyn Classifier,
+    set: &'a TrainingSet,
+    pixels: &'a Tensor,
+    plan: &'a Plan,
+    manner: Manner,
+    seed: RunSeed,
+}
+
+impl Steps<'_> {
+    fn loss(&self, step: u64) -> Tensor {
+        let &Self { network, set, plan, manner, seed, .. } = self;
+        let sampler = Sampler::new(set, plan.batch, seed);
+        let real = sampler.at(step);
+        let x = self.slices(&real, seed, step);
+        if manner.extra_weight == 0.0 || set.added().is_empty() {
+            return self.cross_entropy(&network.forward(&x, Mode::Train), &real);
+        }
+        let added = sampler.added_at(step, plan.added_batch());
+        let beside = self.slices(&added, seed.child("added", 0), step);
+        let (logits, of_added) = network.forward_beside(&x, &beside);
+        self.cross_entropy(&logits, &real) + self.cross_entropy(&of_added, &added) * manner.extra_weight
+    }
+
+    /// As they are seen in this step.
+    fn slices(&self, batch: &Batch, seed: RunSeed, step: u64) -> Tensor {
+        let x = self.pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(self.pixels.device()));
+        match self.manner.augment {
+            Augment::None => x,
+            Augment::DihedralShift => augment::apply(&x, &augment::changes(batch.rows.len(), x.size()[3], seed, step)),
+        }
+    }
+
+    fn cross_entropy(&self, logits: &Tensor, batch: &Batch) -> Tensor {
+        let device = logits.device();
+        let classes = self.network.classes();
+        let target = Tensor::from_slice(&batch.targets).view([-1, classes]).to_device(device);
+        let weight = Tensor::from_slice(&batch.weights).to_device(device);
+        match self.set.logit_shift() {
+            None => cross_entropy(logits, &target, &weight),
+            Some((class, shift)) => {
+                let mut shifts = vec![0f32; classes as usize];
+                shifts[class] = shift;
+                cross_entropy(&(logits + Tensor::from_slice(&shifts).to_device(device)), &target, &weight)
+            }
+        }
+    }
 }
 
 /// Log-odds of the classes `wanted` for each row of `pixels`: one list a class.
@@ -111,7 +184,9 @@ pub(crate) mod tests {
     use super::*;
     use crate::classify::arms::Arm;
     use crate::classify::config::Width;
-    use crate::classify::material::{Material, Origin, tests::units};
+    use crate::classify::material::tests::{rims, units};
+    use crate::classify::material::{Material, Origin, Supply};
+    use crate::classify::source::Source;
     use crate::nets::classifiers::cnn::CnnConfig;
     use crate::observer::Silent;
     use rand::RngExt;
@@ -145,13 +220,44 @@ pub(crate) mod tests {
         (Tensor::from_slice(&pixels).view([120, 1, 16, 16]), material)
     }
 
+    const AS_THEY_ARE: Manner = Manner { augment: Augment::None, extra_weight: 0.0 };
+
+    fn plan(cnn: CnnConfig) -> Plan {
+        Plan { classifier: ClassifierConfig::Cnn(cnn), steps: 120, batch: 16, learning_rate: 3e-3 }
+    }
+
+    /// Weights and losses of 20 steps on the rings and discs, with the rings' first 10 added once more.
+    fn short(arm: Arm, extra_weight: f64) -> (Vec<f32>, Vec<f64>) {
+        tch::set_num_threads(1);
+        let (pixels, mut material) = phantoms();
+        material.supplies.insert(Source::Synthetic, Supply::Drawn(rims(units(Origin::Synthetic, 10, 0, 1))));
+        let set = arm.compose(&material.select(0, RunSeed(0), 10, 2.0).unwrap(), 16);
+        let cnn = CnnConfig { channels: 1, widths: [4, 8, 8, 8, 8, 8], classes: 2 };
+        let plan = Plan { steps: 20, ..plan(cnn) };
+        let manner = Manner { augment: Augment::DihedralShift, extra_weight };
+        let (network, losses) = fit(&set, &pixels, &plan, manner, RunSeed(1), &Silent).unwrap();
+        let values = network.tensors().into_values().flat_map(|x| Vec::<f32>::try_from(x.reshape([-1])).unwrap());
+        (values.collect(), losses)
+    }
+
+    #[test]
+    fn an_addition_of_weight_0_is_none_to_the_bit_and_one_of_little_weight_is_near() {
+        let none = short(Arm::None, 0.25);
+        assert_eq!(short(Arm::AdaGan, 0.0), none);
+        let far = |weight: f64| {
+            let (values, _) = short(Arm::AdaGan, weight);
+            values.iter().zip(&none.0).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max)
+        };
+        let (near, far) = (far(1e-6), far(0.25));
+        assert!(near > 0.0 && near < 0.02 && far > 5.0 * near, "{near} {far}");
+    }
+
     fn trained(seed: u64) -> (Vec<f32>, Vec<f64>) {
         tch::set_num_threads(1);
         let (pixels, material) = phantoms();
         let set = Arm::None.compose(&material.select(0, RunSeed(0), 0, 2.0).unwrap(), 16);
         let cnn = CnnConfig { channels: 1, widths: [4, 8, 8, 8, 8, 8], classes: 2 };
-        let plan = Plan { classifier: ClassifierConfig::Cnn(cnn), steps: 120, batch: 16, learning_rate: 3e-3 };
-        let (network, losses) = fit(&set, &pixels, &plan, RunSeed(seed), &Silent).unwrap();
+        let (network, losses) = fit(&set, &pixels, &plan(cnn), AS_THEY_ARE, RunSeed(seed), &Silent).unwrap();
         (score(network.as_ref(), &pixels, &[1]).unwrap().remove(0), losses)
     }
 

@@ -1,9 +1,13 @@
 //! What there is to train on, as row numbers of one tensor of slices, and what one repetition draws from it.
 
+use std::collections::BTreeMap;
+
 use rand::seq::SliceRandom;
 use rand::seq::index::sample;
 use serde::Serialize;
 
+use super::source::Source;
+use super::training_set::Example;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::classes::Classes;
 use crate::seed::RunSeed;
@@ -28,6 +32,22 @@ pub enum Origin {
     Conditional,
     /// The projection of a contested one.
     Denoised,
+    /// The projection of an agreed one of interest.
+    ProjectedInterest,
+    /// The projection of an agreed one of the other class.
+    ProjectedOther,
+    /// Drawn from random latents, untruncated.
+    RandomLatent,
+    /// The image of the generator's mean w.
+    MeanImage,
+    /// Between projections of those of interest, in W.
+    LatentSmote,
+    /// Between slices of those of interest.
+    Smote,
+    /// Decoded between codes of those of interest.
+    DeepSmote,
+    /// A contested one mixed with its projection.
+    Mixed,
     /// Copied from the test side by the control that is meant to leak.
     Leaked,
     /// A real one of the class of this number, where none is of interest.
@@ -48,9 +68,22 @@ impl Origin {
             Self::Synthetic => format!("synthetic {wanted}"),
             Self::Conditional => format!("synthetic {wanted} of the conditional generator"),
             Self::Denoised => "denoised contested".into(),
+            Self::ProjectedInterest => format!("projected {wanted}"),
+            Self::ProjectedOther => format!("projected {}", classes.names[1 - interest]),
+            Self::RandomLatent => "image set of random latents".into(),
+            Self::MeanImage => "image of the generator's mean".into(),
+            Self::LatentSmote => format!("image between projected {wanted}s"),
+            Self::Smote => format!("slice between {wanted}s"),
+            Self::DeepSmote => format!("decoded slice between {wanted}s"),
+            Self::Mixed => "contested mixed with its projection".into(),
             Self::Leaked => "copied test lesion".into(),
             Self::Class(number) => real(number as usize),
         }
+    }
+
+    /// Whether it is a real one whose class is agreed.
+    pub fn is_agreed(self) -> bool {
+        matches!(self, Self::Interest | Self::Other | Self::Class(_))
     }
 }
 
@@ -66,6 +99,35 @@ pub struct Unit {
     pub lesion: Option<u32>,
 }
 
+/// What a source has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Supply {
+    /// Each repetition draws from these.
+    Drawn(Vec<Example>),
+    /// Each repetition takes the first.
+    Ranked(Vec<Example>),
+    /// A list for each repetition.
+    Each(Vec<Vec<Example>>),
+}
+
+impl Supply {
+    /// All of it.
+    pub fn examples(&self) -> Vec<&Example> {
+        match self {
+            Self::Drawn(examples) | Self::Ranked(examples) => examples.iter().collect(),
+            Self::Each(lists) => lists.iter().flatten().collect(),
+        }
+    }
+
+    /// How many a repetition can take.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Drawn(examples) | Self::Ranked(examples) => examples.len(),
+            Self::Each(lists) => lists.iter().map(Vec::len).min().unwrap_or(0),
+        }
+    }
+}
+
 /// All of it, each list in a fixed order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Material {
@@ -73,17 +135,11 @@ pub struct Material {
     pub classes: Vec<Vec<Unit>>,
     /// The class of interest, where there is one; there are two classes then.
     pub interest: Option<usize>,
-    /// Contested lesions; where `denoised` is not empty, the originals of those, in the same order and with the same
-    /// slices.
+    /// Contested lesions; where there are projections of contested ones, the originals of those, in the same order and
+    /// with the same slices.
     pub contested: Vec<Unit>,
-    /// Projections of contested lesions.
-    pub denoised: Vec<Unit>,
-    /// Drawn from a generator of the class of interest.
-    pub synthetic: Vec<Unit>,
-    /// Drawn from a conditional generator, as of the class of interest.
-    pub conditional: Vec<Unit>,
-    /// Copies of lesions of interest; one list a repetition.
-    pub affine: Vec<Vec<Unit>>,
+    /// What was read or made for the arms.
+    pub supplies: BTreeMap<Source, Supply>,
     /// The test side by class, for the control that leaks it.
     pub leaked: Vec<Vec<Unit>>,
 }
@@ -93,26 +149,47 @@ pub struct Material {
 pub struct Selection {
     /// Real lesions by the number of their class; of the class beside one of interest a draw.
     pub classes: Vec<Vec<Unit>>,
+    /// All real lesions of the class beside one of interest; none where no class is.
+    pub all_others: Vec<Unit>,
     /// As in [`Material`].
     pub interest: Option<usize>,
-    /// `extra` contested lesions ...
-    pub contested: Vec<Unit>,
-    /// ... and, where there are any, their projections in the same order.
-    pub denoised: Vec<Unit>,
-    /// `extra` at most.
-    pub synthetic: Vec<Unit>,
-    /// `extra` at most.
-    pub conditional: Vec<Unit>,
-    /// `extra` at most.
-    pub affine: Vec<Unit>,
+    /// Of each source `extra` at most; those of contested lesions are of the same, in the same order.
+    pub added: BTreeMap<Source, Vec<Example>>,
     /// As in [`Material`].
     pub leaked: Vec<Vec<Unit>>,
+    /// Slices in a batch.
+    pub batch: u64,
+    /// Of what else an arm draws.
+    pub seed: RunSeed,
+}
+
+impl Selection {
+    /// What was drawn of a source, with the labels that it was made with.
+    pub fn as_made(&self, source: Source) -> Vec<Example> {
+        self.added.get(&source).cloned().unwrap_or_default()
+    }
+
+    /// What was drawn of a source, all with the probability `target`.
+    pub fn labelled(&self, source: Source, target: f32) -> Vec<Example> {
+        self.as_made(source).into_iter().map(|example| Example { target, ..example }).collect()
+    }
 }
 
 impl Material {
     /// Lesions of interest; none where no class is.
     pub fn of_interest(&self) -> &[Unit] {
         self.interest.map_or(&[], |interest| &self.classes[interest])
+    }
+
+    /// All lesions, or what stands for them; without those that a control leaks.
+    pub fn units(&self) -> Vec<&Unit> {
+        let made = self.supplies.values().flat_map(Supply::examples).map(|example| &example.unit);
+        self.classes.iter().flatten().chain(&self.contested).chain(made).collect()
+    }
+
+    /// What was read or made of a source.
+    pub fn supply(&self, source: Source) -> Option<&Supply> {
+        self.supplies.get(&source)
     }
 
     /// Lesions of the other class; none where no class is of interest.
@@ -137,32 +214,41 @@ impl Material {
                 .expected("at least one of each")
                 .advice("prepare more data, or another split seed"));
         }
-        let draw = |units: &[Unit], count: usize, purpose: &str| -> Vec<Unit> {
-            let mut rng = seed.stream(purpose, 0);
-            let mut picks = sample(&mut rng, units.len(), count.min(units.len())).into_vec();
-            picks.shuffle(&mut rng);
-            picks.into_iter().map(|pick| units[pick].clone()).collect()
-        };
         let mut classes = self.classes.clone();
         if let Some(interest) = self.interest {
-            classes[1 - interest] = draw(self.others(), self.others_count(per_interest), "non-rims");
+            classes[1 - interest] = drawn(self.others(), self.others_count(per_interest), seed, "non-rims");
         }
+        let of_supply = |(&source, supply): (&Source, &Supply)| {
+            let first = |examples: &Vec<Example>| examples.iter().take(extra).cloned().collect();
+            let examples = match supply {
+                Supply::Drawn(examples) => drawn(examples, extra, seed, source.stream()),
+                Supply::Ranked(examples) => first(examples),
+                Supply::Each(lists) => lists.get(repetition as usize).map(first).unwrap_or_default(),
+            };
+            (source, examples)
+        };
+        let mut added: BTreeMap<Source, Vec<Example>> = self.supplies.iter().map(of_supply).collect();
+        let contested: Vec<Example> =
+            self.contested.iter().map(|unit| Example { unit: unit.clone(), target: 0.5 }).collect();
+        added.insert(Source::Ambiguous, drawn(&contested, extra, seed, Source::Ambiguous.stream()));
         Ok(Selection {
             classes,
+            all_others: self.others().to_vec(),
             interest: self.interest,
-            // The same stream, so that a contested lesion and its projection are drawn together.
-            contested: draw(&self.contested, extra, "contested"),
-            denoised: draw(&self.denoised, extra, "contested"),
-            synthetic: draw(&self.synthetic, extra, "synthetic"),
-            conditional: draw(&self.conditional, extra, "conditional"),
-            affine: self
-                .affine
-                .get(repetition as usize)
-                .map(|units| units[..extra.min(units.len())].to_vec())
-                .unwrap_or_default(),
+            added,
             leaked: self.leaked.clone(),
+            batch: 0,
+            seed,
         })
     }
+}
+
+/// `count` of them at most, in a random order; `purpose` names the stream.
+fn drawn<T: Clone>(from: &[T], count: usize, seed: RunSeed, purpose: &str) -> Vec<T> {
+    let mut rng = seed.stream(purpose, 0);
+    let mut picks = sample(&mut rng, from.len(), count.min(from.len())).into_vec();
+    picks.shuffle(&mut rng);
+    picks.into_iter().map(|pick| from[pick].clone()).collect()
 }
 
 #[cfg(test)]
@@ -186,12 +272,22 @@ pub(crate) mod tests {
             classes: vec![units(Origin::Other, 30, 100, 2), units(Origin::Interest, 10, 0, 2)],
             interest: Some(1),
             contested: units(Origin::Contested, 8, 200, 2),
-            denoised: units(Origin::Denoised, 8, 300, 1),
-            synthetic: units(Origin::Synthetic, 12, 400, 1),
-            conditional: units(Origin::Conditional, 9, 600, 1),
-            affine: vec![units(Origin::Affine, 8, 500, 1), units(Origin::Affine, 8, 520, 1)],
+            supplies: BTreeMap::from([
+                (Source::Denoised, Supply::Drawn(rims(units(Origin::Denoised, 8, 300, 1)))),
+                (Source::Synthetic, Supply::Drawn(rims(units(Origin::Synthetic, 12, 400, 1)))),
+                (Source::Conditional, Supply::Drawn(rims(units(Origin::Conditional, 9, 600, 1)))),
+                (
+                    Source::Affine,
+                    Supply::Each(vec![rims(units(Origin::Affine, 8, 500, 1)), rims(units(Origin::Affine, 8, 520, 1))]),
+                ),
+            ]),
             leaked: vec![vec![], vec![]],
         }
+    }
+
+    /// All surely of interest.
+    pub fn rims(units: Vec<Unit>) -> Vec<Example> {
+        units.into_iter().map(|unit| Example { unit, target: 1.0 }).collect()
     }
 
     /// Three classes of 12, 6 and 2 lesions with 2 slices each, none of interest; 4 contested.
@@ -209,11 +305,12 @@ pub(crate) mod tests {
     #[test]
     fn a_contested_lesion_and_its_projection_are_drawn_together() {
         let selection = small().select(0, RunSeed(4), 5, 2.0).unwrap();
-        let lesions = |units: &[Unit]| units.iter().map(|unit| unit.lesion).collect::<Vec<_>>();
-        assert_eq!(lesions(&selection.contested), lesions(&selection.denoised));
-        assert_eq!(selection.contested.len(), 5);
-        assert_eq!(selection.classes[0].len(), 20);
-        assert_eq!(selection.affine[0].rows, [500]);
+        let lesions =
+            |source: Source| selection.as_made(source).iter().map(|example| example.unit.lesion).collect::<Vec<_>>();
+        assert_eq!(lesions(Source::Ambiguous), lesions(Source::Denoised));
+        assert_eq!(lesions(Source::Ambiguous).len(), 5);
+        assert_eq!((selection.classes[0].len(), selection.all_others.len()), (20, 30));
+        assert_eq!(selection.as_made(Source::Affine)[0].unit.rows, [500]);
     }
 
     #[test]
@@ -221,7 +318,7 @@ pub(crate) mod tests {
         let draw = |seed| small().select(1, RunSeed(seed), 5, 2.0).unwrap();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1).classes[0], draw(2).classes[0]);
-        assert_eq!(draw(1).affine[0].rows, [520]);
+        assert_eq!(draw(1).as_made(Source::Affine)[0].unit.rows, [520]);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The arms of the experiment: one training set each, equal fits, lesion scores, intervals.
 //!
-//! [`material`] lists what there is to train on, [`arms`] composes a training set from it, [`sampler`] and [`fit`]
-//! train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers. [`compare`]
-//! gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any number of classes
-//! and none is; [`evidence`] puts tests beside them. Test lesions reach [`runs`] only to be scored; the true label
-//! reaches only [`compare`].
+//! [`material`] lists what there is to train on, [`source`] says where arms take it, [`extras`] reads and [`made`]
+//! makes it, [`proof`] that nothing of the test side is in it; [`arms`] composes a training set, [`sampler`] and
+//! [`fit`] train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers.
+//! [`compare`] gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any
+//! number of classes and none is; [`evidence`] puts tests beside them. Test lesions reach [`runs`] only to be scored;
+//! the true label reaches only [`compare`] and the oracle arm, a control.
 
 pub mod config;
 
 pub mod arms;
+
+pub mod source;
 
 pub mod training_set;
 
@@ -16,11 +19,19 @@ pub mod material;
 
 pub mod affine;
 
+pub mod augment;
+
 pub mod extras;
 
 pub mod sampler;
 
 pub mod fit;
+
+pub mod rows;
+
+pub mod made;
+
+pub mod proof;
 
 pub mod pool;
 

@@ -2,33 +2,24 @@
 
 use std::collections::HashMap;
 
-use rand::RngExt;
-use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
-use super::affine::{self, Affine};
-use super::arms::{self, Source};
 use super::config::{ClassifyConfig, Control};
-use super::extras::{Denoised, Synthetic};
-use super::material::{Material, Origin, Unit};
+use super::extras::{Denoised, Extras, Synthetic};
+use super::made::Workshop;
+use super::material::{Material, Origin, Supply, Unit};
+use super::proof;
+use super::rows::Rows;
+use super::runs::{Workplace, pixels_sha256};
+use super::source::Source;
+use super::training_set::Example;
 use crate::data::sides::Side;
 use crate::data::slices::{LesionSlices, Slices};
-use crate::data::{Prepared, TestSlices, TrainSlices};
-use crate::digest;
+use crate::data::{Prepared, TrainSlices};
 use crate::feed::batches::Images;
+use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
-
-/// Generated slices, where the caller has some.
-#[derive(Clone, Debug, Default)]
-pub struct Extras {
-    /// Of a generator of the class of interest.
-    pub synthetic: Option<Vec<Synthetic>>,
-    /// Of a conditional generator, asked for the class of interest.
-    pub conditional: Option<Vec<Synthetic>>,
-    /// Projections of contested lesions.
-    pub denoised: Option<Vec<Denoised>>,
-}
 
 /// Lesions to be scored.
 #[derive(Debug)]
@@ -65,17 +56,21 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Loads the data set and lays generated slices behind its training slices.
+    /// Loads the data set, lays generated slices behind its training slices, makes what arms need beyond them, and
+    /// proves that nothing of the test side is among it; also what a reader should know about what was made.
     ///
     /// # Errors
-    /// An arm's source is missing or empty, a projected slice is not one of the data set's, or no test lesion.
+    /// An arm's source is missing or empty, a projected slice is not one of the data set's, no test lesion, a slice of
+    /// the test side among what is learnt from, or as [`Workshop::make`].
     pub fn load(
         data: &Prepared,
-        extras: Extras,
+        extras: &Extras,
         config: &ClassifyConfig,
         seed: RunSeed,
-        device: Device,
-    ) -> Result<Self> {
+        place: Workplace<'_>,
+        observer: &dyn Observer,
+    ) -> Result<(Self, Vec<String>)> {
+        let device = place.device;
         let training = data.training_all();
         let test = data.test();
         if test.is_empty() {
@@ -83,31 +78,16 @@ impl Pool {
         }
         let mut rows = Rows::new(&training, device)?;
         let mut material = real(&training);
-        if let Some(denoised) = &extras.denoised {
-            material.contested = originals(&training, denoised)?;
-            material.denoised = denoised.iter().map(|lesion| rows.denoised(lesion)).collect();
-        }
-        let mut drawn = |slices: &Option<Vec<Synthetic>>, origin| -> Vec<Unit> {
-            slices.iter().flatten().map(|slice| rows.synthetic(slice, origin)).collect()
-        };
-        material.synthetic = drawn(&extras.synthetic, Origin::Synthetic);
-        material.conditional = drawn(&extras.conditional, Origin::Conditional);
+        read(extras, &training, &mut rows, &mut material)?;
         let extra = extra_count(config, &material, data)?;
-        if arms::sources(&config.arms).contains(&Source::Affine) && !material.of_interest().is_empty() {
-            material.affine = (0..config.seeds)
-                .map(|repetition| rows.affine(material.of_interest(), extra, seed.child("affine", repetition)))
-                .collect();
-        }
+        let notes = Workshop { data, config, seed, extras, extra, place, observer }.make(&mut rows, &mut material)?;
+        let scored = Scoring::load(&test, device)?;
+        proof::check(data, &material, &rows.stack(), &scored.pixels)?;
         if config.control == Some(Control::DuplicateLeak) {
-            material.leaked = rows.leak(&test, device)?;
+            material.leaked = rows.leak(&test)?;
         }
-        Ok(Self {
-            pixels: rows.stack(),
-            material,
-            validation: Scoring::load(&data.validation(), device)?,
-            test: Scoring::load(&test, device)?,
-            extra,
-        })
+        let validation = Scoring::load(&data.validation(), device)?;
+        Ok((Self { pixels: rows.stack(), material, validation, test: scored, extra }, notes))
     }
 
     /// A handle for another thread; tensors share storage.
@@ -131,14 +111,44 @@ impl Pool {
 
     /// SHA-256 over every pixel, so that a finished fit is reused for the same ones only.
     pub fn sha256(&self) -> Result<String> {
-        let mut hash = Sha256::new();
-        for pixels in [&self.pixels, &self.validation.pixels, &self.test.pixels] {
-            hash.update(format!("{:?}", pixels.size()));
-            let values: Vec<f32> = Vec::try_from(pixels.to_device(Device::Cpu).reshape([-1]))?;
-            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
-        }
-        Ok(digest::hex(hash.finalize()))
+        pixels_sha256(&[&self.pixels, &self.validation.pixels, &self.test.pixels])
     }
+}
+
+/// What was handed over, as rows and supplies.
+fn read(extras: &Extras, training: &TrainSlices, rows: &mut Rows, material: &mut Material) -> Result<()> {
+    if let Some(denoised) = &extras.denoised {
+        material.contested = originals(training, denoised)?;
+    }
+    let surely = |unit| Example { unit, target: 1.0 };
+    let mut supply = |source: Source, examples: Vec<Example>| {
+        material.supplies.insert(source, Supply::Drawn(examples));
+    };
+    if let Some(lesions) = &extras.denoised {
+        let examples = lesions.iter().map(|lesion| surely(rows.projected(lesion, Origin::Denoised)));
+        supply(Source::Denoised, examples.collect());
+    }
+    let drawn = |slices: &Option<Vec<Synthetic>>, origin, rows: &mut Rows| -> Option<Vec<Example>> {
+        Some(slices.as_ref()?.iter().map(|slice| surely(rows.synthetic(slice, origin))).collect())
+    };
+    for (source, slices, origin) in [
+        (Source::Synthetic, &extras.synthetic, Origin::Synthetic),
+        (Source::Conditional, &extras.conditional, Origin::Conditional),
+    ] {
+        if let Some(examples) = drawn(slices, origin, rows) {
+            supply(source, examples);
+        }
+    }
+    for (source, lesions, origin, target) in [
+        (Source::ProjectedInterest, &extras.projected_interest, Origin::ProjectedInterest, 1.0),
+        (Source::ProjectedOthers, &extras.projected_others, Origin::ProjectedOther, 0.0),
+    ] {
+        if let Some(lesions) = lesions {
+            let one = |lesion: &Denoised| Example { unit: rows.projected(lesion, origin), target };
+            supply(source, lesions.iter().map(one).collect());
+        }
+    }
+    Ok(())
 }
 
 /// The real part: one unit a lesion.
@@ -187,110 +197,12 @@ fn extra_count(config: &ClassifyConfig, material: &Material, data: &Prepared) ->
     let mut extra = if material.interest.is_some() { config.extra as usize } else { 0 };
     for arm in config.arms.iter().filter(|arm| arm.adds()) {
         for source in arm.needs() {
-            let (available, what, give) = match source {
-                Source::Synthetic => {
-                    (material.synthetic.len(), "synthetic lesions", "give slices that generate drew (--synthetic), or ")
-                }
-                Source::Conditional => (
-                    material.conditional.len(),
-                    "images of a conditional generator",
-                    "give slices that generate drew of a class (--conditional), or ",
-                ),
-                Source::Denoised => {
-                    (material.denoised.len(), "denoised lesions", "give lesions that project found (--denoised), or ")
-                }
-                Source::Ambiguous => (material.contested.len(), "contested training lesions", ""),
-                // They take as many of the other class away, and must leave some.
-                Source::Affine => {
-                    (material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1), "affine copies", "")
-                }
-            };
+            let Some(available) = source.available(material, config) else { continue };
             if available == 0 {
-                return Err(Problem::usage(format!("arm {} has no {what} to add", arm.name()))
-                    .at(data.root())
-                    .advice(format!("{give}leave \"{}\" out of classify.arms (--arms)", arm.key())));
+                return Err(source.lacking(*arm).at(data.root()));
             }
             extra = extra.min(available);
         }
     }
     Ok(extra)
-}
-
-/// Slices in the making.
-struct Rows {
-    parts: Vec<Tensor>,
-    count: i64,
-    shape: [i64; 3],
-    device: Device,
-}
-
-impl Rows {
-    fn new(training: &TrainSlices, device: Device) -> Result<Self> {
-        let pixels = Images::load(training, device)?.pixels;
-        let shape = training.prepared().image_shape().map(|n| n as i64);
-        Ok(Self { count: pixels.size()[0], parts: vec![pixels], shape, device })
-    }
-
-    /// Appends slices and gives their row numbers.
-    fn push(&mut self, pixels: Tensor) -> std::ops::Range<u32> {
-        let first = self.count as u32;
-        self.count += pixels.size()[0];
-        self.parts.push(pixels);
-        first..self.count as u32
-    }
-
-    fn tensor(&self, pixels: &[f32]) -> Tensor {
-        let [channels, height, width] = self.shape;
-        Tensor::from_slice(pixels).view([-1, channels, height, width]).to_device(self.device)
-    }
-
-    fn denoised(&mut self, lesion: &Denoised) -> Unit {
-        let pixels: Vec<f32> = lesion.slices.iter().flat_map(|(_, pixels)| pixels.iter().copied()).collect();
-        let rows = self.push(self.tensor(&pixels)).collect();
-        Unit { origin: Origin::Denoised, rows, lesion: Some(lesion.lesion) }
-    }
-
-    fn synthetic(&mut self, slice: &Synthetic, origin: Origin) -> Unit {
-        Unit { origin, rows: self.push(self.tensor(&slice.pixels)).collect(), lesion: None }
-    }
-
-    /// `count` copies, each of one slice of one lesion.
-    fn affine(&mut self, units: &[Unit], count: usize, seed: RunSeed) -> Vec<Unit> {
-        let mut rng = seed.stream("affine", 0);
-        let (mut sources, mut lesions, mut transforms) = (vec![], vec![], vec![]);
-        for _ in 0..count {
-            let unit = &units[rng.random_range(0..units.len())];
-            sources.push(i64::from(unit.rows[rng.random_range(0..unit.rows.len())]));
-            lesions.push(unit.lesion);
-            transforms.push(Affine::draw(&mut rng));
-        }
-        if count == 0 {
-            return vec![];
-        }
-        let originals = self.parts[0].index_select(0, &Tensor::from_slice(&sources).to_device(self.device));
-        let rows = self.push(affine::apply(&originals, &transforms));
-        rows.zip(lesions).map(|(row, lesion)| Unit { origin: Origin::Affine, rows: vec![row], lesion }).collect()
-    }
-
-    /// Lesions of the test side by class: only for the control that is meant to leak. Contested ones count as of the
-    /// class beside the one of interest, as in scoring.
-    fn leak(&mut self, test: &TestSlices, device: Device) -> Result<Vec<Vec<Unit>>> {
-        let first = self.count as u32;
-        self.push(Images::load(test, device)?.pixels);
-        let data = test.prepared();
-        let other = data.classes().interest().map(|interest| 1 - interest);
-        let mut leaked = vec![vec![]; data.classes().count()];
-        for group in test.by_lesion() {
-            let rows = group.positions.iter().map(|&position| first + position as u32).collect();
-            let unit = Unit { origin: Origin::Leaked, rows, lesion: Some(group.lesion) };
-            if let Some(class) = data.class_of(data.lesion(group.lesion)).or(other) {
-                leaked[class].push(unit);
-            }
-        }
-        Ok(leaked)
-    }
-
-    fn stack(self) -> Tensor {
-        Tensor::cat(&self.parts, 0)
-    }
 }

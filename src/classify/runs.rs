@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
 use super::arms::Arm;
-use super::config::{ClassifyConfig, Control};
+use super::config::{Additions, ClassifyConfig, Control};
 use super::fit::{self, Plan};
 use super::pool::{Pool, Scoring};
 use super::training_set::TrainingSet;
@@ -157,7 +158,13 @@ pub fn run(
         for (repetition, set) in (0u64..).zip(repetitions) {
             let repetition_seed = repetition_seed(seed, repetition);
             let identity = |pixels: &str| {
-                json!([PROCEDURE, pixels, arm, repetition_seed.0, plan, config.pooling, set, device_name(place.device)])
+                let device = device_name(place.device);
+                let mut parts = json!([PROCEDURE, pixels, arm, repetition_seed.0, plan, config.pooling, set, device]);
+                // Fits of slices as they are, without anything beside them, are known as ever.
+                if let (Some(parts), true) = (parts.as_array_mut(), !config.manner().is_plain()) {
+                    parts.push(json!(config.manner()));
+                }
+                parts
             };
             jobs.push(Job {
                 arm: *arm,
@@ -217,22 +224,40 @@ fn compose(
         })
         .collect::<Result<Vec<_>>>()
         .map_err(|problem| problem.at(data.root()))?;
-    let [channels, ..] = data.image_shape();
-    let none = Arm::None.compose(&selections[0], config.batch);
-    let plan = Plan {
-        classifier: config.width.classifier(channels as i64).of_classes(none.class_count()),
-        steps: Plan::steps_for(none.slices(), config.epochs, config.batch),
-        batch: config.batch,
-        learning_rate: config.learning_rate,
-    };
+    let plan = plan(data, config, &Arm::None.compose(&selections[0], config.batch));
     let set = |arm: &Arm, repetition: usize| {
         let mut set = arm.compose(&selections[repetition], config.batch);
+        if let (TrainingSet::Interest(set), Additions::InPlace) = (&mut set, config.additions) {
+            set.in_place();
+        }
         if config.control == Some(Control::ShuffleLabels) {
             set.shuffle_labels(&mut repetition_seed(seed, repetition as u64).stream("shuffled labels", 0));
         }
         set
     };
     Ok((plan, config.arms.iter().map(|arm| (0..selections.len()).map(|at| set(arm, at)).collect()).collect()))
+}
+
+/// What is equal in all fits: as many steps as passes over the set of the None arm take.
+pub(super) fn plan(data: &Prepared, config: &ClassifyConfig, none: &TrainingSet) -> Plan {
+    let [channels, ..] = data.image_shape();
+    Plan {
+        classifier: config.width.classifier(channels as i64).of_classes(none.class_count()),
+        steps: Plan::steps_for(none.slices(), config.epochs, config.batch),
+        batch: config.batch,
+        learning_rate: config.learning_rate,
+    }
+}
+
+/// SHA-256 over shapes and values, so that what was made of some pixels is known again.
+pub(super) fn pixels_sha256(images: &[&Tensor]) -> Result<String> {
+    let mut hash = Sha256::new();
+    for pixels in images {
+        hash.update(format!("{:?}", pixels.size()));
+        let values: Vec<f32> = Vec::try_from(pixels.to_device(Device::Cpu).reshape([-1]))?;
+        values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+    }
+    Ok(digest::hex(hash.finalize()))
 }
 
 /// What all fits share.
@@ -301,7 +326,7 @@ fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
             scores
         }
         None => {
-            let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, job.seed, observer)?;
+            let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, config.manner(), job.seed, observer)?;
             let score = |scoring: &Scoring| fit::score(network.as_ref(), &scoring.pixels, &pool.scored());
             let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
             keep(job, network.as_ref(), losses, (&scores, arithmetic))?;

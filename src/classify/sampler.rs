@@ -18,6 +18,15 @@ pub struct Batch {
     pub weights: Vec<f32>,
 }
 
+impl Batch {
+    /// A slice of the class `number` of two with the probability `target`.
+    fn push(&mut self, row: i64, target: f32, number: usize, weight: f32) {
+        self.rows.push(row);
+        self.targets.extend(if number == 1 { [1.0 - target, target] } else { [target, 1.0 - target] });
+        self.weights.push(weight);
+    }
+}
+
 /// Deals the examples of a set: each once per round, in an order drawn anew for every round; the rounds of one example
 /// walk through its slices from a first one drawn for it.
 #[derive(Debug)]
@@ -33,12 +42,24 @@ impl<'a> Sampler<'a> {
         Self { set, batch, seed }
     }
 
-    /// The batch of a step.
+    /// The batch of a step: of the real lesions, or of all where what an arm adds stands among them.
     pub fn at(&self, step: u64) -> Batch {
         match self.set {
             TrainingSet::Interest(set) => self.with_interest(set, step),
             TrainingSet::Classes(set) => self.of_classes(set, step),
         }
+    }
+
+    /// `count` slices of what stands beside the real lesions, each lesion as often as any other.
+    pub fn added_at(&self, step: u64, count: u64) -> Batch {
+        let mut batch = Batch::default();
+        let TrainingSet::Interest(set) = self.set else { return batch };
+        let deck = Deck::new("added", set.added.len(), self.seed);
+        for draw in step * count..(step + 1) * count {
+            let (at, row) = deck.deal(draw, |at| &set.added[at].unit);
+            batch.push(row, set.added[at].target, set.number, 1.0);
+        }
+        batch
     }
 
     /// A fixed number of the class of interest, then the others.
@@ -51,10 +72,7 @@ impl<'a> Sampler<'a> {
             let deck = Deck::new(purpose, examples.len(), self.seed);
             for draw in step * count..(step + 1) * count {
                 let (at, row) = deck.deal(draw, |at| &examples[at].unit);
-                let target = examples[at].target;
-                batch.rows.push(row);
-                batch.targets.extend(if set.number == 1 { [1.0 - target, target] } else { [target, 1.0 - target] });
-                batch.weights.push(weight);
+                batch.push(row, examples[at].target, set.number, weight);
             }
         }
         batch
@@ -139,6 +157,22 @@ mod tests {
             assert_eq!(batch.targets.chunks(2).filter(|target| **target == [0.0, 1.0]).count(), 4);
             assert_eq!(batch.rows.len(), 12);
         }
+    }
+
+    #[test]
+    fn what_is_added_has_batches_of_its_own_and_leaves_those_of_the_real_lesions_alone() {
+        let (none, synthetic) = (set(Arm::None), set(Arm::AdaGan));
+        let sampler = Sampler::new(&synthetic, 12, RunSeed(1));
+        let mut seen: HashMap<i64, u32> = HashMap::new();
+        for step in 0..10 {
+            assert_eq!(sampler.at(step), Sampler::new(&none, 12, RunSeed(1)).at(step));
+            let added = sampler.added_at(step, 3);
+            assert_eq!((added.targets, added.weights), ([0.0, 1.0].repeat(3), vec![1.0; 3]));
+            added.rows.iter().for_each(|&row| *seen.entry(row).or_default() += 1);
+        }
+        // 30 draws from 5 synthetic lesions of a slice each.
+        assert_eq!(seen.len(), 5);
+        assert!(seen.iter().all(|(&row, &times)| row >= 400 && times == 6), "{seen:?}");
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::path::Path;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
-use super::arms::Source;
 use super::by_class::{self, TestItems};
 use super::compare::{self, Comparison, TestLesions, Yardstick};
-use super::config::{ClassifyConfig, Control};
-use super::extras::Synthetic;
-use super::pool::{Extras, Pool};
+use super::config::{Additions, ClassifyConfig, Control};
+use super::extras::{Denoised, Extras, Wanted};
+use super::pool::Pool;
 use super::runs::{self, Runs, Workplace};
-use super::{Arm, arms, cam, extras};
+use super::source::{Given, Source};
+use super::{Arm, arms, cam, extras, made};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -35,10 +35,30 @@ pub struct Inputs<'a> {
     pub synthetic: Option<&'a Path>,
     /// Folder that `generate` wrote with a conditional generator.
     pub conditional: Option<&'a Path>,
-    /// Folder that `project` wrote.
+    /// Folder that `project` wrote, of contested lesions.
     pub denoised: Option<&'a Path>,
+    /// Folder that `project` wrote, of agreed training lesions of interest.
+    pub projected_interest: Option<&'a Path>,
+    /// Folder that `project` wrote, of agreed training lesions of the other class.
+    pub projected_others: Option<&'a Path>,
+    /// The generator that lesions were projected into: its file, or the folder that it lies in.
+    pub network: Option<&'a Path>,
     /// Table of true labels.
     pub truth: Option<&'a Path>,
+}
+
+impl<'a> Inputs<'a> {
+    fn of(&self, given: Given) -> Option<&'a Path> {
+        match given {
+            Given::Synthetic => self.synthetic,
+            Given::Conditional => self.conditional,
+            Given::Denoised => self.denoised,
+            Given::ProjectedInterest => self.projected_interest,
+            Given::ProjectedOthers => self.projected_others,
+            Given::Network => self.network,
+            Given::Truth => self.truth,
+        }
+    }
 }
 
 /// What is scored, and on what.
@@ -62,7 +82,7 @@ pub const OWNER: Owner = Owner::of("classify", unmarked);
 
 fn written(config: &ClassifyConfig) -> Vec<String> {
     let fits = config.arms.iter().flat_map(|&arm| (0..config.seeds).map(move |seed| runs::fit_name(arm, seed)));
-    fits.chain([RECORD, runs::MAPS].map(str::to_owned)).collect()
+    fits.chain([RECORD, runs::MAPS].map(str::to_owned)).chain(made::FILES.map(str::to_owned)).collect()
 }
 
 /// A folder of a version before there were marks: with a record or with fits.
@@ -87,16 +107,20 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     config.check()?;
     check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
     let data = inputs.data;
-    let read = [inputs.synthetic, inputs.conditional, inputs.denoised, inputs.truth].into_iter().flatten();
-    let read = read.chain([data.root()]).map(Input::of);
+    let folders = [inputs.synthetic, inputs.conditional, inputs.denoised];
+    let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.truth];
+    let read = folders.into_iter().chain(more).flatten().chain([data.root()]).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
     let mut notes = Vec::new();
-    let extras = load_extras(inputs, config, &mut notes)?;
-    let pool = Pool::load(data, extras, config, seed, engine.device)?;
+    let mut extras = load_extras(inputs, config, engine.device, &mut notes)?;
+    // The one arm that learns from it is a control, and says so.
+    extras.truth = truth.clone().filter(|_| arms::sources(&config.arms).contains(&Source::Oracle));
     let place = Workplace { out, device: engine.device, place: &engine.place, threads: engine.facts.threads };
     engine.set_deterministic(true)?;
+    let (pool, said) = Pool::load(data, &extras, config, seed, place, observer)?;
+    notes.extend(said);
     let runs = runs::run(data, &pool, config, seed, place, observer)?;
 
     let fits = Fits { data, pool: &pool, runs: &runs, config, seed };
@@ -126,6 +150,19 @@ fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
         return Err(Problem::usage(format!("slices of {height} x {width} pixels")).expected(expected));
     }
     config.arms.iter().try_for_each(|arm| arm.fits(data.classes()))?;
+    for arm in &config.arms {
+        let asked = arm.needs().iter().flat_map(|source| source.asks_for());
+        if let Some(given) = asked.copied().find(|given| inputs.of(*given).is_none()) {
+            return Err(given.lacking(*arm));
+        }
+        let voted =
+            || data.manifest().lesions.iter().all(|lesion| lesion.reader1.is_some() && lesion.reader2.is_some());
+        if arm.needs().contains(&Source::Posterior) && !voted() {
+            return Err(Problem::usage(format!("arm {} with lesions that two readers did not vote on", arm.name()))
+                .expected("both readers' votes for every lesion of the data set")
+                .advice(format!("leave \"{}\" out of classify.arms (--arms)", arm.key())));
+        }
+    }
     if inputs.truth.is_some() && data.classes().of_interest.is_none() {
         return Err(
             Problem::usage("true labels (--truth) for a data set without a class of interest").advice("leave them out")
@@ -140,31 +177,39 @@ fn rims_per_batch(runs: &Runs) -> u64 {
     none.or(runs.arms.first()).map_or(0, |arm| arm.sets[0].interest_per_batch())
 }
 
-/// Reads what the asked arms need and nothing else.
-fn load_extras(inputs: Inputs<'_>, config: &ClassifyConfig, notes: &mut Vec<String>) -> Result<Extras> {
+/// Reads what the asked arms need and nothing else, the truth aside.
+fn load_extras(
+    inputs: Inputs<'_>,
+    config: &ClassifyConfig,
+    device: tch::Device,
+    notes: &mut Vec<String>,
+) -> Result<Extras> {
+    let data = inputs.data;
     let mut extras = Extras::default();
-    let drawn = |folder: Option<&Path>, notes: &mut Vec<String>| -> Result<Option<Vec<Synthetic>>> {
-        let Some(folder) = folder else { return Ok(None) };
-        let loaded = extras::synthetic(folder, inputs.data, config.trust_origin)?;
-        notes.extend(loaded.notes);
-        Ok(Some(loaded.items))
+    let needed = arms::sources(&config.arms);
+    let asked =
+        |given: Given| inputs.of(given).filter(|_| needed.iter().any(|source| source.asks_for().contains(&given)));
+    let drawn = |folder: &Path| extras::synthetic(folder, data, config.trust_origin);
+    let interest = data.classes().interest().unwrap_or_default();
+    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
+    // else.
+    let contested = inputs.denoised.filter(|_| needed.iter().any(|source| source.of_contested()));
+    let projected = |folder: &Path, wanted| extras::projected(folder, data, wanted, config);
+    extras.synthetic = asked(Given::Synthetic).map(drawn).transpose()?.map(|read| read.noted(notes));
+    extras.conditional = asked(Given::Conditional).map(drawn).transpose()?.map(|read| read.noted(notes));
+    let of = |folder: Option<&Path>, wanted, notes: &mut Vec<String>| -> Result<Option<Vec<Denoised>>> {
+        Ok(folder.map(|folder| projected(folder, wanted)).transpose()?.map(|read| read.noted(notes)))
     };
-    for source in arms::sources(&config.arms) {
-        match source {
-            Source::Synthetic => extras.synthetic = drawn(inputs.synthetic, notes)?,
-            Source::Conditional => extras.conditional = drawn(inputs.conditional, notes)?,
-            // The contested arms take the slices that were projected, so that they and the denoised arms differ in
-            // nothing else.
-            Source::Denoised | Source::Ambiguous => {
-                if let (Some(folder), None) = (inputs.denoised, &extras.denoised) {
-                    let loaded = extras::denoised(folder, inputs.data, config)?;
-                    notes.extend(loaded.notes);
-                    extras.denoised = Some(loaded.items);
-                }
-            }
-            // Made of the data set's own lesions.
-            Source::Affine => {}
-        }
+    extras.denoised = of(contested, Wanted::Contested, notes)?;
+    extras.projected_interest = of(asked(Given::ProjectedInterest), Wanted::OfClass(interest), notes)?;
+    extras.projected_others = of(asked(Given::ProjectedOthers), Wanted::OfClass(1 - interest.min(1)), notes)?;
+    if let Some(path) = asked(Given::Network) {
+        extras.network = extras::network(path, data, device, config.trust_origin)?.noted(notes).pop();
+    }
+    if let (Some(folder), Some(network)) = (asked(Given::ProjectedInterest), &extras.network) {
+        let shape = network.generator.config();
+        let size = (shape.num_ws() * shape.w_dim) as usize;
+        extras.latents = Some(extras::latents(folder, data, interest, (size, &network.sha256))?);
     }
     Ok(extras)
 }
@@ -328,10 +373,24 @@ fn facts(notes: &mut Vec<String>, config: &ClassifyConfig, pool: &Pool, test: &T
             pool.extra, config.extra
         ));
     }
-    notes.push(format!(
-        "Batches draw lesions, not slices, and each batch has the None arm's share of {wanted}s: an arm \
-         changes which {wanted}s are seen, not how many."
-    ));
+    notes.push(match config.additions {
+        Additions::InPlace => format!(
+            "Batches draw lesions, not slices, and each batch has the None arm's share of {wanted}s: an arm \
+             changes which {wanted}s are seen, not how many."
+        ),
+        Additions::OnTop => format!(
+            "Batches draw lesions, not slices. What an arm adds has batches of its own, and the mean loss of such a \
+             batch counts {} beside 1 for the real lesions, which every arm sees as None does, except where it is the \
+             arm to change that.",
+            config.extra_weight
+        ),
+    });
+    if !config.augment.is_none() {
+        notes.push(
+            "In every arm slices are mirrored, turned by quarters and shifted anew each time that a fit sees them."
+                .into(),
+        );
+    }
     notes.push(format!(
         "Contested training lesions are in neither class unless the arm says so. Contested test lesions count as \
          {other}s, and are left out of the metrics whose names begin with certain."

@@ -27,7 +27,8 @@ pub enum TrainingSet {
     Classes(ClassSet),
 }
 
-/// A batch holds a fixed number of the class of interest and fills up with the others.
+/// A batch holds a fixed number of the class of interest and fills up with the others; what an arm adds has batches of
+/// its own.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InterestSet {
     /// Examples of the class of interest, or that an arm puts in their place.
@@ -44,6 +45,99 @@ pub struct InterestSet {
     /// Number of the class of interest, 0 or 1.
     #[serde(skip)]
     pub number: usize,
+    /// Beside the real ones, with a sampler and a weight of their own; empty where they stand among those.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<Example>,
+    /// Added to the logit of the class of interest in training alone.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub logit_shift: f32,
+}
+
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
+}
+
+impl Default for InterestSet {
+    /// Empty: of the second of two classes, one in a batch, of weight 1.
+    fn default() -> Self {
+        Self {
+            interest: vec![],
+            others: vec![],
+            interest_per_batch: 1,
+            interest_weight: 1.0,
+            number: 1,
+            added: vec![],
+            logit_shift: 0.0,
+        }
+    }
+}
+
+impl InterestSet {
+    /// Lesions of interest of all that are not added, 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.interest.len() as f64 / (self.interest.len() + self.others.len()) as f64
+    }
+
+    /// How many of `batch` slices that share is: at least one, and not all.
+    pub fn per_batch(share: f64, batch: u64) -> u64 {
+        ((share * batch as f64).round() as u64).clamp(1, batch - 1)
+    }
+
+    /// Deals the targets out anew among all examples; the class sizes stay.
+    pub fn shuffle_labels(&mut self, rng: &mut impl rand::Rng) {
+        deal(&mut self.units_mut(), rng);
+    }
+
+    fn examples(&self) -> impl Iterator<Item = &Example> {
+        self.interest.iter().chain(&self.others).chain(&self.added)
+    }
+
+    fn units_mut(&mut self) -> Vec<&mut Unit> {
+        let examples = self.interest.iter_mut().chain(&mut self.others).chain(&mut self.added);
+        examples.map(|example| &mut example.unit).collect()
+    }
+
+    /// Puts what is added among the real ones, where it displaces some of them from the batches: with those of interest
+    /// from a probability of one half on. Copied test lesions stay last.
+    pub fn in_place(&mut self) {
+        for example in std::mem::take(&mut self.added) {
+            let list = if example.target >= 0.5 { &mut self.interest } else { &mut self.others };
+            let at = list.iter().position(|other| other.unit.origin == Origin::Leaked).unwrap_or(list.len());
+            list.insert(at, example);
+        }
+    }
+
+    /// "5 denoised contested as rim": what is not of the agreed lesions, by origin, with its label.
+    fn made_text(&self, classes: &Classes) -> Vec<String> {
+        let mut made: BTreeMap<Origin, Vec<f32>> = BTreeMap::new();
+        for example in self.examples().filter(|example| !example.unit.origin.is_agreed()) {
+            made.entry(example.unit.origin).or_default().push(example.target);
+        }
+        let text = |(origin, targets): (Origin, Vec<f32>)| {
+            let (least, most) = targets.iter().fold((1f32, 0f32), |(a, b), &target| (a.min(target), b.max(target)));
+            let name = format!("{} {}", targets.len(), origin.name(classes));
+            if least == most && (least == 0.0 || least == 1.0) {
+                let class = if least == 1.0 { self.number } else { 1 - self.number };
+                return format!("{name} as {}", classes.names[class]);
+            }
+            let mean = targets.iter().map(|&target| f64::from(target)).sum::<f64>() / targets.len() as f64;
+            let wanted = &classes.names[self.number];
+            if least == most {
+                return format!("{name} as {wanted} with probability {mean:.2}");
+            }
+            format!("{name} as {wanted} with probability {least:.2} to {most:.2}, {mean:.2} in the mean")
+        };
+        made.into_iter().map(text).collect()
+    }
+}
+
+/// Deals the units out anew among the places.
+fn deal(places: &mut [&mut Unit], rng: &mut impl rand::Rng) {
+    let mut units: Vec<Unit> = places.iter().map(|unit| (**unit).clone()).collect();
+    units.shuffle(rng);
+    for (place, unit) in places.iter_mut().zip(units) {
+        **place = unit;
+    }
 }
 
 /// A batch takes lesions of all classes as they come, or each class in turn.
@@ -74,28 +168,36 @@ impl TrainingSet {
         }
     }
 
-    /// Examples of the class of interest, or that an arm puts in their place; none where no class is of interest.
-    pub fn of_interest(&self) -> &[Example] {
+    /// Examples of the class of interest, or that an arm puts in their place or adds; none where no class is of
+    /// interest.
+    pub fn of_interest(&self) -> Vec<&Example> {
         match self {
-            Self::Interest(set) => &set.interest,
+            Self::Interest(set) => set.interest.iter().chain(&set.added).collect(),
+            Self::Classes(_) => vec![],
+        }
+    }
+
+    /// What stands beside the real lesions; none where no class is of interest.
+    pub fn added(&self) -> &[Example] {
+        match self {
+            Self::Interest(set) => &set.added,
             Self::Classes(_) => &[],
+        }
+    }
+
+    /// What training adds to the logit of the class of interest.
+    pub fn logit_shift(&self) -> Option<(usize, f32)> {
+        match self {
+            Self::Interest(set) if set.logit_shift != 0.0 => Some((set.number, set.logit_shift)),
+            _ => None,
         }
     }
 
     /// All lesions, or what stands for them.
     pub fn units(&self) -> Vec<&Unit> {
         match self {
-            Self::Interest(set) => set.interest.iter().chain(&set.others).map(|example| &example.unit).collect(),
+            Self::Interest(set) => set.examples().map(|example| &example.unit).collect(),
             Self::Classes(set) => set.classes.iter().flatten().collect(),
-        }
-    }
-
-    fn units_mut(&mut self) -> Vec<&mut Unit> {
-        match self {
-            Self::Interest(set) => {
-                set.interest.iter_mut().chain(&mut set.others).map(|example| &mut example.unit).collect()
-            }
-            Self::Classes(set) => set.classes.iter_mut().flatten().collect(),
         }
     }
 
@@ -114,11 +216,17 @@ impl TrainingSet {
         self.by_origin(|_| 1)
     }
 
-    /// "10 real rim, 20 real non-rim": lesions by origin.
+    /// "10 real rim, 20 real non-rim, 5 denoised contested as rim": lesions by origin, with the label of those that are
+    /// not agreed.
     pub fn lesions_text(&self, classes: &Classes) -> String {
-        let parts =
-            self.lesions_by_origin().into_iter().map(|(origin, count)| format!("{count} {}", origin.name(classes)));
-        parts.collect::<Vec<_>>().join(", ")
+        let agreed = self.lesions_by_origin().into_iter().filter(|(origin, _)| origin.is_agreed());
+        let mut parts: Vec<String> =
+            agreed.map(|(origin, count)| format!("{count} {}", origin.name(classes))).collect();
+        match self {
+            Self::Interest(set) => parts.extend(set.made_text(classes)),
+            Self::Classes(_) => {}
+        }
+        parts.join(", ")
     }
 
     fn by_origin(&self, count: impl Fn(&Unit) -> u64) -> Vec<(Origin, u64)> {
@@ -131,10 +239,9 @@ impl TrainingSet {
 
     /// Deals the targets out anew among all examples; the class sizes stay.
     pub fn shuffle_labels(&mut self, rng: &mut impl rand::Rng) {
-        let mut units: Vec<Unit> = self.units().into_iter().cloned().collect();
-        units.shuffle(rng);
-        for (place, unit) in self.units_mut().into_iter().zip(units) {
-            *place = unit;
+        match self {
+            Self::Interest(set) => set.shuffle_labels(rng),
+            Self::Classes(set) => deal(&mut set.classes.iter_mut().flatten().collect::<Vec<_>>(), rng),
         }
     }
 }
@@ -171,7 +278,7 @@ mod tests {
             others: vec![],
             interest_per_batch: 2,
             interest_weight: 1.5,
-            number: 1,
+            ..InterestSet::default()
         });
         let text = concat!(
             r#"{"rims":[{"unit":{"origin":"Rim","rows":[3],"lesion":null},"target":1.0}],"#,

@@ -10,7 +10,8 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
-use crate::classify::config::{ClassifyConfig, Control, Pooling, ThresholdRule, Width};
+use crate::classify::augment::Augment;
+use crate::classify::config::{Additions, ClassifyConfig, Control, Pooling, ThresholdRule, Width};
 use crate::classify::primary::{Label, Metric, Primary};
 use crate::classify::{Arm, Inputs, run_stage};
 use crate::data::Prepared;
@@ -39,7 +40,16 @@ pub struct ClassifyArgs {
     /// Folder of projected contested lesions (`rimforge project`); needed by the ADA-GAN-LD and ADA-GAN+LD arms.
     #[arg(long)]
     denoised: Option<PathBuf>,
-    /// True labels of a simulated cohort (derivatives/truth/truth.tsv); read for scoring only.
+    /// Folder of projected agreed rims of the training side; needed by the latent-smote and source-matched arms.
+    #[arg(long)]
+    projected_rims: Option<PathBuf>,
+    /// The same of agreed non-rims; needed by the projected-non-rims and source-matched arms.
+    #[arg(long)]
+    projected_non_rims: Option<PathBuf>,
+    /// Generator that lesions were projected into; needed by the random-latents, generator-mean and latent-smote arms.
+    #[arg(long)]
+    network: Option<PathBuf>,
+    /// True labels of a simulated cohort (derivatives/truth/truth.tsv); read for scoring and the oracle arm only.
     #[arg(long)]
     truth: Option<PathBuf>,
     /// Folder for the fits, the record and the figure; the same command goes on where it was stopped.
@@ -118,6 +128,15 @@ struct Typed {
     /// How the threshold is chosen on the validation lesions.
     #[arg(long, value_parser = choice::<ThresholdRule>())]
     threshold: Option<ThresholdRule>,
+    /// Where what an arm adds stands.
+    #[arg(long, value_parser = choice::<Additions>())]
+    additions: Option<Additions>,
+    /// Weight of the loss of what an arm adds on top.
+    #[arg(long)]
+    extra_weight: Option<f64>,
+    /// How slices are changed each time that a fit sees them.
+    #[arg(long, value_parser = choice::<Augment>())]
+    augment: Option<Augment>,
     /// A run whose outcome is known, to test the machinery.
     #[arg(long, value_parser = choice::<Control>())]
     control: Option<Control>,
@@ -145,6 +164,9 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
         synthetic: args.synthetic.as_deref(),
         conditional: args.conditional.as_deref(),
         denoised: args.denoised.as_deref(),
+        projected_interest: args.projected_rims.as_deref(),
+        projected_others: args.projected_non_rims.as_deref(),
+        network: args.network.as_deref(),
         truth: args.truth.as_deref(),
     };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };

@@ -58,6 +58,19 @@ pub fn styles(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, trun
     })
 }
 
+/// Images \[N, C, R, R\] of ws \[N, num_ws, w_dim\] with fresh noise maps, those of each image a function of its seed.
+pub fn of_styles(generator: &Generator, ws: &Tensor, seeds: &[u32]) -> Tensor {
+    let images = seeds.chunks(BATCH).zip((0i64..).step_by(BATCH)).map(|(chunk, first)| {
+        let count = chunk.len() as i64;
+        let filled: Vec<u32> = chunk.iter().copied().cycle().take(BATCH).collect();
+        let places: Vec<i64> = (0..count).cycle().take(BATCH).map(|at| first + at).collect();
+        let ws = ws.index_select(0, &Tensor::from_slice(&places).to_device(ws.device()));
+        let maps = noise_maps(generator, &filled);
+        tch::no_grad(|| generator.synthesis.forward(&ws, &Noise::Given(&maps))).narrow(0, 0, count)
+    });
+    Tensor::cat(&images.collect::<Vec<_>>(), 0)
+}
+
 /// Noise maps \[N, 1, r, r\], or \[N, 1, r, r, r\], for each layer; each image's depend on its seed alone.
 fn noise_maps(generator: &Generator, seeds: &[u32]) -> Vec<Tensor> {
     let shapes = generator.synthesis.noise_shapes();
@@ -99,6 +112,16 @@ mod tests {
                 assert!(together.narrow(0, 1, 1).equal(&alone), "{noise:?}");
             }
         }
+    }
+
+    #[test]
+    fn images_of_styles_are_those_of_their_seeds() {
+        let generator = generator(2);
+        let seeds: Vec<u32> = (0..20).collect();
+        let ws = styles(&generator, &seeds, None, 1.0);
+        let images = of_styles(&generator, &ws, &seeds);
+        assert_eq!(images.size()[0], 20);
+        assert!(images.narrow(0, 18, 2).equal(&draw(&generator, &[18, 19], None, 1.0, NoiseMode::Random)));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub mod stylegan2;
 
 pub mod classifiers;
 
+pub mod autoencoder;
+
 pub mod features;
 
 pub use network::Network;

@@ -150,6 +150,21 @@ fn write_slice(path: &Path, rng: &mut impl rand::Rng) -> String {
     patch_file::write(path, &[1, u64::from(SIDE), u64::from(SIDE)], &pixels).unwrap()
 }
 
+/// Puts a test slice in the place of the first synthetic one, with a record that is in order.
+pub fn leak(folders: &Folders, mirrored: bool) {
+    let data = rimforge::data::Prepared::open(folders.at("data")).unwrap();
+    let mut pixels = data.test().image(3).unwrap().pixels;
+    if mirrored {
+        pixels.chunks_exact_mut(SIDE as usize).for_each(<[f32]>::reverse);
+    }
+    let folder = folders.at("synthetic");
+    let sha256 = patch_file::write(&folder.join("seed0000.npy"), &[1, u64::from(SIDE), u64::from(SIDE)], &pixels);
+    let record = folder.join("record.json");
+    let mut known: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    known["images"][0]["sha256"] = json!(sha256.unwrap());
+    std::fs::write(record, known.to_string()).unwrap();
+}
+
 fn projected(id: &str, patient: &str, image: &str, sha256: &str) -> serde_json::Value {
     json!({
         "lesion_id": id, "patient": patient, "slice": 0, "role": "ambiguous", "distance": 0.0, "contrast_before": 0.0,
@@ -158,7 +173,7 @@ fn projected(id: &str, patient: &str, image: &str, sha256: &str) -> serde_json::
     })
 }
 
-fn classify(folders: &Folders, out: &str, more: &[&str]) -> Output {
+pub fn classify(folders: &Folders, out: &str, more: &[&str]) -> Output {
     let mut command = Command::cargo_bin("rimforge").unwrap();
     command.arg("classify").arg("--device").arg("cpu");
     for (option, folder) in [("--data", "data"), ("--synthetic", "synthetic"), ("--denoised", "denoised")] {
@@ -168,11 +183,11 @@ fn classify(folders: &Folders, out: &str, more: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn record(folders: &Folders, out: &str) -> ClassifyRecord {
+pub fn record(folders: &Folders, out: &str) -> ClassifyRecord {
     serde_json::from_slice(&std::fs::read(folders.at(out).join("record.json")).unwrap()).unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

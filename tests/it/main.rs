@@ -36,6 +36,9 @@ mod own_folders;
 
 mod leak_guard;
 
+/// Every arm of the comparison, in a study that makes what they need.
+mod arms;
+
 mod project;
 
 /// The stages through the program, in flow order.

@@ -104,6 +104,11 @@ impl TinyRuns {
         tiny
     }
 
+    /// Where the cohort lies.
+    pub fn cohort(&self) -> &Path {
+        &self.cohort.root
+    }
+
     /// A path in the folder that all lies in.
     pub fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -89,8 +89,25 @@ impl Unit {
 
     /// \[N, I, H, W\] -> \[N, O, H', W'\], halved where the unit pools.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.normalised(&self.convolved(x), mode).relu()
+    }
+
+    /// As [`Unit::forward`] in training mode, and the same of `beside` with the batch's moments of `x`.
+    fn forward_beside(&self, x: &Tensor, beside: &Tensor) -> (Tensor, Tensor) {
+        let positions = [0i64, 2, 3].as_slice();
+        let (x, beside) = (self.convolved(x), self.convolved(beside));
+        let deviation = (x.var_dim(positions, false, true) + EPSILON).sqrt();
+        let normal = (beside - x.mean_dim(positions, true, Kind::Float)) / deviation;
+        let beside = normal * self.scale.view([1, -1, 1, 1]) + self.shift.view([1, -1, 1, 1]);
+        (self.normalised(&x, Mode::Train).relu(), beside.relu())
+    }
+
+    fn convolved(&self, x: &Tensor) -> Tensor {
         let x = fused::convolution(x, &self.weight, 1.0, 1, 1);
-        let x = if self.pooled { x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false) } else { x };
+        if self.pooled { x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false) } else { x }
+    }
+
+    fn normalised(&self, x: &Tensor, mode: Mode) -> Tensor {
         x.batch_norm(
             Some(&self.scale),
             Some(&self.shift),
@@ -101,7 +118,6 @@ impl Unit {
             EPSILON,
             true,
         )
-        .relu()
     }
 }
 
@@ -141,6 +157,10 @@ impl Cnn {
         assert!(size.len() == 4 && size[2].min(size[3]) >= SMALLEST, "slices of shape {size:?}");
         self.units.iter().fold(x.shallow_clone(), |x, unit| unit.forward(&x, mode))
     }
+
+    fn head(&self, maps: &Tensor) -> Tensor {
+        maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float).linear(&self.head_weight, Some(&self.head_bias))
+    }
 }
 
 impl Classifier for Cnn {
@@ -149,9 +169,13 @@ impl Classifier for Cnn {
     }
 
     fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
-        self.maps(images, mode)
-            .mean_dim([2i64, 3].as_slice(), false, Kind::Float)
-            .linear(&self.head_weight, Some(&self.head_bias))
+        self.head(&self.maps(images, mode))
+    }
+
+    fn forward_beside(&self, images: &Tensor, beside: &Tensor) -> (Tensor, Tensor) {
+        let start = (images.shallow_clone(), beside.shallow_clone());
+        let (maps, others) = self.units.iter().fold(start, |(x, beside), unit| unit.forward_beside(&x, &beside));
+        (self.head(&maps), self.head(&others))
     }
 
     /// The map is an eighth of the image's height and width.
@@ -240,6 +264,23 @@ mod tests {
             close(&after[name], &array.tensor(), 1e-6);
         }
         close(&cnn.forward(&x, Mode::Evaluate), &reference.evaluate_logits.tensor(), 2e-5);
+    }
+
+    #[test]
+    fn what_stands_beside_is_normalised_by_the_others_and_changes_nothing_for_them() {
+        let draw =
+            |name: &str, count: i64| Init::new(RunSeed(1), Device::Cpu, name).normal_buffer("x", &[count, 1, 16, 16]);
+        let (x, y) = (draw("x", 5), draw("y", 2) + 3.0);
+        let [own, other] = [0, 1].map(|_| Cnn::new(&CnnConfig::small(1), RunSeed(3), Device::Cpu));
+        let logits = own.forward(&x, Mode::Train);
+        let (beside_y, of_y) = other.forward_beside(&x, &y);
+        assert!(beside_y.equal(&logits) && of_y.size() == [2, 2]);
+        for (name, tensor) in own.tensors() {
+            assert!(tensor.equal(&other.tensors()[&name]), "{name}");
+        }
+        // Beside itself, a batch is as it is alone.
+        let (first, second) = own.forward_beside(&x, &x);
+        close(&first, &second, 1e-4);
     }
 
     #[test]

@@ -75,6 +75,11 @@ pub trait Classifier: Network {
     /// Images \[N, C, H, W\] -> logits \[N, k\].
     fn forward(&self, images: &Tensor, mode: Mode) -> Tensor;
 
+    /// Images \[N, C, H, W\] and others beside them \[M, C, H, W\] -> logits \[N, k\] and \[M, k\] in training mode.
+    /// Those of the first are what [`Classifier::forward`] gives, to the bit; the others are normalised by the moments
+    /// of the first, so that no moment, running ones included, knows of them.
+    fn forward_beside(&self, images: &Tensor, beside: &Tensor) -> (Tensor, Tensor);
+
     /// Images \[N, C, H, W\] -> what of the logit of `class` above the mean of the other logits comes from where, \[N,
     /// H', W'\] in evaluation mode: the class activation map of Zhou et al. 2016 (arXiv 1512.04150). The mean of a map
     /// is that difference.

@@ -4,10 +4,12 @@
 use std::fmt::Display;
 
 use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, RimStudy};
-use crate::classify::arms::{Arm, Source as Material};
+use crate::classify::Arm;
+use crate::classify::source::{Given, Source as Material};
 use crate::data::intensity::default_contrast;
 use crate::data::manifest::Items;
 use crate::data::prepare_config::check_contrasts;
+use crate::data::truth;
 use crate::data::{Condition, PrepareConfig, Source};
 use crate::engine::{DeviceChoice, Precision};
 use crate::generate::Format;
@@ -108,7 +110,8 @@ impl RimStudy {
     /// Refuses a study whose files are not there.
     ///
     /// # Errors
-    /// The cohort's folder, the base network or the feature net is missing.
+    /// The cohort's folder, the base network or the feature net is missing; or a cohort's truth, where an arm is told
+    /// it.
     pub fn check_files(&self) -> Result<()> {
         let base = match &self.train.base {
             BaseChoice::File(file) => Some(("train.base", file)),
@@ -131,7 +134,7 @@ impl RimStudy {
             Some((key, path)) => Err(Problem::input(path, format!("nothing there, and {key} names it"))
                 .expected("a file or a folder")
                 .advice(format!("correct {key}; paths are relative to where the command runs"))),
-            None => Ok(()),
+            None => self.check_truth(),
         }
     }
 
@@ -288,16 +291,49 @@ impl RimStudy {
     fn check_arms(&self) -> Result<()> {
         for arm in &self.classify.arms {
             for source in arm.needs() {
-                match source {
-                    Material::Synthetic => self.check_synthetic(*arm)?,
-                    Material::Conditional => self.check_conditional(*arm)?,
-                    Material::Denoised | Material::Ambiguous => self.check_contested(*arm)?,
-                    // Made of the prepared lesions.
-                    Material::Affine => {}
+                for given in source.asks_for() {
+                    match given {
+                        Given::Synthetic => self.check_synthetic(*arm)?,
+                        Given::Conditional => self.check_conditional(*arm)?,
+                        Given::Denoised => self.check_contested(*arm)?,
+                        // Projected, or trained, by the study itself; truth is looked for in its cohort.
+                        Given::ProjectedInterest | Given::ProjectedOthers | Given::Network | Given::Truth => {}
+                    }
+                }
+                if source.of_contested() {
+                    self.check_contested(*arm)?;
+                }
+                if matches!(source, Material::Agreeing | Material::Realistic) {
+                    self.check_choice(*arm)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Refuses an arm that is told the truth, and a cohort that has none.
+    fn check_truth(&self) -> Result<()> {
+        let told = |arm: &&Arm| arm.needs().iter().any(|source| source.asks_for().contains(&Given::Truth));
+        let (Some(arm), Some(folder)) = (self.classify.arms.iter().find(told), &self.cohort.path) else {
+            return Ok(());
+        };
+        match truth::find(folder)? {
+            Some(_) => Ok(()),
+            None => Err(Problem::usage(format!("{} with a cohort that knows no truth", beside(*arm)))
+                .at(folder)
+                .expected("derivatives/truth/truth.tsv in it, as simulated cohorts have")
+                .advice(without(*arm))),
+        }
+    }
+
+    /// Whoever chooses needs more than is taken.
+    fn check_choice(&self, arm: Arm) -> Result<()> {
+        let drawn = self.generate.seed_numbers()?.len();
+        if drawn >= 2 {
+            return Ok(());
+        }
+        Err(clash("generate.seeds", drawn, &beside(arm), "at least two, better twice classify.extra: the arm chooses")
+            .advice(format!("draw more, or {}", without(arm))))
     }
 
     fn check_conditional(&self, arm: Arm) -> Result<()> {

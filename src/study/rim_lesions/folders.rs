@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::agreed::Agreed;
 use super::config::RimStudy;
 use crate::files::Owner;
 use crate::project::FeatureSetting;
@@ -30,6 +31,8 @@ impl RimStudy {
         if self.evaluate.is_some() {
             folders.push((evaluate::stage::OWNER, dir.evaluation()));
         }
+        let agreed = Agreed::ALL.into_iter().filter(|agreed| self.needs_projected(*agreed));
+        folders.extend(agreed.map(|agreed| (project::stage::OWNER, agreed.folder(dir))));
         if self.conditional.is_some() {
             folders.extend([gan(dir.conditional_gan()), (generate::stage::OWNER, dir.conditional_synthetic())]);
         }

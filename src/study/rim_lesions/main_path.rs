@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Run;
+use super::agreed::Agreed;
 use crate::classify;
 use crate::data::{PrepareConfig, Prepared, Source, cohort_inputs, run_stage as prepare};
 use crate::gates::examine;
@@ -120,11 +121,35 @@ impl Run<'_> {
         Ok(Some(done.record))
     }
 
+    /// Projects the agreed training lesions of a class, where an arm needs their projections.
+    pub fn project_agreed(
+        &mut self,
+        prepared: &Prepared,
+        agreed: Agreed,
+        (projection, gan_key): (&ProjectionRecord, &str),
+    ) -> Result<Option<Done<ProjectionRecord>>> {
+        if !self.study.needs_projected(agreed) {
+            return Ok(None);
+        }
+        // By the projector that made the denoised lesions.
+        let config = self.study.agreed_project(agreed, &with_chosen_features(&self.study.project, projection)?);
+        let (name, folder) = (agreed.stage(), agreed.folder(self.dir));
+        let network = self.dir.gan().best_network();
+        let stage = Stage::new(name, folder, &(&config, self.study.seed), &[gan_key])?;
+        let lab = self.lab.of_stage(name);
+        let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
+        let project = |folder: &Path| project::run_stage(inputs, &config, folder, &lab);
+        Ok(Some(self.stages.run_until(stage, ProjectionRecord::has_hashes, project)?))
+    }
+
     /// Fits one classifier an arm and compares them; `keys` are those of the slices that arms add.
     pub fn classify(&mut self, prepared: &Prepared, truth: Option<&Path>, keys: &[&str]) -> Result<ClassifyRecord> {
         let config = &self.study.classify;
         let (synthetic, denoised) = (self.dir.synthetic(), self.dir.denoised());
         let conditional = self.study.conditional.as_ref().map(|_| self.dir.conditional_synthetic());
+        let agreed = |agreed: Agreed| self.study.needs_projected(agreed).then(|| agreed.folder(self.dir));
+        let (rims, others) = (agreed(Agreed::Rims), agreed(Agreed::NonRims));
+        let network = self.dir.gan().best_network();
         let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), keys)?;
         let lab = self.lab.of_stage("classify");
         let inputs = classify::Inputs {
@@ -132,6 +157,9 @@ impl Run<'_> {
             synthetic: Some(&synthetic),
             conditional: conditional.as_deref(),
             denoised: Some(&denoised),
+            projected_interest: rims.as_deref(),
+            projected_others: others.as_deref(),
+            network: Some(&network),
             truth,
         };
         let done = self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))?;

@@ -3,6 +3,8 @@
 //! [`run`] is the whole experiment from top to bottom; [`main_path`] holds its stages, [`beside`] those of the
 //! generators beside it.
 
+mod agreed;
+
 mod beside;
 
 mod check;
@@ -32,6 +34,7 @@ use crate::records::training::TimingRecord;
 use crate::report;
 use crate::run_dir::StudyDir;
 use crate::seed::RunSeed;
+use agreed::Agreed;
 
 pub use config::RimStudy;
 
@@ -73,11 +76,17 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let perturbation = run.perturb(&prepared, &gan.key, &denoised.record)?;
     let conditional = run.conditional(&prepared, &data.key)?;
     let multi_contrast = run.multi_contrast(&cohort)?;
+    let mut agreed_keys = vec![];
+    for agreed in Agreed::ALL {
+        let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key))?;
+        agreed_keys.extend(done.map(|done| done.key));
+    }
     let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |done| &done.key);
     let keys = [&synthetic.key, &denoised.key, conditional_key];
-    let evaluation = run.evaluate(&prepared, &gan.key, [&synthetic.key, &denoised.key, conditional_key])?;
+    let evaluation = run.evaluate(&prepared, &gan.key, keys)?;
+    let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).collect();
     let classify = run.classify(&prepared, truth.as_deref(), &keys)?;
 
     let record = StudyRecord {

@@ -61,7 +61,8 @@ pub const PROJECTION: Parser = Parser {
     read: |place, bytes| {
         fs::write(place.join("denoised").join(RECORD), bytes).unwrap();
         let data = Prepared::open(place.join("data"))?;
-        extras::denoised(&place.join("denoised"), &data, &ClassifyConfig::default()).map(drop)
+        extras::projected(&place.join("denoised"), &data, extras::Wanted::Contested, &ClassifyConfig::default())
+            .map(drop)
     },
     ..MANIFEST_JSON
 };
