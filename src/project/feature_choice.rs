@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::fingerprint::fingerprint;
 use super::projector::{Projector, Run};
+use super::rim_score::RimScore;
 use super::targets::Target;
 use crate::engine::Place;
 use crate::files;
@@ -95,6 +96,8 @@ pub struct Trial<'a> {
     pub seed: RunSeed,
     /// Where it is computed.
     pub place: &'a Place,
+    /// What tells a rim, where projections are pulled towards one.
+    pub rim_score: Option<&'a RimScore>,
 }
 
 /// A trial that was done, in its file.
@@ -161,7 +164,7 @@ impl Trial<'_> {
         let net = self.projector.built_in(net)?;
         let start = Instant::now();
         let mut pairs = Vec::new();
-        let run = Run::new(self.config, self.seed, observer);
+        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
         let targets: Vec<&Target> = rims.iter().collect();
         self.projector.project_all(net.as_ref(), &targets, &run, &mut |at, projected| {
             let after = self.gauge.contrast_after(&projected.pixels, targets[at])?;

@@ -7,6 +7,7 @@ use super::batches::Batches;
 use super::fingerprint::fingerprint;
 use super::items::{self, Captions, Channel, Finished, Item, Outcome};
 use super::projector::{Batch, Projector, Run, pixels_of};
+use super::rim_score::RimScore;
 use super::targets::Target;
 use super::trace::Trace;
 use crate::engine::Place;
@@ -45,6 +46,8 @@ pub struct Job<'a> {
     pub simulated: bool,
     /// Where it is computed.
     pub place: &'a Place,
+    /// What tells a rim, where projections are pulled towards one.
+    pub rim_score: Option<&'a RimScore>,
     /// How parts of the same work were computed that were done before: the trial of feature nets.
     pub before: &'a [Arithmetic],
 }
@@ -83,7 +86,7 @@ impl Job<'_> {
         let mut trace = Trace::new(self.dir, targets, &traced, padding, self.config.steps, self.config.film);
         let batches = to_do.places.chunks(size);
         let mut comparison = self.projector.comparison(self.features, batches.len());
-        let run = Run::new(self.config, self.seed, observer);
+        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
         for batch in batches {
             tracing::info!("projecting a batch of {} images", batch.len());
             let chosen: Vec<&Target> = batch.iter().map(|&at| &targets[at]).collect();

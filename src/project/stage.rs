@@ -120,6 +120,11 @@ fn lesions(
 ) -> Result<ProjectionRecord> {
     let Session { projector, prepared, gauge, config, .. } = session;
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
+    if config.background != 1.0 && !masked {
+        return Err(Problem::input(session.prepared.root(), "lesions without masks")
+            .expected("a mask for each, where project.background weighs what lies outside")
+            .advice("set project.background to 1, or prepare with lesion masks"));
+    }
     let selection = selected(session, observer)?;
     claim_items(claim, &selection.targets, config.film)?;
     let (feature_choice, before) = tried(session, &levels, dir, observer)?;
@@ -141,6 +146,7 @@ fn lesions(
         channels: &channels,
         simulated: prepared.manifest().simulated,
         place: &session.place,
+        rim_score: session.rim_score.as_ref(),
         before: &before,
     };
     let items = job.run(&selection.targets, observer)?;
@@ -209,13 +215,15 @@ fn tried(
     dir: &ProjectionDir,
     observer: &dyn Observer,
 ) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
-    let Session { projector, gauge, config, seed, place, .. } = session;
+    let Session { projector, gauge, config, seed, place, rim_score, .. } = session;
     if config.choose_features == 0 {
         return Ok(Default::default());
     }
     let (limit, slices) = (config.choose_features, config.slices);
     let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices })?;
-    let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place };
+    let rim_score = rim_score.as_ref();
+    let trial =
+        Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place, rim_score };
     trial.run(&rims.targets, dir, observer)
 }
 
@@ -234,6 +242,12 @@ fn images(
     lab: &Lab<'_>,
 ) -> Result<ProjectionRecord> {
     let &Lab { seed, observer, .. } = lab;
+    if config.background != 1.0 || config.towards_rim != 0.0 {
+        let found = format!("background = {} and towards_rim = {}", config.background, config.towards_rim);
+        return Err(Problem::usage(found)
+            .expected("1 and 0 for plain images, which have no lesion masks")
+            .advice("project the lesions of a prepared data set (--data)"));
+    }
     let shape = projector.shape();
     let targets = plain_targets(files, shape)?;
     claim_items(claim, &targets, config.film)?;
@@ -256,6 +270,7 @@ fn images(
         channels: &channels,
         simulated: false,
         place: &lab.engine.place,
+        rim_score: None,
         before: &[],
     };
     let items = job.run(&targets, observer)?;

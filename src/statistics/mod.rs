@@ -22,6 +22,8 @@ pub mod compare;
 
 pub mod order;
 
+pub mod logistic;
+
 /// Level of every interval unless told.
 pub const LEVEL: f64 = 0.95;
 
