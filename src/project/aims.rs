@@ -76,6 +76,8 @@ impl Aims {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::features::places::factors;
+    use crate::nets::features::{FeatureNet, PixelPyramid, squared_distance};
 
     /// By hand: deviations 2 and 1/2 along the axes, so (2, 1) is 1 and 2 deviations off: (1 + 4) / 2 of weight 10.
     #[test]
@@ -87,5 +89,30 @@ mod tests {
         // In one of two layers, with the mean in the other: half of it.
         let two = Tensor::from_slice(&[2.0f32, 1.0, 0.0, 0.0]).view([1, 2, 2]);
         assert!((pull.penalty(&two).double_value(&[]) - 12.5).abs() < 1e-4);
+    }
+
+    fn expected(of: &str) -> f64 {
+        let all: serde_json::Value = serde_json::from_str(include_str!("../../tests/fixtures/aims.json")).unwrap();
+        all[of].as_f64().unwrap()
+    }
+
+    #[test]
+    fn distances_weighed_and_from_a_cloud_agree_with_numpy() {
+        const FLOAT: (Kind, tch::Device) = (Kind::Float, tch::Device::Cpu);
+        let index = Tensor::arange(256, FLOAT);
+        let image = |values: Tensor| values.sin().view([1, 1, 16, 16]);
+        let (first, second) = (image(&index * 0.7), image(&index * 0.3 + 1.0));
+        let weigh = |at: i64| if (at / 16 - 7).pow(2) + (at % 16 - 6).pow(2) <= 16 { 1.0f32 } else { 0.1 };
+        let map = Tensor::from_slice(&(0..256).map(weigh).collect::<Vec<_>>()).view([1, 1, 16, 16]);
+        let factors = Some(factors(&map, &PixelPyramid.places(&first).unwrap()));
+        let aims = Aims { factors, ..Aims::default() };
+        let [first, second] = [first, second].map(|image| aims.weighed(PixelPyramid.features(&image).unwrap()));
+        let distance = squared_distance(&first, &second).double_value(&[0]);
+        assert!((distance / expected("weighted_distance") - 1.0).abs() < 1e-5, "{distance}");
+
+        let samples = (0..120).map(|at| (f64::from(at * at) * 0.37).sin() as f32).collect::<Vec<_>>();
+        let pull = CloudPull::new(&LatentCloud::new(Tensor::from_slice(&samples).view([40, 3])), 1.0).unwrap();
+        let penalty = pull.penalty(&Tensor::from_slice(&[0.5f32, -0.25, 1.0]).view([1, 1, 3])).double_value(&[]);
+        assert!((penalty / expected("mahalanobis") - 1.0).abs() < 1e-4, "{penalty}");
     }
 }

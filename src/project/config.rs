@@ -88,6 +88,10 @@ pub struct ProjectConfig {
     /// training rims from agreed training non-rims, in proportion to the probability that the slice itself has.
     #[serde(skip_serializing_if = "is_zero")]
     pub towards_rim: f64,
+    /// Values of `towards_rim` at which all that is projected is projected once more, only to be measured; none by
+    /// default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<f64>,
     /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest
     /// that the device is made for.
     pub precision: Precision,
@@ -119,6 +123,7 @@ impl Default for ProjectConfig {
             margin: MARGIN,
             cloud_pull: 0.0,
             towards_rim: 0.0,
+            curve: vec![],
             precision: Precision::Float32,
             film: 0,
             condition: None,
@@ -172,6 +177,9 @@ impl Settings for ProjectConfig {
         Self::within("margin", self.margin, 0, 1024)?;
         Self::within("cloud_pull", self.cloud_pull, 0.0, 1e6)?;
         Self::within("towards_rim", self.towards_rim, 0.0, 1.0)?;
+        for &towards in &self.curve {
+            Self::within("curve", towards, 0.0, 1.0)?;
+        }
         Self::within("film", self.film, 0, MOST_FRAMES)?;
         match &self.condition {
             Some(class) if !class.could_be() => Err(Self::refuse(

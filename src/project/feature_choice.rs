@@ -42,7 +42,8 @@ pub fn chosen(trial: &[FeatureChoice]) -> Result<Option<BuiltIn>> {
     }
 }
 
-/// `config` with the feature net that the trial of `record` chose, where there was one and "auto" was asked.
+/// `config` without a curve, with the feature net that the trial of `record` chose, where there was one and "auto" was
+/// asked.
 ///
 /// # Errors
 /// As [`chosen`].
@@ -51,7 +52,7 @@ pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -
         Some(net) if config.features == FeatureSetting::Auto => FeatureSetting::BuiltIn(net),
         _ => config.features.clone(),
     };
-    Ok(ProjectConfig { features, ..config.clone() })
+    Ok(ProjectConfig { features, curve: vec![], ..config.clone() })
 }
 
 /// A feature net and what tells it from every other.

@@ -177,6 +177,7 @@ impl Job<'_> {
             without_core: 0,
             flag_rates: Vec::new(),
             true_among_ambiguous: None,
+            curve: Vec::new(),
             images: Vec::new(),
             computed_with,
         }

@@ -22,6 +22,8 @@ pub mod rim_score;
 
 pub mod aims;
 
+pub mod curve;
+
 pub mod optimise;
 
 pub mod acceptance;

@@ -163,3 +163,79 @@ fn deviation(values: &[f64]) -> f64 {
 fn probability(odds: f64) -> f64 {
     1.0 / (1.0 + (-odds).exp())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Name;
+    use tch::Device;
+
+    const SIDE: usize = 16;
+
+    fn gauge() -> Gauge {
+        Gauge { channel: 0, height: SIDE, width: SIDE, scale: 100.0 }
+    }
+
+    /// A 9 x 9 lesion whose edge band lies `edge` above its core of 3 x 3, on tissue of 0.
+    fn lesion(edge: f32) -> Target {
+        let inside =
+            |at: usize, from: usize, to: usize| (from..to).contains(&(at % SIDE)) && (from..to).contains(&(at / SIDE));
+        let value = |at: usize| match at {
+            _ if inside(at, 6, 9) => 0.1,
+            _ if inside(at, 3, 12) => 0.1 + edge,
+            _ => 0.0,
+        };
+        let count = SIDE * SIDE;
+        let mask = Some((0..count).map(|at| inside(at, 3, 12)).collect());
+        Target { id: Name::of_known("a"), pixels: (0..count).map(value).collect(), mask, lesion: None }
+    }
+
+    fn learnt() -> RimScore {
+        let rims: Vec<Target> = [0.2, 0.3, 0.4].map(lesion).into();
+        let others: Vec<Target> = [-0.2, -0.1, 0.0, 0.1].map(lesion).into();
+        RimScore::learnt(&gauge(), &rims, &others).unwrap()
+    }
+
+    /// By hand: an edge .3 above the core is 30 ppb above it and 40 above the tissue around.
+    #[test]
+    fn readouts_are_in_the_unit_of_the_data() {
+        let target = lesion(0.3);
+        let [edge, around] = maps(&target, SIDE).unwrap().map(|map| readout(&gauge(), &map, &target.pixels));
+        assert!((edge - 30.0).abs() < 1e-4 && (around - 40.0).abs() < 1e-4, "{edge} {around}");
+    }
+
+    #[test]
+    fn a_slice_is_pulled_as_its_own_evidence_says() {
+        let score = learnt();
+        let (faint, none) = (lesion(0.15), lesion(-0.2));
+        let distances = Tensor::from_slice(&[2.0f32, 2.0]);
+        let padding = Padding::of(SIDE, SIDE);
+        let pull = score.pull(&[&faint, &none], 0.5, &distances, &padding).unwrap();
+        let strength = Vec::<f32>::try_from(&pull.strength).unwrap();
+        // Half strength of a distance of 2, times probabilities.
+        assert!((0.3..0.8).contains(&strength[0]) && strength[1] < 0.1, "{strength:?}");
+        let images = |edge: f32| Tensor::from_slice(&lesion(edge).pixels).view([1, 1, 16, 16]).repeat([2, 1, 1, 1]);
+        let penalty = |edge: f32| pull.penalty(&images(edge)).double_value(&[]);
+        assert!(penalty(0.3) < penalty(0.15) && penalty(0.15) < penalty(-0.2));
+        assert!(score.pull(&[&Target { mask: None, ..faint }], 0.5, &distances.narrow(0, 0, 1), &padding).is_none());
+    }
+
+    #[test]
+    fn the_pull_agrees_with_numpy() {
+        let all: serde_json::Value = serde_json::from_str(include_str!("../../tests/fixtures/aims.json")).unwrap();
+        // One pixel that is the log-odds less the intercept of .25.
+        let map = Tensor::ones([3, 1, 1, 1], (Kind::Float, Device::Cpu));
+        let pull = Pull { map, intercept: 0.25, strength: Tensor::from_slice(&[0.2f32, 1.0, 0.5]) };
+        let images = Tensor::from_slice(&[-1.75f32, 0.0, 3.75]).view([3, 1, 1, 1]);
+        let expected = all["pull"].as_f64().unwrap();
+        assert!((pull.penalty(&images).double_value(&[]) / expected - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn lesions_without_masks_teach_nothing() {
+        let without = Target { mask: None, ..lesion(0.3) };
+        assert!(RimScore::learnt(&gauge(), &[without.clone()], &[without]).is_err());
+        assert!(RimScore::learnt(&gauge(), &[lesion(0.3)], &[]).is_err());
+        assert_eq!(learnt().identity(), learnt().identity());
+    }
+}

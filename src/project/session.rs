@@ -65,10 +65,8 @@ impl<'a> Session<'a> {
         let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
         check_channels(prepared, &projector)?;
         let (gauge, unit) = targets::gauge(prepared);
-        let rim_score = match config.towards_rim {
-            0.0 => None,
-            _ => Some(learnt_score(prepared, config, &gauge, lab.seed)?),
-        };
+        let pulled = config.curve.iter().chain([&config.towards_rim]).any(|&towards| towards > 0.0);
+        let rim_score = if pulled { Some(learnt_score(prepared, config, &gauge, lab.seed)?) } else { None };
         let (seed, place) = (lab.seed, lab.engine.place.clone());
         Ok(Self { projector, prepared, gauge, unit, config, seed, place, rim_score })
     }
@@ -104,7 +102,7 @@ impl<'a> Session<'a> {
     /// What every projection of this session depends on, feature net aside.
     pub fn settings(&self) -> Value {
         let mut settings = fingerprint::settings(self.config, &self.projector, self.seed);
-        if let Some(score) = &self.rim_score {
+        if let Some(score) = self.rim_score.as_ref().filter(|_| self.config.towards_rim > 0.0) {
             settings["rim_score"] = score.identity();
         }
         settings

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::acceptance::{Gauge, Levels, flag_rates};
+use super::curve;
 use super::feature_choice::{Trial, chosen, named};
 use super::fingerprint::settings;
 use super::items::{Channel, Item, Outcome};
@@ -51,7 +52,7 @@ pub const OWNER: Owner = Owner::of("project", unmarked);
 
 /// What a run writes beside the files of its items.
 fn written(dir: &ProjectionDir) -> Vec<String> {
-    let paths = [dir.latents(), dir.feature_choice(), dir.record(), dir.underway()];
+    let paths = [dir.latents(), dir.feature_choice(), dir.curve(), dir.record(), dir.underway()];
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths.iter().map(name).collect()
 }
@@ -150,6 +151,10 @@ fn lesions(
         before: &before,
     };
     let items = job.run(&selection.targets, observer)?;
+    let curve = match config.curve.as_slice() {
+        [] => Vec::new(),
+        _ => curve::run(session, &features, &selection.targets, &levels, dir, observer)?,
+    };
     let lesions = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Lesion(lesion) => Some(lesion.clone()),
         Outcome::Image(_) => None,
@@ -159,6 +164,7 @@ fn lesions(
         flag_rates: flag_rates(&lesions),
         lesions,
         feature_choice,
+        curve,
         rim_measure: Some(RimMeasure {
             method: Gauge::method(masked).to_owned(),
             unit: session.unit.clone(),

@@ -17,6 +17,8 @@ mod conditional;
 
 mod denoising;
 
+mod denoising_curve;
+
 mod figures;
 
 mod images;
