@@ -328,6 +328,11 @@ impl ProjectionDir {
         self.0.join("feature_choice.json")
     }
 
+    /// The same slices from faithful to rim-like.
+    pub fn curve(&self) -> PathBuf {
+        self.0.join("curve.json")
+    }
+
     /// The summary, written when all items are done.
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)

@@ -14,7 +14,7 @@ use crate::nets::features::RandomVgg;
 use crate::nets::{Generator, Noise};
 use crate::optim::Alone;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
-use crate::project::{Descent, Draws, ProjectConfig, Projection, optimise};
+use crate::project::{Aims, Descent, Draws, ProjectConfig, Projection, optimise};
 use crate::records::label::NetworkLabel;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
@@ -180,6 +180,7 @@ pub fn project(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
         deviation: cloud.deviation(),
         draws: &draws,
         descent: &descent,
+        aims: &Aims::default(),
         graphs: clock.graphs,
     };
     let seconds = clock.seconds(|| optimise(&projection, None, &mut |_| true).map(drop))?;

@@ -98,6 +98,15 @@ struct Typed {
     /// Where w begins: nearest (of 1000 drawn images) or mean (as published).
     #[arg(long, value_parser = choice::<Start>())]
     start: Option<Start>,
+    /// Weight of what lies outside the lesion, where the lesion weighs 1.
+    #[arg(long)]
+    background: Option<f64>,
+    /// Weight of w's distance from the cloud.
+    #[arg(long)]
+    cloud_pull: Option<f64>,
+    /// 0 is faithful, 1 as rim-like as each slice's own evidence lets it.
+    #[arg(long)]
+    towards_rim: Option<f64>,
     /// Also write an animated PNG of each optimisation with so many frames.
     #[arg(long, value_name = "FRAMES")]
     film: Option<u64>,
@@ -205,7 +214,8 @@ mod tests {
         assert_eq!(config(""), ProjectConfig::default());
         let some = config(
             "--class rim --split validation --limit 1 --slices 2 --controls 3 --steps 4 --learning-rate 0.5 --w-noise 0.6 \
-             --features pixels --choose-features 7 --batch 8 --condition 1 --space w-plus --start mean --film 9",
+             --features pixels --choose-features 7 --batch 8 --condition 1 --space w-plus --start mean --film 9 \
+             --background 0.1 --cloud-pull 0.2 --towards-rim 0.3",
         );
         assert_eq!(
             (some.class, some.split, some.space, some.start),
@@ -213,6 +223,7 @@ mod tests {
         );
         assert_eq!([some.limit, some.slices, some.controls, some.steps], [1, 2, 3, 4]);
         assert_eq!([some.choose_features, some.batch, some.film], [7, 8, 9]);
+        assert_eq!([some.background, some.cloud_pull, some.towards_rim], [0.1, 0.2, 0.3]);
         assert_eq!((some.learning_rate, some.w_noise, some.condition), (0.5, 0.6, Some(ClassChoice::Number(1))));
         assert_eq!(some.w_samples, ProjectConfig::default().w_samples);
     }

@@ -11,6 +11,9 @@ const SEED: u32 = 123;
 /// Members of the cloud whose own nearest neighbour gives the unit of distance.
 const PROBES: i64 = 1000;
 
+/// Share of the largest variance of w below which a direction is flat.
+const FLAT: f64 = 1e-6;
+
 /// Samples of w from random latents of a network.
 pub struct LatentCloud {
     /// \[M, w_dim\].
@@ -65,6 +68,19 @@ impl LatentCloud {
     /// Root of the mean squared distance to the mean, one number for the whole vector: the unit of the noise on w.
     pub fn deviation(&self) -> f64 {
         self.deviation
+    }
+
+    /// Symmetric root \[w_dim, w_dim\] of the inverse covariance of the samples: a w less the mean times this has its
+    /// distance from the mean in deviations. Directions with less than a millionth of the largest variance count as
+    /// having that.
+    pub fn whitening(&self) -> Tensor {
+        let centred = self.samples.to_kind(Kind::Double).to_device(Device::Cpu);
+        let centred = &centred - centred.mean_dim([0i64].as_slice(), true, None);
+        let covariance = centred.transpose(0, 1).matmul(&centred) / self.samples.size()[0] as f64;
+        let (variances, directions) = covariance.linalg_eigh("L");
+        let floor = variances.max().double_value(&[]) * FLAT;
+        let scaled = &directions * variances.clamp_min(floor).rsqrt();
+        scaled.matmul(&directions.transpose(0, 1)).to_kind(Kind::Float).to_device(self.samples.device())
     }
 
     /// Distance of each w \[N, L, w_dim\] to its nearest member, mean over its L layers, in units of the median

@@ -180,13 +180,19 @@ pub fn rim_contrast_in_mask(slice: &[f32], mask: &[bool], width: usize) -> Optio
     if slice.len() != mask.len() || width == 0 || !mask.len().is_multiple_of(width) {
         return None;
     }
-    let inside = eroded(mask, width);
-    let core = eroded(&eroded(&inside, width), width);
+    let [edge, core] = edge_and_core(mask, width);
     let mean = |chosen: &dyn Fn(usize) -> bool| -> Option<f64> {
         let values: Vec<f64> = (0..slice.len()).filter(|&at| chosen(at)).map(|at| f64::from(slice[at])).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
-    Some(mean(&|at| inside[at] && !core[at])? - mean(&|at| core[at])?)
+    Some(mean(&|at| edge[at])? - mean(&|at| core[at])?)
+}
+
+/// The edge band of a mask and its core, as [`rim_contrast_in_mask`] takes them; rows of `width` fill the mask.
+pub fn edge_and_core(mask: &[bool], width: usize) -> [Vec<bool>; 2] {
+    let inside = eroded(mask, width);
+    let core = eroded(&eroded(&inside, width), width);
+    [inside.iter().zip(&core).map(|(&inside, &core)| inside && !core).collect(), core]
 }
 
 /// The mask without its pixels that touch the outside (4-neighbours; beyond the slice is outside).

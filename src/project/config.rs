@@ -3,6 +3,8 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::aims::Wanted;
+use super::emphasis::Emphasis;
 use super::feature_setting::FeatureSetting;
 use super::optimise::{Descent, Space};
 use super::schedule;
@@ -15,6 +17,21 @@ use crate::settings::Settings;
 
 /// Frames of a film, at most.
 const MOST_FRAMES: u64 = 1000;
+
+/// Pixels about a lesion that count as it does.
+const MARGIN: u64 = 3;
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn is_usual_margin(pixels: &u64) -> bool {
+    *pixels == MARGIN
+}
 
 /// Settings of `project`. The defaults reach on held-out rims the feature distance that the published descent
 /// ([`ProjectConfig::published`]) has after 1000 steps (docs/performance.md).
@@ -58,6 +75,23 @@ pub struct ProjectConfig {
     pub candidates: u64,
     /// Frames of an animated PNG of each optimisation; 0 writes none.
     pub film: u64,
+    /// Weight of a pixel or feature outside the lesion, where one inside weighs 1; 1 compares the whole slice alike.
+    #[serde(skip_serializing_if = "is_one")]
+    pub background: f64,
+    /// Pixels about the lesion's mask that count as it does where `background` is not 1.
+    #[serde(skip_serializing_if = "is_usual_margin")]
+    pub margin: u64,
+    /// Weight of the squared Mahalanobis distance of w from the cloud, per dimension; 0 leaves w free.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cloud_pull: f64,
+    /// From 0, faithful to the slice, to 1, as rim-like as its own evidence lets it: a pull towards what tells agreed
+    /// training rims from agreed training non-rims, in proportion to the probability that the slice itself has.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub towards_rim: f64,
+    /// Values of `towards_rim` at which all that is projected is projected once more, only to be measured; none by
+    /// default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<f64>,
     /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest
     /// that the device is made for.
     pub precision: Precision,
@@ -85,6 +119,11 @@ impl Default for ProjectConfig {
             space: Space::W,
             start: Start::default(),
             candidates: 1000,
+            background: 1.0,
+            margin: MARGIN,
+            cloud_pull: 0.0,
+            towards_rim: 0.0,
+            curve: vec![],
             precision: Precision::Float32,
             film: 0,
             condition: None,
@@ -104,6 +143,12 @@ impl ProjectConfig {
     /// As published: 1000 steps from the mean of w, rate .1, noise on w.
     pub fn published() -> Self {
         Self { steps: 1000, learning_rate: 0.1, w_noise: schedule::NOISE, start: Start::Mean, ..Self::default() }
+    }
+
+    /// What the descent aims at beside the distance.
+    pub fn wanted(&self) -> Wanted {
+        let Self { background, margin, cloud_pull: cloud, towards_rim, .. } = *self;
+        Wanted { emphasis: Emphasis { background, margin }, cloud, towards_rim }
     }
 
     /// What the descent depends on.
@@ -128,6 +173,13 @@ impl Settings for ProjectConfig {
         Self::within("w_samples", self.w_samples, 2, 10_000_000)?;
         Self::within("batch", self.batch, 1, 65_536)?;
         Self::within("candidates", self.candidates, 1, 10_000_000)?;
+        Self::within("background", self.background, 1e-3, 1.0)?;
+        Self::within("margin", self.margin, 0, 1024)?;
+        Self::within("cloud_pull", self.cloud_pull, 0.0, 1e6)?;
+        Self::within("towards_rim", self.towards_rim, 0.0, 1.0)?;
+        for &towards in &self.curve {
+            Self::within("curve", towards, 0.0, 1.0)?;
+        }
         Self::within("film", self.film, 0, MOST_FRAMES)?;
         match &self.condition {
             Some(class) if !class.could_be() => Err(Self::refuse(

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::fingerprint::fingerprint;
 use super::projector::{Projector, Run};
+use super::rim_score::RimScore;
 use super::targets::Target;
 use crate::engine::Place;
 use crate::files;
@@ -41,7 +42,8 @@ pub fn chosen(trial: &[FeatureChoice]) -> Result<Option<BuiltIn>> {
     }
 }
 
-/// `config` with the feature net that the trial of `record` chose, where there was one and "auto" was asked.
+/// `config` without a curve, with the feature net that the trial of `record` chose, where there was one and "auto" was
+/// asked.
 ///
 /// # Errors
 /// As [`chosen`].
@@ -50,7 +52,7 @@ pub fn with_chosen_features(config: &ProjectConfig, record: &ProjectionRecord) -
         Some(net) if config.features == FeatureSetting::Auto => FeatureSetting::BuiltIn(net),
         _ => config.features.clone(),
     };
-    Ok(ProjectConfig { features, ..config.clone() })
+    Ok(ProjectConfig { features, curve: vec![], ..config.clone() })
 }
 
 /// A feature net and what tells it from every other.
@@ -95,6 +97,8 @@ pub struct Trial<'a> {
     pub seed: RunSeed,
     /// Where it is computed.
     pub place: &'a Place,
+    /// What tells a rim, where projections are pulled towards one.
+    pub rim_score: Option<&'a RimScore>,
 }
 
 /// A trial that was done, in its file.
@@ -164,7 +168,7 @@ impl Trial<'_> {
         let net = self.projector.built_in(net)?;
         let start = Instant::now();
         let mut pairs = Vec::new();
-        let run = Run::new(self.config, self.seed, observer);
+        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
         let targets: Vec<&Target> = rims.iter().collect();
         self.projector.project_all(net.as_ref(), &targets, &run, &mut |at, projected| {
             let after = self.gauge.contrast_after(&projected.pixels, targets[at])?;

@@ -4,6 +4,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::ProjectConfig;
+use super::aims::Wanted;
+use super::emphasis::Emphasis;
 use super::projector::Projector;
 use super::targets::Target;
 use crate::digest;
@@ -11,7 +13,7 @@ use crate::seed::RunSeed;
 
 /// What every projection of a run depends on, feature net aside.
 pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) -> serde_json::Value {
-    json!({
+    let mut settings = json!({
         "version": 1,
         "network": projector.network_sha256,
         "steps": config.steps,
@@ -25,7 +27,19 @@ pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) ->
         "candidates": config.candidates,
         "precision": projector.precision,
         "seed": seed.0,
-    })
+    });
+    // Absent where nothing is weighed or pulled: what was made before there were such settings is still known.
+    let Wanted { emphasis: Emphasis { background, margin }, cloud, towards_rim } = config.wanted();
+    if background != 1.0 {
+        settings["emphasis"] = json!([background, margin]);
+    }
+    if cloud != 0.0 {
+        settings["cloud_pull"] = json!(cloud);
+    }
+    if towards_rim != 0.0 {
+        settings["towards_rim"] = json!(towards_rim);
+    }
+    settings
 }
 
 /// Hash of `settings` and of a target's name, pixels and mask; lower-case hexadecimal.

@@ -9,6 +9,7 @@ use super::batches::Batches;
 use super::fingerprint::fingerprint;
 use super::items::{self, Captions, Channel, Finished, Item, Outcome};
 use super::projector::{Batch, Projector, Run, pixels_of};
+use super::rim_score::RimScore;
 use super::targets::Target;
 use super::trace::Trace;
 use crate::engine::Place;
@@ -47,6 +48,8 @@ pub struct Job<'a> {
     pub simulated: bool,
     /// Where it is computed.
     pub place: &'a Place,
+    /// What tells a rim, where projections are pulled towards one.
+    pub rim_score: Option<&'a RimScore>,
     /// How parts of the same work were computed that were done before: the trial of feature nets.
     pub before: &'a [Arithmetic],
 }
@@ -93,7 +96,7 @@ impl Job<'_> {
         let mut trace = Trace::new(self.dir, targets, &traced, padding, self.config.steps, self.config.film);
         let batches = to_do.places.chunks(size);
         let mut comparison = self.projector.comparison(self.features, batches.len());
-        let run = Run::new(self.config, self.seed, observer);
+        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
         for batch in batches {
             tracing::info!("projecting a batch of {} images", batch.len());
             let chosen: Vec<&Target> = batch.iter().map(|&at| &targets[at]).collect();
@@ -126,6 +129,9 @@ impl Job<'_> {
         files::remove(&self.dir.latents())?;
         if self.config.choose_features == 0 {
             files::remove(&self.dir.feature_choice())?;
+        }
+        if self.config.curve.is_empty() {
+            files::remove(&self.dir.curve())?;
         }
         let mut others = false;
         for ((target, print), _) in targets.iter().zip(prints).zip(items).filter(|(_, item)| item.is_none()) {
@@ -210,6 +216,7 @@ impl Job<'_> {
             without_core: 0,
             flag_rates: Vec::new(),
             true_among_ambiguous: None,
+            curve: Vec::new(),
             images: Vec::new(),
             computed_with,
         }
@@ -231,6 +238,9 @@ impl Job<'_> {
         }
         if record.feature_choice.is_empty() {
             files::remove(&self.dir.feature_choice())?;
+        }
+        if record.curve.is_empty() {
+            files::remove(&self.dir.curve())?;
         }
         store::write_npz(&self.dir.latents(), &[("w", &w)])?;
         files::write_json(self.dir.record(), record)

@@ -16,6 +16,14 @@ pub mod draws;
 
 pub mod start;
 
+pub mod emphasis;
+
+pub mod rim_score;
+
+pub mod aims;
+
+pub mod curve;
+
 pub mod optimise;
 
 pub mod acceptance;
@@ -48,6 +56,7 @@ pub mod session;
 
 pub mod stage;
 
+pub use aims::Aims;
 pub use config::ProjectConfig;
 pub use draws::Draws;
 pub use feature_setting::{BuiltIn, FeatureSetting};

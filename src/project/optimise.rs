@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::aims::Aims;
 use super::draws::Draws;
 use super::{noise, schedule};
 use crate::engine::{GraphMemory, Repeated, SideStream};
@@ -109,6 +110,8 @@ pub struct Projection<'a> {
     pub draws: &'a Draws,
     /// How to descend.
     pub descent: &'a Descent,
+    /// What is aimed at beside the distance.
+    pub aims: &'a Aims,
     /// Whether a GPU records the steps (`Engine::graphs`).
     pub graphs: bool,
 }
@@ -122,10 +125,10 @@ pub fn optimise(
     underway: Option<Underway>,
     after_step: &mut AfterStep<'_>,
 ) -> Result<Projected> {
-    let &Projection { generator, features, targets, start, deviation, draws, descent, graphs } = projection;
+    let &Projection { generator, features, targets, start, deviation, draws, descent, aims, graphs } = projection;
     let device = generator.device();
     let _stream = SideStream::enter(device)?;
-    let target_features = tch::no_grad(|| features.features(targets))?;
+    let target_features = tch::no_grad(|| features.features(targets).map(|found| aims.weighed(found)))?;
     let layers = match descent.space {
         Space::W => 1,
         Space::WPlus => generator.synthesis.num_ws(),
@@ -161,11 +164,12 @@ pub fn optimise(
 
 /// Images of where a descent ended, and how far they are from the targets.
 fn projected(projection: &Projection<'_>, target_features: &Tensor, unknowns: &Unknowns) -> Result<Projected> {
-    let &Projection { generator, features, .. } = projection;
+    let &Projection { generator, features, aims, .. } = projection;
     tch::no_grad(|| {
         let (w, noise) = unknowns.split(&unknowns.all);
         let images = synthesise(generator, &w, &noise);
-        let distance = squared_distance(&features.features(&images)?, target_features).to_kind(Kind::Double);
+        let distance =
+            squared_distance(&aims.weighed(features.features(&images)?), target_features).to_kind(Kind::Double);
         let distance = Vec::<f64>::try_from(distance).map_err(Problem::from)?;
         if let Some(image) = distance.iter().position(|d| !d.is_finite()) {
             return Err(Problem::new(ProblemKind::Gate, format!("projection of image {image} of the batch diverged"))
@@ -185,11 +189,12 @@ fn descend(
     unknowns: &Unknowns,
     adam: &mut Adam,
 ) -> Result<Tensor> {
-    let &Projection { generator, features, descent, .. } = projection;
+    let &Projection { generator, features, descent, aims, .. } = projection;
     let all = unknowns.all.detach().set_requires_grad(true);
     let (w, maps) = unknowns.split(&all);
-    let images = synthesise(generator, &(w + schedule.noise()), &maps);
-    let distance = squared_distance(&features.features(&images)?, target_features).sum(Kind::Float);
+    let images = synthesise(generator, &(&w + schedule.noise()), &maps);
+    let distance = squared_distance(&aims.weighed(features.features(&images)?), target_features).sum(Kind::Float);
+    let distance = aims.added_to(distance, &w, &images);
     let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
     let gradient = Tensor::run_backward(&[loss], &[&all], false, false).remove(0);
     tch::no_grad(|| {
@@ -347,6 +352,7 @@ mod tests {
             deviation: 1.0,
             draws: &draws,
             descent: &descent,
+            aims: &Aims::default(),
             graphs: true,
         };
         let _plain = PlainOperations::enter();

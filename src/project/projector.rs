@@ -4,7 +4,10 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
+use super::aims::{Aims, CloudPull, Wanted};
 use super::keeper::{Images, Keeper, NothingKept};
+use super::optimise::synthesise;
+use super::rim_score::RimScore;
 use super::start::NumberedCloud;
 use super::targets::Target;
 use super::{
@@ -15,7 +18,7 @@ use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
-use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg};
+use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, places, squared_distance};
 use crate::nets::network::Network;
 use crate::nets::weights::load_image_network;
 use crate::nets::{Discriminator, Generator};
@@ -72,12 +75,17 @@ pub struct Run<'a> {
     pub seed: RunSeed,
     /// Advanced by the batch's size at every step; may ask to stop.
     pub observer: &'a dyn Observer,
+    /// What is aimed at beside the distance.
+    pub wanted: Wanted,
+    /// What tells a rim; without it nothing is pulled towards one.
+    pub rim_score: Option<&'a RimScore>,
 }
 
 impl<'a> Run<'a> {
     /// As the settings say.
     pub fn new(config: &ProjectConfig, seed: RunSeed, observer: &'a dyn Observer) -> Self {
-        Self { descent: config.descent(), batch: config.batch as usize, seed, observer }
+        let wanted = config.wanted();
+        Self { descent: config.descent(), batch: config.batch as usize, seed, observer, wanted, rim_score: None }
     }
 }
 
@@ -293,7 +301,17 @@ impl Projector {
         };
         let _precision = Scope::enter(self.precision);
         let (generator, cloud) = (&self.generator, &self.clouds[class]);
-        let start = comparison.start(self.start, generator, NumberedCloud { number: class, cloud }, &targets)?;
+        let own = NumberedCloud { number: class, cloud };
+        let mut aims = self.aims(run, batch, comparison.features, cloud, &targets)?;
+        let start = comparison.start(self.start, generator, own, &targets, aims.factors.as_ref())?;
+        if let Some(score) = run.rim_score.filter(|_| run.wanted.towards_rim > 0.0) {
+            let far = tch::no_grad(|| {
+                let images = synthesise(generator, &start.unsqueeze(1), &draws.noise);
+                let [begun, wanted] = [&images, &targets].map(|images| comparison.features.features(images));
+                Ok::<_, Problem>(squared_distance(&aims.weighed(begun?), &aims.weighed(wanted?)))
+            })?;
+            aims.rim = score.pull(batch, run.wanted.towards_rim, &far, &self.source.padding);
+        }
         let projection = Projection {
             generator,
             features: comparison.features,
@@ -302,6 +320,7 @@ impl Projector {
             deviation: cloud.deviation(),
             draws: &draws,
             descent,
+            aims: &aims,
             graphs: self.graphs,
         };
         let projected = optimise(&projection, underway, &mut after_step);
@@ -310,6 +329,24 @@ impl Projector {
             crate::problem::Kind::Interrupted => problem.advice("the same command goes on where it stopped"),
             _ => problem,
         })
+    }
+
+    /// What a run wants of a batch before anything is drawn for it, its targets \[N, C, R, R\] padded.
+    fn aims(
+        &self,
+        run: &Run<'_>,
+        batch: &[&Target],
+        features: &dyn FeatureNet,
+        cloud: &LatentCloud,
+        targets: &Tensor,
+    ) -> Result<Aims> {
+        let Wanted { emphasis, cloud: weight, .. } = run.wanted;
+        let padding = &self.source.padding;
+        let factors = match emphasis.map(batch, padding, self.device) {
+            Some(map) => Some(places::factors(&map, &tch::no_grad(|| features.places(targets))?)),
+            None => None,
+        };
+        Ok(Aims { factors, cloud: CloudPull::new(cloud, weight), rim: None })
     }
 
     fn in_order(&self, parts: Vec<(Vec<usize>, usize, Projected)>, classes: Vec<usize>) -> Batch {

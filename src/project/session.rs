@@ -9,6 +9,7 @@ use super::acceptance::{Gauge, Levels};
 use super::feature_choice::{Features, named};
 use super::fingerprint;
 use super::projector::{OneProjected, Projector, Run};
+use super::rim_score::RimScore;
 use super::targets::{self, Pick, Selection, Target};
 use super::{BuiltIn, ProjectConfig};
 use crate::data::Prepared;
@@ -35,6 +36,8 @@ pub struct Session<'a> {
     pub seed: RunSeed,
     /// Where it is computed.
     pub place: Place,
+    /// What tells a rim, where projections are pulled towards one.
+    pub rim_score: Option<RimScore>,
 }
 
 /// What known rims say about the contrast of a rim.
@@ -62,7 +65,10 @@ impl<'a> Session<'a> {
         let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
         check_channels(prepared, &projector)?;
         let (gauge, unit) = targets::gauge(prepared);
-        Ok(Self { projector, prepared, gauge, unit, config, seed: lab.seed, place: lab.engine.place.clone() })
+        let pulled = config.curve.iter().chain([&config.towards_rim]).any(|&towards| towards > 0.0);
+        let rim_score = if pulled { Some(learnt_score(prepared, config, &gauge, lab.seed)?) } else { None };
+        let (seed, place) = (lab.seed, lab.engine.place.clone());
+        Ok(Self { projector, prepared, gauge, unit, config, seed, place, rim_score })
     }
 
     /// Slices of the lesions of one class and side.
@@ -95,7 +101,11 @@ impl<'a> Session<'a> {
 
     /// What every projection of this session depends on, feature net aside.
     pub fn settings(&self) -> Value {
-        fingerprint::settings(self.config, &self.projector, self.seed)
+        let mut settings = fingerprint::settings(self.config, &self.projector, self.seed);
+        if let Some(score) = self.rim_score.as_ref().filter(|_| self.config.towards_rim > 0.0) {
+            settings["rim_score"] = score.identity();
+        }
+        settings
     }
 
     /// Projects `targets` batch by batch and hands over each with its place among them.
@@ -109,9 +119,19 @@ impl<'a> Session<'a> {
         observer: &dyn Observer,
         done: &mut dyn FnMut(usize, OneProjected) -> Result<()>,
     ) -> Result<()> {
-        let run = Run::new(self.config, self.seed, observer);
+        let run = Run { rim_score: self.rim_score.as_ref(), ..Run::new(self.config, self.seed, observer) };
         self.projector.project_all(features.net.as_ref(), targets, &run, done)
     }
+}
+
+/// What tells the agreed rims of the training side from its agreed lesions without one.
+fn learnt_score(prepared: &Prepared, config: &ProjectConfig, gauge: &Gauge, seed: RunSeed) -> Result<RimScore> {
+    let of_class = |class: Class| {
+        let pick = Pick { class, split: Split::Train, limit: 0, slices: config.slices };
+        Ok::<_, Problem>(targets::select(prepared, pick, gauge, seed)?.targets)
+    };
+    RimScore::learnt(gauge, &of_class(Class::RIM)?, &of_class(Class::NON_RIM)?)
+        .map_err(|problem| problem.at(prepared.root()))
 }
 
 /// The data must be what the network draws: shape, and where it says so, channels and windows.

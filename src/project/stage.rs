@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::acceptance::{Gauge, Levels, flag_rates};
+use super::curve;
 use super::feature_choice::{Trial, chosen, named};
 use super::fingerprint::settings;
 use super::items::{Channel, Item, Outcome};
@@ -52,7 +53,7 @@ pub const OWNER: Owner = Owner::of("project", unmarked);
 
 /// What a run writes beside the files of its items.
 fn written(dir: &ProjectionDir) -> Vec<String> {
-    let paths = [dir.latents(), dir.feature_choice(), dir.record(), dir.underway()];
+    let paths = [dir.latents(), dir.feature_choice(), dir.curve(), dir.record(), dir.underway()];
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths.iter().map(name).collect()
 }
@@ -118,6 +119,11 @@ fn lesions(
 ) -> Result<ProjectionRecord> {
     let Session { projector, prepared, gauge, config, .. } = session;
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
+    if config.background != 1.0 && !masked {
+        return Err(Problem::input(session.prepared.root(), "lesions without masks")
+            .expected("a mask for each, where project.background weighs what lies outside")
+            .advice("set project.background to 1, or prepare with lesion masks"));
+    }
     let selection = selected(session, observer)?;
     claim_items(claim, &selection.targets, config.film)?;
     let (feature_choice, before) = tried(session, &levels, dir, observer)?;
@@ -139,9 +145,14 @@ fn lesions(
         channels: &channels,
         simulated: prepared.manifest().simulated,
         place: &session.place,
+        rim_score: session.rim_score.as_ref(),
         before: &before,
     };
     let items = job.run(&selection.targets, claim, observer)?;
+    let curve = match config.curve.as_slice() {
+        [] => Vec::new(),
+        _ => curve::run(session, &features, &selection.targets, &levels, dir, observer)?,
+    };
     let lesions = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Lesion(lesion) => Some(lesion.clone()),
         Outcome::Image(_) => None,
@@ -151,6 +162,7 @@ fn lesions(
         flag_rates: flag_rates(&lesions),
         lesions,
         feature_choice,
+        curve,
         rim_measure: Some(RimMeasure {
             method: Gauge::method(masked).to_owned(),
             unit: session.unit.clone(),
@@ -207,13 +219,15 @@ fn tried(
     dir: &ProjectionDir,
     observer: &dyn Observer,
 ) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
-    let Session { projector, gauge, config, seed, place, .. } = session;
+    let Session { projector, gauge, config, seed, place, rim_score, .. } = session;
     if config.choose_features == 0 {
         return Ok(Default::default());
     }
     let (limit, slices) = (config.choose_features, config.slices);
     let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices })?;
-    let trial = Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place };
+    let rim_score = rim_score.as_ref();
+    let trial =
+        Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place, rim_score };
     trial.run(&rims.targets, dir, observer)
 }
 
@@ -232,6 +246,12 @@ fn images(
     lab: &Lab<'_>,
 ) -> Result<ProjectionRecord> {
     let &Lab { seed, observer, .. } = lab;
+    if config.background != 1.0 || config.towards_rim != 0.0 {
+        let found = format!("background = {} and towards_rim = {}", config.background, config.towards_rim);
+        return Err(Problem::usage(found)
+            .expected("1 and 0 for plain images, which have no lesion masks")
+            .advice("project the lesions of a prepared data set (--data)"));
+    }
     let shape = projector.shape();
     let targets = plain_targets(files, shape)?;
     claim_items(claim, &targets, config.film)?;
@@ -254,6 +274,7 @@ fn images(
         channels: &channels,
         simulated: false,
         place: &lab.engine.place,
+        rim_score: None,
         before: &[],
     };
     let items = job.run(&targets, claim, observer)?;

@@ -64,7 +64,8 @@ impl<'a> Comparison<'a> {
         Self { features, candidates, room, seen: BTreeMap::new() }
     }
 
-    /// w \[N, w_dim\] for targets \[N, C, R, R\]; candidates are drawn with the network's own noise. One number of a
+    /// w \[N, w_dim\] for targets \[N, C, R, R\], compared after both sides' features are multiplied by each target's
+    /// `factors` \[N, F\], where given; candidates are drawn with the network's own noise. One number of a
     /// cloud must always come with the same generator and cloud.
     ///
     /// # Errors
@@ -75,14 +76,21 @@ impl<'a> Comparison<'a> {
         generator: &Generator,
         of: NumberedCloud<'_>,
         targets: &Tensor,
+        factors: Option<&Tensor>,
     ) -> Result<Tensor> {
         match start {
             Start::Mean => Ok(of.cloud.mean_of(targets.size()[0])),
-            Start::Nearest => tch::no_grad(|| self.nearest(generator, of, targets)),
+            Start::Nearest => tch::no_grad(|| self.nearest(generator, of, targets, factors)),
         }
     }
 
-    fn nearest(&mut self, generator: &Generator, of: NumberedCloud<'_>, targets: &Tensor) -> Result<Tensor> {
+    fn nearest(
+        &mut self,
+        generator: &Generator,
+        of: NumberedCloud<'_>,
+        targets: &Tensor,
+        factors: Option<&Tensor>,
+    ) -> Result<Tensor> {
         let NumberedCloud { number, cloud } = of;
         let wanted = self.features.features(targets)?;
         let members = cloud.samples().narrow(0, 0, self.candidates.min(cloud.samples().size()[0]));
@@ -97,7 +105,10 @@ impl<'a> Comparison<'a> {
                     self.features.features(&generator.synthesis.forward(&ws, &Noise::Const))?
                 }
             };
-            distances.push(Tensor::cdist(&wanted, &drawn, 2.0, None::<i64>));
+            distances.push(match factors {
+                Some(factors) => weighed_distances(&wanted, &drawn, &factors.square()),
+                None => Tensor::cdist(&wanted, &drawn, 2.0, None::<i64>),
+            });
             let bytes = drawn.numel() * drawn.kind().elt_size_in_bytes();
             // The first chunks and no others, so that a chunk's place is its number.
             if at == seen.len() && bytes <= self.room {
@@ -108,6 +119,13 @@ impl<'a> Comparison<'a> {
         let best = Tensor::cat(&distances, 1).argmin(1, false);
         Ok(members.index_select(0, &best))
     }
+}
+
+/// Squared distances \[N, M\] of targets \[N, F\] to candidates \[M, F\], each feature by its target's weight \[N, F\].
+fn weighed_distances(targets: &Tensor, candidates: &Tensor, weights: &Tensor) -> Tensor {
+    let own = (weights * targets.square()).sum_dim_intlist([1i64].as_slice(), true, None);
+    let crossed = (weights * targets).matmul(&candidates.transpose(0, 1));
+    own - crossed * 2.0 + weights.matmul(&candidates.square().transpose(0, 1))
 }
 
 #[cfg(test)]
@@ -133,7 +151,7 @@ mod tests {
         let targets = tch::no_grad(|| generator.forward(&z, None, &Noise::Const));
         let start = |start, candidates| {
             Comparison::new(&PixelPyramid, candidates, 0)
-                .start(start, &generator, NumberedCloud { number: 0, cloud: &cloud }, &targets)
+                .start(start, &generator, NumberedCloud { number: 0, cloud: &cloud }, &targets, None)
                 .unwrap()
         };
         let found = start(Start::Nearest, 120);
@@ -151,16 +169,28 @@ mod tests {
         let chunk = CHUNK as usize * PixelPyramid.features(&Tensor::zeros([1, 1, 16, 16], FLOAT)).unwrap().numel() * 4;
         let targets = Tensor::arange(512, FLOAT).sin().view([2, 1, 16, 16]);
         let of = NumberedCloud { number: 0, cloud: &cloud };
-        let anew = Comparison::new(&PixelPyramid, 120, 0).start(Start::Nearest, &generator, of, &targets);
+        let anew = Comparison::new(&PixelPyramid, 120, 0).start(Start::Nearest, &generator, of, &targets, None);
         let anew = anew.unwrap();
         // Chunks of 50, 50 and 20: the last would fit beside the first, but not in its place.
         for (room, kept) in [(0, 0), (chunk + chunk / 2, 1), (usize::MAX, 3)] {
             let mut comparison = Comparison::new(&PixelPyramid, 120, room);
             for _ in 0..2 {
-                let found = comparison.start(Start::Nearest, &generator, of, &targets).unwrap();
+                let found = comparison.start(Start::Nearest, &generator, of, &targets, None).unwrap();
                 assert!(found.equal(&anew));
                 assert_eq!(comparison.seen[&0].len(), kept);
             }
         }
+    }
+
+    /// By hand: (1, 2) is nearer to (1, 5) than to (5, 2), but not where the second feature weighs four times the first.
+    #[test]
+    fn what_weighs_more_decides_what_is_nearest() {
+        let row = |values: &[f32]| Tensor::from_slice(values).view([-1, 2]);
+        let (target, candidates) = (row(&[1.0, 2.0]), row(&[1.0, 5.0, 5.0, 2.0]));
+        let distances = |weights: &[f32]| {
+            Vec::<f32>::try_from(weighed_distances(&target, &candidates, &row(weights)).flatten(0, -1)).unwrap()
+        };
+        assert_eq!(distances(&[1.0, 1.0]), [9.0, 16.0]);
+        assert_eq!(distances(&[1.0, 4.0]), [36.0, 16.0]);
     }
 }

@@ -42,6 +42,9 @@ pub struct ProjectionRecord {
     /// study of a simulated cohort.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub true_among_ambiguous: Option<Interval>,
+    /// The same slices from faithful to rim-like, where that was tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<CurvePoint>,
     /// Images that came from files instead of a prepared data set.
     pub images: Vec<ProjectedImage>,
     /// How the images were computed, each way once; empty where an older version did not say.
@@ -88,6 +91,28 @@ pub struct FlagRate {
     pub flagged: u64,
     /// Of all projected slices with that role.
     pub share: Interval,
+}
+
+/// The slices of a record's `lesions`, in their order, projected at one strength of the pull towards a rim.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// 0 is faithful, 1 rim-like.
+    pub towards_rim: f64,
+    /// One for each of the record's lesions.
+    pub slices: Vec<CurveSlice>,
+}
+
+/// What became of a slice there; the fields are those of [`ProjectedLesion`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveSlice {
+    /// Rim contrast of the projection, ppb.
+    pub contrast_after: f64,
+    /// Root mean square difference inside the lesion, ppb.
+    pub lesion_rms: f64,
+    /// Distance of w to the cloud.
+    pub w_distance: f64,
+    /// No rim before and one after.
+    pub rim_invented: bool,
 }
 
 /// A projected image that is no lesion of a data set; numbers in the network's range.

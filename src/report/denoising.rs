@@ -1,5 +1,6 @@
 //! Section 4: what became of rims where lesions were projected, and the projections themselves.
 
+use super::denoising_curve::{self, CurveRow};
 use super::images::{Figure, data_uri};
 use super::numbers::{number, share};
 use crate::problem::Result;
@@ -16,6 +17,8 @@ pub struct Denoising {
     pub roles: Vec<RoleRow>,
     /// What only a simulation can say: how many of the denoised were never rims.
     pub truth: Option<String>,
+    /// From faithful to rim-like, where that was tried.
+    pub curve: Vec<CurveRow>,
     /// Original, projection and difference.
     pub figures: Vec<Figure>,
 }
@@ -45,7 +48,8 @@ pub struct RoleRow {
 /// Reads the record and the figures of the denoised lesions.
 pub fn section(projection: &ProjectionRecord, dir: &StudyDir) -> Result<Denoising> {
     let roles = ["ambiguous", "rim", "non-rim"].into_iter().filter_map(|role| row(projection, role));
-    Ok(Denoising { roles: roles.collect(), truth: truth(projection), figures: figures(projection, dir)? })
+    let (truth, curve, figures) = (truth(projection), denoising_curve::rows(projection), figures(projection, dir)?);
+    Ok(Denoising { roles: roles.collect(), truth, curve, figures })
 }
 
 fn row(projection: &ProjectionRecord, role: &str) -> Option<RoleRow> {

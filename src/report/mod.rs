@@ -17,6 +17,7 @@ mod conditional;
 
 mod denoising;
 
+mod denoising_curve;
 mod evidence;
 mod evaluation;
 

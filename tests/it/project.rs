@@ -11,7 +11,9 @@ use rimforge::nets::network::Network;
 use rimforge::nets::{Generator, GeneratorConfig, Noise};
 use rimforge::pickle::weight_file::WeightFile;
 use rimforge::problem::Result;
-use rimforge::project::{AfterStep, Descent, Draws, ProjectConfig, Projected, Projection, Space, Underway, optimise};
+use rimforge::project::{
+    AfterStep, Aims, Descent, Draws, ProjectConfig, Projected, Projection, Space, Underway, optimise,
+};
 use rimforge::seed::RunSeed;
 use tch::{Device, Kind, Tensor};
 
@@ -95,6 +97,7 @@ impl FromMean<'_> {
             deviation: cloud.deviation(),
             draws,
             descent,
+            aims: &Aims::default(),
             graphs: true,
         };
         optimise(&projection, underway, after_step)

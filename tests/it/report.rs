@@ -202,6 +202,7 @@ pub fn study() -> StudyRecord {
             steps: 1000,
             seed: 1,
             rim_measure: None,
+            curve: vec![],
             without_core: 2,
             flag_rates: vec![FlagRate {
                 role: "ambiguous".into(),

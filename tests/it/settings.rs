@@ -200,6 +200,11 @@ fn table() -> Vec<Row> {
         row("project.space", Word, &["w", "w-plus"], &["z"]),
         row("project.start", Word, &["nearest", "mean"], &["random"]),
         row("project.candidates", Count, &["1", "10000000"], &["0", "10000001"]),
+        row("project.background", Number, &["1", "0.001"], &["0", "-1", "1.1"]),
+        row("project.margin", Count, &["0", "1024"], &["1025"]),
+        row("project.cloud_pull", Number, &["0", "1e6"], &["-0.1", "1e7"]),
+        row("project.towards_rim", Number, &["0", "1"], &["-0.1", "1.1"]),
+        row("project.curve", List, &["[]", "[0, 0.5, 1]"], &["[-0.1]", "[0, 1.1]"]),
         row("project.film", Count, &["0", "1000"], &["1001"]),
         row("project.precision", Word, &["auto", "float32", "tf32", "bfloat16", "float16"], &["float64"]),
         row("project.condition", Text, &["rim", "'non-rim'", "0", "1", "estimate"], &["-1", "2", "ring"])

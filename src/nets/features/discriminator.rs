@@ -1,6 +1,6 @@
 //! A trained discriminator's own activations: features that know the data, and the generator's opponent's taste.
 
-use super::{FeatureNet, unit_normalised};
+use super::{FeatureNet, Places, unit_normalised};
 use crate::nets::Discriminator;
 use crate::problem::Result;
 use tch::Tensor;
@@ -20,6 +20,10 @@ impl FeatureNet for DiscriminatorFeatures<'_> {
 
     fn features(&self, images: &Tensor) -> Result<Tensor> {
         Ok(unit_normalised(&self.0.features(images)))
+    }
+
+    fn places(&self, images: &Tensor) -> Result<Vec<Places>> {
+        Ok(self.0.features(images).iter().map(Places::beside).collect())
     }
 }
 

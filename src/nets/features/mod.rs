@@ -14,6 +14,8 @@ pub mod frechet;
 
 pub mod pixels;
 
+pub mod places;
+
 pub mod random_vgg;
 
 pub mod recognise;
@@ -29,6 +31,7 @@ pub mod published;
 pub use discriminator::DiscriminatorFeatures;
 pub use frechet::FrechetFeatures;
 pub use pixels::PixelPyramid;
+pub use places::Places;
 pub use pretrained::Pretrained;
 pub use random_vgg::RandomVgg;
 
@@ -45,6 +48,14 @@ pub trait FeatureNet {
     /// # Errors
     /// Only nets that come from a user's file fail here, with the file's name.
     fn features(&self, images: &Tensor) -> Result<Tensor>;
+
+    /// Where the F features of `images` lie; of a net that pools over the whole image, nowhere.
+    ///
+    /// # Errors
+    /// As [`FeatureNet::features`].
+    fn places(&self, images: &Tensor) -> Result<Vec<Places>> {
+        Ok(vec![Places::nowhere(self.features(images)?.size()[1])])
+    }
 }
 
 /// Sum over features of the squared difference: \[N\] from two \[N, F\].

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::FeatureNet;
+use super::{FeatureNet, Places};
 use crate::problem::Result;
 
 /// Coarsest side of the pyramid.
@@ -21,6 +21,11 @@ impl PixelPyramid {
     pub const TITLE: &str = "multi-scale pixels";
 }
 
+/// Whether an average of so many rows and columns is the last of its pyramid.
+fn is_coarsest(height: i64, width: i64) -> bool {
+    height.min(width) <= COARSEST || height % 2 == 1 || width % 2 == 1
+}
+
 impl FeatureNet for PixelPyramid {
     fn name(&self) -> &str {
         Self::TITLE
@@ -37,7 +42,7 @@ impl FeatureNet for PixelPyramid {
         loop {
             let size = x.size();
             let (height, width) = (size[2], size[3]);
-            if height.min(width) <= COARSEST || height % 2 == 1 || width % 2 == 1 {
+            if is_coarsest(height, width) {
                 break;
             }
             let coarse = x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
@@ -46,6 +51,17 @@ impl FeatureNet for PixelPyramid {
         }
         bands.push(flat(&x));
         Ok(Tensor::cat(&bands, 1))
+    }
+
+    fn places(&self, images: &Tensor) -> Result<Vec<Places>> {
+        let size = images.size();
+        let [values, mut height, mut width] = [size[1], size[2], size[3]];
+        let mut places = vec![Places { grid: [height, width], values, beside: false }];
+        while !is_coarsest(height, width) {
+            (height, width) = (height / 2, width / 2);
+            places.push(Places { grid: [height, width], values, beside: false });
+        }
+        Ok(places)
     }
 }
 

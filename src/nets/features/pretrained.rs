@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 use super::inception::Inception;
 use super::recognise::{Architecture, Recognised};
 use super::stacks::{ALEXNET, SQUEEZENET, Stack, VGG16};
-use super::{FeatureNet, at_most_largest_side, unit_normalised};
+use super::{FeatureNet, Places, at_most_largest_side, unit_normalised};
 use crate::nets::network::Named;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 
@@ -98,7 +98,7 @@ impl Pretrained {
     /// positions of each compared output. Channels as in [`FeatureNet::features`]; without gradient.
     pub fn pooled(&self, images: &Tensor) -> Tensor {
         tch::no_grad(|| {
-            let (n, colour) = self.as_colour(images);
+            let (n, colour) = (images.size()[0], self.colour(images));
             let features = match &self.net {
                 Net::Inception(net) => net.features(&colour),
                 Net::Stack(net) => {
@@ -111,8 +111,8 @@ impl Pretrained {
         })
     }
 
-    /// How many images there are, and the images as the net sees them: three channels each.
-    fn as_colour(&self, images: &Tensor) -> (i64, Tensor) {
+    /// Images \[N, C, H, W\] as the net takes them: \[N, 3, H, W\], or \[N C, 3, H, W\] where C is not 3.
+    fn colour(&self, images: &Tensor) -> Tensor {
         let size = images.size();
         let (n, channels) = (size[0], size[1]);
         let images = match &self.net {
@@ -120,11 +120,10 @@ impl Pretrained {
             Net::Inception(_) => images.shallow_clone(),
         };
         let (height, width) = (images.size()[2], images.size()[3]);
-        let colour = match channels {
+        match channels {
             3 => images,
             _ => images.reshape([n * channels, 1, height, width]).expand([n * channels, 3, height, width], false),
-        };
-        (n, colour)
+        }
     }
 }
 
@@ -134,7 +133,8 @@ impl FeatureNet for Pretrained {
     }
 
     fn features(&self, images: &Tensor) -> Result<Tensor> {
-        let (n, colour) = self.as_colour(images);
+        let n = images.size()[0];
+        let colour = self.colour(images);
         let features = match &self.net {
             Net::Inception(net) => net.features(&colour),
             Net::Stack(net) => {
@@ -151,6 +151,18 @@ impl FeatureNet for Pretrained {
             }
         };
         Ok(features.reshape([n, -1]))
+    }
+
+    fn places(&self, images: &Tensor) -> Result<Vec<Places>> {
+        let Net::Stack(net) = &self.net else {
+            return Ok(vec![Places::nowhere(self.features(images)?.size()[1])]);
+        };
+        let first = images.narrow(0, 0, 1);
+        let colour = self.colour(&first);
+        let layers: Vec<Places> =
+            net.outputs(&((&colour - &self.shift) / &self.scale)).iter().map(Places::beside).collect();
+        // An image of other than three channels is that many grey ones, one after the other.
+        Ok(layers.repeat(colour.size()[0] as usize))
     }
 }
 

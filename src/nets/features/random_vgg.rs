@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use tch::{Device, Tensor};
 
-use super::{FeatureNet, at_most_largest_side, unit_normalised};
+use super::{FeatureNet, Places, at_most_largest_side, unit_normalised};
 use crate::engine::fused;
 use crate::problem::Result;
 use crate::seed::RunSeed;
@@ -100,6 +100,10 @@ impl FeatureNet for RandomVgg {
 
     fn features(&self, images: &Tensor) -> Result<Tensor> {
         Ok(unit_normalised(&self.activations(images)))
+    }
+
+    fn places(&self, images: &Tensor) -> Result<Vec<Places>> {
+        Ok(self.activations(images).iter().map(Places::beside).collect())
     }
 }
 

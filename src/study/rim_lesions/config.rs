@@ -97,7 +97,13 @@ impl RimStudy {
     pub fn multi_contrast_stages(&self, multi: &MultiContrastConfig) -> (PrepareConfig, TrainConfig, ProjectConfig) {
         let prepare = PrepareConfig { contrasts: multi.contrasts.clone(), ..self.prepare.clone() };
         let train = TrainConfig { kimg: multi.kimg.unwrap_or(self.train.kimg), ..self.train.clone() };
-        let project = ProjectConfig { limit: multi.denoise, controls: 0, choose_features: 0, ..self.project.clone() };
+        let project = ProjectConfig {
+            limit: multi.denoise,
+            controls: 0,
+            choose_features: 0,
+            curve: vec![],
+            ..self.project.clone()
+        };
         (prepare, train, project)
     }
 }
