@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::console::Console;
 use crate::problem::{Kind, Problem, Result};
-use crate::statistics::stated_table::{Metric, Stated, check, words};
+use crate::statistics::stated_table::{Metric, Share, Stated, check, words};
 
 /// Arguments of `rimforge check-table`.
 #[derive(Args, Debug)]
@@ -19,23 +19,23 @@ pub struct CheckTableArgs {
 
     /// Share of right answers, as stated: .79, 0.790 or 79%.
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
-    accuracy: Option<Typed>,
+    accuracy: Option<Share>,
 
     /// Share of real positives among those called so.
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
-    precision: Option<Typed>,
+    precision: Option<Share>,
 
     /// Share of the real positives that were called so (recall).
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
-    sensitivity: Option<Typed>,
+    sensitivity: Option<Share>,
 
     /// Share of the real negatives that were called so.
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
-    specificity: Option<Typed>,
+    specificity: Option<Share>,
 
     /// Harmonic mean of precision and sensitivity.
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
-    f1: Option<Typed>,
+    f1: Option<Share>,
 
     /// Decimals to which they are given; as many as typed unless told.
     #[arg(long, value_name = "N")]
@@ -44,31 +44,6 @@ pub struct CheckTableArgs {
     /// Runs on this test set that they are means over.
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: u64,
-}
-
-/// A share, and the decimals with which it was typed.
-#[derive(Clone, Copy, Debug)]
-struct Typed {
-    value: f64,
-    digits: u32,
-}
-
-impl std::str::FromStr for Typed {
-    type Err = String;
-
-    fn from_str(typed: &str) -> std::result::Result<Self, String> {
-        let (number, percent) = match typed.strip_suffix('%') {
-            Some(number) => (number.trim_end(), true),
-            None => (typed, false),
-        };
-        let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.') && number.len() < 30;
-        let value = number.parse::<f64>().ok().filter(|_| plain).ok_or("a share such as .79 or 79% is expected")?;
-        let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len() as u32);
-        Ok(match percent {
-            true => Self { value: value / 100.0, digits: decimals + 2 },
-            false => Self { value, digits: decimals },
-        })
-    }
 }
 
 /// Prints which counts give the numbers, or come nearest.
@@ -83,7 +58,7 @@ pub fn run(args: &CheckTableArgs, console: &Console) -> Result<()> {
         (Metric::Specificity, args.specificity),
         (Metric::F1, args.f1),
     ];
-    let typed: Vec<(Metric, Typed)> = typed.into_iter().filter_map(|(metric, typed)| Some((metric, typed?))).collect();
+    let typed: Vec<(Metric, Share)> = typed.into_iter().filter_map(|(metric, typed)| Some((metric, typed?))).collect();
     let most = typed.iter().map(|(_, typed)| typed.digits).max().unwrap_or(0).max(1);
     let stated = Stated {
         positives: args.positives,
@@ -100,22 +75,4 @@ pub fn run(args: &CheckTableArgs, console: &Console) -> Result<()> {
     Err(Problem::new(Kind::Gate, "the stated numbers cannot come from the stated test set")
         .expected(format!("numbers of {} positives and {} negatives", stated.positives, stated.negatives))
         .advice("ask for the counts themselves: another test set, another convention or a misprint would explain them"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_know_their_decimals() {
-        let typed = |text: &str| text.parse::<Typed>().map(|typed| (typed.value, typed.digits));
-        assert_eq!(typed(".79"), Ok((0.79, 2)));
-        assert_eq!(typed("0.790"), Ok((0.79, 3)));
-        assert_eq!(typed("79%"), Ok((0.79, 2)));
-        assert_eq!(typed("79.5 %"), Ok((0.795, 3)));
-        assert_eq!(typed("1"), Ok((1.0, 0)));
-        for bad in ["", "nan", "inf", "-1", "1e3", ".", "%", "0x1", "1.2.3"] {
-            assert!(typed(bad).is_err(), "{bad}");
-        }
-    }
 }

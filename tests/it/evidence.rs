@@ -1,5 +1,5 @@
-//! Tests and what goes with them: in the record of a comparison, and on the report's page, where each number stands with
-//! its interval, each table with what it says, what is undefined in words; a study of before has none.
+//! Tests and what goes with them: in the record of a comparison, and on the report's page, where each number stands
+//! with its interval, each table with what it says, what is undefined in words; a study of before has none.
 
 use assert_cmd::Command;
 use rimforge::records::Interval;

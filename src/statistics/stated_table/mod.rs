@@ -18,9 +18,12 @@ pub mod hull;
 
 pub mod runs;
 
+pub mod share;
+
 pub mod words;
 
 pub use convention::{Convention, Metric};
+pub use share::Share;
 
 /// Tables of counts that are tried, at most: (positives + 1) x (negatives + 1).
 pub const MOST_TABLES: u64 = 4_000_000;

@@ -68,6 +68,12 @@ impl RimStudy {
                 "false: slices of networks of other or unknown data are refused",
             ));
         }
+        if self.classify.primary.is_default() {
+            let arm = "ada-gan-ld; the arm whose difference from None is tested without correction";
+            all.push(unset("classify", "primary.arm", arm));
+            all.push(unset("classify", "primary.metric", "auprc; also \"auroc\" and \"balanced-accuracy\""));
+            all.push(unset("classify", "primary.against", "auto: the truth where it is known, else the readers"));
+        }
         if self.classify.control.is_none() {
             all.push(unset(
                 "classify",
