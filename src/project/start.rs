@@ -182,7 +182,8 @@ mod tests {
         }
     }
 
-    /// By hand: (1, 2) is nearer to (1, 5) than to (5, 2), but not where the second feature weighs four times the first.
+    /// By hand: (1, 2) is nearer to (1, 5) than to (5, 2), but not where the second feature weighs four times the
+    /// first.
     #[test]
     fn what_weighs_more_decides_what_is_nearest() {
         let row = |values: &[f32]| Tensor::from_slice(values).view([-1, 2]);

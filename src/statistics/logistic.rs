@@ -25,7 +25,8 @@ impl Logistic {
     /// true, else -1. The ridge is what scikit-learn's `LogisticRegression` has at C = 1: it means something for inputs
     /// of about unit deviation, and keeps the slopes finite where the classes are separable.
     ///
-    /// `None` without rows, with one class alone, with a value that is not finite, or where Newton does not come to rest.
+    /// `None` without rows, with one class alone, with a value that is not finite, or where Newton does not come to
+    /// rest.
     pub fn fit(rows: &[Vec<f64>], labels: &[bool]) -> Option<Self> {
         let inputs = rows.first()?.len();
         let finite = rows.iter().flatten().all(|value| value.is_finite());
