@@ -2,7 +2,6 @@
 //! to.
 
 use super::config::{MultiContrastConfig, RimStudy};
-use crate::classify::primary::Primary;
 use crate::data::PrepareConfig;
 use crate::data::intensity::default_contrast;
 use crate::evaluate::EvaluateConfig;
@@ -80,17 +79,6 @@ impl RimStudy {
                 "control",
                 "none; \"shuffle-labels\" and \"duplicate-leak\" test the machinery",
             ));
-        }
-        // Not written at its default.
-        let Primary { arm, metric, against } = self.classify.primary;
-        if self.classify.primary == Primary::default() {
-            for (key, value) in [
-                ("arm", spelling::name(&arm)),
-                ("metric", spelling::name(&metric)),
-                ("against", spelling::name(&against)),
-            ] {
-                all.push(unset("classify.primary", key, format!("{value:?}")));
-            }
         }
         if self.conditional.as_ref().is_some_and(|section| section.kimg.is_none()) {
             all.push(self.kimg_of("conditional"));
