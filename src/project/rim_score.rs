@@ -234,7 +234,8 @@ mod tests {
     #[test]
     fn lesions_without_masks_teach_nothing() {
         let without = Target { mask: None, ..lesion(0.3) };
-        assert!(RimScore::learnt(&gauge(), &[without.clone()], &[without]).is_err());
+        let one = std::slice::from_ref(&without);
+        assert!(RimScore::learnt(&gauge(), one, one).is_err());
         assert!(RimScore::learnt(&gauge(), &[lesion(0.3)], &[]).is_err());
         assert_eq!(learnt().identity(), learnt().identity());
     }

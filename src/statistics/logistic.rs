@@ -41,14 +41,14 @@ impl Logistic {
             for (row, &label) in rows.iter().zip(labels) {
                 let p = 1.0 / (1.0 + (-fitted.log_odds(row)).exp());
                 let at = |i: usize| if i == 0 { 1.0 } else { row[i - 1] };
-                for i in 0..size {
-                    (0..size).for_each(|j| system[i][j] += p * (1.0 - p) * at(i) * at(j));
-                    system[i][size] += (f64::from(u8::from(label)) - p) * at(i);
+                for (i, equation) in system.iter_mut().enumerate() {
+                    (0..size).for_each(|j| equation[j] += p * (1.0 - p) * at(i) * at(j));
+                    equation[size] += (f64::from(u8::from(label)) - p) * at(i);
                 }
             }
-            for i in 1..size {
-                system[i][i] += 1.0;
-                system[i][size] -= fitted.slopes[i - 1];
+            for (i, equation) in system.iter_mut().enumerate().skip(1) {
+                equation[i] += 1.0;
+                equation[size] -= fitted.slopes[i - 1];
             }
             let step = solved(system)?;
             fitted.intercept += step[0];
