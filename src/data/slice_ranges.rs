@@ -11,11 +11,14 @@ const ENDS: [f64; 2] = [0.005, 0.995];
 /// Shows `see` all values of the channel of an index.
 pub(super) type Again<'a> = &'a mut dyn FnMut(usize, &mut dyn FnMut(&[f32])) -> Result<()>;
 
+/// Which values count; all do.
+type Wanted = fn(f32) -> bool;
+
 /// The values of used slices.
 pub(super) struct SliceRanges {
     /// In memory, by channel; empty once they are counted.
     kept: Vec<Vec<f32>>,
-    counted: Vec<Counted<fn(f32) -> bool>>,
+    counted: Vec<Counted<Wanted>>,
     /// Values of all channels together that may be in memory.
     most: usize,
 }
@@ -31,7 +34,7 @@ impl SliceRanges {
         let held: usize = self.kept.iter().map(Vec::len).sum();
         if self.counted.is_empty() && held + values.len() > self.most {
             let count = |values: Vec<f32>| {
-                let mut counted = Counted::new((|_| true) as fn(f32) -> bool);
+                let mut counted = Counted::new((|_| true) as Wanted);
                 counted.add(&values);
                 counted
             };

@@ -80,7 +80,7 @@ impl Settings for EvaluateConfig {
             let Some(file) = file else { continue };
             let text = file.to_string_lossy();
             let good = |ending: &&str| text.strip_suffix(*ending).is_some_and(|stem| !stem.trim().is_empty());
-            if !ENDINGS.iter().any(|ending| good(&ending)) {
+            if !ENDINGS.iter().any(good) {
                 let expected = format!("a file of weights ({})", ENDINGS.join(", "));
                 return Err(Self::refuse(name, format!("{text:?}"), expected));
             }

@@ -65,7 +65,7 @@ impl Groups {
     pub fn copies(&self, rng: &mut impl Rng) -> Vec<f64> {
         let mut times = vec![0.0; self.count()];
         for _ in 0..self.count {
-            times[rng.random_range(0..self.count()) as usize] += 1.0;
+            times[rng.random_range(0..self.count())] += 1.0;
         }
         self.of.iter().map(|&group| times[group as usize]).collect()
     }

@@ -29,7 +29,7 @@ pub fn t_above(share: f64, df: f64) -> Option<f64> {
 
 /// Two-sided p of a value of Student's t; `None` unless `df` is above 0 and `t` a number.
 pub fn two_sided_t(t: f64, df: f64) -> Option<f64> {
-    if t.is_nan() || !(df > 0.0) {
+    if t.is_nan() || df.is_nan() || df <= 0.0 {
         return None;
     }
     if df > 1e7 {

@@ -45,17 +45,20 @@ pub fn calibration<C: Ord>(scores: &[&[f64]], labels: &[bool], clusters: &[C]) -
     }
     let positives = labels.iter().filter(|&&label| label).count() as f64;
     let share = positives / labels.len().max(1) as f64;
-    let over = |estimate: &dyn Fn(&[f64], &[bool]) -> Option<Estimate>| {
+    let over = |estimate: Estimator| {
         let each: Option<Vec<Estimate>> = scores.iter().map(|scores| estimate(scores, labels)).collect();
         interval(&each?, clusters)
     };
     Ok(Calibration {
-        slope: over(&line),
-        in_the_large: over(&in_the_large),
-        brier: over(&brier),
+        slope: over(line),
+        in_the_large: over(in_the_large),
+        brier: over(brier),
         brier_of_prevalence: share * (1.0 - share),
     })
 }
+
+/// Of one repetition, from its scores and the labels.
+type Estimator = fn(&[f64], &[bool]) -> Option<Estimate>;
 
 /// The mean over repetitions; its variance from the sums of influences in each cluster.
 fn interval<C: Ord>(each: &[Estimate], clusters: &[C]) -> Option<Interval> {

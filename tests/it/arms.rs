@@ -147,7 +147,7 @@ fn the_command_names_the_option_that_gives_what_an_arm_lacks() {
 fn an_addition_of_no_weight_scores_as_none_and_in_place_displaces() {
     let folders = prepared();
     let scores = |out: &str, more: &[&str]| {
-        let arms = ["--arms", "none,ada-gan,shuffled-labels", "--seeds", "1", "--epochs", "3"];
+        let arms = ["--arms", "none,ada-gan", "--seeds", "1"];
         let output = classify(&folders, out, &[&arms[..], more].concat());
         assert!(output.status.success(), "{}", text(&output));
         record(&folders, out).arms.into_iter().map(|arm| (arm.against_readers, arm.description)).collect::<Vec<_>>()
@@ -159,8 +159,6 @@ fn an_addition_of_no_weight_scores_as_none_and_in_place_displaces() {
     assert_ne!(on_top[1].0, nothing[1].0);
     let in_place = scores("in-place", &["--additions", "in-place", "--augment", "none"]);
     assert_ne!(in_place[1].0, on_top[1].0);
-    let shuffled = &on_top[2].0["certain_auroc"];
-    assert!(shuffled.low < 0.5 && shuffled.high > 0.5, "{shuffled:?}");
 }
 
 /// A generator that gives a training image back would do the same: the image is known as the test side's.
@@ -173,6 +171,6 @@ fn a_test_slice_among_the_synthetic_ones_is_caught_even_mirrored() {
         assert_eq!(output.status.code(), Some(5), "{}", text(&output));
         assert!(text(&output).contains(says), "{}", text(&output));
     }
-    let clean = classify(&folders, "clean", &["--arms", "none", "--seeds", "1", "--epochs", "1"]);
+    let clean = classify(&folders, "clean", &["--arms", "none", "--seeds", "1"]);
     assert!(clean.status.success(), "where no arm learns from it there is nothing to refuse: {}", text(&clean));
 }

@@ -9,7 +9,7 @@ use rimforge::data::dataset::MANIFEST;
 use rimforge::data::manifest::{Class, Classes, Items, Lesion, Manifest, SCHEMA, Slice, Split};
 use rimforge::data::patch_file;
 use rimforge::name::{Inside, Name};
-use rimforge::records::classify::ClassifyRecord;
+use rimforge::records::classify::{ArmRecord, ClassifyRecord};
 use rimforge::records::label::{Contrast, Window};
 use rimforge::seed::RunSeed;
 use serde_json::json;
@@ -243,16 +243,27 @@ fn all_arms_of_the_paper_separate_rings_from_discs_with_equal_steps() {
 #[test]
 fn shuffled_labels_teach_nothing_and_leaked_test_lesions_do() {
     let folders = prepared();
-    let auroc = |out: &str, control: &str, arms: &str| {
-        let output = classify(&folders, out, &["--arms", arms, "--seeds", "2", "--control", control]);
+    let scored = |out: &str, more: &[&str]| {
+        let output = classify(&folders, out, more);
         assert!(output.status.success(), "{}", text(&output));
-        let record = record(&folders, out);
-        assert_eq!(record.control.as_deref(), Some(control));
-        record.arms[0].against_readers["certain_auroc"].clone()
+        record(&folders, out)
     };
-    let shuffled = auroc("shuffled", "shuffle-labels", "none");
-    assert!(shuffled.low < 0.5 && shuffled.high > 0.5, "{shuffled:?}");
-    let leaked = auroc("leaked", "duplicate-leak", "none");
+    // One shuffle may by chance say much about rings and discs, or its opposite: many shuffles together say nothing.
+    let chance = |arm: &ArmRecord| {
+        let each: Vec<f64> = arm.per_seed.iter().map(|seed| seed.against_readers["certain_auroc"]).collect();
+        assert_eq!(each.len(), 8);
+        let mean = each.iter().sum::<f64>() / 8.0;
+        let deviation = (each.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 7.0).sqrt();
+        // The 97.5th percentile of Student's t with 7 degrees of freedom.
+        let half = 2.365 * deviation / 8f64.sqrt();
+        assert!((mean - 0.5).abs() < half, "{each:?}");
+    };
+    let shuffled = scored("shuffled", &["--arms", "none", "--seeds", "8", "--control", "shuffle-labels"]);
+    assert_eq!(shuffled.control.as_deref(), Some("shuffle-labels"));
+    chance(&shuffled.arms[0]);
+    chance(&scored("arm", &["--arms", "none,shuffled-labels", "--seeds", "8"]).arms[1]);
+    let leaked = scored("leaked", &["--arms", "none", "--seeds", "2", "--control", "duplicate-leak"]);
+    let leaked = &leaked.arms[0].against_readers["certain_auroc"];
     assert!(leaked.value > 0.95, "{leaked:?}");
 }
 

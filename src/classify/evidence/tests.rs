@@ -47,8 +47,9 @@ fn example() -> (Runs, TestLesions) {
     let patients: Vec<u32> = (0..12).flat_map(|patient| [patient; 3]).collect();
     let labels: Vec<bool> = (0..36).map(|lesion| lesion % 3 == 0).collect();
     let small = |lesion: usize| (lesion * 7 % 36) as f64 * 1e-3;
-    let none = |lesion: usize| if lesion % 3 == 0 && lesion % 9 != 0 { 1.0 } else { 0.0 } + small(lesion);
-    let other = |lesion: usize| if lesion % 3 == 0 || lesion % 9 == 1 { 1.0 } else { 0.0 } + small(lesion);
+    let none =
+        |lesion: usize| if lesion.is_multiple_of(3) && !lesion.is_multiple_of(9) { 1.0 } else { 0.0 } + small(lesion);
+    let other = |lesion: usize| if lesion.is_multiple_of(3) || lesion % 9 == 1 { 1.0 } else { 0.0 } + small(lesion);
     let scores = |of: &dyn Fn(usize) -> f64| (0..36).map(of).collect::<Vec<f64>>();
     let runs = runs(&vec![scores(&none); 3], &vec![scores(&other); 3]);
     (runs, lesions(&patients, &labels))
@@ -113,7 +114,7 @@ fn what_cannot_be_computed_has_words() {
     let labels = [true, false, true, false, false, true, false, false];
     let patients = [0, 0, 1, 1, 2, 2, 3, 3];
     let scores: Vec<f64> = (0..8).map(|lesion| f64::from(lesion * 3 % 8) / 4.0).collect();
-    let same = runs(&[scores.clone()], &[scores.clone()]);
+    let same = runs(std::slice::from_ref(&scores), std::slice::from_ref(&scores));
     let said = |found: &EvidenceRecord, words: &str| {
         assert!(found.notes.iter().any(|note| note.contains(words)), "{words}: {:?}", found.notes);
     };

@@ -105,8 +105,8 @@ impl Workshop<'_> {
     }
 
     /// One of each repetition.
-    fn each<T>(&self, mut make: impl FnMut(u64) -> Result<T>) -> Result<Vec<T>> {
-        (0..self.config.seeds).map(|repetition| make(repetition)).collect()
+    fn each<T>(&self, make: impl FnMut(u64) -> Result<T>) -> Result<Vec<T>> {
+        (0..self.config.seeds).map(make).collect()
     }
 }
 

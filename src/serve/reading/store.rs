@@ -277,7 +277,7 @@ mod tests {
             task: Task::Class,
             item: question % 5,
             again: false,
-            yes: question % 2 == 0,
+            yes: question.is_multiple_of(2),
             milliseconds: 900,
         }
     }

@@ -120,10 +120,8 @@ fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
         }
         for row in (0..n).filter(|row| *row != column) {
             let factor = rows[row][column] / rows[column][column];
-            for at in column..=n {
-                let take = factor * rows[column][at];
-                rows[row][at] -= take;
-            }
+            let pivot = rows[column].clone();
+            rows[row].iter_mut().zip(&pivot).skip(column).for_each(|(value, pivot)| *value -= factor * pivot);
         }
     }
     Some((0..n).map(|row| rows[row][n] / rows[row][row]).collect())
