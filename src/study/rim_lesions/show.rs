@@ -5,6 +5,7 @@ use super::config::{MultiContrastConfig, RimStudy};
 use crate::data::PrepareConfig;
 use crate::data::intensity::default_contrast;
 use crate::evaluate::EvaluateConfig;
+use crate::project::config::ProjectConfig;
 use crate::records::spelling;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
 use crate::train::BaseChoice;
@@ -60,6 +61,7 @@ impl RimStudy {
         if self.project.condition.is_none() {
             all.push(unset("project", "condition", no_class));
         }
+        all.extend(self.unset_of_project());
         if !self.classify.trust_origin {
             all.push(unset(
                 "classify",
@@ -163,6 +165,20 @@ impl RimStudy {
             all.push(unset("prepare.windows", name, format!("{{ low = {low}, high = {high} }}, in {}", contrast.unit)));
         }
         all
+    }
+
+    /// Not written where they change nothing.
+    fn unset_of_project(&self) -> Vec<Unset> {
+        let (project, usual) = (&self.project, ProjectConfig::default());
+        let keys = [
+            ("background", usual.background.to_string(), project.background == usual.background),
+            ("margin", usual.margin.to_string(), project.margin == usual.margin),
+            ("cloud_pull", usual.cloud_pull.to_string(), project.cloud_pull == usual.cloud_pull),
+            ("towards_rim", usual.towards_rim.to_string(), project.towards_rim == usual.towards_rim),
+            ("curve", format!("{:?}", usual.curve), project.curve == usual.curve),
+        ];
+        let unwritten = keys.into_iter().filter(|(.., is_usual)| *is_usual);
+        unwritten.map(|(key, value, _)| unset("project", key, value)).collect()
     }
 
     fn unset_of_train(&self) -> Vec<Unset> {
