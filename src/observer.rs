@@ -2,7 +2,8 @@
 
 /// Receives progress from a stage. The command line draws bars from it; tests pass [`Silent`].
 pub trait Observer: Sync {
-    /// A piece of work with `total` steps begins (`unit` names one: "patients", "images", "steps").
+    /// A piece of work with `total` steps begins, 0 where it is not known how many (`unit` names one: "patients",
+    /// "images", "steps").
     fn begin(&self, label: &str, unit: &str, total: u64);
 
     /// `steps` more are done. Resumed work reports what was done before as the first call.

@@ -152,7 +152,7 @@ fn read(extras: &Extras, training: &TrainSlices, rows: &mut Rows, material: &mut
 }
 
 /// The real part: one unit a lesion.
-fn real(training: &TrainSlices) -> Material {
+pub(super) fn real(training: &TrainSlices) -> Material {
     let data = training.prepared();
     let interest = data.classes().interest();
     let none = vec![vec![]; data.classes().count()];

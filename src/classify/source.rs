@@ -112,6 +112,11 @@ impl Source {
         }
     }
 
+    /// Whether it is made of agreed lesions of interest and nothing else.
+    pub fn is_made_of_rims(self) -> bool {
+        matches!(self, Self::Affine | Self::Smote | Self::DeepSmote | Self::DeepSmoteCode)
+    }
+
     /// Whether it speaks of the contested lesions: those take the slices that were projected where projections are
     /// given, so that arms of them and of their projections differ in nothing else.
     pub fn of_contested(self) -> bool {

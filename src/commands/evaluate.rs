@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
+use crate::classify::Arm;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::evaluate::{EvaluateConfig, Inputs, folder_named, run_stage};
@@ -58,6 +60,9 @@ struct Typed {
     /// Pairs of images for the diversity of a set.
     #[arg(long)]
     pairs: Option<u64>,
+    /// Arms made of the data set alone, whose training sets are compared, too: affine, smote, deep-smote, ...
+    #[arg(long, value_parser = choice::<Arm>(), value_delimiter = ',')]
+    arms: Option<Vec<Arm>>,
     /// Draws of every interval.
     #[arg(long)]
     draws: Option<u64>,

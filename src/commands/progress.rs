@@ -17,6 +17,9 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 const BAR: &str = "{prefix:>12} {bar:30.cyan/blue} {pos}/{len} {unit} {per_sec} {eta} left {msg}";
 
+/// Where nobody knows how much it will be.
+const OPEN: &str = "{prefix:>12} {pos} {unit} {per_sec} {msg}";
+
 /// The command line's observer. What it is told is also an event of the log: pieces of work at "information", steps at
 /// "debugging".
 pub struct Progress {
@@ -121,7 +124,7 @@ impl Work {
         let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
         bar.set_length(total);
         let name = unit.to_owned();
-        let style = ProgressStyle::with_template(BAR).expect("the template is well formed");
+        let style = ProgressStyle::with_template(if total == 0 { OPEN } else { BAR }).expect("the template is well formed");
         bar.set_style(style.with_key("unit", move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
             let _ = out.write_str(&name);
         }));
@@ -137,6 +140,9 @@ impl Work {
         let rate = done as f64 / elapsed.as_secs_f64().max(1e-9);
         let left = HumanDuration(self.bar.eta());
         let (label, unit, total, status) = (&self.label, &self.unit, self.total, &self.status);
+        if total == 0 {
+            return format!("{label}: {done} {unit}, {rate:.2}/s {status}");
+        }
         format!("{label}: {done}/{total} {unit}, {rate:.2}/s, {left:#} left {status}")
     }
 }
@@ -217,6 +223,10 @@ mod tests {
         progress.advance(2);
         let line = progress.screen.work().as_ref().map(Work::plain).unwrap();
         assert!(line.starts_with("train: 2/8 images, ") && line.ends_with(" left loss 1"), "{line}");
+        progress.begin("fit", "steps", 0);
+        progress.advance(2);
+        let line = progress.screen.work().as_ref().map(Work::plain).unwrap();
+        assert!(line.starts_with("fit: 2 steps, ") && !line.contains("left"), "{line}");
         progress.end();
         assert!(progress.screen.work().is_none());
     }

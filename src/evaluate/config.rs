@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::classify::Arm;
+use crate::classify::made::of_data::needs_data_alone;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::settings::Settings;
@@ -37,6 +39,9 @@ pub struct EvaluateConfig {
     pub pairs: u64,
     /// Lesions or images that a training set adds to the real ones.
     pub extra: u64,
+    /// Arms of `classify` that need nothing but the data set, whose training sets are compared, too; for DeepSMOTE an
+    /// autoencoder is trained.
+    pub arms: Vec<Arm>,
     /// Draws of every interval.
     pub draws: u64,
     /// Whether real images are blurred, and their rims lowered, to see which measures notice.
@@ -61,6 +66,7 @@ impl Default for EvaluateConfig {
             neighbours: 5,
             pairs: 100,
             extra: 100,
+            arms: vec![Arm::Affine, Arm::Smote],
             draws: 200,
             yardsticks: true,
             paths: 100,
@@ -93,6 +99,15 @@ impl Settings for EvaluateConfig {
         Self::within("neighbours", self.neighbours, 1, 1000)?;
         Self::within("pairs", self.pairs, 1, 1_000_000)?;
         Self::within("extra", self.extra, 1, 1_000_000)?;
+        if let Some(arm) = self.arms.iter().find(|arm| !needs_data_alone(**arm)) {
+            let expected = "arms made of the data set alone: affine, smote, deep-smote, deep-smote-code";
+            return Err(Self::refuse("arms", format!("{:?}", arm.key()), expected));
+        }
+        if let Some(arm) =
+            self.arms.iter().enumerate().find_map(|(at, arm)| self.arms[..at].contains(arm).then_some(arm))
+        {
+            return Err(Self::refuse("arms", format!("{:?} twice", arm.key()), "each arm once"));
+        }
         Self::within("draws", self.draws, 20, 100_000)?;
         Self::within("paths", self.paths, 0, 1_000_000)?;
         self.truncations.iter().try_for_each(|&psi| Self::within("truncations", psi, 0.0, 2.0))?;

@@ -6,6 +6,8 @@ use std::path::Path;
 use super::draw::{available, some};
 use super::sources::{self, Folder, Kind, Source, Unit};
 use super::stage::SetFolder;
+use crate::classify::Arm;
+use crate::classify::made::of_data::Added;
 use crate::data::Prepared;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
@@ -40,6 +42,24 @@ impl Named {
     }
 }
 
+/// What an arm adds that is made of the data set alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// Which.
+    pub arm: Arm,
+    /// At least one.
+    pub images: Vec<Added>,
+}
+
+/// How a training set draws what it adds.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// Units at most.
+    pub extra: usize,
+    /// Of the draw.
+    pub seed: RunSeed,
+}
+
 /// All that is compared.
 pub struct Sets<'a> {
     /// By number.
@@ -55,11 +75,13 @@ pub struct Sets<'a> {
 }
 
 impl<'a> Sets<'a> {
-    /// Of a data set and folders; a training set adds at most `extra` units to the real ones.
+    /// Of a data set, of what arms make of it, and of folders; a training set adds at most `extra` units to the real
+    /// ones.
     ///
     /// # Errors
     /// No held-out or training images, or a folder that cannot be read.
-    pub fn of(data: &'a Prepared, folders: &'a [SetFolder<'a>], extra: usize, seed: RunSeed) -> Result<Self> {
+    pub fn of(data: &'a Prepared, made: Vec<Made>, folders: &'a [SetFolder<'a>], draw: Draw) -> Result<Self> {
+        let Draw { extra, seed } = draw;
         let interest = data.classes().of_interest.clone();
         let class = interest.as_ref().map_or("image".to_owned(), |class| class.name().to_owned());
         let held = data.test().filter(|lesion| match &interest {
@@ -106,6 +128,17 @@ impl<'a> Sets<'a> {
         }
         let mut sources =
             vec![Source::HeldOut(held), Source::Training(own), Source::Training(others), Source::Training(contested)];
+        for Made { arm, images } in made {
+            let source = sources.len();
+            let group = |(at, image): (usize, &Added)| match image.lesion {
+                Some(lesion) => data.lesion(lesion).patient.clone(),
+                None => format!("image {at}"),
+            };
+            let groups = images.iter().enumerate().map(group).collect::<Vec<_>>().into_iter().enumerate();
+            let units: Vec<Unit> = groups.map(|(at, group)| Unit { group, images: vec![(source, at)] }).collect();
+            training.push(with(arm.name(), format!("real {class}s and {}", arm.about(data.classes())?), &[&units]));
+            sources.push(Source::Made(images.into_iter().map(|image| image.pixels).collect()));
+        }
         let mut notes = Vec::new();
         let mut read: Vec<(&SetFolder<'_>, Kind, Vec<Unit>)> = Vec::new();
         for given in folders {

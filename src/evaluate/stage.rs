@@ -10,16 +10,17 @@ use super::measures::{self, all};
 use super::meter::{Held, Meter};
 use super::network::{Opened, stopped};
 use super::seen::{RimMap, Seen};
-use super::sets::{self, Named, Sets};
+use super::sets::{self, Made, Named, Sets};
 use super::sources::{Source, Unit};
 use super::warnings::{self, Facts};
 use super::yardsticks;
+use crate::classify::made::of_data::{self, of_data};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::metrics::ms_ssim::scales;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::evaluate::{Comparison, EvaluatedSet, EvaluationRecord, Topic};
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
@@ -72,6 +73,9 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EvaluateConfig, out: &Path, lab: &
     let read = read.chain(inputs.sets.iter().map(|set| set.folder)).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write([RECORD])?;
+    if inputs.data.is_some() {
+        claim.will_write(of_data::files(&config.arms))?;
+    }
     lab.engine.set_deterministic(true)?;
     let opened = network.as_deref().map(|file| Opened::load(file, config, lab.engine.device)).transpose()?;
     let shape = match (inputs.data, &opened) {
@@ -84,7 +88,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EvaluateConfig, out: &Path, lab: &
             .expected("channels, height and width of the data set"));
     }
     let eye = Eye::open(config, shape[0] as i64, lab.engine.device)?;
-    let work = Work { config, lab, eye: &eye, shape, opened: opened.as_ref() };
+    let work = Work { config, lab, out, eye: &eye, shape, opened: opened.as_ref() };
     let record = match inputs.data {
         Some(data) => work.against(data, inputs.sets)?,
         None => work.network_alone()?,
@@ -97,6 +101,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EvaluateConfig, out: &Path, lab: &
 struct Work<'a> {
     config: &'a EvaluateConfig,
     lab: &'a Lab<'a>,
+    out: &'a Path,
     eye: &'a Eye,
     shape: [usize; 3],
     opened: Option<&'a Opened>,
@@ -112,7 +117,10 @@ struct Table {
 impl Work<'_> {
     fn against(&self, data: &Prepared, folders: &[SetFolder<'_>]) -> Result<EvaluationRecord> {
         let &Self { config, lab, .. } = self;
-        let mut sets = Sets::of(data, folders, config.extra as usize, lab.seed)?;
+        let (made, left_out) = self.made(data)?;
+        let draw = sets::Draw { extra: config.extra as usize, seed: lab.seed };
+        let mut sets = Sets::of(data, made, folders, draw)?;
+        sets.notes.extend(left_out);
         let mut tables = vec![
             self.table(Topic::Sets, &sets.held, &sets.alone)?,
             self.table(Topic::TrainingSets, &sets.held, &sets.training)?,
@@ -160,6 +168,24 @@ impl Work<'_> {
             warnings,
             ..record
         })
+    }
+
+    /// What arms make of the data set, and why some cannot.
+    fn made(&self, data: &Prepared) -> Result<(Vec<Made>, Vec<String>)> {
+        let (mut all, mut notes) = (Vec::new(), Vec::new());
+        for &arm in &self.config.arms {
+            match of_data(arm, data, self.config.extra as usize, self.out, self.lab) {
+                Ok(images) if images.is_empty() => {
+                    notes.push(format!("{} is not among the training sets: no class is of interest.", arm.name()));
+                }
+                Ok(images) => all.push(Made { arm, images }),
+                Err(problem) if problem.kind() == Kind::Usage => {
+                    notes.push(format!("{} is not among the training sets: {problem}.", arm.name()));
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok((all, notes))
     }
 
     /// The network without real images: path length, and how unlike its images are at each truncation.

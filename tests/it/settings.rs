@@ -247,6 +247,7 @@ fn table() -> Vec<Row> {
         row("evaluate.neighbours", Count, &["1", "1000"], &["0", "1001"]),
         row("evaluate.pairs", Count, &["1", "1000000"], &["0", "1000001"]),
         row("evaluate.extra", Count, &["1", "1000000"], &["0", "1000001"]),
+        row("evaluate.arms", List, &["[]", "[\"affine\", \"deep-smote\"]"], &["[\"none\"]", "[\"smote\", \"smote\"]"]),
         row("evaluate.draws", Count, &["20", "100000"], &["19", "100001"]),
         row("evaluate.yardsticks", Flag, &["true", "false"], &[]),
         row("evaluate.paths", Count, &["0", "1000000"], &["1000001"]),

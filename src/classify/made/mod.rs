@@ -26,6 +26,8 @@ mod mixup;
 
 mod neighbours;
 
+pub mod of_data;
+
 mod posterior;
 
 mod realism;
