@@ -124,7 +124,8 @@ impl Work {
         let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
         bar.set_length(total);
         let name = unit.to_owned();
-        let style = ProgressStyle::with_template(if total == 0 { OPEN } else { BAR }).expect("the template is well formed");
+        let style =
+            ProgressStyle::with_template(if total == 0 { OPEN } else { BAR }).expect("the template is well formed");
         bar.set_style(style.with_key("unit", move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
             let _ = out.write_str(&name);
         }));

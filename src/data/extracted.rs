@@ -8,6 +8,7 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::Contrast;
+use crate::records::prepare::PatientFigure;
 
 /// Folder of the patches below the data folder.
 pub(super) const PATCHES: &str = "patches";
@@ -29,6 +30,7 @@ pub(super) struct Extracted {
     /// Whether votes of two readers are behind the classes.
     pub has_readers: bool,
     pub notes: Vec<String>,
+    pub patient_figure: Option<PatientFigure>,
 }
 
 impl Default for Extracted {
@@ -48,6 +50,7 @@ impl Default for Extracted {
             non_finite: 0,
             has_readers: false,
             notes: vec![],
+            patient_figure: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::label_map::LabelMap;
 use super::manifest::{Classes, Items, Slice, Split};
 use super::measure::Measure;
 use super::name_join::listed;
+use super::patient_figure;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
@@ -65,7 +66,14 @@ pub(super) fn extract(
     });
     let done = done.collect::<Result<Vec<PatientPatches>>>();
     observer.end();
-    assemble(&cohort, config, done?)
+    let mut all = assemble(&cohort, config, done?)?;
+    if let Some((canvas, figure)) = patient_figure::draw(&work, &sides)? {
+        let texts = patient_figure::texts(&figure, cohort.simulated);
+        let texts = texts.each_ref().map(|(key, text)| (*key, text.as_str()));
+        canvas.write_png(out.join(patient_figure::FILE), &texts)?;
+        all.patient_figure = Some(figure);
+    }
+    Ok(all)
 }
 
 /// All label maps, by patient.

@@ -223,6 +223,23 @@ impl Lesion {
         places.map(|place| self.axes.voxel(place))
     }
 
+    /// Axial slices that cut it, each with its voxels there.
+    pub fn slices(&self) -> BTreeMap<i64, u64> {
+        let mut slices = BTreeMap::new();
+        self.voxels().for_each(|[_, _, z]| *slices.entry(z as i64).or_insert(0) += 1);
+        slices
+    }
+
+    /// Mean x and y of its voxels in an axial slice, and how many those are; `None` where it has none there.
+    pub fn middle_of(&self, z: i64) -> Option<([f64; 2], u64)> {
+        let (mut sum, mut count) = ([0.0; 2], 0u64);
+        for [x, y, _] in self.voxels().filter(|voxel| voxel[2] as i64 == z) {
+            sum = [sum[0] + x as f64, sum[1] + y as f64];
+            count += 1;
+        }
+        (count > 0).then(|| (sum.map(|sum| sum / count as f64), count))
+    }
+
     /// The patch of `shape` = \[depth, height, width\] about its centre: 1 in the lesion, 0 elsewhere.
     pub fn mask(&self, shape: [u32; 3]) -> Vec<u8> {
         let mut mask = vec![0; shape.iter().map(|&size| size as usize).product()];
@@ -319,6 +336,8 @@ mod tests {
         assert_eq!(found[&7].extent, Extent { centre: [1, 0, 0], voxels: 2 });
         assert_eq!(found[&2].extent, Extent { centre: [0, 1, 1], voxels: 1 });
         assert_eq!(found[&7].mask([1, 1, 2]), [1, 0]);
+        assert_eq!(found[&7].slices(), BTreeMap::from([(0, 2)]));
+        assert_eq!((found[&7].middle_of(0), found[&7].middle_of(1)), (Some(([1.0, 0.0], 2)), None));
         for broken in [1.5, -1.0, 16_777_216.0] {
             labels[3] = broken;
             assert_eq!(lesions(&labels, grid([4, 3, 2]), 24).unwrap_err(), broken);

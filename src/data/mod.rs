@@ -25,6 +25,8 @@ pub mod cohort_inputs;
 
 pub mod patches;
 
+mod patient_figure;
+
 pub mod label_map;
 
 pub mod split;

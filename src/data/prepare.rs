@@ -12,6 +12,7 @@ use super::dataset::{MANIFEST, MAX_MANIFEST_BYTES};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
+use super::patient_figure;
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
 use super::{from_cohort, from_images};
@@ -34,7 +35,7 @@ fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     if !files::was_locked(folder)? {
         return Ok(None);
     }
-    let heads = [MANIFEST, RECORD].map(str::to_owned);
+    let heads = [MANIFEST, RECORD, patient_figure::FILE].map(str::to_owned);
     if files::parses::<Manifest>(&folder.join(MANIFEST))? {
         let text = files::read(folder.join(MANIFEST), MAX_MANIFEST_BYTES, "a manifest")?;
         let manifest: Manifest = files::parse_json(&folder.join(MANIFEST), &text, "a manifest")?;
@@ -73,7 +74,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
-    claim.require_free([MANIFEST, RECORD])?;
+    claim.require_free([MANIFEST, RECORD, patient_figure::FILE])?;
     let making = claim.staging()?;
     let free = |names: Vec<String>| claim.require_free(names).map(drop);
     let extracted = match source {
@@ -119,7 +120,8 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         return Err(Problem::new(Kind::Input, fault).expected("labels that can be names of classes"));
     }
     files::write_json(making.join(MANIFEST), &manifest)?;
-    let patches = patch_files(&manifest);
+    let figure = record.patient_figure.as_ref().map(|figure| figure.file.to_string());
+    let patches = patch_files(&manifest).into_iter().chain(figure).collect::<Vec<_>>();
     record.inputs = manifest.inputs;
     drop((manifest.lesions, manifest.slices));
     files::write_json(making.join(RECORD), &record)?;
@@ -169,6 +171,7 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
         pixel_hashes_on_two_sides: two_sides.1,
         non_finite_voxels: extracted.non_finite,
         notes: extracted.notes.clone(),
+        patient_figure: extracted.patient_figure.clone(),
         inputs: vec![],
         seed: seed.0,
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classes::Class;
 use super::{FileHash, Interval};
+use crate::name::Inside;
 
 /// `record.json` of `prepare`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,10 +36,32 @@ pub struct PrepareRecord {
     /// where the patient of an image comes from, what was padded or left out.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Of a cohort with an agreed rim on the training side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient_figure: Option<PatientFigure>,
     /// Files that were read.
     pub inputs: Vec<FileHash>,
     /// Of the split.
     pub seed: u64,
+}
+
+/// A slice of a patient with arrows at lesions, for the eye.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatientFigure {
+    /// In the folder.
+    pub file: Inside,
+    /// Whose.
+    pub patient: String,
+    /// From the lowest, 0.
+    pub slice: u64,
+    /// Contrasts from left to right, each with its window.
+    pub contrasts: Vec<String>,
+    /// Lesions cut that both readers call rim.
+    pub rims: u64,
+    /// That one reader does.
+    pub contested: u64,
+    /// That neither does.
+    pub others: u64,
 }
 
 /// Patients of one side and their lesions by class.

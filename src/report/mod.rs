@@ -18,7 +18,11 @@ mod conditional;
 mod denoising;
 
 mod denoising_curve;
+
+mod diagram;
+
 mod evidence;
+
 mod evaluation;
 
 mod figures;
@@ -31,7 +35,13 @@ mod numbers;
 
 mod page;
 
+mod paper;
+
+mod patient;
+
 mod reading;
+
+mod schematics;
 
 mod svg;
 

@@ -13,6 +13,7 @@ use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
 use super::numbers::{count, interval, number, thousands};
 use super::reading::{self, Reading};
+use super::{paper, patient, schematics};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
@@ -31,12 +32,14 @@ struct Page<'a> {
     patients: String,
     lesions: String,
     rims_per_patient: String,
+    patient: Option<Figure>,
     gallery: Option<String>,
     contrasts: String,
     generator_parameters: String,
     discriminator_parameters: String,
     classifier_parameters: String,
     kimg: String,
+    schematics: [String; 3],
     frechet_curve: String,
     loss_curves: String,
     augmentation_curves: String,
@@ -54,6 +57,7 @@ struct Page<'a> {
     arms: Arms,
     evidence: Option<Evidence>,
     maps: Vec<Figure>,
+    paper: Vec<paper::Row>,
 }
 
 struct Fact {
@@ -73,6 +77,15 @@ mod filters {
 pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
     let cohort = &study.cohort;
     let classify = &study.classify;
+    let patient = patient::figure(study, dir)?;
+    let reading = reading::section(study, dir)?;
+    let maps = stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?;
+    let present = paper::Present {
+        reading: reading.is_some(),
+        patient: patient.is_some(),
+        gallery: cohort.gallery.is_some(),
+        maps: !maps.is_empty(),
+    };
     let page = Page {
         study,
         headline: headline(study),
@@ -88,12 +101,18 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         patients: count(cohort.patients),
         lesions: count(cohort.lesions),
         rims_per_patient: figures::rims_per_patient(cohort),
+        patient,
         gallery: cohort.gallery.as_ref().map(|file| data_uri(dir.root(), &dir.cohort(), file)).transpose()?,
         contrasts: study.prepare.contrasts.join(", "),
         generator_parameters: count(study.training.generator_parameters),
         discriminator_parameters: count(study.training.discriminator_parameters),
         classifier_parameters: count(classify.parameters),
         kimg: thousands(study.training.images),
+        schematics: [
+            schematics::training(&study.training),
+            schematics::modules(&study.training),
+            schematics::denoising(&study.projection),
+        ],
         frechet_curve: figures::frechet_curve(&study.training),
         loss_curves: figures::loss_curves(&study.training),
         augmentation_curves: figures::augmentation_curves(&study.training),
@@ -103,13 +122,14 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         accuracy: accuracy::section(study, dir)?,
         multi_contrast: multi_contrast::section(study, dir)?,
         evaluation: evaluation::section(study),
-        reading: reading::section(study, dir)?,
+        reading,
         chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),
         arms: arms::section(classify),
         evidence: evidence::section(classify),
-        maps: stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?,
+        maps,
+        paper: paper::rows(study, &present),
     };
     page.render().map_err(|error| Problem::new(Kind::Internal, format!("the report's template failed: {error}")))
 }

@@ -49,6 +49,12 @@ fn a_cohort_becomes_patches_with_a_proven_split() {
     approx::assert_abs_diff_eq!(record.kappa.unwrap(), 0.4, epsilon = 1e-12);
     assert_eq!(record.counts.iter().map(|side| side.patients).collect::<Vec<_>>(), [5, 1, 2]);
     assert!(!record.simulated);
+    // One slice of a training patient's two images, the traced map left out; each of its lesions is cut by its own.
+    let figure = record.patient_figure.unwrap();
+    assert_eq!((figure.rims + figure.contested + figure.others, figure.rims), (1, 1));
+    assert_eq!(figure.contrasts, ["chimap -80 to 120 ppb", "flair 0 to 2.5 x foreground median"]);
+    let picture = fs::read(out.join(figure.file.as_str())).unwrap();
+    assert!(picture.windows(figure.patient.len()).any(|part| part == figure.patient.as_bytes()));
 
     let prepared = Prepared::open(&out).unwrap();
     assert_eq!(prepared.image_shape(), [3, 64, 64]);
