@@ -92,7 +92,7 @@ impl Diagram {
     pub fn finish(self, title: &str) -> String {
         let (w, h, title) = (self.width, self.height, escape(title));
         let size = format!(r#"viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}""#);
-        format!(r#"<svg class="plot" {size} role="img" aria-label="{title}">{}</svg>"#, self.body)
+        format!(r#"<svg class="plot diagram" {size} role="img" aria-label="{title}">{}</svg>"#, self.body)
     }
 }
 
