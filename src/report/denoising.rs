@@ -25,7 +25,7 @@ pub struct Denoising {
 
 /// Slices of one role: medians, and shares with their intervals.
 pub struct RoleRow {
-    /// "ambiguous", "rim" or "non-rim".
+    /// "ambiguous", "rim" or "non-rim"; the ambiguous once more by their truth where that is known.
     pub role: String,
     /// Slices projected.
     pub slices: usize,
@@ -33,6 +33,8 @@ pub struct RoleRow {
     pub before: String,
     /// Rim contrast after, ppb.
     pub after: String,
+    /// Median of what each gained, ppb; not the difference of the two before.
+    pub gained: String,
     /// Share whose rim was erased.
     pub erased: String,
     /// Share that got a rim.
@@ -47,26 +49,36 @@ pub struct RoleRow {
 
 /// Reads the record and the figures of the denoised lesions.
 pub fn section(projection: &ProjectionRecord, dir: &StudyDir) -> Result<Denoising> {
-    let roles = ["ambiguous", "rim", "non-rim"].into_iter().filter_map(|role| row(projection, role));
+    let parts =
+        [("ambiguous", None), ("ambiguous", Some(true)), ("ambiguous", Some(false)), ("rim", None), ("non-rim", None)];
+    let roles = parts.into_iter().filter_map(|(role, truth)| row(projection, role, truth));
     let (truth, curve, figures) = (truth(projection), denoising_curve::rows(projection), figures(projection, dir)?);
     Ok(Denoising { roles: roles.collect(), truth, curve, figures })
 }
 
-fn row(projection: &ProjectionRecord, role: &str) -> Option<RoleRow> {
-    let lesions: Vec<&ProjectedLesion> = projection.lesions.iter().filter(|l| l.role == role).collect();
+/// `truth`: of those lesions alone whose truth is known to be that.
+fn row(projection: &ProjectionRecord, role: &str, truth: Option<bool>) -> Option<RoleRow> {
+    let chosen = |l: &&ProjectedLesion| l.role == role && (truth.is_none() || l.true_rim == truth);
+    let lesions: Vec<&ProjectedLesion> = projection.lesions.iter().filter(chosen).collect();
     let middle = |of: fn(&ProjectedLesion) -> f64, digits| {
         let finite = lesions.iter().map(|l| of(l)).filter(|value| value.is_finite());
         median(finite).map_or_else(|| "—".into(), |value| number(value, digits))
     };
     let flagged = |flag: &str| {
         let rate = projection.flag_rates.iter().find(|rate| rate.role == role && rate.flag == flag);
+        let rate = rate.filter(|_| truth.is_none());
         rate.map_or_else(|| "—".into(), |rate| share(rate.flagged, &rate.share))
     };
     (!lesions.is_empty()).then(|| RoleRow {
-        role: role.to_owned(),
+        role: match truth {
+            None => role.to_owned(),
+            Some(true) => format!("{role}, truly rims"),
+            Some(false) => format!("{role}, truly none"),
+        },
         slices: lesions.len(),
         before: middle(|l| l.contrast_before, 1),
         after: middle(|l| l.contrast_after, 1),
+        gained: middle(|l| l.contrast_after - l.contrast_before, 1),
         erased: flagged("rim erased"),
         invented: flagged("rim invented"),
         lesion_rms: middle(|l| l.lesion_rms, 1),
