@@ -25,6 +25,8 @@ pub mod cohort_inputs;
 
 pub mod patches;
 
+pub mod rim_maps;
+
 pub mod label_map;
 
 pub mod split;

@@ -20,6 +20,7 @@ mod denoising;
 mod denoising_curve;
 mod evidence;
 mod evaluation;
+mod explanation;
 
 mod figures;
 

@@ -7,6 +7,7 @@ use super::arms::{self, Arms};
 use super::conditional::{self, Conditional};
 use super::denoising::{self, Denoising};
 use super::evaluation::{self, Evaluation};
+use super::explanation::{self, Explanation};
 use super::evidence::{self, Evidence};
 use super::figures;
 use super::images::{Figure, data_uri, stage_image};
@@ -54,6 +55,7 @@ struct Page<'a> {
     arms: Arms,
     evidence: Option<Evidence>,
     maps: Vec<Figure>,
+    explanation: Option<Explanation<'a>>,
 }
 
 struct Fact {
@@ -109,6 +111,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         contrast_scatter: figures::contrast_scatter(&study.projection),
         arms: arms::section(classify),
         evidence: evidence::section(classify),
+        explanation: explanation::section(study, dir)?,
         maps: stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?,
     };
     page.render().map_err(|error| Problem::new(Kind::Internal, format!("the report's template failed: {error}")))
