@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, doctor, evaluate, explain, export, generate, import, perturb, prepare, project, read,
-    report, run, simulate, train,
+    bench, check_table, classify, config, doctor, evaluate, explain, export, generate, import, perturb, prepare,
+    project, read, report, run, simulate, train,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};

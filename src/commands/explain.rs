@@ -34,9 +34,6 @@ pub struct ExplainArgs {
     /// Cohort that the data set was prepared from; its traced rims say where rims are.
     #[arg(long, value_name = "DIR")]
     cohort: Option<PathBuf>,
-    /// Session of the cohort that the data set was prepared from.
-    #[arg(long, value_name = "LABEL", requires = "cohort")]
-    session: Option<String>,
     /// Preset that the cohort was simulated with: its lesions are simulated again without their rims.
     #[arg(long, value_name = "PRESET", value_parser = choice::<Preset>())]
     simulated_by: Option<Preset>,
@@ -101,8 +98,7 @@ impl ExplainArgs {
 pub fn run(args: &ExplainArgs, console: &Console) -> Result<()> {
     let config = args.settings.config()?;
     config.check()?;
-    let prepare = PrepareConfig { session: args.session.clone(), ..PrepareConfig::default() };
-    prepare.check()?;
+    let prepare = PrepareConfig::default();
     let simulated_by = args.simulated_by();
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
@@ -144,7 +140,7 @@ fn tables(record: &ExplanationRecord) -> String {
 fn rows(arm: &ExplainedArm, key: &str) -> String {
     let maps = arm.maps.iter().filter_map(|map| Some((map.title.as_str(), map.scores.get(key)?)));
     let random = arm.random.get(key).map(|random| ("random order", random));
-    let row = |(title, score): (&str, &Interval)| format!("  {:<44} {}\n", format!("{} {title}", arm.name), cell(score));
+    let row = |(title, score): (&str, _)| format!("  {:<44} {}\n", format!("{} {title}", arm.name), cell(score));
     maps.chain(random).map(row).collect()
 }
 

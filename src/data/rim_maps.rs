@@ -22,12 +22,7 @@ pub const TRACED: f32 = 0.5;
 ///
 /// # Errors
 /// A cohort that cannot be read, or of which the data set is not.
-pub fn read(
-    root: &Path,
-    config: &PrepareConfig,
-    data: &Prepared,
-    lesions: &[u32],
-) -> Result<BTreeMap<u32, Vec<bool>>> {
+pub fn read(root: &Path, config: &PrepareConfig, data: &Prepared, lesions: &[u32]) -> Result<BTreeMap<u32, Vec<bool>>> {
     let cohort = bids::read(root, &[RIM.to_owned()], &config.picks())?;
     let mut found = BTreeMap::new();
     for patient in &cohort.patients {

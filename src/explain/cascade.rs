@@ -32,8 +32,8 @@ pub fn cascade(
     seed: RunSeed,
 ) -> Result<Vec<Step>> {
     let trained = network.tensors();
-    let config = ClassifierConfig::of(&trained)
-        .ok_or_else(|| Problem::new(Kind::Internal, "a classifier of no known kind"))?;
+    let config =
+        ClassifierConfig::of(&trained).ok_or_else(|| Problem::new(Kind::Internal, "a classifier of no known kind"))?;
     let mut tensors = trained;
     let mut mixed = config.build(seed, images.device());
     let random: Vec<(String, Tensor)> =

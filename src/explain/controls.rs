@@ -1,7 +1,7 @@
 //! Maps that no classifier had a hand in: what a map of a classifier must beat before it explains anything.
 //!
-//! Lesions lie in the middle of their patch and rims are edges, so a map can look right for reasons that have nothing to
-//! do with the classifier (Adebayo et al. 2018, arXiv 1810.03292).
+//! Lesions lie in the middle of their patch and rims are edges, so a map can look right for reasons that have nothing
+//! to do with the classifier (Adebayo et al. 2018, arXiv 1810.03292).
 
 use crate::filter::gaussian;
 

@@ -144,9 +144,7 @@ mod tests {
         assert_eq!(reference.behind.iter().map(|one| one.layer).collect::<Vec<_>>(), [1, 2, 4, 6]);
         for behind in &reference.behind {
             let [cam, grad, hires] = of_class(&cnn, &x, reference.class, behind.layer);
-            for (ours, theirs) in
-                [(cam.relu(), &reference.cam), (grad, &behind.grad_cam), (hires, &behind.hires_cam)]
-            {
+            for (ours, theirs) in [(cam.relu(), &reference.cam), (grad, &behind.grad_cam), (hires, &behind.hires_cam)] {
                 let theirs = theirs.tensor();
                 let largest = f64::try_from(theirs.max()).unwrap();
                 assert!(distance(&ours, &theirs) < 1e-4 * largest.max(1e-3), "layer {}: {largest}", behind.layer);

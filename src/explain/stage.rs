@@ -83,12 +83,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ExplainConfig, out: &Path, lab: &L
 }
 
 /// Gives the items the rims that were traced.
-fn trace(
-    cohort: Option<CohortSide<'_>>,
-    data: &Prepared,
-    items: &mut [Item],
-    notes: &mut Vec<String>,
-) -> Result<()> {
+fn trace(cohort: Option<CohortSide<'_>>, data: &Prepared, items: &mut [Item], notes: &mut Vec<String>) -> Result<()> {
     if let Some(CohortSide { root, prepare }) = cohort {
         let lesions: Vec<u32> = items.iter().map(|item| item.lesion).collect();
         let mut traced = rim_maps::read(root, prepare, data, &lesions)?;
@@ -232,9 +227,8 @@ impl Explanation<'_> {
 
     /// What an even map comes to.
     fn chance(&self, statistician: &Statistician<'_>) -> BTreeMap<String, Interval> {
-        let of = |value: &dyn Fn(&Item) -> Option<f64>| {
-            statistician.mean(&self.items.iter().map(value).collect::<Vec<_>>())
-        };
+        let of =
+            |value: &dyn Fn(&Item) -> Option<f64>| statistician.mean(&self.items.iter().map(value).collect::<Vec<_>>());
         let rim = |area: fn(&Rim) -> f64| of(&|item: &Item| item.rim.as_ref().map(area));
         let even = |item: &Item| {
             let difference = &item.truth.as_ref()?.difference;
@@ -289,9 +283,9 @@ fn arm_record(
     let keys = words::measures();
     let map = |(which, name): (usize, &judged::MapName)| {
         let values = |tally: &ArmTally, key: &str| tally.scores.get(&(which, key.to_owned())).map(|c| c.values());
-        let scores = keys.iter().filter_map(|measure| {
-            Some((measure.key.clone(), statistician.mean(&values(tally, &measure.key)?)?))
-        });
+        let scores = keys
+            .iter()
+            .filter_map(|measure| Some((measure.key.clone(), statistician.mean(&values(tally, &measure.key)?)?)));
         let differences = keys.iter().filter(|_| at > 0 && name.of_classifier).filter_map(|measure| {
             let difference = minus(&values(tally, &measure.key)?, &values(first, &measure.key)?);
             Some((measure.key.clone(), statistician.mean(&difference)?))
@@ -310,9 +304,8 @@ fn arm_record(
         }
     };
     let random = [(words::DELETION, &tally.random[0]), (words::INSERTION, &tally.random[1])];
-    let random = random.into_iter().filter_map(|(key, column)| {
-        Some((key.to_owned(), statistician.mean(&column.values())?))
-    });
+    let random =
+        random.into_iter().filter_map(|(key, column)| Some((key.to_owned(), statistician.mean(&column.values())?)));
     ExplainedArm {
         name: arm.arm.name().to_owned(),
         fits: arm.files.clone(),

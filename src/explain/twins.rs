@@ -49,8 +49,8 @@ pub(super) struct Workshop<'a> {
 }
 
 impl Workshop<'_> {
-    /// Gives each item of a data set of susceptibility alone that has a rim its truth; the largest difference in ppb between the data set and what is
-    /// simulated again with all rims, over the first patient's lesions.
+    /// Gives each item of a data set of susceptibility alone that has a rim its truth; the largest difference in ppb
+    /// between the data set and what is simulated again with all rims, over the first patient's lesions.
     ///
     /// # Errors
     /// A data set of another cohort than the one that is simulated, a full disk, or a stop on
@@ -71,11 +71,13 @@ impl Workshop<'_> {
         });
         self.observer.end();
         let [_, height, width] = self.data.image_shape();
+        let scale = self.data.contrasts().first().map_or(1.0, |contrast| contrast.window.scale());
+        let nothing = SAME_PPB / scale as f32;
         for (item, patch) in items.iter_mut().zip(made?) {
             let slice = &patch[item.z as usize * height * width..][..height * width];
             let truth = Truth::new(&item.pixels, self.data.to_network(slice), 1);
             // A lesion that the readers took for a rim and that has none loses nothing.
-            item.truth = truth.difference.iter().any(|&value| value > 0.0).then_some(truth);
+            item.truth = truth.difference.iter().any(|&value| value > nothing).then_some(truth);
         }
         Ok(apart)
     }

@@ -30,17 +30,17 @@ pub(super) fn measures() -> Vec<ExplanationMeasure> {
             "pointing game",
             "higher",
             format!(
-                "Share of lesions whose map is largest within {MARGIN} pixels of the traced rim; chance is that region's \
-                 share of the patch. It says nothing of the rest of the map, and little where the bump in the middle, \
-                 which knows no classifier, scores alike."
+                "Share of lesions whose map is largest within {MARGIN} pixels of the traced rim; chance is that \
+                 region's share of the patch. It says nothing of the rest of the map, and little where the bump in the \
+                 middle, which knows no classifier, scores alike."
             ),
         ),
         measure(
             ENERGY,
             "energy in the rim",
             "higher",
-            "Share of the positive part of the map that lies in the traced rim; chance is the rim's share of the patch. \
-             A coarse map cannot reach 1: the exact difference on the map's grid says what it can."
+            "Share of the positive part of the map that lies in the traced rim; chance is the rim's share of the \
+             patch. A coarse map cannot reach 1: the exact difference on the map's grid says what it can."
                 .into(),
         ),
         measure(
@@ -78,8 +78,8 @@ pub(super) fn measures() -> Vec<ExplanationMeasure> {
 }
 
 /// What stands in place of the truth where there is none.
-pub(super) const REAL: &str = "The lesions cannot be simulated without their rims, because the settings of a simulation \
-     are not given: what of a slice comes from its rim is not known, and no map is held to it.";
+pub(super) const REAL: &str = "The lesions cannot be simulated without their rims, because the settings of a \
+     simulation are not given: what of a slice comes from its rim is not known, and no map is held to it.";
 
 /// Where it was not asked for.
 pub(super) const NOT_ASKED: &str =
