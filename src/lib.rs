@@ -104,6 +104,9 @@ pub mod classify;
 /// 6b. Sets of images against held-out ones; a network's latent space.
 pub mod evaluate;
 
+/// 6c. What classifiers look at: maps of attribution, held to the truth where it is known.
+pub mod explain;
+
 /// 7. Run folder to one HTML file.
 pub mod report;
 

@@ -99,6 +99,11 @@ impl StudyDir {
         self.0.join("evaluation")
     }
 
+    /// What the classifiers look at.
+    pub fn explanation(&self) -> PathBuf {
+        self.0.join("explanation")
+    }
+
     /// The answers of readers, and what came out of them.
     pub fn reading(&self) -> ReadingDir {
         ReadingDir(self.0.join("reading"))

@@ -232,7 +232,12 @@ mod tests {
         };
         let classifier = Width::Small.classifier(1).of_classes(3);
         let plan = Plan { classifier, steps: 1, batch: 12, learning_rate: 1e-3 };
-        Runs { plan, arms: vec![arm(Arm::None, lost[0]), arm(Arm::Oversample, lost[1])], computed_with: vec![] }
+        Runs {
+            plan,
+            arms: vec![arm(Arm::None, lost[0]), arm(Arm::Oversample, lost[1])],
+            computed_with: vec![],
+            files: vec![],
+        }
     }
 
     fn compared(lost: [usize; 2]) -> Comparison {

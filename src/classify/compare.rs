@@ -483,7 +483,12 @@ mod tests {
         };
         let arm = |arm, noise| ArmRuns { arm, sets: vec![set(); 2], fits: vec![fit(noise); 2] };
         let plan = Plan { classifier: Width::Small.classifier(1), steps: 1, batch: 12, learning_rate: 1e-3 };
-        Runs { plan, arms: vec![arm(Arm::None, noise[0]), arm(Arm::AdaGanLd, noise[1])], computed_with: vec![] }
+        Runs {
+            plan,
+            arms: vec![arm(Arm::None, noise[0]), arm(Arm::AdaGanLd, noise[1])],
+            computed_with: vec![],
+            files: vec![],
+        }
     }
 
     fn compared(noise: [usize; 2]) -> Comparison {

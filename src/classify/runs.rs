@@ -19,11 +19,12 @@ use crate::data::Prepared;
 use crate::digest;
 use crate::engine::Place;
 use crate::files;
-use crate::nets::classifiers::Classifier;
+use crate::nets::classifiers::{Classifier, ClassifierConfig};
 use crate::nets::network::Named;
-use crate::nets::weights::{read_tensors, write_tensors};
+use crate::nets::weights::{part, read_tensors, write_tensors};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
 use crate::records::arithmetic::Arithmetic;
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
@@ -85,6 +86,8 @@ pub struct Runs {
     pub arms: Vec<ArmRuns>,
     /// How the fits were computed, each way once; those of older versions do not say.
     pub computed_with: Vec<Arithmetic>,
+    /// The file of every fit, relative to the folder, arm by arm.
+    pub files: Vec<FileHash>,
 }
 
 struct Job {
@@ -129,7 +132,7 @@ pub fn fit_file(out: &Path, arm: Arm, repetition: u64) -> PathBuf {
 }
 
 /// Of [`fit_file`], relative to `out`.
-pub(super) fn fit_name(arm: Arm, repetition: u64) -> String {
+pub fn fit_name(arm: Arm, repetition: u64) -> String {
     format!("{FITS}/{}-seed{repetition}.safetensors", arm.key())
 }
 
@@ -207,7 +210,13 @@ pub fn run(
         let fits = fitted.by_ref().take(sets.len()).collect();
         ArmRuns { arm, sets, fits }
     });
-    Ok(Runs { plan, arms: arms.collect(), computed_with: Arithmetic::distinct(computed.iter().flatten()) })
+    let file = |job: &Job| Ok(FileHash { path: fit_name(job.arm, job.repetition), sha256: files::sha256(&job.file)? });
+    Ok(Runs {
+        plan,
+        arms: arms.collect(),
+        computed_with: Arithmetic::distinct(computed.iter().flatten()),
+        files: jobs.iter().map(file).collect::<Result<_>>()?,
+    })
 }
 
 /// The training sets, arm by arm and repetition by repetition, and the plan that they share.
@@ -415,6 +424,37 @@ pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Box<dyn 
     let mut network = plan.classifier.build(RunSeed(0), device);
     network.load(&own.collect()).map_err(|problem| problem.at(file))?;
     Ok(network)
+}
+
+/// A finished fit as its file has it.
+pub struct OpenFit {
+    /// The classifier, whichever network it is.
+    pub network: Box<dyn Classifier>,
+    /// Its scores of the test slices, in the data set's order: of the class of interest, or of one class after another.
+    pub test: Vec<f32>,
+    /// Of the file.
+    pub sha256: String,
+}
+
+/// Reads a finished fit without the settings that it was made with.
+///
+/// # Errors
+/// No such file, a damaged one, or one that holds no classifier with its scores.
+pub fn open_fit(file: &Path, device: Device) -> Result<OpenFit> {
+    let stored = read_tensors(file)?;
+    let foreign = || {
+        Problem::input(file, "no fit of a classifier")
+            .expected("a file that `rimforge classify` left in its folder of fits")
+            .advice("classify again; what is damaged is fitted anew")
+    };
+    let own = part(NETWORK, &stored.tensors);
+    let mut network = ClassifierConfig::of(&own).ok_or_else(foreign)?.build(RunSeed(0), device);
+    network.load(&own).map_err(|problem| problem.at(file))?;
+    let scores = stored.tensors.get(TEST).ok_or_else(foreign)?;
+    if scores.kind() != tch::Kind::Float {
+        return Err(foreign());
+    }
+    Ok(OpenFit { network, test: Vec::try_from(scores.reshape([-1]))?, sha256: stored.sha256 })
 }
 
 fn device_name(device: Device) -> &'static str {

@@ -236,6 +236,7 @@ impl Fits<'_> {
             classes: if none_of_interest { data.classes().names.clone() } else { vec![] },
             computed_with: runs.computed_with.clone(),
             evidence: found.evidence,
+            fits: runs.files.clone(),
         }
     }
 

@@ -22,6 +22,8 @@ pub mod doctor;
 
 pub mod evaluate;
 
+pub mod explain;
+
 pub mod export;
 
 pub mod generate;

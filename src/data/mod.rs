@@ -27,6 +27,8 @@ pub mod patches;
 
 mod patient_figure;
 
+pub mod rim_maps;
+
 pub mod label_map;
 
 pub mod split;

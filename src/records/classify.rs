@@ -8,7 +8,7 @@ use super::arithmetic::Arithmetic;
 use super::classes::Class;
 use super::evidence::EvidenceRecord;
 use super::prepare::ClassCount;
-use super::{Confusion, Interval};
+use super::{Confusion, FileHash, Interval};
 
 /// What a comparison of arms found.
 ///
@@ -56,6 +56,9 @@ pub struct ClassifyRecord {
     /// Tests and what goes with them; absent where no class is of interest and in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceRecord>,
+    /// The file of every fit, arm by arm; empty where an older version did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fits: Vec<FileHash>,
 }
 
 /// The test side.

@@ -28,6 +28,8 @@ pub mod classify;
 
 pub mod evaluate;
 
+pub mod explain;
+
 pub mod evidence;
 
 pub mod reading;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::classify::ClassifyRecord;
 use super::cohort::CohortRecord;
 use super::evaluate::EvaluationRecord;
+use super::explain::ExplanationRecord;
 use super::perturbation::PerturbationRecord;
 use super::prepare::PrepareRecord;
 use super::projection::ProjectionRecord;
@@ -58,6 +59,9 @@ pub struct StudyRecord {
     /// How far the sets of images lie from held-out ones; absent where the settings have no such section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationRecord>,
+    /// What the classifiers look at; absent where the settings have no such section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<ExplanationRecord>,
 }
 
 /// The generator that is told rims from non-rims.

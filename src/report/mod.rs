@@ -24,6 +24,7 @@ mod diagram;
 mod evidence;
 
 mod evaluation;
+mod explanation;
 
 mod figures;
 

@@ -8,6 +8,7 @@ use super::conditional::{self, Conditional};
 use super::denoising::{self, Denoising};
 use super::evaluation::{self, Evaluation};
 use super::evidence::{self, Evidence};
+use super::explanation::{self, Explanation};
 use super::figures;
 use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
@@ -57,6 +58,7 @@ struct Page<'a> {
     arms: Arms,
     evidence: Option<Evidence>,
     maps: Vec<Figure>,
+    explanation: Option<Explanation<'a>>,
     paper: Vec<paper::Row>,
 }
 
@@ -128,6 +130,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         contrast_scatter: figures::contrast_scatter(&study.projection),
         arms: arms::section(classify),
         evidence: evidence::section(classify),
+        explanation: explanation::section(study, dir)?,
         maps,
         paper: paper::rows(study, &present),
     };

@@ -36,6 +36,8 @@ pub mod stated_table;
 
 pub mod order;
 
+pub mod correlation;
+
 pub mod logistic;
 
 pub mod reader_model;

@@ -114,6 +114,9 @@ mod faults;
 mod early_signals;
 
 mod evaluate;
+
+/// Maps of what classifiers look at, and what they are worth.
+mod explain;
 mod exact_resume;
 
 mod folders_gone_on_with;

@@ -229,10 +229,12 @@ pub fn study() -> StudyRecord {
         },
         perturbation: None,
         evaluation: None,
+        explanation: None,
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
             evidence: None,
+            fits: vec![],
             computed_with: vec![],
             pooling: "A lesion's score is the mean of its slices' logits.".into(),
             optimiser_steps: 500,

@@ -16,7 +16,7 @@ fn runs(none: &[Vec<f64>], other: &[Vec<f64>]) -> Runs {
         fits: scores.iter().map(|test| Fitted { validation: vec![], test: vec![test.clone()] }).collect(),
     };
     let plan = Plan { classifier: Width::Small.classifier(1), steps: 1, batch: 12, learning_rate: 1e-3 };
-    Runs { plan, arms: vec![arm(Arm::None, none), arm(Arm::AdaGanLd, other)], computed_with: vec![] }
+    Runs { plan, arms: vec![arm(Arm::None, none), arm(Arm::AdaGanLd, other)], computed_with: vec![], files: vec![] }
 }
 
 fn lesions(patients: &[u32], labels: &[bool]) -> TestLesions {

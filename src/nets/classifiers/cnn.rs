@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Classifier, Mode};
 use crate::engine::fused;
-use crate::nets::network::{Init, Network, Role, Visitor, join};
+use crate::nets::network::{Init, Named, Network, Role, Visitor, join};
 use crate::seed::RunSeed;
 
 /// Units of the network.
@@ -43,6 +43,11 @@ fn two() -> i64 {
     2
 }
 
+/// Name of a unit, counted from 0.
+fn unit(at: usize) -> String {
+    format!("unit{}", at + 1)
+}
+
 fn is_two(classes: &i64) -> bool {
     *classes == two()
 }
@@ -56,6 +61,25 @@ impl CnnConfig {
     /// An eighth of the arithmetic, for two cores; two classes.
     pub fn small(channels: i64) -> Self {
         Self { channels, widths: [8, 16, 24, 32, 32, 32], classes: two() }
+    }
+
+    /// The shape of the network that tensors of these names and shapes are of; `None` where they fit none.
+    pub fn of(tensors: &Named) -> Option<Self> {
+        let size = |name: &str| tensors.get(name).map(Tensor::size);
+        let mut config = Self { channels: 0, widths: [0; UNITS], classes: *size("head.bias")?.first()? };
+        let mut inputs = None;
+        for (at, width) in config.widths.iter_mut().enumerate() {
+            let [outputs, channels, 3, 3] = size(&format!("{}.weight", unit(at)))?[..] else { return None };
+            if inputs.is_some_and(|inputs| inputs != channels) {
+                return None;
+            }
+            *width = outputs;
+            inputs = Some(outputs);
+            if at == 0 {
+                config.channels = channels;
+            }
+        }
+        (size("head.weight")? == [config.classes, inputs?] && config.classes >= 2).then_some(config)
     }
 
     /// The same for another number of classes.
@@ -139,7 +163,7 @@ impl Cnn {
             .iter()
             .enumerate()
             .map(|(i, &outputs)| {
-                let unit = Unit::new(&init.sub(&format!("unit{}", i + 1)), inputs, outputs, i < POOLED);
+                let unit = Unit::new(&init.sub(&unit(i)), inputs, outputs, i < POOLED);
                 inputs = outputs;
                 unit
             })
@@ -152,10 +176,11 @@ impl Cnn {
         }
     }
 
-    fn maps(&self, x: &Tensor, mode: Mode) -> Tensor {
+    /// What the first `units` units make of slices.
+    fn maps(&self, x: &Tensor, units: usize, mode: Mode) -> Tensor {
         let size = x.size();
         assert!(size.len() == 4 && size[2].min(size[3]) >= SMALLEST, "slices of shape {size:?}");
-        self.units.iter().fold(x.shallow_clone(), |x, unit| unit.forward(&x, mode))
+        self.units[..units].iter().fold(x.shallow_clone(), |x, unit| unit.forward(&x, mode))
     }
 
     fn head(&self, maps: &Tensor) -> Tensor {
@@ -168,14 +193,31 @@ impl Classifier for Cnn {
         self.head_bias.size()[0]
     }
 
+    fn channels(&self) -> i64 {
+        self.units[0].weight.size()[1]
+    }
+
     fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
-        self.head(&self.maps(images, mode))
+        self.head(&self.maps(images, UNITS, mode))
     }
 
     fn forward_beside(&self, images: &Tensor, beside: &Tensor) -> (Tensor, Tensor) {
         let start = (images.shallow_clone(), beside.shallow_clone());
         let (maps, others) = self.units.iter().fold(start, |(x, beside), unit| unit.forward_beside(&x, &beside));
         (self.head(&maps), self.head(&others))
+    }
+
+    fn layers(&self) -> Vec<String> {
+        (0..UNITS).map(unit).chain(["head".to_owned()]).collect()
+    }
+
+    fn features(&self, images: &Tensor, layers: usize) -> Tensor {
+        self.maps(images, layers, Mode::Evaluate)
+    }
+
+    fn logits_of(&self, features: &Tensor, layers: usize) -> Tensor {
+        let rest = &self.units[layers..];
+        self.head(&rest.iter().fold(features.shallow_clone(), |x, unit| unit.forward(&x, Mode::Evaluate)))
     }
 
     /// The map is an eighth of the image's height and width.
@@ -186,7 +228,7 @@ impl Classifier for Cnn {
             head.get(class) - head.index_select(0, &others).mean_dim([0i64].as_slice(), false, Kind::Float)
         };
         let weight = above(&self.head_weight).view([1, -1, 1, 1]);
-        let maps = self.maps(images, Mode::Evaluate);
+        let maps = self.maps(images, UNITS, Mode::Evaluate);
         (maps * weight).sum_dim_intlist(1, false, Kind::Float) + above(&self.head_bias)
     }
 }
@@ -194,7 +236,7 @@ impl Classifier for Cnn {
 impl Network for Cnn {
     fn visit(&self, visit: &mut Visitor<'_>) {
         for (i, unit) in self.units.iter().enumerate() {
-            let path = format!("unit{}", i + 1);
+            let path = self::unit(i);
             visit(join(&path, "weight"), &unit.weight, Role::Parameter);
             visit(join(&path, "scale"), &unit.scale, Role::Parameter);
             visit(join(&path, "shift"), &unit.shift, Role::Parameter);
@@ -307,6 +349,26 @@ mod tests {
         let text = serde_json::to_string(&CnnConfig::small(1)).unwrap();
         assert!(!text.contains("classes"), "{text}");
         assert_eq!(serde_json::from_str::<CnnConfig>(&text).unwrap(), CnnConfig::small(1));
+    }
+
+    #[test]
+    fn a_network_is_cut_in_two_at_any_layer_and_known_by_its_tensors() {
+        let config = CnnConfig::small(2).of_classes(3);
+        let cnn = Cnn::new(&config, RunSeed(3), Device::Cpu);
+        let x = Init::new(RunSeed(1), Device::Cpu, "x").normal_buffer("x", &[2, 2, 16, 16]);
+        let whole = cnn.forward(&x, Mode::Evaluate);
+        for layers in 1..=UNITS {
+            close(&cnn.logits_of(&cnn.features(&x, layers), layers), &whole, 0.0);
+        }
+        assert_eq!(cnn.features(&x, 2).size(), [2, 16, 4, 4]);
+        let mut tensors = cnn.tensors();
+        let layers = cnn.layers();
+        assert!(tensors.keys().all(|name| layers.iter().any(|layer| name.starts_with(&format!("{layer}.")))));
+        assert_eq!(CnnConfig::of(&tensors), Some(config));
+        tensors.insert("unit3.weight".into(), Tensor::zeros([24, 17, 3, 3], (Kind::Float, Device::Cpu)));
+        assert_eq!(CnnConfig::of(&tensors), None);
+        tensors.remove("unit3.weight");
+        assert_eq!(CnnConfig::of(&tensors), None);
     }
 
     #[test]

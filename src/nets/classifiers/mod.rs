@@ -6,7 +6,7 @@
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
-use super::network::Network;
+use super::network::{Named, Network};
 use crate::seed::RunSeed;
 use cnn::{Cnn, CnnConfig};
 
@@ -34,6 +34,11 @@ impl ClassifierConfig {
         match self {
             Self::Cnn(config) => Box::new(Cnn::new(config, seed, device)),
         }
+    }
+
+    /// The network that tensors of these names and shapes are of; `None` where there is no such.
+    pub fn of(tensors: &Named) -> Option<Self> {
+        CnnConfig::of(tensors).map(Self::Cnn)
     }
 
     /// The same for another number of classes.
@@ -72,6 +77,9 @@ pub trait Classifier: Network {
     /// `k`, at least 2.
     fn classes(&self) -> i64;
 
+    /// `C`, the channels of the images that it takes.
+    fn channels(&self) -> i64;
+
     /// Images \[N, C, H, W\] -> logits \[N, k\].
     fn forward(&self, images: &Tensor, mode: Mode) -> Tensor;
 
@@ -85,6 +93,17 @@ pub trait Classifier: Network {
     /// is that difference.
     fn activation(&self, images: &Tensor, class: i64) -> Tensor;
 
+    /// Names of its layers from the image to the head, which is the last; the tensors of a layer are called
+    /// "<layer>.<tensor>".
+    fn layers(&self) -> Vec<String>;
+
+    /// Images \[N, C, H, W\] -> what its first `layers` layers make of them, \[N, C', H', W'\] in evaluation mode; at
+    /// least one layer, and the head not among them.
+    fn features(&self, images: &Tensor, layers: usize) -> Tensor;
+
+    /// What [`Classifier::features`] gave for as many `layers` -> logits \[N, k\].
+    fn logits_of(&self, features: &Tensor, layers: usize) -> Tensor;
+
     /// Images \[N, C, H, W\] -> the log-odds of each class, ln p / (1 - p), \[N, k\] in evaluation mode: its logit
     /// minus the log of the sum of the others' exponentials. Of two classes that is the difference of the two logits.
     fn scores(&self, images: &Tensor) -> Tensor {
@@ -93,7 +112,7 @@ pub trait Classifier: Network {
 }
 
 /// Logits \[N, k\] -> log-odds \[N, k\] of the softmax.
-fn log_odds(logits: &Tensor) -> Tensor {
+pub fn log_odds(logits: &Tensor) -> Tensor {
     let count = logits.size()[1];
     let of = |class: i64| {
         let others: Vec<i64> = (0..count).filter(|&other| other != class).collect();

@@ -21,10 +21,21 @@ const BIDS_VERSION: &str = "1.9.0";
 const NIFTI_DESCRIPTION: &str = concat!("SIMULATED, no patient: rimforge ", env!("CARGO_PKG_VERSION"));
 const SIMULATED: &str = "SIMULATED by rimforge: a susceptibility phantom, no patient.";
 
+/// Of ppb.
+const PPM: f32 = 1e-3;
+
+/// 2^-14 ppm is 0.06 ppb, against a noise of 1 to 3 ppb.
+const MAP_BITS: i32 = 14;
+
 /// Rounds to multiples of 2^-`bits`, so that float32 compresses: far below the noise, and exact in ppm and ppb alike.
 fn rounded(volume: &Volume<f32>, scale: f32, bits: i32) -> Volume<f32> {
     let steps = 2f32.powi(bits);
     volume.map(|value| (value * scale * steps).round() / steps)
+}
+
+/// A map in ppb as the written file, which is in ppm, gives it back.
+pub(super) fn as_written(chi_ppb: &Volume<f32>) -> Volume<f32> {
+    rounded(chi_ppb, PPM, MAP_BITS).map(|value| value / PPM)
 }
 
 /// A patient's four volumes with their sidecars.
@@ -40,10 +51,9 @@ pub fn write_volumes(
 ) -> Result<()> {
     let id = &plan.participant();
     let echoes = &design.echoes;
-    // 2^-14 ppm is 0.06 ppb, against a noise of 1 to 3 ppb.
     write_volume(
         &layout.chimap(id),
-        &rounded(chi_ppb, 1e-3, 14),
+        &rounded(chi_ppb, PPM, MAP_BITS),
         json!({
             "Units": "ppm",
             "MagneticFieldStrength": echoes.hz_per_ppm / 42.577,

@@ -32,10 +32,13 @@ pub mod pipeline;
 
 pub mod stage;
 
+pub mod twins;
+
 pub use layout::{CohortLayout, GALLERY};
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use pipeline::OWNER;
 pub use plan::PatientPlan;
 pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};
 pub use stage::run_stage;
+pub use twins::Twins;
 pub use writing::{Existing, Writing};

@@ -22,6 +22,7 @@ use super::writing::{Existing, Writing};
 use crate::digest;
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::gates::summary::{LesionVotes, summarise};
+use crate::nifti::Volume;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
@@ -89,7 +90,7 @@ fn interrupted() -> Problem {
 }
 
 /// As many patients at once as memory holds, by a generous estimate of what one needs.
-fn most_threads(design: &CohortDesign) -> usize {
+pub(super) fn most_threads(design: &CohortDesign) -> usize {
     // The padded complex field (8 voxels of 4 bytes each, in and out of place) and some twenty volumes beside it.
     let patient = design.grid.voxels() as u64 * 4 * (2 * 8 + 20);
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -194,10 +195,7 @@ impl<'a> Workshop<'a> {
     fn patient(&self, plan: &PatientPlan, build: Build) -> Result<PatientNote> {
         let phantom = build(plan)?;
         let design = self.design;
-        let acquisition =
-            Acquisition { echoes: design.echoes, background: design.background, snr: plan.snr, b0: plan.b0 };
-        let chi_ppb =
-            reconstruct(&phantom.tissue, &acquisition, &design.inversion, plan.seed.child("scan", 0))?.chi_ppb;
+        let chi_ppb = scan(&phantom, plan, design)?;
         let seen = visibilities(&chi_ppb, &phantom.labels);
         let lesions =
             phantom.lesions.iter().map(|lesion| (lesion.clone(), seen.get(&lesion.label).copied().flatten())).collect();
@@ -208,6 +206,13 @@ impl<'a> Workshop<'a> {
         files::write_json(self.note_file(plan), &note)?;
         Ok(note)
     }
+}
+
+/// What the scanner and the reconstruction make of a patient, ppb.
+pub(super) fn scan(phantom: &Phantom, plan: &PatientPlan, design: &CohortDesign) -> Result<Volume<f32>> {
+    let acquisition = Acquisition { echoes: design.echoes, background: design.background, snr: plan.snr, b0: plan.b0 };
+    let seed = plan.seed.child("scan", 0);
+    Ok(reconstruct(&phantom.tissue, &acquisition, &design.inversion, seed)?.chi_ppb)
 }
 
 fn notes_folder(layout: &CohortLayout) -> PathBuf {

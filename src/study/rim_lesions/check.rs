@@ -42,11 +42,13 @@ impl Settings for RimStudy {
         self.conditional.iter().try_for_each(Settings::check)?;
         self.multi_contrast.iter().try_for_each(Settings::check)?;
         self.evaluate.iter().try_for_each(Settings::check)?;
+        self.explain.iter().try_for_each(Settings::check)?;
         self.check_cohort()?;
         self.check_split()?;
         self.check_trainings()?;
         self.check_classes()?;
         self.check_arms()?;
+        self.check_explained()?;
         self.check_precision()
     }
 }
@@ -309,6 +311,21 @@ impl RimStudy {
             }
         }
         Ok(())
+    }
+
+    /// Only an arm that is compared has classifiers to explain.
+    fn check_explained(&self) -> Result<()> {
+        let explained = self.explain.iter().flat_map(|explain| &explain.arms);
+        match explained.into_iter().find(|arm| !self.classify.arms.contains(arm)) {
+            Some(arm) => Err(clash(
+                "explain.arms",
+                format!("\"{}\"", arm.key()),
+                "classify.arms without it",
+                "arms that are compared: their classifiers are explained",
+            )
+            .advice(format!("add \"{}\" to classify.arms, or name others in explain.arms", arm.key()))),
+            None => Ok(()),
+        }
     }
 
     /// Refuses an arm that is told the truth, and a cohort that has none.

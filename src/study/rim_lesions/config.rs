@@ -8,6 +8,7 @@ use crate::classify::ClassifyConfig;
 use crate::data::{Condition, PrepareConfig};
 use crate::engine::EngineConfig;
 use crate::evaluate::EvaluateConfig;
+use crate::explain::ExplainConfig;
 use crate::generate::GenerateConfig;
 use crate::perturb::PerturbConfig;
 use crate::problem::Result;
@@ -56,6 +57,9 @@ pub struct RimStudy {
     /// Distances of all sets of images to held-out rims (the paper's table 2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate: Option<EvaluateConfig>,
+    /// What the classifiers look at, and whether it is the rim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<ExplainConfig>,
 }
 
 /// What departs from `train` for the conditional generator.
@@ -138,6 +142,7 @@ impl Default for RimStudy {
             conditional: None,
             multi_contrast: None,
             evaluate: None,
+            explain: None,
         }
     }
 }

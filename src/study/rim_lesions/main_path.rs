@@ -143,7 +143,12 @@ impl Run<'_> {
     }
 
     /// Fits one classifier an arm and compares them; `keys` are those of the slices that arms add.
-    pub fn classify(&mut self, prepared: &Prepared, truth: Option<&Path>, keys: &[&str]) -> Result<ClassifyRecord> {
+    pub fn classify(
+        &mut self,
+        prepared: &Prepared,
+        truth: Option<&Path>,
+        keys: &[&str],
+    ) -> Result<Done<ClassifyRecord>> {
         let config = &self.study.classify;
         let (synthetic, denoised) = (self.dir.synthetic(), self.dir.denoised());
         let conditional = self.study.conditional.as_ref().map(|_| self.dir.conditional_synthetic());
@@ -162,7 +167,6 @@ impl Run<'_> {
             network: Some(&network),
             truth,
         };
-        let done = self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))?;
-        Ok(done.record)
+        self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))
     }
 }

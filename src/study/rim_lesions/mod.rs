@@ -11,6 +11,8 @@ mod check;
 
 mod evaluation;
 
+mod explanation;
+
 pub mod config;
 
 mod main_path;
@@ -88,6 +90,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let evaluation = run.evaluate(&prepared, &gan.key, keys)?;
     let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).collect();
     let classify = run.classify(&prepared, truth.as_deref(), &keys)?;
+    let explanation = run.explain(&prepared, &cohort, [&data.key, &classify.key])?;
 
     let record = StudyRecord {
         name: study.name.clone(),
@@ -106,10 +109,11 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         synthesis: synthetic.record.without_images(),
         projection: scoring::with_truth(denoised.record, &prepared, truth.as_deref())?,
         perturbation,
-        classify,
+        classify: classify.record,
         conditional: conditional.map(|done| done.record),
         multi_contrast,
         evaluation,
+        explanation,
     };
     files::write_json(dir.results(), &record)?;
     report::write_held(&dir)?;

@@ -5,6 +5,7 @@ use super::config::{MultiContrastConfig, RimStudy};
 use crate::data::PrepareConfig;
 use crate::data::intensity::default_contrast;
 use crate::evaluate::EvaluateConfig;
+use crate::explain::ExplainConfig;
 use crate::project::config::ProjectConfig;
 use crate::records::spelling;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
@@ -246,6 +247,23 @@ impl RimStudy {
             let keys = keys.into_iter().map(|(key, value)| unset("evaluate", key, value));
             let keys = keys.chain(unset_of_evaluate(&usual)).collect();
             all.push(("evaluate", "none; the section adds distances of all sets of images to held-out rims", keys));
+        }
+        if self.explain.is_none() {
+            let usual = ExplainConfig::default();
+            let arms: Vec<String> = usual.arms.iter().map(|arm| arm.key()).collect();
+            let keys = [
+                ("arms", format!("{arms:?}")),
+                ("fits", usual.fits.to_string()),
+                ("lesions", usual.lesions.to_string()),
+                ("layer", usual.layer.to_string()),
+                ("steps", usual.steps.to_string()),
+                ("orders", usual.orders.to_string()),
+                ("twins", usual.twins.to_string()),
+                ("shown", usual.shown.to_string()),
+                ("draws", usual.draws.to_string()),
+            ];
+            let keys = keys.into_iter().map(|(key, value)| unset("explain", key, value)).collect();
+            all.push(("explain", "none; the section adds what the classifiers look at", keys));
         }
         all
     }

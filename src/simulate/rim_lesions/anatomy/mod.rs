@@ -40,11 +40,21 @@ const R2S_VEIN: f32 = 45.0;
 /// # Errors
 /// When the slab has no room for the planned lesions.
 pub fn build(plan: &PatientPlan) -> Result<Phantom> {
+    build_without_rim(plan, None)
+}
+
+/// As [`build`], but the lesion of the label `without` has no iron shell; all else is the same, draws included. Where
+/// that lesion has none anyway, or no lesion has the label, this is [`build`].
+///
+/// # Errors
+/// As [`build`].
+pub fn build_without_rim(plan: &PatientPlan, without: Option<u16>) -> Result<Phantom> {
     let layout = compartments::lay_out(plan);
     let mut tissue = tissue_of(plan, &layout);
     speckle::scatter(plan, &layout, &mut tissue);
     let veins = veins::grow(plan, &layout);
-    let lesions = lesions::place(plan, &layout)?;
+    let mut lesions = lesions::place(plan, &layout)?;
+    lesions.iter_mut().filter(|lesion| Some(lesion.label) == without).for_each(|lesion| lesion.shell = None);
     let drawn = lesions::draw(plan, &layout, &lesions, &mut tissue);
     let mut shares = vec![0.0f32; layout.grid.voxels()];
     for vein in veins.iter().chain(&drawn.veins) {
