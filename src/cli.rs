@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, check_table, classify, config, doctor, evaluate, export, generate, import, perturb, prepare, project, read,
-    report, run, simulate, train,
+    report, run, segment, simulate, train,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -59,6 +59,8 @@ pub enum Command {
     Classify(classify::ClassifyArgs),
     /// Measure how far images lie from held-out real ones, and what a network is like.
     Evaluate(evaluate::EvaluateArgs),
+    /// Learn masks of rims, one network per arm, and measure them on held-out lesions.
+    Segment(segment::SegmentArgs),
     /// Let people judge blinded images of a study in a browser: real or synthetic, rim or not.
     Read(read::ReadArgs),
     /// Write the HTML report of a study folder.
@@ -107,6 +109,7 @@ impl Cli {
             Command::Export(args) => export::run(args, console),
             Command::Classify(args) => classify::run(args, console),
             Command::Evaluate(args) => evaluate::run(args, console),
+            Command::Segment(args) => segment::run(args, console),
             Command::Read(args) => read::run(args, console),
             Command::Report(args) => report::run(args, console),
             Command::CheckTable(args) => check_table::run(args, console),

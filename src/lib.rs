@@ -104,6 +104,9 @@ pub mod classify;
 /// 6b. Sets of images against held-out ones; a network's latent space.
 pub mod evaluate;
 
+/// 6c. Masks of rims: one network an arm, measured on held-out lesions.
+pub mod segment;
+
 /// 7. Run folder to one HTML file.
 pub mod report;
 

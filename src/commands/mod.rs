@@ -40,6 +40,8 @@ pub mod report;
 
 pub mod run;
 
+pub mod segment;
+
 pub mod simulate;
 
 pub mod train;

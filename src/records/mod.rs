@@ -30,6 +30,8 @@ pub mod evaluate;
 
 pub mod evidence;
 
+pub mod segment;
+
 pub mod reading;
 
 pub mod study;

@@ -8,6 +8,7 @@ use super::evaluate::EvaluationRecord;
 use super::perturbation::PerturbationRecord;
 use super::prepare::PrepareRecord;
 use super::projection::ProjectionRecord;
+use super::segment::SegmentRecord;
 use super::synthesis::SynthesisRecord;
 use super::training::{TimingRecord, TrainingRecord};
 
@@ -58,6 +59,9 @@ pub struct StudyRecord {
     /// How far the sets of images lie from held-out ones; absent where the settings have no such section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationRecord>,
+    /// Masks of rims; absent where the settings have no such section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<SegmentRecord>,
 }
 
 /// The generator that is told rims from non-rims.

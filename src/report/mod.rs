@@ -33,6 +33,8 @@ mod page;
 
 mod reading;
 
+mod segmentation;
+
 mod svg;
 
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.

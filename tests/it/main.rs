@@ -114,6 +114,7 @@ mod faults;
 mod early_signals;
 
 mod evaluate;
+mod segment;
 mod exact_resume;
 
 mod folders_gone_on_with;

@@ -228,6 +228,7 @@ pub fn study() -> StudyRecord {
         },
         perturbation: None,
         evaluation: None,
+        segmentation: None,
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {

@@ -13,6 +13,7 @@ use crate::perturb::PerturbConfig;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
 use crate::records::label::SUSCEPTIBILITY;
+use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::CohortConfig;
 use crate::study::{StudyFile, StudyKind};
 use crate::train::TrainConfig;
@@ -56,6 +57,9 @@ pub struct RimStudy {
     /// Distances of all sets of images to held-out rims (the paper's table 2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate: Option<EvaluateConfig>,
+    /// Masks of rims, learnt from the data set of several contrasts and from what its generator draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentConfig>,
 }
 
 /// What departs from `train` for the conditional generator.
@@ -138,6 +142,7 @@ impl Default for RimStudy {
             conditional: None,
             multi_contrast: None,
             evaluate: None,
+            segment: None,
         }
     }
 }

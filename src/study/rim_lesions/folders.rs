@@ -9,7 +9,7 @@ use crate::project::FeatureSetting;
 use crate::run_dir::StudyDir;
 use crate::simulate::rim_lesions as simulate;
 use crate::train::BaseChoice;
-use crate::{classify, data, evaluate, generate, perturb, project, train};
+use crate::{classify, data, evaluate, generate, perturb, project, segment, train};
 
 impl RimStudy {
     /// Every stage's folder that this study will use, and whose it is.
@@ -30,6 +30,9 @@ impl RimStudy {
         }
         if self.evaluate.is_some() {
             folders.push((evaluate::stage::OWNER, dir.evaluation()));
+        }
+        if self.segment.is_some() {
+            folders.push((segment::stage::OWNER, dir.segmentation()));
         }
         let agreed = Agreed::ALL.into_iter().filter(|agreed| self.needs_projected(*agreed));
         folders.extend(agreed.map(|agreed| (project::stage::OWNER, agreed.folder(dir))));
