@@ -56,9 +56,9 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<Segm
         "flair" => "FLAIR".to_owned(),
         other => other.to_owned(),
     };
-    let caption = "Held-out lesions: image, traced rim (yellow), and what the first seed of every arm finds (blue) in the \
-                   lesion's own region. The last row is a lesion without rim. The lesions are not chosen by how well \
-                   they went.";
+    let caption = "Held-out lesions: image, traced rim (yellow), and what the first seed of every arm finds (blue) in \
+                   the lesion's own region. The last row is a lesion without rim. The lesions are not chosen by how \
+                   well they went.";
     let compared = record.arms.iter().filter(|arm| !arm.differences.is_empty());
     Ok(Some(Segmentation {
         record,

@@ -64,7 +64,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &SegmentConfig, out: &Path, lab: &L
     let data = inputs.data;
     let channels = Channels::of(data)?;
     check_arms(&inputs, config)?;
-    let read = [inputs.synthetic, inputs.denoised].into_iter().flatten().chain([data.root()]).map(Input::of);
+    let folders = [inputs.synthetic, inputs.denoised, inputs.cohort].into_iter().flatten();
+    let read = folders.chain([data.root()]).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
     let mut notes = Vec::new();
@@ -186,8 +187,8 @@ fn tested(data: &Prepared, lesions: &[HeldLesion]) -> SegmentedTest {
 /// What a reader of the numbers should know.
 fn facts(notes: &mut Vec<String>, config: &SegmentConfig, test: &SegmentedTest, lesions: &[HeldLesion]) {
     notes.push(format!(
-        "The mask is the map of traced rims at one half or more; a lesion's rim is looked for in its own mask and {} mm \
-         around it. Contested test lesions are left out.",
+        "The mask is the map of traced rims at one half or more; a lesion's rim is looked for in its own mask and {} \
+         mm around it. Contested test lesions are left out.",
         config.margin_mm
     ));
     if test.traced < test.rims {
@@ -203,7 +204,8 @@ fn facts(notes: &mut Vec<String>, config: &SegmentConfig, test: &SegmentedTest, 
     let odd = lesions.iter().filter(|lesion| !lesion.of_interest && lesion.reference.contains(&true)).count();
     if odd > 0 {
         notes.push(format!(
-            "In {odd} lesions that both readers call rim-free something is traced; for detection the readers' word counts."
+            "In {odd} lesions that both readers call rim-free something is traced; for detection the readers' word \
+             counts."
         ));
     }
 }

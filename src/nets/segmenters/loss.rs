@@ -1,5 +1,5 @@
-//! What segmenting networks are trained with: cross-entropy and the soft Dice loss, whose sum is that of nnU-Net (Isensee
-//! et al. 2021, Nat Methods 18:203, online methods).
+//! What segmenting networks are trained with: cross-entropy and the soft Dice loss, whose sum is that of nnU-Net
+//! (Isensee et al. 2021, Nat Methods 18:203, online methods).
 
 use tch::{Kind, Reduction, Tensor};
 
