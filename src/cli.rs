@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, check_table, classify, config, doctor, evaluate, explain, export, generate, import, perturb, prepare,
-    project, read, report, run, simulate, train,
+    project, read, report, run, segment, simulate, train,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -61,6 +61,8 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Ask what the classifiers of a comparison look at, and whether it is the rim.
     Explain(explain::ExplainArgs),
+    /// Learn masks of rims, one network per arm, and measure them on held-out lesions.
+    Segment(segment::SegmentArgs),
     /// Let people judge blinded images of a study in a browser: real or synthetic, rim or not.
     Read(read::ReadArgs),
     /// Write the HTML report of a study folder.
@@ -110,6 +112,7 @@ impl Cli {
             Command::Classify(args) => classify::run(args, console),
             Command::Evaluate(args) => evaluate::run(args, console),
             Command::Explain(args) => explain::run(args, console),
+            Command::Segment(args) => segment::run(args, console),
             Command::Read(args) => read::run(args, console),
             Command::Report(args) => report::run(args, console),
             Command::CheckTable(args) => check_table::run(args, console),

@@ -107,6 +107,9 @@ pub mod evaluate;
 /// 6c. What classifiers look at: maps of attribution, held to the truth where it is known.
 pub mod explain;
 
+/// 6d. Masks of rims: one network an arm, measured on held-out lesions.
+pub mod segment;
+
 /// 7. Run folder to one HTML file.
 pub mod report;
 

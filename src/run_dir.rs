@@ -104,6 +104,11 @@ impl StudyDir {
         self.0.join("explanation")
     }
 
+    /// Masks of rims.
+    pub fn segmentation(&self) -> PathBuf {
+        self.0.join("segmentation")
+    }
+
     /// The answers of readers, and what came out of them.
     pub fn reading(&self) -> ReadingDir {
         ReadingDir(self.0.join("reading"))

@@ -42,6 +42,8 @@ pub mod report;
 
 pub mod run;
 
+pub mod segment;
+
 pub mod simulate;
 
 pub mod train;

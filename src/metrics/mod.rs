@@ -28,6 +28,12 @@ pub mod rim_meter;
 
 pub mod map_meter;
 
+pub mod overlap;
+
+pub mod skeleton;
+
+pub mod surface;
+
 pub mod ssim;
 
 pub mod ms_ssim;

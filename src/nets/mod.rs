@@ -19,6 +19,8 @@ pub mod classifiers;
 
 pub mod autoencoder;
 
+pub mod segmenters;
+
 pub mod features;
 
 pub use network::Network;

@@ -32,6 +32,8 @@ pub mod explain;
 
 pub mod evidence;
 
+pub mod segment;
+
 pub mod reading;
 
 pub mod study;

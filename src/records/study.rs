@@ -9,6 +9,7 @@ use super::explain::ExplanationRecord;
 use super::perturbation::PerturbationRecord;
 use super::prepare::PrepareRecord;
 use super::projection::ProjectionRecord;
+use super::segment::SegmentRecord;
 use super::synthesis::SynthesisRecord;
 use super::training::{TimingRecord, TrainingRecord};
 
@@ -62,6 +63,9 @@ pub struct StudyRecord {
     /// What the classifiers look at; absent where the settings have no such section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<ExplanationRecord>,
+    /// Masks of rims; absent where the settings have no such section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<SegmentRecord>,
 }
 
 /// The generator that is told rims from non-rims.

@@ -44,6 +44,8 @@ mod reading;
 
 mod schematics;
 
+mod segmentation;
+
 mod svg;
 
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.

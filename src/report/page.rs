@@ -14,6 +14,7 @@ use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
 use super::numbers::{count, interval, number, thousands};
 use super::reading::{self, Reading};
+use super::segmentation::{self, Segmentation};
 use super::{paper, patient, schematics};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::study::StudyRecord;
@@ -51,6 +52,7 @@ struct Page<'a> {
     multi_contrast: Option<MultiContrast<'a>>,
     evaluation: Option<Evaluation<'a>>,
     reading: Option<Reading>,
+    segmentation: Option<Segmentation<'a>>,
     /// Numbers of the last two chapters, which depend on the one before.
     chapters: [u32; 2],
     denoising: Denoising,
@@ -125,6 +127,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         multi_contrast: multi_contrast::section(study, dir)?,
         evaluation: evaluation::section(study),
         reading,
+        segmentation: segmentation::section(study, dir)?,
         chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),

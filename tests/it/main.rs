@@ -117,6 +117,8 @@ mod evaluate;
 
 /// Maps of what classifiers look at, and what they are worth.
 mod explain;
+
+mod segment;
 mod exact_resume;
 
 mod folders_gone_on_with;

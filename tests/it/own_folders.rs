@@ -77,6 +77,7 @@ fn pictures(folder: &Path, first: u8) {
 fn place() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     phantoms::rings(&place.path().join("data"), 4, 2, 32);
+    phantoms::rings_with_map(&place.path().join("data-rim"), 4, 2, 32);
     pictures(&place.path().join("images"), 1);
     network(&place.path().join("net.safetensors"), 1);
     fs::copy(fixture("cond_r16_c3.network.pkl"), place.path().join("net.pkl")).unwrap();
@@ -86,7 +87,7 @@ fn place() -> tempfile::TempDir {
 }
 
 /// Each command with inputs that it can use, and with some that it cannot.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "simulate --preset tiny --out out",
     "prepare --images images --rim-label rim --out out",
     "prepare --cohort typo --out out",
@@ -97,6 +98,7 @@ const COMMANDS: [&str; 13] = [
     "perturb --network net.safetensors --data data --out out",
     "classify --data data --arms none --out out",
     "evaluate --network net.safetensors --out out",
+    "segment --data data-rim --arms real --out out",
     "import net.pkl --out out",
     "export --network net.safetensors --out out",
     "run study.toml",

@@ -230,6 +230,7 @@ pub fn study() -> StudyRecord {
         perturbation: None,
         evaluation: None,
         explanation: None,
+        segmentation: None,
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {

@@ -39,6 +39,9 @@ impl Type {
     }
 }
 
+/// A section that `segment` needs.
+const MULTI: &[&str] = &["multi_contrast.denoise=8"];
+
 /// Values of a key that are taken and that are refused, as `--set` has them.
 struct Row {
     key: &'static str,
@@ -252,6 +255,28 @@ fn table() -> Vec<Row> {
         row("evaluate.yardsticks", Flag, &["true", "false"], &[]),
         row("evaluate.paths", Count, &["0", "1000000"], &["1000001"]),
         row("evaluate.truncations", List, &["[]", "[0, 2]"], &["[-0.1]", "[2.1]", "[nan]"]),
+        row(
+            "segment.arms",
+            List,
+            &["[\"real\"]", "[\"both\", \"real\"]"],
+            &["[]", "[\"fake\"]", "[\"real\", \"real\"]"],
+        )
+        .with(&["multi_contrast.denoise=2"]),
+        row("segment.seeds", Count, &["1", "1000000"], &["0", "1000001"]).with(MULTI),
+        row("segment.steps", Count, &["1", "1000000"], &["0", "1000001"]).with(MULTI),
+        row("segment.batch", Count, &["4", "1000000"], &["3", "1000001"]).with(MULTI),
+        row("segment.learning_rate", Number, &["1e-6", "1000"], &["0", "-1", "1001"]).with(MULTI),
+        row("segment.width", Word, &["tiny", "small", "large"], &["paper"]).with(MULTI),
+        row("segment.rim_free_per_rim", Number, &["0.1", "1e9"], above_0).with(MULTI),
+        row("segment.extra", Count, &["1", "1000000"], &["0", "1000001"]).with(MULTI),
+        row("segment.extra_weight", Number, &["0", "1000"], &["-0.1", "1001"]).with(MULTI),
+        row("segment.accepted_only", Flag, &["true", "false"], &[]).with(MULTI),
+        row("segment.trust_origin", Flag, &["true", "false"], &[]).with(MULTI),
+        row("segment.margin_mm", Number, &["0", "100"], &["-0.1", "101"]).with(MULTI),
+        row("segment.tolerance_mm", Number, &["0", "100"], &["-0.1", "101"]).with(MULTI),
+        row("segment.least_voxels", Count, &["1", "1000000"], &["0", "1000001"]).with(MULTI),
+        row("segment.draws", Count, &["100", "10000000"], &["99", "10000001"]).with(MULTI),
+        row("segment.shown", Count, &["0", "100"], &["101"]).with(MULTI),
         row("evaluate.class", Text, &["rim", "1"], &["-1"]).with(conditional),
         row("explain.arms", List, &["[\"none\"]"], &["[]", "[\"none\", \"none\"]", "[\"ada-cgan\"]"]),
         row("explain.fits", Count, &["1", "1000"], &["0", "1001"]),

@@ -13,7 +13,7 @@ use crate::project::ProjectConfig;
 use crate::records::projection::ProjectionRecord;
 use crate::records::study::{ConditionalRecord, MultiContrastRecord};
 use crate::records::synthesis::SynthesisRecord;
-use crate::study::cache::{Done, Stage};
+use crate::study::cache::{ABSENT, Done, Stage};
 use crate::{generate, project, train};
 
 impl Run<'_> {
@@ -41,7 +41,8 @@ impl Run<'_> {
     }
 
     /// Prepares, trains, draws and denoises several contrasts at once, where that is asked for.
-    pub fn multi_contrast(&mut self, cohort: &Cohort) -> Result<Option<MultiContrastRecord>> {
+    /// The key is of all that a segmentation learns from: of the data set, the drawn and the denoised.
+    pub fn multi_contrast(&mut self, cohort: &Cohort) -> Result<Option<Done<MultiContrastRecord>>> {
         let Some(multi) = &self.study.multi_contrast else { return Ok(None) };
         let (config, train_config, project_config) = self.study.multi_contrast_stages(multi);
         let (data, gan) = (self.dir.multi_contrast_data(), self.dir.multi_contrast_gan());
@@ -60,9 +61,11 @@ impl Run<'_> {
 
         let network = gan.best_network();
         let drawn = self.multi_contrast_drawn(&prepared, &network, &trained.key)?;
-        let projection = self.multi_contrast_denoised(multi, &project_config, &prepared, &network, &trained.key)?;
+        let denoised = self.multi_contrast_denoised(multi, &project_config, &prepared, &network, &trained.key)?;
+        let (projection, denoised_key) = denoised.map_or((None, None), |done| (Some(done.record), Some(done.key)));
+        let key = [&cut.key, &drawn.key, denoised_key.as_deref().unwrap_or(ABSENT)].join(" ");
         let (prepare, training, synthesis) = (cut.record, trained.record, drawn.record.without_images());
-        Ok(Some(MultiContrastRecord { prepare, training, synthesis, projection }))
+        Ok(Some(Done { record: MultiContrastRecord { prepare, training, synthesis, projection }, key }))
     }
 
     fn multi_contrast_drawn(
@@ -87,7 +90,7 @@ impl Run<'_> {
         prepared: &Prepared,
         network: &Path,
         gan_key: &str,
-    ) -> Result<Option<ProjectionRecord>> {
+    ) -> Result<Option<Done<ProjectionRecord>>> {
         if multi.denoise == 0 {
             return Ok(None);
         }
@@ -96,7 +99,6 @@ impl Run<'_> {
         let lab = self.lab.of_stage("project-multi-contrast");
         let inputs = project::Inputs { network, from: project::From::Data(prepared) };
         let project = |folder: &Path| project::run_stage(inputs, config, folder, &lab);
-        let done = self.stages.run_until(stage, ProjectionRecord::has_hashes, project)?;
-        Ok(Some(done.record))
+        Ok(Some(self.stages.run_until(stage, ProjectionRecord::has_hashes, project)?))
     }
 }

@@ -43,12 +43,14 @@ impl Settings for RimStudy {
         self.multi_contrast.iter().try_for_each(Settings::check)?;
         self.evaluate.iter().try_for_each(Settings::check)?;
         self.explain.iter().try_for_each(Settings::check)?;
+        self.segment.iter().try_for_each(Settings::check)?;
         self.check_cohort()?;
         self.check_split()?;
         self.check_trainings()?;
         self.check_classes()?;
         self.check_arms()?;
         self.check_explained()?;
+        self.check_segment()?;
         self.check_precision()
     }
 }

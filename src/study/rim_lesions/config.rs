@@ -14,6 +14,7 @@ use crate::perturb::PerturbConfig;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
 use crate::records::label::SUSCEPTIBILITY;
+use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::CohortConfig;
 use crate::study::{StudyFile, StudyKind};
 use crate::train::TrainConfig;
@@ -60,6 +61,9 @@ pub struct RimStudy {
     /// What the classifiers look at, and whether it is the rim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<ExplainConfig>,
+    /// Masks of rims, learnt from the data set of several contrasts and from what its generator draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentConfig>,
 }
 
 /// What departs from `train` for the conditional generator.
@@ -143,6 +147,7 @@ impl Default for RimStudy {
             multi_contrast: None,
             evaluate: None,
             explain: None,
+            segment: None,
         }
     }
 }

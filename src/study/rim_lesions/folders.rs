@@ -9,7 +9,7 @@ use crate::project::FeatureSetting;
 use crate::run_dir::StudyDir;
 use crate::simulate::rim_lesions as simulate;
 use crate::train::BaseChoice;
-use crate::{classify, data, evaluate, explain, generate, perturb, project, train};
+use crate::{classify, data, evaluate, explain, generate, perturb, project, segment, train};
 
 impl RimStudy {
     /// Every stage's folder that this study will use, and whose it is.
@@ -33,6 +33,9 @@ impl RimStudy {
         }
         if self.explain.is_some() {
             folders.push((explain::stage::OWNER, dir.explanation()));
+        }
+        if self.segment.is_some() {
+            folders.push((segment::stage::OWNER, dir.segmentation()));
         }
         let agreed = Agreed::ALL.into_iter().filter(|agreed| self.needs_projected(*agreed));
         folders.extend(agreed.map(|agreed| (project::stage::OWNER, agreed.folder(dir))));

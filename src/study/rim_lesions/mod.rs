@@ -13,6 +13,8 @@ mod evaluation;
 
 mod explanation;
 
+mod segmentation;
+
 pub mod config;
 
 mod main_path;
@@ -78,6 +80,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let perturbation = run.perturb(&prepared, &gan.key, &denoised.record)?;
     let conditional = run.conditional(&prepared, &data.key)?;
     let multi_contrast = run.multi_contrast(&cohort)?;
+    let segmentation = run.segment(&cohort, multi_contrast.as_ref().map(|done| done.key.as_str()))?;
     let mut agreed_keys = vec![];
     for agreed in Agreed::ALL {
         let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key))?;
@@ -111,9 +114,10 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         perturbation,
         classify: classify.record,
         conditional: conditional.map(|done| done.record),
-        multi_contrast,
+        multi_contrast: multi_contrast.map(|done| done.record),
         evaluation,
         explanation,
+        segmentation,
     };
     files::write_json(dir.results(), &record)?;
     report::write_held(&dir)?;

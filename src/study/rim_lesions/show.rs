@@ -8,6 +8,7 @@ use crate::evaluate::EvaluateConfig;
 use crate::explain::ExplainConfig;
 use crate::project::config::ProjectConfig;
 use crate::records::spelling;
+use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
 use crate::train::BaseChoice;
 
@@ -90,6 +91,9 @@ impl RimStudy {
             all.push(self.kimg_of("multi_contrast"));
         }
         all.extend(self.evaluate.iter().flat_map(unset_of_evaluate));
+        if self.segment.as_ref().is_some_and(|segment| !segment.trust_origin) {
+            all.push(unset("segment", "trust_origin", UNTRUSTED));
+        }
         all
     }
 
@@ -265,9 +269,18 @@ impl RimStudy {
             let keys = keys.into_iter().map(|(key, value)| unset("explain", key, value)).collect();
             all.push(("explain", "none; the section adds what the classifiers look at", keys));
         }
+        if self.segment.is_none() {
+            let usual = toml::Table::try_from(SegmentConfig::default()).unwrap_or_default();
+            let keys = usual.into_iter().map(|(key, value)| unset("segment", key, value.to_string()));
+            let keys = keys.chain([unset("segment", "trust_origin", UNTRUSTED)]).collect();
+            all.push(("segment", "none; the section adds masks of rims learnt from several contrasts", keys));
+        }
         all
     }
 }
+
+/// What `segment.trust_origin` is where it is not set.
+const UNTRUSTED: &str = "false: images of networks of other or unknown data are refused";
 
 /// Keys of `evaluate` without a value.
 fn unset_of_evaluate(evaluate: &EvaluateConfig) -> Vec<Unset> {
@@ -346,6 +359,7 @@ mod tests {
         given.cohort.path = Some("cohort".into());
         given.conditional = Some(ConditionalConfig::default());
         given.evaluate = Some(EvaluateConfig::default());
+        given.segment = Some(SegmentConfig::default());
         given.multi_contrast = Some(MultiContrastConfig { kimg: Some(2.0), ..MultiContrastConfig::default() });
         for study in [simulated(), given] {
             assert_eq!(toml::from_str::<RimStudy>(&study.shown()).unwrap(), study);
