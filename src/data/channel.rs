@@ -65,6 +65,7 @@ impl Channel {
         let grid = file.grid();
         let mut pieces = Pieces::plan(&grid, wanted.centres, wanted.shape);
         let measure = contrast.measure();
+        let rounding = file.rounding();
         let (scale, facts) = match measure {
             Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
             Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
@@ -75,7 +76,7 @@ impl Channel {
                 } else {
                     streamed_median(file, path, wanted.form, &mut pieces)?
                 };
-                let mut weights = Weights::new(median);
+                let mut weights = Weights::new(median, rounding);
                 if kept {
                     weights.add(memory);
                 } else {
@@ -150,9 +151,9 @@ struct Weights {
 }
 
 impl Weights {
-    /// `median`: of the foreground, where there is one.
-    fn new(median: Option<f32>) -> Self {
-        Self { median, sizes: Sizes::new(1.0), negative: 0, foreground: 0 }
+    /// `median`: of the foreground, where there is one; `rounding`: as [`Sizes::new`] takes it.
+    fn new(median: Option<f32>, rounding: f64) -> Self {
+        Self { median, sizes: Sizes::new(1.0, rounding), negative: 0, foreground: 0 }
     }
 
     fn add(&mut self, values: &[f32]) {
@@ -194,7 +195,8 @@ fn susceptibility(
     pieces: &mut Pieces,
 ) -> Result<(f32, ScannedFile)> {
     let scale = contrast.scale as f32;
-    let mut sizes = Sizes::new(scale);
+    let rounding = file.rounding();
+    let mut sizes = Sizes::new(scale, rounding);
     let facts = file.scan(|voxels| {
         sizes.add(voxels);
         pieces.add(voxels);
@@ -210,7 +212,10 @@ fn susceptibility(
                 let mut sizes = Vec::new();
                 scan_again(path, form, &mut |voxels| {
                     sizes.clear();
-                    sizes.extend(voxels.iter().map(|value| (value * scale).abs()));
+                    // Sizes that may have been 0 count as 0 here as they do there.
+                    let size =
+                        |value: &f32| if f64::from(value.abs()) > rounding { (value * scale).abs() } else { 0.0 };
+                    sizes.extend(voxels.iter().map(size));
                     see(&sizes);
                 })
             };
@@ -223,7 +228,7 @@ fn susceptibility(
 }
 
 fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedFile> {
-    let mut sizes = Sizes::new(1.0);
+    let mut sizes = Sizes::new(1.0, file.rounding());
     let facts = file.scan(|voxels| {
         pieces.add(voxels);
         sizes.add(voxels);
@@ -283,7 +288,7 @@ mod tests {
     #[test]
     fn a_weighted_image_is_neither_flat_nor_signed() {
         let check = |values: &[f32]| {
-            let mut weights = Weights::new(intensity::foreground_median(values));
+            let mut weights = Weights::new(intensity::foreground_median(values), 0.0);
             values.chunks(7).for_each(|some| weights.add(some));
             weights.check().map_err(|problem| problem.to_string())
         };
