@@ -30,6 +30,8 @@ pub(crate) struct Channel {
     scale: f32,
     /// Of the smoothing within a slice, in voxels; only a traced map has one.
     softness: Option<f64>,
+    /// Nothing but 0 is in it; only of a traced map.
+    is_blank: bool,
     axes: RasAxes,
     /// Places of voxels that were NaN or infinite and are 0 now.
     non_finite: Vec<u32>,
@@ -66,9 +68,14 @@ impl Channel {
         let mut pieces = Pieces::plan(&grid, wanted.centres, wanted.shape);
         let measure = contrast.measure();
         let rounding = file.rounding();
+        let mut is_blank = false;
         let (scale, facts) = match measure {
             Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
-            Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
+            Measure::Traced => {
+                let (sizes, facts) = traced(file, path, &mut pieces)?;
+                is_blank = sizes.is_blank();
+                (1.0, facts)
+            }
             Measure::Weighted => {
                 let kept = is_kept(grid.voxels(), rayon::current_num_threads());
                 let (median, facts) = if kept {
@@ -88,7 +95,7 @@ impl Channel {
         };
         let softness = (measure == Measure::Traced).then_some(wanted.rim_softness);
         let (non_finite, sha256) = (facts.non_finite, facts.sha256);
-        Ok(Self { pieces, scale, softness, axes: RasAxes::new(&grid), non_finite, sha256 })
+        Ok(Self { pieces, scale, softness, is_blank, axes: RasAxes::new(&grid), non_finite, sha256 })
     }
 
     /// Takes what other patches need of the same file, which lies at `path`, in place of what it has.
@@ -124,6 +131,11 @@ impl Channel {
         for slice in patch.chunks_exact_mut(height * width).filter(traced) {
             slice.copy_from_slice(&gaussian(slice, (height, width), softness));
         }
+    }
+
+    /// Whether it is a traced map in which nothing is traced.
+    pub fn is_blank(&self) -> bool {
+        self.is_blank
     }
 
     /// How many voxels were NaN or infinite.
@@ -227,7 +239,7 @@ fn susceptibility(
     }
 }
 
-fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedFile> {
+fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<(Sizes, ScannedFile)> {
     let mut sizes = Sizes::new(1.0, file.rounding());
     let facts = file.scan(|voxels| {
         pieces.add(voxels);
@@ -244,7 +256,7 @@ fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedF
             .expected("0 where no rim was traced")
             .advice("give the traced rims, or leave the contrast out of --contrasts"));
     }
-    Ok(facts)
+    Ok((sizes, facts))
 }
 
 fn kept_median(file: OpenVolume, pieces: &mut Pieces, memory: &mut Vec<f32>) -> Result<(Option<f32>, ScannedFile)> {

@@ -37,6 +37,8 @@ pub mod intensity;
 
 pub mod png_image;
 
+mod png_chunks;
+
 mod odd_label;
 
 mod passed_over;

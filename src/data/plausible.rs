@@ -135,6 +135,11 @@ impl Sizes {
         }
     }
 
+    /// Whether every value is 0.
+    pub fn is_blank(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Whether every value is the same and none 0.
     pub fn is_filled(&self) -> bool {
         !self.varied && self.zeros == 0 && self.first.is_some()
@@ -267,6 +272,11 @@ mod tests {
         // A scaling so coarse that everything may have been 0.
         let nothing = Verdict::Something("nothing but zeros", "give the reconstructed map; this file holds none");
         assert_eq!(rounded(&values, 1.0, 1e9), nothing);
+        let mut blank = Sizes::new(1.0, f64::from(step) / 2.0);
+        blank.add(&[stored(0.0); 3]);
+        assert!(blank.is_blank());
+        blank.add(&[stored(1.0)]);
+        assert!(!blank.is_blank());
         let mask: Vec<f32> = [0.0, 50.0, 0.0, 50.0].map(stored).into();
         assert!(
             matches!(rounded(&mask, 1.0, f64::from(step) / 2.0), Verdict::Something(found, _) if found.contains("mask"))
