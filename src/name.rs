@@ -79,7 +79,8 @@ fn part_fault(text: &str) -> Option<String> {
     }
 }
 
-fn shortened(text: &str) -> Cow<'_, str> {
+/// The first 60 letters of a text, and dots where there are more.
+pub fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(60) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),

@@ -30,6 +30,8 @@ pub(crate) struct Channel {
     scale: f32,
     /// Of the smoothing within a slice, in voxels; only a traced map has one.
     softness: Option<f64>,
+    /// Nothing but 0 is in it; only of a traced map.
+    is_blank: bool,
     axes: RasAxes,
     /// Places of voxels that were NaN or infinite and are 0 now.
     non_finite: Vec<u32>,
@@ -65,9 +67,15 @@ impl Channel {
         let grid = file.grid();
         let mut pieces = Pieces::plan(&grid, wanted.centres, wanted.shape);
         let measure = contrast.measure();
+        let rounding = file.rounding();
+        let mut is_blank = false;
         let (scale, facts) = match measure {
             Measure::Susceptibility => susceptibility(file, contrast, path, wanted.form, &mut pieces)?,
-            Measure::Traced => (1.0, traced(file, path, &mut pieces)?),
+            Measure::Traced => {
+                let (sizes, facts) = traced(file, path, &mut pieces)?;
+                is_blank = sizes.is_blank();
+                (1.0, facts)
+            }
             Measure::Weighted => {
                 let kept = is_kept(grid.voxels(), rayon::current_num_threads());
                 let (median, facts) = if kept {
@@ -75,7 +83,7 @@ impl Channel {
                 } else {
                     streamed_median(file, path, wanted.form, &mut pieces)?
                 };
-                let mut weights = Weights::new(median);
+                let mut weights = Weights::new(median, rounding);
                 if kept {
                     weights.add(memory);
                 } else {
@@ -87,7 +95,7 @@ impl Channel {
         };
         let softness = (measure == Measure::Traced).then_some(wanted.rim_softness);
         let (non_finite, sha256) = (facts.non_finite, facts.sha256);
-        Ok(Self { pieces, scale, softness, axes: RasAxes::new(&grid), non_finite, sha256 })
+        Ok(Self { pieces, scale, softness, is_blank, axes: RasAxes::new(&grid), non_finite, sha256 })
     }
 
     /// Takes what other patches need of the same file, which lies at `path`, in place of what it has.
@@ -125,6 +133,11 @@ impl Channel {
         }
     }
 
+    /// Whether it is a traced map in which nothing is traced.
+    pub fn is_blank(&self) -> bool {
+        self.is_blank
+    }
+
     /// How many voxels were NaN or infinite.
     pub fn non_finite(&self) -> u64 {
         self.non_finite.len() as u64
@@ -150,9 +163,9 @@ struct Weights {
 }
 
 impl Weights {
-    /// `median`: of the foreground, where there is one.
-    fn new(median: Option<f32>) -> Self {
-        Self { median, sizes: Sizes::new(1.0), negative: 0, foreground: 0 }
+    /// `median`: of the foreground, where there is one; `rounding`: as [`Sizes::new`] takes it.
+    fn new(median: Option<f32>, rounding: f64) -> Self {
+        Self { median, sizes: Sizes::new(1.0, rounding), negative: 0, foreground: 0 }
     }
 
     fn add(&mut self, values: &[f32]) {
@@ -194,7 +207,8 @@ fn susceptibility(
     pieces: &mut Pieces,
 ) -> Result<(f32, ScannedFile)> {
     let scale = contrast.scale as f32;
-    let mut sizes = Sizes::new(scale);
+    let rounding = file.rounding();
+    let mut sizes = Sizes::new(scale, rounding);
     let facts = file.scan(|voxels| {
         sizes.add(voxels);
         pieces.add(voxels);
@@ -210,7 +224,10 @@ fn susceptibility(
                 let mut sizes = Vec::new();
                 scan_again(path, form, &mut |voxels| {
                     sizes.clear();
-                    sizes.extend(voxels.iter().map(|value| (value * scale).abs()));
+                    // Sizes that may have been 0 count as 0 here as they do there.
+                    let size =
+                        |value: &f32| if f64::from(value.abs()) > rounding { (value * scale).abs() } else { 0.0 };
+                    sizes.extend(voxels.iter().map(size));
                     see(&sizes);
                 })
             };
@@ -222,8 +239,8 @@ fn susceptibility(
     }
 }
 
-fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedFile> {
-    let mut sizes = Sizes::new(1.0);
+fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<(Sizes, ScannedFile)> {
+    let mut sizes = Sizes::new(1.0, file.rounding());
     let facts = file.scan(|voxels| {
         pieces.add(voxels);
         sizes.add(voxels);
@@ -239,7 +256,7 @@ fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<ScannedF
             .expected("0 where no rim was traced")
             .advice("give the traced rims, or leave the contrast out of --contrasts"));
     }
-    Ok(facts)
+    Ok((sizes, facts))
 }
 
 fn kept_median(file: OpenVolume, pieces: &mut Pieces, memory: &mut Vec<f32>) -> Result<(Option<f32>, ScannedFile)> {
@@ -283,7 +300,7 @@ mod tests {
     #[test]
     fn a_weighted_image_is_neither_flat_nor_signed() {
         let check = |values: &[f32]| {
-            let mut weights = Weights::new(intensity::foreground_median(values));
+            let mut weights = Weights::new(intensity::foreground_median(values), 0.0);
             values.chunks(7).for_each(|some| weights.add(some));
             weights.check().map_err(|problem| problem.to_string())
         };

@@ -183,6 +183,11 @@ impl Work<'_> {
             inputs.push(self.input(path, channel.sha256.clone()));
             non_finite += channel.non_finite();
             self.require_finite(&channel, path, &lesions, labels)?;
+            if channel.is_blank() && lesions.iter().any(|(_, votes)| *votes == (true, true)) {
+                return Err(Problem::input(path, format!("nothing but zeros: no traced rims for {}", patient.id))
+                    .expected("traced rims, since both readers see a rim in this patient")
+                    .advice(format!("give the traced map, or leave `{}` out of the contrasts", contrast.name)));
+            }
             channels.push(Some(channel));
         }
         let mut done = PatientPatches {

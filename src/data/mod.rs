@@ -41,6 +41,8 @@ pub mod intensity;
 
 pub mod png_image;
 
+mod png_chunks;
+
 mod odd_label;
 
 mod passed_over;

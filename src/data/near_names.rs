@@ -23,8 +23,8 @@ pub fn near_key(text: &str) -> String {
     key(text, None)
 }
 
-/// As [`near_key`], for names of things that are numbered: what stands between letters still parts them ("1-11" is not
-/// "11-1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal fraction ("1.1" is not
+/// As [`near_key`], for names of things that are numbered: what stands between two figures still parts them ("1-11" is
+/// not "11-1", "P 1" is "P1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal fraction ("1.1" is not
 /// "1.10"), but for one that a program made of a whole number ("1.0").
 pub fn near_id_key(text: &str) -> String {
     let key = key(text, Some('-'));
@@ -64,7 +64,8 @@ fn key(text: &str, parting: Option<char>) -> String {
             parted = true;
             continue;
         }
-        key.extend(parting.filter(|_| parted));
+        let parts_figures = letter.is_ascii_digit() && key.ends_with(|before: char| before.is_ascii_digit());
+        key.extend(parting.filter(|_| parted && parts_figures));
         parted = false;
         key.push(letter);
     }
@@ -164,10 +165,14 @@ mod tests {
             assert_ne!(near_key(one), near_key(other), "{one:?} {other:?}");
         }
         assert_eq!(near_id_key("sub_01"), near_id_key("SUB-01"));
+        assert_eq!(near_id_key("sub\u{a0}01"), near_id_key("sub01"));
+        assert_ne!(near_id_key("sub-1-2"), near_id_key("sub-12"));
         for (one, other) in [("1-11", "11-1"), ("1.1", "1.10"), ("P10", "P1"), ("0", "00x"), ("a0", "a")] {
             assert_ne!(near_id_key(one), near_id_key(other), "{one} {other}");
         }
-        for (one, other) in [("sub-1", "sub-01"), ("P1", "P001"), ("1", "01"), ("01", "1.0"), ("0", "00")] {
+        for (one, other) in
+            [("sub-1", "sub-01"), ("P1", "P001"), ("1", "01"), ("01", "1.0"), ("0", "00"), ("P 1", "P1")]
+        {
             assert_eq!(near_id_key(one), near_id_key(other), "{one} {other}");
         }
     }

@@ -29,6 +29,8 @@ const MOST_LIKE_FIRST: f64 = 0.05;
 pub(super) struct Sizes {
     /// From stored values to ppb.
     scale: f32,
+    /// Size up to which a stored value may have been 0: whole numbers with a scaling and an offset seldom hold 0 itself.
+    rounding: f32,
     not_zero: usize,
     below: usize,
     within: usize,
@@ -60,10 +62,13 @@ pub(super) enum Verdict {
 }
 
 impl Sizes {
-    /// None yet; `scale` takes stored values to ppb.
-    pub fn new(scale: f32) -> Self {
+    /// None yet; `scale` takes stored values to ppb, `rounding` is how far they may lie from what was meant
+    /// ([`crate::nifti::OpenVolume::rounding`]).
+    pub fn new(scale: f32, rounding: f64) -> Self {
         Self {
             scale,
+            // A little more: the value itself was rounded once.
+            rounding: (rounding * 1.001) as f32,
             not_zero: 0,
             below: 0,
             within: 0,
@@ -83,25 +88,27 @@ impl Sizes {
         // Which side of a limit a percentile lies on needs no percentile, only counting.
         let corner = self.corner.or(values.first().copied()).unwrap_or_default();
         self.corner = Some(corner);
+        let zero = self.rounding * self.scale.abs();
         for block in values.chunks(1 << 16) {
             let (mut negative, mut alike) = (0u32, 0u32);
             let (mut zeros, mut lows, mut fits, mut turns) = (0u32, 0u32, 0u32, 0u32);
             let mut largest = self.largest;
             for value in block {
                 let size = (value * self.scale).abs();
-                zeros += u32::from(size == 0.0);
-                lows += u32::from(size < PLAUSIBLE_PPB[0]);
-                fits += u32::from(size <= PLAUSIBLE_PPB[1]);
-                turns += u32::from(size < PHASE[0]);
-                negative += u32::from(*value < 0.0);
+                let some = size > zero;
+                zeros += u32::from(!some);
+                lows += u32::from(some && size < PLAUSIBLE_PPB[0]);
+                fits += u32::from(some && size <= PLAUSIBLE_PPB[1]);
+                turns += u32::from(some && size < PHASE[0]);
+                negative += u32::from(some && *value < 0.0);
                 alike += u32::from(value.to_bits() == corner.to_bits());
                 largest = if size > largest { size } else { largest };
             }
             self.zeros += zeros as usize;
             self.not_zero += block.len() - zeros as usize;
-            self.below += (lows - zeros) as usize;
-            self.within += (fits - zeros) as usize;
-            self.below_phase += (turns - zeros) as usize;
+            self.below += lows as usize;
+            self.within += fits as usize;
+            self.below_phase += turns as usize;
             self.largest = largest;
             self.negative += negative as usize;
             self.like_corner += alike as usize;
@@ -112,7 +119,7 @@ impl Sizes {
     }
 
     fn compare(&mut self, block: &[f32]) {
-        let mut values = block.iter().copied().filter(|&value| value != 0.0);
+        let mut values = block.iter().copied().filter(|&value| value.abs() > self.rounding);
         let Some(first) = self.first.or_else(|| values.next()) else { return };
         self.first = Some(first);
         self.varied = values.any(|value| value.to_bits() != first.to_bits());
@@ -126,6 +133,11 @@ impl Sizes {
             (_, _, 0) => Some(("the same value in every voxel", "give the image; this file holds none")),
             _ => Some(("one value and 0, as a mask has", "give the image that it masks")),
         }
+    }
+
+    /// Whether every value is 0.
+    pub fn is_blank(&self) -> bool {
+        self.first.is_none()
     }
 
     /// Whether every value is the same and none 0.
@@ -157,7 +169,7 @@ impl Sizes {
         }
         let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
         let filled = share(self.like_corner, self.zeros + self.not_zero) > MOST_LIKE_FIRST;
-        if filled && self.corner.is_some_and(|value| value != 0.0) && self.not_zero >= SIGNED {
+        if filled && self.corner.is_some_and(|value| value.abs() > self.rounding) && self.not_zero >= SIGNED {
             return Verdict::Something(
                 "one value other than 0 in more than 5 % of the voxels, the first among them: a fill value",
                 "set what lies outside the brain to 0",
@@ -190,7 +202,11 @@ mod tests {
     use super::*;
 
     fn verdict(values: &[f32], scale: f32) -> Verdict {
-        let mut sizes = Sizes::new(scale);
+        rounded(values, scale, 0.0)
+    }
+
+    fn rounded(values: &[f32], scale: f32, rounding: f64) -> Verdict {
+        let mut sizes = Sizes::new(scale, rounding);
         values.chunks(3).for_each(|some| sizes.add(some));
         sizes.verdict()
     }
@@ -214,7 +230,7 @@ mod tests {
     #[test]
     fn an_image_has_more_than_one_value() {
         let flat = |values: &[f32]| {
-            let mut sizes = Sizes::new(1.0);
+            let mut sizes = Sizes::new(1.0, 0.0);
             values.chunks(2).for_each(|some| sizes.add(some));
             sizes.flat().map(|(found, _)| found)
         };
@@ -241,6 +257,30 @@ mod tests {
         assert!(says(map(0.0, &|value| value - 200.0)).contains("one sign"));
         assert!(says(map(0.0, &|value| value + 1000.0)).contains("one sign"));
         assert!(says(map(-1000.0, &|value| value)).contains("a fill value"));
+    }
+
+    /// Whole numbers n with a scaling, n s + i, as nibabel stores floating-point maps in 16 bits: none of them is 0.
+    #[test]
+    fn zero_may_be_half_a_step_away() {
+        let (step, offset) = (0.02f32, 0.003f32);
+        let stored = |value: f32| ((value - offset) / step).round() * step + offset;
+        let tissue = (0..2000).map(|at| ((at * 7919) % 199) as f32 - 99.0);
+        let values: Vec<f32> = std::iter::repeat_n(0.0, 4000).chain(tissue).map(stored).collect();
+        assert!(values.iter().all(|&value| value != 0.0));
+        assert_eq!(rounded(&values, 1.0, f64::from(step) / 2.0), Verdict::Plausible);
+        assert!(matches!(rounded(&values, 1.0, 0.0), Verdict::Something(found, _) if found.contains("a fill value")));
+        // A scaling so coarse that everything may have been 0.
+        let nothing = Verdict::Something("nothing but zeros", "give the reconstructed map; this file holds none");
+        assert_eq!(rounded(&values, 1.0, 1e9), nothing);
+        let mut blank = Sizes::new(1.0, f64::from(step) / 2.0);
+        blank.add(&[stored(0.0); 3]);
+        assert!(blank.is_blank());
+        blank.add(&[stored(1.0)]);
+        assert!(!blank.is_blank());
+        let mask: Vec<f32> = [0.0, 50.0, 0.0, 50.0].map(stored).into();
+        assert!(
+            matches!(rounded(&mask, 1.0, f64::from(step) / 2.0), Verdict::Something(found, _) if found.contains("mask"))
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
+use super::png_chunks;
 use crate::files::kind_of::{FileKind, START};
 
 /// What the decoder may ask for beside the pixels: rows, palette and buffers of an image of the largest width.
@@ -113,7 +114,8 @@ pub fn most_bytes(pixels: u64) -> u64 {
 /// file declares. Refuses transparency that hides something, and animations.
 ///
 /// # Errors
-/// What was found: what [`Form::read`] refuses, a file that is damaged or cut short, transparency, several pictures.
+/// What was found: what [`Form::read`] refuses, a file that is damaged or cut short, transparency, several pictures, what
+/// `png_chunks::require_whole` refuses.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     let form = Form::read(bytes, max_pixels)?;
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_DECODER_BYTES });
@@ -136,6 +138,7 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     let Some(size) = expected else { return Err("an image whose size is not what its header says".into()) };
     let mut raw = vec![0; size];
     reader.next_frame(&mut raw).map_err(damaged)?;
+    png_chunks::require_whole(bytes)?;
     if indexed {
         require_colours(bytes)?;
     }

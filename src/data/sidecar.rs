@@ -1,9 +1,11 @@
 //! JSON beside volumes: what a cohort says of itself, and the unit of a susceptibility map.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::bids_name::{BidsName, file_name};
@@ -20,12 +22,19 @@ const MAX_BYTES: u64 = 16 << 20;
 /// # Errors
 /// No such file, one beyond 16 MiB, or no JSON, with the place of what is not.
 pub(super) fn read_json(path: &Path) -> Result<Value> {
+    read_as(path)
+}
+
+fn read_as<T: DeserializeOwned>(path: &Path) -> Result<T> {
     tracing::info!("reading {}", path.display());
     kind_of::facts(path)?;
     let text = files::read(path, MAX_BYTES, "a JSON file")?;
     kind_of::require_fetched(path, &text, "a JSON file")?;
     let text = foreign_text::decode(&text).map_err(|found| Problem::input(path, found).expected("UTF-8"))?;
     serde_json::from_str(&text).map_err(|error| {
+        if error.is_data() {
+            return Problem::input(path, format!("JSON of another kind: {error}"));
+        }
         Problem::input(path, format!("not JSON: {error}"))
             .expected("JSON as its standard has it: no comma behind the last entry, no comments, no NaN")
             .advice("correct that place; `python3 -m json.tool FILE` checks it")
@@ -70,8 +79,10 @@ impl<'a> Sidecars<'a> {
     /// What takes a susceptibility map's stored values to ppb, from `Units` in the nearest sidecar that says something.
     ///
     /// # Errors
-    /// A unit that is neither ppm nor ppb, or two sidecars in one folder that apply alike.
+    /// A unit that is neither ppm nor ppb, two sidecars in one folder that apply alike, or one that no program would
+    /// take for a sidecar.
     pub fn susceptibility_scale(&self, volume: &Path) -> Result<f64> {
+        require_own_name(volume)?;
         for mut sidecars in self.of(volume)? {
             let entities = |path: &Path| BidsName::of_sidecar(path).map_or(0, |name| name.entities());
             // Within a folder the one that says most of the name comes first.
@@ -101,20 +112,61 @@ impl<'a> Sidecars<'a> {
     }
 }
 
+/// Refuses `X_Chimap.nii.json` and `X_Chimap.nii.gz.json`, which a program makes that takes off too little of a
+/// volume's name: what they say would not be heard.
+fn require_own_name(volume: &Path) -> Result<()> {
+    let name = file_name(volume);
+    let stem = name.strip_suffix(".gz").unwrap_or(name);
+    let stem = stem.strip_suffix(".nii").unwrap_or(stem);
+    for ending in [".nii.json", ".nii.gz.json"] {
+        let path = volume.with_file_name(format!("{stem}{ending}"));
+        if path.symlink_metadata().is_ok() {
+            let expected = format!("the sidecar of {name} to be called {stem}.json");
+            return Err(Problem::input(path, "a sidecar under a name that BIDS does not have")
+                .expected(expected)
+                .advice("rename it, or move it out of the cohort"));
+        }
+    }
+    Ok(())
+}
+
 const PPM: f64 = 1000.0;
+
+/// What an object has under each of its keys, also where it has one twice.
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> std::result::Result<Self, D::Error> {
+        json.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object such as {\"Units\": \"ppm\"}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Entries, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
+}
 
 /// From stored values to ppb, where a sidecar says the unit.
 fn unit(sidecar: &Path) -> Result<Option<f64>> {
-    let json = read_json(sidecar)?;
-    let Some(entries) = json.as_object() else {
-        return Err(
-            Problem::input(sidecar, "JSON that is no object").expected("{\"Units\": \"ppm\"} or more of its kind")
-        );
-    };
+    let Entries(entries) = read_as(sidecar)?;
     // Its name is "Units"; other spellings mean the same, and two that differ mean nothing.
     let mut said = entries.iter().filter(|(key, _)| ["units", "unit"].contains(&key.to_lowercase().as_str()));
     let Some((_, units)) = said.next() else { return Ok(None) };
     if said.any(|(_, other)| other != units) {
+        // JSON may have a key twice; most programs take the last, some the first.
         return Err(Problem::input(sidecar, "two units").expected("one, as Units").advice("take out the wrong one"));
     }
     let text = units.as_str().unwrap_or_default().trim().to_lowercase();
@@ -169,14 +221,22 @@ mod tests {
         };
         assert!(says(br#"{"Units": "rad"}"#).contains("Chimap.json: Units \"rad\" for a susceptibility map; expected"));
         assert!(says(br#"{"Units": null}"#).contains("Units null"));
-        assert!(says(b"[\"ppm\"]").contains("JSON that is no object"));
+        assert!(says(b"[\"ppm\"]").contains("expected an object such as"));
         assert!(says(br#"{"unit": "Hz"}"#).contains("Units \"Hz\""));
         assert!(says(br#"{"Units": "ppm", "units": "ppb"}"#).contains("two units"));
+        assert!(says(br#"{"Units": "ppm", "x": 1, "Units": "ppb"}"#).contains("two units"), "one key twice");
         let scale = |text: &str| {
             std::fs::write(folder.path().join("Chimap.json"), text).unwrap();
             Sidecars::new(folder.path()).susceptibility_scale(&volume).unwrap()
         };
         assert_eq!([r#"{"units": "ppb"}"#, r#"{"UNITS": "ppm (SI)"}"#].map(scale), [1.0, 1000.0]);
+        assert_eq!(scale(r#"{"Units": "ppb", "x": 1, "x": 2, "Units": "ppb"}"#), 1.0);
+        for name in ["sub-01_Chimap.nii.json", "sub-01_Chimap.nii.gz.json"] {
+            std::fs::write(folder.path().join(name), "{}").unwrap();
+            let misnamed = says(br#"{"Units": "ppb"}"#);
+            assert!(misnamed.contains(name) && misnamed.contains("called sub-01_Chimap.json"), "{misnamed}");
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
         assert!(says(b"{\"Units\": \"ppm\",}").contains("trailing comma at line 1 column 17; expected JSON"));
         let wide: Vec<u8> = "\u{feff}{\"Units\": \"ppb\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         std::fs::write(folder.path().join("Chimap.json"), &wide).unwrap();

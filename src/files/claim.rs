@@ -149,7 +149,11 @@ impl Claim {
             None => (lies_there(&path)? && !self.is_own_file(name, &path)?).then(|| path.clone()),
         };
         let Some(foreign) = foreign else { return Ok(()) };
-        let link = if foreign.is_symlink() { " (a link)" } else { "" };
+        let link = match foreign.symlink_metadata() {
+            Ok(facts) if facts.is_symlink() => " (a link)",
+            Ok(facts) if !facts.is_file() && !facts.is_dir() => " (a pipe or a device)",
+            _ => "",
+        };
         Err(Problem::new(Kind::Usage, format!("not a file of this command's{link}, and in the way of one"))
             .at(foreign)
             .expected("no file of that name")
@@ -158,13 +162,15 @@ impl Claim {
             ))
     }
 
-    /// Whether what lies at a name is what this command wrote there: it makes no links.
+    /// Whether what lies at a name is what this command wrote there: it makes no links, and neither pipes nor devices,
+    /// at which opening would wait for ever.
     fn is_own_file(&self, name: &Inside, path: &Path) -> Result<bool> {
         if path.is_symlink() {
             // One that cannot be followed may lead to a disk that does not answer, which is told as that.
             return is_there(path).map(|_| false);
         }
-        Ok(self.ledger.owns(name))
+        let facts = path.symlink_metadata().map_err(|error| Problem::io(path, "looking at", error))?;
+        Ok((facts.is_file() || facts.is_dir()) && self.ledger.owns(name))
     }
 
     /// Notes the names, relative to the folder, as this command's before they are written; a folder's name stands for
@@ -266,6 +272,19 @@ mod tests {
         std::fs::write(users.path().join("a"), b"mine").unwrap();
         claim.forget(|_| true).unwrap();
         assert!(users.path().join("a").exists());
+    }
+
+    /// Opening a pipe waits for its other end.
+    #[test]
+    fn a_pipe_or_a_socket_where_a_file_would_be_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
+        claim.will_write(["log"]).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(root.path().join("log")).unwrap();
+        let problem = claim.will_write(["log"]).unwrap_err();
+        assert!(problem.kind() == Kind::Usage && problem.to_string().contains("(a pipe or a device)"), "{problem}");
+        claim.forget(|_| true).unwrap();
+        assert!(root.path().join("log").symlink_metadata().is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::files::{self, OutFolder};
+use crate::name::shown_lines;
 use crate::problem::Result;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
@@ -69,7 +70,8 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
 /// `results.json` is missing or not one of this version's, or a picture that it names is missing.
 pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
     let study = read_results(dir)?;
-    let html = page::render(&study, dir)?;
+    // A record is data: what turns the reading direction, or moves the cursor of a terminal, is shown and does nothing.
+    let html = shown_lines(&page::render(&study, dir)?);
     let path = dir.report();
     files::write(&path, html.as_bytes())?;
     Ok(path)

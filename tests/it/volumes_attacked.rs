@@ -213,6 +213,18 @@ fn sessions_are_those_of_folders_where_names_say_none() {
 }
 
 #[test]
+fn a_blank_map_of_traced_rims_contradicts_readers_who_see_one() {
+    let cohort = CohortFiles::new(4);
+    let path = cohort.root.join("derivatives/lesions/sub-001/anat/sub-001_desc-rim_probseg.nii.gz");
+    cohort_files::nifti(&path, &vec![0.0; SHAPE.iter().product()], 0.0);
+    let text = refused(&cohort, &["--contrasts", "chimap,rim"]);
+    assert!(text.contains("sub-001_desc-rim_probseg.nii.gz: nothing but zeros: no traced rims for sub-001"), "{text}");
+    // Of a patient without an agreed rim it is as good as none.
+    cohort.edit_table(|table| table.replace("sub-001\t1\t1\t1", "sub-001\t1\t0\t1"));
+    prepared(&cohort, "without", &["--contrasts", "chimap,rim"]);
+}
+
+#[test]
 fn traced_rims_that_fill_the_volume_are_none() {
     let cohort = CohortFiles::new(4);
     let path = cohort.root.join("derivatives/lesions/sub-001/anat/sub-001_desc-rim_probseg.nii.gz");

@@ -5,6 +5,7 @@
 //! What the page gets of an image is its grey levels and the number of the question; what the image is stays here and
 //! is read again only by scoring ([`scores`]).
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +43,7 @@ use config::{Asked, ReadConfig};
 use items::Items;
 use scores::Scoring;
 use session::Session;
-use store::Store;
+use store::{Answer, Reader, Store};
 
 /// Knows the folders of reader studies.
 pub const OWNER: Owner = Owner::of("read", |_| Ok(None));
@@ -159,14 +160,13 @@ impl Reading {
     pub fn results(&self, truth: Option<&Path>) -> Result<ReadingRecord> {
         let (items, config) = (&self.items, &self.config);
         let readers = self.held.store.readers()?;
-        if let Some(answer) =
-            readers.iter().flat_map(|reader| &reader.answers).find(|answer| answer.item >= items.list.len())
-        {
-            let found = format!("an answer to image {} of {}", answer.item, items.list.len());
-            return Err(faults::damaged(self.held.store.path(), &found));
+        let questions = |name: &Name| order::questions(&items.list, config.repeats, RunSeed(config.seed), name).len();
+        for reader in &readers {
+            if let Some(found) = impossible(reader, items.list.len(), questions(&reader.name)) {
+                return Err(faults::damaged(self.held.store.path(), &found));
+            }
         }
         let scoring = Scoring { items, truth: self.truth(truth)?, seed: RunSeed(config.seed).child("reading", 0) };
-        let questions = |name: &Name| order::questions(&items.list, config.repeats, RunSeed(config.seed), name).len();
         let count = |source: Source| items.list.iter().filter(|item| item.source == source).count() as u64;
         let shown = Source::ALL.into_iter().map(|source| SourceCount { source, images: count(source) });
         let record = ReadingRecord {
@@ -197,6 +197,22 @@ impl Reading {
     }
 }
 
+/// Answers that no page can have sent, in words: to questions or images that there are not, or twice to one image.
+fn impossible(reader: &Reader, images: usize, questions: usize) -> Option<String> {
+    let mut seen = HashSet::new();
+    reader.answers.iter().find_map(|answer| {
+        let Answer { question, task, item, again, .. } = *answer;
+        let name = &reader.name;
+        if question >= questions {
+            return Some(format!("an answer of {name} to question {} of {questions}", question + 1));
+        }
+        if item >= images {
+            return Some(format!("an answer of {name} to image {item} of {images}"));
+        }
+        (!seen.insert((task.name(), item, again))).then(|| format!("two answers of {name} to image {item} in one task"))
+    })
+}
+
 /// A reader's name as it is typed.
 ///
 /// # Errors
@@ -208,4 +224,25 @@ pub fn reader_name(text: &str) -> Result<Name> {
             .expected(format!("at most {LONGEST_NAME}")));
     }
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::reading::Task;
+
+    #[test]
+    fn answers_that_no_page_can_have_sent_are_told() {
+        let answer =
+            |question, item, again| Answer { question, task: Task::Class, item, again, yes: true, milliseconds: 900 };
+        let said = |answers: &[Answer]| {
+            let reader = Reader { name: Name::of_known("a"), answers: answers.to_vec(), withdrawn: 0 };
+            impossible(&reader, 5, 12)
+        };
+        assert_eq!(said(&[answer(0, 3, false), answer(11, 3, true), answer(2, 4, false)]), None);
+        assert_eq!(said(&[answer(12, 3, false)]).as_deref(), Some("an answer of a to question 13 of 12"));
+        assert_eq!(said(&[answer(0, 5, false)]).as_deref(), Some("an answer of a to image 5 of 5"));
+        let twice = [answer(0, 3, false), answer(1, 3, false)];
+        assert_eq!(said(&twice).as_deref(), Some("two answers of a to image 3 in one task"));
+    }
 }

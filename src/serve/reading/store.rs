@@ -5,6 +5,7 @@
 //! (`synchronous = EXTRA`): a commit returns when file and folder are on it. Nothing is ever deleted: an answer that
 //! is taken back is marked so.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::config::ReadConfig;
 use super::faults;
 use super::items::Items;
 use crate::files;
-use crate::name::Name;
+use crate::name::{Name, shortened, shown};
 use crate::problem::{Problem, Result};
 use crate::records::reading::Task;
 
@@ -23,6 +24,12 @@ const APPLICATION: i64 = 0x7266_7264;
 
 /// Version of the tables.
 const SCHEMA: i64 = 1;
+
+/// Bytes of the database, at most: a reader's answers to the most questions there are take 1 MB.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Readers, at most.
+const MOST_READERS: usize = 1000;
 
 /// How long another program that looks into the database is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,10 +92,17 @@ impl Store {
     /// Opens the database at `path`, which is made where there is none.
     ///
     /// # Errors
-    /// A damaged file, one of another program or version, a locked one, or a disk that does not take it.
+    /// A damaged file, one of another program or version or of more than 64 MiB, one that has other tables, views or
+    /// triggers than this program makes, a locked one, or a disk that does not take it.
     pub fn open(path: &Path) -> Result<Self> {
-        if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
-            return Err(Problem::input(path, "not a file").expected("the answers of a reader study"));
+        if let Ok(facts) = path.symlink_metadata() {
+            let refused = |found: String| Problem::input(path, found).expected("the answers of a reader study");
+            if !facts.is_file() {
+                return Err(refused("not a file".into()));
+            }
+            if facts.len() > MOST_BYTES {
+                return Err(refused(format!("{} bytes", facts.len())).expected(format!("at most {MOST_BYTES}")));
+            }
         }
         let mut store = Self::connect(path).map_err(|error| faults::told(path, "opening", error))?;
         store.make_tables()?;
@@ -118,13 +132,43 @@ impl Store {
                 change.pragma_update(None, "application_id", APPLICATION)?;
                 change.pragma_update(None, "user_version", SCHEMA)
             }),
-            (APPLICATION, SCHEMA) => self.require_whole(),
+            (APPLICATION, SCHEMA) => {
+                self.require_tables()?;
+                self.require_whole()
+            }
             (APPLICATION, version) => Err(Problem::input(&self.path, format!("answers in layout {version}"))
                 .expected(format!("layout {SCHEMA}"))
                 .advice("read them with the version of rimforge that wrote them")),
             _ => Err(Problem::input(&self.path, "a database of another program")
                 .expected("the answers of a reader study")
                 .advice("move it out of the folder; nothing was written to it")),
+        }
+    }
+
+    /// A view computes what it shows, perhaps without end, and a trigger changes what is kept: nothing but the tables
+    /// that this program makes is worked with.
+    fn require_tables(&self) -> Result<()> {
+        let of = |db: &Connection| -> rusqlite::Result<Vec<[Option<String>; 3]>> {
+            let mut select = db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+            select.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?.collect()
+        };
+        let own = self.sql("making the tables", |_| {
+            let fresh = Connection::open_in_memory()?;
+            fresh.execute_batch(TABLES)?;
+            of(&fresh)
+        })?;
+        let found = self.sql("reading", of)?;
+        match found
+            .iter()
+            .find(|entry| !own.contains(entry))
+            .or_else(|| own.iter().find(|entry| !found.contains(entry)))
+        {
+            None => Ok(()),
+            Some([kind, name, _]) => {
+                let text = |part: &Option<String>| part.clone().unwrap_or_default();
+                let what = format!("{} \"{}\"", text(kind), shown(&shortened(&text(name))));
+                Err(faults::damaged(&self.path, &format!("the {what} is not as this program makes it")))
+            }
         }
     }
 
@@ -212,14 +256,25 @@ impl Store {
     /// # Errors
     /// Answers that this program cannot have written.
     pub fn reader(&self, name: &Name) -> Result<Reader> {
+        let count = "SELECT count(*) FROM answer WHERE reader = ?1 AND withdrawn IS NOT NULL";
+        let withdrawn: u32 = self.sql("reading", |db| db.query_row(count, [name.as_str()], |row| row.get(0)))?;
+        self.reader_with(name, u64::from(withdrawn))
+    }
+
+    fn reader_with(&self, name: &Name, withdrawn: u64) -> Result<Reader> {
         let row = |row: &Row<'_>| -> rusqlite::Result<(String, Answer)> {
             let number = |at: usize| row.get::<_, u32>(at);
+            let truth = |at: usize| match row.get::<_, i64>(at)? {
+                0 => Ok(false),
+                1 => Ok(true),
+                other => Err(rusqlite::Error::IntegralValueOutOfRange(at, other)),
+            };
             let answer = Answer {
                 question: number(0)? as usize,
                 task: Task::Origin,
                 item: number(2)? as usize,
-                again: row.get(3)?,
-                yes: row.get(4)?,
+                again: truth(3)?,
+                yes: truth(4)?,
                 milliseconds: number(5)?,
             };
             Ok((row.get(1)?, answer))
@@ -231,26 +286,36 @@ impl Store {
             )?;
             select.query_map([name.as_str()], row)?.collect()
         })?;
-        let count = "SELECT count(*) FROM answer WHERE reader = ?1 AND withdrawn IS NOT NULL";
-        let withdrawn: u32 = self.sql("reading", |db| db.query_row(count, [name.as_str()], |row| row.get(0)))?;
         let answers = rows.into_iter().map(|(task, answer)| {
             let known = Task::ALL.into_iter().find(|known| known.name() == task);
             let task = known.ok_or_else(|| faults::damaged(&self.path, &format!("a task \"{task}\"")))?;
             Ok(Answer { task, ..answer })
         });
-        Ok(Reader { name: name.clone(), answers: answers.collect::<Result<_>>()?, withdrawn: u64::from(withdrawn) })
+        Ok(Reader { name: name.clone(), answers: answers.collect::<Result<_>>()?, withdrawn })
     }
 
     /// Everybody with an answer, in the order of their names.
     ///
     /// # Errors
-    /// As [`Store::reader`].
+    /// As [`Store::reader`]; more readers than 1000.
     pub fn readers(&self) -> Result<Vec<Reader>> {
         let names: Vec<String> = self.sql("reading", |db| {
-            db.prepare("SELECT DISTINCT reader FROM answer ORDER BY reader")?.query_map([], |row| row.get(0))?.collect()
+            let select = format!("SELECT DISTINCT reader FROM answer ORDER BY reader LIMIT {}", MOST_READERS + 1);
+            db.prepare(&select)?.query_map([], |row| row.get(0))?.collect()
         })?;
-        let name = |name: String| Name::new(name).map_err(|fault| faults::damaged(&self.path, &fault));
-        names.into_iter().map(|text| self.reader(&name(text)?)).collect()
+        if names.len() > MOST_READERS {
+            return Err(faults::damaged(&self.path, &format!("answers of more than {MOST_READERS} readers")));
+        }
+        let withdrawn: HashMap<String, u32> = self.sql("reading", |db| {
+            let count = "SELECT reader, count(*) FROM answer WHERE withdrawn IS NOT NULL GROUP BY reader";
+            db.prepare(count)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })?;
+        let reader = |text: String| {
+            let name = Name::new(text).map_err(|fault| faults::damaged(&self.path, &fault))?;
+            let withdrawn = withdrawn.get(name.as_str()).copied().unwrap_or_default();
+            self.reader_with(&name, u64::from(withdrawn))
+        };
+        names.into_iter().map(reader).collect()
     }
 
     fn sql<T>(&self, doing: &str, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -377,6 +442,56 @@ mod tests {
         drop(begun(&path));
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
         refused("layout 2");
+        // What SQLite would run or read without end.
+        let spoiled = |sql: &str, says: &str| {
+            std::fs::remove_file(&path).unwrap();
+            drop(begun(&path));
+            Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+            refused(says);
+        };
+        let endless = "WITH RECURSIVE r (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM r)";
+        let columns = "'a' AS reader, i AS question, 'class' AS task, 0 AS item, 0 AS again, 1 AS yes, 1 AS milliseconds, \
+                       'x' AS given, NULL AS withdrawn";
+        spoiled(
+            &format!("DROP TABLE answer; CREATE VIEW answer AS {endless} SELECT {columns} FROM r"),
+            "the view \"answer\" is not",
+        );
+        spoiled(
+            "CREATE TRIGGER mine AFTER INSERT ON answer BEGIN DELETE FROM answer; END",
+            "the trigger \"mine\" is not",
+        );
+        spoiled("CREATE TABLE more (x)", "the table \"more\" is not");
+        spoiled("DROP INDEX one_answer", "the index \"one_answer\" is not");
+        std::fs::remove_file(&path).unwrap();
+        drop(begun(&path));
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(6 << 30).unwrap();
+        let Err(problem) = Store::open(&path) else { panic!("6 GiB of nothing") };
+        assert!(problem.kind() == Kind::Input && problem.to_string().contains("at most 67108864"), "{problem}");
+    }
+
+    #[test]
+    fn values_and_readers_that_were_not_written_here_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.sqlite");
+        let said = |values: &str| {
+            let _ = std::fs::remove_file(&path);
+            let store = begun(&path);
+            let columns = "reader, question, task, item, again, yes, milliseconds, given";
+            store.db.execute_batch(&format!("INSERT INTO answer ({columns}) {values}")).unwrap();
+            store.readers().map_err(|problem| problem.to_string())
+        };
+        assert_eq!(said("VALUES ('a', 0, 'class', 0, 0, 1, 9, 'x')").unwrap().len(), 1);
+        for values in ["'a', 0, 'class', 0, 0, 7, 9, 'x'", "'a', 0, 'class', 0, 5, 1, 9, 'x'"] {
+            assert!(said(&format!("VALUES ({values})")).unwrap_err().contains("out of range"));
+        }
+        let many = |most: usize| {
+            format!(
+                "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < {most}) \
+                 SELECT 'r' || i, 0, 'class', 0, 0, 1, 9, 'x' FROM r"
+            )
+        };
+        assert_eq!(said(&many(1000)).unwrap().len(), 1000);
+        assert!(said(&many(1001)).unwrap_err().contains("more than 1000 readers"));
     }
 
     /// Every page of the file overwritten in turn, and the file cut at every page: no panic, and either it is told or
