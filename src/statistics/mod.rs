@@ -36,7 +36,11 @@ pub mod stated_table;
 
 pub mod order;
 
+pub mod linear_system;
+
 pub mod logistic;
+
+pub mod grouped_calibration;
 
 pub mod reader_model;
 
