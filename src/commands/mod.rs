@@ -43,3 +43,5 @@ pub mod run;
 pub mod simulate;
 
 pub mod train;
+
+pub mod two_sided;

@@ -10,6 +10,7 @@ use super::prepare::PrepareRecord;
 use super::projection::ProjectionRecord;
 use super::synthesis::SynthesisRecord;
 use super::training::{TimingRecord, TrainingRecord};
+use super::two_sided::TwoSidedRecord;
 
 /// Everything that a study found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,9 @@ pub struct StudyRecord {
     /// How far the sets of images lie from held-out ones; absent where the settings have no such section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationRecord>,
+    /// Lesions projected as of either class; absent where the settings have no such section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_sided: Option<TwoSidedRecord>,
 }
 
 /// The generator that is told rims from non-rims.

@@ -35,6 +35,8 @@ mod reading;
 
 mod svg;
 
+mod two_sided;
+
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.
 const LARGEST: u64 = 256 << 20;
 

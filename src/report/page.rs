@@ -13,6 +13,7 @@ use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
 use super::numbers::{count, interval, number, thousands};
 use super::reading::{self, Reading};
+use super::two_sided::{self, TwoSided};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
@@ -51,6 +52,7 @@ struct Page<'a> {
     chapters: [u32; 2],
     denoising: Denoising,
     contrast_scatter: String,
+    two_sided: Option<TwoSided<'a>>,
     arms: Arms,
     evidence: Option<Evidence>,
     maps: Vec<Figure>,
@@ -107,6 +109,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),
+        two_sided: two_sided::section(study, dir)?,
         arms: arms::section(classify),
         evidence: evidence::section(classify),
         maps: stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?,

@@ -228,9 +228,12 @@ pub fn study() -> StudyRecord {
         },
         perturbation: None,
         evaluation: None,
+        two_sided: None,
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            weights: vec![],
+            made: vec![],
             evidence: None,
             computed_with: vec![],
             pooling: "A lesion's score is the mean of its slices' logits.".into(),
