@@ -76,7 +76,8 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<TwoS
         truth: truth(record),
         says: says(record),
         does_not: "It does not show that a lesion is a rim: both projections are drawings of a generator that learnt \
-                   from the readers' agreed lesions, and a probability is no better than the calibration it comes from.",
+                   from the readers' agreed lesions, and a probability is no better than the calibration that it \
+                   comes from.",
     }))
 }
 
