@@ -98,6 +98,9 @@ pub mod project;
 /// 5b. Known lesions spoiled and projected back.
 pub mod perturb;
 
+/// 5c. Contested lesions projected as of one class and as of the other: a probability.
+pub mod two_sided;
+
 /// 6. Augmentation arms, the fit, lesion scores.
 pub mod classify;
 

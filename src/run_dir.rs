@@ -64,6 +64,17 @@ impl StudyDir {
         self.0.join("synthetic-conditional")
     }
 
+    /// Projections of lesions into the conditional generator: of which ("contested", "rims", "non-rims"), and as what
+    /// ("rim", "non-rim").
+    pub fn projected_as(&self, of: &str, class: &str) -> PathBuf {
+        self.0.join(format!("{of}-as-{class}"))
+    }
+
+    /// What these say together.
+    pub fn two_sided(&self) -> PathBuf {
+        self.0.join("two-sided")
+    }
+
     /// Of several contrasts.
     pub fn multi_contrast_data(&self) -> PathBuf {
         self.0.join("data-multi-contrast")
@@ -387,6 +398,21 @@ impl PerturbationDir {
     /// The summary, written when all cases are done.
     pub fn record(&self) -> PathBuf {
         self.0.join(RECORD)
+    }
+}
+
+/// Files of a folder of lesions projected as of one class and as of the other.
+#[derive(Clone, Copy, Debug)]
+pub struct TwoSidedDir;
+
+impl TwoSidedDir {
+    /// Contested lesions beside both projections.
+    pub const SHEET: &str = "sheet.png";
+
+    /// A slice's projection as of the class that its lesion fits better, relative to the folder; float32 npy
+    /// \[channels, height, width\].
+    pub fn image(slice: &Name) -> Inside {
+        Inside::of("images", slice, ".npy")
     }
 }
 

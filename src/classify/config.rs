@@ -56,6 +56,9 @@ pub struct ClassifyConfig {
     pub additions: Additions,
     /// On top: weight of the mean loss of what an arm adds, beside 1 for the real lesions; 0 is the None arm.
     pub extra_weight: f64,
+    /// Weights at which all arms that add are fitted once more, beside None; none by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra_weights: Vec<f64>,
     /// How slices are changed each time that a fit sees them, in every arm alike: "dihedral-shift" or "none".
     pub augment: Augment,
     /// Numbers in a code of the DeepSMOTE arms; fewer than there are rims.
@@ -86,6 +89,7 @@ impl Default for ClassifyConfig {
             primary: Primary::default(),
             additions: Additions::OnTop,
             extra_weight: 0.25,
+            extra_weights: vec![],
             augment: Augment::DihedralShift,
             deep_smote_latent: 32,
             deep_smote_epochs: 200,
@@ -191,6 +195,7 @@ impl Settings for ClassifyConfig {
         Self::within("extra", self.extra, 1, MOST)?;
         Self::positive("non_rims_per_rim", self.non_rims_per_rim, 1e9)?;
         Self::within("extra_weight", self.extra_weight, 0.0, 1e3)?;
+        self.check_extra_weights()?;
         Self::within("deep_smote_latent", self.deep_smote_latent, 2, 1024)?;
         Self::within("deep_smote_epochs", self.deep_smote_epochs, 1, MOST)?;
         Self::within("bootstrap_draws", self.bootstrap_draws, 100, 10_000_000)?;
@@ -199,6 +204,23 @@ impl Settings for ClassifyConfig {
         } else {
             Err(Self::refuse("reference_prevalence", self.reference_prevalence, "a share above 0 and below 1"))
         }
+    }
+}
+
+impl ClassifyConfig {
+    fn check_extra_weights(&self) -> Result<()> {
+        let weights = &self.extra_weights;
+        for &weight in weights {
+            Self::within("extra_weights", weight, 0.0, 1e3)?;
+        }
+        let refuse = |expected: &str| Err(Self::refuse("extra_weights", format!("{weights:?}"), expected));
+        if (1..weights.len()).any(|at| weights[..at].contains(&weights[at])) {
+            return refuse("each weight once");
+        }
+        if !weights.is_empty() && (self.additions != Additions::OnTop || !self.arms.contains(&Arm::None)) {
+            return refuse("classify.additions = \"on-top\" and \"none\" in classify.arms, beside which they stand");
+        }
+        Ok(())
     }
 }
 

@@ -18,12 +18,13 @@ use crate::digest;
 use crate::feed::network_source::{NetworkImages, network_file};
 use crate::files;
 use crate::files::npy::Npy;
-use crate::name::{Inside, shown};
+use crate::name::{Inside, Name, shown};
 use crate::nets::{Generator, load_image_network};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::{Padding, UNKNOWN_DATA};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
+use crate::records::two_sided::{BetterImage, TwoSidedRecord};
 use crate::run_dir::{ProjectionDir, RECORD};
 
 /// Drawn from a generator.
@@ -40,6 +41,15 @@ pub struct Denoised {
     pub lesion: u32,
     /// Slice index within the patch, and its projection \[C, H, W\] in \[-1, 1\]; ascending, at least one.
     pub slices: Vec<(u32, Vec<f32>)>,
+}
+
+/// What projections as of either class say of a contested lesion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TwoSided {
+    /// The projections as of the class that it fits better.
+    pub better: Denoised,
+    /// To be of interest, 0 to 1.
+    pub probability: f32,
 }
 
 /// The generator that lesions were projected into, to draw other images with.
@@ -68,6 +78,8 @@ pub struct Extras {
     pub projected_interest: Option<Vec<Denoised>>,
     /// Projections of agreed lesions of the other class.
     pub projected_others: Option<Vec<Denoised>>,
+    /// Contested lesions with their probabilities and the projections that fit better.
+    pub two_sided: Option<Vec<TwoSided>>,
     /// Lesion and w \[num_ws, w_dim\] of each projected slice of interest.
     pub latents: Option<Vec<(u32, Vec<f32>)>>,
     /// What they were projected into.
@@ -183,7 +195,7 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
     for (_, entry) in entries(&record, data, wanted) {
-        let lesion = place(&path, data, wanted, entry)?;
+        let lesion = place(&path, data, wanted, &entry.lesion_id)?;
         if config.accepted_only && entry.rim_erased {
             refused += 1;
             continue;
@@ -237,11 +249,11 @@ fn entries<'a>(
     record.lesions.iter().enumerate().filter(move |(_, entry)| entry.role == role && !control(entry))
 }
 
-/// Place of an entry's lesion in the manifest.
-fn place(path: &Path, data: &Prepared, wanted: Wanted, entry: &ProjectedLesion) -> Result<u32> {
+/// Place in the manifest of a lesion that a record names.
+fn place(path: &Path, data: &Prepared, wanted: Wanted, lesion_id: &Name) -> Result<u32> {
     let lesions = &data.manifest().lesions;
-    let Some(lesion) = (0u32..).zip(lesions).find(|(_, lesion)| lesion.id == entry.lesion_id).map(|(at, _)| at) else {
-        return Err(Problem::input(path, format!("lesion {} is not in {}", entry.lesion_id, data.root().display()))
+    let Some(lesion) = (0u32..).zip(lesions).find(|(_, lesion)| lesion.id == *lesion_id).map(|(at, _)| at) else {
+        return Err(Problem::input(path, format!("lesion {lesion_id} is not in {}", data.root().display()))
             .advice("project the lesions of this data set"));
     };
     let known = data.lesion(lesion);
@@ -257,6 +269,41 @@ fn place(path: &Path, data: &Prepared, wanted: Wanted, entry: &ProjectedLesion) 
             .advice("project this data set's training lesions again; nothing else may be trained on"));
     }
     Ok(lesion)
+}
+
+/// Reads what `folder`'s record says of contested training lesions that were projected as of either class, and the
+/// images that fit better.
+///
+/// # Errors
+/// No record of `two-sided`, no contested lesion in it or one without a probability, a lesion or an image as in
+/// [`projected`], or a generator that may not be used here.
+pub fn two_sided(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded<TwoSided>> {
+    let path = folder.join(RECORD);
+    let record: TwoSidedRecord = read_record(&path, "two-sided")?;
+    let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
+    let notes = origin.check(&path, "two-sided", data.sha256(), trusted)?;
+    let mut items = vec![];
+    for entry in record.lesions.iter().filter(|entry| entry.is_contested(&record.classes)) {
+        let lesion = place(&path, data, Wanted::Contested, &entry.lesion_id)?;
+        let Some(probability) = entry.probability else {
+            return Err(Problem::input(&path, format!("no probability of {}", entry.lesion_id))
+                .advice("give `rimforge two-sided` agreed lesions of more patients"));
+        };
+        let read = |image: &BetterImage| {
+            let file = inside(folder, &path, image.image.as_str())?;
+            Ok((image.slice as u32, slice(&file, &image.sha256, data)?))
+        };
+        let mut slices = entry.images.iter().map(read).collect::<Result<Vec<_>>>()?;
+        slices.sort_by_key(|(z, _)| *z);
+        items.push(TwoSided { better: Denoised { lesion, slices }, probability: probability as f32 });
+    }
+    if items.is_empty() {
+        return Err(Problem::input(&path, "no contested lesion that was projected as of either class")
+            .expected("at least one")
+            .advice("project contested training lesions both ways"));
+    }
+    items.sort_by_key(|item| item.better.lesion);
+    Ok(Loaded { items, notes })
 }
 
 /// Reads the w of the projected lesions of the class of interest, `size` numbers each, in the record's order.
@@ -281,7 +328,7 @@ pub fn latents(
     let values = npz_array(&file, "w", record.lesions.len() * size)?;
     let wanted = Wanted::OfClass(interest);
     let one = |(at, entry): (usize, &ProjectedLesion)| {
-        Ok((place(&path, data, wanted, entry)?, values[at * size..][..size].to_vec()))
+        Ok((place(&path, data, wanted, &entry.lesion_id)?, values[at * size..][..size].to_vec()))
     };
     entries(&record, data, wanted).map(one).collect()
 }

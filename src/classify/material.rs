@@ -48,6 +48,8 @@ pub enum Origin {
     DeepSmote,
     /// A contested one mixed with its projection.
     Mixed,
+    /// The projection of a contested one as of the class that it fits better.
+    BetterSide,
     /// Copied from the test side by the control that is meant to leak.
     Leaked,
     /// A real one of the class of this number, where none is of interest.
@@ -76,6 +78,7 @@ impl Origin {
             Self::Smote => format!("slice between {wanted}s"),
             Self::DeepSmote => format!("decoded slice between {wanted}s"),
             Self::Mixed => "contested mixed with its projection".into(),
+            Self::BetterSide => "projection of a contested one as what it fits better".into(),
             Self::Leaked => "copied test lesion".into(),
             Self::Class(number) => real(number as usize),
         }
@@ -193,7 +196,7 @@ impl Material {
     }
 
     /// Lesions of the other class; none where no class is of interest.
-    fn others(&self) -> &[Unit] {
+    pub fn others(&self) -> &[Unit] {
         self.interest.map_or(&[], |interest| &self.classes[1 - interest])
     }
 

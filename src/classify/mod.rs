@@ -37,6 +37,8 @@ pub mod pool;
 
 pub mod runs;
 
+mod weights;
+
 pub mod scores;
 
 pub mod primary;

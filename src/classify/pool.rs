@@ -19,6 +19,7 @@ use crate::data::{Prepared, TrainSlices};
 use crate::feed::batches::Images;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
+use crate::records::classify::MadeContrast;
 use crate::seed::RunSeed;
 
 /// Lesions to be scored.
@@ -53,6 +54,8 @@ pub struct Pool {
     pub test: Scoring,
     /// Lesions that every adding arm adds.
     pub extra: usize,
+    /// How much rim is left in what was made of rims.
+    pub made: Vec<MadeContrast>,
 }
 
 impl Pool {
@@ -80,14 +83,16 @@ impl Pool {
         let mut material = real(&training);
         read(extras, &training, &mut rows, &mut material)?;
         let extra = extra_count(config, &material, data)?;
-        let notes = Workshop { data, config, seed, extras, extra, place, observer }.make(&mut rows, &mut material)?;
+        let shop = Workshop { data, config, seed, extras, extra, place, observer };
+        let notes = shop.make(&mut rows, &mut material)?;
+        let made = shop.contrasts(&rows, &material)?;
         let scored = Scoring::load(&test, device)?;
         proof::check(data, &material, &rows.stack(), &scored.pixels)?;
         if config.control == Some(Control::DuplicateLeak) {
             material.leaked = rows.leak(&test)?;
         }
         let validation = Scoring::load(&data.validation(), device)?;
-        Ok((Self { pixels: rows.stack(), material, validation, test: scored, extra }, notes))
+        Ok((Self { pixels: rows.stack(), material, validation, test: scored, extra, made }, notes))
     }
 
     /// A handle for another thread; tensors share storage.
@@ -98,6 +103,7 @@ impl Pool {
             validation: self.validation.clone_for_thread(),
             test: self.test.clone_for_thread(),
             extra: self.extra,
+            made: vec![],
         }
     }
 
@@ -117,8 +123,12 @@ impl Pool {
 
 /// What was handed over, as rows and supplies.
 fn read(extras: &Extras, training: &TrainSlices, rows: &mut Rows, material: &mut Material) -> Result<()> {
-    if let Some(denoised) = &extras.denoised {
-        material.contested = originals(training, denoised)?;
+    let better = extras.two_sided.iter().flatten().map(|lesion| &lesion.better);
+    match &extras.denoised {
+        Some(denoised) => material.contested = originals(training, denoised)?,
+        // Then the contested ones are those that were projected as of either class.
+        None if extras.two_sided.is_some() => material.contested = originals(training, better)?,
+        None => {}
     }
     let surely = |unit| Example { unit, target: 1.0 };
     let mut supply = |source: Source, examples: Vec<Example>| {
@@ -172,7 +182,7 @@ pub(super) fn real(training: &TrainSlices) -> Material {
 
 /// The contested slices that were projected, lesion by lesion: what an arm gets of them must not differ in the choice
 /// of slices.
-fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>> {
+fn originals<'a>(training: &TrainSlices, denoised: impl IntoIterator<Item = &'a Denoised>) -> Result<Vec<Unit>> {
     let places: HashMap<(u32, u32), u32> =
         training.entries().enumerate().map(|(at, (slice, _))| ((slice.lesion, slice.z), at as u32)).collect();
     let row = |lesion: u32, z: u32| {
@@ -189,7 +199,7 @@ fn originals(training: &TrainSlices, denoised: &[Denoised]) -> Result<Vec<Unit>>
         let rows = lesion.slices.iter().map(|(z, _)| row(lesion.lesion, *z)).collect::<Result<_>>()?;
         Ok(Unit { origin: Origin::Contested, rows, lesion: Some(lesion.lesion) })
     };
-    denoised.iter().map(unit).collect()
+    denoised.into_iter().map(unit).collect()
 }
 
 /// How many lesions each adding arm adds: what was asked for, or what the poorest source of the arms in question has.

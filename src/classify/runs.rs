@@ -67,7 +67,7 @@ struct SliceScores {
 }
 
 /// All repetitions of one arm.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ArmRuns {
     /// Which.
     pub arm: Arm,

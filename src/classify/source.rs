@@ -44,6 +44,10 @@ pub enum Source {
     Oracle,
     /// Contested lesions mixed with their projections.
     Mixed,
+    /// Contested lesions with the probability that projections as of either class give them.
+    TwoSided,
+    /// The projections that fit better, with the same probability.
+    TwoSidedImage,
 }
 
 /// A thing that the stage is handed, without which some sources are dry.
@@ -61,6 +65,8 @@ pub enum Given {
     ProjectedOthers,
     /// The generator that lesions are projected into.
     Network,
+    /// Folder of `two-sided`.
+    TwoSided,
     /// Table of true labels.
     Truth,
 }
@@ -87,6 +93,10 @@ impl Given {
             Self::Network => {
                 ("images of a generator", "give the generator that lesions were projected into (--network)")
             }
+            Self::TwoSided => (
+                "lesions projected as rims and as non-rims",
+                "compare such projections with `rimforge two-sided` and give the folder (--two-sided)",
+            ),
             Self::Truth => {
                 ("true labels", "give the truth of a simulated cohort, derivatives/truth/truth.tsv (--truth)")
             }
@@ -105,6 +115,7 @@ impl Source {
             Self::ProjectedOthers => &[Given::ProjectedOthers],
             Self::RandomLatents | Self::GeneratorMean => &[Given::Network],
             Self::LatentSmote => &[Given::ProjectedInterest, Given::Network],
+            Self::TwoSided | Self::TwoSidedImage => &[Given::TwoSided],
             Self::Oracle => &[Given::Truth],
             Self::Ambiguous | Self::Affine | Self::Smote | Self::DeepSmote | Self::DeepSmoteCode | Self::Posterior => {
                 &[]
@@ -122,7 +133,14 @@ impl Source {
     pub fn of_contested(self) -> bool {
         matches!(
             self,
-            Self::Denoised | Self::Ambiguous | Self::RandomLatents | Self::Posterior | Self::Oracle | Self::Mixed
+            Self::Denoised
+                | Self::Ambiguous
+                | Self::RandomLatents
+                | Self::Posterior
+                | Self::Oracle
+                | Self::Mixed
+                | Self::TwoSided
+                | Self::TwoSidedImage
         )
     }
 
@@ -149,6 +167,7 @@ impl Source {
             Self::Agreeing | Self::Realistic => Some(given(Self::Synthetic) / 2),
             Self::Ambiguous | Self::RandomLatents | Self::Posterior | Self::Oracle => Some(material.contested.len()),
             Self::Mixed => Some(given(Self::Denoised)),
+            Self::TwoSided | Self::TwoSidedImage => Some(material.contested.len()),
             // They take as many of the other class away, and must leave some.
             Self::Affine => Some(material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1)),
             Self::GeneratorMean | Self::LatentSmote | Self::Smote | Self::DeepSmote | Self::DeepSmoteCode => None,

@@ -12,7 +12,7 @@ use super::extras::{Denoised, Extras, Wanted};
 use super::pool::Pool;
 use super::runs::{self, Runs, Workplace};
 use super::source::{Given, Source};
-use super::{Arm, arms, cam, extras, made};
+use super::{Arm, arms, cam, extras, made, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -43,6 +43,8 @@ pub struct Inputs<'a> {
     pub projected_others: Option<&'a Path>,
     /// The generator that lesions were projected into: its file, or the folder that it lies in.
     pub network: Option<&'a Path>,
+    /// Folder that `two-sided` wrote.
+    pub two_sided: Option<&'a Path>,
     /// Table of true labels.
     pub truth: Option<&'a Path>,
 }
@@ -56,23 +58,25 @@ impl<'a> Inputs<'a> {
             Given::ProjectedInterest => self.projected_interest,
             Given::ProjectedOthers => self.projected_others,
             Given::Network => self.network,
+            Given::TwoSided => self.two_sided,
             Given::Truth => self.truth,
         }
     }
 }
 
 /// What is scored, and on what.
-struct Fits<'a> {
-    data: &'a Prepared,
-    pool: &'a Pool,
-    runs: &'a Runs,
-    config: &'a ClassifyConfig,
-    seed: RunSeed,
+#[derive(Clone, Copy)]
+pub(super) struct Fits<'a> {
+    pub(super) data: &'a Prepared,
+    pub(super) pool: &'a Pool,
+    pub(super) runs: &'a Runs,
+    pub(super) config: &'a ClassifyConfig,
+    pub(super) seed: RunSeed,
 }
 
 /// What the scores say.
-struct Outcome {
-    found: Comparison,
+pub(super) struct Outcome {
+    pub(super) found: Comparison,
     test: TestSetRecord,
     threshold_rule: String,
 }
@@ -82,7 +86,8 @@ pub const OWNER: Owner = Owner::of("classify", unmarked);
 
 fn written(config: &ClassifyConfig) -> Vec<String> {
     let fits = config.arms.iter().flat_map(|&arm| (0..config.seeds).map(move |seed| runs::fit_name(arm, seed)));
-    fits.chain([RECORD, runs::MAPS].map(str::to_owned)).chain(made::FILES.map(str::to_owned)).collect()
+    let made = made::FILES.map(str::to_owned);
+    fits.chain([RECORD, runs::MAPS].map(str::to_owned)).chain(made).chain(weights::written(config)).collect()
 }
 
 /// A folder of a version before there were marks: with a record or with fits.
@@ -108,7 +113,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
     let data = inputs.data;
     let folders = [inputs.synthetic, inputs.conditional, inputs.denoised];
-    let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.truth];
+    let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.two_sided, inputs.truth];
     let read = folders.into_iter().chain(more).flatten().chain([data.root()]).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
@@ -128,8 +133,9 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
         Some(_) => fits.against_the_other(truth.as_deref(), &mut notes, observer)?,
         None => fits.against_the_rest(observer)?,
     };
+    let weights = weights::curve(&fits, truth.as_deref(), place, observer)?;
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
-    let record = fits.record(outcome, notes);
+    let record = ClassifyRecord { weights, ..fits.record(outcome, notes) };
     let before = files::read_note::<ClassifyRecord>(out.join(RECORD))?;
     if before.is_some_and(|before| before != record) {
         files::remove(&out.join(RECORD))?;
@@ -203,6 +209,8 @@ fn load_extras(
     extras.denoised = of(contested, Wanted::Contested, notes)?;
     extras.projected_interest = of(asked(Given::ProjectedInterest), Wanted::OfClass(interest), notes)?;
     extras.projected_others = of(asked(Given::ProjectedOthers), Wanted::OfClass(1 - interest.min(1)), notes)?;
+    let judged = |folder: &Path| extras::two_sided(folder, data, config.trust_origin);
+    extras.two_sided = asked(Given::TwoSided).map(judged).transpose()?.map(|read| read.noted(notes));
     if let Some(path) = asked(Given::Network) {
         extras.network = extras::network(path, data, device, config.trust_origin)?.noted(notes).pop();
     }
@@ -237,11 +245,13 @@ impl Fits<'_> {
             computed_with: runs.computed_with.clone(),
             evidence: found.evidence,
             fits: runs.files.clone(),
+            weights: vec![],
+            made: pool.made.clone(),
         }
     }
 
     /// The class of interest against the other, at thresholds of the validation side.
-    fn against_the_other(
+    pub(super) fn against_the_other(
         &self,
         truth: Option<&[bool]>,
         notes: &mut Vec<String>,

@@ -24,6 +24,7 @@ use crate::run_dir::RECORD;
 use crate::settings::Settings;
 
 mod by_class;
+mod weights;
 
 /// Arguments of `rimforge classify`.
 #[derive(Args, Debug)]
@@ -49,6 +50,9 @@ pub struct ClassifyArgs {
     /// Generator that lesions were projected into; needed by the random-latents, generator-mean and latent-smote arms.
     #[arg(long)]
     network: Option<PathBuf>,
+    /// Folder of `rimforge two-sided`; needed by the two-sided and two-sided-image arms.
+    #[arg(long)]
+    two_sided: Option<PathBuf>,
     /// True labels of a simulated cohort (derivatives/truth/truth.tsv); read for scoring and the oracle arm only.
     #[arg(long)]
     truth: Option<PathBuf>,
@@ -134,6 +138,9 @@ struct Typed {
     /// Weight of the loss of what an arm adds on top.
     #[arg(long)]
     extra_weight: Option<f64>,
+    /// Weights at which all arms that add are fitted once more, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    extra_weights: Option<Vec<f64>>,
     /// How slices are changed each time that a fit sees them.
     #[arg(long, value_parser = choice::<Augment>())]
     augment: Option<Augment>,
@@ -167,6 +174,7 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
         projected_interest: args.projected_rims.as_deref(),
         projected_others: args.projected_non_rims.as_deref(),
         network: args.network.as_deref(),
+        two_sided: args.two_sided.as_deref(),
         truth: args.truth.as_deref(),
     };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
@@ -216,6 +224,7 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
     if record.arms.iter().any(|arm| !arm.against_truth.is_empty()) {
         text.push_str(&rows("against the true label", &|arm| &arm.against_truth));
     }
+    text.push_str(&weights::table(record));
     text.push_str("\nin brackets: 95 % intervals over test patients; seeds are averaged\n");
     record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text

@@ -47,3 +47,5 @@ pub mod segment;
 pub mod simulate;
 
 pub mod train;
+
+pub mod two_sided;

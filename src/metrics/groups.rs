@@ -1,12 +1,13 @@
 //! Which images of a set belong together: the slices of a patient are no independent draws.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use rand::Rng;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use tch::{Kind, Tensor};
+
+use crate::statistics::bootstrap;
 
 /// The group (patient) of each image of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +19,8 @@ pub struct Groups {
 impl Groups {
     /// By name, in the order of the images.
     pub fn by_name<P: Eq + Hash>(names: &[P]) -> Self {
-        let mut numbers: HashMap<&P, u32> = HashMap::new();
-        let of = names
-            .iter()
-            .map(|name| {
-                let next = numbers.len() as u32;
-                *numbers.entry(name).or_insert(next)
-            })
-            .collect();
-        Self { of, count: numbers.len() as u32 }
+        let (of, count) = bootstrap::numbered(names);
+        Self { of, count: count as u32 }
     }
 
     /// Each of `images` images is a group of its own, as drawn ones are.
@@ -63,11 +57,8 @@ impl Groups {
 
     /// Copies of each image in one draw of as many groups as there are, with replacement.
     pub fn copies(&self, rng: &mut impl Rng) -> Vec<f64> {
-        let mut times = vec![0.0; self.count()];
-        for _ in 0..self.count {
-            times[rng.random_range(0..self.count())] += 1.0;
-        }
-        self.of.iter().map(|&group| times[group as usize]).collect()
+        let times = bootstrap::times(self.count(), rng);
+        self.of.iter().map(|&group| f64::from(times[group as usize])).collect()
     }
 
     /// Rows of the images of one half of the groups, drawn without replacement; of an odd number the larger or the

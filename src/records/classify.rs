@@ -8,6 +8,7 @@ use super::arithmetic::Arithmetic;
 use super::classes::Class;
 use super::evidence::EvidenceRecord;
 use super::prepare::ClassCount;
+use super::synthesis::RimContrastSummary;
 use super::{Confusion, FileHash, Interval};
 
 /// What a comparison of arms found.
@@ -59,6 +60,40 @@ pub struct ClassifyRecord {
     /// The file of every fit, arm by arm; empty where an older version did not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fits: Vec<FileHash>,
+    /// The arms at other weights of what they add, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<WeightPoint>,
+    /// How much rim is left in what arms make of rims; empty where none does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<MadeContrast>,
+}
+
+/// Slices that an arm makes of real ones of interest, beside those.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MadeContrast {
+    /// Its name.
+    pub arm: String,
+    /// Made slices that were measured.
+    pub slices: u64,
+    /// Of the made ones ("synthetic"), the real ones and the others.
+    pub rim_contrast: RimContrastSummary,
+}
+
+/// An arm at one weight of what it adds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightPoint {
+    /// Weight of the mean loss of what is added, beside 1 for the real lesions.
+    pub extra_weight: f64,
+    /// Its name.
+    pub arm: String,
+    /// "auprc" or "auroc".
+    pub metric: String,
+    /// "readers" or "truth".
+    pub against: String,
+    /// Mean over repetitions.
+    pub value: Interval,
+    /// From the None arm, paired over the same test lesions.
+    pub difference: Option<Interval>,
 }
 
 /// The test side.

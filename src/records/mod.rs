@@ -24,6 +24,8 @@ pub mod projection;
 
 pub mod perturbation;
 
+pub mod two_sided;
+
 pub mod classify;
 
 pub mod evaluate;

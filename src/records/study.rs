@@ -12,6 +12,7 @@ use super::projection::ProjectionRecord;
 use super::segment::SegmentRecord;
 use super::synthesis::SynthesisRecord;
 use super::training::{TimingRecord, TrainingRecord};
+use super::two_sided::TwoSidedRecord;
 
 /// Everything that a study found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +67,9 @@ pub struct StudyRecord {
     /// Masks of rims; absent where the settings have no such section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segmentation: Option<SegmentRecord>,
+    /// Lesions projected as of either class; absent where the settings have no such section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_sided: Option<TwoSidedRecord>,
 }
 
 /// The generator that is told rims from non-rims.

@@ -2,7 +2,7 @@
 
 use super::figures;
 use super::numbers::{confusion, count, interval, signed_interval};
-use crate::records::classify::{ArmRecord, ClassifyRecord, DENOISED, DifferenceRecord};
+use crate::records::classify::{ArmRecord, ClassifyRecord, DENOISED, DifferenceRecord, WeightPoint};
 
 /// What the section shows.
 pub struct Arms {
@@ -12,8 +12,26 @@ pub struct Arms {
     pub confusions: Vec<ArmRow>,
     /// Every arm beside None.
     pub differences: Vec<DifferenceRow>,
+    /// The arms at other weights of what they add; none where that was not asked for.
+    pub weights: Vec<WeightRow>,
     /// What each arm learnt from.
     pub inputs: Vec<InputRow>,
+}
+
+/// An arm at one weight of what it adds.
+pub struct WeightRow {
+    /// Its name.
+    pub arm: String,
+    /// Beside 1 for the real lesions.
+    pub weight: String,
+    /// As in the tables' headings.
+    pub metric: String,
+    /// "readers" or "truth".
+    pub against: String,
+    /// With its interval.
+    pub value: String,
+    /// From None, with its interval.
+    pub difference: String,
 }
 
 /// Metrics of all arms against one kind of label.
@@ -77,6 +95,7 @@ pub fn section(classify: &ClassifyRecord) -> Arms {
         tables: arm_tables(classify),
         confusions: classify.arms.iter().map(confusion_row).collect(),
         differences: classify.differences.iter().map(difference).collect(),
+        weights: weights(classify),
         inputs: classify.arms.iter().map(input).collect(),
     }
 }
@@ -134,13 +153,35 @@ fn confusion_row(arm: &ArmRecord) -> ArmRow {
 }
 
 fn difference(d: &DifferenceRecord) -> DifferenceRow {
-    let name = METRICS.iter().find(|(key, ..)| *key == d.metric).map_or(d.metric.as_str(), |(_, name, _)| name);
     DifferenceRow {
         arm: d.arm.clone(),
-        metric: name.to_owned(),
+        metric: heading(&d.metric),
         against: d.against.clone(),
         difference: signed_interval(&d.difference, 3),
     }
+}
+
+/// Arm by arm, so that each one's curve stands together.
+fn weights(classify: &ClassifyRecord) -> Vec<WeightRow> {
+    let mut points: Vec<&WeightPoint> = classify.weights.iter().collect();
+    let place = |name: &str| classify.arms.iter().position(|arm| arm.name == name);
+    points.sort_by(|a, b| {
+        let key = |point: &WeightPoint| (place(&point.arm), point.metric.clone(), point.against.clone());
+        key(a).cmp(&key(b)).then(a.extra_weight.total_cmp(&b.extra_weight))
+    });
+    let row = |point: &WeightPoint| WeightRow {
+        arm: point.arm.clone(),
+        weight: point.extra_weight.to_string(),
+        metric: heading(&point.metric),
+        against: point.against.clone(),
+        value: interval(&point.value, 2),
+        difference: point.difference.as_ref().map_or_else(|| "—".into(), |found| signed_interval(found, 3)),
+    };
+    points.into_iter().map(row).collect()
+}
+
+fn heading(metric: &str) -> String {
+    METRICS.iter().find(|(key, ..)| *key == metric).map_or(metric, |(_, name, _)| name).to_owned()
 }
 
 fn input(arm: &ArmRecord) -> InputRow {

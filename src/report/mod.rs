@@ -49,6 +49,8 @@ mod segmentation;
 
 mod svg;
 
+mod two_sided;
+
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.
 const LARGEST: u64 = 256 << 20;
 

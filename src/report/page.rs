@@ -15,6 +15,7 @@ use super::multi_contrast::{self, MultiContrast};
 use super::numbers::{count, interval, number, thousands};
 use super::reading::{self, Reading};
 use super::segmentation::{self, Segmentation};
+use super::two_sided::{self, TwoSided};
 use super::{paper, patient, schematics};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::study::StudyRecord;
@@ -57,6 +58,7 @@ struct Page<'a> {
     chapters: [u32; 2],
     denoising: Denoising,
     contrast_scatter: String,
+    two_sided: Option<TwoSided<'a>>,
     arms: Arms,
     evidence: Option<Evidence>,
     maps: Vec<Figure>,
@@ -131,6 +133,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         chapters: if study.multi_contrast.is_some() { [6, 7] } else { [5, 6] },
         denoising: denoising::section(&study.projection, dir)?,
         contrast_scatter: figures::contrast_scatter(&study.projection),
+        two_sided: two_sided::section(study, dir)?,
         arms: arms::section(classify),
         evidence: evidence::section(classify),
         explanation: explanation::section(study, dir)?,

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
 use super::LEVEL;
@@ -33,15 +33,8 @@ pub struct ClusterBootstrap {
 impl ClusterBootstrap {
     /// `patients`: the patient of each item (lesion), in the order of the scores. 2000 draws, level .95.
     pub fn by_patient<P: Eq + Hash>(patients: &[P], seed: RunSeed) -> Self {
-        let mut numbers: HashMap<&P, u32> = HashMap::new();
-        let cluster_of = patients
-            .iter()
-            .map(|patient| {
-                let next = numbers.len() as u32;
-                *numbers.entry(patient).or_insert(next)
-            })
-            .collect();
-        Self { cluster_of, clusters: numbers.len(), seed, draws: DRAWS }
+        let (cluster_of, clusters) = numbered(patients);
+        Self { cluster_of, clusters, seed, draws: DRAWS }
     }
 
     /// Another number of draws.
@@ -86,13 +79,29 @@ impl ClusterBootstrap {
 
     /// Copies of each item in one draw: as many patients as there are, with replacement.
     fn copies(&self, draw: u64) -> Vec<u32> {
-        let mut rng = self.seed.stream("bootstrap", draw);
-        let mut times = vec![0u32; self.clusters];
-        for _ in 0..self.clusters {
-            times[rng.random_range(0..self.clusters)] += 1;
-        }
+        let times = times(self.clusters, &mut self.seed.stream("bootstrap", draw));
         self.cluster_of.iter().map(|&cluster| times[cluster as usize]).collect()
     }
+}
+
+/// A number for the cluster (patient) of each item, in the order of their first items, and how many there are.
+pub fn numbered<P: Eq + Hash>(names: &[P]) -> (Vec<u32>, usize) {
+    let mut numbers: HashMap<&P, u32> = HashMap::new();
+    let number = |name| {
+        let next = numbers.len() as u32;
+        *numbers.entry(name).or_insert(next)
+    };
+    let of = names.iter().map(number).collect();
+    (of, numbers.len())
+}
+
+/// How often each cluster comes up in one draw of as many as there are, with replacement.
+pub fn times(clusters: usize, rng: &mut impl Rng) -> Vec<u32> {
+    let mut times = vec![0; clusters];
+    for _ in 0..clusters {
+        times[rng.random_range(0..clusters)] += 1;
+    }
+    times
 }
 
 /// Statistics of a sample and of its resamples, the same resample for all of them.

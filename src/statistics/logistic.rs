@@ -1,5 +1,7 @@
 //! Logistic regression of few inputs with a ridge on the slopes, by Newton's method.
 
+use super::linear_system::{Pivot, solve};
+
 /// log-odds = intercept + slopes . x.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Logistic {
@@ -50,7 +52,7 @@ impl Logistic {
                 equation[i] += 1.0;
                 equation[size] -= fitted.slopes[i - 1];
             }
-            let step = solved(system)?;
+            let step = solve(system, Pivot::Diagonal)?;
             fitted.intercept += step[0];
             fitted.slopes.iter_mut().zip(&step[1..]).for_each(|(slope, step)| *slope += step);
             if step.iter().all(|step| step.abs() < STILL) {
@@ -59,27 +61,6 @@ impl Logistic {
         }
         None
     }
-}
-
-/// Solves a positive definite system, its right-hand side in the last column, by elimination; `None` where it is
-/// singular.
-fn solved(mut system: Vec<Vec<f64>>) -> Option<Vec<f64>> {
-    let size = system.len();
-    for i in 0..size {
-        let pivot = system[i][i];
-        if pivot.is_nan() || pivot <= 0.0 {
-            return None;
-        }
-        for value in &mut system[i] {
-            *value /= pivot;
-        }
-        let row = system[i].clone();
-        for (_, other) in system.iter_mut().enumerate().filter(|(k, _)| *k != i) {
-            let factor = other[i];
-            other.iter_mut().zip(&row).for_each(|(value, of_row)| *value -= factor * of_row);
-        }
-    }
-    Some(system.into_iter().map(|row| row[size]).collect())
 }
 
 #[cfg(test)]

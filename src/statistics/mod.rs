@@ -38,7 +38,11 @@ pub mod order;
 
 pub mod correlation;
 
+pub mod linear_system;
+
 pub mod logistic;
+
+pub mod grouped_calibration;
 
 pub mod reader_model;
 

@@ -171,6 +171,34 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Votes {
+        votes: Vec<Vec<u8>>,
+        prior: f64,
+        sensitivity: Vec<f64>,
+        specificity: Vec<f64>,
+        posterior: Vec<f64>,
+    }
+
+    /// Five readers, one of them misleading, and a score that says nothing.
+    #[test]
+    fn without_a_score_it_is_dawid_and_skene_as_crowd_kit_has_them() {
+        let reference: Votes = serde_json::from_str(include_str!("../../tests/fixtures/dawid_skene.json")).unwrap();
+        let votes: Vec<Vec<bool>> =
+            reference.votes.iter().map(|votes| votes.iter().map(|&vote| vote == 1).collect()).collect();
+        let model = fit(&vec![0.0; votes.len()], &votes).unwrap();
+        assert_eq!(model.slope, 0.0);
+        assert_abs_diff_eq!(1.0 / (1.0 + (-model.intercept).exp()), reference.prior, epsilon = 1e-6);
+        for (own, theirs) in [
+            (&model.sensitivity, &reference.sensitivity),
+            (&model.specificity, &reference.specificity),
+            (&model.posterior, &reference.posterior),
+        ] {
+            assert_eq!(own.len(), theirs.len());
+            own.iter().zip(theirs).for_each(|(own, theirs)| assert_abs_diff_eq!(own, theirs, epsilon = 1e-6));
+        }
+    }
+
     #[test]
     fn a_posterior_by_hand() {
         let model = ReaderModel {

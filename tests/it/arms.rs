@@ -14,7 +14,7 @@ use crate::classify::{classify, prepared, record, text};
 use crate::tiny_runs::TinyRuns;
 
 /// A third of all lesions are rims by this table; nothing but the oracle arm and scoring reads it.
-fn write_truth(cohort: &Path) {
+pub fn write_truth(cohort: &Path) {
     let folder = cohort.join("derivatives/truth");
     std::fs::create_dir_all(&folder).unwrap();
     let mut table = String::from("participant_id\tlesion_id\ttrue_rim\n");
@@ -32,7 +32,8 @@ fn all() -> String {
     format!("classify.arms=[{}]", names.join(","))
 }
 
-fn study(tiny: &TinyRuns, out: &str, settings: &[&str]) -> Output {
+/// `rimforge run` of the tiny study with settings over it.
+pub fn study(tiny: &TinyRuns, out: &str, settings: &[&str]) -> Output {
     let mut command = tiny.command("run", &tiny.at(out));
     for setting in settings {
         command.args(["--set", *setting]);
@@ -45,7 +46,9 @@ fn a_study_makes_what_its_arms_need_and_every_arm_says_what_it_added() {
     let tiny = TinyRuns::new();
     write_truth(tiny.cohort());
     let all = all();
-    let settings = [all.as_str(), "conditional.kimg=0.024", "classify.seeds=1", "classify.deep_smote_epochs=2"];
+    let two_sided = "two_sided.calibrate=validation";
+    let settings =
+        [all.as_str(), "conditional.kimg=0.024", two_sided, "classify.seeds=1", "classify.deep_smote_epochs=2"];
     let output = study(&tiny, "all", &settings);
     assert!(output.status.success(), "{}", text(&output));
     let results: StudyRecord = serde_json::from_slice(&std::fs::read(tiny.at("all/results.json")).unwrap()).unwrap();
@@ -76,6 +79,8 @@ fn a_study_makes_what_its_arms_need_and_every_arm_says_what_it_added() {
         ("ADA-GAN-LD, matched", "3 projected rim as rim, 3 projected non-rim as non-rim"),
         ("Projected non-rims", "3 projected non-rim as rim"),
         ("Projection mixup", "3 contested mixed with its projection as rim with probability"),
+        ("Two-sided", "3 contested as rim with probability"),
+        ("Two-sided, image", "3 projection of a contested one as what it fits better as rim with probability"),
         ("Random latents", "3 image set of random latents as rim"),
         ("Generator's mean", "3 image of the generator's mean as rim"),
     ] {
@@ -135,6 +140,7 @@ fn the_command_names_the_option_that_gives_what_an_arm_lacks() {
         ("source-matched", "(--projected-rims)"),
         ("projected-non-rims", "(--projected-non-rims)"),
         ("oracle", "(--truth)"),
+        ("two-sided", "(--two-sided)"),
         ("ada-cgan", "(--conditional)"),
     ] {
         let output = classify(&folders, "lacking", &["--arms", arm]);

@@ -39,6 +39,9 @@ mod leak_guard;
 /// Every arm of the comparison, in a study that makes what they need.
 mod arms;
 
+/// Lesions projected as of either class.
+mod two_sided;
+
 mod project;
 
 /// The stages through the program, in flow order.

@@ -231,9 +231,12 @@ pub fn study() -> StudyRecord {
         evaluation: None,
         explanation: None,
         segmentation: None,
+        two_sided: None,
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            weights: vec![],
+            made: vec![],
             evidence: None,
             fits: vec![],
             computed_with: vec![],

@@ -36,6 +36,24 @@ pub(super) const EM: Recipe = Recipe {
     compose: |selection, set| set.added = selection.as_made(Source::Posterior),
 };
 
+/// Projections into a generator that knows both classes, compared (`rimforge two-sided`).
+pub(super) const TWO_SIDED: Recipe = Recipe {
+    name: "Two-sided",
+    about: "contested lesions added with the probability that their losses as rim and as non-rim give them, in a \
+            generator that knows both classes",
+    any_classes: None,
+    needs: &[Source::TwoSided],
+    compose: |selection, set| set.added = selection.as_made(Source::TwoSided),
+};
+
+pub(super) const TWO_SIDED_IMAGE: Recipe = Recipe {
+    name: "Two-sided, image",
+    about: "the same probabilities with the projections of the class that each contested lesion fits better",
+    any_classes: None,
+    needs: &[Source::TwoSidedImage],
+    compose: |selection, set| set.added = selection.as_made(Source::TwoSidedImage),
+};
+
 pub(super) const ORACLE: Recipe = Recipe {
     name: "Oracle",
     about: "control: contested lesions added with their true label, which only a simulation knows",

@@ -72,6 +72,10 @@ pub enum Arm {
     LatentSmote,
     /// Contested lesions with the probability that classifier and readers give them.
     Em,
+    /// Contested lesions with the probability that projections as of either class give them.
+    TwoSided,
+    /// The same probabilities, with the projection that fits better.
+    TwoSidedImage,
     /// Synthetic lesions that cross-fitted classifiers are surest of.
     AdaGanAgreement,
     /// Synthetic lesions of the highest realism.
@@ -113,6 +117,8 @@ impl Arm {
             Self::SoftLabel => &contested::SOFT_LABEL,
             Self::AmbiguousAsNonRim => &contested::AMBIGUOUS_AS_NON_RIM,
             Self::Em => &contested::EM,
+            Self::TwoSided => &contested::TWO_SIDED,
+            Self::TwoSidedImage => &contested::TWO_SIDED_IMAGE,
             Self::Oracle => &contested::ORACLE,
             Self::Affine => &interpolated::AFFINE,
             Self::Smote => &interpolated::SMOTE,

@@ -12,7 +12,10 @@ use super::source::Source;
 use crate::data::Prepared;
 use crate::observer::Observer;
 use crate::problem::Result;
+use crate::records::classify::MadeContrast;
 use crate::seed::RunSeed;
+
+mod contrast;
 
 mod cross_fit;
 
@@ -33,6 +36,8 @@ mod posterior;
 mod realism;
 
 mod smote;
+
+mod two_sided;
 
 pub use keep::FILES;
 
@@ -93,6 +98,8 @@ impl Workshop<'_> {
                 Source::Posterior => posterior::make(self, rows, material, &mut notes)?,
                 Source::Oracle => posterior::oracle(self, material)?,
                 Source::Mixed => mixup::make(self, rows, material)?,
+                Source::TwoSided => two_sided::originals(self, material)?,
+                Source::TwoSidedImage => two_sided::images(self, rows, material)?,
                 // Read, not made.
                 Source::Synthetic
                 | Source::Conditional
@@ -104,6 +111,14 @@ impl Workshop<'_> {
             material.supplies.insert(source, supply);
         }
         Ok(notes)
+    }
+
+    /// How much rim is left in what was made of rims; none where no arm makes such, or there is no map to measure on.
+    ///
+    /// # Errors
+    /// The copy from the device failed.
+    pub fn contrasts(&self, rows: &Rows, material: &Material) -> Result<Vec<MadeContrast>> {
+        contrast::measured(self.data, self.config, rows, material)
     }
 
     /// One of each repetition.

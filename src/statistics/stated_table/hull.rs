@@ -5,12 +5,16 @@
 
 use super::{Convention, SLACK, Stated};
 use crate::records::Confusion;
+use crate::statistics::linear_system::{Pivot, solve};
 
 /// Rounds, at most; a polytope in five dimensions needs some tens.
 const ROUNDS: usize = 10_000;
 
 /// Distances below this, in half units of the last digit, are none.
 const NONE: f64 = 1e-7;
+
+/// Corners whose products leave less than this to a pivot lie in one plane.
+const SINGULAR: f64 = 1e-12;
 
 /// A point of the difference, and the table that it comes from.
 #[derive(Clone)]
@@ -103,28 +107,10 @@ fn affine_minimum(corners: &[Corner]) -> Option<Vec<f64>> {
         rows[n][row] = 1.0;
     }
     rows[n][n + 1] = 1.0;
-    solve(rows).map(|mut solution| {
+    solve(rows, Pivot::Largest(SINGULAR)).map(|mut solution| {
         solution.truncate(n);
         solution
     })
-}
-
-/// Gaussian elimination with pivots on rows that end in their right-hand side.
-fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
-    let n = rows.len();
-    for column in 0..n {
-        let pivot = (column..n).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
-        rows.swap(column, pivot);
-        if rows[column][column].abs() < 1e-12 {
-            return None;
-        }
-        for row in (0..n).filter(|row| *row != column) {
-            let factor = rows[row][column] / rows[column][column];
-            let pivot = rows[column].clone();
-            rows[row].iter_mut().zip(&pivot).skip(column).for_each(|(value, pivot)| *value -= factor * pivot);
-        }
-    }
-    Some((0..n).map(|row| rows[row][n] / rows[row][row]).collect())
 }
 
 fn combine(corners: &[Corner], weights: &[f64]) -> Vec<f64> {

@@ -16,9 +16,17 @@ use crate::records::synthesis::SynthesisRecord;
 use crate::study::cache::{ABSENT, Done, Stage};
 use crate::{generate, project, train};
 
+/// The conditional generator, trained and used.
+pub struct Conditional {
+    /// What was drawn of it.
+    pub drawn: Done<ConditionalRecord>,
+    /// Key of its training.
+    pub gan_key: String,
+}
+
 impl Run<'_> {
-    /// Trains the conditional generator and draws its rims, where that is asked for; the key is that of the drawn ones.
-    pub fn conditional(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Done<ConditionalRecord>>> {
+    /// Trains the conditional generator and draws its rims, where that is asked for.
+    pub fn conditional(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Conditional>> {
         let Some(conditional) = &self.study.conditional else { return Ok(None) };
         let config = self.study.conditional_train(conditional);
         let gan = self.dir.conditional_gan();
@@ -37,7 +45,7 @@ impl Run<'_> {
         let draw = |folder: &Path| generate::run_stage(inputs, &config, folder, &lab);
         let drawn = self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)?;
         let record = ConditionalRecord { training: trained.record, synthesis: drawn.record.without_images() };
-        Ok(Some(Done { record, key: drawn.key }))
+        Ok(Some(Conditional { drawn: Done { record, key: drawn.key }, gan_key: trained.key }))
     }
 
     /// Prepares, trains, draws and denoises several contrasts at once, where that is asked for.

@@ -40,6 +40,7 @@ impl Settings for RimStudy {
         self.perturb.check()?;
         self.classify.check()?;
         self.conditional.iter().try_for_each(Settings::check)?;
+        self.two_sided.iter().try_for_each(Settings::check)?;
         self.multi_contrast.iter().try_for_each(Settings::check)?;
         self.evaluate.iter().try_for_each(Settings::check)?;
         self.explain.iter().try_for_each(Settings::check)?;
@@ -48,6 +49,7 @@ impl Settings for RimStudy {
         self.check_split()?;
         self.check_trainings()?;
         self.check_classes()?;
+        self.check_two_sided()?;
         self.check_arms()?;
         self.check_explained()?;
         self.check_segment()?;
@@ -299,6 +301,7 @@ impl RimStudy {
                     match given {
                         Given::Synthetic => self.check_synthetic(*arm)?,
                         Given::Conditional => self.check_conditional(*arm)?,
+                        Given::TwoSided => self.check_has_two_sided(*arm)?,
                         Given::Denoised => self.check_contested(*arm)?,
                         // Projected, or trained, by the study itself; truth is looked for in its cohort.
                         Given::ProjectedInterest | Given::ProjectedOthers | Given::Network | Given::Truth => {}
@@ -362,6 +365,39 @@ impl RimStudy {
                 .advice(format!("add it, or {}", without(arm))));
         }
         self.check_arrays(arm)
+    }
+
+    fn check_has_two_sided(&self, arm: Arm) -> Result<()> {
+        if self.two_sided.is_some() {
+            return Ok(());
+        }
+        Err(Problem::usage(format!("{} without lesions projected as of either class", beside(arm)))
+            .expected("a section [two_sided]")
+            .advice(format!("add it, or {}", without(arm))))
+    }
+
+    /// Lesions are projected into the conditional generator, and held-out ones calibrate.
+    fn check_two_sided(&self) -> Result<()> {
+        let Some(config) = &self.two_sided else { return Ok(()) };
+        let section = "[two_sided]";
+        if self.conditional.is_none() {
+            return Err(Problem::usage(format!("{section} without a conditional generator"))
+                .expected("a section [conditional]")
+                .advice("add it, or leave [two_sided] out"));
+        }
+        let expected = "\"ambiguous\", whose probability is asked for";
+        if self.project.class != Class::AMBIGUOUS {
+            let class = format!("{:?}", self.project.class.name());
+            return Err(clash("project.class", class, section, expected).advice("leave project.class out"));
+        }
+        if self.prepare.validation_fraction == 0.0 && config.held_out > 0 {
+            let beside = "prepare.validation_fraction = 0";
+            let expected = "lesions on the validation side, where it takes them from";
+            return Err(clash("two_sided.held_out", config.held_out, beside, expected).advice(
+                "raise prepare.validation_fraction, or set two_sided.held_out = 0 and calibrate on \"train\"",
+            ));
+        }
+        Ok(())
     }
 
     fn check_synthetic(&self, arm: Arm) -> Result<()> {

@@ -18,6 +18,7 @@ use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::CohortConfig;
 use crate::study::{StudyFile, StudyKind};
 use crate::train::TrainConfig;
+use crate::two_sided::TwoSidedConfig;
 
 /// The whole experiment: all that a study file of the kind "rim-lesions" says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ pub struct RimStudy {
     /// A second generator that is told rims from non-rims (the paper's ADA-cGAN), beside the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditional: Option<ConditionalConfig>,
+    /// Lesions projected into the conditional generator as of either class: a probability of the contested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_sided: Option<TwoSidedConfig>,
     /// A generator of several contrasts at once (the paper's QSM, rim map and FLAIR).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multi_contrast: Option<MultiContrastConfig>,
@@ -144,6 +148,7 @@ impl Default for RimStudy {
             perturb: PerturbConfig::default(),
             classify: ClassifyConfig::default(),
             conditional: None,
+            two_sided: None,
             multi_contrast: None,
             evaluate: None,
             explain: None,

@@ -9,7 +9,7 @@ use crate::project::FeatureSetting;
 use crate::run_dir::StudyDir;
 use crate::simulate::rim_lesions as simulate;
 use crate::train::BaseChoice;
-use crate::{classify, data, evaluate, explain, generate, perturb, project, segment, train};
+use crate::{classify, data, evaluate, explain, generate, perturb, project, segment, train, two_sided};
 
 impl RimStudy {
     /// Every stage's folder that this study will use, and whose it is.
@@ -41,6 +41,11 @@ impl RimStudy {
         folders.extend(agreed.map(|agreed| (project::stage::OWNER, agreed.folder(dir))));
         if self.conditional.is_some() {
             folders.extend([gan(dir.conditional_gan()), (generate::stage::OWNER, dir.conditional_synthetic())]);
+        }
+        let projections = self.two_sided_projections(dir);
+        folders.extend(projections.into_iter().map(|folder| (project::stage::OWNER, folder)));
+        if self.two_sided.is_some() {
+            folders.push((two_sided::stage::OWNER, dir.two_sided()));
         }
         if self.multi_contrast.is_some() {
             folders.extend([

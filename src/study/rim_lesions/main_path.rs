@@ -154,6 +154,7 @@ impl Run<'_> {
         let conditional = self.study.conditional.as_ref().map(|_| self.dir.conditional_synthetic());
         let agreed = |agreed: Agreed| self.study.needs_projected(agreed).then(|| agreed.folder(self.dir));
         let (rims, others) = (agreed(Agreed::Rims), agreed(Agreed::NonRims));
+        let two_sided = self.study.needs_two_sided().then(|| self.dir.two_sided());
         let network = self.dir.gan().best_network();
         let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), keys)?;
         let lab = self.lab.of_stage("classify");
@@ -165,6 +166,7 @@ impl Run<'_> {
             projected_interest: rims.as_deref(),
             projected_others: others.as_deref(),
             network: Some(&network),
+            two_sided: two_sided.as_deref(),
             truth,
         };
         self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))

@@ -25,6 +25,8 @@ mod scoring;
 
 mod show;
 
+mod two_sided;
+
 use super::cache::{ABSENT, Stages};
 use super::folder;
 use crate::data::Prepared;
@@ -79,6 +81,10 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let denoised = run.project(&prepared, &gan.key)?;
     let perturbation = run.perturb(&prepared, &gan.key, &denoised.record)?;
     let conditional = run.conditional(&prepared, &data.key)?;
+    let two_sided = match &conditional {
+        Some(conditional) => run.two_sided(&prepared, &denoised.record, &conditional.gan_key)?,
+        None => None,
+    };
     let multi_contrast = run.multi_contrast(&cohort)?;
     let segmentation = run.segment(&cohort, multi_contrast.as_ref().map(|done| done.key.as_str()))?;
     let mut agreed_keys = vec![];
@@ -88,10 +94,11 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     }
     let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
-    let conditional_key = conditional.as_ref().map_or(ABSENT, |done| &done.key);
+    let conditional_key = conditional.as_ref().map_or(ABSENT, |conditional| &conditional.drawn.key);
     let keys = [&synthetic.key, &denoised.key, conditional_key];
     let evaluation = run.evaluate(&prepared, &gan.key, keys)?;
-    let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).collect();
+    let judged = two_sided.as_ref().filter(|_| study.needs_two_sided()).map(|done| done.key.as_str());
+    let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).chain(judged).collect();
     let classify = run.classify(&prepared, truth.as_deref(), &keys)?;
     let explanation = run.explain(&prepared, &cohort, [&data.key, &classify.key])?;
 
@@ -113,11 +120,16 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         projection: scoring::with_truth(denoised.record, &prepared, truth.as_deref())?,
         perturbation,
         classify: classify.record,
-        conditional: conditional.map(|done| done.record),
+        conditional: conditional.map(|conditional| conditional.drawn.record),
         multi_contrast: multi_contrast.map(|done| done.record),
         evaluation,
         explanation,
         segmentation,
+        two_sided: two_sided
+            .map(|done| {
+                crate::two_sided::truth::with_truth(done.record, &prepared, truth.as_deref(), RunSeed(study.seed))
+            })
+            .transpose()?,
     };
     files::write_json(dir.results(), &record)?;
     report::write_held(&dir)?;

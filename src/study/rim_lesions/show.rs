@@ -11,6 +11,7 @@ use crate::records::spelling;
 use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
 use crate::train::BaseChoice;
+use crate::two_sided::TwoSidedConfig;
 
 /// A section of the printed text: its header line and its lines.
 struct Block {
@@ -76,6 +77,9 @@ impl RimStudy {
             all.push(unset("classify", "primary.arm", arm));
             all.push(unset("classify", "primary.metric", "auprc; also \"auroc\" and \"balanced-accuracy\""));
             all.push(unset("classify", "primary.against", "auto: the truth where it is known, else the readers"));
+        }
+        if self.classify.extra_weights.is_empty() {
+            all.push(unset("classify", "extra_weights", "[]; [0, 0.25, 1] fits all arms that add at these, too"));
         }
         if self.classify.control.is_none() {
             all.push(unset(
@@ -226,6 +230,16 @@ impl RimStudy {
             let meaning = "none; the section adds a generator that is told rims from non-rims";
             all.push(("conditional", meaning, vec![self.kimg_of("conditional")]));
         }
+        if self.two_sided.is_none() {
+            let usual = TwoSidedConfig::default();
+            let keys = vec![
+                unset("two_sided", "calibrate", format!("{:?}", usual.calibrate.name())),
+                unset("two_sided", "prior", usual.prior.to_string()),
+                unset("two_sided", "held_out", usual.held_out.to_string()),
+                unset("two_sided", "seen", usual.seen.to_string()),
+            ];
+            all.push(("two_sided", "none; the section projects lesions as of either class, for a probability", keys));
+        }
         if self.multi_contrast.is_none() {
             let usual = MultiContrastConfig::default();
             let keys = vec![
@@ -360,6 +374,7 @@ mod tests {
         given.conditional = Some(ConditionalConfig::default());
         given.evaluate = Some(EvaluateConfig::default());
         given.segment = Some(SegmentConfig::default());
+        given.two_sided = Some(TwoSidedConfig::default());
         given.multi_contrast = Some(MultiContrastConfig { kimg: Some(2.0), ..MultiContrastConfig::default() });
         for study in [simulated(), given] {
             assert_eq!(toml::from_str::<RimStudy>(&study.shown()).unwrap(), study);
