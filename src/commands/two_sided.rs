@@ -52,6 +52,9 @@ struct Typed {
     /// Share of those of interest that is assumed among the contested.
     #[arg(long)]
     prior: Option<f64>,
+    /// Whether the size of both losses and of the lesion are inputs, too.
+    #[arg(long)]
+    covariates: Option<bool>,
 }
 
 /// Compares, calibrates, and prints what came out.
@@ -89,7 +92,8 @@ fn table(record: &TwoSidedRecord) -> String {
         let (lesions, own) = (side.lesions, side.of_interest);
         let (auroc, share) = (shown(&side.auroc), side.brier_of_share);
         let line = format!("{lesions} agreed {} lesions, {own} {of_interest}: AUROC {auroc}", side.side);
-        let _ = writeln!(text, "{line}, Brier {brier} (of their share {share:.3})");
+        let alone = side.brier_without_difference.map_or_else(|| "undefined".into(), |brier| format!("{brier:.3}"));
+        let _ = writeln!(text, "{line}, Brier {brier} (without the difference {alone}, of their share {share:.3})");
     }
     if let Some(truth) = &record.truth {
         let brier = truth.brier.map_or_else(|| "undefined".into(), |brier| format!("{brier:.3}"));

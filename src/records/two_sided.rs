@@ -78,6 +78,8 @@ pub struct AgreedSide {
     pub other_difference: Option<f64>,
     /// Mean squared distance of probability and label; absent where no calibration could be fitted without a patient.
     pub brier: Option<f64>,
+    /// The same by the size of the losses and of the lesion alone: what the difference adds is the rest.
+    pub brier_without_difference: Option<f64>,
     /// Brier score of the share of interest as everybody's probability.
     pub brier_of_share: f64,
     /// Expected calibration error in ten bins.

@@ -19,6 +19,8 @@ pub struct TwoSided<'a> {
     pub agreed: Vec<AgreedRow>,
     /// What is true of the contested, where that is known.
     pub truth: Option<Truth>,
+    /// What each input does to the log-odds.
+    pub slopes: String,
     /// What it shows.
     pub says: String,
     /// What it does not show.
@@ -49,8 +51,8 @@ pub struct AgreedRow {
     pub differences: [String; 2],
     /// Of the difference.
     pub auroc: String,
-    /// Beside that of the share alone.
-    pub brier: String,
+    /// Of the probability, of the covariates alone, and of the share alone.
+    pub brier: [String; 3],
     /// In ten bins.
     pub calibration_error: String,
 }
@@ -74,6 +76,7 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<TwoS
         lesions: contested.map(|lesion| lesion_row(lesion, &record.classes)).collect(),
         agreed: record.agreed.iter().map(agreed_row).collect(),
         truth: truth(record),
+        slopes: slopes(record),
         says: says(record),
         does_not: "It does not show that a lesion is a rim: both projections are drawings of a generator that learnt \
                    from the readers' agreed lesions, and a probability is no better than the calibration that it \
@@ -110,7 +113,7 @@ fn agreed_row(side: &AgreedSide) -> AgreedRow {
         differences: [side.of_interest_difference, side.other_difference]
             .map(|value| value.map_or_else(|| "—".into(), signed)),
         auroc: side.auroc.as_ref().map_or_else(|| "—".into(), |found| interval(found, 2)),
-        brier: format!("{} ({})", optional(side.brier, 3), number(side.brier_of_share, 3)),
+        brier: [side.brier, side.brier_without_difference, Some(side.brier_of_share)].map(|score| optional(score, 3)),
         calibration_error: optional(side.calibration_error, 3),
     }
 }
@@ -133,6 +136,14 @@ fn truth(record: &TwoSidedRecord) -> Option<Truth> {
         ),
         auroc: truth.auroc.iter().map(area).collect(),
     })
+}
+
+/// What carries the probability: the difference, or the sizes beside it.
+fn slopes(record: &TwoSidedRecord) -> String {
+    let of = ["difference", "losses' mean", "lesion's voxels"];
+    let one = |(name, slope): (&str, &f64)| format!("{name} {}", signed(*slope));
+    let all: Vec<String> = of.into_iter().zip(&record.calibration.slopes).map(one).collect();
+    format!("Log-odds for a deviation of each input: {}.", all.join(", "))
 }
 
 /// Whether the difference of the losses tells the classes where the generator has not seen the lesions.

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 
 use super::few_clusters::t_quantile;
-use super::linear_system::{Pivot, solve};
 use super::{LEVEL, check_scores};
 use crate::problem::Result;
 use crate::records::Interval;
@@ -101,7 +100,7 @@ fn line(scores: &[f64], labels: &[bool]) -> Option<Estimate> {
     };
     let (mut a, mut b) = (0.0, 0.0);
     for _ in 0..STEPS {
-        let step = Curvature::at(&x, labels, a, b)?.step()?;
+        let step = Curvature::at(&x, labels, a, b)?.step();
         let mut share = 1.0;
         while share > 1e-9 && likelihood(a + share * step[0], b + share * step[1]) < likelihood(a, b) {
             share /= 2.0;
@@ -115,9 +114,9 @@ fn line(scores: &[f64], labels: &[bool]) -> Option<Estimate> {
     let found = Curvature::at(&x, labels, a, b)?;
     let influence = x.iter().zip(labels).map(|(x, &label)| {
         let off = f64::from(u8::from(label)) - probability(a + b * x);
-        Some(found.solve([off, off * x])?[1] / scale)
+        found.solve([off, off * x])[1] / scale
     });
-    let influence: Vec<f64> = influence.collect::<Option<_>>()?;
+    let influence: Vec<f64> = influence.collect();
     Some(Estimate { value: b / scale, influence }).filter(|estimate| estimate.value.is_finite())
 }
 
@@ -158,14 +157,12 @@ impl Curvature {
         self.information[0] * self.information[2] - self.information[1] * self.information[1]
     }
 
-    /// `None` where rounding leaves nothing of the second equation.
-    fn solve(&self, right: [f64; 2]) -> Option<[f64; 2]> {
+    fn solve(&self, right: [f64; 2]) -> [f64; 2] {
         let [a, b, c] = self.information;
-        let equations = vec![vec![a, b, right[0]], vec![b, c, right[1]]];
-        solve(equations, Pivot::Diagonal).map(|found| [found[0], found[1]])
+        [c * right[0] - b * right[1], a * right[1] - b * right[0]].map(|value| value / self.determinant())
     }
 
-    fn step(&self) -> Option<[f64; 2]> {
+    fn step(&self) -> [f64; 2] {
         self.solve(self.gradient)
     }
 }

@@ -15,6 +15,9 @@ pub struct TwoSidedConfig {
     pub calibrate: Side,
     /// Share of those of interest that is assumed among the contested, 0 to 1, both excluded.
     pub prior: f64,
+    /// Whether the size of both losses and of the lesion are inputs, too. What carries the probability stands in the
+    /// record: where rims are the larger lesions it may be the size alone.
+    pub covariates: bool,
     /// Agreed validation lesions of each class that a study projects both ways, at most.
     pub held_out: u64,
     /// Agreed training lesions of each class that it projects both ways, at most; 0 none.
@@ -58,7 +61,7 @@ const HELD_OUT: u64 = 200;
 
 impl Default for TwoSidedConfig {
     fn default() -> Self {
-        Self { calibrate: Side::Validation, prior: 0.5, held_out: HELD_OUT, seen: 0 }
+        Self { calibrate: Side::Validation, prior: 0.5, covariates: true, held_out: HELD_OUT, seen: 0 }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Losses of both sides to probabilities.
 
-use super::config::Side;
+use super::config::{Side, TwoSidedConfig};
 use crate::problem::{Kind, Problem, Result};
 use crate::statistics::grouped_calibration::{Calibration, Sample, without_own_group};
 
-/// What the calibration sees of a lesion, in words.
+/// What the calibration sees of a lesion, in words; without covariates the first alone.
 pub const INPUTS: [&str; 3] = [
     "difference of the losses as a share of both, above 0 where the lesion fits better as of interest",
     "logarithm of both losses' mean",
@@ -37,9 +37,13 @@ impl Losses {
     }
 
     /// As [`INPUTS`] says.
-    pub fn inputs(&self) -> Vec<f64> {
-        let logarithm = |value: f64| value.max(f64::MIN_POSITIVE).ln();
-        vec![self.difference(), logarithm((self.losses[0] + self.losses[1]) / 2.0), logarithm(self.voxels)]
+    pub fn inputs(&self, covariates: bool) -> Vec<f64> {
+        let more = self.covariates().into_iter().filter(|_| covariates);
+        [self.difference()].into_iter().chain(more).collect()
+    }
+
+    fn covariates(&self) -> [f64; 2] {
+        [(self.losses[0] + self.losses[1]) / 2.0, self.voxels].map(|value| value.max(f64::MIN_POSITIVE).ln())
     }
 }
 
@@ -55,13 +59,17 @@ pub struct Judged {
     /// Of each lesion, by a calibration without its patient: at `prior` where it is contested, at the share of the
     /// agreed lesions where it is not; `None` where without the patient a class is missing.
     pub probabilities: Vec<Option<f64>>,
+    /// The same at the share of the agreed lesions, for all, by what is left without the difference: what the size of
+    /// losses and lesion say alone.
+    pub without_difference: Vec<Option<f64>>,
 }
 
 /// Calibrates on the agreed lesions of one side and judges all.
 ///
 /// # Errors
 /// Fewer than two patients with either class there; a regression that does not come to rest.
-pub fn judge(lesions: &[Losses], calibrate: Side, prior: f64) -> Result<Judged> {
+pub fn judge(lesions: &[Losses], config: &TwoSidedConfig) -> Result<Judged> {
+    let &TwoSidedConfig { calibrate, prior, covariates, .. } = config;
     let agreed: Vec<(&Losses, bool)> = lesions
         .iter()
         .filter(|lesion| lesion.side == calibrate)
@@ -84,20 +92,27 @@ pub fn judge(lesions: &[Losses], calibrate: Side, prior: f64) -> Result<Judged> 
             .expected(format!("at least {FEWEST_PATIENTS} patients of each, to make probabilities of losses"))
             .advice("project more agreed lesions both ways, or calibrate on the other side (two_sided.calibrate)"));
     }
-    let rows: Vec<Vec<f64>> = agreed.iter().map(|(lesion, _)| lesion.inputs()).collect();
     let labels: Vec<bool> = agreed.iter().map(|(_, label)| *label).collect();
     let groups: Vec<&str> = agreed.iter().map(|(lesion, _)| lesion.patient.as_str()).collect();
+    let cross_fitted = |inputs: &dyn Fn(&Losses) -> Vec<f64>, prior: Option<f64>| {
+        let rows: Vec<Vec<f64>> = agreed.iter().map(|(lesion, _)| inputs(lesion)).collect();
+        let judged: Vec<(Vec<f64>, &str)> =
+            lesions.iter().map(|lesion| (inputs(lesion), lesion.patient.as_str())).collect();
+        without_own_group(&Sample { rows: &rows, labels: &labels, groups: &groups }, &judged, prior)
+    };
+    let inputs = |lesion: &Losses| lesion.inputs(covariates);
+    let rows: Vec<Vec<f64>> = agreed.iter().map(|(lesion, _)| inputs(lesion)).collect();
     let calibration = Calibration::fit(&rows, &labels)
         .ok_or_else(|| Problem::new(Kind::Gate, "losses that no calibration could be fitted to"))?;
-    let sample = Sample { rows: &rows, labels: &labels, groups: &groups };
-    let judged: Vec<(Vec<f64>, &str)> =
-        lesions.iter().map(|lesion| (lesion.inputs(), lesion.patient.as_str())).collect();
-    let at = |prior| without_own_group(&sample, &judged, prior);
-    let either = lesions.iter().zip(at(Some(prior)).into_iter().zip(at(None)));
-    let probabilities = either
+    let either = cross_fitted(&inputs, Some(prior)).into_iter().zip(cross_fitted(&inputs, None));
+    let probabilities = lesions
+        .iter()
+        .zip(either)
         .map(|(lesion, (at_prior, as_found))| if lesion.of_interest.is_none() { at_prior } else { as_found })
         .collect();
-    Ok(Judged { calibration, lesions: rows.len(), patients: patients(&|_| true), probabilities })
+    let without_difference = cross_fitted(&|lesion: &Losses| lesion.covariates().to_vec(), None);
+    let patients = patients(&|_| true);
+    Ok(Judged { calibration, lesions: rows.len(), patients, probabilities, without_difference })
 }
 
 #[cfg(test)]
@@ -148,9 +163,13 @@ mod tests {
         }
     }
 
+    fn on(calibrate: Side) -> TwoSidedConfig {
+        TwoSidedConfig { calibrate, ..TwoSidedConfig::default() }
+    }
+
     fn judged(known: Vec<Losses>, contested: &[Losses], calibrate: Side) -> Vec<f64> {
         let all = [known, contested.to_vec()].concat();
-        let found = judge(&all, calibrate, 0.5).unwrap().probabilities;
+        let found = judge(&all, &on(calibrate)).unwrap().probabilities;
         found[all.len() - contested.len()..].iter().map(|p| p.unwrap()).collect()
     }
 
@@ -176,9 +195,10 @@ mod tests {
         assert!(contested.iter().filter(|lesion| lesion.difference() > 0.0).count() < 20);
         // Without taking out the sizes a quarter would be expected.
         let (known, _) = PLAIN.lesions(Side::Validation, [100, 300], false, 1);
-        let calibration = judge(&known, Side::Validation, 0.5).unwrap().calibration;
+        let calibration = judge(&known, &on(Side::Validation)).unwrap().calibration;
         let (contested, _) = PLAIN.lesions(Side::Train, [200, 200], true, 2);
-        let raw: Vec<f64> = contested.iter().map(|lesion| calibration.probability(&lesion.inputs(), None)).collect();
+        let raw: Vec<f64> =
+            contested.iter().map(|lesion| calibration.probability(&lesion.inputs(true), None)).collect();
         assert!(mean(&raw) < 0.42, "{}", mean(&raw));
     }
 
@@ -198,7 +218,7 @@ mod tests {
         let (fair, flattered) = (of(Side::Validation), of(Side::Train));
         assert!(fair < 0.20 && flattered > fair + 0.01, "{fair} and {flattered}");
         let own = |lesions: &[Losses], side: Side, truth: &[bool]| {
-            let p: Vec<f64> = judge(lesions, side, 0.5).unwrap().probabilities.into_iter().flatten().collect();
+            let p: Vec<f64> = judge(lesions, &on(side)).unwrap().probabilities.into_iter().flatten().collect();
             brier(&p, truth).unwrap().unwrap()
         };
         // Cross-fitting by patient does not help: the bias is the generator's.
@@ -225,17 +245,39 @@ mod tests {
             let factor = if *truth { 0.2 } else { 1.0 };
             lesion.losses = lesion.losses.map(|loss| loss * factor);
         }
-        let found = judge(&simple, Side::Validation, 0.5).unwrap().calibration.line.slopes;
+        let found = judge(&simple, &on(Side::Validation)).unwrap().calibration.line.slopes;
         assert!(found[0] > 0.5 && found[1] < -0.5, "{found:?}");
+    }
+
+    /// Trap: covariates that know the class. Where rims are the larger lesions and both losses say nothing, the size
+    /// alone makes probabilities that look calibrated; what is left without the difference says so, and without
+    /// covariates the prior is all there is.
+    #[test]
+    fn a_probability_that_is_one_of_size_is_told_as_such() {
+        let (mut lesions, truth) = World { own: 0.0, ..PLAIN }.lesions(Side::Validation, [150, 150], false, 8);
+        for (at, lesion) in lesions.iter_mut().enumerate() {
+            lesion.voxels = if truth[at] { 300.0 } else { 100.0 } * (1.0 + (at % 7) as f64);
+        }
+        let of = |config: &TwoSidedConfig| {
+            let found = judge(&lesions, config).unwrap();
+            let score =
+                |p: Vec<Option<f64>>| brier(&p.into_iter().flatten().collect::<Vec<_>>(), &truth).unwrap().unwrap();
+            (score(found.probabilities), score(found.without_difference), found.calibration.line.slopes)
+        };
+        let (with, alone, slopes) = of(&on(Side::Validation));
+        assert!(with < 0.2 && (with - alone).abs() < 0.01, "{with} and {alone}");
+        assert!(slopes[0].abs() < 0.5 && slopes[2] > 1.5, "{slopes:?}");
+        let (plain, _, slopes) = of(&TwoSidedConfig { covariates: false, ..on(Side::Validation) });
+        assert!(plain > 0.24 && slopes.len() == 1, "{plain}");
     }
 
     #[test]
     fn too_few_patients_are_refused_by_name() {
         let (lesions, _) = PLAIN.lesions(Side::Validation, [2, 8], false, 7);
-        let problem = judge(&lesions, Side::Validation, 0.5).unwrap_err();
+        let problem = judge(&lesions, &on(Side::Validation)).unwrap_err();
         assert_eq!(problem.kind(), Kind::Input);
         assert!(problem.to_string().contains("of 1 patients of interest and of 4 others"), "{problem}");
-        assert!(judge(&lesions, Side::Train, 0.5).is_err());
+        assert!(judge(&lesions, &on(Side::Train)).is_err());
     }
 
     /// By hand: losses of 3 and 5 differ by a quarter of their sum; the mean is 4.
@@ -249,7 +291,8 @@ mod tests {
             voxels: std::f64::consts::E,
         };
         assert_eq!(lesion.difference(), 0.25);
-        approx::assert_abs_diff_eq!(lesion.inputs()[..], [0.25, 4f64.ln(), 1.0], epsilon = 1e-12);
+        approx::assert_abs_diff_eq!(lesion.inputs(true)[..], [0.25, 4f64.ln(), 1.0], epsilon = 1e-12);
+        assert_eq!(lesion.inputs(false), [0.25]);
         assert_eq!(Losses { losses: [0.0; 2], ..lesion }.difference(), 0.0);
     }
 }

@@ -56,7 +56,7 @@ pub fn run_stage<E>(
     // The contested first, each kind in the manifest's order.
     pairs.sort_by_key(|pair| data.class_of(data.lesion(pair.lesion)).is_some());
     let losses = pairs.iter().map(|pair| losses(data, pair)).collect::<Result<Vec<_>>>()?;
-    let judged = judge(&losses, config.calibrate, config.prior).map_err(|problem| problem.at(data.root()))?;
+    let judged = judge(&losses, config).map_err(|problem| problem.at(data.root()))?;
     let room = Room { data, out, pairs: &pairs, losses: &losses, judged: &judged, classes: &classes };
     room.clear(&mut claim)?;
     let mut lesions = vec![];
@@ -124,7 +124,7 @@ fn calibration(judged: &Judged, side: Side, losses: &[Losses]) -> CalibrationRec
         lesions: judged.lesions as u64,
         of_interest: own.count() as u64,
         patients: judged.patients as u64,
-        inputs: INPUTS.map(str::to_owned).to_vec(),
+        inputs: INPUTS[..fitted.centres.len()].iter().map(|input| (*input).to_owned()).collect(),
         centres: fitted.centres.clone(),
         scales: fitted.scales.clone(),
         intercept: fitted.line.intercept,
@@ -136,9 +136,9 @@ fn calibration(judged: &Judged, side: Side, losses: &[Losses]) -> CalibrationRec
 fn agreed(losses: &[Losses], judged: &Judged, seed: RunSeed) -> Result<Vec<AgreedSide>> {
     let mut found = vec![];
     for side in Side::ALL {
-        let of_side = losses.iter().zip(&judged.probabilities).filter(|(lesion, _)| lesion.side == side);
-        let own: Vec<(&Losses, bool, Option<f64>)> =
-            of_side.filter_map(|(lesion, p)| Some((lesion, lesion.of_interest?, *p))).collect();
+        let places = (0..losses.len()).filter(|&at| losses[at].side == side);
+        let own: Vec<(&Losses, bool, usize)> =
+            places.filter_map(|at| Some((&losses[at], losses[at].of_interest?, at))).collect();
         if own.is_empty() {
             continue;
         }
@@ -148,7 +148,11 @@ fn agreed(losses: &[Losses], judged: &Judged, seed: RunSeed) -> Result<Vec<Agree
         let middle = |wanted: bool| {
             median(differences.iter().zip(&labels).filter(|(_, label)| **label == wanted).map(|(value, _)| *value))
         };
-        let (p, known): (Vec<f64>, Vec<bool>) = own.iter().filter_map(|(_, label, p)| Some(((*p)?, *label))).unzip();
+        let known = |p: &[Option<f64>]| -> (Vec<f64>, Vec<bool>) {
+            own.iter().filter_map(|(_, label, at)| Some((p[*at]?, *label))).unzip()
+        };
+        let (p, of_p) = known(&judged.probabilities);
+        let (alone, of_alone) = known(&judged.without_difference);
         let positives = labels.iter().filter(|label| **label).count();
         let share = positives as f64 / labels.len() as f64;
         found.push(AgreedSide {
@@ -158,9 +162,10 @@ fn agreed(losses: &[Losses], judged: &Judged, seed: RunSeed) -> Result<Vec<Agree
             auroc: auroc(&differences, &labels, &patients, seed.child("two-sided agreed", 0))?,
             of_interest_difference: middle(true),
             other_difference: middle(false),
-            brier: brier(&p, &known)?,
+            brier: brier(&p, &of_p)?,
+            brier_without_difference: brier(&alone, &of_alone)?,
             brier_of_share: share * (1.0 - share),
-            calibration_error: expected_calibration_error(&p, &known, BINS)?,
+            calibration_error: expected_calibration_error(&p, &of_p, BINS)?,
         });
     }
     Ok(found)

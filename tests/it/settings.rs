@@ -296,6 +296,7 @@ fn table() -> Vec<Row> {
         row("two_sided.calibrate", Word, &["validation"], &["test", "all"]).with(&["conditional={}"]),
         row("two_sided.calibrate", Word, &["train"], &["test"]).with(&["conditional={}", "two_sided.seen=9"]),
         row("two_sided.prior", Number, &["0.01", "0.99"], &["0", "1", "-0.1"]).with(&["conditional={}"]),
+        row("two_sided.covariates", Flag, &["true", "false"], &[]).with(&["conditional={}"]),
         row("two_sided.held_out", Count, &["1", "1000000"], &["0", "1000001"]).with(&["conditional={}"]),
         row("two_sided.seen", Count, &["0", "1000000"], &["1000001"]).with(&["conditional={}"]),
         row("conditional.kimg", Number, &["1", "1e9"], above_0),

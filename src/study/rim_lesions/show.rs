@@ -235,6 +235,7 @@ impl RimStudy {
             let keys = vec![
                 unset("two_sided", "calibrate", format!("{:?}", usual.calibrate.name())),
                 unset("two_sided", "prior", usual.prior.to_string()),
+                unset("two_sided", "covariates", usual.covariates.to_string()),
                 unset("two_sided", "held_out", usual.held_out.to_string()),
                 unset("two_sided", "seen", usual.seen.to_string()),
             ];
