@@ -5,6 +5,7 @@
 //! What the page gets of an image is its grey levels and the number of the question; what the image is stays here and
 //! is read again only by scoring ([`scores`]).
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,7 +68,10 @@ struct Held {
 impl Held {
     fn take(folder: &ReadingDir) -> Result<Self> {
         let mut claim = OutFolder::new(OWNER, folder.root()).claim().map_err(|problem| match problem.kind() {
-            Kind::Environment => problem.advice("one reader at a time: wait for the other, or end that program"),
+            // Of what the system refuses the reason has its own advice.
+            Kind::Environment if problem.source().is_none() => {
+                problem.advice("one reader at a time: wait for the other, or end that program")
+            }
             _ => problem,
         })?;
         let journal = format!("{}-journal", ReadingDir::ANSWERS);
