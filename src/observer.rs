@@ -35,3 +35,33 @@ impl Observer for Silent {
         false
     }
 }
+
+#[cfg(test)]
+/// An observer that asks to stop in the middle of something.
+pub mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Asks to stop from the look after so many on.
+    pub struct StopAfterLooks(AtomicU32);
+
+    impl StopAfterLooks {
+        /// `looks` are let pass.
+        pub fn new(looks: u32) -> Self {
+            Self(AtomicU32::new(looks))
+        }
+    }
+
+    impl Observer for StopAfterLooks {
+        fn begin(&self, _label: &str, _unit: &str, _total: u64) {}
+        fn advance(&self, _steps: u64) {}
+        fn status(&self, _text: &str) {}
+        fn note(&self, _text: &str) {}
+        fn end(&self) {}
+        fn stop_requested(&self) -> bool {
+            let pass = |left: u32| left.checked_sub(1);
+            self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, pass).is_err()
+        }
+    }
+}

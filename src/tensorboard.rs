@@ -17,6 +17,12 @@ use crate::problem::{Problem, Result};
 const BEGINNING: &str = "events.out.tfevents.";
 const ENDING: &str = ".rimforge";
 
+/// `events.out.tfevents.<seconds>.<nanoseconds>.rimforge`, of now; TensorBoard reads files in the order of their names.
+pub fn new_name() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{BEGINNING}{:010}.{:09}{ENDING}", now.as_secs(), now.subsec_nanos())
+}
+
 /// Writes one new event file; TensorBoard reads all files of a folder as one run.
 pub struct EventWriter {
     path: PathBuf,
@@ -41,16 +47,13 @@ impl Write for EventFile {
 }
 
 impl EventWriter {
-    /// Creates `events.out.tfevents.<seconds>.<nanoseconds>.rimforge` in `folder`.
+    /// Creates `path`, one of [`new_name`].
     ///
     /// `resumed_at` (a step) tells TensorBoard to drop what an earlier, interrupted process logged from there on.
     ///
     /// # Errors
     /// The file cannot be created or written.
-    pub fn create(folder: &Path, resumed_at: Option<u64>) -> Result<Self> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{BEGINNING}{:010}.{:09}{ENDING}", now.as_secs(), now.subsec_nanos());
-        let path = folder.join(name);
+    pub fn create(path: PathBuf, resumed_at: Option<u64>) -> Result<Self> {
         let file = fault::before(Operation::Create, &path)
             .and_then(|()| File::create_new(&path))
             .map_err(|e| Problem::io(&path, "creating the event file", e))?;
@@ -123,16 +126,16 @@ impl EventWriter {
     }
 }
 
-/// Takes the record that a kill cut short off the end of each event file of `folder`; links, and files that have a
-/// second name elsewhere, are the user's.
+/// Takes the record that a kill cut short off the end of each event file of `folder` whose name `is_own` knows; links,
+/// and files that have a second name elsewhere, are the user's whatever their names.
 ///
 /// # Errors
 /// One cannot be read or written.
-pub fn cut_torn_records(folder: &Path) -> Result<()> {
+pub fn cut_torn_records(folder: &Path, is_own: impl Fn(&str) -> bool) -> Result<()> {
     for path in files::list_if_there(folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let own = path.symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.nlink() == 1);
-        if !(own && name.starts_with(BEGINNING) && name.ends_with(ENDING)) {
+        if !(own && name.starts_with(BEGINNING) && name.ends_with(ENDING) && is_own(name)) {
             continue;
         }
         let (whole, length) = whole_records(&path).map_err(|error| Problem::io(&path, "reading", error))?;
@@ -291,7 +294,7 @@ mod tests {
     #[test]
     fn a_torn_last_record_is_cut_off_and_whole_ones_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = EventWriter::create(folder.path(), None).unwrap();
+        let mut writer = EventWriter::create(folder.path().join(new_name()), None).unwrap();
         writer.scalar("a", 1, 2.0).unwrap();
         writer.flush().unwrap();
         let path = writer.path().to_owned();
@@ -301,7 +304,7 @@ mod tests {
         std::fs::write(&other, b"torn").unwrap();
         for torn in [&[][..], &[7], &[7; 15], &[1; 30], &[0; 16], &[0; 64], &tf_record(b"event")[..20]] {
             std::fs::write(&path, [&whole, torn].concat()).unwrap();
-            cut_torn_records(folder.path()).unwrap();
+            cut_torn_records(folder.path(), |_| true).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
         assert_eq!(std::fs::read(&other).unwrap(), b"torn");
@@ -309,17 +312,19 @@ mod tests {
         std::os::unix::fs::symlink(&other, &link).unwrap();
         std::fs::hard_link(&other, &twin).unwrap();
         std::fs::hard_link(&twin, path.with_file_name("events.out.tfevents.2.rimforge")).unwrap();
-        cut_torn_records(folder.path()).unwrap();
+        cut_torn_records(folder.path(), |_| true).unwrap();
         assert_eq!(std::fs::read(&other).unwrap(), b"torn");
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        cut_torn_records(folder.path()).unwrap();
+        cut_torn_records(folder.path(), |name| !path.ends_with(name)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), whole[..whole.len() - 1], "not in the mark: the user's");
+        cut_torn_records(folder.path(), |_| true).unwrap();
         assert_eq!(records(&std::fs::read(&path).unwrap()).len(), 1);
     }
 
     #[test]
     fn what_was_written_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = EventWriter::create(folder.path(), Some(300)).unwrap();
+        let mut writer = EventWriter::create(folder.path().join(new_name()), Some(300)).unwrap();
         writer.scalar("loss/generator", 300, 0.75).unwrap();
         writer.image("fakes", 301, b"not really a png", [64, 32, 1]).unwrap();
         writer.flush().unwrap();

@@ -20,6 +20,7 @@ use crate::files;
 use crate::files::npy::Npy;
 use crate::name::{Inside, Name, shown};
 use crate::nets::{Generator, load_image_network};
+use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::{Padding, UNKNOWN_DATA};
@@ -122,8 +123,8 @@ struct Drawn {
 /// # Errors
 /// No record, one that lists no such file, a file of that kind that it does not list or whose hash is another, one of
 /// another shape or with non-finite values, or a generator that was trained on another data set; unless `trusted`, also
-/// one of which that is not known, or that started from one of another.
-pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded<Synthetic>> {
+/// one of which that is not known, or that started from one of another. Stopped on request.
+pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn Observer) -> Result<Loaded<Synthetic>> {
     let path = folder.join(RECORD);
     let record: Drawn = read_record(&path, "generate")?;
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
@@ -152,6 +153,10 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded
             .advice("move them out of the folder: what drew them is not known, and test lesions may leak"));
     }
     let read = |image: &&FileHash| {
+        if observer.stop_requested() {
+            return Err(Problem::new(Kind::Interrupted, "stopped while reading generated images")
+                .advice("run the same command again; finished fits are kept"));
+        }
         Ok(Synthetic { pixels: slice(&inside(folder, &path, image.path.as_str())?, &image.sha256, data)? })
     };
     let items = images.values().map(read).collect::<Result<_>>()?;

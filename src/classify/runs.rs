@@ -18,7 +18,7 @@ use super::training_set::TrainingSet;
 use crate::data::Prepared;
 use crate::digest;
 use crate::engine::Place;
-use crate::files;
+use crate::files::{self, Claim};
 use crate::nets::classifiers::{Classifier, ClassifierConfig};
 use crate::nets::network::Named;
 use crate::nets::weights::{part, read_tensors, write_tensors};
@@ -141,17 +141,28 @@ fn repetition_seed(seed: RunSeed, repetition: u64) -> RunSeed {
     seed.child("classify", repetition)
 }
 
+/// What is fitted to what, and how.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The data set.
+    pub data: &'a Prepared,
+    /// Every slice that a fit sees or is scored on.
+    pub pool: &'a Pool,
+    /// Arms and settings.
+    pub config: &'a ClassifyConfig,
+    /// Of every draw.
+    pub seed: RunSeed,
+}
+
 /// Fits every arm in every repetition, or reads what an earlier call left in `out`.
 ///
 /// # Errors
 /// One class only, a loss that is not a number, a full disk, or stopped on request; fits to do beside those of another
 /// arithmetic.
 pub fn run(
-    data: &Prepared,
-    pool: &Pool,
-    config: &ClassifyConfig,
-    seed: RunSeed,
+    Asked { data, pool, config, seed }: Asked<'_>,
     place: Workplace<'_>,
+    claim: &mut Claim,
     observer: &dyn Observer,
 ) -> Result<Runs> {
     let (plan, sets) = compose(data, pool, config, seed)?;
@@ -200,6 +211,14 @@ pub fn run(
         files::remove(&place.out.join(MAPS))?;
         for (job, _) in jobs.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
             files::remove(&job.file)?;
+        }
+        if kept.iter().all(Option::is_none) {
+            // Nothing here is known to be of these settings: neither are the fits of arms that are not asked for now.
+            let within = place.out.strip_prefix(claim.folder()).unwrap_or(Path::new("")).to_owned();
+            let named = |name: &str| within.join(name).to_string_lossy().into_owned();
+            let asked: Vec<String> = jobs.iter().map(|job| named(&fit_name(job.arm, job.repetition))).collect();
+            let fits = named(FITS);
+            claim.forget(|name| name.starts_with(&fits) && !asked.iter().any(|fit| fit == name))?;
         }
     }
     let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };

@@ -10,7 +10,7 @@ use super::compare::{self, Comparison, TestLesions, Yardstick};
 use super::config::{Additions, ClassifyConfig, Control};
 use super::extras::{Denoised, Extras, Wanted};
 use super::pool::Pool;
-use super::runs::{self, Runs, Workplace};
+use super::runs::{self, Asked, Runs, Workplace};
 use super::source::{Given, Source};
 use super::{Arm, arms, cam, extras, made, weights};
 use crate::data::slices::LesionSlices;
@@ -119,21 +119,21 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
     let mut notes = Vec::new();
-    let mut extras = load_extras(inputs, config, engine.device, &mut notes)?;
+    let mut extras = load_extras(inputs, config, engine.device, &mut notes, observer)?;
     // The one arm that learns from it is a control, and says so.
     extras.truth = truth.clone().filter(|_| arms::sources(&config.arms).contains(&Source::Oracle));
     let place = Workplace { out, device: engine.device, place: &engine.place, threads: engine.facts.threads };
     engine.set_deterministic(true)?;
     let (pool, said) = Pool::load(data, &extras, config, seed, place, observer)?;
     notes.extend(said);
-    let runs = runs::run(data, &pool, config, seed, place, observer)?;
+    let runs = runs::run(Asked { data, pool: &pool, config, seed }, place, &mut claim, observer)?;
 
     let fits = Fits { data, pool: &pool, runs: &runs, config, seed };
     let outcome = match data.classes().of_interest {
         Some(_) => fits.against_the_other(truth.as_deref(), &mut notes, observer)?,
         None => fits.against_the_rest(observer)?,
     };
-    let weights = weights::curve(&fits, truth.as_deref(), place, observer)?;
+    let weights = weights::curve(&fits, truth.as_deref(), place, &mut claim, observer)?;
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
     let record = ClassifyRecord { weights, ..fits.record(outcome, notes) };
     let before = files::read_note::<ClassifyRecord>(out.join(RECORD))?;
@@ -189,13 +189,14 @@ fn load_extras(
     config: &ClassifyConfig,
     device: tch::Device,
     notes: &mut Vec<String>,
+    observer: &dyn Observer,
 ) -> Result<Extras> {
     let data = inputs.data;
     let mut extras = Extras::default();
     let needed = arms::sources(&config.arms);
     let asked =
         |given: Given| inputs.of(given).filter(|_| needed.iter().any(|source| source.asks_for().contains(&given)));
-    let drawn = |folder: &Path| extras::synthetic(folder, data, config.trust_origin);
+    let drawn = |folder: &Path| extras::synthetic(folder, data, config.trust_origin, observer);
     let interest = data.classes().interest().unwrap_or_default();
     // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
     // else.

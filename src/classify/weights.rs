@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::Arm;
 use super::config::ClassifyConfig;
-use super::runs::{self, Runs, Workplace};
+use super::runs::{self, Asked, Runs, Workplace};
 use super::stage::Fits;
+use crate::files::Claim;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::classify::{ArmRecord, DifferenceRecord, WeightPoint};
@@ -47,6 +48,7 @@ pub(super) fn curve(
     fits: &Fits<'_>,
     truth: Option<&[bool]>,
     place: Workplace<'_>,
+    claim: &mut Claim,
     observer: &dyn Observer,
 ) -> Result<Vec<WeightPoint>> {
     let mut points = vec![];
@@ -54,7 +56,8 @@ pub(super) fn curve(
     for &weight in &fits.config.extra_weights {
         let adding = at_weight(fits.config, weight, arms(fits.config));
         let out = place.out.join(folder(weight));
-        let found = runs::run(fits.data, fits.pool, &adding, fits.seed, Workplace { out: &out, ..place }, observer)?;
+        let asked = Asked { data: fits.data, pool: fits.pool, config: &adding, seed: fits.seed };
+        let found = runs::run(asked, Workplace { out: &out, ..place }, claim, observer)?;
         let all: Vec<_> = [none.clone()].into_iter().chain(found.arms).collect();
         let config = at_weight(fits.config, weight, all.iter().map(|arm| arm.arm).collect());
         let runs = Runs { plan: found.plan, arms: all, computed_with: found.computed_with, files: found.files };

@@ -11,6 +11,7 @@ use crate::feed::network_source::network_file;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::shown_path;
 use crate::nets::load_image_network;
+use crate::observer::Silent;
 use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
 use crate::problem::Result;
 use crate::run_dir::ExportDir;
@@ -64,6 +65,6 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
         "source": {"sha256": network.sha256, "channels": channels, "provenance": provenance},
     });
     files::write_json(making.manifest(), &manifest)?;
-    claim.publish(vec![ExportDir::STATE_DICT.into()], &[ExportDir::MANIFEST])?;
+    claim.publish(vec![ExportDir::STATE_DICT.into()], &[ExportDir::MANIFEST], &Silent)?;
     console.result(&manifest, || format!("{}\n", shown_path(&dir.state_dict())))
 }

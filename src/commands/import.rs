@@ -10,6 +10,7 @@ use crate::data::intensity::default_contrast;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::shown_path;
 use crate::nets::weights::{NetworkDescription, write_network};
+use crate::observer::Silent;
 use crate::pickle::{ImportedNetwork, read_network};
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Imported, NetworkLabel, Provenance, SUSCEPTIBILITY, Window};
@@ -91,7 +92,7 @@ pub fn run(args: &ImportArgs, console: &Console) -> Result<()> {
         "tensors": shapes,
     });
     files::write_json(making.manifest(), &manifest)?;
-    claim.publish(vec![ImportDir::NETWORK.into()], &[ImportDir::MANIFEST])?;
+    claim.publish(vec![ImportDir::NETWORK.into()], &[ImportDir::MANIFEST], &Silent)?;
     console.result(&manifest, || format!("{}{}\n", summary(&network, no_window), shown_path(&dir.network())))
 }
 

@@ -9,6 +9,7 @@ use super::sidecar::Sidecars;
 use super::truth;
 use crate::digest;
 use crate::files;
+use crate::observer::Observer;
 use crate::problem::Result;
 
 /// SHA-256 over the names and contents of all files that preparing the cohort at `root` in each of these ways reads.
@@ -17,8 +18,8 @@ use crate::problem::Result;
 /// of their own.
 ///
 /// # Errors
-/// No such cohort, or a file that is read and cannot be.
-pub fn sha256(root: &Path, configs: &[&PrepareConfig]) -> Result<String> {
+/// No such cohort, a file that is read and cannot be, or stopped on request, within a file, too.
+pub fn sha256(root: &Path, configs: &[&PrepareConfig], observer: &dyn Observer) -> Result<String> {
     let mut read = BTreeSet::new();
     let sidecars = Sidecars::new(root);
     for config in configs {
@@ -33,7 +34,7 @@ pub fn sha256(root: &Path, configs: &[&PrepareConfig]) -> Result<String> {
     read.extend(tables.into_iter().filter(|path| path.is_file()).chain(truth::find(root)?));
     let hashed = |path: &PathBuf| {
         let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-        Ok((name, files::sha256(path)?))
+        Ok((name, files::sha256_unless_stopped(path, observer)?))
     };
     let hashes = read.iter().map(hashed).collect::<Result<Vec<_>>>()?;
     Ok(digest::sha256(files::json_line(&hashes)?))

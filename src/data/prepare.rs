@@ -126,7 +126,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     drop((manifest.lesions, manifest.slices));
     files::write_json(making.join(RECORD), &record)?;
     stop_if_asked(observer)?;
-    claim.publish(patches, &[MANIFEST, RECORD])?;
+    claim.publish(patches, &[MANIFEST, RECORD], observer)?;
     Ok(record)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::draw::{available, some};
 use super::sources::{self, Folder, Kind, Source, Unit};
-use super::stage::SetFolder;
+use super::stage::{FEWEST, SetFolder};
 use crate::classify::Arm;
 use crate::classify::made::of_data::Added;
 use crate::data::Prepared;
@@ -106,11 +106,13 @@ impl<'a> Sets<'a> {
         ];
         let floor = Named::new(format!("real {class}s"), "training side", units[1].clone());
         let mut alone = vec![floor.clone()];
-        if !others.is_empty() {
-            alone.push(Named::new(format!("real others than {class}s"), "training side", units[2].clone()));
-        }
-        if !contested.is_empty() {
-            alone.push(Named::new("contested", "training side, as they are", units[3].clone()));
+        let mut notes = Vec::new();
+        let beside = [
+            Named::new(format!("real others than {class}s"), "training side", units[2].clone()),
+            Named::new("contested", "training side, as they are", units[3].clone()),
+        ];
+        for set in beside.into_iter().filter(|set| set.images() > 0) {
+            add(&mut alone, &mut notes, set);
         }
         let mut places = std::collections::HashMap::new();
         for (at, (slice, lesion)) in contested.entries().enumerate() {
@@ -139,7 +141,6 @@ impl<'a> Sets<'a> {
             training.push(with(arm.name(), format!("real {class}s and {}", arm.about(data.classes())?), &[&units]));
             sources.push(Source::Made(images.into_iter().map(|image| image.pixels).collect()));
         }
-        let mut notes = Vec::new();
         let mut read: Vec<(&SetFolder<'_>, Kind, Vec<Unit>)> = Vec::new();
         for given in folders {
             let Folder { source, units, originals, kind, stranger } =
@@ -157,7 +158,12 @@ impl<'a> Sets<'a> {
             }
             let originals = originals.iter().enumerate();
             let originals = originals.filter_map(|(at, key)| Some((at, *places.get(key)?))).collect();
-            alone.push(Named { originals, ..Named::new(&given.name, about, units.clone()) });
+            let set = Named { originals, ..Named::new(&given.name, about, units.clone()) };
+            if given.may_lack {
+                add(&mut alone, &mut notes, set);
+            } else {
+                alone.push(set);
+            }
             training.push(with(&given.training, format!("real {class}s and {}", given.name), &[&units]));
             read.push((given, kind, units));
             sources.push(source);
@@ -182,8 +188,43 @@ impl<'a> Sets<'a> {
     }
 }
 
+/// Adds a set that need not be there where it has enough images to say anything, else a note.
+fn add(alone: &mut Vec<Named>, notes: &mut Vec<String>, set: Named) {
+    if set.images() >= FEWEST {
+        alone.push(set);
+    } else {
+        notes.push(format!(
+            "{:?} does not stand by itself: it has {} images, and fewer than {FEWEST} say nothing.",
+            set.name,
+            set.images()
+        ));
+    }
+}
+
+/// Refuses a data set with too few held-out images, or training ones, of the class of interest: better before a network
+/// is trained than after it.
+///
+/// # Errors
+/// `Kind::Input`, with the side.
+pub fn require_images(data: &Prepared) -> Result<()> {
+    let interest = data.classes().of_interest.clone();
+    let class = interest.as_ref().map_or("image".to_owned(), |class| class.name().to_owned());
+    let held = data.test().filter(|lesion| match &interest {
+        Some(class) => lesion.class == *class,
+        None => data.class_of(lesion).is_some(),
+    });
+    for (side, images) in [("held-out", held.len()), ("training", data.training_of_interest().len())] {
+        if images < FEWEST {
+            return Err(Problem::input(data.root(), format!("{images} {side} slices of {class} for [evaluate]"))
+                .expected(format!("at least {FEWEST}"))
+                .advice("prepare with a larger test share or a smaller slice_area_fraction, or leave [evaluate] out"));
+        }
+    }
+    Ok(())
+}
+
 /// A folder under its own name.
 pub fn folder_named(folder: &Path) -> SetFolder<'_> {
     let name = sources::name_of(folder);
-    SetFolder { training: format!("real + {name}"), name, folder }
+    SetFolder { training: format!("real + {name}"), name, folder, may_lack: false }
 }

@@ -45,13 +45,15 @@ pub struct SetFolder<'a> {
     pub training: String,
     /// Where it lies.
     pub folder: &'a Path,
+    /// Where it has too few images to stand by itself, that is noted and it does not; else it is refused.
+    pub may_lack: bool,
 }
 
 /// Knows the stage's folders; none is older than marks.
 pub const OWNER: Owner = Owner::of("evaluate", |_| Ok(None));
 
-/// Fewest held-out images that say anything.
-const FEWEST: usize = 8;
+/// Fewest images of a set that say anything.
+pub(super) const FEWEST: usize = 8;
 
 /// Images of a network that is looked at without real ones.
 const ALONE: usize = 100;

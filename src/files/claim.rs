@@ -12,6 +12,7 @@ use super::json::{parse_json, write_json};
 use super::lock::FolderLock;
 use super::whole::{is_there, lies_there, read, sweep};
 use crate::name::{Inside, shown};
+use crate::observer::Silent;
 use crate::problem::{Kind, Problem, Result};
 
 /// A mark lists every file of its folder: a data set of a million patches has one of some 60 MB.
@@ -73,7 +74,7 @@ impl Claim {
             claim.write_mark()?;
         }
         claim.sweep()?;
-        if claim.settle()? {
+        if claim.settle(&Silent)? {
             // Where files were put, copies from disk to disk may have been stopped.
             claim.sweep()?;
         }

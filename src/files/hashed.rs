@@ -7,7 +7,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::digest;
-use crate::problem::{Problem, Result};
+use crate::observer::{Observer, Silent};
+use crate::problem::{Kind, Problem, Result};
 
 /// Small enough to stay in the second-level cache beside what the bytes are inflated to.
 const BUFFER: usize = 1 << 17;
@@ -17,13 +18,32 @@ const BUFFER: usize = 1 << 17;
 /// # Errors
 /// No such file, something that is no file, or one that may not be read.
 pub fn sha256(path: impl AsRef<Path>) -> Result<String> {
+    sha256_unless_stopped(path, &Silent)
+}
+
+/// As [`sha256`], of what may have gigabytes: given up where the user asks to stop.
+///
+/// # Errors
+/// Those of [`sha256`]; `Kind::Interrupted`.
+pub fn sha256_unless_stopped(path: impl AsRef<Path>, observer: &dyn Observer) -> Result<String> {
     let path = path.as_ref();
     let failed = |error| Problem::io(path, "reading", error);
     // A pipe would keep who opens it waiting for ever.
     if !path.metadata().map_err(failed)?.is_file() {
         return Err(Problem::input(path, "not a regular file").expected("a file"));
     }
-    HashedFile::new(File::open(path).map_err(failed)?, u64::MAX).finish().map_err(failed)
+    let mut file = HashedFile::new(File::open(path).map_err(failed)?, u64::MAX);
+    loop {
+        if observer.stop_requested() {
+            return Err(Problem::new(Kind::Interrupted, "stopped while its hash was computed")
+                .at(path)
+                .advice("run the same command again; what is finished is kept"));
+        }
+        match file.fill_buf().map_err(failed)?.len() {
+            0 => return file.finish().map_err(failed),
+            length => file.consume(length),
+        }
+    }
 }
 
 /// Reads at most a given number of bytes of a file.
@@ -105,6 +125,7 @@ impl Read for HashedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::tests::StopAfterLooks;
 
     #[test]
     fn the_hash_is_that_of_the_whole_file_however_much_was_read() {
@@ -121,6 +142,15 @@ mod tests {
         }
         assert_eq!(sha256(&path).unwrap(), digest::sha256(&bytes));
         assert!(sha256(folder.path().join("none")).unwrap_err().to_string().contains("none: reading failed"));
+    }
+
+    #[test]
+    fn a_request_to_stop_is_answered_within_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bytes");
+        std::fs::write(&path, vec![7; 2 * BUFFER]).unwrap();
+        let problem = sha256_unless_stopped(&path, &StopAfterLooks::new(1)).unwrap_err();
+        assert!(problem.kind() == Kind::Interrupted && problem.to_string().contains("bytes: stopped"), "{problem}");
     }
 
     #[test]

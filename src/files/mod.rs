@@ -36,7 +36,7 @@ pub mod zip_entries;
 pub use claim::Claim;
 pub use earlier::{files_in, holds_only, holds_what_its_manifest_says, parses, was_locked};
 pub use folder::{list, list_if_there, make_folder, remove, remove_folder, remove_if_empty};
-pub use hashed::sha256;
+pub use hashed::{sha256, sha256_unless_stopped};
 pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, read_note, write_json};
 pub use lock::{FolderLock, lock};
 pub use out_folder::{Input, OutFolder, Owner};

@@ -21,6 +21,7 @@ use super::hashed::sha256;
 use super::json::{parse_json, write_json};
 use super::whole::{copy, lies_there, read_if_there, rename, sweep, sync_folder};
 use crate::name::Inside;
+use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 
 /// Where a result is written.
@@ -69,8 +70,9 @@ impl Claim {
     ///
     /// # Errors
     /// A name at which something lies that is not this command's, or that is neither staged nor there: then nothing
-    /// was changed. A failed write: the next claim goes on.
-    pub fn publish(&mut self, names: Vec<String>, heads: &[&str]) -> Result<()> {
+    /// was changed. A failed write, or `Kind::Interrupted` where the user asks to stop while files are moved: the next
+    /// claim goes on.
+    pub fn publish(&mut self, names: Vec<String>, heads: &[&str], observer: &dyn Observer) -> Result<()> {
         let heads = inside(&self.folder, heads.iter().copied())?;
         let mut names: BTreeSet<Inside> = inside(&self.folder, names)?.into_iter().collect();
         names.extend(heads.iter().cloned());
@@ -78,6 +80,7 @@ impl Claim {
         let (new, ready) = (self.folder.join(NEW), self.folder.join(READY));
         let mut staged = Vec::new();
         for name in &names {
+            stop_if_asked(&self.folder, observer)?;
             let path = name.under(&new);
             if lies_there(&path)? {
                 staged.push(path);
@@ -93,12 +96,12 @@ impl Claim {
         write_json(new.join(LIST), &List { names, heads })?;
         rename(&new, &ready)?;
         sync_folder(&self.folder)?;
-        self.settle().map(drop)
+        self.settle(observer).map(drop)
     }
 
     /// Goes on with a publication, wherever it was stopped; says whether there was one. Until the end the ledger lists
     /// files of the result before alone, so that what the user put at a new name since the kill is told from them.
-    pub(super) fn settle(&mut self) -> Result<bool> {
+    pub(super) fn settle(&mut self, observer: &dyn Observer) -> Result<bool> {
         let ready = self.folder.join(READY);
         refuse_link(&self.folder.join(NEW))?;
         refuse_link(&ready)?;
@@ -123,6 +126,7 @@ impl Claim {
         self.drop_stale(&names)?;
         let mut folders = BTreeSet::from([self.folder.clone()]);
         for name in left.iter().filter(|name| !heads.contains(name)) {
+            stop_if_asked(&self.folder, observer)?;
             folders.extend(put(&name.under(&ready), name.under(&self.folder))?);
         }
         folders.iter().try_for_each(|folder| sync_folder(folder))?;
@@ -157,6 +161,16 @@ impl Claim {
         let is_file = to.symlink_metadata().is_ok_and(|facts| facts.is_file());
         Ok(is_file && !self.owns(name.as_str()) && sha256(&from)? == sha256(&to)?)
     }
+}
+
+/// Tens of thousands of files take seconds to move, on a network disk minutes: stopped anywhere, it is gone on with.
+fn stop_if_asked(folder: &Path, observer: &dyn Observer) -> Result<()> {
+    if !observer.stop_requested() {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Interrupted, "stopped before the new result was in the place of the one before")
+        .at(folder)
+        .advice("run the same command again"))
 }
 
 /// Refuses a link where a hidden folder of the program's would be: it makes none, so that it is the user's.
@@ -207,6 +221,8 @@ mod tests {
     use super::super::out_folder::{OutFolder, Owner};
     use super::super::write;
     use super::*;
+    use crate::observer::Silent;
+    use crate::observer::tests::StopAfterLooks;
 
     const OWNER: Owner = Owner::of("prepare", |_| Ok(None));
 
@@ -229,9 +245,9 @@ mod tests {
         let root = root.path();
         let mut held = claim(root);
         let names = stage(&held, &["a"], "old");
-        held.publish(names, &["record"]).unwrap();
+        held.publish(names, &["record"], &Silent).unwrap();
         let names = stage(&held, &["a"], "new");
-        let (done, _) = under("flush:1", || held.publish(names, &["record"]));
+        let (done, _) = under("flush:1", || held.publish(names, &["record"], &Silent));
         assert!(done.unwrap_err().to_string().contains("flushing its files"));
         assert_eq!(found(root, "a").as_deref(), Some("old"));
     }
@@ -261,21 +277,46 @@ mod tests {
         let root = root.path();
         let mut held = claim(root);
         let names = stage(&held, &["p/a", "p/b"], "old");
-        held.publish(names, &["record"]).unwrap();
+        held.publish(names, &["record"], &Silent).unwrap();
         std::fs::write(root.join("p/mine"), b"mine").unwrap();
         let names = stage(&held, &["p/b", "p/c"], "new");
         write(root.join(NEW).join("not listed"), b"x").unwrap();
         assert_eq!(found(root, "p/b").as_deref(), Some("old"), "nothing is replaced before all is there");
-        held.publish(names, &["record"]).unwrap();
+        held.publish(names, &["record"], &Silent).unwrap();
         assert_eq!(found(root, "p/a"), None);
         for (name, text) in [("p/b", "new"), ("p/c", "new"), ("record", "new"), ("p/mine", "mine")] {
             assert_eq!(found(root, name).as_deref(), Some(text), "{name}");
         }
         assert!(!root.join(NEW).exists() && !root.join(READY).exists());
         let names = stage(&held, &["p/mine"], "new");
-        held.publish(names, &["record"]).unwrap_err();
+        held.publish(names, &["record"], &Silent).unwrap_err();
         assert_eq!(found(root, "p/mine").as_deref(), Some("mine"));
         assert_eq!(found(root, "p/b").as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn a_request_to_stop_is_answered_between_two_files_and_the_next_claim_goes_on() {
+        let mut ends = Vec::new();
+        for looks in 0..8 {
+            let root = tempfile::tempdir().unwrap();
+            let root = root.path();
+            let mut held = claim(root);
+            let names = stage(&held, &["a", "b", "c"], "old");
+            held.publish(names, &["record"], &Silent).unwrap();
+            let names = stage(&held, &["b", "c", "d"], "new");
+            let stopped = held.publish(names, &["record"], &StopAfterLooks::new(looks)).err();
+            assert!(stopped.iter().all(|problem| problem.kind() == Kind::Interrupted), "{stopped:?}");
+            drop(held);
+            let held = claim(root);
+            let is = found(root, "record").unwrap();
+            let [gone, stays] = if is == "new" { ["a", "d"] } else { ["d", "a"] };
+            assert_eq!(found(root, gone), None, "{looks}");
+            assert!([stays, "b", "c"].iter().all(|name| found(root, name).as_deref() == Some(&is)), "{looks}");
+            held.discard().unwrap();
+            ends.push((stopped.is_some(), is));
+        }
+        let count = |stopped, is: &str| ends.iter().filter(|end| **end == (stopped, is.to_owned())).count();
+        assert_eq!([count(true, "old"), count(true, "new"), count(false, "new")], [4, 3, 1], "{ends:?}");
     }
 
     /// As a run leaves it that is killed with "b", "c" and "record" ready, of which the first `moved` are in place;
@@ -283,7 +324,7 @@ mod tests {
     fn killed(root: &Path, moved: usize, gone: bool) -> Claim {
         let mut held = claim(root);
         let names = stage(&held, &["a", "b"], "old");
-        held.publish(names, &["record"]).unwrap();
+        held.publish(names, &["record"], &Silent).unwrap();
         let names = inside(root, stage(&held, &["b", "c"], "new")).unwrap();
         let heads = inside(root, ["record"]).unwrap();
         let all: BTreeSet<Inside> = names.iter().chain(&heads).cloned().collect();
@@ -377,7 +418,7 @@ mod tests {
         let mut held = claim(root.path());
         let names = stage(&held, &["p/a"], "new");
         link("p", &root.path().join("p"));
-        let problem = held.publish(names.clone(), &["record"]).unwrap_err();
+        let problem = held.publish(names.clone(), &["record"], &Silent).unwrap_err();
         assert!(problem.to_string().contains("p: not a file of this command's (a link)"), "{problem}");
         let names = inside(root.path(), names).unwrap().into_iter().collect();
         write_json(root.path().join(NEW).join(LIST), &List { names, heads: vec![] }).unwrap();
@@ -399,11 +440,11 @@ mod tests {
         held.will_write(["scratch"]).unwrap();
         write(root.join("scratch/x"), b"x").unwrap();
         let names = stage(&held, &["a", "b"], "old");
-        held.publish(names, &["record"]).unwrap();
+        held.publish(names, &["record"], &Silent).unwrap();
         stage(&held, &["b"], "new");
-        let gone = held.publish(vec!["a".into(), "none".into()], &["record"]).unwrap_err();
+        let gone = held.publish(vec!["a".into(), "none".into()], &["record"], &Silent).unwrap_err();
         assert!(gone.to_string().contains("none: gone since it was written"), "{gone}");
-        held.publish(vec!["a".into(), "b".into()], &["record"]).unwrap();
+        held.publish(vec!["a".into(), "b".into()], &["record"], &Silent).unwrap();
         let texts = ["a", "b", "record"].map(|name| found(root, name).unwrap());
         assert_eq!(texts, ["old", "new", "new"]);
         assert!(held.owns("a") && held.owns("scratch/x") && root.join("scratch/x").exists());

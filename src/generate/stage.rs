@@ -100,7 +100,7 @@ pub fn run_stage_with_sheets(
         let images = record.images.iter().map(|image| image.path.clone());
         let grids = std::iter::once(SYNTHETIC_GRID).chain(record.real_grid.as_ref().map(|_| REAL_GRID));
         let names = images.chain(grids.chain(drawn.iter().copied()).map(str::to_owned)).collect();
-        claim.publish(names, &[RECORD])?;
+        claim.publish(names, &[RECORD], lab.observer)?;
         Ok((record, drawn))
     });
     if made.is_err() {

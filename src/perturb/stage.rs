@@ -19,12 +19,13 @@ use crate::project::acceptance::Levels;
 use crate::project::batches::Batches;
 use crate::project::config::ProjectConfig;
 use crate::project::feature_choice::Features;
-use crate::project::targets::{Pick, Target};
+use crate::project::targets::{self, Pick, Target};
 use crate::project::{OneProjected, Session};
 use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
 use crate::run_dir::{PerturbationDir, RECORD};
+use crate::seed::RunSeed;
 use crate::settings::Settings as _;
 
 /// What is projected into, and the data set whose lesions are spoiled.
@@ -138,17 +139,32 @@ fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
     let chosen =
         |class, split| session.select(Pick { class, split, limit: lesions, slices: 1 }).map(|found| found.targets);
     let rims = chosen(Class::RIM, Split::Validation)?;
-    if rims.is_empty() {
-        return Err(Problem::input(session.prepared.root(), "no rim on the validation side")
-            .expected("rims that the generator has not seen")
-            .advice("prepare with a larger --validation-fraction"));
-    }
+    require_some(session.prepared, &rims)?;
     let (all, as_they_are) = (&Corruption::ALL[..], &Corruption::ALL[..1]);
     Ok([
         Role { name: "rim", targets: rims, corruptions: all },
         Role { name: "training rim", targets: chosen(Class::RIM, Split::Train)?, corruptions: as_they_are },
         Role { name: "non-rim", targets: chosen(Class::NON_RIM, Split::Validation)?, corruptions: as_they_are },
     ])
+}
+
+fn require_some(prepared: &Prepared, rims: &[Target]) -> Result<()> {
+    if !rims.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::input(prepared.root(), "no rim on the validation side")
+        .expected("rims that the generator has not seen")
+        .advice("prepare with a larger --validation-fraction"))
+}
+
+/// Refuses a data set without held-out rims to spoil, before a network is trained.
+///
+/// # Errors
+/// No rim on the validation side that can be measured; a patch that cannot be read.
+pub fn require_rims(prepared: &Prepared, seed: RunSeed) -> Result<()> {
+    let (gauge, _) = targets::gauge(prepared);
+    let pick = Pick { class: Class::RIM, split: Split::Validation, limit: 1, slices: 1 };
+    require_some(prepared, &targets::select(prepared, pick, &gauge, seed)?.targets)
 }
 
 /// Sheets of a run of a version that noted their whole folder: those of its record; all, where it was not finished.
@@ -173,20 +189,25 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Before anything is made: record and sheets go, so that the folder is one of an unfinished run; where any case is
-    /// of other settings, so do the files of all that are not known to be of these.
+    /// of other settings, so do the files of all that are not known to be of these. The same where none is known to be
+    /// of these: what lies there is of other lesions then, or unfinished, and of settings that are not known.
     fn clear(&mut self, bench: &Workbench<'_>, cases: &[Option<Finished>]) -> Result<()> {
         clear_sheets(self.claim)?;
-        let mut others = false;
+        let files = |item: &Spoiled| PerturbationDir::files(&item.target.id).map(|name| name.to_string());
+        let of_cases = |name: &str| name.starts_with("images/") || name.starts_with("cases/");
+        let mut others = cases.iter().all(Option::is_none) && {
+            let own: BTreeSet<String> = self.spoiled.iter().flat_map(files).collect();
+            let lies_there = |name: &str| bench.dir.root().join(name).symlink_metadata().is_ok();
+            self.claim.written().any(|name| of_cases(name) && (!own.contains(name) || lies_there(name)))
+        };
         for (item, _) in self.spoiled.iter().zip(cases).filter(|(_, case)| case.is_none()) {
             others = others || bench.is_of_others(item)?;
         }
         if !others {
             return Ok(());
         }
-        let files = |item: &Spoiled| PerturbationDir::files(&item.target.id).map(|name| name.to_string());
         let kept = self.spoiled.iter().zip(cases).filter(|(_, case)| case.is_some());
         let kept: BTreeSet<String> = kept.flat_map(|(item, _)| files(item)).collect();
-        let of_cases = |name: &str| name.starts_with("images/") || name.starts_with("cases/");
         self.claim.forget(|name| of_cases(name) && !kept.contains(name))?;
         self.claim.will_write(self.spoiled.iter().flat_map(files))
     }

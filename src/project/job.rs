@@ -59,8 +59,12 @@ const OF_ITEMS: [&str; 5] = ["images/", "figures/", "noise/", "films/", "items/"
 
 /// Notes the files of the targets, films where wanted, as this stage's.
 pub(super) fn claim_items(claim: &mut Claim, targets: &[Target], film: u64) -> Result<()> {
-    let names = targets.iter().flat_map(|target| ProjectionDir::files(&target.id, film > 0));
-    claim.will_write(names)
+    claim.will_write(files_of(targets.iter(), film > 0))
+}
+
+/// Names of the files of the targets, films among them where asked for.
+fn files_of<'a>(targets: impl Iterator<Item = &'a Target>, film: bool) -> impl Iterator<Item = String> {
+    targets.flat_map(move |target| ProjectionDir::files(&target.id, film)).map(|name| name.to_string())
 }
 
 impl Job<'_> {
@@ -123,7 +127,8 @@ impl Job<'_> {
 
     /// Before anything is made: the record goes, so that the folder is one of an unfinished run. Where any item is of
     /// other settings, so do the files of all that are not known to be of these: whatever fails or is killed from here
-    /// on, nothing is left that could be taken for a result of these settings.
+    /// on, nothing is left that could be taken for a result of these settings. The same where none is known to be of
+    /// these: what lies there is of other lesions then, or unfinished, and of settings that are not known.
     fn clear(&self, targets: &[Target], prints: &[String], items: &[Option<Item>], claim: &mut Claim) -> Result<()> {
         files::remove(&self.dir.record())?;
         files::remove(&self.dir.latents())?;
@@ -133,7 +138,12 @@ impl Job<'_> {
         if self.config.curve.is_empty() {
             files::remove(&self.dir.curve())?;
         }
-        let mut others = false;
+        let of_items = |name: &str| OF_ITEMS.iter().any(|folder| name.starts_with(folder));
+        let mut others = items.iter().all(Option::is_none) && {
+            let own: BTreeSet<String> = files_of(targets.iter(), self.config.film > 0).collect();
+            let lies_there = |name: &str| self.dir.root().join(name).symlink_metadata().is_ok();
+            claim.written().any(|name| of_items(name) && (!own.contains(name) || lies_there(name)))
+        };
         for ((target, print), _) in targets.iter().zip(prints).zip(items).filter(|(_, item)| item.is_none()) {
             others = others || items::is_of_others(self.dir, target, print)?;
         }
@@ -141,11 +151,7 @@ impl Job<'_> {
             return Ok(());
         }
         let kept = targets.iter().zip(items).filter(|(_, item)| item.is_some());
-        let kept: BTreeSet<String> = kept
-            .flat_map(|(target, _)| ProjectionDir::files(&target.id, self.config.film > 0))
-            .map(|name| name.to_string())
-            .collect();
-        let of_items = |name: &str| OF_ITEMS.iter().any(|folder| name.starts_with(folder));
+        let kept: BTreeSet<String> = files_of(kept.map(|(target, _)| target), self.config.film > 0).collect();
         claim.forget(|name| of_items(name) && !kept.contains(name))?;
         claim_items(claim, targets, self.config.film)
     }

@@ -54,6 +54,8 @@ pub mod job;
 
 pub mod session;
 
+pub mod needs;
+
 pub mod stage;
 
 pub use aims::Aims;
@@ -61,6 +63,7 @@ pub use config::ProjectConfig;
 pub use draws::Draws;
 pub use feature_setting::{BuiltIn, FeatureSetting};
 pub use fingerprint::fingerprint;
+pub use needs::require_lesions;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
 pub use projector::OneProjected;
 pub use session::Session;

@@ -64,9 +64,11 @@ impl RimScore {
             }
         }
         let refused = || {
-            let found = format!("{} training lesions of both classes whose rim can be scored", rows.len());
+            let interest = labels.iter().filter(|&&label| label).count();
+            let others = labels.len() - interest;
+            let found = format!("{interest} rims and {others} other training lesions whose rim can be scored");
             Problem::new(ProblemKind::Input, found)
-                .expected("some of each, with masks")
+                .expected("some of each, with masks, that a straight line of readouts can tell apart")
                 .advice("set project.towards_rim to 0, or prepare a cohort with more lesions")
         };
         if rows.is_empty() {

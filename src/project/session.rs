@@ -65,8 +65,7 @@ impl<'a> Session<'a> {
         let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
         check_channels(prepared, &projector)?;
         let (gauge, unit) = targets::gauge(prepared);
-        let pulled = config.curve.iter().chain([&config.towards_rim]).any(|&towards| towards > 0.0);
-        let rim_score = if pulled { Some(learnt_score(prepared, config, &gauge, lab.seed)?) } else { None };
+        let rim_score = learnt_score(prepared, config, &gauge, lab.seed)?;
         let (seed, place) = (lab.seed, lab.engine.place.clone());
         Ok(Self { projector, prepared, gauge, unit, config, seed, place, rim_score })
     }
@@ -84,11 +83,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Fewer than five that can be measured.
     pub fn known_rims(&self, slices: u64) -> Result<KnownRims> {
-        let rims = self.select(Pick { class: Class::RIM, split: Split::Train, limit: 0, slices })?.targets;
-        let masked = rims.iter().all(|target| target.mask.is_some());
-        let contrasts = rims.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast);
-        let levels = Levels::of_rims(contrasts.collect()).map_err(|problem| problem.at(self.prepared.root()))?;
-        Ok(KnownRims { levels, masked })
+        known_rims(self.prepared, &self.gauge, self.seed, slices)
     }
 
     /// The feature net of the settings; `auto` is what "auto" means.
@@ -124,13 +119,33 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What tells the agreed rims of the training side from its agreed lesions without one.
-fn learnt_score(prepared: &Prepared, config: &ProjectConfig, gauge: &Gauge, seed: RunSeed) -> Result<RimScore> {
+/// As [`Session::known_rims`].
+pub(super) fn known_rims(prepared: &Prepared, gauge: &Gauge, seed: RunSeed, slices: u64) -> Result<KnownRims> {
+    let pick = Pick { class: Class::RIM, split: Split::Train, limit: 0, slices };
+    let rims = targets::select(prepared, pick, gauge, seed)?.targets;
+    let masked = rims.iter().all(|target| target.mask.is_some());
+    let contrasts = rims.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast);
+    let levels = Levels::of_rims(contrasts.collect()).map_err(|problem| problem.at(prepared.root()))?;
+    Ok(KnownRims { levels, masked })
+}
+
+/// What tells the agreed rims of the training side from its agreed lesions without one, where projections are pulled
+/// towards a rim.
+pub(super) fn learnt_score(
+    prepared: &Prepared,
+    config: &ProjectConfig,
+    gauge: &Gauge,
+    seed: RunSeed,
+) -> Result<Option<RimScore>> {
+    if !config.curve.iter().chain([&config.towards_rim]).any(|&towards| towards > 0.0) {
+        return Ok(None);
+    }
     let of_class = |class: Class| {
         let pick = Pick { class, split: Split::Train, limit: 0, slices: config.slices };
         Ok::<_, Problem>(targets::select(prepared, pick, gauge, seed)?.targets)
     };
     RimScore::learnt(gauge, &of_class(Class::RIM)?, &of_class(Class::NON_RIM)?)
+        .map(Some)
         .map_err(|problem| problem.at(prepared.root()))
 }
 

@@ -11,6 +11,7 @@ use super::feature_choice::{Trial, chosen, named};
 use super::fingerprint::settings;
 use super::items::{Channel, Item, Outcome};
 use super::job::{Job, claim_items};
+use super::needs;
 use super::projector::Projector;
 use super::session::{KnownRims, Session};
 use super::targets::{Pick, Selection, Target};
@@ -119,11 +120,7 @@ fn lesions(
 ) -> Result<ProjectionRecord> {
     let Session { projector, prepared, gauge, config, .. } = session;
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
-    if config.background != 1.0 && !masked {
-        return Err(Problem::input(session.prepared.root(), "lesions without masks")
-            .expected("a mask for each, where project.background weighs what lies outside")
-            .advice("set project.background to 1, or prepare with lesion masks"));
-    }
+    needs::require_masks(prepared, config, masked)?;
     let selection = selected(session, observer)?;
     claim_items(claim, &selection.targets, config.film)?;
     let (feature_choice, before) = tried(session, &levels, dir, observer)?;
@@ -183,10 +180,7 @@ fn selected(session: &Session<'_>, observer: &dyn Observer) -> Result<Selection>
     let &Session { config, .. } = session;
     let &ProjectConfig { ref class, split, limit, slices, controls, .. } = config;
     let mut selection = session.select(Pick { class: class.clone(), split, limit, slices })?;
-    if selection.targets.is_empty() {
-        let found = format!("no {} lesion on this side of the split that can be measured", class.name());
-        return Err(Problem::input(session.prepared.root(), found).advice("choose another --class or --split"));
-    }
+    needs::require_some(session.prepared, config, &selection)?;
     for class in [Class::RIM, Class::NON_RIM].into_iter().filter(|_| controls > 0) {
         let pick = Pick { class: class.clone(), split: Split::Validation, limit: controls, slices };
         add_controls(&mut selection, session.select(pick)?, &class, controls, observer);

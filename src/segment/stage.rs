@@ -21,6 +21,7 @@ use crate::engine::Lab;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::nets::Network;
 use crate::nets::segmenters::UNet;
+use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::segment::{SegmentRecord, SegmentedArm, SegmentedTest};
 use crate::run_dir::RECORD;
@@ -69,7 +70,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &SegmentConfig, out: &Path, lab: &L
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
     let mut notes = Vec::new();
-    let extras = load_extras(inputs, config, &mut notes)?;
+    let extras = load_extras(inputs, config, &mut notes, observer)?;
     let place = Workplace { out, device: engine.device, place: &engine.place, threads: engine.facts.threads };
     engine.set_deterministic(true)?;
     let (pool, said) = Pool::load(data, &extras, &config.of_classifiers(), seed, place, observer)?;
@@ -155,12 +156,17 @@ fn check_arms(inputs: &Inputs<'_>, config: &SegmentConfig) -> Result<()> {
 }
 
 /// Reads what the asked arms need and nothing else.
-fn load_extras(inputs: Inputs<'_>, config: &SegmentConfig, notes: &mut Vec<String>) -> Result<Extras> {
+fn load_extras(
+    inputs: Inputs<'_>,
+    config: &SegmentConfig,
+    notes: &mut Vec<String>,
+    observer: &dyn Observer,
+) -> Result<Extras> {
     let data = inputs.data;
     let needed = |source: Source| config.arms.iter().any(|arm| arm.sources().contains(&source));
     let mut extras = Extras::default();
     if let Some(folder) = inputs.synthetic.filter(|_| needed(Source::Synthetic)) {
-        extras.synthetic = Some(extras::synthetic(folder, data, config.trust_origin)?.noted(notes));
+        extras.synthetic = Some(extras::synthetic(folder, data, config.trust_origin, observer)?.noted(notes));
     }
     if let Some(folder) = inputs.denoised.filter(|_| needed(Source::Denoised)) {
         let read = extras::projected(folder, data, Wanted::Contested, &config.of_classifiers())?;

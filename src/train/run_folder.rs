@@ -19,12 +19,13 @@ use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
 use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use crate::run_dir::GanDir;
-use crate::tensorboard;
+use crate::tensorboard::{self, EventWriter};
 
 /// Knows the folders of training runs.
 pub const OWNER: Owner = Owner::of("train", unmarked);
 
-/// What a run writes beside checkpoints, previews and event files; these have names of their own each time.
+/// What a run writes beside checkpoints, previews and event files; these have names of their own each time, which are
+/// noted as they come.
 fn written(dir: &GanDir) -> Vec<String> {
     let paths = [dir.stats(), dir.timing(), dir.best_network(), dir.last_network(), dir.record()];
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -138,6 +139,16 @@ impl<'a> RunFolder<'a> {
     pub fn write_preview(&self, images: u64, png: &[u8]) -> Result<()> {
         self.claim().will_write([in_folder(PREVIEWS, &preview(images))])?;
         files::write(self.dir.previews().join(preview(images)), png)
+    }
+
+    /// A new event file, noted as this run's; `resumed_at` as [`EventWriter::create`] takes it.
+    ///
+    /// # Errors
+    /// It cannot be made or noted.
+    pub fn begin_events(&self, resumed_at: Option<u64>) -> Result<EventWriter> {
+        let name = tensorboard::new_name();
+        self.claim().will_write([name.clone()])?;
+        EventWriter::create(self.dir.events().join(name), resumed_at)
     }
 
     /// Where the preview of real images goes.
@@ -267,7 +278,7 @@ impl<'a> RunFolder<'a> {
     }
 
     /// Rewrites `stats.jsonl` to what the state has seen: ticks after its checkpoint will come again. What a kill left
-    /// of a last line of `timing.jsonl` goes, so that the next one begins anew; and of an event file's last record.
+    /// of a last line of `timing.jsonl` goes, so that the next one begins anew; and of an own event file's last record.
     ///
     /// # Errors
     /// One cannot be read or written.
@@ -275,6 +286,7 @@ impl<'a> RunFolder<'a> {
         let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
         files::write(self.dir.stats(), text.as_bytes())?;
         files::cut_torn_line(&self.dir.timing())?;
-        tensorboard::cut_torn_records(self.dir.events())
+        let claim = self.claim();
+        tensorboard::cut_torn_records(self.dir.events(), |name| claim.owns(name))
     }
 }

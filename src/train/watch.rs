@@ -189,7 +189,7 @@ impl<'a> Watch<'a> {
 
 impl Watcher for Watch<'_> {
     fn opened(&mut self, at: At) -> Result<()> {
-        self.events = Some(EventWriter::create(self.folder.dir.events(), (at.images > 0).then_some(at.images))?);
+        self.events = Some(self.folder.begin_events((at.images > 0).then_some(at.images))?);
         Ok(())
     }
 

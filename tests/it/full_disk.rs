@@ -215,7 +215,10 @@ fn forget_times(value: &mut Value) {
             fields.retain(|name, _| !times.iter().any(|time| name.contains(time)));
             fields.values_mut().for_each(forget_times);
         }
-        Value::Array(items) => items.iter_mut().for_each(forget_times),
+        Value::Array(items) => {
+            items.retain(|item| !item.as_str().is_some_and(|name| name.contains("tfevents")));
+            items.iter_mut().for_each(forget_times);
+        }
         _ => {}
     }
 }

@@ -126,5 +126,7 @@ mod exact_resume;
 
 mod folders_gone_on_with;
 
+mod nothing_stale;
+
 /// Counts memory for the tests that promise a bound.
 mod allocation;

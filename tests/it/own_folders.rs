@@ -225,7 +225,8 @@ fn inputs_and_the_folder_written_lie_apart() {
         assert!(tree(root) == before, "{command}");
     }
     // BIDS keeps results in derivatives of their own: they are no part of what is read.
-    let key = || cohort_inputs::sha256(&cohort.root, &[&PrepareConfig::default()]).unwrap();
+    let key =
+        || cohort_inputs::sha256(&cohort.root, &[&PrepareConfig::default()], &rimforge::observer::Silent).unwrap();
     let before = key();
     rimforge("prepare --cohort cohort --out cohort/derivatives/rimforge", root).assert().success();
     assert_eq!(key(), before);
@@ -238,7 +239,7 @@ fn only_what_is_read_of_a_cohort_decides_whether_it_changed() {
     let key = |contrasts: &[&str]| {
         let contrasts = contrasts.iter().map(|&name| name.to_owned()).collect();
         let config = PrepareConfig { contrasts, ..PrepareConfig::default() };
-        cohort_inputs::sha256(&cohort.root, &[&config]).unwrap()
+        cohort_inputs::sha256(&cohort.root, &[&config], &rimforge::observer::Silent).unwrap()
     };
     let (chimap, both) = (key(&["chimap"]), key(&["chimap", "flair"]));
     assert_ne!(chimap, both);

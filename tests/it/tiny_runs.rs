@@ -178,7 +178,7 @@ pub fn finish(command: &mut Command) -> Output {
 /// SHA-256 of every file below a folder that must be the same however often the work was interrupted, by its path.
 ///
 /// Not those: locks; wall-clock facts (`timing.jsonl`, event files, the report's page, which names seconds). Of JSON
-/// the seconds are left out.
+/// the seconds are left out, of marks the names of event files.
 pub fn outcome(root: &Path) -> BTreeMap<String, String> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -217,7 +217,10 @@ fn of_json(path: &Path, root: &Path) -> String {
                 entries.retain(|name, _| !["seconds", "images_per_s", "timing"].contains(&name.as_str()));
                 entries.values_mut().for_each(without_seconds);
             }
-            Value::Array(values) => values.iter_mut().for_each(without_seconds),
+            Value::Array(values) => {
+                values.retain(|value| !value.as_str().is_some_and(|name| name.contains("tfevents")));
+                values.iter_mut().for_each(without_seconds);
+            }
             _ => {}
         }
     }

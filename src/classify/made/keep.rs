@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Workshop;
+use crate::classify::runs::MAPS;
 use crate::digest;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
 use crate::problem::{Kind, Result};
+use crate::run_dir::RECORD;
 
 /// Their names inside the stage's folder.
 pub const FILES: [&str; 4] = [
@@ -46,6 +48,9 @@ impl Workshop<'_> {
             }
         }
         let tensors = make()?;
+        // They speak of fits to what lay here before.
+        files::remove(&self.place.out.join(RECORD))?;
+        files::remove(&self.place.out.join(MAPS))?;
         write_tensors(&path, &tensors, &json!(Description { key }).to_string())?;
         Ok(tensors)
     }

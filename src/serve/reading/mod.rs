@@ -6,6 +6,7 @@
 //! is read again only by scoring ([`scores`]).
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,7 +69,10 @@ struct Held {
 impl Held {
     fn take(folder: &ReadingDir) -> Result<Self> {
         let mut claim = OutFolder::new(OWNER, folder.root()).claim().map_err(|problem| match problem.kind() {
-            Kind::Environment => problem.advice("one reader at a time: wait for the other, or end that program"),
+            // Of what the system refuses the reason has its own advice.
+            Kind::Environment if problem.source().is_none() => {
+                problem.advice("one reader at a time: wait for the other, or end that program")
+            }
             _ => problem,
         })?;
         let journal = format!("{}-journal", ReadingDir::ANSWERS);

@@ -36,7 +36,12 @@ impl Run<'_> {
             .zip(&folders)
             .zip(present)
             .filter(|(_, present)| *present)
-            .map(|((&(name, arm), folder), _)| SetFolder { name: name.into(), training: arm.into(), folder })
+            .map(|((&(name, arm), folder), _)| SetFolder {
+                name: name.into(),
+                training: arm.into(),
+                folder,
+                may_lack: true,
+            })
             .collect();
         let network = self.dir.gan().best_network();
         let inputs = [gan_key].into_iter().chain(keys).collect::<Vec<_>>();

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::Run;
 use super::agreed::Agreed;
-use crate::classify;
 use crate::data::{PrepareConfig, Prepared, Source, cohort_inputs, run_stage as prepare};
+use crate::files;
 use crate::gates::examine;
 use crate::problem::{Problem, Result};
 use crate::project::feature_choice::with_chosen_features;
@@ -19,7 +19,7 @@ use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
 use crate::study::cache::{Done, Stage};
-use crate::{generate, perturb, project, train};
+use crate::{classify, evaluate, generate, perturb, project, train};
 
 /// Where the lesions lie.
 pub struct Cohort {
@@ -56,7 +56,7 @@ impl Run<'_> {
     fn cohort_key(&self, path: &Path) -> Result<String> {
         let multi = self.study.multi_contrast.as_ref().map(|multi| self.study.multi_contrast_stages(multi).0);
         let configs: Vec<&PrepareConfig> = std::iter::once(&self.study.prepare).chain(&multi).collect();
-        cohort_inputs::sha256(path, &configs)
+        cohort_inputs::sha256(path, &configs, self.lab.observer)
     }
 
     /// Cuts patches and splits the patients.
@@ -66,6 +66,21 @@ impl Run<'_> {
         let source = Source::Cohort(cohort.folder.clone());
         let lab = self.lab.of_stage("prepare");
         self.stages.run(stage, |folder| prepare(&source, config, folder, &lab))
+    }
+
+    /// Before a network is trained for hours: what the stages after it need of the data set.
+    pub fn require_lesions(&self, prepared: &Prepared) -> Result<()> {
+        if files::is_there(&self.dir.gan().record())? {
+            return Ok(());
+        }
+        project::require_lesions(prepared, &self.study.project, self.lab.of_stage("project").seed)?;
+        if self.study.perturb.lesions > 0 {
+            perturb::stage::require_rims(prepared, self.lab.of_stage("perturb").seed)?;
+        }
+        if self.study.evaluate.is_some() {
+            evaluate::require_images(prepared)?;
+        }
+        Ok(())
     }
 
     /// Trains the generator on the agreed rims of the training side.

@@ -76,6 +76,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let cohort = run.cohort()?;
     let data = run.prepare(&cohort)?;
     let prepared = Prepared::open(dir.data())?;
+    run.require_lesions(&prepared)?;
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let denoised = run.project(&prepared, &gan.key)?;
