@@ -100,6 +100,7 @@ pub fn run(args: &ExplainArgs, console: &Console) -> Result<()> {
     config.check()?;
     let prepare = PrepareConfig::default();
     let simulated_by = args.simulated_by();
+    simulated_by.iter().try_for_each(Settings::check)?;
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
     let cohort = args.cohort.as_deref().map(|root| CohortSide { root, prepare: &prepare });

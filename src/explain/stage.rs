@@ -281,11 +281,15 @@ fn arm_record(
     statistician: &Statistician<'_>,
 ) -> ExplainedArm {
     let keys = words::measures();
+    let mean = |key: &str, values: Vec<Option<f64>>| match key {
+        words::POINTING => statistician.hits(&values),
+        _ => statistician.mean(&values),
+    };
     let map = |(which, name): (usize, &judged::MapName)| {
         let values = |tally: &ArmTally, key: &str| tally.scores.get(&(which, key.to_owned())).map(|c| c.values());
         let scores = keys
             .iter()
-            .filter_map(|measure| Some((measure.key.clone(), statistician.mean(&values(tally, &measure.key)?)?)));
+            .filter_map(|measure| Some((measure.key.clone(), mean(&measure.key, values(tally, &measure.key)?)?)));
         let differences = keys.iter().filter(|_| at > 0 && name.of_classifier).filter_map(|measure| {
             let difference = minus(&values(tally, &measure.key)?, &values(first, &measure.key)?);
             Some((measure.key.clone(), statistician.mean(&difference)?))

@@ -42,15 +42,10 @@ pub(super) struct Statistician<'a> {
 }
 
 impl Statistician<'_> {
-    /// Mean over the lesions for which it is defined; `None` without any. Where all are 0, or all are 1, no resample
-    /// differs and the mean is taken for a share ([`clustered`]).
+    /// Mean over the lesions for which it is defined; `None` without any.
     pub fn mean(&self, values: &[Option<f64>]) -> Option<Interval> {
         let defined: Vec<(f64, &str)> =
             values.iter().zip(&self.patients).filter_map(|(value, patient)| Some(((*value)?, *patient))).collect();
-        let all = |share: f64| defined.iter().all(|(value, _)| *value == share);
-        if all(0.0) || all(1.0) {
-            return self.share(values, |value| value > 0.5);
-        }
         let patients: Vec<&str> = defined.iter().map(|(_, patient)| *patient).collect();
         let bootstrap = ClusterBootstrap::by_patient(&patients, self.seed).draws(self.draws);
         bootstrap.interval(|copies| {
@@ -58,6 +53,13 @@ impl Statistician<'_> {
             let sum: f64 = defined.iter().zip(copies).map(|((value, _), &copies)| value * f64::from(copies)).sum();
             (n > 0).then(|| sum / f64::from(n))
         })
+    }
+
+    /// As [`Statistician::mean`] of hits and misses, 1 and 0: where all are alike no resample differs, and the interval
+    /// is that of a share ([`clustered`]).
+    pub fn hits(&self, values: &[Option<f64>]) -> Option<Interval> {
+        let all = |share: f64| values.iter().flatten().all(|&value| value == share);
+        if all(0.0) || all(1.0) { self.share(values, |value| value > 0.5) } else { self.mean(values) }
     }
 
     /// Share of the lesions with a value whose value is a `hit`.
@@ -83,9 +85,10 @@ mod tests {
         let mean = statistician.mean(&column.values()).unwrap();
         assert_eq!((mean.value, mean.n), (2.75, 2));
         assert!(mean.low < mean.value && mean.high > mean.value);
-        let always = statistician.mean(&[Some(1.0); 3]).unwrap();
+        let always = statistician.hits(&[Some(1.0); 3]).unwrap();
         assert_eq!((always.value, always.high), (1.0, 1.0));
         assert!(always.low < 0.6, "{always:?}");
-        assert_eq!(statistician.mean(&[None, None, None]), None);
+        assert_eq!(statistician.hits(&column.values()), Some(mean));
+        assert_eq!((statistician.mean(&[None; 3]), statistician.hits(&[None; 3])), (None, None));
     }
 }

@@ -96,7 +96,10 @@ impl Workshop<'_> {
         }
         Err(Problem::input(data.root(), format!("maps {apart:.1} ppb from those that are simulated again"))
             .expected("the cohort that these settings simulate with this version")
-            .advice("give the settings that it was simulated with, or leave the truth out (explain.twins = false)"))
+            .advice(
+                "give the settings that it was simulated with, or leave the truth out (explain.twins = false; no \
+                 --simulated-by)",
+            ))
     }
 
     /// The patch of a lesion without its rim, \[depth, height, width\] in ppb: made before, or now.

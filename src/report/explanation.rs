@@ -172,7 +172,7 @@ fn cascade(record: &ExplanationRecord) -> Vec<Row> {
     record.arms.iter().flat_map(of).collect()
 }
 
-/// Of each arm: whether a map of it beats the bump in the middle, whether it depends on what was learned, and whether
+/// Of each arm: which maps of it beat the bump in the middle, whether it depends on what was learned, and whether
 /// the answer rests on the rim.
 fn findings(record: &ExplanationRecord) -> Vec<String> {
     let mut found = Vec::new();
@@ -185,21 +185,23 @@ fn findings(record: &ExplanationRecord) -> Vec<String> {
 }
 
 fn energy_finding(arm: &ExplainedArm, record: &ExplanationRecord) -> Option<String> {
-    let energy = |map: &&MapRecord| map.scores.get("energy").map(|score| score.value);
-    let best = arm.maps.iter().filter(|map| map.of_classifier && energy(map).is_some());
-    let best = best.max_by(|a, b| energy(a).unwrap_or(0.0).total_cmp(&energy(b).unwrap_or(0.0)))?;
-    let (share, chance) = (energy(&best)?, record.chance.get("energy")?.value);
-    let middle = arm.maps.iter().find(|map| map.key == "middle").as_ref().and_then(energy)?;
-    let verdict = if share > middle { "more than" } else { "no more than" };
+    let energy = |map: &MapRecord| map.scores.get("energy").map(|score| score.value);
+    let percent = |share: f64| format!("{} %", number(100.0 * share, 1));
+    let own = arm.maps.iter().filter(|map| map.of_classifier);
+    let own: Vec<(&str, f64)> = own.filter_map(|map| Some((map.title.as_str(), energy(map)?))).collect();
+    let chance = record.chance.get("energy")?.value;
+    let middle = arm.maps.iter().find(|map| map.key == "middle").and_then(energy)?;
+    let shares: Vec<String> = own.iter().map(|(title, share)| format!("{title} {}", percent(*share))).collect();
+    let above: Vec<&str> = own.iter().filter(|(_, share)| *share > middle).map(|(title, _)| *title).collect();
+    let verdict =
+        if above.is_empty() { "None lies above it.".into() } else { format!("Above it: {}.", above.join(", ")) };
     Some(format!(
-        "{}: the best map for that, {}, has {} % of its energy in the traced rim, {} times an even map's {} %, and \
-         {verdict} the {} % of a bump in the middle that knows no classifier.",
+        "{}: of the maps' energy lies in the traced rim: {}; of an even map {}, of a bump in the middle that knows no \
+         classifier {}. {verdict}",
         arm.name,
-        best.title,
-        number(100.0 * share, 1),
-        number(share / chance, 1),
-        number(100.0 * chance, 1),
-        number(100.0 * middle, 1)
+        shares.join(", "),
+        percent(chance),
+        percent(middle)
     ))
 }
 
@@ -283,10 +285,10 @@ mod tests {
     #[test]
     fn findings_say_what_the_numbers_say() {
         let better = findings(&record(0.25));
-        assert!(better[0].contains("25.0 % of its energy") && better[0].contains("5.0 times"), "{}", better[0]);
-        assert!(better[0].contains("and more than the 20.0 %"), "{}", better[0]);
+        assert!(better[0].contains("rim: CAM 25.0 %; of an even map 5.0 %, of a bump"), "{}", better[0]);
+        assert!(better[0].ends_with("classifier 20.0 %. Above it: CAM."), "{}", better[0]);
         assert!(better[1].contains("CAM +0.50"), "{}", better[1]);
         assert!(better[2].contains("scores 2.00 (1.90 to 2.10) lower"), "{}", better[2]);
-        assert!(findings(&record(0.1))[0].contains("no more than the 20.0 %"));
+        assert!(findings(&record(0.1))[0].ends_with("None lies above it."));
     }
 }

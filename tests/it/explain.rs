@@ -37,7 +37,7 @@ fn refused(mut command: Command) -> (Option<i32>, String) {
 /// Rings and discs without a cohort, and a comparison of two arms on them.
 fn compared() -> Folders {
     let folders = prepared();
-    let output = classify(&folders, "out", &["--seeds", "2", "--arms", "none,ada-gan-ld", "--bootstrap-draws", "100"]);
+    let output = classify(&folders, "out", &["--seeds", "2", "--arms", "none,ada-gan-ld"]);
     assert!(output.status.success(), "{}", text(&output));
     folders
 }
@@ -98,7 +98,7 @@ fn what_is_not_as_the_comparison_left_it_is_refused() {
     let whole = fs::read(&path).unwrap();
     let mut changed = whole.clone();
     let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
-    changed[8 + header..8 + header + 8].copy_from_slice(&[0, 0, 0, 65, 0, 0, 0, 65]);
+    changed[8 + header..8 + header + 4].copy_from_slice(&8f32.to_le_bytes());
     fs::write(&path, &changed).unwrap();
     let (code, said) = refused(explain(&folders, "--out maps"));
     assert!(code == Some(3) && said.contains("changed since it was fitted"), "{said}");
@@ -129,7 +129,7 @@ fn simulated() -> tempfile::TempDir {
     done(rimforge("simulate", root, "--preset tiny --patients 12 --out cohort"));
     let prepare = "--cohort cohort --out data --test-fraction 0.4 --validation-fraction 0.2";
     done(rimforge("prepare", root, prepare));
-    let learn = "--data data --out out --arms none --seeds 1 --epochs 4 --bootstrap-draws 100 --device cpu --threads 1";
+    let learn = "--data data --out out --arms none --seeds 1 --epochs 4 --device cpu --threads 1";
     done(rimforge("classify", root, learn));
     folder
 }
