@@ -64,6 +64,9 @@ struct Typed {
     /// Steps of the optimiser.
     #[arg(long)]
     steps: Option<u64>,
+    /// Of Adam at the first step.
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Slices in a batch.
     #[arg(long)]
     batch: Option<u64>,

@@ -1,8 +1,9 @@
 //! The centreline of a flat mask: what is left of it one pixel wide.
 
-/// Thins a mask `[height, width]` by Zhang and Suen (1984, Commun ACM 27:236): borders are taken off, first from the
-/// south-east and then from the north-west, as long as that neither breaks a line nor shortens its end. Beyond the
-/// edge of the image nothing is. Agrees pixel by pixel with scikit-image's `skeletonize`.
+/// Thins a mask `[height, width]` by Guo and Hall (1989, Commun ACM 32:359, algorithm A1 with the conditions of Lam et
+/// al. 1992, IEEE TPAMI 14:869): borders are taken off, from one side and then from the other, as long as that neither
+/// breaks a line nor shortens its end. Beyond the edge of the image nothing is. Agrees pixel by pixel with
+/// scikit-image's `thin`.
 ///
 /// # Panics
 /// A mask of another size.
@@ -28,17 +29,22 @@ pub fn skeleton(mask: &[bool], [height, width]: [usize; 2]) -> Vec<bool> {
     (0..height * width).map(|at| on[(at / width + 1) * stride + at % width + 1]).collect()
 }
 
-/// Whether a pixel is taken off in the first or in the second half of a round.
+/// Whether a pixel is taken off in the first or in the second half of a round: G1, G2, and G3 or G3'.
 fn is_border(on: &[bool], at: usize, stride: usize, first: bool) -> bool {
-    // P2..P9 of the paper: from the north clockwise.
-    let [n, ne, e, se, s, sw, w, nw] =
-        [at - stride, at - stride + 1, at + 1, at + stride + 1, at + stride, at + stride - 1, at - 1, at - stride - 1]
+    // x1..x8 of the paper: from the east counter-clockwise.
+    let ring =
+        [at + 1, at - stride + 1, at - stride, at - stride - 1, at - 1, at + stride - 1, at + stride, at + stride + 1]
             .map(|place| on[place]);
-    let ring = [n, ne, e, se, s, sw, w, nw];
-    let neighbours = ring.iter().filter(|neighbour| **neighbour).count();
-    let rises = (0..8).filter(|&k| !ring[k] && ring[(k + 1) % 8]).count();
-    let open = if first { !(n && e && s) && !(e && s && w) } else { !(n && e && w) && !(n && s && w) };
-    (2..=6).contains(&neighbours) && rises == 1 && open
+    let next = |k: usize| ring[(k + 1) % 8];
+    let crossings = [0, 2, 4, 6].into_iter().filter(|&k| !ring[k] && (ring[k + 1] || ring[(k + 2) % 8])).count();
+    let pairs_before = [1, 3, 5, 7].into_iter().filter(|&k| ring[k] || ring[k - 1]).count();
+    let pairs_after = [1, 3, 5, 7].into_iter().filter(|&k| ring[k] || next(k)).count();
+    let open = if first {
+        !((ring[1] || ring[2] || !ring[7]) && ring[0])
+    } else {
+        !((ring[5] || ring[6] || !ring[3]) && ring[4])
+    };
+    crossings == 1 && (2..=3).contains(&pairs_before.min(pairs_after)) && open
 }
 
 #[cfg(test)]
@@ -50,7 +56,7 @@ mod tests {
         (mask, [rows.len(), rows[0].len()])
     }
 
-    /// A bar three pixels wide is its middle line, shorter by one pixel at either end; a line stays.
+    /// A bar three pixels wide is its middle line, shorter by one pixel at an end or both; a line stays.
     #[test]
     fn a_bar_is_its_middle() {
         let (bar, size) = drawn(&[".......", ".#####.", ".#####.", ".#####.", "......."]);

@@ -73,4 +73,6 @@ pub struct SegmentedArm {
     /// The same less those of the arm "Real", on the same lesions; empty for it, and without it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub differences: BTreeMap<String, Interval>,
+    /// Dice of each repetition: how differently fits of one arm come out.
+    pub dice_by_seed: Vec<f64>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::images::{Figure, stage_image};
-use super::numbers::{count, interval};
+use super::numbers::{count, interval, number};
 use crate::problem::Result;
 use crate::records::Interval;
 use crate::records::label::SUSCEPTIBILITY;
@@ -37,6 +37,8 @@ pub struct Row {
     pub name: String,
     /// One a measure.
     pub cells: Vec<String>,
+    /// Dice of each seed.
+    pub seeds: String,
 }
 
 /// Reads the record and the picture; `None` where the study has no such stage.
@@ -46,9 +48,13 @@ pub fn section<'a>(study: &'a StudyRecord, dir: &StudyDir) -> Result<Option<Segm
         Some(found) => interval(found, if unit.is_empty() { 2 } else { 1 }),
         None => "\u{2014}".to_owned(),
     };
+    let seeds = |arm: &SegmentedArm| -> String {
+        arm.dice_by_seed.iter().map(|dice| number(*dice, 2)).collect::<Vec<_>>().join(", ")
+    };
     let row = |arm: &SegmentedArm, measures: &BTreeMap<String, Interval>| Row {
         name: arm.name.clone(),
         cells: record.measures.iter().map(|measure| cell(measures.get(&measure.key), &measure.unit)).collect(),
+        seeds: seeds(arm),
     };
     let head = |name: &String, unit: &String| if unit.is_empty() { name.clone() } else { format!("{name} ({unit})") };
     let spelled = |name: &String| match name.as_str() {

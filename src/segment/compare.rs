@@ -155,6 +155,15 @@ pub fn compare(
     Ok((0..runs.len()).map(numbers).collect())
 }
 
+/// Dice of each repetition of an arm, the mean over traced lesions.
+pub fn dice_by_seed(run: &ArmRuns) -> Vec<f64> {
+    let mean = |judged: &Vec<Judged>| {
+        let dice = judged.iter().map(|judged| judged.overlap.map(|overlap| overlap.dice));
+        share(dice, &vec![1; judged.len()])
+    };
+    run.judged.iter().filter_map(mean).collect()
+}
+
 /// Mean of the values that are there, each counted as often as its item was drawn.
 pub fn share(values: impl Iterator<Item = Option<f64>>, copies: &[u32]) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0.0);

@@ -172,7 +172,7 @@ mod tests {
         let config = SegmentConfig { batch: 8, ..SegmentConfig::default() };
         let set = learnt.set(arm, 0, RunSeed(0), &config).unwrap();
         let network = UNetConfig { channels: 1, widths: [4, 4, 8, 8] };
-        let plan = Plan { network, steps: 80, batch: 8, learning_rate: 1e-2, extra_weight };
+        let plan = Plan { network, steps: 240, batch: 8, learning_rate: 1e-2, extra_weight };
         let (network, losses) = fit(&set, &learnt, &plan, RunSeed(seed), &Silent).unwrap();
         let images = learnt.pairs.narrow(1, 0, 1);
         (Vec::try_from(network.probabilities(&images).reshape([-1])).unwrap(), losses)
@@ -194,7 +194,8 @@ mod tests {
         };
         // Rings that were not learnt from, too.
         assert!(dice(0..20).0 > 0.8 && dice(20..30).0 > 0.7, "{:?} {:?} {losses:?}", dice(0..20), dice(20..30));
-        assert!(dice(30..60).1 < 0.2 * dice(0..30).1 / 2.0, "{:?}", dice(30..60));
+        // As many discs as rings, in which all that is found is false; the rings' sum counts found and true ones.
+        assert!(dice(30..60).1 < 0.25 * dice(0..30).1 / 2.0, "{:?} {:?}", dice(30..60), dice(0..30));
         assert_eq!(fitted(Arm::Real, 1, 0.25), (found.clone(), losses));
         assert_ne!(fitted(Arm::Real, 2, 0.25).0, found);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::arms::Arm;
 use super::ceiling::readers_dice;
-use super::compare::{compare, measures};
+use super::compare::{compare, dice_by_seed, measures};
 use super::config::SegmentConfig;
 use super::figure;
 use super::fit::Plan;
@@ -110,6 +110,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &SegmentConfig, out: &Path, lab: &L
         lesions: run.set.lesions_text(data.classes()),
         measures,
         differences,
+        dice_by_seed: dice_by_seed(run),
     };
     let record = SegmentRecord {
         simulated: data.manifest().simulated,
@@ -203,6 +204,11 @@ fn facts(notes: &mut Vec<String>, config: &SegmentConfig, test: &SegmentedTest, 
             test.rims - test.traced,
             test.rims
         ));
+    }
+    if config.seeds == 1 {
+        notes.push(
+            "One fit an arm: how differently another would come out is not known, and no interval holds it.".into(),
+        );
     }
     if test.traced_patients == 1 {
         notes.push("One patient alone has traced rims on the test side: overlap has no interval.".into());

@@ -174,7 +174,7 @@ fn made(made: Made) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn every_arm_finds_rings_and_no_ring_where_none_is() {
     let (_folder, root) = made(ALL);
-    let found = record(&root, "out", &["--threads", "1"]);
+    let found = record(&root, "out", &["--threads", "1", "--steps", "200"]);
     let names: Vec<&str> = found.arms.iter().map(|arm| arm.key.as_str()).collect();
     assert_eq!(names, ["real", "synthetic", "denoised", "both"]);
     assert_eq!(found.contrasts, ["chimap", "flair"]);
@@ -185,14 +185,15 @@ fn every_arm_finds_rings_and_no_ring_where_none_is() {
         assert!(of("hd95") < 3.0 && of("missed") == 0.0 && of("auroc") > 0.95, "{arm:?}");
         assert!(arm.measures.values().all(|i| i.low <= i.value && i.value <= i.high), "{arm:?}");
         assert_eq!(arm.differences.is_empty(), arm.key == "real");
+        assert!((arm.dice_by_seed[0] - of("dice")).abs() < 1e-12 && arm.dice_by_seed.len() == 1, "{arm:?}");
     }
     assert!(found.arms[3].lesions.contains("10 synthetic rim") && found.arms[3].lesions.contains("12 denoised"));
     assert!(found.simulated && found.readers_dice.is_none());
     let picture = fs::read(root.join("out/rims.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG") && picture.windows(9).any(|part| part == b"SIMULATED"));
     // What is computed does not depend on the number of threads; what is done is kept.
-    assert_eq!(record(&root, "two", &["--threads", "2"]), found);
-    let output = command(&root, "out", &["--threads", "1", "--json"]).output().unwrap();
+    assert_eq!(record(&root, "two", &["--threads", "2", "--steps", "200"]), found);
+    let output = command(&root, "out", &["--threads", "1", "--steps", "200", "--json"]).output().unwrap();
     assert_eq!(serde_json::from_slice::<SegmentRecord>(&output.stdout).unwrap(), found);
 }
 
