@@ -155,8 +155,8 @@ fn says(record: &TwoSidedRecord) -> String {
             interval(auroc, 2)
         ),
         Some(auroc) => format!(
-            "It does not even tell held-out agreed lesions apart beyond chance: AUROC {}; the probabilities then say \
-             little more than the prior.",
+            "It does not tell held-out agreed lesions apart beyond chance: AUROC {}; what the probabilities say beyond \
+             the prior is then not of fit.",
             interval(auroc, 2)
         ),
         None => "Without held-out lesions of both classes it cannot be said whether the difference tells anything."
