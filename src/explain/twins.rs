@@ -1,7 +1,7 @@
 //! The truth of simulated cohorts: lesions scanned again without their rims. Each is kept in a file, so that a stopped
 //! explanation goes on with those that it has.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ fn label(item: &Item) -> Result<u16> {
 }
 
 /// A patch that an earlier run left, if it is whole and of the same key.
-fn kept(file: &PathBuf, note: &PathBuf, key: &str, shape: &[u64; 3]) -> Result<Option<Vec<f32>>> {
+fn kept(file: &Path, note: &Path, key: &str, shape: &[u64; 3]) -> Result<Option<Vec<f32>>> {
     let Some(found) = files::read_note::<Note>(note)?.filter(|found| found.key == key) else { return Ok(None) };
     if !files::is_there(file)? {
         return Ok(None);

@@ -166,7 +166,7 @@ fn a_simulated_cohort_has_the_truth_and_a_killed_run_ends_as_one_that_was_not() 
     let mut child = run("--out killed").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let twins = root.join("killed/twins");
     let start = Instant::now();
-    let notes = || fs::read_dir(&twins).map_or(0, |all| all.filter(|one| ends_in_json(one)).count());
+    let notes = || fs::read_dir(&twins).map_or(0, |all| all.filter(ends_in_json).count());
     while notes() == 0 && child.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -198,7 +198,7 @@ fn a_study_explains_where_it_is_asked_to_and_the_report_says_what_is_absent() {
     let run = |out: &str, more: &[&str]| {
         let mut command = tiny.command("run", &tiny.at(out));
         more.iter().for_each(|setting| {
-            command.args(["--set", setting]);
+            command.args(["--set", *setting]);
         });
         command.output().unwrap()
     };
