@@ -25,5 +25,5 @@ mod sets;
 pub mod stage;
 
 pub use config::EvaluateConfig;
-pub use sets::folder_named;
+pub use sets::folders_named;
 pub use stage::{Inputs, SetFolder, run_stage};
