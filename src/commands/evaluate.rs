@@ -13,7 +13,7 @@ use super::options::{Options, SeedArgs};
 use crate::classify::Arm;
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::evaluate::{EvaluateConfig, Inputs, folder_named, run_stage};
+use crate::evaluate::{EvaluateConfig, Inputs, folders_named, run_stage};
 use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
@@ -86,7 +86,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     config.check()?;
     let engine = args.engine.start()?;
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
-    let sets: Vec<_> = args.synthetic.iter().map(|folder| folder_named(folder)).collect();
+    let sets = folders_named(&args.synthetic)?;
     let inputs = Inputs { data: data.as_ref(), sets: &sets, network: args.network.as_deref() };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;

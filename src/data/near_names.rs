@@ -24,8 +24,8 @@ pub fn near_key(text: &str) -> String {
 }
 
 /// As [`near_key`], for names of things that are numbered: what stands between two figures still parts them ("1-11" is
-/// not "11-1", "P 1" is "P1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal fraction ("1.1" is not
-/// "1.10"), but for one that a program made of a whole number ("1.0").
+/// not "11-1", "P 1" is "P1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal
+/// fraction ("1.1" is not "1.10"), but for one that a program made of a whole number ("1.0").
 pub fn near_id_key(text: &str) -> String {
     let key = key(text, Some('-'));
     let whole = key.strip_suffix(".0").filter(|whole| whole.bytes().all(|letter| letter.is_ascii_digit()));

@@ -29,7 +29,8 @@ const MOST_LIKE_FIRST: f64 = 0.05;
 pub(super) struct Sizes {
     /// From stored values to ppb.
     scale: f32,
-    /// Size up to which a stored value may have been 0: whole numbers with a scaling and an offset seldom hold 0 itself.
+    /// Size up to which a stored value may have been 0: whole numbers with a scaling and an offset seldom hold 0
+    /// itself.
     rounding: f32,
     not_zero: usize,
     below: usize,

@@ -114,8 +114,8 @@ pub fn most_bytes(pixels: u64) -> u64 {
 /// file declares. Refuses transparency that hides something, and animations.
 ///
 /// # Errors
-/// What was found: what [`Form::read`] refuses, a file that is damaged or cut short, transparency, several pictures, what
-/// `png_chunks::require_whole` refuses.
+/// What was found: what [`Form::read`] refuses, a file that is damaged or cut short, transparency, several pictures,
+/// what `png_chunks::require_whole` refuses.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     let form = Form::read(bytes, max_pixels)?;
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_DECODER_BYTES });

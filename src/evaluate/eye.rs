@@ -5,9 +5,11 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::config::EvaluateConfig;
+use super::network::stopped;
 use crate::files;
 use crate::nets::features::recognise::Architecture;
 use crate::nets::features::{FeatureNet, FrechetFeatures, Pretrained, RandomVgg, published, squared_distance};
+use crate::observer::Observer;
 use crate::pickle::{read_features, read_features_with_heads};
 use crate::problem::{Problem, Result};
 
@@ -112,8 +114,14 @@ impl Eye {
     }
 
     /// float64 \[N, F\] on the CPU of images \[N, C, H, W\] in -1..1.
-    pub fn vectors(&self, images: &Tensor) -> Tensor {
+    ///
+    /// # Errors
+    /// Stopped on request: a batch takes seconds with the largest net.
+    pub fn vectors(&self, images: &Tensor, observer: &dyn Observer) -> Result<Tensor> {
         let batch = |images: Tensor| {
+            if observer.stop_requested() {
+                return Err(stopped());
+            }
             let images = images.to_device(self.device);
             let vectors = match &self.vectors {
                 Vectors::Own(net) => net.of(&images),
@@ -121,9 +129,9 @@ impl Eye {
                 Vectors::File(net) if net.architecture() == Architecture::FidInception => net.pooled(&levels(&images)),
                 Vectors::File(net) => net.pooled(&images),
             };
-            vectors.to_device(Device::Cpu).to_kind(Kind::Double)
+            Ok(vectors.to_device(Device::Cpu).to_kind(Kind::Double))
         };
-        Tensor::cat(&batches(images).map(batch).collect::<Vec<_>>(), 0)
+        Ok(Tensor::cat(&batches(images).map(batch).collect::<Result<Vec<_>>>()?, 0))
     }
 
     /// Distance of each image to that at the same place: two \[N, C, H, W\] to N numbers.
@@ -165,6 +173,7 @@ fn told(net: &Pretrained, file: &Path) -> Result<(String, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
 
     #[test]
     fn the_own_net_carries_no_published_name() {
@@ -172,7 +181,7 @@ mod tests {
         let names = format!("{:?}", eye.names);
         assert!(["FID", "KID", "LPIPS", "PPL", "CMMD"].iter().all(|name| !names.contains(name)), "{names}");
         let images = Tensor::rand([19, 1, 16, 16], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
-        let vectors = eye.vectors(&images);
+        let vectors = eye.vectors(&images, &Silent).unwrap();
         assert_eq!((vectors.size()[0], vectors.kind()), (19, Kind::Double));
         let same = eye.between(&images, &images).unwrap();
         assert!(same.len() == 19 && same.iter().all(|distance| *distance == 0.0));

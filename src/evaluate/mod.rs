@@ -25,5 +25,5 @@ mod sets;
 pub mod stage;
 
 pub use config::EvaluateConfig;
-pub use sets::{folder_named, require_images};
+pub use sets::{folders_named, require_images};
 pub use stage::{Inputs, SetFolder, run_stage};

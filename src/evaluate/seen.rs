@@ -11,6 +11,7 @@ use super::sources::{Place, Source};
 use crate::metrics::groups::Groups;
 use crate::metrics::rim_contrast::RimSearch;
 use crate::metrics::rim_readouts::RimReadouts;
+use crate::observer::Observer;
 use crate::problem::Result;
 use crate::records::label::{Contrast, SUSCEPTIBILITY};
 
@@ -82,13 +83,14 @@ impl Seen {
     /// Reads and looks at all images of `drawn`.
     ///
     /// # Errors
-    /// An image that cannot be read.
+    /// An image that cannot be read; stopped on request.
     pub fn look(
         sources: &[Source<'_>],
         drawn: &[&Drawn],
         shape: [usize; 3],
         eye: &Eye,
         map: Option<&RimMap>,
+        observer: &dyn Observer,
     ) -> Result<Self> {
         let mut row_of = HashMap::new();
         let mut places: Vec<(usize, Place)> = Vec::new();
@@ -103,7 +105,7 @@ impl Seen {
         let readouts = images.par_iter().map(|pixels| map.and_then(|map| map.read(pixels))).collect();
         let [channels, height, width] = shape.map(|side| side as i64);
         let pixels = Tensor::from_slice(&images.concat()).reshape([-1, channels, height, width]);
-        let vectors = eye.vectors(&pixels);
+        let vectors = eye.vectors(&pixels, observer)?;
         Ok(Self { pixels, vectors, readouts, row_of })
     }
 

@@ -1,7 +1,7 @@
 //! Which sets are compared: the real images of each side, each folder by itself, and the training sets that a
 //! classifier would learn from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::draw::{available, some};
 use super::sources::{self, Folder, Kind, Source, Unit};
@@ -9,6 +9,7 @@ use super::stage::{FEWEST, SetFolder};
 use crate::classify::Arm;
 use crate::classify::made::of_data::Added;
 use crate::data::Prepared;
+use crate::name::shown_path;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 
@@ -17,6 +18,9 @@ const HELD: usize = 0;
 
 /// Contested training images are source 3; between them lie the training images of interest and the others.
 pub const CONTESTED: usize = 3;
+
+/// Parts of a folder's path that its name can have, at most.
+const MOST_PARTS: usize = 64;
 
 /// A set with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,8 +227,43 @@ pub fn require_images(data: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// A folder under its own name.
-pub fn folder_named(folder: &Path) -> SetFolder<'_> {
-    let name = sources::name_of(folder);
-    SetFolder { training: format!("real + {name}"), name, folder, may_lack: false }
+/// Each folder under its own name, with as many of the folders above it as tell it from the others.
+///
+/// # Errors
+/// `Kind::Usage`: a folder twice.
+pub fn folders_named(folders: &[PathBuf]) -> Result<Vec<SetFolder<'_>>> {
+    let mut sets = Vec::new();
+    for folder in folders {
+        let name = name_among(folder, folders)?;
+        sets.push(SetFolder { training: format!("real + {name}"), name, folder, may_lack: false });
+    }
+    Ok(sets)
+}
+
+fn name_among(folder: &Path, folders: &[PathBuf]) -> Result<String> {
+    let alone = |depth: &usize| {
+        let own = sources::name_of(folder, *depth);
+        folders.iter().filter(|other| sources::name_of(other, *depth) == own).count() == 1
+    };
+    match (1..=MOST_PARTS).find(alone) {
+        Some(depth) => Ok(sources::name_of(folder, depth)),
+        None => Err(Problem::usage(format!("{} twice", shown_path(folder))).expected("each folder once")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_one_name_are_told_apart_by_those_above() {
+        let named = |folders: &[&str]| {
+            let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+            folders_named(&folders).map(|sets| sets.into_iter().map(|set| set.name).collect::<Vec<_>>())
+        };
+        assert_eq!(named(&["a/one/", "b/two"]).unwrap(), ["one", "two"]);
+        assert_eq!(named(&["a/x/set", "b/x/set", "set"]).unwrap(), ["a/x/set", "b/x/set", "set"]);
+        assert_eq!(named(&["a/set", "b/set", "c/other"]).unwrap(), ["a/set", "b/set", "other"]);
+        assert!(named(&["a/set", "a/set/"]).unwrap_err().to_string().contains("a/set twice"));
+    }
 }

@@ -1,6 +1,7 @@
 //! Where images come from: the sides of a prepared data set, and folders that `generate` or `project` wrote.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -8,7 +9,7 @@ use crate::data::sides::Side;
 use crate::data::slices::Slices;
 use crate::data::{Prepared, patch_file};
 use crate::files;
-use crate::name::Inside;
+use crate::name::{Inside, shown, shown_path};
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 use crate::records::projection::ProjectedLesion;
@@ -16,6 +17,9 @@ use crate::run_dir::RECORD;
 
 /// Largest record in bytes: an entry of some 600 for each of a hundred thousand images.
 const LARGEST_RECORD: u64 = 64 << 20;
+
+/// Largest pixel of a network's image: half of a window is 1, and a thousand of them would be metal.
+const LARGEST_VALUE: f32 = 1000.0;
 
 /// One image of a source, by its place there.
 pub type Place = usize;
@@ -70,8 +74,10 @@ impl Files<'_> {
         let again = "write it again with `rimforge generate` or `rimforge project`";
         let read = || patch_file::read::<f32>(&path, &self.shape, sha256);
         let pixels = read().map_err(|problem| problem.advice(again))?;
-        match pixels.iter().position(|value| !value.is_finite()) {
-            Some(at) => Err(Problem::input(&path, format!("value {at} is not a number")).advice(again)),
+        match pixels.iter().position(|value| !value.is_finite() || value.abs() > LARGEST_VALUE) {
+            Some(at) => Err(Problem::input(&path, format!("value {at} is {}", pixels[at]))
+                .expected(format!("pixels about -1 to 1, none beyond {LARGEST_VALUE}"))
+                .advice(again)),
             None => Ok(pixels),
         }
     }
@@ -149,6 +155,7 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
         if images.is_empty() {
             return Err(earlier());
         }
+        require_once(&path, &images)?;
         let unit = |at| Unit { group: format!("image {at}"), images: vec![(source, at)] };
         let units = (0..images.len()).map(unit).collect();
         let source = Source::Files(Files { folder, images, shape });
@@ -167,13 +174,27 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
         images.push((lesion.image.clone(), lesion.image_sha256.clone().ok_or_else(earlier)?));
         originals.push((id, u32::try_from(lesion.slice).map_err(|_| earlier())?));
     }
+    require_once(&path, &images)?;
     let units = units.into_iter().map(|(_, unit)| unit).collect();
     let source = Source::Files(Files { folder, images, shape });
     Ok(Folder { source, units, originals, kind: Kind::Projected, stranger })
 }
 
-/// Name of a folder for a table.
-pub fn name_of(folder: &Path) -> String {
-    let name: PathBuf = folder.components().collect();
-    crate::name::shown(&name.file_name().unwrap_or_default().to_string_lossy()).into_owned()
+/// Refuses a record that lists one file as several images: an interval would take them for as many.
+fn require_once(record: &Path, images: &[(Inside, String)]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match images.iter().find(|(file, _)| !seen.insert(file)) {
+        None => Ok(()),
+        Some((file, _)) => Err(Problem::input(record, format!("{} twice", shown(file.as_str())))
+            .expected("each image once")
+            .advice("run the same `rimforge generate` or `rimforge project` again")),
+    }
+}
+
+/// Name of a folder for a table: the last `parts` of its path, or all where it has fewer.
+pub fn name_of(folder: &Path, parts: usize) -> String {
+    let all: Vec<_> =
+        folder.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir)).collect();
+    let last: PathBuf = all[all.len().saturating_sub(parts)..].iter().collect();
+    shown_path(&last)
 }

@@ -199,7 +199,7 @@ impl Work<'_> {
         let count = ALONE.min(config.images as usize);
         for named in self.psi_sets(count, &mut sources)? {
             let drawn = draw(&named.units, count, lab.seed);
-            let seen = Seen::look(&sources, &[&drawn], self.shape, self.eye, None)?;
+            let seen = Seen::look(&sources, &[&drawn], self.shape, self.eye, None, self.lab.observer)?;
             let measures = meter.diversity(&seen, &seen.chosen(&drawn))?;
             sets.push(evaluated(&named, &drawn, measures));
         }
@@ -225,10 +225,13 @@ impl Work<'_> {
             seed: lab.seed.0,
             features: eye.names.features.clone(),
             dimensions: eye
-                .vectors(&tch::Tensor::zeros(
-                    [1, shape[0] as i64, shape[1] as i64, shape[2] as i64],
-                    (tch::Kind::Float, tch::Device::Cpu),
-                ))
+                .vectors(
+                    &tch::Tensor::zeros(
+                        [1, shape[0] as i64, shape[1] as i64, shape[2] as i64],
+                        (tch::Kind::Float, tch::Device::Cpu),
+                    ),
+                    lab.observer,
+                )?
                 .size()[1] as u64,
             perceptual: eye.names.perceptual.clone(),
             measures: all(&eye.names, components, config.neighbours, scales, thickness),
@@ -278,7 +281,7 @@ impl Work<'_> {
         };
         let drawn: Vec<&Drawn> =
             [&table.held, &originals].into_iter().chain(table.sets.iter().map(|(_, drawn)| drawn)).collect();
-        Seen::look(&sets.sources, &drawn, self.shape, self.eye, map)
+        Seen::look(&sets.sources, &drawn, self.shape, self.eye, map, self.lab.observer)
     }
 
     fn compare(&self, meter: &Meter<'_>, seen: &Seen, held: &Held, table: &Table) -> Result<Comparison> {
@@ -344,7 +347,7 @@ impl Work<'_> {
     ) -> Result<Vec<Comparison>> {
         let (floor, drawn) = &of.sets[0];
         let floor = Named { name: "as they are".into(), ..floor.clone() };
-        let seen = Seen::look(&sets.sources, &[drawn], self.shape, self.eye, None)?;
+        let seen = Seen::look(&sets.sources, &[drawn], self.shape, self.eye, None, self.lab.observer)?;
         let rows: Vec<i64> = seen.chosen(drawn).rows;
         let steps = yardsticks::steps(&seen.images(&rows), map)?;
         let mut comparisons = Vec::new();

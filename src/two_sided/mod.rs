@@ -7,9 +7,9 @@
 //! Four traps, each with a test in [`judge`]: a class that the generator learnt from more images fits everything
 //! better (the calibration's intercept takes that up, and its own class sizes are taken out); lesions that the
 //! generator has seen fit their own class too well (so calibration is on the validation side unless asked otherwise);
-//! a simple lesion fits both (so it is the difference that counts, as a share of both losses, beside their size); and where
-//! rims are the larger lesions a calibration that is told the size may live on that alone (so its slopes, and what it
-//! says without the difference, stand in the record).
+//! a simple lesion fits both (so it is the difference that counts, as a share of both losses, beside their size); and
+//! where rims are the larger lesions a calibration that is told the size may live on that alone (so its slopes, and
+//! what it says without the difference, stand in the record).
 
 pub mod config;
 

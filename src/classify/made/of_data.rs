@@ -1,4 +1,5 @@
-//! What an arm adds that needs nothing but the data set, as images: for those who compare training sets without fitting.
+//! What an arm adds that needs nothing but the data set, as images: for those who compare training sets without
+//! fitting.
 
 use std::path::Path;
 

@@ -1,6 +1,8 @@
 //! The settings as `rimforge config show` prints them: every key, also those that are not set, with what they then come
 //! to.
 
+use serde::Serialize;
+
 use super::config::{MultiContrastConfig, RimStudy};
 use crate::data::PrepareConfig;
 use crate::data::intensity::default_contrast;
@@ -231,14 +233,7 @@ impl RimStudy {
             all.push(("conditional", meaning, vec![self.kimg_of("conditional")]));
         }
         if self.two_sided.is_none() {
-            let usual = TwoSidedConfig::default();
-            let keys = vec![
-                unset("two_sided", "calibrate", format!("{:?}", usual.calibrate.name())),
-                unset("two_sided", "prior", usual.prior.to_string()),
-                unset("two_sided", "covariates", usual.covariates.to_string()),
-                unset("two_sided", "held_out", usual.held_out.to_string()),
-                unset("two_sided", "seen", usual.seen.to_string()),
-            ];
+            let keys = usual_keys("two_sided", &TwoSidedConfig::default());
             all.push(("two_sided", "none; the section projects lesions as of either class, for a probability", keys));
         }
         if self.multi_contrast.is_none() {
@@ -252,42 +247,17 @@ impl RimStudy {
         }
         if self.evaluate.is_none() {
             let usual = EvaluateConfig::default();
-            let keys = [
-                ("images", usual.images.to_string()),
-                ("components", usual.components.to_string()),
-                ("neighbours", usual.neighbours.to_string()),
-                ("pairs", usual.pairs.to_string()),
-                ("extra", usual.extra.to_string()),
-                ("draws", usual.draws.to_string()),
-                ("yardsticks", usual.yardsticks.to_string()),
-                ("paths", usual.paths.to_string()),
-                ("truncations", format!("{:?}", usual.truncations)),
-            ];
-            let keys = keys.into_iter().map(|(key, value)| unset("evaluate", key, value));
-            let keys = keys.chain(unset_of_evaluate(&usual)).collect();
+            let mut keys = usual_keys("evaluate", &usual);
+            keys.extend(unset_of_evaluate(&usual));
             all.push(("evaluate", "none; the section adds distances of all sets of images to held-out rims", keys));
         }
         if self.explain.is_none() {
-            let usual = ExplainConfig::default();
-            let arms: Vec<String> = usual.arms.iter().map(|arm| arm.key()).collect();
-            let keys = [
-                ("arms", format!("{arms:?}")),
-                ("fits", usual.fits.to_string()),
-                ("lesions", usual.lesions.to_string()),
-                ("layer", usual.layer.to_string()),
-                ("steps", usual.steps.to_string()),
-                ("orders", usual.orders.to_string()),
-                ("twins", usual.twins.to_string()),
-                ("shown", usual.shown.to_string()),
-                ("draws", usual.draws.to_string()),
-            ];
-            let keys = keys.into_iter().map(|(key, value)| unset("explain", key, value)).collect();
+            let keys = usual_keys("explain", &ExplainConfig::default());
             all.push(("explain", "none; the section adds what the classifiers look at", keys));
         }
         if self.segment.is_none() {
-            let usual = toml::Table::try_from(SegmentConfig::default()).unwrap_or_default();
-            let keys = usual.into_iter().map(|(key, value)| unset("segment", key, value.to_string()));
-            let keys = keys.chain([unset("segment", "trust_origin", UNTRUSTED)]).collect();
+            let mut keys = usual_keys("segment", &SegmentConfig::default());
+            keys.push(unset("segment", "trust_origin", UNTRUSTED));
             all.push(("segment", "none; the section adds masks of rims learnt from several contrasts", keys));
         }
         all
@@ -296,6 +266,12 @@ impl RimStudy {
 
 /// What `segment.trust_origin` is where it is not set.
 const UNTRUSTED: &str = "false: images of networks of other or unknown data are refused";
+
+/// The keys of a section that is left out, as they would be in it.
+fn usual_keys(section: &'static str, usual: &impl Serialize) -> Vec<Unset> {
+    let table = toml::Table::try_from(usual).unwrap_or_default();
+    table.into_iter().map(|(key, value)| unset(section, key, value.to_string())).collect()
+}
 
 /// Keys of `evaluate` without a value.
 fn unset_of_evaluate(evaluate: &EvaluateConfig) -> Vec<Unset> {
