@@ -64,7 +64,7 @@ fn a_study_projects_both_ways_and_the_command_says_the_same_or_why_not() {
     }
     for arm in ["two-sided", "two-sided-image"] {
         let fit = |name: String| {
-            let file = rimforge::nets::weights::read_tensors(&tiny.at("two/classify").join(name)).unwrap();
+            let file = rimforge::nets::weights::read_tensors(tiny.at("two/classify").join(name)).unwrap();
             file.tensors["scores.test"].shallow_clone()
         };
         let of_none = fit("fits/none-seed0.safetensors".into());
