@@ -84,6 +84,7 @@ pub fn lists(maps: &Tensor) -> Result<Vec<Vec<f32>>> {
 mod tests {
     use super::*;
     use crate::nets::classifiers::cnn::{Cnn, CnnConfig};
+    use crate::nets::fixture::Array;
     use crate::nets::network::{Init, Network};
     use crate::seed::RunSeed;
     use tch::Device;
@@ -101,18 +102,6 @@ mod tests {
         let gradients = of(&[1.0, 0.0, 0.0, -1.0, 2.0, 2.0, 2.0, 2.0]);
         assert_eq!(lists(&grad_cam(&activations, &gradients)).unwrap(), [[2.0; 4]]);
         assert_eq!(lists(&hires_cam(&activations, &gradients)).unwrap(), [[3.0, 2.0, 2.0, 0.0]]);
-    }
-
-    #[derive(serde::Deserialize)]
-    struct Array {
-        shape: Vec<i64>,
-        values: Vec<f32>,
-    }
-
-    impl Array {
-        fn tensor(&self) -> Tensor {
-            Tensor::from_slice(&self.values).reshape(&self.shape)
-        }
     }
 
     #[derive(serde::Deserialize)]

@@ -209,19 +209,8 @@ impl Network for Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::fixture::Array;
     use std::collections::BTreeMap;
-
-    #[derive(serde::Deserialize)]
-    struct Array {
-        shape: Vec<i64>,
-        values: Vec<f32>,
-    }
-
-    impl Array {
-        fn tensor(&self) -> Tensor {
-            Tensor::from_slice(&self.values).reshape(&self.shape)
-        }
-    }
 
     #[derive(serde::Deserialize)]
     struct Reference {

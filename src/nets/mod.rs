@@ -23,6 +23,9 @@ pub mod segmenters;
 
 pub mod features;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+
 pub use network::Network;
 pub use stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Mapping, Noise, Synthesis};
 pub use weights::{SavedNetwork, load_image_network, load_network, save_network};

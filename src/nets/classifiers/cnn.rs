@@ -252,20 +252,9 @@ impl Network for Cnn {
 mod tests {
     use super::super::cross_entropy;
     use super::*;
+    use crate::nets::fixture::Array;
     use approx::assert_relative_eq;
     use std::collections::BTreeMap;
-
-    #[derive(serde::Deserialize)]
-    struct Array {
-        shape: Vec<i64>,
-        values: Vec<f32>,
-    }
-
-    impl Array {
-        fn tensor(&self) -> Tensor {
-            Tensor::from_slice(&self.values).reshape(&self.shape)
-        }
-    }
 
     #[derive(serde::Deserialize)]
     struct Reference {

@@ -172,19 +172,8 @@ impl Network for UNet {
 mod tests {
     use super::super::{cross_entropy, dice_loss};
     use super::*;
+    use crate::nets::fixture::Array;
     use std::collections::BTreeMap;
-
-    #[derive(serde::Deserialize)]
-    struct Array {
-        shape: Vec<i64>,
-        values: Vec<f32>,
-    }
-
-    impl Array {
-        fn tensor(&self) -> Tensor {
-            Tensor::from_slice(&self.values).reshape(&self.shape)
-        }
-    }
 
     #[derive(serde::Deserialize)]
     struct Reference {
