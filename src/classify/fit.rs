@@ -4,12 +4,12 @@ use serde::Serialize;
 use tch::{Device, Tensor};
 
 use super::augment::{self, Augment};
+use super::descent::{Course, descend};
 use super::sampler::{Batch, Sampler};
 use super::training_set::TrainingSet;
 use crate::nets::classifiers::{Classifier, ClassifierConfig, Mode, cross_entropy};
 use crate::observer::Observer;
-use crate::optim::{Adam, AdamConfig, Flat};
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::Result;
 use crate::seed::RunSeed;
 
 /// Slices scored at once.
@@ -78,37 +78,11 @@ pub fn fit(
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<(Box<dyn Classifier>, Vec<f64>)> {
-    let device = pixels.device();
-    let network = plan.classifier.build(seed, device);
-    let flat = Flat::new(network.parameters().into_iter().map(|(_, parameter)| parameter).collect());
-    let mut adam = Adam::new(flat.values(), AdamConfig::default());
+    let network = plan.classifier.build(seed, pixels.device());
+    let parameters = network.parameters().into_iter().map(|(_, parameter)| parameter).collect();
     let steps = Steps { network: network.as_ref(), set, pixels, plan, manner, seed };
-    let mut losses = Vec::new();
-    let mut first = 0;
-    while first < plan.steps {
-        if observer.stop_requested() {
-            return Err(Problem::new(Kind::Interrupted, "stopped; finished fits are kept"));
-        }
-        let last = (first + CHUNK).min(plan.steps);
-        // Summed where it lies: reading it each step would make a GPU wait.
-        let mut sum = Tensor::zeros([], (tch::Kind::Float, device));
-        for step in first..last {
-            let loss = steps.loss(step);
-            let gradient = flat.gradient(&loss);
-            let rates = adam.next(plan.learning_rate).to_device(device);
-            let _ = adam.step(&gradient, &rates);
-            sum += loss.detach();
-        }
-        let mean = f64::try_from(sum)? / (last - first) as f64;
-        if !mean.is_finite() {
-            return Err(Problem::new(Kind::Gate, format!("the classifier's loss is {mean} before step {last}"))
-                .expected("a number")
-                .advice("lower the learning rate"));
-        }
-        losses.push(mean);
-        observer.advance(last - first);
-        first = last;
-    }
+    let course = Course { whose: "the classifier", steps: plan.steps, chunk: CHUNK };
+    let losses = descend(parameters, course, |_| plan.learning_rate, |step| steps.loss(step), observer)?;
     Ok((network, losses))
 }
 

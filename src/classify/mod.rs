@@ -25,7 +25,11 @@ pub mod extras;
 
 pub mod sampler;
 
+pub(crate) mod descent;
+
 pub mod fit;
+
+pub(crate) mod on_threads;
 
 pub mod rows;
 

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,6 +12,7 @@ use tch::{Device, Tensor};
 use super::arms::Arm;
 use super::config::{Additions, ClassifyConfig, Control};
 use super::fit::{self, Plan};
+use super::on_threads::on_threads;
 use super::pool::{Pool, Scoring};
 use super::training_set::TrainingSet;
 use crate::data::Prepared;
@@ -278,12 +278,14 @@ pub(super) fn plan(data: &Prepared, config: &ClassifyConfig, none: &TrainingSet)
 }
 
 /// SHA-256 over shapes and values, so that what was made of some pixels is known again.
-pub(super) fn pixels_sha256(images: &[&Tensor]) -> Result<String> {
+pub(crate) fn pixels_sha256(images: &[&Tensor]) -> Result<String> {
     let mut hash = Sha256::new();
     for pixels in images {
         hash.update(format!("{:?}", pixels.size()));
-        let values: Vec<f32> = Vec::try_from(pixels.to_device(Device::Cpu).reshape([-1]))?;
-        values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        for row in 0..pixels.size()[0] {
+            let values: Vec<f32> = Vec::try_from(pixels.get(row).to_device(Device::Cpu).reshape([-1]))?;
+            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
     }
     Ok(digest::hex(hash.finalize()))
 }
@@ -301,40 +303,12 @@ struct Work<'a> {
 /// Works through the jobs, of which some are `kept`, on several threads; results in the order of the jobs, the first
 /// failure ends it.
 fn all(jobs: &[Job], kept: Vec<Option<Kept>>, work: Work<'_>, place: Workplace<'_>) -> Result<Vec<Fitted>> {
-    let workers = if place.device == Device::Cpu { place.threads.clamp(1, jobs.len().max(1)) } else { 1 };
-    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let results: Vec<Mutex<Option<Result<Fitted>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
     let kept: Vec<Mutex<Option<Kept>>> = kept.into_iter().map(Mutex::new).collect();
-    let do_jobs = |pool: Pool| {
-        tch::set_num_threads(1);
-        while !failed.load(Ordering::SeqCst) {
-            let at = next.fetch_add(1, Ordering::SeqCst);
-            let Some(job) = jobs.get(at) else { break };
-            let kept = kept[at].lock().map_or(None, |mut kept| kept.take());
-            let result = one(job, kept, Work { pool: &pool, ..work });
-            failed.fetch_or(result.is_err(), Ordering::SeqCst);
-            if let Ok(mut slot) = results[at].lock() {
-                *slot = Some(result);
-            }
-        }
+    let job = |pool: &Pool, at: usize| {
+        let kept = kept[at].lock().map_or(None, |mut kept| kept.take());
+        one(&jobs[at], kept, Work { pool, ..work })
     };
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            let pool = work.pool.clone_for_thread();
-            scope.spawn(|| do_jobs(pool));
-        }
-    });
-    // The number is libtorch's default for threads to come; the workers have set it to theirs.
-    tch::set_num_threads(place.threads as i32);
-    let mut fitted = Vec::new();
-    let mut unfinished = false;
-    for result in results {
-        match result.into_inner().unwrap_or_default() {
-            Some(result) => fitted.push(result?),
-            None => unfinished = true,
-        }
-    }
-    if unfinished { Err(Problem::new(Kind::Internal, "a fit ended without a result")) } else { Ok(fitted) }
+    on_threads(jobs.len(), place, || work.pool.clone_for_thread(), job)
 }
 
 /// One fit, or the one that is kept.

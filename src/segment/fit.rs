@@ -1,17 +1,17 @@
 //! One fit: Adam on cross-entropy plus Dice loss, for a fixed number of steps.
 
 use serde::Serialize;
-use tch::{Kind as Type, Tensor};
+use tch::Tensor;
 
 use super::material::Learnt;
 use crate::classify::augment;
+use crate::classify::descent::{Course, descend};
 use crate::classify::sampler::{Batch, Sampler};
 use crate::classify::training_set::TrainingSet;
 use crate::nets::Network;
 use crate::nets::segmenters::{UNet, UNetConfig, cross_entropy, dice_loss};
 use crate::observer::Observer;
-use crate::optim::{Adam, AdamConfig, Flat};
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::Result;
 use crate::seed::RunSeed;
 
 /// Steps between two looks at the clock, the loss and the wish to stop.
@@ -61,35 +61,11 @@ pub fn fit(
     seed: RunSeed,
     observer: &dyn Observer,
 ) -> Result<(UNet, Vec<f64>)> {
-    let device = learnt.pairs.device();
-    let network = UNet::new(&plan.network, seed, device);
-    let flat = Flat::new(network.parameters().into_iter().map(|(_, parameter)| parameter).collect());
-    let mut adam = Adam::new(flat.values(), AdamConfig::default());
-    let mut losses = Vec::new();
-    let mut first = 0;
-    while first < plan.steps {
-        if observer.stop_requested() {
-            return Err(Problem::new(Kind::Interrupted, "stopped; finished fits are kept"));
-        }
-        let last = (first + CHUNK).min(plan.steps);
-        let mut sum = Tensor::zeros([], (Type::Float, device));
-        for step in first..last {
-            let loss = step_loss(&network, set, learnt, plan, (seed, step));
-            let gradient = flat.gradient(&loss);
-            let rates = adam.next(plan.rate(step)).to_device(device);
-            let _ = adam.step(&gradient, &rates);
-            sum += loss.detach();
-        }
-        let mean = f64::try_from(sum)? / (last - first) as f64;
-        if !mean.is_finite() {
-            return Err(Problem::new(Kind::Gate, format!("the network's loss is {mean} before step {last}"))
-                .expected("a number")
-                .advice("lower the learning rate"));
-        }
-        losses.push(mean);
-        observer.advance(last - first);
-        first = last;
-    }
+    let network = UNet::new(&plan.network, seed, learnt.pairs.device());
+    let parameters = network.parameters().into_iter().map(|(_, parameter)| parameter).collect();
+    let course = Course { whose: "the network", steps: plan.steps, chunk: CHUNK };
+    let loss = |step| step_loss(&network, set, learnt, plan, (seed, step));
+    let losses = descend(parameters, course, |step| plan.rate(step), loss, observer)?;
     Ok((network, losses))
 }
 

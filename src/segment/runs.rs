@@ -3,11 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
 use super::arms::Arm;
@@ -16,7 +14,8 @@ use super::fit::{Plan, fit};
 use super::judge::{HeldLesion, Judged, judge};
 use super::material::{Held, Learnt};
 use super::stage::PICTURE;
-use crate::classify::runs::Workplace;
+use crate::classify::on_threads::on_threads;
+use crate::classify::runs::{Workplace, pixels_sha256};
 use crate::classify::training_set::TrainingSet;
 use crate::data::Prepared;
 use crate::digest;
@@ -138,7 +137,7 @@ pub fn run(
 
 fn jobs(work: Work<'_>, seed: RunSeed, place: Workplace<'_>) -> Result<Vec<Job>> {
     let Work { learnt, config, plan, .. } = work;
-    let pixels = pixels_sha256(&learnt.pairs)?;
+    let pixels = pixels_sha256(&[&learnt.pairs])?;
     let device = if place.device == Device::Cpu { "cpu" } else { "gpu" };
     let mut jobs = Vec::new();
     for &arm in &config.arms {
@@ -160,16 +159,6 @@ fn jobs(work: Work<'_>, seed: RunSeed, place: Workplace<'_>) -> Result<Vec<Job>>
     Ok(jobs)
 }
 
-fn pixels_sha256(pairs: &Tensor) -> Result<String> {
-    let mut hash = Sha256::new();
-    hash.update(format!("{:?}", pairs.size()));
-    for row in 0..pairs.size()[0] {
-        let values: Vec<f32> = Vec::try_from(pairs.get(row).to_device(Device::Cpu).reshape([-1]))?;
-        values.iter().for_each(|value| hash.update(value.to_le_bytes()));
-    }
-    Ok(digest::hex(hash.finalize()))
-}
-
 /// What all fits share.
 #[derive(Clone, Copy)]
 struct Shared<'a> {
@@ -180,48 +169,20 @@ struct Shared<'a> {
 
 /// Works through the jobs on several threads; results in the order of the jobs, the first failure ends it.
 fn all(jobs: &[Job], kept: Vec<Option<UNet>>, shared: Shared<'_>, place: Workplace<'_>) -> Result<Vec<Vec<Judged>>> {
-    let workers = if place.device == Device::Cpu { place.threads.clamp(1, jobs.len().max(1)) } else { 1 };
-    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let results: Vec<Mutex<Option<Result<Vec<Judged>>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
     let kept: Vec<Mutex<Option<UNet>>> = kept.into_iter().map(Mutex::new).collect();
     let Shared { work: Work { data, lesions, config, plan, learnt, held }, arithmetic, observer } = shared;
-    let do_jobs = |learnt: Learnt, images: Tensor| {
-        tch::set_num_threads(1);
-        while !failed.load(Ordering::SeqCst) {
-            let at = next.fetch_add(1, Ordering::SeqCst);
-            let Some(job) = jobs.get(at) else { break };
-            let kept = kept[at].lock().map_or(None, |mut kept| kept.take());
-            let network = match kept {
-                Some(network) => {
-                    observer.advance(plan.steps);
-                    Ok(network)
-                }
-                None => one(job, &learnt, plan, arithmetic, observer),
-            };
-            let result = network.and_then(|network| judge(&network, &images, lesions, data, config));
-            failed.fetch_or(result.is_err(), Ordering::SeqCst);
-            if let Ok(mut slot) = results[at].lock() {
-                *slot = Some(result);
+    let job = |(learnt, images): &(Learnt, Tensor), at: usize| {
+        let kept = kept[at].lock().map_or(None, |mut kept| kept.take());
+        let network = match kept {
+            Some(network) => {
+                observer.advance(plan.steps);
+                network
             }
-        }
+            None => one(&jobs[at], learnt, plan, arithmetic, observer)?,
+        };
+        judge(&network, images, lesions, data, config)
     };
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            let (learnt, images) = (learnt.clone_for_thread(), held.images.shallow_clone());
-            scope.spawn(|| do_jobs(learnt, images));
-        }
-    });
-    // The number is libtorch's default for threads to come; the workers have set it to theirs.
-    tch::set_num_threads(place.threads as i32);
-    let mut judged = Vec::new();
-    let mut unfinished = false;
-    for result in results {
-        match result.into_inner().unwrap_or_default() {
-            Some(result) => judged.push(result?),
-            None => unfinished = true,
-        }
-    }
-    if unfinished { Err(Problem::new(Kind::Internal, "a fit ended without a result")) } else { Ok(judged) }
+    on_threads(jobs.len(), place, || (learnt.clone_for_thread(), held.images.shallow_clone()), job)
 }
 
 /// One fit, kept in its file.
