@@ -55,6 +55,9 @@ pub mod nifti;
 /// 1. Files to patches: BIDS, PNG, zip; intensity windows; patient-wise split.
 pub mod data;
 
+/// What a picture shows, in numbers, without a network.
+pub mod meters;
+
 /// Is a cohort, simulated or not, to be believed?
 pub mod gates;
 
