@@ -11,6 +11,7 @@ use tch::{Device, Tensor};
 use zip::ZipArchive;
 
 use super::config::ClassifyConfig;
+use super::labelled::Labelled;
 use crate::data::manifest::Split;
 use crate::data::name_join::listed;
 use crate::data::{Prepared, patch_file};
@@ -23,6 +24,7 @@ use crate::nets::{Generator, load_image_network};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
+use crate::records::classes::Class;
 use crate::records::label::{Padding, UNKNOWN_DATA};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::records::two_sided::{BetterImage, TwoSidedRecord};
@@ -81,6 +83,10 @@ pub struct Extras {
     pub projected_others: Option<Vec<Denoised>>,
     /// Contested lesions with their probabilities and the projections that fit better.
     pub two_sided: Option<Vec<TwoSided>>,
+    /// Of a conditional generator, each with its class.
+    pub drawn_by_class: Option<Vec<Labelled>>,
+    /// Training lesions edited, each with its class.
+    pub edited: Option<Vec<Labelled>>,
     /// Lesion and w \[num_ws, w_dim\] of each projected slice of interest.
     pub latents: Option<Vec<(u32, Vec<f32>)>>,
     /// What they were projected into.
@@ -115,6 +121,8 @@ struct Drawn {
     ancestor_data: Vec<String>,
     #[serde(default)]
     images: Vec<FileHash>,
+    #[serde(default)]
+    image_classes: Vec<String>,
 }
 
 /// Reads `seed0000.npy`, `seed0001.npy`, ... of `folder` in the order of their numbers: those that its record lists,
@@ -129,43 +137,81 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
     let record: Drawn = read_record(&path, "generate")?;
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
     let notes = origin.check(&path, "synthetic", data.sha256(), trusted)?;
-    if record.images.is_empty() {
-        return Err(Problem::new(Kind::Gate, "a record of an earlier version: it does not list its images")
-            .at(&path)
-            .expected("each image with its hash, so that images of another network cannot be among them")
-            .advice("run the same `rimforge generate` command again; it replaces them"));
+    let of_interest = data.classes().of_interest.as_ref().map(Class::name);
+    let wanted = |at: &&usize| match record.image_classes.get(**at) {
+        Some(class) => Some(class.as_str()) == of_interest,
+        None => true,
+    };
+    let places = listed_images(folder, &record.images, ("seed", "generate"))?;
+    let read = |&at: &usize| read_image(folder, &path, &record.images[at], (data, observer));
+    let items: Vec<Synthetic> = places.values().filter(wanted).map(read).collect::<Result<_>>()?;
+    if items.is_empty() {
+        return Err(Problem::input(&path, "no image of the class of interest")
+            .expected(format!("images of class {}", of_interest.unwrap_or_default()))
+            .advice("generate with that class"));
     }
-    let images: BTreeMap<u64, &FileHash> =
-        record.images.iter().filter_map(|image| Some((number(image.path.as_str())?, image))).collect();
+    Ok(Loaded { items, notes })
+}
+
+/// Places in `images`, a record's list, by the numbers in the names of their arrays: those called `prefix` and a
+/// number. `command` wrote them.
+///
+/// # Errors
+/// A record that lists nothing or no such file, or such files in `folder` that it does not list.
+pub(super) fn listed_images(
+    folder: &Path,
+    images: &[FileHash],
+    (prefix, command): (&str, &str),
+) -> Result<BTreeMap<u64, usize>> {
     if images.is_empty() {
-        return Err(Problem::input(folder, "no synthetic slice")
-            .expected("seed0000.npy, seed0001.npy, ...")
+        return Err(Problem::new(Kind::Gate, "a record of an earlier version: it does not list its images")
+            .at(folder.join(RECORD))
+            .expected("each image with its hash, so that images of another network cannot be among them")
+            .advice(format!("run the same `rimforge {command}` command again; it replaces them")));
+    }
+    let places: BTreeMap<u64, usize> = images
+        .iter()
+        .enumerate()
+        .filter_map(|(at, image)| Some((number(image.path.as_str(), prefix)?, at)))
+        .collect();
+    if places.is_empty() {
+        return Err(Problem::input(folder, format!("no {} slice", if prefix == "seed" { "synthetic" } else { "edited" }))
+            .expected(format!("{prefix}0000.npy, {prefix}0001.npy, ..."))
             .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
     }
     let names = files::list(folder)?.into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
-    let known: BTreeSet<&str> = record.images.iter().map(|image| image.path.as_str()).collect();
+    let known: BTreeSet<&str> = images.iter().map(|image| image.path.as_str()).collect();
     let strangers: Vec<String> =
-        names.filter(|name| number(name).is_some() && !known.contains(name.as_str())).collect();
+        names.filter(|name| number(name, prefix).is_some() && !known.contains(name.as_str())).collect();
     if !strangers.is_empty() {
         return Err(Problem::new(Kind::Gate, format!("images that the record does not list: {}", listed(&strangers)))
             .at(folder)
             .expected("images of one run, with its record")
             .advice("move them out of the folder: what drew them is not known, and test lesions may leak"));
     }
-    let read = |image: &&FileHash| {
-        if observer.stop_requested() {
-            return Err(Problem::new(Kind::Interrupted, "stopped while reading generated images")
-                .advice("run the same command again; finished fits are kept"));
-        }
-        Ok(Synthetic { pixels: slice(&inside(folder, &path, image.path.as_str())?, &image.sha256, data)? })
-    };
-    let items = images.values().map(read).collect::<Result<_>>()?;
-    Ok(Loaded { items, notes })
+    Ok(places)
 }
 
-/// 7 of "seed0007.npy".
-fn number(name: &str) -> Option<u64> {
-    name.strip_prefix("seed")?.strip_suffix(".npy")?.parse().ok()
+/// An image that the record at `path` lists, of the data set's form.
+///
+/// # Errors
+/// Another hash, another form, non-finite values; stopped on request.
+pub(super) fn read_image(
+    folder: &Path,
+    path: &Path,
+    image: &FileHash,
+    (data, observer): (&Prepared, &dyn Observer),
+) -> Result<Synthetic> {
+    if observer.stop_requested() {
+        return Err(Problem::new(Kind::Interrupted, "stopped while reading generated images")
+            .advice("run the same command again; finished fits are kept"));
+    }
+    Ok(Synthetic { pixels: slice(&inside(folder, path, image.path.as_str())?, &image.sha256, data)? })
+}
+
+/// 7 of "seed0007.npy" for the prefix "seed".
+fn number(name: &str, prefix: &str) -> Option<u64> {
+    name.strip_prefix(prefix)?.strip_suffix(".npy")?.parse().ok()
 }
 
 /// The file that a record names, which lies in its folder.
@@ -403,7 +449,7 @@ fn slice(path: &Path, sha256: &str, data: &Prepared) -> Result<Vec<f32>> {
 /// Largest record in bytes: an entry of some 600 for each of a hundred thousand images.
 const LARGEST_RECORD: u64 = 64 << 20;
 
-fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
+pub(super) fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
     let wanted = format!("the record of a folder that `rimforge {command}` wrote");
     let text = files::read(path, LARGEST_RECORD, &wanted).map_err(|problem| {
         problem.expected(&*wanted).advice(format!(
@@ -415,17 +461,17 @@ fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
 }
 
 /// The data sets that a generator knows, as the record of its images says.
-struct Origin<'a> {
+pub(super) struct Origin<'a> {
     /// That it was trained on.
-    data: Option<&'a str>,
+    pub(super) data: Option<&'a str>,
     /// Those that its weights knew before.
-    before: &'a [String],
+    pub(super) before: &'a [String],
 }
 
 impl Origin<'_> {
     /// Refuses all but the data set `own`: the test lesions of one split are training lesions of another. What is
     /// `trusted` all the same earns a note.
-    fn check(&self, record: &Path, what: &str, own: &str, trusted: bool) -> Result<Vec<String>> {
+    pub(super) fn check(&self, record: &Path, what: &str, own: &str, trusted: bool) -> Result<Vec<String>> {
         let refused = |found: String, advice: &str| {
             Err(Problem::new(Kind::Gate, found).at(record).expected(format!("data {own}")).advice(advice))
         };

@@ -54,6 +54,10 @@ pub enum Origin {
     Leaked,
     /// A real one of the class of this number, where none is of interest.
     Class(u32),
+    /// Drawn by a generator as of the class of this number.
+    Drawn(u32),
+    /// A training lesion of the class of this number, inverted and edited.
+    Edited(u32),
 }
 
 impl Origin {
@@ -81,6 +85,16 @@ impl Origin {
             Self::BetterSide => "projection of a contested one as what it fits better".into(),
             Self::Leaked => "copied test lesion".into(),
             Self::Class(number) => real(number as usize),
+            Self::Drawn(number) => format!("synthetic {}", classes.names[number as usize]),
+            Self::Edited(number) => format!("edited {}", classes.names[number as usize]),
+        }
+    }
+
+    /// Number of the class that it was made as of; of what is made of every class alone.
+    pub fn made_of_class(self) -> Option<usize> {
+        match self {
+            Self::Drawn(number) | Self::Edited(number) => Some(number as usize),
+            _ => None,
         }
     }
 
@@ -222,6 +236,7 @@ impl Material {
             classes[1 - interest] = drawn(self.others(), self.others_count(per_interest), seed, "non-rims");
         }
         let of_supply = |(&source, supply): (&Source, &Supply)| {
+            let extra = if source.is_of_every_class() { supply.count() } else { extra };
             let first = |examples: &Vec<Example>| examples.iter().take(extra).cloned().collect();
             let examples = match supply {
                 Supply::Drawn(examples) => drawn(examples, extra, seed, source.stream()),

@@ -23,6 +23,8 @@ pub mod augment;
 
 pub mod extras;
 
+pub mod labelled;
+
 pub mod sampler;
 
 pub(crate) mod descent;

@@ -6,6 +6,7 @@ use tch::{Device, Tensor};
 
 use super::config::{ClassifyConfig, Control};
 use super::extras::{Denoised, Extras, Synthetic};
+use super::labelled::Labelled;
 use super::made::Workshop;
 use super::material::{Material, Origin, Supply, Unit};
 use super::proof;
@@ -82,6 +83,7 @@ impl Pool {
         let mut rows = Rows::new(&training, device)?;
         let mut material = real(&training);
         read(extras, &training, &mut rows, &mut material)?;
+        require_shares(config, &material, data)?;
         let extra = extra_count(config, &material, data)?;
         let shop = Workshop { data, config, seed, extras, extra, place, observer };
         let notes = shop.make(&mut rows, &mut material)?;
@@ -156,6 +158,54 @@ fn read(extras: &Extras, training: &TrainSlices, rows: &mut Rows, material: &mut
         if let Some(lesions) = lesions {
             let one = |lesion: &Denoised| Example { unit: rows.projected(lesion, origin), target };
             supply(source, lesions.iter().map(one).collect());
+        }
+    }
+    read_of_every_class(extras, rows, material);
+    Ok(())
+}
+
+/// Images with a class each; those that a gate kept are the same rows once more.
+fn read_of_every_class(extras: &Extras, rows: &mut Rows, material: &mut Material) {
+    let interest = material.interest;
+    let mut examples = |images: &[Labelled], origin: fn(u32) -> Origin| -> Vec<Example> {
+        let one = |image: &Labelled| {
+            let target = f32::from(u8::from(interest == Some(image.class)));
+            Example { unit: rows.synthetic(&image.image, origin(image.class as u32)), target }
+        };
+        images.iter().map(one).collect()
+    };
+    if let Some(images) = &extras.drawn_by_class {
+        let drawn = examples(images, Origin::Drawn);
+        material.supplies.insert(Source::DrawnByClass, Supply::Drawn(drawn));
+    }
+    if let Some(images) = &extras.edited {
+        let edited = examples(images, Origin::Edited);
+        let kept = edited.iter().zip(images).filter(|(_, image)| image.kept).map(|(example, _)| example.clone());
+        material.supplies.insert(Source::EditedKept, Supply::Drawn(kept.collect()));
+        material.supplies.insert(Source::Edited, Supply::Drawn(edited));
+    }
+}
+
+/// Refuses an arm that wants more images of every class than there are.
+fn require_shares(config: &ClassifyConfig, material: &Material, data: &Prepared) -> Result<()> {
+    let lesions = match material.interest {
+        Some(_) => material.of_interest().len() + material.others_count(config.non_rims_per_rim),
+        None => material.classes.iter().map(Vec::len).sum(),
+    };
+    for arm in &config.arms {
+        let Some(share) = arm.share() else { continue };
+        let (wanted, there) = (share.count(lesions), material.supply(share.source).map_or(0, Supply::count));
+        if there < wanted.max(1) {
+            let found = format!("arm {} takes {wanted} images beside {lesions} training lesions, of {there}", arm.name());
+            let more = match share.source {
+                Source::DrawnByClass => "draw more (generate.seeds, --seeds)",
+                Source::EditedKept => "edit more (edit.images, --images), or set a wider gate (edit.gate, --gate)",
+                _ => "edit more (edit.images, --images)",
+            };
+            return Err(Problem::usage(found)
+                .at(data.root())
+                .expected(format!("at least {wanted}"))
+                .advice(format!("{more}, or leave \"{}\" out of classify.arms (--arms)", arm.key())));
         }
     }
     Ok(())

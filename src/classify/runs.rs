@@ -175,8 +175,9 @@ pub fn run(
                 let device = device_name(place.device);
                 let mut parts = json!([PROCEDURE, pixels, arm, repetition_seed.0, plan, config.pooling, set, device]);
                 // Fits of slices as they are, without anything beside them, are known as ever.
-                if let (Some(parts), true) = (parts.as_array_mut(), !config.manner().is_plain()) {
-                    parts.push(json!(config.manner()));
+                let manner = arm.manner(config.manner());
+                if let (Some(parts), true) = (parts.as_array_mut(), !manner.is_plain()) {
+                    parts.push(json!(manner));
                 }
                 parts
             };
@@ -328,7 +329,8 @@ fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
             scores
         }
         None => {
-            let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, config.manner(), job.seed, observer)?;
+            let manner = job.arm.manner(config.manner());
+            let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, manner, job.seed, observer)?;
             let score = |scoring: &Scoring| fit::score(network.as_ref(), &scoring.pixels, &pool.scored());
             let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
             keep(job, network.as_ref(), losses, (&scores, arithmetic))?;

@@ -48,6 +48,12 @@ pub enum Source {
     TwoSided,
     /// The projections that fit better, with the same probability.
     TwoSidedImage,
+    /// Images of every class of a conditional generator.
+    DrawnByClass,
+    /// Training lesions of every class, edited.
+    Edited,
+    /// Those of them that are within the gate.
+    EditedKept,
 }
 
 /// A thing that the stage is handed, without which some sources are dry.
@@ -67,6 +73,8 @@ pub enum Given {
     Network,
     /// Folder of `two-sided`.
     TwoSided,
+    /// Folder of `edit`.
+    Edited,
     /// Table of true labels.
     Truth,
 }
@@ -97,6 +105,9 @@ impl Given {
                 "lesions projected as rims and as non-rims",
                 "compare such projections with `rimforge two-sided` and give the folder (--two-sided)",
             ),
+            Self::Edited => {
+                ("edited lesions", "edit training lesions with `rimforge edit` and give the folder (--edited)")
+            }
             Self::Truth => {
                 ("true labels", "give the truth of a simulated cohort, derivatives/truth/truth.tsv (--truth)")
             }
@@ -108,7 +119,8 @@ impl Source {
     /// What must be handed over for it; the data set itself always is.
     pub fn asks_for(self) -> &'static [Given] {
         match self {
-            Self::Synthetic | Self::Agreeing | Self::Realistic => &[Given::Synthetic],
+            Self::Synthetic | Self::Agreeing | Self::Realistic | Self::DrawnByClass => &[Given::Synthetic],
+            Self::Edited | Self::EditedKept => &[Given::Edited],
             Self::Conditional => &[Given::Conditional],
             Self::Denoised | Self::Mixed => &[Given::Denoised],
             Self::ProjectedInterest => &[Given::ProjectedInterest],
@@ -144,6 +156,11 @@ impl Source {
         )
     }
 
+    /// Whether it has images of every class: an arm says itself how many it takes of them ([`Arm::share`]).
+    pub fn is_of_every_class(self) -> bool {
+        matches!(self, Self::DrawnByClass | Self::Edited | Self::EditedKept)
+    }
+
     /// Random stream by which a repetition draws from it; one for all that stands lesion by lesion beside the contested
     /// ones, so that they are drawn together.
     pub fn stream(self) -> &'static str {
@@ -152,6 +169,8 @@ impl Source {
             Self::Conditional => "conditional",
             Self::ProjectedInterest => "projected interest",
             Self::ProjectedOthers => "projected others",
+            Self::DrawnByClass => "drawn by class",
+            Self::Edited | Self::EditedKept => "edited",
             _ => "contested",
         }
     }
@@ -171,6 +190,8 @@ impl Source {
             // They take as many of the other class away, and must leave some.
             Self::Affine => Some(material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1)),
             Self::GeneratorMean | Self::LatentSmote | Self::Smote | Self::DeepSmote | Self::DeepSmoteCode => None,
+            // How much is taken is the arm's affair.
+            Self::DrawnByClass | Self::Edited | Self::EditedKept => None,
         }
     }
 

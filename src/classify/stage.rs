@@ -12,6 +12,7 @@ use super::extras::{Denoised, Extras, Wanted};
 use super::pool::Pool;
 use super::runs::{self, Asked, Runs, Workplace};
 use super::source::{Given, Source};
+use super::labelled::{self, Kind};
 use super::{Arm, arms, cam, extras, made, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
@@ -45,6 +46,8 @@ pub struct Inputs<'a> {
     pub network: Option<&'a Path>,
     /// Folder that `two-sided` wrote.
     pub two_sided: Option<&'a Path>,
+    /// Folder that `edit` wrote.
+    pub edited: Option<&'a Path>,
     /// Table of true labels.
     pub truth: Option<&'a Path>,
 }
@@ -59,6 +62,7 @@ impl<'a> Inputs<'a> {
             Given::ProjectedOthers => self.projected_others,
             Given::Network => self.network,
             Given::TwoSided => self.two_sided,
+            Given::Edited => self.edited,
             Given::Truth => self.truth,
         }
     }
@@ -113,8 +117,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
     let data = inputs.data;
     let folders = [inputs.synthetic, inputs.conditional, inputs.denoised];
-    let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.two_sided, inputs.truth];
-    let read = folders.into_iter().chain(more).flatten().chain([data.root()]).map(Input::of);
+    let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.two_sided, inputs.edited];
+    let read = folders.into_iter().chain(more).flatten().chain(inputs.truth).chain([data.root()]).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
@@ -202,7 +206,18 @@ fn load_extras(
     // else.
     let contested = inputs.denoised.filter(|_| needed.iter().any(|source| source.of_contested()));
     let projected = |folder: &Path, wanted| extras::projected(folder, data, wanted, config);
-    extras.synthetic = asked(Given::Synthetic).map(drawn).transpose()?.map(|read| read.noted(notes));
+    let of_interest = |source: &Source| source.asks_for().contains(&Given::Synthetic) && !source.is_of_every_class();
+    let by_class = needed.contains(&Source::DrawnByClass);
+    let labelled = |folder: &Path, kind| labelled::read(folder, data, kind, config.trust_origin, observer);
+    let drawn_by_class = asked(Given::Synthetic).filter(|_| by_class);
+    extras.drawn_by_class =
+        drawn_by_class.map(|folder| labelled(folder, Kind::Drawn)).transpose()?.map(|read| read.noted(notes));
+    extras.edited = asked(Given::Edited)
+        .map(|folder| labelled(folder, Kind::Edited))
+        .transpose()?
+        .map(|read| read.noted(notes));
+    let synthetic = asked(Given::Synthetic).filter(|_| needed.iter().any(of_interest));
+    extras.synthetic = synthetic.map(drawn).transpose()?.map(|read| read.noted(notes));
     extras.conditional = asked(Given::Conditional).map(drawn).transpose()?.map(|read| read.noted(notes));
     let of = |folder: Option<&Path>, wanted, notes: &mut Vec<String>| -> Result<Option<Vec<Denoised>>> {
         Ok(folder.map(|folder| projected(folder, wanted)).transpose()?.map(|read| read.noted(notes)))

@@ -224,7 +224,10 @@ impl TrainingSet {
             agreed.map(|(origin, count)| format!("{count} {}", origin.name(classes))).collect();
         match self {
             Self::Interest(set) => parts.extend(set.made_text(classes)),
-            Self::Classes(_) => {}
+            Self::Classes(_) => {
+                let made = self.lesions_by_origin().into_iter().filter(|(origin, _)| origin.made_of_class().is_some());
+                parts.extend(made.map(|(origin, count)| format!("{count} {}", origin.name(classes))));
+            }
         }
         parts.join(", ")
     }

@@ -53,6 +53,9 @@ pub struct ClassifyArgs {
     /// Folder of `rimforge two-sided`; needed by the two-sided and two-sided-image arms.
     #[arg(long)]
     two_sided: Option<PathBuf>,
+    /// Folder of edited training lesions (`rimforge edit`); needed by the sa arms.
+    #[arg(long)]
+    edited: Option<PathBuf>,
     /// True labels of a simulated cohort (derivatives/truth/truth.tsv); read for scoring and the oracle arm only.
     #[arg(long)]
     truth: Option<PathBuf>,
@@ -175,6 +178,7 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
         projected_others: args.projected_non_rims.as_deref(),
         network: args.network.as_deref(),
         two_sided: args.two_sided.as_deref(),
+        edited: args.edited.as_deref(),
         truth: args.truth.as_deref(),
     };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };

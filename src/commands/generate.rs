@@ -51,7 +51,7 @@ struct Typed {
     /// Truncation psi: 1 full variety, 0 the mean image.
     #[arg(long = "trunc", value_name = "PSI")]
     truncation: Option<f64>,
-    /// Class of a conditional network: its name, or its number from 0.
+    /// Class of a conditional network: its name, its number from 0, or "each" in turn, seed by seed.
     #[arg(long, value_name = "K", allow_hyphen_values = true)]
     class: Option<ClassChoice>,
     /// Noise maps.

@@ -9,6 +9,10 @@ use crate::problem::Result;
 use crate::records::spelling;
 use crate::settings::Settings;
 
+/// Word for the classes of a conditional network in turn: a seed is of the class that is left of it divided by their
+/// number. A class of this name goes before.
+pub const EACH: &str = "each";
+
 /// What `generate` makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,7 +25,7 @@ pub struct GenerateConfig {
     pub noise: NoiseMode,
     /// What is written for each seed.
     pub formats: Vec<Format>,
-    /// Class of a conditional network.
+    /// Class of a conditional network, or [`EACH`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<ClassChoice>,
 }

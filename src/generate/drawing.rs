@@ -9,7 +9,7 @@ use crate::feed::image::Image;
 use crate::feed::network_source::{NetworkImages, as_refs};
 use crate::feed::padding;
 use crate::files;
-use crate::latent::draw::{BATCH, draw};
+use crate::latent::draw::{BATCH, draw, filled};
 use crate::nifti;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -28,30 +28,64 @@ pub(super) struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    /// Draws every seed's image in batches, writes it and shows it to `each`; gives the files and their hashes.
-    pub fn write(&self, observer: &dyn Observer, each: &mut dyn FnMut(&Image)) -> Result<Vec<FileHash>> {
+    /// Draws every seed's image in batches, writes it and shows it to `each`; gives the files and their hashes, and
+    /// the class of each file where each class is drawn in turn.
+    pub fn write(&self, observer: &dyn Observer, each: &mut dyn FnMut(&Image)) -> Result<(Vec<FileHash>, Vec<String>)> {
         let &Self { opened, config, seeds, out } = self;
-        let Opened { network, source, class, .. } = opened;
+        let Opened { network, source, in_turn, .. } = opened;
         observer.begin("generate", "images", seeds.len() as u64);
-        let mut files = Vec::new();
+        let (mut files, mut classes) = (Vec::new(), Vec::new());
         for chunk in seeds.chunks(BATCH) {
             if observer.stop_requested() {
                 return Err(Problem::new(Kind::Interrupted, "stopped while drawing images")
                     .advice("run the same command again"));
             }
-            let drawn = draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise);
+            let drawn = {
+                let class = opened.classes_of(&filled(chunk));
+                draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise)
+            };
             let images = Image::split(&padding::crop(&source.padding, &drawn))?;
             for (image, &seed) in images.iter().zip(chunk) {
-                for path in write_image(out, config, seed, image, source)? {
+                let class = opened.class_name_of(seed);
+                for path in self.image(seed, class.as_deref(), image)? {
                     let sha256 = files::sha256(out.join(&path))?;
                     files.push(FileHash { path, sha256 });
+                    classes.extend(class.clone().filter(|_| in_turn.is_some()));
                 }
                 each(image);
             }
             observer.advance(chunk.len() as u64);
         }
         observer.end();
-        Ok(files)
+        Ok((files, classes))
+    }
+
+    /// Writes one image in every format that is asked for; gives the files' names.
+    fn image(&self, seed: u32, class: Option<&str>, image: &Image) -> Result<Vec<String>> {
+        let (out, config, source) = (self.out, self.config, &self.opened.source);
+        let mut written = Vec::new();
+        for &format in &config.formats {
+            let names = names(format, seed, source);
+            let paths: Vec<PathBuf> = names.iter().map(|name| out.join(name)).collect();
+            match format {
+                Format::Npy => {
+                    let shape = image.shape.map(|n| n as u64);
+                    paths.iter().try_for_each(|path| patch_file::write(path, &shape, &image.pixels).map(drop))?;
+                }
+                Format::Png => {
+                    // One class is told as it was asked for: by its name or its number.
+                    let asked = config.class.as_ref().filter(|_| self.opened.in_turn.is_none()).map(ToString::to_string);
+                    let class = asked.as_deref().or(class.filter(|_| self.opened.in_turn.is_some()));
+                    let class = class.map_or(String::new(), |class| format!(", class {class}"));
+                    let texts = source.texts(&format!("seed {seed}{class}"));
+                    let canvas = image.canvas(source.look());
+                    paths.iter().try_for_each(|path| canvas.write_png(path, &as_refs(&texts)))?;
+                }
+                Format::Nifti => write_nifti(&paths, image, source)?,
+            }
+            written.extend(names);
+        }
+        Ok(written)
     }
 }
 
@@ -73,36 +107,6 @@ pub(super) fn all_names<'a>(
     source: &'a NetworkImages,
 ) -> impl Iterator<Item = String> + 'a {
     seeds.iter().flat_map(move |&seed| config.formats.iter().flat_map(move |&format| names(format, seed, source)))
-}
-
-/// Writes one image in every format that is asked for; gives the files' names.
-fn write_image(
-    out: &Path,
-    config: &GenerateConfig,
-    seed: u32,
-    image: &Image,
-    source: &NetworkImages,
-) -> Result<Vec<String>> {
-    let mut written = Vec::new();
-    for &format in &config.formats {
-        let names = names(format, seed, source);
-        let paths: Vec<PathBuf> = names.iter().map(|name| out.join(name)).collect();
-        match format {
-            Format::Npy => {
-                let shape = image.shape.map(|n| n as u64);
-                paths.iter().try_for_each(|path| patch_file::write(path, &shape, &image.pixels).map(drop))?;
-            }
-            Format::Png => {
-                let class = config.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
-                let texts = source.texts(&format!("seed {seed}{class}"));
-                let canvas = image.canvas(source.look());
-                paths.iter().try_for_each(|path| canvas.write_png(path, &as_refs(&texts)))?;
-            }
-            Format::Nifti => write_nifti(&paths, image, source)?,
-        }
-        written.extend(names);
-    }
-    Ok(written)
 }
 
 /// One file a channel, one slice deep, its centre at the world's origin; susceptibility in ppm, a probability within

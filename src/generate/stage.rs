@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 use super::drawing::{Drawing, all_names};
 use super::explore::{Exploration, SHEETS, explore};
 use super::reals::{Meters, Reals};
+use super::config::EACH;
 use super::{Format, GenerateConfig};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -88,6 +89,11 @@ pub fn run_stage_with_sheets(
             .expected("a network trained by `rimforge train`, or imported with --window")
             .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
     }
+    if opened.in_turn.is_some() && !sheets.is_empty() {
+        return Err(Problem::usage(format!("sheets of images with generate.class (--class) = {EACH:?}"))
+            .expected("one class, whose images they show")
+            .advice("draw them in a call of their own, with the class by its name"));
+    }
     let mut claim = folder.claim()?;
     // Nothing is gone on with.
     claim.discard()?;
@@ -129,7 +135,7 @@ impl Making<'_> {
         let cells = grid_cells(seeds.len(), reals.as_ref());
         let mut meters = Meters::new(source);
         let mut shown = Vec::new();
-        let images = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+        let (images, image_classes) = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
             meters.synthetic(&image.pixels);
             if shown.len() < cells {
                 shown.push(image.canvas(source.look()));
@@ -155,6 +161,7 @@ impl Making<'_> {
             class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
             channels: source.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
             images,
+            image_classes,
             synthetic_grid: SYNTHETIC_GRID.into(),
             grid_images: shown.len() as u64,
             real_grid: reals.map(|_| REAL_GRID.into()),
@@ -180,10 +187,12 @@ pub struct Opened {
     pub network: SavedNetwork,
     /// What the file says about the images.
     pub source: NetworkImages,
-    /// Of the class.
+    /// Of the class; `None` where the network has none, and where each is drawn in turn.
     pub number: Option<i64>,
     /// \[1, c_dim\].
     pub class: Option<Tensor>,
+    /// How many classes are drawn in turn; `None` where one is, or none.
+    pub in_turn: Option<i64>,
 }
 
 impl Opened {
@@ -195,8 +204,34 @@ impl Opened {
         let network = weights::load_image_network(network_file(network)?, device)?;
         let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
+        let is_each = |choice: &&ClassChoice| choice.to_string() == EACH && !source.classes.iter().any(|name| name == EACH);
+        if c_dim > 0 && class.filter(is_each).is_some() {
+            return Ok(Self { network, source, number: None, class: None, in_turn: Some(c_dim) });
+        }
         let number = class_number(c_dim, &source.classes, class, "--class")?;
         let class = number.map(|number| one_hot(&[number], c_dim, device));
-        Ok(Self { network, source, number, class })
+        Ok(Self { network, source, number, class, in_turn: None })
+    }
+
+    /// Number of the class of a seed's image.
+    pub fn number_of(&self, seed: u32) -> Option<i64> {
+        self.in_turn.map(|classes| i64::from(seed) % classes).or(self.number)
+    }
+
+    /// The same as a word: its name, or its number where the network does not name its classes.
+    pub fn class_name_of(&self, seed: u32) -> Option<String> {
+        let number = self.number_of(seed)?;
+        Some(self.source.classes.get(number as usize).cloned().unwrap_or_else(|| number.to_string()))
+    }
+
+    /// Classes of the images of `seeds` \[1 or N, c_dim\], where the network has classes.
+    pub fn classes_of(&self, seeds: &[u32]) -> Option<Tensor> {
+        match self.in_turn {
+            None => self.class.as_ref().map(Tensor::shallow_clone),
+            Some(classes) => {
+                let numbers: Vec<i64> = seeds.iter().map(|&seed| i64::from(seed) % classes).collect();
+                Some(one_hot(&numbers, classes, self.network.generator.device()))
+            }
+        }
     }
 }

@@ -34,9 +34,15 @@ impl NoiseMode {
     }
 }
 
-/// Images \[N, C, R, R\] of `seeds` (at most [`BATCH`]), of `class` \[1, c_dim\] where the network has classes.
+/// Up to [`BATCH`] of anything, repeated from the first on until they are as many.
+pub fn filled<T: Copy>(few: &[T]) -> Vec<T> {
+    few.iter().copied().cycle().take(BATCH).collect()
+}
+
+/// Images \[N, C, R, R\] of `seeds` (at most [`BATCH`]), of `class` \[1, c_dim\] where the network has classes, or one
+/// of each of the [`filled`] seeds \[BATCH, c_dim\].
 pub fn draw(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, truncation: f64, noise: NoiseMode) -> Tensor {
-    let filled: Vec<u32> = seeds.iter().copied().cycle().take(BATCH).collect();
+    let filled = filled(seeds);
     let ws = styles(generator, &filled, class, truncation);
     let images = tch::no_grad(|| match noise {
         NoiseMode::Const => generator.synthesis.forward(&ws, &Noise::Const),
@@ -49,7 +55,7 @@ pub fn draw(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, trunca
     images.narrow(0, 0, seeds.len() as i64)
 }
 
-/// ws \[N, num_ws, w_dim\] of `seeds`, of `class` \[1, c_dim\] where the network has classes.
+/// ws \[N, num_ws, w_dim\] of `seeds`, of `class` \[1 or N, c_dim\] where the network has classes.
 pub fn styles(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, truncation: f64) -> Tensor {
     tch::no_grad(|| {
         let z = seeds::latents(seeds, generator.config().z_dim).to_device(generator.device());
@@ -62,7 +68,7 @@ pub fn styles(generator: &Generator, seeds: &[u32], class: Option<&Tensor>, trun
 pub fn of_styles(generator: &Generator, ws: &Tensor, seeds: &[u32]) -> Tensor {
     let images = seeds.chunks(BATCH).zip((0i64..).step_by(BATCH)).map(|(chunk, first)| {
         let count = chunk.len() as i64;
-        let filled: Vec<u32> = chunk.iter().copied().cycle().take(BATCH).collect();
+        let filled = filled(chunk);
         let places: Vec<i64> = (0..count).cycle().take(BATCH).map(|at| first + at).collect();
         let ws = ws.index_select(0, &Tensor::from_slice(&places).to_device(ws.device()));
         let maps = noise_maps(generator, &filled);

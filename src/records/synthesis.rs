@@ -40,6 +40,9 @@ pub struct SynthesisRecord {
     /// a study's results repeat the record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<FileHash>,
+    /// Class of each of them, where each class was drawn in turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_classes: Vec<String>,
     /// Grids for the eye, relative to the stage's folder.
     pub synthetic_grid: Inside,
     /// Images in it: those of the first seeds.
@@ -61,7 +64,7 @@ impl SynthesisRecord {
 
     /// Without the list of files, which is of use beside the files alone.
     pub fn without_images(self) -> Self {
-        Self { images: vec![], ..self }
+        Self { images: vec![], image_classes: vec![], ..self }
     }
 }
 

@@ -9,6 +9,7 @@ use rimforge::data::manifest::{Class, Split};
 use rimforge::data::{Condition, Conditioned, Prepared};
 use rimforge::records::classify::ClassifyRecord;
 use rimforge::records::prepare::{ClassCount, PrepareRecord};
+use rimforge::records::synthesis::SynthesisRecord;
 use rimforge::seed::RunSeed;
 
 const SIDE: u32 = 16;
@@ -171,4 +172,48 @@ fn four_labels_become_four_classes_that_are_learned_and_scored_each_against_the_
     let shuffled: ClassifyRecord = read(&place.path("shuffled/record.json"));
     let auroc = &shuffled.arms[0].by_class.as_ref().unwrap().overall["macro_auroc"];
     assert!(auroc.value < 0.8, "{auroc:?}");
+}
+
+#[test]
+fn each_class_is_drawn_in_turn_and_arms_add_each_image_to_its_own() {
+    let place = Place::new();
+    place.done("prepare --images pictures --patients lesions.tsv --out data --test-fraction 0.25 --classes labels");
+    place.done("train --data data --out gan --condition labels --kimg 0.064 --batch 16 --device cpu --threads 1");
+    let draw = "generate --network gan --device cpu --threads 1 --seeds";
+    place.refused(&format!("{draw} 0-3 --class each --mix 0:1 --out x"), "one class");
+    place.done(&format!("{draw} 0-99 --class each --out drawn"));
+    place.done(&format!("{draw} 6 --class ring --out ring"));
+    // Seed 6 of four classes is of the third, as if it alone had been asked for.
+    let image = |folder: &str| fs::read(place.path(folder).join("seed0006.npy")).unwrap();
+    assert_eq!(image("drawn"), image("ring"));
+    let record: SynthesisRecord = read(&place.path("drawn/record.json"));
+    assert_eq!((record.class, record.image_classes.len()), (None, 200));
+    let classes: Vec<&str> = record.image_classes.iter().step_by(2).map(String::as_str).collect();
+    assert_eq!((classes[..5].to_vec(), classes.len()), (vec!["cross", "disc", "ring", "stripes", "cross"], 100));
+
+    let classify = "classify --data data --device cpu --threads 1 --batch 16 --epochs 3 --seeds 1";
+    place.refused(&format!("{classify} --arms none,synthetic-2k --out x"), "no synthetic lesions to add");
+    place.refused(&format!("{classify} --arms none,sa-2k --synthetic drawn --out x"), "no edited lesions to add");
+    place.refused(&format!("{classify} --arms none,synthetic-2k --synthetic ring --out x"), "no class for each image");
+    let arms = "none,classical,synthetic-2k,synthetic-12k,synthetic-only";
+    place.done(&format!("{classify} --augment none --arms {arms} --synthetic drawn --out out"));
+    let record: ClassifyRecord = read(&place.path("out/record.json"));
+    let of = |name: &str| record.arms.iter().find(|arm| arm.name == name).unwrap();
+    let count = |name: &str, made: bool| -> u64 {
+        let slices = of(name).training_slices.iter();
+        slices.filter(|(origin, _)| origin.starts_with("synthetic") == made).map(|(_, count)| count).sum()
+    };
+    let real = count("None", false);
+    let lesions = Prepared::open(place.path("data")).unwrap().training_of_interest().by_lesion().len() as f64;
+    assert_eq!(count("Synthetic 2k", true), (0.2 * lesions).round() as u64);
+    assert_eq!((count("Synthetic 2k", false), count("Synthetic only", false)), (real, 0));
+    assert_eq!(count("Synthetic only", true), count("Synthetic 12k", true));
+    // A record that was tampered with, and too few.
+    let path = place.path("drawn/record.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"disc\"", "\"dice\"", 1)).unwrap();
+    place.refused(&format!("{classify} --arms none,synthetic-2k --synthetic drawn --out x"), "an image of class dice");
+    fs::write(&path, text).unwrap();
+    place.done(&format!("{draw} 0-9 --class each --out few"));
+    place.refused(&format!("{classify} --arms none,synthetic-12k --synthetic few --out x"), "draw more");
 }

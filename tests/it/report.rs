@@ -179,6 +179,7 @@ pub fn study() -> StudyRecord {
             class: None,
             noise: "const".into(),
             images: vec![],
+            image_classes: vec![],
             synthetic_grid: "grid.png".into(),
             grid_images: 100,
             real_grid: Some("real.png".into()),

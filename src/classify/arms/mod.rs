@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::augment::Augment;
+use super::fit::Manner;
 use super::material::{Selection, Unit};
 use super::source::Source;
 use super::training_set::{ClassSet, Example, InterestSet, TrainingSet};
@@ -19,6 +21,10 @@ use crate::problem::{Problem, Result};
 use crate::records::classes::Classes;
 use crate::records::spelling;
 use recipe::Recipe;
+
+pub use by_class::Share;
+
+mod by_class;
 
 mod contested;
 
@@ -82,6 +88,39 @@ pub enum Arm {
     AdaGanRealism,
     /// Contested lesions mixed with their projections.
     Mixup,
+    /// Mirrored, turned and shifted anew each time, whatever the other arms do.
+    Classical,
+    /// Drawn images of every class, a fifth as many as lesions.
+    #[serde(rename = "synthetic-2k")]
+    Synthetic2k,
+    /// The same, .6 times as many.
+    #[serde(rename = "synthetic-6k")]
+    Synthetic6k,
+    /// The same, 1.2 times as many.
+    #[serde(rename = "synthetic-12k")]
+    Synthetic12k,
+    /// Nothing but drawn images.
+    SyntheticOnly,
+    /// Training lesions edited along accepted directions, a fifth as many as lesions.
+    #[serde(rename = "sa-2k")]
+    Sa2k,
+    /// The same, .6 times as many.
+    #[serde(rename = "sa-6k")]
+    Sa6k,
+    /// The same, 1.2 times as many.
+    #[serde(rename = "sa-12k")]
+    Sa12k,
+    /// The edits within the gate, a fifth as many as lesions.
+    #[serde(rename = "sa-2k-filtered")]
+    Sa2kFiltered,
+    /// The same, .6 times as many.
+    #[serde(rename = "sa-6k-filtered")]
+    Sa6kFiltered,
+    /// The same, 1.2 times as many.
+    #[serde(rename = "sa-12k-filtered")]
+    Sa12kFiltered,
+    /// Nothing but edits.
+    SaOnly,
     /// Control: contested lesions with their true label.
     Oracle,
     /// Control: images of as many random latents as lesions were projected.
@@ -125,6 +164,18 @@ impl Arm {
             Self::DeepSmote => &interpolated::DEEP_SMOTE,
             Self::DeepSmoteCode => &interpolated::DEEP_SMOTE_CODE,
             Self::LatentSmote => &interpolated::LATENT_SMOTE,
+            Self::Classical => &real::CLASSICAL,
+            Self::Synthetic2k => &by_class::SYNTHETIC_2K,
+            Self::Synthetic6k => &by_class::SYNTHETIC_6K,
+            Self::Synthetic12k => &by_class::SYNTHETIC_12K,
+            Self::SyntheticOnly => &by_class::SYNTHETIC_ONLY,
+            Self::Sa2k => &by_class::SA_2K,
+            Self::Sa6k => &by_class::SA_6K,
+            Self::Sa12k => &by_class::SA_12K,
+            Self::Sa2kFiltered => &by_class::SA_2K_FILTERED,
+            Self::Sa6kFiltered => &by_class::SA_6K_FILTERED,
+            Self::Sa12kFiltered => &by_class::SA_12K_FILTERED,
+            Self::SaOnly => &by_class::SA_ONLY,
             Self::AdaGan => &generated::ADA_GAN,
             Self::AdaCgan => &generated::ADA_CGAN,
             Self::AdaGanAgreement => &generated::AGREEMENT,
@@ -191,6 +242,19 @@ impl Arm {
     /// True if the arm adds something, so that all such arms must agree on how much: each that needs material does.
     pub fn adds(self) -> bool {
         !self.needs().is_empty()
+    }
+
+    /// What it takes of images of every class, where it does.
+    pub fn share(self) -> Option<Share> {
+        by_class::share(self)
+    }
+
+    /// How its fits see slices: as `manner` says, except where it is the arm to change that.
+    pub fn manner(self, manner: Manner) -> Manner {
+        match self {
+            Self::Classical => Manner { augment: Augment::DihedralShift, ..manner },
+            _ => manner,
+        }
     }
 
     /// The training set. Where there is a class of interest, what an arm adds stands beside the real lesions; where
@@ -277,7 +341,8 @@ mod tests {
         let none = composed(Arm::None);
         for arm in each() {
             let set = composed(arm);
-            let own = matches!(arm, Arm::Affine | Arm::AllNonRims | Arm::Oversample | Arm::ShuffledLabels);
+            let alone = matches!(arm, Arm::SaOnly | Arm::SyntheticOnly);
+            let own = alone || matches!(arm, Arm::Affine | Arm::AllNonRims | Arm::Oversample | Arm::ShuffledLabels);
             let same = (&set.interest, &set.others, set.interest_per_batch)
                 == (&none.interest, &none.others, none.interest_per_batch);
             assert_eq!(same, !own, "{arm:?}");

@@ -68,3 +68,14 @@ pub(super) const SHUFFLED_LABELS: Recipe = Recipe {
     needs: &[],
     compose: |selection: &Selection, set| set.shuffle_labels(&mut selection.seed.stream("shuffled arm", 0)),
 };
+
+pub(super) const CLASSICAL: Recipe = Recipe {
+    name: "Classical",
+    about: "slices mirrored, turned by quarters and shifted anew each time that a fit sees them",
+    any_classes: Some(AnyClasses {
+        about: "images mirrored, turned by quarters and shifted anew each time that a fit sees them",
+        compose: |_, _| {},
+    }),
+    needs: &[],
+    compose: |_, _| {},
+};

@@ -105,6 +105,9 @@ impl Workshop<'_> {
                 | Source::Conditional
                 | Source::Denoised
                 | Source::Ambiguous
+                | Source::DrawnByClass
+                | Source::Edited
+                | Source::EditedKept
                 | Source::ProjectedInterest
                 | Source::ProjectedOthers => continue,
             };

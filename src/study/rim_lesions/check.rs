@@ -296,6 +296,12 @@ impl RimStudy {
     /// Each arm must find what it adds.
     fn check_arms(&self) -> Result<()> {
         for arm in &self.classify.arms {
+            if arm.share().is_some() {
+                let found = format!("\"{}\" in classify.arms", arm.key());
+                return Err(Problem::usage(found)
+                    .expected("arms of the class of interest: this kind of study draws no other")
+                    .advice("leave it out, or give images of every class to `rimforge classify`"));
+            }
             for source in arm.needs() {
                 for given in source.asks_for() {
                     match given {
@@ -304,7 +310,11 @@ impl RimStudy {
                         Given::TwoSided => self.check_has_two_sided(*arm)?,
                         Given::Denoised => self.check_contested(*arm)?,
                         // Projected, or trained, by the study itself; truth is looked for in its cohort.
-                        Given::ProjectedInterest | Given::ProjectedOthers | Given::Network | Given::Truth => {}
+                        Given::ProjectedInterest
+                        | Given::ProjectedOthers
+                        | Given::Network
+                        | Given::Edited
+                        | Given::Truth => {}
                     }
                 }
                 if source.of_contested() {

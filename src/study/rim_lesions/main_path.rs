@@ -182,6 +182,7 @@ impl Run<'_> {
             projected_others: others.as_deref(),
             network: Some(&network),
             two_sided: two_sided.as_deref(),
+            edited: None,
             truth,
         };
         self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))

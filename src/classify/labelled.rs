@@ -1,0 +1,105 @@
+//! Images of every class with the class of each: drawn by `generate` with each class in turn, or edited by `edit`.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::extras::{Loaded, Origin, Synthetic, listed_images, read_image, read_record};
+use crate::data::Prepared;
+use crate::name::shown;
+use crate::observer::Observer;
+use crate::problem::{Problem, Result};
+use crate::records::FileHash;
+use crate::records::classes::Class;
+use crate::run_dir::RECORD;
+
+/// Who made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `generate`, files seed0000.npy, seed0001.npy, ...
+    Drawn,
+    /// `edit`, files edit0000.npy, edit0001.npy, ...
+    Edited,
+}
+
+impl Kind {
+    /// The command that writes them, what its files' names begin with, and what they are called in words.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Drawn => ("generate", "seed", "synthetic"),
+            Self::Edited => ("edit", "edit", "edited"),
+        }
+    }
+}
+
+/// An image with its class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labelled {
+    /// Its values.
+    pub image: Synthetic,
+    /// Number of its class among the data set's.
+    pub class: usize,
+    /// Whether a gate kept it; true where there was none.
+    pub kept: bool,
+}
+
+/// What of the record tells of its images.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default)]
+    data_sha256: Option<String>,
+    #[serde(default)]
+    ancestor_data: Vec<String>,
+    #[serde(default)]
+    images: Vec<FileHash>,
+    #[serde(default)]
+    image_classes: Vec<String>,
+    #[serde(default)]
+    kept: Vec<bool>,
+}
+
+/// Reads the images that `folder`'s record lists, in the order of their numbers, each with its class.
+///
+/// # Errors
+/// A record without a class for each image, a class that the data set does not have, or as
+/// [`synthetic`](super::extras::synthetic). Stopped on request.
+pub fn read(
+    folder: &Path,
+    data: &Prepared,
+    kind: Kind,
+    trusted: bool,
+    observer: &dyn Observer,
+) -> Result<Loaded<Labelled>> {
+    let path = folder.join(RECORD);
+    let (command, prefix, words) = kind.words();
+    let record: Listed = read_record(&path, command)?;
+    let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
+    let notes = origin.check(&path, words, data.sha256(), trusted)?;
+    if record.image_classes.len() != record.images.len() {
+        return Err(Problem::input(&path, "no class for each image")
+            .expected("images of every class, each with its own")
+            .advice("draw them with generate.class = \"each\" (`rimforge generate --class each`)"));
+    }
+    if !record.kept.is_empty() && record.kept.len() != record.images.len() {
+        let found = format!("{} verdicts of the gate on {} images", record.kept.len(), record.images.len());
+        return Err(Problem::input(&path, found).advice(format!("run the same `rimforge {command}` command again")));
+    }
+    let class = |at: usize| {
+        let name = &record.image_classes[at];
+        data.classes().number(&Class::new(name.as_str())).ok_or_else(|| {
+            Problem::input(&path, format!("an image of class {}", shown(name)))
+                .expected(format!("one of {}", data.classes().listed()))
+                .advice("draw from a network that was trained on this data set")
+        })
+    };
+    let places = listed_images(folder, &record.images, (prefix, command))?;
+    let read = |&at: &usize| {
+        Ok(Labelled {
+            image: read_image(folder, &path, &record.images[at], (data, observer))?,
+            class: class(at)?,
+            kept: record.kept.get(at).copied().unwrap_or(true),
+        })
+    };
+    let items = places.values().map(read).collect::<Result<_>>()?;
+    Ok(Loaded { items, notes })
+}
