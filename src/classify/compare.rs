@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::arms::Arm;
 use super::config::ClassifyConfig;
 use super::evidence::{self, Contrasts, Ground};
+use super::label_tables::{Against, Table};
 use super::material::Origin;
 use super::runs::{ArmRuns, Runs};
-use super::scores::{METRICS, REWEIGHTED, Scored};
+use super::scores::Scored;
+use super::test_lesions::TestLesions;
 use super::training_set::{Example, TrainingSet};
-use crate::data::manifest::{Lesion, Manifest};
 use crate::problem::Result;
 use crate::records::classes::Classes;
-use crate::records::classify::{ArmRecord, DifferenceRecord, SeedScores, TestSetRecord};
+use crate::records::classify::{ArmRecord, DifferenceRecord, SeedScores};
 use crate::records::evidence::EvidenceRecord;
 use crate::records::{Confusion, Interval};
 use crate::seed::RunSeed;
@@ -24,79 +25,6 @@ use crate::statistics::proportion::wilson;
 /// Metrics whose difference from the None arm is given.
 const DIFFERENCES: [&str; 3] = ["auprc", "auroc", "balanced_accuracy"];
 
-/// Reweighting is given where the test set has this many times the share of rims that is expected in use.
-pub const ENRICHED: f64 = 1.5;
-
-/// The test lesions in the order of the scores.
-#[derive(Clone, Debug)]
-pub struct TestLesions {
-    /// The group of each.
-    pub patients: Vec<String>,
-    /// Whether each is of interest; `None` where that is contested.
-    pub labels: Vec<Option<bool>>,
-    /// True label of each, in a simulated cohort.
-    pub truth: Option<Vec<bool>>,
-    /// What they are told apart by.
-    pub classes: Classes,
-}
-
-impl TestLesions {
-    /// `lesions` index the manifest; `truth` has a label for each of the manifest's lesions. One of two classes is of
-    /// interest.
-    pub fn new(lesions: &[u32], manifest: &Manifest, truth: Option<&[bool]>) -> Self {
-        let entry = |&at: &u32| &manifest.lesions[at as usize];
-        Self {
-            patients: lesions.iter().map(|at| entry(at).patient.clone()).collect(),
-            labels: lesions.iter().map(|at| label(entry(at), manifest)).collect(),
-            truth: truth.map(|truth| lesions.iter().map(|&at| truth[at as usize]).collect()),
-            classes: manifest.classes.clone(),
-        }
-    }
-
-    /// The counts.
-    pub fn record(&self) -> TestSetRecord {
-        let count = |label| self.labels.iter().filter(|found| **found == label).count() as u64;
-        let lesions = self.labels.len() as u64;
-        let rims = count(Some(true));
-        let share = |part: u64| part as f64 / lesions.max(1) as f64;
-        TestSetRecord {
-            patients: self.patients.iter().collect::<BTreeSet<_>>().len() as u64,
-            lesions,
-            rims,
-            ambiguous: count(None),
-            non_rims: count(Some(false)),
-            prevalence: share(rims),
-            true_prevalence: self.truth.as_ref().map(|truth| share(truth.iter().filter(|rim| **rim).count() as u64)),
-            classes: vec![],
-        }
-    }
-
-    fn readers(&self) -> Vec<bool> {
-        self.labels.iter().map(|label| *label == Some(true)).collect()
-    }
-}
-
-/// Whether a lesion is of interest; `None` where that is contested.
-pub fn label(lesion: &Lesion, manifest: &Manifest) -> Option<bool> {
-    manifest.classes.number(&lesion.class).map(|class| manifest.classes.interest() == Some(class))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Against {
-    Readers,
-    Truth,
-}
-
-impl Against {
-    /// As in records.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Readers => "readers",
-            Self::Truth => "truth",
-        }
-    }
-}
-
 /// What scores are held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Yardstick<'a> {
@@ -106,87 +34,6 @@ pub struct Yardstick<'a> {
     pub truth: Option<&'a [bool]>,
     /// Logarithm of the share of the training side's other lesions that fits see.
     pub log_kept: f64,
-}
-
-/// One way to score: labels, and the lesions that take part.
-struct Table {
-    against: Against,
-    prefix: &'static str,
-    labels: Vec<bool>,
-    takes_part: Vec<u32>,
-    /// Share of rims to reweight to, where that is given.
-    prevalence: Option<f64>,
-}
-
-impl Table {
-    fn all(lesions: &TestLesions, reference_prevalence: f64) -> Vec<Self> {
-        let everyone = vec![1; lesions.labels.len()];
-        let only = |contested: bool| {
-            lesions.labels.iter().map(|label| u32::from(label.is_none() == contested)).collect::<Vec<u32>>()
-        };
-        let enriched = lesions.record().prevalence > ENRICHED * reference_prevalence;
-        let prevalence = enriched.then_some(reference_prevalence);
-        let readers = lesions.readers();
-        let certain = only(false);
-        let mut tables = vec![
-            Self {
-                against: Against::Readers,
-                prefix: "",
-                labels: readers.clone(),
-                takes_part: everyone.clone(),
-                prevalence,
-            },
-            Self { against: Against::Readers, prefix: "certain_", labels: readers, takes_part: certain, prevalence },
-        ];
-        if let Some(truth) = &lesions.truth {
-            let contested = only(true);
-            tables.extend([
-                Self { against: Against::Truth, prefix: "", labels: truth.clone(), takes_part: everyone, prevalence },
-                Self {
-                    against: Against::Truth,
-                    prefix: "ambiguous_",
-                    labels: truth.clone(),
-                    takes_part: contested,
-                    prevalence: None,
-                },
-            ]);
-        }
-        tables
-    }
-
-    /// Keys in the order of [`Table::values`].
-    fn names(&self) -> Vec<String> {
-        let plain = METRICS.iter().map(|metric| format!("{}{metric}", self.prefix));
-        let reweighted = self.prevalence.into_iter().flat_map(|prevalence| {
-            let key = move |metric: &&str| format!("{}{metric}_at_{:.1}_percent", self.prefix, 100.0 * prevalence);
-            REWEIGHTED.iter().map(key).collect::<Vec<_>>()
-        });
-        plain.chain(reweighted).collect()
-    }
-
-    /// Patients on whom each of [`Table::names`] depends: those with a positive for what is a share of positives, those
-    /// with a negative for what is one of negatives, whichever are fewer for what needs both.
-    fn carriers(&self, patients: &[String]) -> Vec<usize> {
-        let with = |wanted: Option<bool>| {
-            let takes = |at: &usize| self.takes_part[*at] > 0 && wanted.is_none_or(|wanted| self.labels[*at] == wanted);
-            (0..patients.len()).filter(takes).map(|at| patients[at].as_str()).collect::<BTreeSet<_>>().len()
-        };
-        let [all, positive, negative] = [None, Some(true), Some(false)].map(with);
-        let of = |name: &String| match name.strip_prefix(self.prefix).unwrap_or(name) {
-            "accuracy" => all,
-            "sensitivity" | "f1" => positive,
-            "specificity" => negative,
-            _ => positive.min(negative),
-        };
-        self.names().iter().map(of).collect()
-    }
-
-    fn values(&self, scored: &Scored, copies: &[u32]) -> Vec<Option<f64>> {
-        let copies: Vec<u32> = copies.iter().zip(&self.takes_part).map(|(copies, part)| copies * part).collect();
-        let mut values = scored.metrics(&copies).to_vec();
-        values.extend(self.prevalence.iter().flat_map(|prevalence| scored.metrics_at(*prevalence, &copies)));
-        values
-    }
 }
 
 /// One arm's repetitions scored against one table's labels.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::arms::Arm;
+use super::arms::{Arm, require_each_once};
 use super::augment::Augment;
 use super::fit::Manner;
 use super::primary::Primary;
@@ -179,14 +179,7 @@ impl Settings for ClassifyConfig {
     const SECTION: &'static str = "classify";
 
     fn check(&self) -> Result<()> {
-        let arms = || format!("{:?}", self.arms.iter().map(|arm| arm.key()).collect::<Vec<_>>());
-        if self.arms.is_empty() {
-            return Err(Self::refuse("arms", arms(), "at least one arm"));
-        }
-        if let Some(at) = (1..self.arms.len()).find(|&at| self.arms[..at].contains(&self.arms[at])) {
-            let expected = format!("each arm once: arm {} is named twice", self.arms[at].name());
-            return Err(Self::refuse("arms", arms(), expected));
-        }
+        require_each_once::<Self>(&self.arms)?;
         self.primary.check(&self.arms)?;
         Self::within("seeds", self.seeds, 1, MOST)?;
         Self::within("epochs", self.epochs, 1, MOST)?;

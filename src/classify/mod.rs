@@ -49,6 +49,10 @@ pub mod scores;
 
 pub mod primary;
 
+pub mod test_lesions;
+
+mod label_tables;
+
 pub mod compare;
 
 pub mod evidence;

@@ -6,13 +6,15 @@ use rand::seq::SliceRandom;
 use tch::Tensor;
 
 use super::by_class::{self, TestItems};
-use super::compare::{self, Comparison, TestLesions, Yardstick};
+use super::compare::{self, Comparison, Yardstick};
 use super::config::{Additions, ClassifyConfig, Control};
 use super::extras::{Denoised, Extras, Wanted};
+use super::label_tables::ENRICHED;
 use super::pool::Pool;
 use super::runs::{self, Asked, Runs, Workplace};
 use super::source::{Given, Source};
 use super::labelled::{self, Kind};
+use super::test_lesions::{self, TestLesions};
 use super::{Arm, arms, cam, extras, made, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
@@ -275,7 +277,7 @@ impl Fits<'_> {
     ) -> Result<Outcome> {
         let &Self { data, pool, runs, config, seed } = self;
         let manifest = data.manifest();
-        let of_interest = |group: &LesionSlices| compare::label(data.lesion(group.lesion), manifest) == Some(true);
+        let of_interest = |group: &LesionSlices| test_lesions::label(data.lesion(group.lesion), manifest) == Some(true);
         let mut labels: Vec<bool> = pool.validation.lesions.iter().map(of_interest).collect();
         if config.control == Some(Control::ShuffleLabels) {
             labels.shuffle(&mut seed.stream("shuffled validation labels", 0));
@@ -422,7 +424,7 @@ fn facts(notes: &mut Vec<String>, config: &ClassifyConfig, pool: &Pool, test: &T
         "Contested training lesions are in neither class unless the arm says so. Contested test lesions count as \
          {other}s, and are left out of the metrics whose names begin with certain."
     ));
-    let enriched = test.prevalence > compare::ENRICHED * config.reference_prevalence;
+    let enriched = test.prevalence > ENRICHED * config.reference_prevalence;
     if enriched {
         notes.push(format!(
             "The test set has {:.1} % {wanted}s, more than the {:.1} % of a clinical cohort; metrics whose \

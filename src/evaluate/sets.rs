@@ -8,7 +8,7 @@ use super::sources::{self, Folder, Kind, Source, Unit};
 use super::stage::{FEWEST, SetFolder};
 use crate::classify::Arm;
 use crate::classify::made::of_data::Added;
-use crate::data::Prepared;
+use crate::data::{Prepared, TestSlices};
 use crate::name::shown_path;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
@@ -86,12 +86,7 @@ impl<'a> Sets<'a> {
     /// No held-out or training images, or a folder that cannot be read.
     pub fn of(data: &'a Prepared, made: Vec<Made>, folders: &'a [SetFolder<'a>], draw: Draw) -> Result<Self> {
         let Draw { extra, seed } = draw;
-        let interest = data.classes().of_interest.clone();
-        let class = interest.as_ref().map_or("image".to_owned(), |class| class.name().to_owned());
-        let held = data.test().filter(|lesion| match &interest {
-            Some(class) => lesion.class == *class,
-            None => data.class_of(lesion).is_some(),
-        });
+        let (class, held) = held_out(data);
         let (own, others) = (data.training_of_interest(), data.training_of_others());
         let contested = data.training_all().filter(|lesion| data.class_of(lesion).is_none());
         if held.is_empty() || own.is_empty() {
@@ -192,6 +187,18 @@ impl<'a> Sets<'a> {
     }
 }
 
+/// What an image of the class of interest is called, and those of the test side; all of a class where none is of
+/// interest.
+fn held_out(data: &Prepared) -> (String, TestSlices) {
+    let interest = data.classes().of_interest.clone();
+    let class = interest.as_ref().map_or("image".to_owned(), |class| class.name().to_owned());
+    let held = data.test().filter(|lesion| match &interest {
+        Some(class) => lesion.class == *class,
+        None => data.class_of(lesion).is_some(),
+    });
+    (class, held)
+}
+
 /// Adds a set that need not be there where it has enough images to say anything, else a note.
 fn add(alone: &mut Vec<Named>, notes: &mut Vec<String>, set: Named) {
     if set.images() >= FEWEST {
@@ -211,12 +218,7 @@ fn add(alone: &mut Vec<Named>, notes: &mut Vec<String>, set: Named) {
 /// # Errors
 /// `Kind::Input`, with the side.
 pub fn require_images(data: &Prepared) -> Result<()> {
-    let interest = data.classes().of_interest.clone();
-    let class = interest.as_ref().map_or("image".to_owned(), |class| class.name().to_owned());
-    let held = data.test().filter(|lesion| match &interest {
-        Some(class) => lesion.class == *class,
-        None => data.class_of(lesion).is_some(),
-    });
+    let (class, held) = held_out(data);
     for (side, images) in [("held-out", held.len()), ("training", data.training_of_interest().len())] {
         if images < FEWEST {
             return Err(Problem::input(data.root(), format!("{images} {side} slices of {class} for [evaluate]"))

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::classify::Arm;
+use crate::classify::arms::require_each_once;
 use crate::problem::Result;
 use crate::settings::Settings;
 
@@ -51,14 +52,7 @@ impl Settings for ExplainConfig {
     const SECTION: &'static str = "explain";
 
     fn check(&self) -> Result<()> {
-        let arms = || format!("{:?}", self.arms.iter().map(|arm| arm.key()).collect::<Vec<_>>());
-        if self.arms.is_empty() {
-            return Err(Self::refuse("arms", arms(), "at least one arm"));
-        }
-        if let Some(at) = (1..self.arms.len()).find(|&at| self.arms[..at].contains(&self.arms[at])) {
-            let expected = format!("each arm once: arm {} is named twice", self.arms[at].name());
-            return Err(Self::refuse("arms", arms(), expected));
-        }
+        require_each_once::<Self>(&self.arms)?;
         Self::within("fits", self.fits, 1, 1000)?;
         Self::within("lesions", self.lesions, 2, 100_000)?;
         Self::within("layer", self.layer, 1, 6)?;

@@ -125,6 +125,17 @@ impl Job<'_> {
         Ok(items.into_iter().flatten().collect())
     }
 
+    /// Removes what trying out feature nets, or pulls towards a rim, left, where none are tried.
+    fn remove_tries(&self, no_choice: bool, no_curve: bool) -> Result<()> {
+        if no_choice {
+            files::remove(&self.dir.feature_choice())?;
+        }
+        if no_curve {
+            files::remove(&self.dir.curve())?;
+        }
+        Ok(())
+    }
+
     /// Before anything is made: the record goes, so that the folder is one of an unfinished run. Where any item is of
     /// other settings, so do the files of all that are not known to be of these: whatever fails or is killed from here
     /// on, nothing is left that could be taken for a result of these settings. The same where none is known to be of
@@ -132,12 +143,7 @@ impl Job<'_> {
     fn clear(&self, targets: &[Target], prints: &[String], items: &[Option<Item>], claim: &mut Claim) -> Result<()> {
         files::remove(&self.dir.record())?;
         files::remove(&self.dir.latents())?;
-        if self.config.choose_features == 0 {
-            files::remove(&self.dir.feature_choice())?;
-        }
-        if self.config.curve.is_empty() {
-            files::remove(&self.dir.curve())?;
-        }
+        self.remove_tries(self.config.choose_features == 0, self.config.curve.is_empty())?;
         let of_items = |name: &str| OF_ITEMS.iter().any(|folder| name.starts_with(folder));
         let mut others = items.iter().all(Option::is_none) && {
             let own: BTreeSet<String> = files_of(targets.iter(), self.config.film > 0).collect();
@@ -242,12 +248,7 @@ impl Job<'_> {
             // It speaks of other items than the file that is written next.
             files::remove(&self.dir.record())?;
         }
-        if record.feature_choice.is_empty() {
-            files::remove(&self.dir.feature_choice())?;
-        }
-        if record.curve.is_empty() {
-            files::remove(&self.dir.curve())?;
-        }
+        self.remove_tries(record.feature_choice.is_empty(), record.curve.is_empty())?;
         store::write_npz(&self.dir.latents(), &[("w", &w)])?;
         files::write_json(self.dir.record(), record)
     }

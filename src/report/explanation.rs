@@ -3,7 +3,7 @@
 use super::images::{Figure, data_uri};
 use super::numbers::{interval, interval_percent, number, signed_interval};
 use crate::problem::Result;
-use crate::records::explain::{ExplainedArm, ExplanationMeasure, ExplanationRecord, MapRecord};
+use crate::records::explain::{CascadeRecord, ExplainedArm, ExplanationMeasure, ExplanationRecord, MapRecord};
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -136,15 +136,16 @@ fn rows(record: &ExplanationRecord, measures: &[&ExplanationMeasure]) -> Vec<Row
     rows
 }
 
+fn of_map(arm: &ExplainedArm, map: &MapRecord, cells: Vec<String>) -> Row {
+    Row { arm: arm.name.clone(), map: map.title.clone(), of_classifier: true, cells }
+}
+
 fn changes(record: &ExplanationRecord, measures: &[&ExplanationMeasure]) -> Vec<Row> {
     let of = |arm: &ExplainedArm| {
-        let name = arm.name.clone();
-        let line = move |map: &MapRecord| Row {
-            arm: name.clone(),
-            map: map.title.clone(),
-            of_classifier: true,
-            cells: cells(measures, |key| map.minus_first_arm.get(key).map(|found| signed_interval(found, 3))),
+        let cells = |map: &MapRecord| {
+            cells(measures, |key| map.minus_first_arm.get(key).map(|found| signed_interval(found, 3)))
         };
+        let line = |map| of_map(arm, map, cells(map));
         arm.maps.iter().filter(|map| !map.minus_first_arm.is_empty()).map(line).collect::<Vec<_>>()
     };
     record.arms.iter().flat_map(of).collect()
@@ -156,17 +157,10 @@ fn cells(measures: &[&ExplanationMeasure], cell: impl Fn(&str) -> Option<String>
 
 fn cascade(record: &ExplanationRecord) -> Vec<Row> {
     let of = |arm: &ExplainedArm| {
-        let name = arm.name.clone();
-        let line = move |map: &MapRecord| Row {
-            arm: name.clone(),
-            map: map.title.clone(),
-            of_classifier: true,
-            cells: map
-                .cascade
-                .iter()
-                .map(|step| step.correlation.as_ref().map_or_else(|| "—".into(), |found| signed_interval(found, 2)))
-                .collect(),
+        let cell = |step: &CascadeRecord| {
+            step.correlation.as_ref().map_or_else(|| "—".into(), |found| signed_interval(found, 2))
         };
+        let line = |map: &MapRecord| of_map(arm, map, map.cascade.iter().map(cell).collect());
         arm.maps.iter().filter(|map| !map.cascade.is_empty()).map(line).collect::<Vec<_>>()
     };
     record.arms.iter().flat_map(of).collect()
@@ -231,7 +225,7 @@ fn effect_finding(arm: &ExplainedArm, class: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::records::Interval;
-    use crate::records::explain::{CascadeRecord, RimEffect};
+    use crate::records::explain::RimEffect;
 
     fn interval_of(value: f64) -> Interval {
         Interval { value, low: value - 0.1, high: value + 0.1, level: 0.95, n: 9, method: String::new() }

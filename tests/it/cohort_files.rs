@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use assert_cmd::Command;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -121,4 +122,16 @@ pub fn nifti(path: &Path, values: &[f32], shift: f32) {
     let file = fs::File::create(path).expect("file");
     let mut zipped = GzEncoder::new(file, Compression::fast());
     zipped.write_all(&bytes).and_then(|()| zipped.finish().map(|_| ())).expect("written");
+}
+
+/// A folder beside the cohort.
+pub fn out(cohort: &CohortFiles, name: &str) -> PathBuf {
+    cohort.root.with_file_name(name)
+}
+
+/// `rimforge prepare` of the cohort into that folder.
+pub fn prepare(cohort: &CohortFiles, name: &str, more: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("rimforge").expect("the program");
+    command.args(["prepare", "--cohort"]).arg(&cohort.root).arg("--out").arg(out(cohort, name)).args(more);
+    command
 }

@@ -12,20 +12,14 @@ use rimforge::name::{Inside, Name};
 use rimforge::records::evaluate::{EvaluationRecord, Topic};
 use serde_json::{Value, json};
 
+use crate::noise::noise;
 use crate::project_command;
 
 const SIDE: usize = 32;
 
 /// A slice of noise with a rim of so many ppb about the middle, -100..100 ppb as -1..1.
 fn slice(seed: u32, rim: f32) -> Vec<f32> {
-    let noise = |at: usize| {
-        let mut h = (at as u32).wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503);
-        h ^= h >> 15;
-        h = h.wrapping_mul(0x2C1B_3C6D);
-        h ^= h >> 12;
-        h = h.wrapping_mul(0x297A_2D39);
-        (h ^ (h >> 15)) as f32 / 2f32.powi(31) - 1.0
-    };
+    let noise = |at: usize| noise(seed, at);
     let centre = [15.5 + noise(9001), 15.5 + noise(9002)];
     let radius = 8.0 + noise(9003);
     let value = |at: usize| {

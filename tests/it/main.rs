@@ -62,6 +62,8 @@ mod fuzz;
 /// Every command on disks that are full.
 mod full_disk;
 
+mod noise;
+
 mod odd_files;
 
 mod archives;

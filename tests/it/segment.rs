@@ -12,6 +12,7 @@ use rimforge::name::{Inside, Name};
 use rimforge::records::segment::SegmentRecord;
 use serde_json::{Value, json};
 
+use crate::noise::noise;
 use crate::tiny_runs::outcome;
 
 const SIDE: usize = 32;
@@ -29,16 +30,6 @@ struct Made {
 }
 
 const ALL: Made = Made { contrasts: &["chimap", "rim", "flair"], traced: true, test_rims: 6 };
-
-/// A number in -1..1 for each place.
-fn noise(seed: u32, at: usize) -> f32 {
-    let mut h = (at as u32).wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503);
-    h ^= h >> 15;
-    h = h.wrapping_mul(0x2C1B_3C6D);
-    h ^= h >> 12;
-    h = h.wrapping_mul(0x297A_2D39);
-    (h ^ (h >> 15)) as f32 / 2f32.powi(31) - 1.0
-}
 
 /// One slice of all contrasts in the network's range, and the lesion's own mask: a ring, or a disc without rim.
 fn slice(seed: u32, rim: bool, traced: bool) -> (Vec<f32>, Vec<u8>) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
 use flate2::Compression;
@@ -18,17 +18,7 @@ use rimforge::nifti::{self, Form};
 use rimforge::records::prepare::PrepareRecord;
 
 use crate::allocation::peak_of;
-use crate::cohort_files::{self, CohortFiles, SHAPE};
-
-fn out(cohort: &CohortFiles, name: &str) -> PathBuf {
-    cohort.root.with_file_name(name)
-}
-
-fn prepare(cohort: &CohortFiles, name: &str, more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("rimforge").expect("the program");
-    command.args(["prepare", "--cohort"]).arg(&cohort.root).arg("--out").arg(out(cohort, name)).args(more);
-    command
-}
+use crate::cohort_files::{self, CohortFiles, SHAPE, out, prepare};
 
 /// What standard error says of a cohort that is refused with exit code 3.
 fn refused(cohort: &CohortFiles, more: &[&str]) -> String {

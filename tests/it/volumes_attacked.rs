@@ -11,17 +11,7 @@ use flate2::write::GzEncoder;
 use rimforge::data::Prepared;
 use rimforge::records::prepare::PrepareRecord;
 
-use crate::cohort_files::{self, CohortFiles, SHAPE};
-
-fn out(cohort: &CohortFiles, name: &str) -> PathBuf {
-    cohort.root.with_file_name(name)
-}
-
-fn prepare(cohort: &CohortFiles, name: &str, more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("rimforge").expect("the program");
-    command.args(["prepare", "--cohort"]).arg(&cohort.root).arg("--out").arg(out(cohort, name)).args(more);
-    command
-}
+use crate::cohort_files::{self, CohortFiles, SHAPE, out, prepare};
 
 fn said(command: &mut Command, code: i32) -> String {
     let ended = command.assert().code(code);

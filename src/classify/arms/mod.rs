@@ -20,6 +20,7 @@ use super::training_set::{ClassSet, Example, InterestSet, TrainingSet};
 use crate::problem::{Problem, Result};
 use crate::records::classes::Classes;
 use crate::records::spelling;
+use crate::settings::Settings;
 use recipe::Recipe;
 
 pub use by_class::Share;
@@ -138,6 +139,24 @@ pub enum Arm {
 /// What the arms need, each source once.
 pub fn sources(arms: &[Arm]) -> BTreeSet<Source> {
     arms.iter().flat_map(|arm| arm.needs()).copied().collect()
+}
+
+/// Refuses a list of arms, the setting `arms` of a section, that is empty or names one twice.
+///
+/// # Errors
+/// In the section's name.
+pub fn require_each_once<S: Settings>(arms: &[Arm]) -> Result<()> {
+    let found = || format!("{:?}", arms.iter().map(|arm| arm.key()).collect::<Vec<_>>());
+    if arms.is_empty() {
+        return Err(S::refuse("arms", found(), "at least one arm"));
+    }
+    match (1..arms.len()).find(|&at| arms[..at].contains(&arms[at])) {
+        Some(at) => {
+            let expected = format!("each arm once: arm {} is named twice", arms[at].name());
+            Err(S::refuse("arms", found(), expected))
+        }
+        None => Ok(()),
+    }
 }
 
 impl Arm {

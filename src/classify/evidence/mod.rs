@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 
 use super::arms::Arm;
-use super::compare::TestLesions;
 use super::config::ClassifyConfig;
 use super::primary::Primary;
 use super::runs::Runs;
+use super::test_lesions::TestLesions;
 use crate::problem::Result;
 use crate::records::Confusion;
 use crate::records::classify::NONE;
