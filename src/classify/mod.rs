@@ -59,6 +59,8 @@ pub mod evidence;
 
 pub mod by_class;
 
+pub mod external;
+
 pub mod cam;
 
 pub mod stage;

@@ -47,6 +47,27 @@ pub fn check(data: &Prepared, material: &Material, pixels: &Tensor, test: &Tenso
         .advice("take the image out, or prepare again from images that occur once"))
 }
 
+/// Refuses an external test set with an image that is learnt from or tested on, as it is, mirrored or turned; `known`
+/// and `external` \[N, C, S, S\].
+///
+/// # Errors
+/// Such an image.
+pub fn check_external(set: &Prepared, known: &[&Tensor], external: &Tensor) -> Result<()> {
+    let mut scored: HashMap<[u8; 32], usize> = HashMap::new();
+    for turn in 0..8 {
+        scored.extend(hashes(external, turn)?.into_iter().zip(0..));
+    }
+    for pixels in known {
+        if let Some(at) = hashes(pixels, 0)?.iter().find_map(|hash| scored.get(hash)) {
+            return Err(Problem::new(Kind::Gate, format!("image {at} of the external test set is one of the data set's"))
+                .at(set.root())
+                .expected("images that no fit learnt from and no test holds, mirrored or turned")
+                .advice("take it out, and prepare the external set again"));
+        }
+    }
+    Ok(())
+}
+
 /// Of every slice's pixels, turned. One of a single value proves nothing and has the hash of no other.
 fn hashes(pixels: &Tensor, turn: u8) -> Result<Vec<[u8; 32]>> {
     let pixels = pixels.to_device(Device::Cpu);

@@ -15,7 +15,7 @@ use super::runs::{self, Asked, Runs, Workplace};
 use super::source::{Given, Source};
 use super::labelled::{self, Kind};
 use super::test_lesions::{self, TestLesions};
-use super::{Arm, arms, cam, extras, made, weights};
+use super::{Arm, arms, cam, external, extras, made, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -52,6 +52,8 @@ pub struct Inputs<'a> {
     pub edited: Option<&'a Path>,
     /// Table of true labels.
     pub truth: Option<&'a Path>,
+    /// Another data set, of which nobody knows anything.
+    pub external: Option<&'a Prepared>,
 }
 
 impl<'a> Inputs<'a> {
@@ -120,7 +122,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     let data = inputs.data;
     let folders = [inputs.synthetic, inputs.conditional, inputs.denoised];
     let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.two_sided, inputs.edited];
-    let read = folders.into_iter().chain(more).flatten().chain(inputs.truth).chain([data.root()]).map(Input::of);
+    let read = folders.into_iter().chain(more).flatten().chain(inputs.truth).chain([data.root()]).chain(inputs.external.map(Prepared::root)).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
@@ -141,7 +143,9 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     };
     let weights = weights::curve(&fits, truth.as_deref(), place, &mut claim, observer)?;
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
-    let record = ClassifyRecord { weights, ..fits.record(outcome, notes) };
+    let score = |set: &Prepared| external::score(set, (data, &pool, &runs), config, (place, seed), observer);
+    let external = inputs.external.map(score).transpose()?;
+    let record = ClassifyRecord { weights, external, ..fits.record(outcome, notes) };
     let before = files::read_note::<ClassifyRecord>(out.join(RECORD))?;
     if before.is_some_and(|before| before != record) {
         files::remove(&out.join(RECORD))?;
@@ -154,6 +158,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
 /// Refuses a data set that the classifier or an arm cannot take.
 fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
     let data = inputs.data;
+    inputs.external.map(|set| external::require(set, data)).transpose()?;
     let [channels, height, width] = data.image_shape();
     let classifier = config.width.classifier(channels as i64);
     let smallest = classifier.smallest_side();
@@ -265,6 +270,7 @@ impl Fits<'_> {
             fits: runs.files.clone(),
             weights: vec![],
             made: pool.made.clone(),
+            external: None,
         }
     }
 

@@ -59,6 +59,9 @@ pub struct ClassifyArgs {
     /// True labels of a simulated cohort (derivatives/truth/truth.tsv); read for scoring and the oracle arm only.
     #[arg(long)]
     truth: Option<PathBuf>,
+    /// Another prepared data set with the same channels and classes, on which every fit is scored, too; all its sides.
+    #[arg(long, value_name = "DIR")]
+    external: Option<PathBuf>,
     /// Folder for the fits, the record and the figure; the same command goes on where it was stopped.
     #[arg(long)]
     out: PathBuf,
@@ -169,6 +172,7 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
     config.check()?;
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
+    let external = args.external.as_ref().map(Prepared::open).transpose()?;
     let inputs = Inputs {
         data: &data,
         synthetic: args.synthetic.as_deref(),
@@ -180,6 +184,7 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
         two_sided: args.two_sided.as_deref(),
         edited: args.edited.as_deref(),
         truth: args.truth.as_deref(),
+        external: external.as_ref(),
     };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;

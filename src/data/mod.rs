@@ -23,6 +23,8 @@ pub mod bids;
 
 pub mod cohort_inputs;
 
+pub mod image_inputs;
+
 pub mod patches;
 
 mod patient_figure;

@@ -66,6 +66,33 @@ pub struct ClassifyRecord {
     /// How much rim is left in what arms make of rims; empty where none does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<MadeContrast>,
+    /// The same fits on another data set; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalRecord>,
+}
+
+/// Fits on a data set that nobody knew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalRecord {
+    /// Its manifest.
+    pub data_sha256: String,
+    /// Whether it is a simulation.
+    pub simulated: bool,
+    /// All of it; items of classes that the fits do not know count as contested.
+    pub test: TestSetRecord,
+    /// In the order asked for.
+    pub arms: Vec<ExternalArm>,
+    /// Arm minus "None", paired over the same items.
+    pub differences: Vec<DifferenceRecord>,
+}
+
+/// One arm on an external data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalArm {
+    /// Its name.
+    pub name: String,
+    /// Every class against the rest.
+    pub by_class: ArmByClass,
 }
 
 /// Slices that an arm makes of real ones of interest, beside those.

@@ -55,18 +55,23 @@ impl Place {
     /// them are in the folder "ambiguous".
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
-        let mut rng = RunSeed(3).stream("pictures", 0);
+        place.draw("pictures", 3);
+        place
+    }
+
+    /// The pictures in the folder `folder`, and `lesions.tsv` for them.
+    fn draw(&self, folder: &str, seed: u64) {
+        let mut rng = RunSeed(seed).stream("pictures", 0);
         let mut table = String::from("file\tpatient\n");
         let contested = [("ambiguous", 3)];
         for (class, lesions) in CLASSES.map(|class| (class, LESIONS)).into_iter().chain(contested) {
             for (lesion, photograph) in (0..lesions * PHOTOGRAPHS).map(|at| (at / PHOTOGRAPHS, at % PHOTOGRAPHS)) {
                 let name = format!("{class}/{lesion:02}-{photograph}.png");
-                write_png(&place.path("pictures").join(&name), &picture(class, &mut rng));
+                write_png(&self.path(folder).join(&name), &picture(class, &mut rng));
                 table.push_str(&format!("{name}\t{class} {lesion:02}\n"));
             }
         }
-        fs::write(place.path("lesions.tsv"), table).unwrap();
-        place
+        fs::write(self.path("lesions.tsv"), table).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -216,4 +221,40 @@ fn each_class_is_drawn_in_turn_and_arms_add_each_image_to_its_own() {
     fs::write(&path, text).unwrap();
     place.done(&format!("{draw} 0-9 --class each --out few"));
     place.refused(&format!("{classify} --arms none,synthetic-12k --synthetic few --out x"), "draw more");
+}
+
+#[test]
+fn another_data_set_is_scored_whole_and_must_be_another() {
+    let place = Place::new();
+    let prepare = |from: &str, out: &str| {
+        place.done(&format!("prepare --images {from} --patients lesions.tsv --out {out} --classes labels --seed 2"))
+    };
+    prepare("pictures", "data");
+    place.draw("others", 4);
+    prepare("others", "other-data");
+    let classify = "classify --data data --device cpu --threads 1 --batch 16 --epochs 30 --seeds 2 --arms none,oversample";
+    place.refused(&format!("{classify} --external data --out x"), "its own external test set");
+    let said = place.done(&format!("{classify} --external other-data --out out"));
+    assert!(said.contains("external test: 24 cross, 24 disc, 24 ring, 24 stripes"), "{said}");
+    let bytes = fs::read(place.path("out/record.json")).unwrap();
+    let record: ClassifyRecord = read(&place.path("out/record.json"));
+    let external = record.external.unwrap();
+    // All sides, contested ones aside; none of its images was learnt from.
+    assert_eq!((external.test.lesions, external.test.ambiguous, external.arms.len()), (102, 6, 2));
+    let balanced = &external.arms[0].by_class.overall["balanced_accuracy"];
+    assert!(balanced.value > 0.7 && balanced.low > 0.5, "{balanced:?}");
+    assert_eq!(external.differences.len(), 3);
+    // Kept fits give the same record again.
+    place.done(&format!("{classify} --external other-data --out out"));
+    assert_eq!(fs::read(place.path("out/record.json")).unwrap(), bytes);
+    // One image of the training side, mirrored by hand, among the others.
+    let data = Prepared::open(place.path("data")).unwrap();
+    let known = data.training_of_interest();
+    let lesion = known.entry(0).1;
+    let levels: Vec<u8> = known.image(0).unwrap().pixels.iter().map(|v| ((v + 1.0) * 127.5).round() as u8).collect();
+    let mirrored: Vec<u8> = levels.chunks(SIDE as usize).flat_map(|row| row.iter().rev().copied()).collect();
+    let name = format!("others/{}/00-0.png", lesion.class);
+    write_png(&place.path(&name), &mirrored);
+    prepare("others", "leaking");
+    place.refused(&format!("{classify} --external leaking --out x"), "is one of the data set's");
 }

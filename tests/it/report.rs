@@ -238,6 +238,7 @@ pub fn study() -> StudyRecord {
         classify: ClassifyRecord {
             weights: vec![],
             made: vec![],
+            external: None,
             evidence: None,
             fits: vec![],
             computed_with: vec![],

@@ -34,6 +34,16 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
         }
         text.push_str(&confusion(record, &arm.name, found));
     }
+    if let Some(external) = &record.external {
+        let counts: Vec<String> =
+            external.test.classes.iter().map(|count| format!("{} {}", count.items, count.class)).collect();
+        let simulated = if external.simulated { "SIMULATED. " } else { "" };
+        let title = format!("{simulated}external test: {}", counts.join(", "));
+        text.push_str(&format!("\n{title}\n{}", heading("arm", &OVERALL)));
+        for arm in &external.arms {
+            text.push_str(&row(&arm.name, OVERALL.iter().map(|metric| arm.by_class.overall.get(*metric))));
+        }
+    }
     text.push_str("\nin brackets: 95 % intervals over test groups; seeds are averaged, in the last tables added up\n");
     record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text

@@ -41,7 +41,7 @@ pub struct Kernel {
 impl Kernel {
     /// Those of a generator, in its order.
     pub fn of(generator: &Generator) -> Vec<Self> {
-        let kernel = |(name, [outputs, inputs])| Self { name, outputs, inputs };
+        let kernel = |(name, [outputs, inputs]): (String, [i64; 2])| Self { name, outputs, inputs };
         generator.synthesis.kernels().into_iter().map(kernel).collect()
     }
 }

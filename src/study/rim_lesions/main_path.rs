@@ -183,6 +183,7 @@ impl Run<'_> {
             network: Some(&network),
             two_sided: two_sided.as_deref(),
             edited: None,
+            external: None,
             truth,
         };
         self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))
