@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, doctor, evaluate, explain, export, generate, import, perturb, prepare,
-    project, read, report, run, segment, simulate, train, two_sided,
+    bench, check_table, classify, config, directions, doctor, evaluate, explain, export, generate, import, perturb,
+    prepare, project, read, report, run, segment, simulate, train, two_sided,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -53,6 +53,8 @@ pub enum Command {
     Perturb(perturb::PerturbArgs),
     /// Compare lesions projected as of one class and as of the other: a probability for the contested.
     TwoSided(two_sided::TwoSidedArgs),
+    /// Find directions of a network's latent space, and name each by what it moves.
+    Directions(directions::DirectionsArgs),
     /// Read a published StyleGAN2-ADA pickle without running it.
     Import(import::ImportArgs),
     /// Write a network as a PyTorch state dict with the module names of StyleGAN2-ADA.
@@ -110,6 +112,7 @@ impl Cli {
             Command::Project(args) => project::run(args, console),
             Command::Perturb(args) => perturb::run(args, console),
             Command::TwoSided(args) => two_sided::run(args, console),
+            Command::Directions(args) => directions::run(args, console),
             Command::Import(args) => import::run(args, console),
             Command::Export(args) => export::run(args, console),
             Command::Classify(args) => classify::run(args, console),

@@ -107,6 +107,9 @@ pub mod perturb;
 /// 5c. Contested lesions projected as of one class and as of the other: a probability.
 pub mod two_sided;
 
+/// 5d. Directions of a latent space, named by what they move.
+pub mod directions;
+
 /// 6. Augmentation arms, the fit, lesion scores.
 pub mod classify;
 

@@ -401,6 +401,23 @@ impl PerturbationDir {
     }
 }
 
+/// Files of a folder of directions.
+#[derive(Clone, Copy, Debug)]
+pub struct DirectionsDir;
+
+impl DirectionsDir {
+    /// Unit vectors, deviations and layers.
+    pub const VECTORS: &str = "directions.safetensors";
+
+    /// All strips on one sheet.
+    pub const ATLAS: &str = "atlas.png";
+
+    /// The same codes moved along a direction, relative to the folder.
+    pub fn strip(direction: &Name) -> Inside {
+        Inside::of("strips", direction, ".png")
+    }
+}
+
 /// Files of a folder of lesions projected as of one class and as of the other.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoSidedDir;

@@ -18,6 +18,8 @@ pub mod classify;
 
 pub mod config;
 
+pub mod directions;
+
 pub mod doctor;
 
 pub mod evaluate;

@@ -123,6 +123,9 @@ mod evaluate;
 /// Maps of what classifiers look at, and what they are worth.
 mod explain;
 
+/// Directions of a latent space, and what people say of them.
+mod directions;
+
 mod segment;
 mod exact_resume;
 

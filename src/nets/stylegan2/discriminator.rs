@@ -122,6 +122,23 @@ impl Discriminator {
         }
     }
 
+    /// Logits \[N, c_dim\] of each image for every class, each judged alone (no deviation within a group).
+    ///
+    /// # Panics
+    /// An unconditional discriminator.
+    pub fn class_logits(&self, images: &Tensor) -> Tensor {
+        let mapping = self.mapping.as_ref().expect("an unconditional discriminator has no classes");
+        let x = self.trunk(images, |_| {});
+        // The deviation of an image from itself, as in `minibatch_std`.
+        let mut alone = x.size();
+        alone[1] = 1;
+        let alone = Tensor::full(alone, 1e-8f64.sqrt(), (x.kind(), x.device()));
+        let x = self.conv.forward(&Tensor::cat(&[x, alone], 1)).flatten(1, -1).to_kind(Kind::Float);
+        let x = self.out.forward(&self.fc.forward(&x));
+        let classes = mapping.forward(None, Some(&Tensor::eye(self.config.c_dim, (Kind::Float, x.device()))));
+        x.matmul(&classes.transpose(0, 1)) / (x.size()[1] as f64).sqrt()
+    }
+
     /// Activations \[N, C_r, r, r\] after each residual block, from R/2 down to 4; independent from image to image.
     pub fn features(&self, images: &Tensor) -> Vec<Tensor> {
         let mut features = Vec::new();
@@ -201,6 +218,21 @@ mod tests {
         // An image alone deviates from nothing.
         let alone = minibatch_std(&x.narrow(0, 1, 1).reshape([1, 1, 1, 1]), 4);
         assert!((alone.double_value(&[0, 0, 0, 0]) - 1e-4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_logit_of_a_class_is_that_of_an_image_judged_alone_as_of_it() {
+        let small = DiscriminatorConfig { channel_base: 64, channel_max: 8, ..DiscriminatorConfig::default() };
+        let config = DiscriminatorConfig { resolution: 8, c_dim: 3, ..small };
+        let network = Discriminator::new(&config, RunSeed(1), Device::Cpu).unwrap();
+        let images = Tensor::randn([2, 1, 8, 8], (Kind::Float, Device::Cpu));
+        let logits = network.class_logits(&images);
+        assert_eq!(logits.size(), [2, 3]);
+        for (image, class) in [(0, 0), (0, 2), (1, 1)] {
+            let c = Tensor::eye(3, (Kind::Float, Device::Cpu)).narrow(0, class, 1);
+            let alone = network.forward(&images.narrow(0, image, 1), Some(&c)).double_value(&[0, 0]);
+            assert!((logits.double_value(&[image, class]) - alone).abs() < 1e-5);
+        }
     }
 
     #[test]
