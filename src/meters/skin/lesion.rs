@@ -1,7 +1,7 @@
 //! Where the lesion is: what differs from the skin about it, hairs aside.
 
 use super::light::Light;
-use super::plane::{Plane, quantile, smoothed};
+use super::plane::{Plane, extreme, filled_in, quantile, smoothed};
 
 /// Width of the border that is skin for the most part, as a share of the side.
 const BORDER: f64 = 0.1;
@@ -11,6 +11,15 @@ const LEAST: (f64, f64) = (0.05, 4.0);
 
 /// Of the lesion's own difference, where its border lies.
 const HALF: f64 = 0.5;
+
+/// No more than this difference is asked for, however dark most of the lesion is.
+const MOST: f64 = 0.6;
+
+/// Differences well below this count by their size, those well above it by their logarithm.
+const EVEN: f64 = 0.15;
+
+/// Parts nearer to each other than this share of the side are one.
+const GAP: f64 = 0.025;
 
 /// Smaller shares of the picture are no lesion.
 const SMALLEST: f64 = 0.003;
@@ -43,7 +52,7 @@ impl Lesion {
         let first = Self::within(plane, hairs, Light::fit(plane, &counts));
         let margin = (plane.side() / 16.0).round() as usize;
         let near: Vec<f64> = first.inside.iter().map(|inside| f64::from(u8::from(*inside))).collect();
-        let near = super::plane::extreme(&near, plane.width, margin, f64::max);
+        let near = extreme(&near, plane.width, margin, f64::max);
         let counts: Vec<bool> = (0..hairs.len()).map(|at| near[at] == 0.0 && !hairs[at]).collect();
         // A lesion as large as the picture leaves no skin but what the border had.
         if counts.iter().filter(|counts| **counts).count() * 20 < counts.len() {
@@ -59,21 +68,23 @@ impl Lesion {
         let radius = (plane.side() / 64.0).round().max(1.0) as usize;
         let smooth = [0, 1, 2].map(|colour: usize| {
             let values: Vec<f64> = beyond.iter().map(|beyond| beyond[colour]).collect();
-            smoothed(&values, &bare, width, radius)
+            smoothed(&filled_in(&values, &bare, width), &vec![true; values.len()], width, radius)
         });
         let size = |at: usize| (0..3).map(|colour| smooth[colour][at].powi(2)).sum::<f64>().sqrt();
         let difference: Vec<f64> = (0..beyond.len()).map(size).collect();
         let floor = LEAST.0.max(LEAST.1 * light.spread);
-        let mut threshold = otsu(&difference, &bare).max(floor);
+        // In steps of equal shares, so that a few dark dots do not hide a pale lesion.
+        let steps: Vec<f64> = difference.iter().map(|difference| (1.0 + difference / EVEN).ln()).collect();
+        let mut threshold = (EVEN * (otsu(&steps, &bare).exp() - 1.0)).max(floor);
         for _ in 0..3 {
             let mut within: Vec<f64> = (0..difference.len())
                 .filter(|at| bare[*at] && difference[*at] > threshold)
                 .map(|at| difference[at])
                 .collect();
-            threshold = (HALF * quantile(&mut within, 0.4)).max(floor);
+            threshold = (HALF * quantile(&mut within, 0.25)).min(MOST).max(floor);
         }
         let above: Vec<bool> = difference.iter().map(|difference| *difference > threshold).collect();
-        let inside = filled(&main_part(&above, plane), width);
+        let inside = filled(&main_part(&joined(&above, plane), plane), width);
         let count = inside.iter().filter(|inside| **inside).count();
         Self { light, beyond, difference, threshold, inside, count }
     }
@@ -109,6 +120,14 @@ fn otsu(values: &[f64], counts: &[bool]) -> f64 {
         }
     }
     (best + 1) as f64 / BINS as f64 * top
+}
+
+/// With narrow gaps closed.
+fn joined(there: &[bool], plane: &Plane) -> Vec<bool> {
+    let radius = (GAP * plane.side()).round() as usize;
+    let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
+    let wide = extreme(&flags, plane.width, radius, f64::max);
+    extreme(&wide, plane.width, radius, f64::min).iter().map(|flag| *flag > 0.0).collect()
 }
 
 /// Numbers of connected parts (four neighbours), 1 and up; 0 where nothing is.

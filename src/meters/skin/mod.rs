@@ -13,6 +13,7 @@ mod plane;
 mod shape;
 mod texture;
 
+use self::hairs::{Hairs, Thin};
 use self::lesion::Lesion;
 use self::pigment::Pigment;
 use self::plane::Plane;
@@ -63,9 +64,19 @@ impl Skin {
     /// yellow, and with them the typology angle.
     pub fn skin_colour(picture: &Picture<'_>) -> Lab {
         let plane = Plane::new(picture);
-        let (hairs, _) = hairs::hairs(&plane);
-        Lab::of_linear(Lesion::find(&plane, &hairs).light.skin.map(|density| (-density).exp()))
+        let (lesion, _) = found(&plane);
+        Lab::of_linear(lesion.light.skin.map(|density| (-density).exp()))
     }
+}
+
+/// The lesion and the hairs: first without anything thin and dark, so that no hair is taken for a lesion, then with
+/// what the lesion has of that.
+fn found(plane: &Plane) -> (Lesion, Hairs) {
+    let thin = Thin::find(plane);
+    let rough = Lesion::find(plane, &thin.mask());
+    let hairs = thin.hairs(plane, &rough);
+    let lesion = Lesion::find(plane, &hairs.mask);
+    (lesion, hairs)
 }
 
 impl Meters for Skin {
@@ -79,11 +90,10 @@ impl Meters for Skin {
 
     fn measure(&self, picture: &Picture<'_>) -> Vec<f64> {
         let plane = Plane::new(picture);
-        let (hairs, hair_share) = hairs::hairs(&plane);
-        let lesion = Lesion::find(&plane, &hairs);
+        let (lesion, hairs) = found(&plane);
         let shape = Shape::new(&plane, &lesion);
-        let pigment = Pigment::new(&plane, &lesion, &hairs);
-        let texture = Texture::new(&plane, &lesion, &hairs);
+        let pigment = Pigment::new(&plane, &lesion, &hairs.mask);
+        let texture = Texture::new(&plane, &lesion, &hairs.mask);
         let [skin_melanin, skin_blood, white_balance] = pigment::of_skin(&lesion.light);
         vec![
             skin_melanin,
@@ -92,7 +102,7 @@ impl Meters for Skin {
             lesion.light.slope[0],
             lesion.light.slope[1],
             lesion.light.vignette,
-            hair_share,
+            hairs.share,
             shape.area,
             shape.centre[0],
             shape.centre[1],

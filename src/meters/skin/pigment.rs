@@ -17,7 +17,7 @@ const LESION_PERCENT: [f64; 3] = [10.0, 3.0, 5.0];
 
 /// Density that 1 % more melanosomes, 1 % more blood, and light whose red is e times as strong against green, its blue
 /// a share of 1/e, add to fair skin.
-const SKIN: [[f64; 3]; 3] = [[0.095, 0.146, 0.232], [0.065, 0.215, 0.185], [-1.0, 0.0, 1.0]];
+const SKIN: [[f64; 3]; 3] = [[0.091, 0.140, 0.223], [0.070, 0.230, 0.201], [-1.0, 0.0, 1.0]];
 
 /// What fair skin of 2.5 % melanin and .6 % blood has under the white balance of dermatoscopes.
 const FAIR: ([f64; 3], f64, f64) = ([0.665, 1.166, 1.385], 2.5, 0.6);
@@ -83,25 +83,30 @@ pub(super) fn inner(plane: &Plane, lesion: &Lesion, hairs: &[bool]) -> Vec<bool>
     eroded.iter().zip(hairs).map(|(inside, hair)| *inside > 0.0 && !hair).collect()
 }
 
-/// Deviation of the smoothed density about its mean, over the inner lesion.
+/// Deviation of the smoothed density about a plane, over the inner lesion: a lesion that is darker to one side is
+/// asymmetric, not variegated.
 fn unevenness(plane: &Plane, lesion: &Lesion, hairs: &[bool]) -> f64 {
     let inner = inner(plane, lesion, hairs);
     let radius = (plane.side() / 32.0).round().max(1.0) as usize;
-    let count = inner.iter().filter(|inner| **inner).count() as f64;
-    if count < 4.0 {
-        return 0.0;
+    let pixels: Vec<usize> = (0..inner.len()).filter(|at| inner[*at]).collect();
+    let terms = |at: usize| {
+        let [x, y] = plane.place(at);
+        [1.0, x, y]
+    };
+    let mut normal = [[0.0; 3]; 3];
+    for at in &pixels {
+        let row = terms(*at);
+        (0..9).for_each(|cell| normal[cell / 3][cell % 3] += row[cell / 3] * row[cell % 3]);
     }
     let variance = |colour: usize| {
         let values: Vec<f64> = lesion.beyond.iter().map(|beyond| beyond[colour]).collect();
         let smooth = smoothed(&values, &inner, plane.width, radius);
-        let (sum, squares) = smooth
-            .iter()
-            .zip(&inner)
-            .filter(|(_, inner)| **inner)
-            .fold((0.0, 0.0), |sums, (value, _)| (sums.0 + value, sums.1 + value * value));
-        (squares / count - (sum / count).powi(2)).max(0.0)
+        let right = [0, 1, 2].map(|term: usize| pixels.iter().map(|at| terms(*at)[term] * smooth[*at]).sum::<f64>());
+        let plane = solve(normal, right).unwrap_or_default();
+        let off = |at: &usize| smooth[*at] - (0..3).map(|term| plane[term] * terms(*at)[term]).sum::<f64>();
+        pixels.iter().map(|at| off(at).powi(2)).sum::<f64>() / pixels.len() as f64
     };
-    (0..3).map(variance).sum::<f64>().sqrt()
+    if pixels.len() < 8 { 0.0 } else { (0..3).map(variance).sum::<f64>().sqrt() }
 }
 
 /// How far the pigment's centre lies from the lesion's, over its radius.

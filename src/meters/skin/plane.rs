@@ -86,6 +86,25 @@ pub(super) fn smoothed(values: &[f64], counts: &[bool], width: usize, radius: us
     means
 }
 
+/// The values with those that do not count replaced by the mean of the nearest that do.
+pub(super) fn filled_in(values: &[f64], counts: &[bool], width: usize) -> Vec<f64> {
+    let (mut filled, mut known) = (values.to_vec(), counts.to_vec());
+    for radius in [1, 2, 4, 8] {
+        if known.iter().all(|known| *known) {
+            break;
+        }
+        let means = smoothed(values, counts, width, radius);
+        let flags: Vec<f64> = counts.iter().map(|counts| f64::from(u8::from(*counts))).collect();
+        let near = extreme(&flags, width, radius, f64::max);
+        for at in 0..values.len() {
+            if !known[at] && near[at] > 0.0 {
+                (filled[at], known[at]) = (means[at], true);
+            }
+        }
+    }
+    filled
+}
+
 /// Greatest (or least) value of squares of 2 `radius` + 1 pixels.
 pub(super) fn extreme(values: &[f64], width: usize, radius: usize, pick: fn(f64, f64) -> f64) -> Vec<f64> {
     let height = values.len() / width;
@@ -135,6 +154,7 @@ mod tests {
         counts[4] = false;
         assert_eq!(smoothed(&values, &counts, 3, 1)[0], 7.0 / 3.0);
         assert_eq!(smoothed(&values, &[false; 9], 3, 1), values);
+        assert_eq!(filled_in(&values, &counts, 3)[4], 5.0);
         assert_eq!(extreme(&values, 3, 1, f64::max)[0], 5.0);
         assert_eq!(extreme(&values, 3, 1, f64::min)[8], 5.0);
         assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);

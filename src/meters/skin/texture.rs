@@ -4,6 +4,9 @@ use super::lesion::Lesion;
 use super::pigment::inner;
 use super::plane::{Plane, extreme, quantile, smoothed};
 
+/// Blood adds this share of its density in green to red and blue together: what goes beyond is melanin's.
+const BLOODLESS: f64 = 1.1;
+
 /// What is larger than this share of the side is no pattern; a pigment network has 30 to 80 thousandths.
 const COARSE: f64 = 0.04;
 
@@ -11,7 +14,7 @@ const COARSE: f64 = 0.04;
 const DOT: f64 = 0.022;
 
 /// A dot is darker than its surroundings by this density, and by so many times what the network is.
-const DARKER: (f64, f64) = (0.25, 3.0);
+const DARKER: (f64, f64) = (0.35, 3.0);
 
 /// Share of the strongest pixels that tell dots, not lines.
 const STRONGEST: f64 = 0.1;
@@ -34,7 +37,7 @@ impl Texture {
         if !lesion.is_there() || count < 12 {
             return Self::default();
         }
-        let grey: Vec<f64> = lesion.beyond.iter().map(|beyond| beyond.iter().sum::<f64>() / 3.0).collect();
+        let grey: Vec<f64> = lesion.beyond.iter().map(|[red, green, blue]| red + blue - BLOODLESS * green).collect();
         let radius = (COARSE * plane.side()).round().max(2.0) as usize;
         let skin: Vec<bool> = lesion.inside.iter().zip(hairs).map(|(inside, hair)| !inside && !hair).collect();
         let rough = |counts: &[bool]| {
