@@ -19,6 +19,8 @@ pub mod classifiers;
 
 pub mod autoencoder;
 
+pub mod inversion;
+
 pub mod segmenters;
 
 pub mod features;

@@ -9,3 +9,5 @@ pub mod equalized;
 pub mod resample;
 
 pub mod modulated;
+
+pub mod offset;

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::activation::{self, clamp};
 use super::equalized::Linear;
+use super::offset::{Layer, Offset};
 use super::{axes, resample};
 use crate::engine::{fused, precision};
 use crate::nets::network::{Init, Role, Visitor, join};
@@ -68,16 +69,24 @@ impl StyledConv {
 
     /// x \[N, I, H, W\], w \[N, w_dim\], noise \[1 or N, 1, R, R\] -> \[N, O, R, R\]; of volumes likewise.
     pub fn forward(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>) -> Tensor {
+        self.forward_with(x, w, noise, None)
+    }
+
+    /// The same with kernels that are offset for each image; where an offset is 0, to the bit what it is without.
+    pub fn forward_with(&self, x: &Tensor, w: &Tensor, noise: Option<&Tensor>, offset: Option<&Offset>) -> Tensor {
         let (styles, weight) = self.in_range(self.affine.forward(w));
         let x = fused::scale_channels(&precision::lowered(x), &styles);
         // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
         let gain = activation::GAIN;
-        let y = if self.double {
-            resample::conv_up2(&x, &weight, gain)
-        } else {
-            fused::convolution(&x, &weight, gain, 1, 1)
+        let convolve = |x: &Tensor| {
+            if self.double { resample::conv_up2(x, &weight, gain) } else { fused::convolution(x, &weight, gain, 1, 1) }
         };
-        let scale = demodulation(&weight, &styles);
+        let y = convolve(&x);
+        let y = match offset {
+            Some(offset) => y + offset.convolved(&x, Layer { weight: &weight, gain, double: self.double }, convolve),
+            None => y,
+        };
+        let scale = demodulation(&weight, &styles, offset);
         let noise = noise.map(|map| (map, &self.noise_strength));
         fused::activate(&y, fused::Before { scale: Some(&scale), bias: Some(&self.bias), noise, gain }, self.bound)
     }
@@ -109,13 +118,25 @@ impl StyledConv {
     pub fn affine(&self) -> &Linear {
         &self.affine
     }
+
+    /// Channels out and in.
+    pub fn channels(&self) -> [i64; 2] {
+        [self.weight.size()[0], self.weight.size()[1]]
+    }
 }
 
 /// 1/sqrt(sum over inputs and taps of (weight * style)^2 + 1e-8): weight \[O, I, k, k\], styles \[N, I\] -> \[N, O\]
-/// (Karras et al. 2020, equation 3).
-fn demodulation(weight: &Tensor, styles: &Tensor) -> Tensor {
+/// (Karras et al. 2020, equation 3); the weight is that with the image's offsets.
+fn demodulation(weight: &Tensor, styles: &Tensor, offset: Option<&Offset>) -> Tensor {
     let energy = weight.square().sum_dim_intlist(axes::of_space(weight), false, None::<Kind>);
-    (styles.square().matmul(&energy.tr()) + 1e-8).rsqrt()
+    let squares = styles.square();
+    let sum = squares.matmul(&energy.tr());
+    let sum = match offset {
+        // A sum of squares; rounding may leave less than 0 of it where the offsets are near -1.
+        Some(offset) => (sum + offset.energy(&energy, &squares)).clamp_min(0.0),
+        None => sum,
+    };
+    (sum + 1e-8).rsqrt()
 }
 
 /// 1x1 styled convolution to image channels: no demodulation, no noise, linear.
@@ -173,6 +194,10 @@ impl ToImage {
         &self.affine
     }
 }
+
+#[cfg(test)]
+#[path = "offset_tests.rs"]
+mod offset_tests;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use tch::Tensor;
 
 use super::config::{GeneratorConfig, resolutions};
 use crate::nets::layers::modulated::{StyledConv, StyledShape, ToImage, ToImageShape};
+use crate::nets::layers::offset::Offset;
 use crate::nets::layers::resample::upsample2;
 use crate::nets::network::{Init, Role, Visitor, join};
 
@@ -74,11 +75,18 @@ impl Synthesis {
 
     /// ws \[N, num_ws, w_dim\] -> images \[N, C, R, R\], or volumes \[N, C, R, R, R\], float32, about -1..1.
     pub fn forward(&self, ws: &Tensor, noise: &Noise<'_>) -> Tensor {
+        self.forward_with(ws, noise, &[])
+    }
+
+    /// The same with kernels of the styled convolutions that are offset for each image, one [`Offset`] for each in the
+    /// order of [`Synthesis::kernels`]; none for none.
+    pub fn forward_with(&self, ws: &Tensor, noise: &Noise<'_>, offsets: &[Offset]) -> Tensor {
         let (batch, count, _) = ws.size3().expect("ws has 3 axes");
         assert_eq!(count, self.num_ws, "ws holds {count} vectors, the synthesis takes {}", self.num_ws);
         if let Noise::Given(maps) = noise {
             assert_eq!(maps.len(), self.noise_shapes().len(), "one noise map for each styled convolution");
         }
+        assert!(offsets.is_empty() || offsets.len() == self.styled().count(), "one offset for each styled convolution");
         let ws = ws.unbind(1);
         let shape: Vec<i64> = std::iter::once(batch).chain(self.constant.size()).collect();
         let mut x = self.constant.unsqueeze(0).expand(shape, false);
@@ -86,7 +94,7 @@ impl Synthesis {
         let mut layer = 0;
         for block in &self.blocks {
             for (_, conv) in block.convs() {
-                x = conv.forward(&x, &ws[layer], noise_of(noise, layer, conv).as_ref());
+                x = conv.forward_with(&x, &ws[layer], noise_of(noise, layer, conv).as_ref(), offsets.get(layer));
                 layer += 1;
             }
             // The image layer takes the next block's first w without using it up.
@@ -102,6 +110,11 @@ impl Synthesis {
     /// Name ("b8.conv0") and side of each noise map, in order; a volume's map has that side three times.
     pub fn noise_shapes(&self) -> Vec<(String, i64)> {
         self.styled().map(|(name, conv)| (name, conv.resolution())).collect()
+    }
+
+    /// Name ("b8.conv0"), channels out and channels in of each styled convolution, in order.
+    pub fn kernels(&self) -> Vec<(String, [i64; 2])> {
+        self.styled().map(|(name, conv)| (name, conv.channels())).collect()
     }
 
     /// Number of w vectors that `forward` takes.
