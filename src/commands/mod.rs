@@ -30,6 +30,8 @@ pub mod generate;
 
 pub mod import;
 
+pub mod invert;
+
 pub mod perturb;
 
 pub mod prepare;

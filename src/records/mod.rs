@@ -24,6 +24,8 @@ pub mod projection;
 
 pub mod perturbation;
 
+pub mod invert;
+
 pub mod two_sided;
 
 pub mod classify;
