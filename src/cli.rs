@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, directions, doctor, evaluate, explain, export, generate, import, perturb,
-    prepare, project, read, report, run, segment, simulate, train, two_sided,
+    bench, check_table, classify, config, directions, doctor, evaluate, explain, export, generate, import, invert,
+    perturb, prepare, project, read, report, run, segment, simulate, train, two_sided,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -51,6 +51,8 @@ pub enum Command {
     Project(project::ProjectArgs),
     /// Spoil known lesions, project them back, and measure what returns.
     Perturb(perturb::PerturbArgs),
+    /// Find codes of images for editing, by encoder or descent, mend the network for them, and measure it.
+    Invert(invert::InvertArgs),
     /// Compare lesions projected as of one class and as of the other: a probability for the contested.
     TwoSided(two_sided::TwoSidedArgs),
     /// Find directions of a network's latent space, and name each by what it moves.
@@ -111,6 +113,7 @@ impl Cli {
             Command::Generate(args) => generate::run(args, console),
             Command::Project(args) => project::run(args, console),
             Command::Perturb(args) => perturb::run(args, console),
+            Command::Invert(args) => invert::run(args, console),
             Command::TwoSided(args) => two_sided::run(args, console),
             Command::Directions(args) => directions::run(args, console),
             Command::Import(args) => import::run(args, console),

@@ -104,6 +104,9 @@ pub mod project;
 /// 5b. Known lesions spoiled and projected back.
 pub mod perturb;
 
+/// 5d. Images to codes for editing: by encoder or descent, and the generator mended for them.
+pub mod invert;
+
 /// 5c. Contested lesions projected as of one class and as of the other: a probability.
 pub mod two_sided;
 

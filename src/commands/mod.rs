@@ -32,6 +32,8 @@ pub mod generate;
 
 pub mod import;
 
+pub mod invert;
+
 pub mod perturb;
 
 pub mod prepare;

@@ -150,7 +150,10 @@ pub(super) fn learnt_score(
 }
 
 /// The data must be what the network draws: shape, and where it says so, channels and windows.
-fn check_channels(prepared: &Prepared, projector: &Projector) -> Result<()> {
+///
+/// # Errors
+/// They are not.
+pub fn check_channels(prepared: &Prepared, projector: &Projector) -> Result<()> {
     let data = prepared.root();
     let found = prepared.image_shape().map(|n| n as i64);
     let expected = projector.shape();

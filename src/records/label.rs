@@ -162,9 +162,22 @@ pub struct Provenance {
     /// Their slices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_slices: Option<u64>,
+    /// Pivotal tuning of a network that was trained before ([`Provenance::data_sha256`] is what it was tuned on).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
     /// Depth, height and width of a pixel in mm; `Some(None)` where the file says that there is no such size.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "said")]
     pub voxel_mm: Option<Option<[f64; 3]>>,
+}
+
+/// What a tuned network was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tuned {
+    /// Training images that it was tuned on.
+    pub images: u64,
+    /// SHA-256 of the file of the network that it was.
+    pub network_sha256: String,
 }
 
 /// The file that a network was imported from.

@@ -28,6 +28,8 @@ pub mod perturbation;
 
 pub mod directions;
 
+pub mod invert;
+
 pub mod two_sided;
 
 pub mod classify;

@@ -39,6 +39,9 @@ mod leak_guard;
 /// Every arm of the comparison, in a study that makes what they need.
 mod arms;
 
+/// Images inverted for editing.
+mod invert;
+
 /// Lesions projected as of either class.
 mod two_sided;
 

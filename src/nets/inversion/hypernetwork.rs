@@ -3,8 +3,8 @@
 //!
 //! As published it sees target and reconstruction side by side, gives one offset for each pair of channels of every
 //! styled convolution and none for the layers to the image, and is asked again about what it made: the offsets of
-//! successive passes are added. Its heads begin at 0, so that the first image is the encoder's to the bit. A head of low
-//! rank gives factors of the offsets in place of each (RefineStyle, arXiv 2410.06104).
+//! successive passes are added. Its heads begin at 0, so that the first image is the encoder's to the bit. A head of
+//! low rank gives factors of the offsets in place of each (RefineStyle, arXiv 2410.06104).
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -114,8 +114,8 @@ impl Hypernetwork {
         self.heads.iter().zip(&self.config.kernels).map(of_layer).collect()
     }
 
-    /// So many passes from the images that codes `ws` \[N, num_ws, w_dim\] have without offsets. `after` sees each pass's
-    /// offsets and image \[N, C, S, S\], which know their history back to the pass before; returns the last.
+    /// So many passes from the images that codes `ws` \[N, num_ws, w_dim\] have without offsets. `after` sees each
+    /// pass's offsets and image \[N, C, S, S\], which know their history back to the pass before; returns the last.
     pub fn passes(
         &self,
         generator: &Generator,

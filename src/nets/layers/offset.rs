@@ -50,6 +50,24 @@ impl Offset {
         self.map(|tensor| tensor.index_select(0, images))
     }
 
+    /// Those of several lists of images, one behind the other; all alike dense, or of one rank.
+    pub fn of_all<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let (mut dense, mut outputs_of, mut inputs_of) = (Vec::new(), Vec::new(), Vec::new());
+        for part in parts {
+            match part {
+                Self::Dense(delta) => dense.push(delta),
+                Self::LowRank { outputs, inputs } => {
+                    outputs_of.push(outputs);
+                    inputs_of.push(inputs);
+                }
+            }
+        }
+        match dense.as_slice() {
+            [] => Self::LowRank { outputs: Tensor::cat(&outputs_of, 0), inputs: Tensor::cat(&inputs_of, 0) },
+            dense => Self::Dense(Tensor::cat(dense, 0)),
+        }
+    }
+
     /// The same without its history.
     pub fn detach(&self) -> Self {
         self.map(Tensor::detach)

@@ -119,6 +119,8 @@ fn sums_of_passes_are_the_sums_of_their_deltas() {
     assert!(matches!(a.plus(&b), Offset::LowRank { inputs, .. } if inputs.size() == [IMAGES, 3, INPUTS]));
     let second = a.of(&Tensor::from_slice(&[1i64]));
     assert!(second.dense().equal(&a.dense().narrow(0, 1, 1)));
+    let both = Offset::of_all([&second, &a]).dense();
+    assert!(both.equal(&Tensor::cat(&[second.dense(), a.dense()], 0)));
 }
 
 #[test]

@@ -1,0 +1,80 @@
+//! Tensors on disk that say what they depend on: read back where that is the same, made again where it is not.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::bench::Bench;
+use super::fitting::Losses;
+use crate::files;
+use crate::nets::network::Named;
+use crate::nets::weights::{read_tensors, write_tensors};
+use crate::problem::{Kind, Result};
+use crate::records::arithmetic::Arithmetic;
+
+/// What a file of tensors says about itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// Of all that it depends on.
+    pub key: String,
+    /// Sizes, names of images, whatever its reader needs.
+    #[serde(default)]
+    pub about: Value,
+    /// Of the fit that it came from; empty for what was not fitted.
+    #[serde(default)]
+    pub losses: Losses,
+    /// How it was computed.
+    pub computed_with: Arithmetic,
+}
+
+impl Note {
+    /// Made here and now.
+    pub fn new(bench: &Bench<'_>, key: &str, about: Value, losses: Losses) -> Self {
+        Self { key: key.to_owned(), about, losses, computed_with: bench.place.arithmetic.clone() }
+    }
+}
+
+/// A file of tensors that was read or written.
+pub(super) struct Kept {
+    /// Its tensors, on the CPU.
+    pub tensors: Named,
+    /// What it says.
+    pub note: Note,
+    /// Of the file.
+    pub sha256: String,
+}
+
+/// The file at `path`, if it is of this key.
+///
+/// # Errors
+/// It cannot be read just now.
+pub(super) fn read(bench: &Bench<'_>, path: &Path, key: &str) -> Result<Option<Kept>> {
+    if !files::is_there(path)? {
+        return Ok(None);
+    }
+    let again = |why: &str| {
+        bench.observer.note(&format!("{}: {why}; made again", path.display()));
+        Ok(None)
+    };
+    let file = match read_tensors(path) {
+        Ok(file) => file,
+        // No permission, a disk that fails: that says nothing about the file.
+        Err(problem) if problem.kind() == Kind::Environment => return Err(problem),
+        Err(problem) => return again(&problem.to_string()),
+    };
+    match serde_json::from_str::<Note>(&file.description) {
+        Ok(note) if note.key == key => Ok(Some(Kept { tensors: file.tensors, note, sha256: file.sha256 })),
+        Ok(_) => again("of other settings or data"),
+        Err(_) => again("of another version"),
+    }
+}
+
+/// Writes a file of tensors.
+///
+/// # Errors
+/// Writing failed.
+pub(super) fn write(path: &Path, tensors: Named, note: Note) -> Result<Kept> {
+    let sha256 = write_tensors(path, &tensors, &json!(note).to_string())?;
+    Ok(Kept { tensors, note, sha256 })
+}

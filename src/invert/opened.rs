@@ -1,0 +1,115 @@
+//! A folder of inversions opened for editing: codes by image, drawn again with or without an edit.
+
+use std::path::Path;
+
+use tch::{Device, Tensor};
+
+use super::bench::widened;
+use super::editing::Edit;
+use super::embedding::Codes;
+use super::inverted::{DrawnBy, Inverted, offsets_of};
+use super::method::{Method, Refine};
+use crate::feed::network_source::{NetworkImages, network_file};
+use crate::feed::padding;
+use crate::files;
+use crate::name::shown;
+use crate::nets::weights::read_tensors;
+use crate::nets::{Generator, Network, load_image_network};
+use crate::problem::{Problem, Result};
+use crate::records::invert::{InversionRecord, InvertedCodes, InvertedImage};
+use crate::records::label::Padding;
+use crate::run_dir::InversionDir;
+
+/// Longest record: of a million images.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// The inversions of one method.
+pub struct Inversion {
+    inverted: Inverted<'static>,
+    /// Shapes of the synthesis, and its w of codes, are those of the network.
+    like: Generator,
+    padding: Padding,
+    images: Vec<InvertedImage>,
+    method: Method,
+}
+
+impl Inversion {
+    /// Opens what `invert` left in `folder` for `network` by `method`; by the folder's own where that is `None`.
+    ///
+    /// # Errors
+    /// No record, another network, a method that the folder does not have, or a file that is not the record's.
+    pub fn open(folder: &Path, network: &Path, method: Option<Method>, device: Device) -> Result<Self> {
+        let path = InversionDir::new(folder).record();
+        let text = files::read(&path, MOST_BYTES, "the record of `rimforge invert`")
+            .map_err(|problem| problem.advice("run `rimforge invert` first, and give its --out folder"))?;
+        let record: InversionRecord = files::parse_json(&path, &text, "a record of `rimforge invert`")?;
+        let wrong = |found: String| Problem::input(&path, found);
+        let name = method.map_or(record.method.clone(), |method| method.to_string());
+        let method: Method = name.parse().map_err(&wrong)?;
+        let Some(row) = record.methods.iter().find(|row| row.key == name) else {
+            let known: Vec<&str> = record.methods.iter().map(|row| row.key.as_str()).collect();
+            return Err(wrong(format!("no inversion by {}", shown(&name))).expected(known.join(", ")));
+        };
+        let saved = load_image_network(network_file(network)?, device)?;
+        if saved.sha256 != record.network_sha256 {
+            return Err(wrong(format!("inversions of the network {}", shown(&record.network_sha256)))
+                .expected(saved.sha256)
+                .advice("give the network that was inverted"));
+        }
+        let source = NetworkImages::of(&saved.description);
+        let like = saved.generator;
+        let inverted = opened(folder, method, &row.codes, &like)?;
+        Ok(Self { inverted, like, padding: source.padding, images: row.codes.images.clone(), method })
+    }
+
+    /// The images, in the order of their rows.
+    pub fn images(&self) -> &[InvertedImage] {
+        &self.images
+    }
+
+    /// How they were inverted.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Codes of all images, \[N, num_ws, w_dim\].
+    pub fn ws(&self) -> Tensor {
+        widened(&self.like, &self.inverted.codes.w).contiguous()
+    }
+
+    /// The images at `rows` \[M, C, H, W\] in the network's range, after an edit where one is given.
+    ///
+    /// # Errors
+    /// A tuned generator's file that cannot be read.
+    pub fn draw(&self, rows: &[i64], edit: Option<&Edit>) -> Result<Tensor> {
+        let shift = edit.map(|edit| edit.shift(self.like.synthesis.num_ws()));
+        Ok(padding::crop(&self.padding, &self.inverted.draw(rows, shift.as_ref())?))
+    }
+}
+
+fn opened(folder: &Path, method: Method, codes: &InvertedCodes, like: &Generator) -> Result<Inverted<'static>> {
+    let path = folder.join(&codes.file);
+    let file = read_tensors(&path)?;
+    if file.sha256 != codes.sha256 {
+        return Err(Problem::input(&path, format!("SHA-256 {}", file.sha256)).expected(codes.sha256.clone()));
+    }
+    let layers = like.synthesis.kernels().len();
+    let parts = Codes::from_tensors(&file.tensors, like.device()).zip(offsets_of(&file.tensors, layers, like.device()));
+    let Some((found, offsets)) = parts.filter(|(found, _)| found.w.size()[0] == codes.images.len() as i64) else {
+        return Err(Problem::input(&path, "no codes of the record's images").advice("run `rimforge invert` again"));
+    };
+    let drawn_by = match (&codes.generator, method.refine) {
+        (Some(file), _) => DrawnBy::Tuned(load_image_network(folder.join(file), like.device())?.generator),
+        (None, Refine::PivotalEach) => {
+            let dir = InversionDir::new(folder);
+            let files = codes.images.iter().map(|image| dir.tuned_for(&method.stem(), &image.id)).collect();
+            DrawnBy::Each { files, sizes: like.config().clone(), device: like.device() }
+        }
+        (None, _) => {
+            let mut own = Generator::new(like.config(), crate::seed::RunSeed(0), like.device())?;
+            own.copy_from(like)?;
+            DrawnBy::Tuned(own)
+        }
+    };
+    Ok(Inverted { codes: found, offsets, drawn_by })
+}
