@@ -128,6 +128,7 @@ fn table() -> Vec<Row> {
         row("prepare.patients", Text, &[], &["patients.tsv"]),
         row("prepare.max_zip_bytes", Count, &["1"], &["0"]),
         row("prepare.max_pixels", Count, &["1", "67108864"], &["0", "67108865"]),
+        row("prepare.side", Count, &[], &["3", "64", "1025"]),
         row("prepare.max_files", Count, &["1", "10000000"], &["0", "10000001"]),
         row("train.batch", Count, &["2", "3", "4", "65536"], &["0", "1", "6", "65540"]),
         row("train.kimg", Number, &["1", "0.001", "1e9"], above_0),
