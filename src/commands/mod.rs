@@ -34,6 +34,8 @@ pub mod perturb;
 
 pub mod prepare;
 
+mod primary_args;
+
 pub mod project;
 
 pub mod read;

@@ -133,3 +133,6 @@ mod allocation;
 
 /// Photographs of skin as HAM10000 and the ISIC challenges hand them out.
 mod dermoscopy;
+
+/// DenseNets as classifiers, and files of their weights.
+mod densenet;
