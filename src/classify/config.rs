@@ -269,7 +269,7 @@ impl Settings for ClassifyConfig {
 impl ClassifyConfig {
     fn check_network(&self) -> Result<()> {
         if self.network.is_cnn() && self.stem.is_some() {
-            let stem = format!("{:?}", self.stem).to_lowercase();
+            let stem = if self.stem == Some(Stem::Full) { "\"full\"" } else { "\"small\"" };
             return Err(Self::refuse("stem", stem, "a DenseNet in classify.network, which has one"));
         }
         let Some(file) = &self.weights else { return Ok(()) };
