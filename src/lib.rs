@@ -31,6 +31,9 @@ pub mod settings;
 /// Smoothing of small images.
 pub mod filter;
 
+/// sRGB, CIELAB, the typology angle of skin.
+pub mod colour;
+
 /// Whole files or none, locked folders, hashes of what is read.
 pub mod files;
 

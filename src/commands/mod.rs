@@ -48,6 +48,8 @@ pub mod segment;
 
 pub mod simulate;
 
+mod simulate_skin;
+
 pub mod train;
 
 pub mod two_sided;

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::choices::choice;
 use super::console::Console;
 use super::options::Options;
+use super::simulate_skin::{self, SkinArgs};
 use crate::data::PrepareConfig;
 use crate::gates::examine::{describe, require_passed};
 use crate::lab::Lab;
@@ -22,7 +23,11 @@ use crate::simulate::rim_lesions::{CohortConfig, Existing, GALLERY, InversionMet
 
 /// Arguments of `rimforge simulate`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct SimulateArgs {
+    #[command(subcommand)]
+    other: Option<Other>,
+
     #[command(flatten)]
     settings: Options<CohortConfig, Typed>,
 
@@ -59,6 +64,13 @@ pub struct SimulateArgs {
     form: Option<Form>,
 }
 
+/// What is simulated other than a cohort of rim lesions.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Dermoscopic pictures of seven classes, in the layout of HAM10000, with the truth of every factor.
+    Skin(SkinArgs),
+}
+
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(id = "cohort-settings")]
 struct Typed {
@@ -93,6 +105,9 @@ struct Typed {
 /// Settings that make no sense, a folder that holds something else, a failed write; with `--check` also a gate that
 /// does not pass.
 pub fn run(args: &SimulateArgs, console: &Console) -> Result<()> {
+    if let Some(Other::Skin(skin)) = &args.other {
+        return simulate_skin::run(skin, console);
+    }
     match (&args.check, &args.out) {
         (Some(root), _) => check(root, args, console),
         (None, Some(out)) => write(args, out, console),

@@ -5,7 +5,10 @@
 
 mod plain;
 
+mod skin;
+
 pub use plain::Plain;
+pub use skin::Skin;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

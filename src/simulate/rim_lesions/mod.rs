@@ -24,8 +24,6 @@ pub mod layout;
 
 pub mod bids_writer;
 
-mod writing;
-
 mod instructions;
 
 pub mod pipeline;
@@ -34,6 +32,7 @@ pub mod stage;
 
 pub mod twins;
 
+pub use super::writing::{Existing, Writing};
 pub use layout::{CohortLayout, GALLERY};
 pub use phantom::{Decoy, LesionKind, LesionTruth, Phantom, Sex, Tissue};
 pub use pipeline::OWNER;
@@ -41,4 +40,3 @@ pub use plan::PatientPlan;
 pub use presets::{CohortConfig, CohortDesign, InversionMethod, Preset};
 pub use stage::run_stage;
 pub use twins::Twins;
-pub use writing::{Existing, Writing};

@@ -18,7 +18,6 @@ use super::physics::{Acquisition, reconstruct};
 use super::plan::{PatientPlan, plan};
 use super::presets::CohortDesign;
 use super::readers::{Visibility, visibilities, vote};
-use super::writing::{Existing, Writing};
 use crate::digest;
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::gates::summary::{LesionVotes, summarise};
@@ -27,6 +26,7 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::CohortRecord;
 use crate::seed::RunSeed;
+use crate::simulate::writing::{Existing, Writing};
 
 /// A hash in hexadecimal digits and a line's end have 65 bytes.
 const LONGEST_KEY: u64 = 100;

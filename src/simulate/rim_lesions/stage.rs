@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::layout::GALLERY;
 use super::pipeline::simulate;
-use super::writing::Writing;
 use super::{CohortConfig, anatomy};
 use crate::data::PrepareConfig;
 use crate::files;
@@ -15,6 +14,7 @@ use crate::problem::Result;
 use crate::records::cohort::CohortRecord;
 use crate::records::label::SUSCEPTIBILITY;
 use crate::run_dir::RECORD;
+use crate::simulate::writing::Writing;
 
 /// Simulates into `out`, or finishes what an earlier run began there; judges what is on disk, and leaves the gallery
 /// and `record.json`.

@@ -1,8 +1,8 @@
-//! How a cohort is written: what changes nothing in it.
+//! How what is simulated is written: what changes nothing in it.
 
 use crate::problem::{Problem, Result};
 
-/// What to do with a folder that holds another simulated cohort.
+/// What to do with a folder that holds another simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Existing {
     /// Leave it as it is, and say so.
@@ -12,17 +12,17 @@ pub enum Existing {
     Replace,
 }
 
-/// How a cohort is written.
+/// How a simulation is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Writing {
-    /// What to do with a cohort of other settings that is there.
+    /// What to do with a simulation of other settings that is there.
     pub existing: Existing,
-    /// Patients at once; all cores where it does not say. The result does not depend on it.
+    /// Patients, or lesions, at once; all cores where it does not say. The result does not depend on it.
     pub threads: Option<usize>,
 }
 
 impl Writing {
-    /// Patients at once, 1 or more.
+    /// How many at once, 1 or more.
     ///
     /// # Errors
     /// None at all were asked for.

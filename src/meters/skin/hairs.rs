@@ -1,0 +1,119 @@
+//! Hairs: dark lines, thin and long. Red light shows them best, as pigment and vessels are pale in it.
+
+use std::f64::consts::PI;
+
+use super::lesion::Lesion;
+use super::plane::{Plane, extreme};
+use crate::colour::{decode, encode};
+
+/// How much darker than what a closing leaves, of sRGB's range 0 to 1.
+const DARKER: f64 = 0.05;
+
+/// Directions that are tried.
+const DIRECTIONS: usize = 16;
+
+/// A hair above a lesion is at least this long, as a share of the side.
+const LENGTH: f64 = 0.16;
+
+/// Share of the line that must be dark, and share of the lines beside it that may be.
+const DARK: [f64; 2] = [0.85, 0.3];
+
+/// About the lesion, as a share of the side, where rays of its own may look like hairs.
+const MARGIN: f64 = 0.06;
+
+/// Dark and thin places of a picture.
+#[derive(Debug)]
+pub(super) struct Thin {
+    width: usize,
+    /// Widest that is thin, pixels.
+    radius: usize,
+    /// Share of the light that is missing to what is beside.
+    missing: Vec<f64>,
+    /// Where that is much.
+    dark: Vec<bool>,
+}
+
+/// Hairs of a picture.
+#[derive(Debug)]
+pub(super) struct Hairs {
+    /// Pixels on a hair or beside one.
+    pub(super) mask: Vec<bool>,
+    /// Share of the picture that they cover, as beside the lesion.
+    pub(super) share: f64,
+}
+
+impl Thin {
+    /// What a closing of the red light fills.
+    pub(super) fn find(plane: &Plane) -> Self {
+        let red: Vec<f64> = plane.density.iter().map(|density| encode((-density[0]).exp())).collect();
+        let radius = (plane.side() / 40.0).round().max(2.0) as usize;
+        let closed = extreme(&extreme(&red, plane.width, radius, f64::max), plane.width, radius, f64::min);
+        let pairs = || closed.iter().zip(&red);
+        let missing = |(closed, red): (&f64, &f64)| 1.0 - decode(*red) / decode(*closed).max(1e-6);
+        Self {
+            width: plane.width,
+            radius,
+            missing: pairs().map(missing).collect(),
+            dark: pairs().map(|(closed, red)| closed - red > DARKER).collect(),
+        }
+    }
+
+    /// All of it, and what is beside.
+    pub(super) fn mask(&self) -> Vec<bool> {
+        widened(&self.dark, self.width, 1)
+    }
+
+    /// Beside the lesion what is thin and dark is hair; above it, and where it ends, only lines are.
+    pub(super) fn hairs(&self, plane: &Plane, lesion: &Lesion) -> Hairs {
+        let margin = (MARGIN * plane.side()).round() as usize;
+        let near = widened(&lesion.inside, self.width, margin);
+        let lines = self.lines(&near);
+        let hair: Vec<bool> = (0..near.len()).map(|at| if near[at] { lines[at] } else { self.dark[at] }).collect();
+        let mask = widened(&hair, self.width, 1);
+        let beside: Vec<usize> = (0..near.len()).filter(|at| !near[*at]).collect();
+        let covered: f64 = beside.iter().filter(|at| mask[**at]).map(|at| self.missing[*at].clamp(0.0, 1.0)).sum();
+        Hairs { mask, share: covered / beside.len().max(1) as f64 }
+    }
+
+    /// Dark pixels of straight lines that are dark along and not beside, of those `asked` for.
+    fn lines(&self, asked: &[bool]) -> Vec<bool> {
+        let (width, height) = (self.width as isize, (self.dark.len() / self.width) as isize);
+        let wide = widened(&self.dark, self.width, 1);
+        let half = (LENGTH / 2.0 * ((width * height) as f64).sqrt()).round().max(3.0) as isize;
+        let beside = self.radius as f64 + 1.0;
+        let turns: Vec<(f64, f64)> =
+            (0..DIRECTIONS).map(|turn| (PI * turn as f64 / DIRECTIONS as f64).sin_cos()).collect();
+        let mut found = vec![false; self.dark.len()];
+        for start in (0..self.dark.len()).filter(|start| asked[*start] && self.dark[*start]) {
+            let (column, row) = ((start % self.width) as f64, (start / self.width) as f64);
+            for (sin, cos) in &turns {
+                let line = |aside: f64| {
+                    (-half..=half).filter_map(move |step| {
+                        let step = step as f64;
+                        let column = (column + step * cos - aside * sin).round() as isize;
+                        let row = (row + step * sin + aside * cos).round() as isize;
+                        let inside = (0..width).contains(&column) && (0..height).contains(&row);
+                        inside.then_some((row * width + column) as usize)
+                    })
+                };
+                let share = |aside: f64, of: &[bool]| {
+                    let (dark, all) = line(aside).fold((0, 0), |(dark, all), at| (dark + usize::from(of[at]), all + 1));
+                    if all > half { dark as f64 / all as f64 } else { 0.0 }
+                };
+                if share(0.0, &wide) >= DARK[0]
+                    && share(beside, &self.dark) <= DARK[1]
+                    && share(-beside, &self.dark) <= DARK[1]
+                {
+                    line(0.0).filter(|at| self.dark[*at]).for_each(|at| found[at] = true);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// With what is at most `radius` pixels beside.
+fn widened(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
+    let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
+    extreme(&flags, width, radius, f64::max).iter().map(|flag| *flag > 0.0).collect()
+}

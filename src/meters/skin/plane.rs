@@ -1,0 +1,162 @@
+//! A picture as optical densities: what light skin swallowed, in each of three colours.
+
+use crate::colour::decode;
+use crate::meters::Picture;
+
+/// Sides from twice this many pixels on are averaged down, so that a factor means the same at any size of camera.
+const SIDE: usize = 128;
+
+/// Least linear light that counts; a level of about 13 of 255, below which a camera tells little.
+const DARKEST: f64 = 0.004;
+
+/// Optical densities, -ln of linear light, of red, green and blue.
+#[derive(Debug)]
+pub(super) struct Plane {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Row by row from the top.
+    pub(super) density: Vec<[f64; 3]>,
+}
+
+impl Plane {
+    /// Of a picture of three channels.
+    pub(super) fn new(picture: &Picture<'_>) -> Self {
+        let [_, height, width] = picture.shape();
+        let step = (height.min(width) / SIDE).max(1);
+        let (rows, columns) = (height / step, width / step);
+        // What is no number is dark.
+        let light_of = |value: f32| if value.is_nan() { 0.0 } else { decode(f64::from(value).clamp(0.0, 1.0)) };
+        let channels = [0, 1, 2].map(|number| picture.channel(number));
+        let mut density = Vec::with_capacity(rows * columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                density.push(channels.map(|channel| {
+                    let mut light = 0.0;
+                    for part in 0..step * step {
+                        let at = (row * step + part / step) * width + column * step + part % step;
+                        light += light_of(channel[at]);
+                    }
+                    -(light / (step * step) as f64).max(DARKEST).ln()
+                }));
+            }
+        }
+        Self { width: columns, height: rows, density }
+    }
+
+    /// Side of a square of the same area, pixels.
+    pub(super) fn side(&self) -> f64 {
+        ((self.width * self.height) as f64).sqrt()
+    }
+
+    /// Column and row of a pixel, each as a share of the picture from its middle, -.5 to .5.
+    pub(super) fn place(&self, at: usize) -> [f64; 2] {
+        let share = |at: usize, side: usize| (at as f64 + 0.5) / side as f64 - 0.5;
+        [share(at % self.width, self.width), share(at / self.width, self.height)]
+    }
+}
+
+/// Means over squares of 2 `radius` + 1 pixels, of the pixels that count; where none does, the pixel's own value.
+pub(super) fn smoothed(values: &[f64], counts: &[bool], width: usize, radius: usize) -> Vec<f64> {
+    let height = values.len() / width;
+    // Sums from the corner on make each square four look-ups.
+    let mut sums = vec![[0.0f64; 2]; (width + 1) * (height + 1)];
+    for row in 0..height {
+        let mut line = [0.0f64; 2];
+        for column in 0..width {
+            let at = row * width + column;
+            if counts[at] {
+                line = [line[0] + values[at], line[1] + 1.0];
+            }
+            let above = sums[row * (width + 1) + column + 1];
+            sums[(row + 1) * (width + 1) + column + 1] = [above[0] + line[0], above[1] + line[1]];
+        }
+    }
+    let mut means = Vec::with_capacity(values.len());
+    for row in 0..height {
+        let (top, bottom) = (row.saturating_sub(radius), (row + radius + 1).min(height));
+        for column in 0..width {
+            let (left, right) = (column.saturating_sub(radius), (column + radius + 1).min(width));
+            let corner = |row: usize, column: usize, of: usize| sums[row * (width + 1) + column][of];
+            let sum = |of: usize| {
+                corner(bottom, right, of) - corner(top, right, of) - corner(bottom, left, of) + corner(top, left, of)
+            };
+            means.push(if sum(1) > 0.5 { sum(0) / sum(1) } else { values[row * width + column] });
+        }
+    }
+    means
+}
+
+/// The values with those that do not count replaced by the mean of the nearest that do.
+pub(super) fn filled_in(values: &[f64], counts: &[bool], width: usize) -> Vec<f64> {
+    let (mut filled, mut known) = (values.to_vec(), counts.to_vec());
+    for radius in [1, 2, 4, 8] {
+        if known.iter().all(|known| *known) {
+            break;
+        }
+        let means = smoothed(values, counts, width, radius);
+        let flags: Vec<f64> = counts.iter().map(|counts| f64::from(u8::from(*counts))).collect();
+        let near = extreme(&flags, width, radius, f64::max);
+        for at in 0..values.len() {
+            if !known[at] && near[at] > 0.0 {
+                (filled[at], known[at]) = (means[at], true);
+            }
+        }
+    }
+    filled
+}
+
+/// Greatest (or least) value of squares of 2 `radius` + 1 pixels.
+pub(super) fn extreme(values: &[f64], width: usize, radius: usize, pick: fn(f64, f64) -> f64) -> Vec<f64> {
+    let height = values.len() / width;
+    let mut along = Vec::with_capacity(values.len());
+    for line in values.chunks_exact(width) {
+        for column in 0..width {
+            let near = &line[column.saturating_sub(radius)..(column + radius + 1).min(width)];
+            along.push(near.iter().copied().fold(near[0], pick));
+        }
+    }
+    let mut found = Vec::with_capacity(values.len());
+    for row in 0..height {
+        let rows = row.saturating_sub(radius)..(row + radius + 1).min(height);
+        for column in 0..width {
+            let start = along[rows.start * width + column];
+            found.push(rows.clone().map(|row| along[row * width + column]).fold(start, pick));
+        }
+    }
+    found
+}
+
+/// The value below which a share of all lies; 0 of none.
+pub(super) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let at = (share * (values.len() - 1) as f64).round() as usize;
+    *values.select_nth_unstable_by(at, f64::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn densities_means_and_extremes_by_hand() {
+        let white = vec![1.0f32; 3 * 32 * 32];
+        let plane = Plane::new(&Picture::new(&white, [3, 32, 32]));
+        assert_eq!((plane.width, plane.density[7]), (32, [-0.0; 3]));
+        let large = vec![0.5f32; 3 * 256 * 300];
+        let plane = Plane::new(&Picture::new(&large, [3, 256, 300]));
+        assert_eq!((plane.width, plane.height), (150, 128));
+        assert!((plane.density[0][1] + decode(0.5).ln()).abs() < 1e-12);
+
+        let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+        let mut counts = [true; 9];
+        counts[4] = false;
+        assert_eq!(smoothed(&values, &counts, 3, 1)[0], 7.0 / 3.0);
+        assert_eq!(smoothed(&values, &[false; 9], 3, 1), values);
+        assert_eq!(filled_in(&values, &counts, 3)[4], 5.0);
+        assert_eq!(extreme(&values, 3, 1, f64::max)[0], 5.0);
+        assert_eq!(extreme(&values, 3, 1, f64::min)[8], 5.0);
+        assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
+    }
+}
