@@ -41,7 +41,7 @@ pub enum Command {
     Run(run::RunArgs),
     /// Write a simulated cohort in BIDS, or check one.
     Simulate(simulate::SimulateArgs),
-    /// Cut a cohort, a folder of PNGs or a zip into float32 patches with a patient-wise split.
+    /// Cut a cohort, a folder or zip of images or photographs of skin into float32 patches with a patient-wise split.
     Prepare(prepare::PrepareArgs),
     /// Train StyleGAN2-ADA on the training rims.
     Train(train::TrainArgs),

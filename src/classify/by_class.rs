@@ -18,6 +18,7 @@ use crate::records::prepare::ClassCount;
 use crate::seed::RunSeed;
 use crate::statistics::bootstrap::{ClusterBootstrap, mean};
 use crate::statistics::multiclass::{ByClass, ONE_AGAINST_REST, OVERALL};
+use crate::statistics::proportion;
 
 /// Overall metrics whose difference from the None arm is given.
 const DIFFERENCES: [&str; 3] = ["macro_auroc", "macro_auprc", "balanced_accuracy"];
@@ -118,10 +119,9 @@ pub fn compare(runs: &Runs, test: &TestItems, config: &ClassifyConfig, seed: Run
         ClusterBootstrap::by_patient(&agreed.groups, seed.child("test patients", 0)).draws(config.bootstrap_draws);
     let intervals = bootstrap.intervals(scored.len() * per_arm + pairs.len(), statistics);
 
-    let once = vec![1; agreed.labels.len()];
     let arms = runs.arms.iter().enumerate().map(|(at, arm)| {
         let own = &intervals[at * per_arm..(at + 1) * per_arm];
-        arm_record(arm, &test.classes, by_class(own, &scored[at], &test.classes, &once))
+        arm_record(arm, &test.classes, by_class(own, &scored[at], &test.classes, &agreed))
     });
     let differences = pairs.iter().zip(&intervals[scored.len() * per_arm..]).filter_map(|(pair, interval)| {
         Some(DifferenceRecord {
@@ -165,15 +165,18 @@ fn arm_record(arm: &ArmRuns, classes: &Classes, by_class: ArmByClass) -> Result<
     })
 }
 
-fn by_class(own: &[Option<Interval>], repetitions: &[ByClass], classes: &Classes, once: &[u32]) -> ArmByClass {
+fn by_class(own: &[Option<Interval>], repetitions: &[ByClass], classes: &Classes, agreed: &Agreed<'_>) -> ArmByClass {
+    let once = &vec![1; agreed.labels.len()];
+    let recalls = recalls(repetitions, agreed, classes.count());
     let named = |names: &[&str], values: &[Option<Interval>]| -> BTreeMap<String, Interval> {
         let pairs = names.iter().zip(values);
         pairs.filter_map(|(name, interval)| Some(((*name).to_owned(), interval.clone()?))).collect()
     };
     let (each, overall) = own.split_at(classes.count() * ONE_AGAINST_REST.len());
-    let one = |(class, values): (&_, &[Option<Interval>])| OneAgainstRest {
+    let one = |((class, values), recall): ((&_, &[Option<Interval>]), Option<Interval>)| OneAgainstRest {
         class: Clone::clone(class),
         metrics: named(&ONE_AGAINST_REST, values),
+        recall,
     };
     let seed = |(seed, found): (u64, &ByClass)| {
         let values = found.overall(&found.one_against_rest(once), once);
@@ -182,9 +185,20 @@ fn by_class(own: &[Option<Interval>], repetitions: &[ByClass], classes: &Classes
     };
     ArmByClass {
         overall: named(&OVERALL, overall),
-        classes: classes.names.iter().zip(each.chunks(ONE_AGAINST_REST.len())).map(one).collect(),
+        classes: classes.names.iter().zip(each.chunks(ONE_AGAINST_REST.len())).zip(recalls).map(one).collect(),
         per_seed: (0..).zip(repetitions).map(seed).collect(),
     }
+}
+
+/// Of each class the share of its items that are taken for it, on the mean over the repetitions.
+fn recalls(repetitions: &[ByClass], agreed: &Agreed<'_>, classes: usize) -> Vec<Option<Interval>> {
+    let right: Vec<Vec<bool>> = repetitions.iter().map(ByClass::right).collect();
+    let share = |item: usize| right.iter().filter(|found| found[item]).count() as f64 / right.len() as f64;
+    let of = |class: usize| {
+        let own = (0..agreed.labels.len()).filter(|&item| agreed.labels[item] == class);
+        proportion::clustered_means(own.map(|item| (agreed.groups[item], share(item))))
+    };
+    (0..classes).map(of).collect()
 }
 
 #[cfg(test)]
@@ -253,6 +267,7 @@ mod tests {
         assert_eq!(found.per_seed[1].confusion, [[30, 0, 0], [0, 24, 6], [0, 0, 30]]);
         let of = |class: usize, metric: &str| found.classes[class].metrics[metric].clone();
         assert_eq!((found.classes[1].class.name(), of(1, "sensitivity").value), ("mel", 0.8));
+        assert_eq!(found.classes[1].recall, proportion::wilson(24, 30));
         assert_eq!((of(2, "precision").value, of(2, "specificity").value), (30.0 / 36.0, 0.9));
         assert_eq!((of(0, "auroc").value, of(0, "auroc").n), (1.0, 30));
         assert_eq!(found.overall["accuracy"].value, 84.0 / 90.0);

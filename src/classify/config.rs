@@ -1,5 +1,7 @@
 //! Settings of the comparison, with the paper's values where it gives them.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::arms::{Arm, require_each_once};
@@ -8,6 +10,7 @@ use super::fit::Manner;
 use super::primary::Primary;
 use crate::nets::classifiers::ClassifierConfig;
 use crate::nets::classifiers::cnn::CnnConfig;
+use crate::nets::classifiers::densenet::{DensenetConfig, Stem};
 use crate::problem::Result;
 use crate::settings::Settings;
 
@@ -29,6 +32,15 @@ pub struct ClassifyConfig {
     pub extra: u64,
     /// Channels of the classifier.
     pub width: Width,
+    /// Which network.
+    #[serde(skip_serializing_if = "NetworkChoice::is_cnn")]
+    pub network: NetworkChoice,
+    /// How a DenseNet takes images; by their size where absent: small below 128 pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stem: Option<Stem>,
+    /// File of weights that a published DenseNet starts from, as torchvision has them; drawn where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
     /// Training non-rims per agreed rim (the paper: 400 to 200).
     pub non_rims_per_rim: f64,
     /// How slice scores become a lesion's.
@@ -77,6 +89,9 @@ impl Default for ClassifyConfig {
             learning_rate: 1e-3,
             extra: 100,
             width: Width::Small,
+            network: NetworkChoice::Cnn,
+            stem: None,
+            weights: None,
             non_rims_per_rim: 2.0,
             pooling: Pooling::Mean,
             threshold: ThresholdRule::Youden,
@@ -103,6 +118,49 @@ impl ClassifyConfig {
         let extra_weight = if self.additions == Additions::OnTop { self.extra_weight } else { 0.0 };
         Manner { augment: self.augment, extra_weight }
     }
+
+    /// The classifier of two classes of slices of `channels` channels and `side` pixels: the one place that says which
+    /// network it is. Where its weights come from is added once they are read.
+    pub fn classifier(&self, channels: usize, side: usize) -> ClassifierConfig {
+        let stem = self.stem.unwrap_or_else(|| Stem::for_side(side));
+        match self.network {
+            NetworkChoice::Cnn => self.width.classifier(channels as i64),
+            NetworkChoice::DensenetSmall => ClassifierConfig::Densenet(DensenetConfig::small(channels as i64, stem)),
+            NetworkChoice::Densenet121 => densenet([6, 12, 24, 16], channels, stem),
+            NetworkChoice::Densenet169 => densenet([6, 12, 32, 32], channels, stem),
+            NetworkChoice::Densenet201 => densenet([6, 12, 48, 32], channels, stem),
+        }
+    }
+}
+
+fn densenet(blocks: [i64; 4], channels: usize, stem: Stem) -> ClassifierConfig {
+    ClassifierConfig::Densenet(DensenetConfig::published(blocks, channels as i64, stem))
+}
+
+/// Which network tells classes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkChoice {
+    /// Six units, 40 thousand parameters or, of width "paper", 282 thousand.
+    Cnn,
+    /// Blocks of two layers each, 29 thousand parameters.
+    DensenetSmall,
+    /// 7 million parameters.
+    #[serde(rename = "densenet-121")]
+    Densenet121,
+    /// 12.5 million.
+    #[serde(rename = "densenet-169")]
+    Densenet169,
+    /// 18 million.
+    #[serde(rename = "densenet-201")]
+    Densenet201,
+}
+
+impl NetworkChoice {
+    /// Whether it is the default.
+    pub fn is_cnn(&self) -> bool {
+        *self == Self::Cnn
+    }
 }
 
 /// Where what an arm adds stands.
@@ -126,7 +184,7 @@ pub enum Width {
 }
 
 impl Width {
-    /// The classifier of two classes of slices with so many `channels`: the one place that says which network it is.
+    /// The units' network for two classes of slices with so many `channels`.
     pub fn classifier(self, channels: i64) -> ClassifierConfig {
         ClassifierConfig::Cnn(match self {
             Self::Small => CnnConfig::small(channels),
@@ -185,6 +243,7 @@ impl Settings for ClassifyConfig {
         Self::within("epochs", self.epochs, 1, MOST)?;
         Self::within("batch", self.batch, 4, MOST)?;
         Self::positive("learning_rate", self.learning_rate, 1e3)?;
+        self.check_network()?;
         Self::within("extra", self.extra, 1, MOST)?;
         Self::positive("non_rims_per_rim", self.non_rims_per_rim, 1e9)?;
         Self::within("extra_weight", self.extra_weight, 0.0, 1e3)?;
@@ -201,6 +260,20 @@ impl Settings for ClassifyConfig {
 }
 
 impl ClassifyConfig {
+    fn check_network(&self) -> Result<()> {
+        if self.network.is_cnn() && self.stem.is_some() {
+            let stem = if self.stem == Some(Stem::Full) { "\"full\"" } else { "\"small\"" };
+            return Err(Self::refuse("stem", stem, "a DenseNet in classify.network, which has one"));
+        }
+        let Some(file) = &self.weights else { return Ok(()) };
+        if matches!(self.network, NetworkChoice::Cnn | NetworkChoice::DensenetSmall) {
+            let expected = "classify.network = \"densenet-121\", \"densenet-169\" or \"densenet-201\", whose weights are \
+                            published";
+            return Err(Self::refuse("weights", format!("{:?}", file.display().to_string()), expected));
+        }
+        Self::named("weights", &file.display().to_string())
+    }
+
     fn check_extra_weights(&self) -> Result<()> {
         let weights = &self.extra_weights;
         for &weight in weights {

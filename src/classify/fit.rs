@@ -61,12 +61,7 @@ impl Plan {
     }
 }
 
-/// Trains a classifier on rows of `pixels` \[N, C, H, W\] in \[-1, 1\]; also the mean loss of each chunk of 20 steps.
-///
-/// The loss is that of the real lesions plus the weight times that of what the set adds. A weight of 0 is a fit
-/// without what is added, to the bit: batches, changes and normalisation of the real ones do not know of the others.
-///
-/// Repeats exactly for equal arguments on one thread. Draws nothing from libtorch's generator.
+/// Trains a classifier on rows of `pixels` \[N, C, H, W\] in \[-1, 1\], from drawn weights; see [`Fit::from`].
 ///
 /// # Errors
 /// The loss is not a number, or the observer asks to stop.
@@ -79,26 +74,57 @@ pub fn fit(
     observer: &dyn Observer,
 ) -> Result<(Box<dyn Classifier>, Vec<f64>)> {
     let network = plan.classifier.build(seed, pixels.device());
-    let parameters = network.parameters().into_iter().map(|(_, parameter)| parameter).collect();
-    let steps = Steps { network: network.as_ref(), set, pixels, plan, manner, seed };
-    let course = Course { whose: "the classifier", steps: plan.steps, chunk: CHUNK };
-    let losses = descend(parameters, course, |_| plan.learning_rate, |step| steps.loss(step), observer)?;
-    Ok((network, losses))
+    Fit { set, pixels, plan, manner, seed }.from(network, observer)
+}
+
+/// What a fit learns, and how.
+#[derive(Clone, Copy)]
+pub struct Fit<'a> {
+    /// Which rows, as what.
+    pub set: &'a TrainingSet,
+    /// Slices \[N, C, H, W\] in \[-1, 1\].
+    pub pixels: &'a Tensor,
+    /// Steps, batches, rate.
+    pub plan: &'a Plan,
+    /// How slices are seen.
+    pub manner: Manner,
+    /// Of the order of slices and of their changes.
+    pub seed: RunSeed,
+}
+
+impl Fit<'_> {
+    /// Trains `network`; also the mean loss of each chunk of 20 steps.
+    ///
+    /// The loss is that of the real lesions plus the weight times that of what the set adds. A weight of 0 is a fit
+    /// without what is added, to the bit: batches, changes and normalisation of the real ones do not know of the
+    /// others.
+    ///
+    /// Repeats exactly for an equal network and equal arguments on one thread. Draws nothing from libtorch's generator.
+    ///
+    /// # Errors
+    /// The loss is not a number, or the observer asks to stop.
+    pub fn from(
+        self,
+        network: Box<dyn Classifier>,
+        observer: &dyn Observer,
+    ) -> Result<(Box<dyn Classifier>, Vec<f64>)> {
+        let parameters = network.parameters().into_iter().map(|(_, parameter)| parameter).collect();
+        let steps = Steps { network: network.as_ref(), of: self };
+        let course = Course { whose: "the classifier", steps: self.plan.steps, chunk: CHUNK };
+        let losses = descend(parameters, course, |_| self.plan.learning_rate, |step| steps.loss(step), observer)?;
+        Ok((network, losses))
+    }
 }
 
 /// What the loss of every step is made of.
 struct Steps<'a> {
     network: &'a dyn Classifier,
-    set: &'a TrainingSet,
-    pixels: &'a Tensor,
-    plan: &'a Plan,
-    manner: Manner,
-    seed: RunSeed,
+    of: Fit<'a>,
 }
 
 impl Steps<'_> {
     fn loss(&self, step: u64) -> Tensor {
-        let &Self { network, set, plan, manner, seed, .. } = self;
+        let &Self { network, of: Fit { set, plan, manner, seed, .. } } = self;
         let sampler = Sampler::new(set, plan.batch, seed);
         let real = sampler.at(step);
         let x = self.slices(&real, seed, step);
@@ -113,8 +139,9 @@ impl Steps<'_> {
 
     /// As they are seen in this step.
     fn slices(&self, batch: &Batch, seed: RunSeed, step: u64) -> Tensor {
-        let x = self.pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(self.pixels.device()));
-        match self.manner.augment {
+        let pixels = self.of.pixels;
+        let x = pixels.index_select(0, &Tensor::from_slice(&batch.rows).to_device(pixels.device()));
+        match self.of.manner.augment {
             Augment::None => x,
             Augment::DihedralShift => augment::apply(&x, &augment::changes(batch.rows.len(), x.size()[3], seed, step)),
         }
@@ -125,7 +152,7 @@ impl Steps<'_> {
         let classes = self.network.classes();
         let target = Tensor::from_slice(&batch.targets).view([-1, classes]).to_device(device);
         let weight = Tensor::from_slice(&batch.weights).to_device(device);
-        match self.set.logit_shift() {
+        match self.of.set.logit_shift() {
             None => cross_entropy(logits, &target, &weight),
             Some((class, shift)) => {
                 let mut shifts = vec![0f32; classes as usize];

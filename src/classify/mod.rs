@@ -31,6 +31,8 @@ pub(crate) mod descent;
 
 pub mod fit;
 
+mod start;
+
 pub(crate) mod on_threads;
 
 pub mod rows;

@@ -11,9 +11,10 @@ use tch::{Device, Tensor};
 
 use super::arms::Arm;
 use super::config::{Additions, ClassifyConfig, Control};
-use super::fit::{self, Plan};
+use super::fit::{self, Fit, Plan};
 use super::on_threads::on_threads;
 use super::pool::{Pool, Scoring};
+use super::start;
 use super::training_set::TrainingSet;
 use crate::data::Prepared;
 use crate::digest;
@@ -253,7 +254,7 @@ fn compose(
         })
         .collect::<Result<Vec<_>>>()
         .map_err(|problem| problem.at(data.root()))?;
-    let plan = plan(data, config, &Arm::None.compose(&selections[0], config.batch));
+    let plan = plan(data, config, &Arm::None.compose(&selections[0], config.batch))?;
     let set = |arm: &Arm, repetition: usize| {
         let mut set = arm.compose(&selections[repetition], config.batch);
         if let (TrainingSet::Interest(set), Additions::InPlace) = (&mut set, config.additions) {
@@ -268,14 +269,16 @@ fn compose(
 }
 
 /// What is equal in all fits: as many steps as passes over the set of the None arm take.
-pub(super) fn plan(data: &Prepared, config: &ClassifyConfig, none: &TrainingSet) -> Plan {
-    let [channels, ..] = data.image_shape();
-    Plan {
-        classifier: config.width.classifier(channels as i64).of_classes(none.class_count()),
+///
+/// # Errors
+/// A file of weights that cannot be what a fit starts from.
+pub(super) fn plan(data: &Prepared, config: &ClassifyConfig, none: &TrainingSet) -> Result<Plan> {
+    Ok(Plan {
+        classifier: start::classifier(data, config, none.class_count())?,
         steps: Plan::steps_for(none.slices(), config.epochs, config.batch),
         batch: config.batch,
         learning_rate: config.learning_rate,
-    }
+    })
 }
 
 /// SHA-256 over shapes and values, so that what was made of some pixels is known again.
@@ -330,7 +333,10 @@ fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
         }
         None => {
             let manner = job.arm.manner(config.manner());
-            let (network, losses) = fit::fit(&job.set, &pool.pixels, plan, manner, job.seed, observer)?;
+            let fit = Fit { set: &job.set, pixels: &pool.pixels, plan, manner, seed: job.seed };
+            let weights = config.weights.as_deref();
+            let network = start::network(&plan.classifier, weights, job.seed, pool.pixels.device())?;
+            let (network, losses) = fit.from(network, observer)?;
             let score = |scoring: &Scoring| fit::score(network.as_ref(), &scoring.pixels, &pool.scored());
             let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
             keep(job, network.as_ref(), losses, (&scores, arithmetic))?;

@@ -195,6 +195,7 @@ mod tests {
             let set = arm.compose(&selection, 10);
             let sampler = Sampler::new(&set, 10, RunSeed(1));
             let mut counts = [0; 3];
+            let mut of_lesion = [0; 20];
             for step in 0..6 {
                 let batch = sampler.at(step);
                 assert_eq!(batch, Sampler::new(&set, 10, RunSeed(1)).at(step));
@@ -202,7 +203,13 @@ mod tests {
                     let class = target.iter().position(|&probability| probability == 1.0).unwrap();
                     assert_eq!(class, usize::from(*row >= 24) + usize::from(*row >= 36));
                     counts[class] += 1;
+                    of_lesion[*row as usize / 2] += 1;
                 }
+            }
+            // Of each class its lesions as often as each other, but for a round that is not through: a lesion of n is
+            // drawn with the probability 1 / n of its class.
+            for lesions in [&of_lesion[..12], &of_lesion[12..18], &of_lesion[18..]] {
+                assert!(lesions.iter().max().unwrap() - lesions.iter().min().unwrap() <= 1, "{of_lesion:?}");
             }
             counts
         };

@@ -15,7 +15,7 @@ use super::runs::{self, Asked, Runs, Workplace};
 use super::source::{Given, Source};
 use super::labelled::{self, Kind};
 use super::test_lesions::{self, TestLesions};
-use super::{Arm, arms, cam, external, extras, made, weights};
+use super::{Arm, arms, cam, external, extras, made, start, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -136,6 +136,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     notes.extend(said);
     let runs = runs::run(Asked { data, pool: &pool, config, seed }, place, &mut claim, observer)?;
 
+    notes.extend(start::told(&runs.plan.classifier, config.weights.as_deref()));
     let fits = Fits { data, pool: &pool, runs: &runs, config, seed };
     let outcome = match data.classes().of_interest {
         Some(_) => fits.against_the_other(truth.as_deref(), &mut notes, observer)?,
@@ -160,7 +161,7 @@ fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
     let data = inputs.data;
     inputs.external.map(|set| external::require(set, data)).transpose()?;
     let [channels, height, width] = data.image_shape();
-    let classifier = config.width.classifier(channels as i64);
+    let classifier = config.classifier(channels, height);
     let smallest = classifier.smallest_side();
     if height != width || (height as i64) < smallest {
         let expected = format!("square ones of at least {smallest}: {} takes no others", classifier.title());

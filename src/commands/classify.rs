@@ -10,13 +10,14 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
+use super::primary_args::PrimaryArgs;
 use crate::classify::augment::Augment;
-use crate::classify::config::{Additions, ClassifyConfig, Control, Pooling, ThresholdRule, Width};
-use crate::classify::primary::{Label, Metric, Primary};
+use crate::classify::config::{Additions, ClassifyConfig, Control, NetworkChoice, Pooling, ThresholdRule, Width};
 use crate::classify::{Arm, Inputs, run_stage};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::name::shown_path;
+use crate::nets::classifiers::densenet::Stem;
 use crate::problem::Result;
 use crate::records::Interval;
 use crate::records::classify::{ArmRecord, ClassifyRecord};
@@ -82,32 +83,6 @@ pub struct ClassifyArgs {
     engine: EngineArgs,
 }
 
-/// The one question; what is left out is the default's.
-#[derive(Args, Clone, Copy, Debug)]
-struct PrimaryArgs {
-    /// The arm whose difference from None is the one question; all other p values are corrected for their number
-    /// [default: ada-gan-ld].
-    #[arg(long, value_name = "ARM", value_parser = choice::<Arm>())]
-    primary_arm: Option<Arm>,
-    /// Of which metric [default: auprc].
-    #[arg(long, value_name = "METRIC", value_parser = choice::<Metric>())]
-    primary_metric: Option<Metric>,
-    /// Against whose label; "auto" is the truth where it is known [default: auto].
-    #[arg(long, value_name = "LABEL", value_parser = choice::<Label>())]
-    primary_against: Option<Label>,
-}
-
-impl PrimaryArgs {
-    fn question(self) -> Primary {
-        let usual = Primary::default();
-        Primary {
-            arm: self.primary_arm.unwrap_or(usual.arm),
-            metric: self.primary_metric.unwrap_or(usual.metric),
-            against: self.primary_against.unwrap_or(usual.against),
-        }
-    }
-}
-
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(id = "classify-settings")]
 struct Typed {
@@ -132,6 +107,16 @@ struct Typed {
     /// Channels of the classifier.
     #[arg(long, value_parser = choice::<Width>())]
     width: Option<Width>,
+    /// Which network tells classes apart.
+    #[arg(long = "classifier", value_parser = choice::<NetworkChoice>())]
+    #[serde(rename = "network", skip_serializing_if = "Option::is_none")]
+    classifier: Option<NetworkChoice>,
+    /// How a DenseNet takes images; small (stride 1, no pooling) below 128 pixels unless said otherwise.
+    #[arg(long, value_parser = choice::<Stem>())]
+    stem: Option<Stem>,
+    /// File of torchvision's weights that a published DenseNet starts from.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// How slice scores become a lesion's.
     #[arg(long, value_parser = choice::<Pooling>())]
     pooling: Option<Pooling>,

@@ -38,6 +38,8 @@ pub mod perturb;
 
 pub mod prepare;
 
+mod primary_args;
+
 pub mod project;
 
 pub mod read;

@@ -1,4 +1,4 @@
-//! `rimforge prepare`: a cohort, a folder of PNGs or a zip into patches with a patient-wise split.
+//! `rimforge prepare`: a cohort, a folder of images, a zip or photographs of skin into patches with a patient-wise split.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,12 +25,18 @@ struct SourceArgs {
     /// BIDS cohort: sub-*/anat/*_Chimap.nii.gz, lesions and readers under derivatives/lesions.
     #[arg(long, value_name = "DIR")]
     cohort: Option<PathBuf>,
-    /// Folder of PNGs; labels from dataset.json, labels.tsv or the sub-folders.
+    /// Folder of PNGs, or of JPEGs; labels from dataset.json, labels.tsv or the sub-folders.
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
     /// StyleGAN2-ADA data set.
     #[arg(long, value_name = "FILE")]
     zip: Option<PathBuf>,
+    /// HAM10000 as downloaded, folder or zip: HAM10000_metadata.csv (.tab, no ending) and photographs.
+    #[arg(long, value_name = "DIR")]
+    ham10000: Option<PathBuf>,
+    /// Training set of ISIC 2018 (task 3) or 2019 as downloaded, folder or zip: *_GroundTruth.csv, lesions, photographs.
+    #[arg(long, value_name = "DIR")]
+    isic: Option<PathBuf>,
 }
 
 /// Arguments of `rimforge prepare`.
@@ -100,6 +106,10 @@ struct Typed {
     /// Images: refuse one of more pixels (networks take at most 1024 x 1024).
     #[arg(long)]
     max_pixels: Option<u64>,
+    /// Images and photographs: bring them to so many pixels each way by the centred square and averages over areas
+    /// (photographs: 64).
+    #[arg(long)]
+    side: Option<u32>,
     /// Images: refuse folders and zips with more files.
     #[arg(long)]
     max_files: Option<u64>,
@@ -120,12 +130,15 @@ fn window(text: &str) -> std::result::Result<(String, Window), String> {
 
 impl SourceArgs {
     fn source(&self) -> Result<Source> {
-        match (&self.cohort, &self.images, &self.zip) {
-            (Some(root), _, _) => Ok(Source::Cohort(root.clone())),
-            (_, Some(root), _) => Ok(Source::Images(root.clone())),
-            (_, _, Some(path)) => Ok(Source::Zip(path.clone())),
-            _ => Err(Problem::usage("no source").expected("--cohort, --images or --zip")),
-        }
+        let sources: [(&Option<PathBuf>, fn(PathBuf) -> Source); 5] = [
+            (&self.cohort, Source::Cohort),
+            (&self.images, Source::Images),
+            (&self.zip, Source::Zip),
+            (&self.ham10000, Source::Ham10000),
+            (&self.isic, Source::Isic),
+        ];
+        let given = sources.into_iter().find_map(|(path, of)| path.clone().map(of));
+        given.ok_or_else(|| Problem::usage("no source").expected("--cohort, --images, --zip, --ham10000 or --isic"))
     }
 }
 

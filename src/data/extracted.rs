@@ -2,6 +2,7 @@
 
 use super::manifest::{Classes, Lesion, Slice};
 use super::split::PixelHash;
+use super::thumbnail::Thumbnail;
 use crate::digest;
 use crate::files::npy::Element;
 use crate::observer::Observer;
@@ -31,6 +32,8 @@ pub(super) struct Extracted {
     pub has_readers: bool,
     pub notes: Vec<String>,
     pub patient_figure: Option<PatientFigure>,
+    /// Of each lesion, where they are photographs whose groups are still to be found.
+    pub thumbnails: Vec<Thumbnail>,
 }
 
 impl Default for Extracted {
@@ -51,6 +54,7 @@ impl Default for Extracted {
             has_readers: false,
             notes: vec![],
             patient_figure: None,
+            thumbnails: vec![],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Plain images (a folder of PNGs or a zip) with all that is known of them before they are decoded: names, labels,
+//! Plain images (a folder of PNGs or JPEGs, or a zip) with all that is known of them before they are decoded: names, labels,
 //! classes, patients, sides.
 
 use std::collections::HashMap;
@@ -73,7 +73,8 @@ fn from_store(
         notes: set.notes,
         ..Extracted::default()
     };
-    image_patches::extract(set.images, store, all, &image_patches::Job { out: target.out, config, observer })
+    let job = image_patches::Job { out: target.out, config, observer, photographs: false };
+    image_patches::extract(set.images, store, all, &job)
 }
 
 /// Images with all that is known of them before they are decoded.

@@ -23,7 +23,7 @@ const OTHER_FORMATS: [&str; 16] = [
 pub(super) struct ImageFiles {
     /// The folder around everything, with its "/"; "" where there is none. All other names are relative to it.
     pub around: String,
-    /// PNGs, sorted.
+    /// PNGs, sorted; JPEGs where there is no PNG.
     pub names: Vec<String>,
     /// `dataset.json`, where there is one.
     pub json: Option<String>,
@@ -57,7 +57,17 @@ pub(super) fn is_of_a_file(path: &str) -> bool {
     is_png(path) || matches!(lying(file_name(path)), Lying::Known(_))
 }
 
-fn file_name(path: &str) -> &str {
+/// Whether a name says that it is of a picture of the other kind that is read.
+pub(super) fn is_jpeg(path: &str) -> bool {
+    matches!(ending(path).as_str(), "jpg" | "jpeg")
+}
+
+/// Whether a name says that it is of a picture that is read.
+pub(super) fn is_picture(path: &str) -> bool {
+    is_png(path) || is_jpeg(path)
+}
+
+pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
@@ -65,7 +75,8 @@ fn ending(path: &str) -> String {
     file_name(path).rsplit_once('.').map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase())
 }
 
-fn is_png(path: &str) -> bool {
+/// Whether a name says that it is of a PNG.
+pub(super) fn is_png(path: &str) -> bool {
     ending(path) == "png"
 }
 
@@ -73,7 +84,7 @@ impl ImageFiles {
     /// Sorts the files at `place` out by their names.
     ///
     /// # Errors
-    /// No PNG; names that cannot be told apart or cannot be a file's name; two tables for one purpose.
+    /// Neither PNG nor JPEG; names that cannot be told apart or cannot be a file's name; two tables for one purpose.
     pub(super) fn of(place: &Path, files: Vec<String>, config: &PrepareConfig) -> Result<Self> {
         let mut found = Self::default();
         let mut visible = Vec::new();
@@ -84,14 +95,16 @@ impl ImageFiles {
             }
         }
         visible.sort();
-        found.around = around(&visible, config);
+        // Beside PNGs a JPEG is a preview or a copy more often than an image of its own.
+        let is_image = if visible.iter().any(|path| is_png(path)) { is_png } else { is_jpeg };
+        found.around = around(&visible, is_image, config);
         let mut json = Vec::new();
         let (mut labels, mut patients) = (Vec::new(), Vec::new());
         for path in visible {
             let name = path.strip_prefix(&found.around).unwrap_or(&path).to_owned();
             let at_top = !name.contains('/') && path.starts_with(&found.around);
             match lying(file_name(&name)) {
-                _ if is_png(&name) => found.names.push(name),
+                _ if is_image(&name) => found.names.push(name),
                 Lying::Known(TableKind::Json) if at_top => json.push(name),
                 Lying::Known(TableKind::Labels) if at_top => labels.push(name),
                 Lying::Known(TableKind::Patients) if at_top => patients.push(name),
@@ -105,7 +118,8 @@ impl ImageFiles {
             }
         }
         if found.names.is_empty() {
-            let problem = Problem::input(place, "no PNG here").expected("*.png, or sub-folders of them");
+            let problem =
+                Problem::input(place, "no PNG and no JPEG here").expected("*.png or *.jpg, or sub-folders of them");
             return Err(match found.formats.as_slice() {
                 [] => problem,
                 formats => problem.advice(format!("convert to PNG what is there: {}", listed(formats))),
@@ -213,8 +227,8 @@ fn two_tables(place: &Path, tables: &[String]) -> Problem {
 
 /// The folder in which all images and tables lie, with its "/", if that makes sense of what it holds: it has a table of
 /// labels or patients, or all images are in folders of its own. A folder called as a label is none.
-fn around(visible: &[String], config: &PrepareConfig) -> String {
-    let used: Vec<&String> = visible.iter().filter(|path| matters(path)).collect();
+fn around(visible: &[String], is_image: fn(&str) -> bool, config: &PrepareConfig) -> String {
+    let used: Vec<&String> = visible.iter().filter(|path| is_image(path) || matters(path)).collect();
     let mut around = String::new();
     loop {
         let rest = || used.iter().map(|path| &path[around.len()..]);
@@ -231,7 +245,7 @@ fn around(visible: &[String], config: &PrepareConfig) -> String {
         }
         let inside = || rest().map(|path| &path[prefix.len()..]);
         let has_table = inside().any(|path| matches!(lying(path), Lying::Known(_)));
-        let in_folders = inside().filter(|path| is_png(path)).all(|path| path.contains('/'));
+        let in_folders = inside().filter(|path| is_image(path)).all(|path| path.contains('/'));
         if !has_table && !in_folders {
             return around;
         }
@@ -315,7 +329,9 @@ mod tests {
                 "3 hidden or system files and folders were passed over: .ipynb_checkpoints, __MACOSX, other/Thumbs.db",
             ]
         );
-        assert!(refused(&["a.jpg"]).contains("no PNG here") && refused(&["a.jpg"]).contains("a.jpg"));
+        assert!(refused(&["a.bmp"]).contains("no PNG and no JPEG here") && refused(&["a.bmp"]).contains("a.bmp"));
+        let jpegs = of(&["set/nv/a.JPG", "set/mel/b.jpeg", "set/mel/c.bmp"]).unwrap();
+        assert_eq!((jpegs.around.as_str(), jpegs.names.join(" ")), ("set/", "mel/b.jpeg nv/a.JPG".to_owned()));
     }
 
     #[test]

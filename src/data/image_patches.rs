@@ -1,25 +1,28 @@
-//! Images to patches of depth 1 in grey levels: decoded, compared, written, as many at once as a fixed amount of memory
-//! holds.
+//! Images to patches of depth 1 in grey levels: decoded, brought to one size where that is asked for, compared, written,
+//! as many at once as a fixed amount of memory holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::area_average::centred_square;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::image_store::ImageStore;
 use super::manifest::{Class, Lesion, Slice, Split};
 use super::name_join::listed;
 use super::near_names::spelled;
 use super::patch_file;
+use super::picture;
 use super::png_image::{self, Form, PngImage};
 use super::prepare_config::PrepareConfig;
 use super::split::PixelHash;
+use super::thumbnail::Thumbnail;
 use crate::digest;
 use crate::name::{Inside, Name, shown};
 use crate::nifti::Affine;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::{Contrast, Window};
 
@@ -61,6 +64,8 @@ pub(super) struct Job<'a> {
     pub out: &'a Path,
     pub config: &'a PrepareConfig,
     pub observer: &'a dyn Observer,
+    /// Whether these are photographs, which must be in colours of 8 bits and leave a thumbnail each.
+    pub photographs: bool,
 }
 
 /// A patch that was written, and what is known of its image.
@@ -73,12 +78,15 @@ struct Written {
     other_gamma: bool,
     /// Whether its levels are stretched from fewer than 8 bits.
     few_bits: bool,
+    /// Width and height before it was brought to another size.
+    size: [u32; 2],
+    thumbnail: Option<Thumbnail>,
 }
 
 /// Decodes and writes all images; `all` is what is known of the set already.
 ///
 /// # Errors
-/// An image that cannot be read, is no PNG of sense or has another form than the first; the same pixels under two
+/// An image that cannot be read, is no PNG or JPEG of sense or has another form than the first; the same pixels under two
 /// classes.
 pub(super) fn extract(
     images: Vec<Image>,
@@ -91,6 +99,7 @@ pub(super) fn extract(
     let mut first: Option<(Form, String)> = None;
     let (mut range, mut other_gamma) = ([f32::INFINITY, f32::NEG_INFINITY], 0);
     let mut few_bits = Vec::new();
+    let mut sizes: BTreeMap<[u32; 2], usize> = BTreeMap::new();
     job.observer.begin("decoding images", "images", images.len() as u64);
     let place = store.place().to_owned();
     let mut rest = images.into_iter();
@@ -102,7 +111,9 @@ pub(super) fn extract(
         let written: Vec<Result<Written>> =
             chunk.into_par_iter().zip(&files).map(|(image, bytes)| job.patch(image, bytes, &place)).collect();
         for written in written {
-            let Written { lesion, hash, input, levels, other_gamma: other, few_bits: few } = written?;
+            let Written { lesion, hash, input, levels, other_gamma: other, few_bits: few, size, thumbnail } = written?;
+            *sizes.entry(size).or_default() += 1;
+            all.thumbnails.extend(thumbnail);
             few_bits.extend(few.then(|| input.path.clone()));
             if lesion.split == Split::Train {
                 range = [range[0].min(levels[0]), range[1].max(levels[1])];
@@ -126,7 +137,9 @@ pub(super) fn extract(
         };
         all.contrasts = (0..form.channels).map(|number| job.config.with_window(channel(number))).collect();
         all.notes.push(format!("{form}"));
-        all.notes.extend(unused_range(form, range).filter(|_| job.config.windows.is_empty()));
+        all.notes.extend(job.config.side.map(|side| brought_to(side, &sizes)));
+        let said = job.photographs || !job.config.windows.is_empty();
+        all.notes.extend(unused_range(form, range).filter(|_| !said));
     }
     if !few_bits.is_empty() && few_bits.len() < all.lesions.len() {
         all.notes.push(format!(
@@ -140,6 +153,16 @@ pub(super) fn extract(
             .push(format!("{other_gamma} images declare another gamma than screens have; levels are taken as stored"));
     }
     Ok(all)
+}
+
+/// How images came to their size, and from which.
+fn brought_to(side: u32, sizes: &BTreeMap<[u32; 2], usize>) -> String {
+    let before: Vec<String> =
+        sizes.iter().map(|([width, height], images)| format!("{width} x {height} ({images} images)")).collect();
+    format!(
+        "brought to {side} x {side} by the centred square and averages over areas of levels as stored (sRGB); before: {}",
+        listed(&before)
+    )
 }
 
 /// What to say where the training images use less than half of the levels that they could: 12 bits in files of 16.
@@ -183,13 +206,15 @@ impl Job<'_> {
         let most = png_image::most_bytes(self.config.max_pixels);
         let (mut files, mut held) = (Vec::new(), 0);
         for image in images.iter().take(CHUNK) {
-            let bytes = store.read(&image.path, most, "a PNG")?;
+            let bytes = store.read(&image.path, most, picture::words(&image.path))?;
             let place = store.place();
-            let form = Form::read(&bytes, self.config.max_pixels).map_err(|found| refused(place, image, &found))?;
-            let (wanted, of) = first.get_or_insert_with(|| (form, image.path.clone()));
-            if form != *wanted {
+            let form = picture::form(&image.path, &bytes, self.config.max_pixels)
+                .map_err(|found| refused(place, image, &found))?;
+            let made = self.made(form).map_err(|problem| problem.at(place.join(&image.path)))?;
+            let (wanted, of) = first.get_or_insert_with(|| (made, image.path.clone()));
+            if made != *wanted {
                 let (name, of) = (shown(&image.path), shown(of));
-                return Err(Problem::input(place, format!("{name} is {form} but {of} is {wanted}"))
+                return Err(Problem::input(place, format!("{name} is {made} but {of} is {wanted}"))
                     .expected("one size, depth and colour in the whole set")
                     .advice("convert them to one form first"));
             }
@@ -203,9 +228,30 @@ impl Job<'_> {
         Ok(files)
     }
 
+    /// What an image of this form becomes.
+    fn made(&self, form: Form) -> Result<Form> {
+        if self.photographs && (form.channels != 3 || form.white != 255) {
+            return Err(Problem::new(Kind::Input, format!("{form}")).expected("8-bit RGB, as photographs of skin are"));
+        }
+        match self.config.side {
+            None => Ok(form),
+            Some(side) if form.height.min(form.width) < side => {
+                Err(Problem::new(Kind::Input, format!("an image of {} x {} pixels", form.width, form.height))
+                    .expected(format!("at least {side} each way, as pixels are averaged and none is made up"))
+                    .advice("leave the image out, or lower prepare.side (--side)"))
+            }
+            Some(side) => Ok(Form { height: side, width: side, ..form }),
+        }
+    }
+
     fn patch(&self, image: Image, bytes: &[u8], place: &Path) -> Result<Written> {
-        let PngImage { form, levels, gamma, few_bits } =
-            png_image::decode(bytes, self.config.max_pixels).map_err(|found| refused(place, &image, &found))?;
+        let PngImage { form: stored, mut levels, gamma, few_bits } =
+            picture::decode(&image.path, bytes, self.config.max_pixels)
+                .map_err(|found| refused(place, &image, &found))?;
+        let form = self.made(stored)?;
+        if self.config.side.is_some() {
+            levels = centred_square(&levels, [stored.height as usize, stored.width as usize], form.width as usize);
+        }
         let patch = image.patch();
         let shape = [form.channels, 1, form.height, form.width].map(u64::from);
         let hash = PixelHash { sha256: hash_pixels(&levels), patient: image.patient.clone(), name: image.path.clone() };
@@ -230,10 +276,12 @@ impl Job<'_> {
         };
         let input = FileHash { path: image.path, sha256: digest::sha256(bytes) };
         let other_gamma = gamma.is_some_and(|gamma| (gamma - SCREEN_GAMMA).abs() > 0.01);
-        Ok(Written { lesion, hash, input, levels: range, other_gamma, few_bits })
+        let size = [stored.width, stored.height];
+        let thumbnail = self.photographs.then(|| Thumbnail::of(&levels, form.width as usize));
+        Ok(Written { lesion, hash, input, levels: range, other_gamma, few_bits, size, thumbnail })
     }
 }
 
 fn refused(place: &Path, image: &Image, found: &str) -> Problem {
-    Problem::input(place, format!("{}: {found}", shown(&image.path))).expected("a whole 8 or 16 bit gray or RGB PNG")
+    Problem::input(place, format!("{}: {found}", shown(&image.path))).expected(picture::expected(&image.path))
 }

@@ -45,6 +45,16 @@ pub mod png_image;
 
 mod png_chunks;
 
+mod jpeg_segments;
+
+pub mod jpeg_image;
+
+mod picture;
+
+mod area_average;
+
+mod thumbnail;
+
 mod odd_label;
 
 mod passed_over;
@@ -102,6 +112,8 @@ pub(crate) mod from_cohort;
 mod image_patches;
 
 mod from_images;
+
+mod dermoscopy;
 
 pub mod prepare_config;
 

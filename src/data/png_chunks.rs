@@ -96,7 +96,7 @@ fn stored_bytes(header: &[u8]) -> Option<u64> {
 }
 
 /// What the first directory of Exif data (TIFF 6.0, section 2) says of the orientation.
-fn orientation(exif: &[u8]) -> Option<u16> {
+pub(super) fn orientation(exif: &[u8]) -> Option<u16> {
     let big = match exif.get(..4)? {
         b"MM\0*" => true,
         b"II*\0" => false,

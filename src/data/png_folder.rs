@@ -1,4 +1,4 @@
-//! A folder of PNGs: the names of the files in it and below, and their bytes.
+//! A folder of images: the names of the files in it and below, and their bytes.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -32,7 +32,7 @@ impl PngFolder {
         if !facts.is_dir() {
             let zip = root.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
             let advice = if zip { "give a zip as --zip" } else { "give the folder that holds the images" };
-            return Err(Problem::input(root, "not a folder").expected("a folder of PNGs").advice(advice));
+            return Err(Problem::input(root, "not a folder").expected("a folder of images").advice(advice));
         }
         let mut found = Listing { root, names: vec![], seen: 0, most: config.max_files };
         found.walk("", &mut vec![identity(&facts)])?;

@@ -78,23 +78,7 @@ impl Form {
         };
         let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let (width, height, depth, colour) = (number(8), number(12), header[16], header[17]);
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 {
-            return Err(format!("not a readable PNG: an image of {width} x {height} pixels"));
-        }
-        if pixels > max_pixels {
-            return Err(format!(
-                "an image of {width} x {height} pixels; expected at most {max_pixels} pixels; make the images smaller \
-                 (networks take at most 1024 x 1024), or raise prepare.max_pixels (--max-pixels)"
-            ));
-        }
-        let most = most_bytes(pixels);
-        if bytes.len() as u64 > most {
-            return Err(format!(
-                "{} bytes for an image of {width} x {height} pixels; expected at most {most}",
-                bytes.len()
-            ));
-        }
+        require_size(bytes.len(), [height, width], max_pixels)?;
         let channels = if matches!(colour, 2 | 3 | 6) { 3 } else { 1 };
         Ok(Self { channels, height, width, white: if depth == 16 { 65535 } else { 255 } })
     }
@@ -103,6 +87,28 @@ impl Form {
     pub fn samples(&self) -> usize {
         self.channels as usize * self.height as usize * self.width as usize
     }
+}
+
+/// Holds an image's file of `bytes` bytes to the size that its header states, \[height, width\].
+///
+/// # Errors
+/// In words: no pixels, more than `max_pixels`, or more bytes than such an image can need.
+pub(super) fn require_size(bytes: usize, [height, width]: [u32; 2], max_pixels: u64) -> Result<(), String> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels == 0 {
+        return Err(format!("not a readable PNG: an image of {width} x {height} pixels"));
+    }
+    if pixels > max_pixels {
+        return Err(format!(
+            "an image of {width} x {height} pixels; expected at most {max_pixels} pixels; make the images smaller \
+             (networks take at most 1024 x 1024), or raise prepare.max_pixels (--max-pixels)"
+        ));
+    }
+    let most = most_bytes(pixels);
+    if bytes as u64 > most {
+        return Err(format!("{bytes} bytes for an image of {width} x {height} pixels; expected at most {most}"));
+    }
+    Ok(())
 }
 
 /// Bytes that a PNG of so many pixels may have: twice what four 16-bit channels take uncompressed, and metadata.

@@ -1,4 +1,4 @@
-//! The stage: a cohort, a folder of images or a zip becomes a prepared data set with a proven split.
+//! The stage: a cohort, a folder of images, a zip or a set of dermoscopic photographs becomes a prepared data set with a proven split.
 //!
 //! All is written beside the data set that is there already and takes its place once it is whole and its split is
 //! proven: a run that is killed or fails leaves the old one as it was; started again, it keeps the patients that were
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::cohort_patient::PARTIAL;
 use super::dataset::{MANIFEST, MAX_MANIFEST_BYTES};
+use super::dermoscopy::{self, Origin};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
@@ -70,19 +71,20 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     config.check_for(source)?;
     let read = match source {
         Source::Cohort(root) => Input::of(root).with_room(is_left_to_others),
-        Source::Images(path) | Source::Zip(path) => Input::of(path),
+        Source::Images(path) | Source::Zip(path) | Source::Ham10000(path) | Source::Isic(path) => Input::of(path),
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
     claim.require_free([MANIFEST, RECORD, patient_figure::FILE])?;
     let making = claim.staging()?;
     let free = |names: Vec<String>| claim.require_free(names).map(drop);
+    let target = Target { out: &making, free: &free };
     let extracted = match source {
         Source::Cohort(root) => from_cohort::extract(root, &making, config, seed, observer),
-        Source::Images(root) => {
-            from_images::from_folder(root, Target { out: &making, free: &free }, config, seed, observer)
-        }
-        Source::Zip(path) => from_images::from_zip(path, Target { out: &making, free: &free }, config, seed, observer),
+        Source::Images(root) => from_images::from_folder(root, target, config, seed, observer),
+        Source::Zip(path) => from_images::from_zip(path, target, config, seed, observer),
+        Source::Ham10000(root) => dermoscopy::extract(root, Origin::Ham10000, target, config, (seed, observer)),
+        Source::Isic(root) => dermoscopy::extract(root, Origin::Isic, target, config, (seed, observer)),
     };
     if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
         // Patients are gone on with, images are not. The first error is the one to show.
@@ -91,7 +93,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     let mut extracted = extracted?;
     let advice = match source {
         Source::Cohort(_) => "find out which patient they belong to and remove the other",
-        Source::Images(_) | Source::Zip(_) => {
+        _ => {
             "remove one of each pair, or give both the same patient in a table of file and patient (prepare.patients, \
              --patients)"
         }

@@ -19,10 +19,21 @@ use crate::settings::Settings;
 pub enum Source {
     /// A BIDS folder.
     Cohort(PathBuf),
-    /// A folder of PNGs.
+    /// A folder of PNGs or JPEGs.
     Images(PathBuf),
     /// A StyleGAN2-ADA data set.
     Zip(PathBuf),
+    /// HAM10000 as it is downloaded, a folder or a zip.
+    Ham10000(PathBuf),
+    /// The training set of an ISIC challenge as it is downloaded, a folder or a zip.
+    Isic(PathBuf),
+}
+
+impl Source {
+    /// Whether it is photographs with tables of lesions and diagnoses.
+    pub(super) fn is_dermoscopy(&self) -> bool {
+        matches!(self, Self::Ham10000(_) | Self::Isic(_))
+    }
 }
 
 /// What the classes of plain images are.
@@ -94,6 +105,11 @@ pub struct PrepareConfig {
     // Younger than the rest, as `classes` is.
     #[serde(skip_serializing_if = "is_default_pixels")]
     pub max_pixels: u64,
+    /// For plain images and photographs: bring them to this many pixels each way, by the centred square and averages
+    /// over areas of levels as stored. Plain images are taken as they are where this is absent, photographs brought to
+    /// 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub side: Option<u32>,
     /// For plain images: files and folders in the folder, or entries of the zip, at most; about 2 kB of memory for
     /// each image.
     #[serde(skip_serializing_if = "is_default_files")]
@@ -139,6 +155,7 @@ impl Default for PrepareConfig {
             patients: None,
             max_zip_bytes: 1 << 30,
             max_pixels: DEFAULT_PIXELS,
+            side: None,
             max_files: DEFAULT_FILES,
         }
     }
@@ -194,18 +211,26 @@ impl PrepareConfig {
             return Err(Self::refuse("form", "\"qform\"", "a cohort: plain images have no header that says it")
                 .advice("leave prepare.form out"));
         }
+        let side = self.side.map(|side| side.to_string());
         let entities = self.entities.first().cloned();
         let file = self.patients.as_ref().map(|path| path.display().to_string());
         let of_images =
             [("rim_label", &self.rim_label), ("ambiguous_label", &self.ambiguous_label), ("patients", &file)];
-        let unused = if cohort {
-            of_images.into_iter().find(|(_, value)| value.is_some())
-        } else {
-            [("session", &self.session), ("entities", &entities)].into_iter().find(|(_, value)| value.is_some())
+        let of_cohort = [("session", &self.session), ("entities", &entities)];
+        let unused: Vec<(&str, &Option<String>)> = match source {
+            Source::Cohort(_) => of_images.into_iter().chain([("side", &side)]).collect(),
+            Source::Images(_) | Source::Zip(_) => of_cohort.to_vec(),
+            Source::Ham10000(_) | Source::Isic(_) => of_cohort.into_iter().chain(of_images).collect(),
         };
-        match unused {
+        match unused.into_iter().find(|(_, value)| value.is_some()) {
             Some((name, value)) => {
-                let expected = if cohort { "plain images: a cohort says it itself" } else { "a cohort" };
+                let expected = match source {
+                    Source::Cohort(_) => "plain images: a cohort says it itself",
+                    _ if source.is_dermoscopy() && !["session", "entities"].contains(&name) => {
+                        "plain images: the set's own tables say it"
+                    }
+                    _ => "a cohort",
+                };
                 Err(Self::refuse(name, format!("{:?}", value.as_deref().unwrap_or_default()), expected))
             }
             None => Ok(()),
@@ -272,6 +297,9 @@ impl Settings for PrepareConfig {
         }
         Self::named("patients", &self.patients.as_ref().map_or("absent".into(), |path| path.display().to_string()))?;
         Self::within("max_pixels", self.max_pixels, 1, MOST_PIXELS)?;
+        if let Some(side) = self.side {
+            Self::within("side", side, 4, LARGEST_PATCH)?;
+        }
         Self::within("max_files", self.max_files, 1, MOST_FILES)?;
         Self::at_least("max_zip_bytes", self.max_zip_bytes, 1)
     }
@@ -310,6 +338,11 @@ mod tests {
         assert!(config.check_for(&cohort).is_ok() && config.check_for(&images).is_ok());
         let labelled = PrepareConfig { rim_label: Some("light".into()), ..config.clone() };
         assert!(labelled.check_for(&images).is_ok());
+        let tables = labelled.check_for(&Source::Isic("i".into())).unwrap_err().to_string();
+        assert!(tables.contains("plain images: the set's own tables say it"), "{tables}");
+        let sized = PrepareConfig { side: Some(32), ..config.clone() };
+        assert!(sized.check_for(&images).is_ok() && sized.check_for(&Source::Ham10000("h".into())).is_ok());
+        assert!(sized.check_for(&cohort).is_err());
         let problem = labelled.check_for(&cohort).unwrap_err().to_string();
         assert!(problem.contains("prepare.rim_label = \"light\"; expected plain images"), "{problem}");
         let session = PrepareConfig { session: Some("01".into()), ..config.clone() };

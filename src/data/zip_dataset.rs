@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::image_files::matters;
+use super::image_files::{is_jpeg, is_png, matters};
 use super::image_store::ImageStore;
+use super::passed_over::passed_over;
 use super::prepare_config::PrepareConfig;
 use crate::files::kind_of::{FileKind, START};
 use crate::files::zip_entries;
@@ -39,6 +40,19 @@ impl ZipDataset {
     /// No such file, no zip, or one that is damaged, dangerous to unpack, encrypted or packed in a way that is not
     /// known here.
     pub fn open(path: &Path, config: &PrepareConfig) -> Result<Self> {
+        Self::open_reading(path, config, |any_png| if any_png { matters } else { matters_or_jpeg })
+    }
+
+    /// As [`ZipDataset::open`], for who reads other files than plain images and their tables: `reads` says by a name
+    /// whether it is read, once it is known whether there is a PNG.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn open_reading(
+        path: &Path,
+        config: &PrepareConfig,
+        reads: impl Fn(bool) -> fn(&str) -> bool,
+    ) -> Result<Self> {
         tracing::info!("reading {}", path.display());
         let bad = |found: String| Problem::input(path, found);
         let facts = path.metadata().map_err(|error| Problem::io(path, "opening", error))?;
@@ -59,8 +73,9 @@ impl ZipDataset {
         if archive.len() as u64 > config.max_files {
             return Err(too_many(path, archive.len() as u64, config));
         }
+        let reads = reads(archive.file_names().any(|name| name.is_ok_and(|name| is_png(&name))));
         if archive.has_duplicate_names() {
-            let twice = doubled(path, archive.central_directory_start())?;
+            let twice = doubled(path, archive.central_directory_start(), reads)?;
             if let Some(name) = twice {
                 return Err(two_entries(path, &name));
             }
@@ -69,9 +84,13 @@ impl ZipDataset {
         if overlapping {
             return Err(bad("entries that overlap".into()).advice("this zip was not made by an honest packer"));
         }
-        let places = entries(path, &mut archive, config.max_zip_bytes)?;
+        let places = entries(path, &mut archive, config.max_zip_bytes, reads)?;
         Ok(Self { path: path.to_owned(), archive, places })
     }
+}
+
+fn matters_or_jpeg(path: &str) -> bool {
+    matters(path) || passed_over(path).is_none() && is_jpeg(path)
 }
 
 fn too_many(path: &Path, count: u64, config: &PrepareConfig) -> Problem {
@@ -81,10 +100,10 @@ fn too_many(path: &Path, count: u64, config: &PrepareConfig) -> Problem {
 }
 
 /// A name that is read and that two entries have; of those that are passed over any number may have the same.
-fn doubled(path: &Path, directory: u64) -> Result<Option<String>> {
+fn doubled(path: &Path, directory: u64, reads: fn(&str) -> bool) -> Result<Option<String>> {
     let failed = |error| Problem::io(path, "reading", error);
     let name = |raw: &[u8]| safe_name(&String::from_utf8_lossy(raw)).ok();
-    let is_read = |raw: &[u8]| !raw.ends_with(b"/") && name(raw).is_some_and(|name| matters(&name));
+    let is_read = |raw: &[u8]| !raw.ends_with(b"/") && name(raw).is_some_and(|name| reads(&name));
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
     let twice = zip_entries::doubled(&mut file, directory, is_read).map_err(failed)?;
     Ok(twice.and_then(|raw| name(&raw)))
@@ -139,7 +158,12 @@ impl ImageStore for ZipDataset {
 }
 
 /// Checks every entry's name, and of those that are read kind, packing and sizes.
-fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u64) -> Result<HashMap<String, usize>> {
+fn entries(
+    path: &Path,
+    archive: &mut ZipArchive<BufReader<File>>,
+    max_bytes: u64,
+    reads: fn(&str) -> bool,
+) -> Result<HashMap<String, usize>> {
     let bad = |found: String| Problem::input(path, found);
     let mut places = HashMap::new();
     let mut total = 0u64;
@@ -151,7 +175,7 @@ fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u6
         if entry.is_dir() {
             continue;
         }
-        if matters(&name) {
+        if reads(&name) {
             if std::str::from_utf8(raw).is_err() {
                 return Err(bad(format!("an entry name that is not UTF-8: {}", raw.escape_ascii()))
                     .advice("pack it again with names in UTF-8 (7-Zip: -mcu=on), or without letters beyond ASCII"));
@@ -169,7 +193,7 @@ fn entries(path: &Path, archive: &mut ZipArchive<BufReader<File>>, max_bytes: u6
             })?;
             total = total.saturating_add(entry.size());
         }
-        if places.insert(name.clone(), index).is_some() && matters(&name) {
+        if places.insert(name.clone(), index).is_some() && reads(&name) {
             return Err(two_entries(path, &name));
         }
     }

@@ -39,6 +39,8 @@ pub mod weight_file;
 
 pub mod feature_file;
 
+pub mod densenet_file;
+
 pub mod writer;
 
 pub mod state_dict;

@@ -191,6 +191,10 @@ pub struct OneAgainstRest {
     /// "auroc", "auprc", and of the highest score as the answer "sensitivity", "specificity", "precision", "f1" -> mean
     /// over seeds with its interval over patients.
     pub metrics: BTreeMap<String, Interval>,
+    /// The sensitivity once more, with Wilson's interval: few items of a rare class, of which a bootstrap sees none
+    /// that it does not have. Items of one group count as fewer, repetitions not as more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<Interval>,
 }
 
 /// One repetition where no class is of interest.

@@ -45,6 +45,11 @@ impl ByClass {
         self.rankings.len()
     }
 
+    /// Whether each item has the highest score for its own class.
+    pub fn right(&self) -> Vec<bool> {
+        self.labels.iter().zip(&self.answers).map(|(label, answer)| label == answer).collect()
+    }
+
     /// Items by their class (rows) and the answer (columns), each item counted `copies[item]` times.
     pub fn confusion(&self, copies: &[u32]) -> Vec<Vec<u64>> {
         let mut counts = vec![vec![0; self.classes()]; self.classes()];
@@ -108,6 +113,7 @@ mod tests {
     fn four_items_of_three_classes_by_hand() {
         let (found, once) = (four(), [1; 4]);
         assert_eq!(found.confusion(&once), [[1, 1, 0], [0, 1, 0], [0, 0, 1]]);
+        assert_eq!(found.right(), [true, false, true, true]);
         let each = found.one_against_rest(&once);
         // Class 0: its two items rank first and second. One of two found, no false alarm.
         assert_eq!(each[0], [Some(1.0), Some(1.0), Some(0.5), Some(1.0), Some(1.0), Some(2.0 / 3.0)]);

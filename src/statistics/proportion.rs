@@ -26,15 +26,26 @@ pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
 /// 1965, with a correlation of 1 within clusters). Where each item is a cluster of its own this is [`wilson`], to the
 /// bit. `n` of the interval counts items; `method` says how many they come to.
 pub fn clustered<C: Ord>(items: impl IntoIterator<Item = (C, bool)>) -> Option<Interval> {
+    clustered_means(items.into_iter().map(|(cluster, hit)| (cluster, f64::from(u8::from(hit)))))
+}
+
+/// As [`clustered`], of items that were answered in several repetitions, each with the share of these in which it was
+/// hit, 0 to 1. However many there are, an item is one item: repetitions do not narrow the interval.
+pub fn clustered_means<C: Ord>(items: impl IntoIterator<Item = (C, f64)>) -> Option<Interval> {
     let mut clusters: BTreeMap<C, Cluster> = BTreeMap::new();
     for (cluster, hit) in items {
         let cluster = clusters.entry(cluster).or_default();
         cluster.items += 1;
-        cluster.hits += u64::from(hit);
+        cluster.hits += hit;
     }
     let clusters: Vec<Cluster> = clusters.into_values().collect();
     let n = clusters.iter().map(|cluster| cluster.items).sum();
-    let independent = wilson(clusters.iter().map(|cluster| cluster.hits).sum(), n)?;
+    if n == 0 {
+        return None;
+    }
+    let share = clusters.iter().map(|cluster| cluster.hits).sum::<f64>() / n as f64;
+    let [low, high] = limits(share, n as f64, LEVEL);
+    let independent = Interval { value: share, low, high, level: LEVEL, n, method: "Wilson".to_owned() };
     if clusters.len() as u64 == n {
         return Some(independent);
     }
@@ -47,7 +58,7 @@ pub fn clustered<C: Ord>(items: impl IntoIterator<Item = (C, bool)>) -> Option<I
 #[derive(Clone, Copy, Default)]
 struct Cluster {
     items: u64,
-    hits: u64,
+    hits: f64,
 }
 
 /// How many independent items say as much about the share as these clusters do.
@@ -58,7 +69,7 @@ fn effective_items(clusters: &[Cluster], share: f64) -> f64 {
     if independent == 0.0 || clusters.len() < 2 {
         return n * n / sum(&|cluster| (cluster.items as f64).powi(2));
     }
-    let squares = sum(&|cluster| (cluster.hits as f64 - cluster.items as f64 * share).powi(2));
+    let squares = sum(&|cluster| (cluster.hits - cluster.items as f64 * share).powi(2));
     n / (squares / (n * n) / independent).max(1.0)
 }
 
@@ -123,6 +134,16 @@ mod tests {
         let items: Vec<(u32, bool)> = (0..20).map(|patient| (patient, patient < 3)).collect();
         assert_eq!(clustered(items), wilson(3, 20));
         assert_eq!(clustered(Vec::<(u32, bool)>::new()), None);
+    }
+
+    /// Three photographs of lesions of their own, answered twice: right in both, in one, in none. The mean is .5 of
+    /// three, not of six.
+    #[test]
+    fn repetitions_are_no_further_items() {
+        let found = clustered_means([(1, 1.0), (2, 0.5), (3, 0.0)]).unwrap();
+        let [low, high] = limits(0.5, 3.0, LEVEL);
+        assert_eq!((found.value, found.low, found.high, found.n), (0.5, low, high, 3));
+        assert_eq!(clustered_means([(1, 1.0), (2, 0.0), (3, 0.0), (4, 1.0)]), wilson(2, 4));
     }
 
     /// Two slices each of four patients, of which two are hit in both: deviations of 1, variance 4/64; of eight

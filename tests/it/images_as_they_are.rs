@@ -455,8 +455,8 @@ fn files_that_are_no_such_png_are_called_what_they_are() {
     one("x.png", &picture(9)[..60], &["x.png: not a readable PNG"]);
     let long = format!("{}/{}.png", "y".repeat(150), "z".repeat(150));
     place.folder(&pictures(&[&long, "w/1.png"]), &[]).refused(&["301 bytes; at most 200 are possible", "rename"]);
-    place.folder(&[("a.jpg".into(), vec![])], &[]).refused(&["no PNG here", "a.jpg"]);
-    place.folder(&[], &[]).refused(&["no PNG here"]);
+    place.folder(&[("a.tif".into(), vec![])], &[]).refused(&["no PNG and no JPEG here", "a.tif"]);
+    place.folder(&[], &[]).refused(&["no PNG and no JPEG here"]);
     place.folder(&pictures(&["a.png"]), &[]).refused(&["1 patient; expected at least 3 patients"]);
     // Padding behind an image's end is nothing to it.
     let padded = [picture(9), vec![0; 100]].concat();

@@ -138,3 +138,9 @@ mod nothing_stale;
 
 /// Counts memory for the tests that promise a bound.
 mod allocation;
+
+/// Photographs of skin as HAM10000 and the ISIC challenges hand them out.
+mod dermoscopy;
+
+/// DenseNets as classifiers, and files of their weights.
+mod densenet;

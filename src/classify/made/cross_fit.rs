@@ -4,11 +4,12 @@ use tch::Tensor;
 
 use super::{Workshop, realism};
 use crate::classify::Arm;
-use crate::classify::fit;
+use crate::classify::fit::{self, Fit};
 use crate::classify::material::{Material, Supply, Unit};
 use crate::classify::rows::Rows;
 use crate::classify::runs;
 use crate::classify::source::Source;
+use crate::classify::start;
 use crate::classify::training_set::Example;
 use crate::data::Prepared;
 use crate::nets::network::Named;
@@ -66,7 +67,7 @@ pub(super) fn fit(
 ) -> Result<CrossFit> {
     let parts = parts(shop.data, shop);
     let pixels = rows.stack();
-    let settings = json!([
+    let mut settings = json!([
         runs::pixels_sha256(&[&pixels])?,
         shop.config.manner(),
         shop.config.epochs,
@@ -77,6 +78,10 @@ pub(super) fn fit(
         parts,
         soft
     ]);
+    // Those of the units' network are known as ever.
+    if let (Some(settings), false) = (settings.as_array_mut(), shop.config.network.is_cnn()) {
+        settings.push(json!(start::classifier(shop.data, shop.config, material.classes.len())?));
+    }
     let name = super::FILES[round];
     let made = shop.kept(name, &settings, || {
         shop.observer.begin(&format!("cross-fit, round {}", round + 1), "steps", 0);
@@ -116,10 +121,12 @@ fn without(
             .advice("leave the arms \"em\" and \"ada-gan-agreement\" out of classify.arms (--arms)")
     })?;
     let arm = if count > 0 { Arm::Em } else { Arm::None };
-    let plan = runs::plan(shop.data, config, &Arm::None.compose(&selection, config.batch));
+    let plan = runs::plan(shop.data, config, &Arm::None.compose(&selection, config.batch))?;
     let set = arm.compose(&selection, config.batch);
     let interest = material.interest.unwrap_or_default() as i64;
-    let (network, _) = fit::fit(&set, pixels, &plan, config.manner(), seed, shop.observer)?;
+    let network = start::network(&plan.classifier, config.weights.as_deref(), seed, pixels.device())?;
+    let fit = Fit { set: &set, pixels, plan: &plan, manner: config.manner(), seed };
+    let (network, _) = fit.from(network, shop.observer)?;
     let mut odds = fit::score(network.as_ref(), pixels, &[interest])?;
     odds.pop().ok_or_else(|| Problem::new(Kind::Internal, "no scores"))
 }

@@ -9,8 +9,11 @@ use tch::{Device, Kind, Tensor};
 use super::network::{Named, Network};
 use crate::seed::RunSeed;
 use cnn::{Cnn, CnnConfig};
+use densenet::{Densenet, DensenetConfig, Start};
 
 pub mod cnn;
+
+pub mod densenet;
 
 mod loss;
 
@@ -23,6 +26,8 @@ pub use loss::cross_entropy;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassifierConfig {
+    /// Blocks of layers of which each sees all before it.
+    Densenet(DensenetConfig),
     /// Convolutional units and a linear head.
     #[serde(untagged)]
     Cnn(CnnConfig),
@@ -32,25 +37,37 @@ impl ClassifierConfig {
     /// The network; its first values depend on `seed` alone, not on libtorch's generator.
     pub fn build(&self, seed: RunSeed, device: Device) -> Box<dyn Classifier> {
         match self {
+            Self::Densenet(config) => Box::new(Densenet::new(config, seed, device)),
             Self::Cnn(config) => Box::new(Cnn::new(config, seed, device)),
         }
     }
 
     /// The network that tensors of these names and shapes are of; `None` where there is no such.
     pub fn of(tensors: &Named) -> Option<Self> {
-        CnnConfig::of(tensors).map(Self::Cnn)
+        let densenet = || DensenetConfig::of(tensors).map(Self::Densenet);
+        CnnConfig::of(tensors).map(Self::Cnn).or_else(densenet)
     }
 
     /// The same for another number of classes.
     pub fn of_classes(self, classes: usize) -> Self {
         match self {
+            Self::Densenet(config) => Self::Densenet(config.of_classes(classes)),
             Self::Cnn(config) => Self::Cnn(config.of_classes(classes)),
+        }
+    }
+
+    /// The file whose weights the network starts from, where it does not start from drawn ones.
+    pub fn start(&self) -> Option<Start> {
+        match self {
+            Self::Densenet(config) => config.start,
+            Self::Cnn(_) => None,
         }
     }
 
     /// Images must be at least so many pixels wide and high.
     pub fn smallest_side(&self) -> i64 {
         match self {
+            Self::Densenet(config) => config.smallest(),
             Self::Cnn(_) => cnn::SMALLEST,
         }
     }
@@ -58,6 +75,7 @@ impl ClassifierConfig {
     /// In words.
     pub fn title(&self) -> &'static str {
         match self {
+            Self::Densenet(config) => config.title(),
             Self::Cnn(_) => "a six-unit CNN",
         }
     }
@@ -131,6 +149,10 @@ mod tests {
         let small = CnnConfig::small(2);
         let config = ClassifierConfig::Cnn(small);
         assert_eq!(serde_json::to_string(&config).unwrap(), r#"{"channels":2,"widths":[8,16,24,32,32,32]}"#);
+        let dense = ClassifierConfig::Densenet(DensenetConfig::small(3, densenet::Stem::Small));
+        let text = r#"{"densenet":{"channels":3,"growth":8,"first":16,"blocks":[2,2,2,2],"classes":2,"stem":"small"}}"#;
+        assert_eq!(serde_json::to_string(&dense).unwrap(), text);
+        assert_eq!(ClassifierConfig::of(&dense.build(RunSeed(1), Device::Cpu).tensors()), Some(dense));
         let three = config.of_classes(3);
         let network = three.build(RunSeed(1), Device::Cpu);
         assert_eq!(network.classes(), 3);

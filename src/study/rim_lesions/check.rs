@@ -136,7 +136,13 @@ impl RimStudy {
             ];
             files.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)))
         });
-        match [cohort, base, features].into_iter().flatten().chain(of_evaluate).find(|(_, path)| !path.exists()) {
+        let weights = self.classify.weights.as_ref().map(|path| ("classify.weights", path));
+        match [cohort, base, features, weights]
+            .into_iter()
+            .flatten()
+            .chain(of_evaluate)
+            .find(|(_, path)| !path.exists())
+        {
             Some((key, path)) => Err(Problem::input(path, format!("nothing there, and {key} names it"))
                 .expected("a file or a folder")
                 .advice(format!("correct {key}; paths are relative to where the command runs"))),
@@ -178,7 +184,7 @@ impl RimStudy {
             }
         }
         let [_, height, width] = self.prepare.patch;
-        let classifier = self.classify.width.classifier(self.prepare.contrasts.len() as i64);
+        let classifier = self.classify.classifier(self.prepare.contrasts.len(), height as usize);
         let smallest = classifier.smallest_side();
         if height != width || i64::from(height) < smallest {
             let who = classifier.title();

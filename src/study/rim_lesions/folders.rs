@@ -71,6 +71,7 @@ impl RimStudy {
         let of_evaluate = self.evaluate.iter().flat_map(|evaluate| {
             [&evaluate.features, &evaluate.lpips, &evaluate.lpips_weights].into_iter().flatten().map(PathBuf::as_path)
         });
-        [base, features].into_iter().flatten().chain(of_evaluate)
+        let weights = self.classify.weights.as_deref();
+        [base, features, weights].into_iter().flatten().chain(of_evaluate)
     }
 }
