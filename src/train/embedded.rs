@@ -9,18 +9,27 @@ use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, SUSCEPTIBILITY};
 use crate::settings::Settings;
 
-/// Both trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every
+/// The first two trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every
 /// study's.
 const ONE_CONTRAST: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
 /// Susceptibility, rim map and FLAIR together.
 const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");
 
-/// Contrasts that the network of susceptibility and that of several contrasts show.
-const SHOWN: [&[&str]; 2] = [&[SUSCEPTIBILITY], &[SUSCEPTIBILITY, "rim", "flair"]];
+/// Dermoscopy in colour, told the seven classes of HAM10000: by `scripts/make_base_skin.sh`, on simulated photographs of
+/// a seed of its own.
+const SKIN: &[u8] = include_bytes!("../../assets/base-skin.safetensors");
 
-/// Which of the two is the base for data with these contrasts: the second where one is beyond the first.
+/// What each of the three shows.
+const SHOWN: [&[&str]; 3] = [&[SUSCEPTIBILITY], &[SUSCEPTIBILITY, "rim", "flair"], &["image0", "image1", "image2"]];
+
+/// Which of them is the base for data with these contrasts: the third for images in colour, the second where one is
+/// beyond the first.
 fn place<'a>(contrasts: impl IntoIterator<Item = &'a str>) -> usize {
-    usize::from(contrasts.into_iter().any(|name| ["rim", "flair"].contains(&name)))
+    let contrasts: Vec<&str> = contrasts.into_iter().collect();
+    match contrasts.iter().any(|name| ["rim", "flair"].contains(name)) {
+        _ if contrasts == SHOWN[2] => 2,
+        several => usize::from(several),
+    }
 }
 
 /// Refuses settings that cannot start from the embedded generator on square images of `side` pixels with these
@@ -48,7 +57,7 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
             "0: layers that see new contrasts have to learn",
         ));
     }
-    let bytes = [ONE_CONTRAST, MULTI_CONTRAST][place];
+    let bytes = [ONE_CONTRAST, MULTI_CONTRAST, SKIN][place];
     let embedded = crate::nets::weights::description(bytes)?.generator;
     let own = config.net.generator(side, embedded.channels);
     if own != (GeneratorConfig { c_dim: own.c_dim, ..embedded.clone() }) {
@@ -59,7 +68,10 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
             )
         };
         return Err(refuse(format!("with networks of {}", sizes(&own)), sizes(&embedded))
-            .advice("leave [train.net] and prepare.patch as they are by default, or set train.base = \"none\""));
+            .advice(
+                "leave [train.net] and prepare.patch (of photographs: prepare.side) as they are by default, or set \
+                 train.base = \"none\"",
+            ));
     }
     Ok(())
 }
@@ -71,7 +83,8 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
 pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, SavedNetwork)> {
     let (name, bytes) = match place(contrasts.iter().map(|contrast| contrast.name.as_str())) {
         0 => ("embedded base generator", ONE_CONTRAST),
-        _ => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
+        1 => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
+        _ => ("embedded base generator of dermoscopy", SKIN),
     };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
     std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;
