@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, directions, doctor, evaluate, explain, export, generate, import, invert,
+    bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import, invert,
     perturb, prepare, project, read, report, run, segment, simulate, train, two_sided,
 };
 use crate::name::shown;
@@ -57,6 +57,8 @@ pub enum Command {
     TwoSided(two_sided::TwoSidedArgs),
     /// Find directions of a network's latent space, and name each by what it moves.
     Directions(directions::DirectionsArgs),
+    /// Edit inverted training images along accepted directions, each as of its class.
+    Edit(edit::EditArgs),
     /// Read a published StyleGAN2-ADA pickle without running it.
     Import(import::ImportArgs),
     /// Write a network as a PyTorch state dict with the module names of StyleGAN2-ADA.
@@ -116,6 +118,7 @@ impl Cli {
             Command::Invert(args) => invert::run(args, console),
             Command::TwoSided(args) => two_sided::run(args, console),
             Command::Directions(args) => directions::run(args, console),
+            Command::Edit(args) => edit::run(args, console),
             Command::Import(args) => import::run(args, console),
             Command::Export(args) => export::run(args, console),
             Command::Classify(args) => classify::run(args, console),

@@ -113,6 +113,9 @@ pub mod two_sided;
 /// 5d. Directions of a latent space, named by what they move.
 pub mod directions;
 
+/// 5f. Training images moved along accepted directions, each as of its class.
+pub mod edit;
+
 /// 6. Augmentation arms, the fit, lesion scores.
 pub mod classify;
 

@@ -100,6 +100,31 @@ impl StudyDir {
         self.0.join("perturbed")
     }
 
+    /// Other photographs, to test on; simulated ones.
+    pub fn external_photographs(&self) -> PathBuf {
+        self.0.join("cohort-external")
+    }
+
+    /// The data set made of other photographs.
+    pub fn external_data(&self) -> PathBuf {
+        self.0.join("data-external")
+    }
+
+    /// Photographs in the generator's latent space.
+    pub fn inverted(&self) -> PathBuf {
+        self.0.join("inverted")
+    }
+
+    /// Directions of that space.
+    pub fn directions(&self) -> PathBuf {
+        self.0.join("directions")
+    }
+
+    /// Photographs edited along them.
+    pub fn edited(&self) -> PathBuf {
+        self.0.join("edited")
+    }
+
     /// The comparison of arms.
     pub fn classify(&self) -> PathBuf {
         self.0.join("classify")

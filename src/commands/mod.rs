@@ -22,6 +22,8 @@ pub mod directions;
 
 pub mod doctor;
 
+pub mod edit;
+
 pub mod evaluate;
 
 pub mod explain;

@@ -43,23 +43,31 @@ pub(super) enum DrawnBy<'a> {
 }
 
 impl Inverted<'_> {
-    /// Images \[M, C, R, R\] of those at `rows`, each code moved by `shift` \[num_ws, w_dim\] where that is given.
+    /// Images \[M, C, R, R\] of those at `rows`, each code moved by `shift` \[num_ws, w_dim\], or by its
+    /// own of \[M, num_ws, w_dim\], where that is given.
     ///
     /// # Errors
     /// A tuned generator's file that cannot be read.
     pub fn draw(&self, rows: &[i64], shift: Option<&Tensor>) -> Result<Tensor> {
-        let chunks = rows.chunks(CHUNK as usize);
+        let own = |first: usize, count: usize| match shift {
+            Some(shift) if shift.dim() == 3 => Some(shift.narrow(0, first as i64, count as i64)),
+            shift => shift.map(Tensor::shallow_clone),
+        };
+        let chunks = rows.chunks(CHUNK as usize).zip((0..).step_by(CHUNK as usize));
+        let drawn = |generator: &Generator, (rows, first): (&[i64], usize)| {
+            self.of(generator, rows, own(first, rows.len()).as_ref())
+        };
         let images = match &self.drawn_by {
-            DrawnBy::One(generator) => chunks.map(|rows| self.of(generator, rows, shift)).collect::<Vec<_>>(),
-            DrawnBy::Tuned(generator) => chunks.map(|rows| self.of(generator, rows, shift)).collect(),
+            DrawnBy::One(generator) => chunks.map(|chunk| drawn(generator, chunk)).collect::<Vec<_>>(),
+            DrawnBy::Tuned(generator) => chunks.map(|chunk| drawn(generator, chunk)).collect(),
             DrawnBy::Each { files, sizes, device } => {
-                let one = |&row: &i64| {
+                let one = |(at, &row): (usize, &i64)| {
                     let file = files.get(row as usize).ok_or_else(|| Problem::usage(format!("no image {row}")))?;
-                    let mut own = Generator::new(sizes, RunSeed(0), *device)?;
-                    own.load(&part("G.", &read_tensors(file)?.tensors)).map_err(|problem| problem.at(file))?;
-                    Ok(self.of(&own, &[row], shift))
+                    let mut tuned = Generator::new(sizes, RunSeed(0), *device)?;
+                    tuned.load(&part("G.", &read_tensors(file)?.tensors)).map_err(|problem| problem.at(file))?;
+                    Ok(self.of(&tuned, &[row], own(at, 1).as_ref()))
                 };
-                rows.iter().map(one).collect::<Result<_>>()?
+                rows.iter().enumerate().map(one).collect::<Result<_>>()?
             }
         };
         Ok(Tensor::cat(&images, 0))

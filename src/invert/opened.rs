@@ -85,6 +85,14 @@ impl Inversion {
         let shift = edit.map(|edit| edit.shift(self.like.synthesis.num_ws()));
         Ok(padding::crop(&self.padding, &self.inverted.draw(rows, shift.as_ref())?))
     }
+
+    /// The same, each code moved by its own of `shifts` \[M, num_ws, w_dim\] where those are given.
+    ///
+    /// # Errors
+    /// A tuned generator's file that cannot be read.
+    pub fn draw_moved(&self, rows: &[i64], shifts: Option<&Tensor>) -> Result<Tensor> {
+        Ok(padding::crop(&self.padding, &self.inverted.draw(rows, shifts)?))
+    }
 }
 
 fn opened(folder: &Path, method: Method, codes: &InvertedCodes, like: &Generator) -> Result<Inverted<'static>> {

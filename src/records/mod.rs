@@ -38,6 +38,10 @@ pub mod evaluate;
 
 pub mod explain;
 
+pub mod edit;
+
+pub mod dermatoscopy;
+
 pub mod evidence;
 
 pub mod segment;
