@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::console::Console;
 use crate::problem::Result;
-use crate::study::{RimStudy, StudyFile, StudyKind};
+use crate::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind};
 
 /// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
@@ -38,6 +38,10 @@ pub fn run(args: &ConfigArgs, console: &Console) -> Result<()> {
         StudyKind::RimLesions => {
             let study: RimStudy = file.settings()?;
             console.result(&study, || study.shown())
+        }
+        StudyKind::Dermatoscopy => {
+            let study: DermatoscopyStudy = file.settings()?;
+            console.result(&study, || study.resolved())
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::name::shown_path;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
-use crate::study::{RimStudy, StudyFile, StudyKind, rim_lesions};
+use crate::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind, dermatoscopy, rim_lesions};
 
 /// Arguments of `rimforge run`.
 #[derive(Args, Debug)]
@@ -31,6 +31,7 @@ pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
     let file = StudyFile::open(&args.study, &args.set)?;
     match StudyKind::of(&file)? {
         StudyKind::RimLesions => run_rim_lesions(&file.settings()?, console),
+        StudyKind::Dermatoscopy => run_dermatoscopy(&file.settings()?, console),
     }
 }
 
@@ -38,6 +39,16 @@ fn run_rim_lesions(study: &RimStudy, console: &Console) -> Result<()> {
     let observer = console.observer()?;
     let engine = Engine::start(&study.engine)?;
     let record = rim_lesions::run(study, &engine, observer)?;
+    console.result(&record, || {
+        let table = classify::table(&record.classify, record.simulated);
+        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
+    })
+}
+
+fn run_dermatoscopy(study: &DermatoscopyStudy, console: &Console) -> Result<()> {
+    let observer = console.observer()?;
+    let engine = Engine::start(&study.engine)?;
+    let record = dermatoscopy::run(study, &engine, observer)?;
     console.result(&record, || {
         let table = classify::table(&record.classify, record.simulated);
         format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
 use crate::files::{self, OutFolder};
 use crate::name::shown_lines;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
+use crate::records::dermatoscopy::DermatoscopyRecord;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -17,6 +20,8 @@ mod arms;
 mod conditional;
 
 mod denoising;
+
+mod dermatoscopy;
 
 mod denoising_curve;
 
@@ -54,13 +59,25 @@ mod two_sided;
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.
 const LARGEST: u64 = 256 << 20;
 
+/// What a study found, of whichever kind it is.
+enum Results {
+    RimLesions(Box<StudyRecord>),
+    Dermatoscopy(Box<DermatoscopyRecord>),
+}
+
+/// The one key that tells a record's kind; a study of rim lesions has none.
+#[derive(Deserialize)]
+struct OfKind {
+    kind: Option<String>,
+}
+
 /// Reads `results.json` of a study and writes `report/index.html`.
 ///
 /// # Errors
 /// `results.json` is missing or not one of this version's, or a picture that it names is missing; a run is working in
 /// the folder, or a page lies there that is not the program's.
 pub fn write(dir: &StudyDir) -> Result<PathBuf> {
-    read_results(dir)?;
+    read_any(dir)?;
     let mut claim = OutFolder::new(folder::OWNER, dir.root()).claim()?;
     claim.will_write([folder::PAGE])?;
     write_held(dir)
@@ -71,26 +88,45 @@ pub fn write(dir: &StudyDir) -> Result<PathBuf> {
 /// # Errors
 /// `results.json` is missing or not one of this version's, or a picture that it names is missing.
 pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
-    let study = read_results(dir)?;
+    let page = match read_any(dir)? {
+        Results::RimLesions(study) => page::render(&study, dir)?,
+        Results::Dermatoscopy(study) => dermatoscopy::render(&study, dir)?,
+    };
     // A record is data: what turns the reading direction, or moves the cursor of a terminal, is shown and does nothing.
-    let html = shown_lines(&page::render(&study, dir)?);
+    let html = shown_lines(&page);
     let path = dir.report();
     files::write(&path, html.as_bytes())?;
     Ok(path)
 }
 
-/// The study's results as the last complete run left them.
+/// The results of a study of rim lesions as the last complete run left them.
 ///
 /// # Errors
-/// `results.json` is missing or not one of this version's.
+/// `results.json` is missing, not one of this version's, or of a study of another kind.
 pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
+    match read_any(dir)? {
+        Results::RimLesions(study) => Ok(*study),
+        Results::Dermatoscopy(_) => Err(Problem::input(dir.results(), "results of a study of the kind dermatoscopy")
+            .expected("those of a study of rim lesions")),
+    }
+}
+
+fn read_any(dir: &StudyDir) -> Result<Results> {
     let path = dir.results();
     tracing::info!("reading {}", path.display());
     let text = files::read(&path, LARGEST, "the results of a study")
         .map_err(|problem| problem.advice("run `rimforge run STUDY.toml` to the end first"))?;
-    files::parse_json(&path, &text, "readable as results").map_err(|problem| {
+    let old = |problem: Problem| {
         problem
             .expected("a results.json that this version of rimforge wrote")
             .advice("run the study again; finished stages are kept")
-    })
+    };
+    let what = "readable as results";
+    let kind = files::parse_json::<OfKind>(&path, &text, what).map_err(old)?.kind;
+    match kind.as_deref() {
+        Some(DermatoscopyRecord::KIND) => {
+            files::parse_json(&path, &text, what).map(|study| Results::Dermatoscopy(Box::new(study))).map_err(old)
+        }
+        _ => files::parse_json(&path, &text, what).map(|study| Results::RimLesions(Box::new(study))).map_err(old),
+    }
 }

@@ -71,7 +71,7 @@ struct Fact {
     label: String,
 }
 
-mod filters {
+pub(super) mod filters {
     /// `{{ value|num(2) }}`: fixed digits, em dash where undefined.
     #[askama::filter_fn]
     pub fn num(value: &f64, _: &dyn askama::Values, digits: usize) -> askama::Result<String> {

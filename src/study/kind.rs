@@ -13,6 +13,8 @@ pub enum StudyKind {
     /// Does denoising contested rim lesions help a classifier?
     #[default]
     RimLesions,
+    /// Photographs of skin, inverted and edited: does that help a classifier of seven classes?
+    Dermatoscopy,
 }
 
 /// The one key that every study file has; all others are its recipe's.

@@ -19,6 +19,19 @@ pub mod cache;
 
 pub mod rim_lesions;
 
+pub mod dermatoscopy;
+
+use crate::engine::Engine;
+
+pub use dermatoscopy::DermatoscopyStudy;
 pub use kind::StudyKind;
 pub use rim_lesions::RimStudy;
 pub use settings::StudyFile;
+
+/// "CPU", "Cuda(0)".
+fn device_name(engine: &Engine) -> String {
+    match engine.device {
+        tch::Device::Cpu => "CPU".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
 
 use super::toml_bounds::{self, LONGEST_ASSIGNMENT};
@@ -71,6 +72,27 @@ pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, assignments: &[Stri
     let settings: T = assign_all(table, &assignments.iter().map(within).collect::<Vec<_>>())?;
     settings.check().map_err(|problem| blame(problem, assignments))?;
     Ok(settings)
+}
+
+/// A section as it is written, over a base of its recipe's own in place of the stage's defaults; for `deserialize_with`.
+///
+/// # Errors
+/// As the section's own reading.
+pub fn over<'de, D: Deserializer<'de>, T: Serialize + DeserializeOwned>(
+    written: D,
+    base: &T,
+) -> std::result::Result<T, D::Error> {
+    fn lay(base: &mut Table, over: Table) {
+        for (key, value) in over {
+            match (base.get_mut(&key), value) {
+                (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+                (_, value) => drop(base.insert(key, value)),
+            }
+        }
+    }
+    let mut table = Table::try_from(base).map_err(D::Error::custom)?;
+    lay(&mut table, Table::deserialize(written)?);
+    T::deserialize(table).map_err(|error| D::Error::custom(error.message()))
 }
 
 /// Refuses an assignment that no setting could need and that could take the stack or the memory.

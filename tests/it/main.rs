@@ -119,6 +119,7 @@ mod kill_chains;
 
 mod faults;
 
+mod dermatoscopy;
 mod early_signals;
 
 mod evaluate;

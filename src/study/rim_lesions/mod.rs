@@ -107,7 +107,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         name: study.name.clone(),
         rimforge_version: env!("CARGO_PKG_VERSION").into(),
         libtorch_version: engine.facts.libtorch_version.clone(),
-        device: device_name(engine),
+        device: super::device_name(engine),
         threads: engine.facts.threads as u64,
         seed: study.seed,
         simulated: data.record.simulated,
@@ -135,11 +135,4 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     files::write_json(dir.results(), &record)?;
     report::write_held(&dir)?;
     Ok(record)
-}
-
-fn device_name(engine: &Engine) -> String {
-    match engine.device {
-        tch::Device::Cpu => "CPU".to_owned(),
-        other => format!("{other:?}"),
-    }
 }

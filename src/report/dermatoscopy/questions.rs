@@ -1,0 +1,93 @@
+//! What the paper left open, and what the study's own numbers say about it.
+
+use super::arms::Row;
+use crate::records::Interval;
+use crate::records::classify::ClassifyRecord;
+use crate::records::dermatoscopy::DermatoscopyRecord;
+use crate::report::numbers::{interval, number, signed_interval};
+
+/// The metric that the questions are about.
+const METRIC: &str = "balanced_accuracy";
+
+/// One row a question.
+pub fn rows(study: &DermatoscopyRecord) -> Vec<Row> {
+    let row = |question: &str, answer: String| Row { arm: question.into(), cells: vec![answer] };
+    vec![
+        row("Does any of it help beside the real lesions?", best(&study.classify)),
+        row("Does filtering by the gate matter?", filtered(&study.classify)),
+        row("How does the threshold decide?", thresholds(study)),
+        row("Do synthetic images alone suffice?", alone(&study.classify)),
+        row("Does it hold on other photographs?", external(&study.classify)),
+        row("Are the directions those of another generator, too?", second(study)),
+    ]
+}
+
+fn of<'a>(classify: &'a ClassifyRecord, arm: &str) -> Option<&'a Interval> {
+    classify.arms.iter().find(|one| one.name == arm)?.by_class.as_ref()?.overall.get(METRIC)
+}
+
+fn difference<'a>(classify: &'a ClassifyRecord, arm: &str) -> Option<&'a Interval> {
+    let found = classify.differences.iter().find(|one| one.arm == arm && one.metric == METRIC)?;
+    Some(&found.difference)
+}
+
+fn best(classify: &ClassifyRecord) -> String {
+    let beside = classify.differences.iter().filter(|one| one.metric == METRIC && !one.arm.ends_with("only"));
+    let best = beside.max_by(|a, b| a.difference.value.total_cmp(&b.difference.value));
+    match best {
+        Some(best) if best.difference.low > 0.0 => format!(
+            "The largest gain of balanced accuracy is {}'s, {}; its interval leaves 0 out, but it is the largest of \
+             several.",
+            best.arm,
+            signed_interval(&best.difference, 3)
+        ),
+        Some(best) => format!(
+            "No arm's gain of balanced accuracy leaves 0 out of its interval; the largest is {}'s, {}.",
+            best.arm,
+            signed_interval(&best.difference, 3)
+        ),
+        None => "Not asked: no arm beside None.".into(),
+    }
+}
+
+fn filtered(classify: &ClassifyRecord) -> String {
+    let pairs = ["SA-2k", "SA-6k", "SA-12k"].into_iter().filter_map(|arm| {
+        let [all, within] = [difference(classify, arm)?, difference(classify, &format!("{arm}, filtered"))?];
+        Some(format!("{arm} {} unfiltered, {} filtered", signed_interval(all, 3), signed_interval(within, 3)))
+    });
+    let pairs: Vec<String> = pairs.collect();
+    if pairs.is_empty() {
+        return "Not asked: no arm was fitted both ways.".into();
+    }
+    format!("Balanced accuracy minus None's: {}.", pairs.join("; "))
+}
+
+fn thresholds(study: &DermatoscopyRecord) -> String {
+    let rows = study.edits.sweep.iter().map(|row| {
+        let threshold = row.threshold.map_or("none".into(), |threshold| number(threshold, 2));
+        format!("{threshold}: {} of {}", row.kept, row.images)
+    });
+    format!("Edits that each threshold keeps: {}.", rows.collect::<Vec<_>>().join("; "))
+}
+
+fn alone(classify: &ClassifyRecord) -> String {
+    let arms = ["Synthetic only", "SA only", "None"];
+    let said: Vec<String> =
+        arms.into_iter().filter_map(|arm| Some(format!("{arm} {}", interval(of(classify, arm)?, 3)))).collect();
+    format!("Balanced accuracy: {}.", said.join("; "))
+}
+
+fn second(study: &DermatoscopyRecord) -> String {
+    match &study.directions.second {
+        Some(_) => "See the stability of directions above.".into(),
+        None => "Not asked: this study trained one generator (`rimforge directions --second` takes another).".into(),
+    }
+}
+
+fn external(classify: &ClassifyRecord) -> String {
+    let Some(found) = &classify.external else { return "Not asked: no other photographs ([external]).".into() };
+    let said = found.differences.iter().filter(|one| one.metric == METRIC);
+    let said: Vec<String> =
+        said.map(|one| format!("{} {}", one.arm, signed_interval(&one.difference, 3))).collect();
+    format!("Balanced accuracy minus None's: {}.", said.join("; "))
+}

@@ -1,0 +1,165 @@
+//! The stages, each with what its results depend on.
+
+use std::path::{Path, PathBuf};
+
+use super::Run;
+use super::config::ImageSource;
+use crate::data::{Prepared, Source, image_inputs, run_stage as prepare};
+use crate::edit::Accepted;
+use crate::problem::{Problem, Result};
+use crate::records::classify::ClassifyRecord;
+use crate::records::directions::DirectionsRecord;
+use crate::records::edit::EditRecord;
+use crate::records::invert::InversionRecord;
+use crate::records::prepare::PrepareRecord;
+use crate::records::skin::SkinRecord;
+use crate::records::synthesis::SynthesisRecord;
+use crate::records::training::TrainingRecord;
+use crate::simulate::skin;
+use crate::simulate::writing::Writing;
+use crate::study::cache::{Done, Stage};
+use crate::{classify, directions, edit, generate, invert, meters, train};
+
+/// Where the photographs lie.
+pub struct Photographs {
+    source: Source,
+    /// What was simulated; absent for the user's own.
+    pub record: Option<SkinRecord>,
+    /// The simulation's key, or a hash over all files.
+    key: String,
+}
+
+impl Run<'_> {
+    /// Simulates the photographs of a source into `folder`, or looks at those that are given.
+    pub fn photographs(
+        &mut self,
+        source: &ImageSource,
+        (name, folder): (&'static str, PathBuf),
+    ) -> Result<Photographs> {
+        let &mut Self { study, ref lab, ref mut stages, .. } = self;
+        if let Some(config) = &source.simulate {
+            let stage = Stage::new(name, folder.clone(), config, &[])?;
+            let done = stages.run(stage, |folder| skin::run_stage(Writing::default(), config, folder, lab))?;
+            return Ok(Photographs { source: Source::Ham10000(folder), record: Some(done.record), key: done.key });
+        }
+        let given = source.source().ok_or_else(|| Problem::usage("no photographs"))?;
+        let path = source.path().unwrap_or(Path::new(""));
+        lab.observer.note(&format!("reading {} to see whether it changed", path.display()));
+        let key = image_inputs::sha256(path, &study.prepare, lab.observer)?;
+        Ok(Photographs { key, source: given, record: None })
+    }
+
+    /// Brings the photographs to one size and splits them by lesions.
+    pub fn prepare(&mut self, photographs: &Photographs) -> Result<Done<PrepareRecord>> {
+        self.prepare_into(photographs, "prepare", self.dir.data())
+    }
+
+    fn prepare_into(
+        &mut self,
+        photographs: &Photographs,
+        name: &'static str,
+        folder: PathBuf,
+    ) -> Result<Done<PrepareRecord>> {
+        let config = &self.study.prepare;
+        let stage = Stage::new(name, folder, &(config, self.study.seed), &[&photographs.key])?;
+        let lab = self.lab.of_stage(name);
+        self.stages.run(stage, |folder| prepare(&photographs.source, config, folder, &lab))
+    }
+
+    /// Prepares the other photographs, where there are some.
+    pub fn external(&mut self) -> Result<Option<Done<PrepareRecord>>> {
+        let Some(source) = &self.study.external else { return Ok(None) };
+        let photographs = self.photographs(source, ("simulate-external", self.dir.external_photographs()))?;
+        self.prepare_into(&photographs, "prepare-external", self.dir.external_data()).map(Some)
+    }
+
+    /// Trains the generator, which is told the classes, on the training lesions.
+    pub fn train(&mut self, prepared: &Prepared, data_key: &str) -> Result<Done<TrainingRecord>> {
+        let config = &self.study.train;
+        let folder = self.dir.gan().root().to_owned();
+        let stage = Stage::new("train", folder, &(config, self.study.seed), &[data_key])?;
+        let lab = self.lab.of_stage("train");
+        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
+    }
+
+    fn network(&self) -> PathBuf {
+        self.dir.gan().best_network()
+    }
+
+    /// Draws images, each class in turn.
+    pub fn generate(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<SynthesisRecord>> {
+        let (config, network) = (&self.study.generate, self.network());
+        let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
+        let lab = self.lab.of_stage("generate");
+        let inputs = generate::Inputs { network: &network, data: Some(prepared) };
+        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
+        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+    }
+
+    /// Inverts training photographs.
+    pub fn invert(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<InversionRecord>> {
+        let (config, network) = (&self.study.invert, self.network());
+        let stage = Stage::new("invert", self.dir.inverted(), &(config, self.study.seed), &[gan_key])?;
+        let lab = self.lab.of_stage("invert");
+        let inputs = invert::Inputs { network: &network, data: prepared, meters: &meters::Skin };
+        self.stages.run(stage, |folder| invert::run_stage(inputs, config, folder, &lab))
+    }
+
+    /// Finds directions of the latent space and says what each moves.
+    pub fn directions(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<DirectionsRecord>> {
+        let (config, network) = (&self.study.directions, self.network());
+        let stage = Stage::new("directions", self.dir.directions(), &(config, self.study.seed), &[gan_key])?;
+        let lab = self.lab.of_stage("directions");
+        let inputs = directions::Inputs { network: &network, data: prepared, second: None, classes: None };
+        self.stages.run(stage, |folder| directions::run_stage(inputs, config, folder, &lab))
+    }
+
+    /// The directions that a person accepted in the folder of their review; without one those that pass the gate.
+    pub fn accepted(&self, directions: &Done<DirectionsRecord>) -> Result<Accepted> {
+        let named = &self.study.edit.accept;
+        if !named.is_empty() {
+            return Ok(Accepted { ids: named.clone(), by: "who named them in the settings (edit.accept)".into() });
+        }
+        Ok(edit::by_the_gate(&directions.record))
+    }
+
+    /// Edits training photographs along accepted directions.
+    pub fn edit(&mut self, prepared: &Prepared, accepted: &Accepted, keys: [&str; 2]) -> Result<Done<EditRecord>> {
+        let config = &self.study.edit;
+        let (inverted, directions) = (self.dir.inverted(), self.dir.directions());
+        let settings = (config, &accepted.ids, &accepted.by, self.study.seed);
+        let stage = Stage::new("edit", self.dir.edited(), &settings, &keys)?;
+        let lab = self.lab.of_stage("edit");
+        let network = self.network();
+        let inputs = edit::Inputs { data: prepared, network: &network, inverted: &inverted, directions: &directions, accepted };
+        let edit = |folder: &Path| edit::run_stage(inputs, config, folder, &lab);
+        self.stages.run_until(stage, EditRecord::has_hashes, edit)
+    }
+
+    /// Fits one classifier an arm and compares them; `keys` are those of the images that arms add.
+    pub fn classify(
+        &mut self,
+        prepared: &Prepared,
+        external: Option<&Prepared>,
+        keys: [&str; 3],
+    ) -> Result<Done<ClassifyRecord>> {
+        let config = &self.study.classify;
+        let (synthetic, edited) = (self.dir.synthetic(), self.dir.edited());
+        let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), &keys)?;
+        let lab = self.lab.of_stage("classify");
+        let inputs = classify::Inputs {
+            data: prepared,
+            synthetic: Some(&synthetic),
+            conditional: None,
+            denoised: None,
+            projected_interest: None,
+            projected_others: None,
+            network: None,
+            two_sided: None,
+            edited: Some(&edited),
+            truth: None,
+            external,
+        };
+        self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))
+    }
+}
