@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import, invert,
-    perturb, prepare, project, read, report, run, segment, simulate, train, two_sided,
+    perturb, prepare, project, read, report, review, run, segment, simulate, train, two_sided,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -73,6 +73,8 @@ pub enum Command {
     Segment(segment::SegmentArgs),
     /// Let people judge blinded images of a study in a browser: real or synthetic, rim or not.
     Read(read::ReadArgs),
+    /// Let people accept or reject directions in a browser; every decision is a line of a log.
+    Review(review::ReviewArgs),
     /// Write the HTML report of a study folder.
     Report(report::ReportArgs),
     /// Ask whether the numbers of a published table can come from its test set.
@@ -126,6 +128,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, console),
             Command::Segment(args) => segment::run(args, console),
             Command::Read(args) => read::run(args, console),
+            Command::Review(args) => review::run(args, console),
             Command::Report(args) => report::run(args, console),
             Command::CheckTable(args) => check_table::run(args, console),
             Command::Config(args) => config::run(args, console),

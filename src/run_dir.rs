@@ -525,6 +525,38 @@ impl DirectionsDir {
     }
 }
 
+/// Where the decisions on directions lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewDir(PathBuf);
+
+impl ReviewDir {
+    /// Name of a reviewer's log.
+    pub const DECISIONS: &str = "decisions.jsonl";
+
+    /// Name of the file for what a crash left of a log's last line.
+    pub const CUT_SHORT: &str = "cut-short.txt";
+
+    /// Of a folder of directions; nothing is read or made.
+    pub fn of(directions: &Path) -> Self {
+        Self(directions.join("review"))
+    }
+
+    /// A folder for each reviewer.
+    pub fn reviewers(&self) -> PathBuf {
+        self.0.join("reviewers")
+    }
+
+    /// One reviewer's.
+    pub fn reviewer(&self, name: &Name) -> PathBuf {
+        self.reviewers().join(name)
+    }
+
+    /// What they come to together.
+    pub fn summary(&self) -> PathBuf {
+        self.0.join("summary")
+    }
+}
+
 /// Files of a folder of lesions projected as of one class and as of the other.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoSidedDir;

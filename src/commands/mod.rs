@@ -48,6 +48,8 @@ pub mod read;
 
 pub mod report;
 
+pub mod review;
+
 pub mod run;
 
 pub mod segment;

@@ -20,6 +20,12 @@ pub const STEPS: usize = 9;
 /// Steps of the middle.
 pub const MIDDLE: usize = STEPS / 2;
 
+/// Both ends and the middle.
+pub const ENDS: [usize; 3] = [0, MIDDLE, STEPS - 1];
+
+/// Every step.
+pub const EVERY: [usize; STEPS] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
 /// Codes whose images are drawn together.
 const TOGETHER: i64 = 32;
 
@@ -79,9 +85,9 @@ pub struct Measured {
     pub factors: Vec<Vec<Vec<f64>>>,
     /// Total variation between the class shares of both ends, 0 to 1, \[code\]; `None` where nobody tells classes.
     pub leaks: Option<Vec<f64>>,
-    /// Distance to the image of the code itself, \[code\]\[step\].
+    /// Distance to the image of the code itself, \[code\]\[step that was watched\].
     pub distances: Vec<Vec<f64>>,
-    /// Distance of the moved w to the cloud of codes in units of its own spacing, \[code\]\[step\].
+    /// Distance of the moved w to the cloud of codes in units of its own spacing, \[code\]\[step that was watched\].
     pub cloud: Vec<Vec<f64>>,
 }
 
@@ -111,22 +117,23 @@ impl Bench<'_> {
         self.codes.size()[0] as u64 * STEPS as u64
     }
 
-    /// Moves every code along `way`.
+    /// Moves every code along `way`. Factors are measured at every step, distances at those of `watched` ([`EVERY`] or
+    /// [`ENDS`]): the feature net costs as much as drawing.
     ///
     /// # Errors
     /// What the feature net or the classifier refuses.
-    pub fn measure(&self, way: &Way<'_>) -> Result<Measured> {
+    pub fn measure(&self, way: &Way<'_>, watched: &[usize]) -> Result<Measured> {
         let count = self.codes.size()[0];
         let told = self.classes.is_some();
         let mut all = Measured { factors: vec![], leaks: told.then(Vec::new), distances: vec![], cloud: vec![] };
         for first in (0..count).step_by(TOGETHER as usize) {
             let codes = self.codes.narrow(0, first, TOGETHER.min(count - first));
-            self.chunk(&codes, way, &mut all)?;
+            self.chunk(&codes, way, watched, &mut all)?;
         }
         Ok(all)
     }
 
-    fn chunk(&self, codes: &Tensor, way: &Way<'_>, all: &mut Measured) -> Result<()> {
+    fn chunk(&self, codes: &Tensor, way: &Way<'_>, watched: &[usize], all: &mut Measured) -> Result<()> {
         let ws = codes.unsqueeze(1).repeat([1, self.draws.num_ws() as i64, 1]);
         let steps = steps(self.reach);
         let moved: Vec<Tensor> = steps.iter().map(|&step| way.moved(&ws, step)).collect();
@@ -137,15 +144,17 @@ impl Bench<'_> {
         all.factors.extend((0..rows).map(|_| Vec::with_capacity(STEPS)));
         all.distances.extend((0..rows).map(|_| Vec::with_capacity(STEPS)));
         all.cloud.extend((0..rows).map(|_| Vec::with_capacity(STEPS)));
-        for (ws, drawn) in moved.iter().zip(&images) {
-            let factors = factors(self.meters, &padding::crop(&self.padding, drawn))?;
-            let distances = tch::no_grad(|| {
-                Ok::<_, crate::problem::Problem>(squared_distance(&self.distance.features(drawn)?, &own))
-            })?;
-            let distances = Vec::<f64>::try_from(distances.to_device(Device::Cpu).to_kind(Kind::Double))?;
-            let cloud = self.cloud.distance(&ws.narrow(1, way.indices.start as i64, 1));
-            for (row, values) in factors.into_iter().enumerate() {
+        for drawn in &images {
+            for (row, values) in factors(self.meters, &padding::crop(&self.padding, drawn))?.into_iter().enumerate() {
                 all.factors[begun + row].push(values);
+            }
+        }
+        for &step in watched {
+            let features = tch::no_grad(|| self.distance.features(&images[step]))?;
+            let distances = squared_distance(&features, &own).to_device(Device::Cpu).to_kind(Kind::Double);
+            let distances = Vec::<f64>::try_from(distances)?;
+            let cloud = self.cloud.distance(&moved[step].narrow(1, way.indices.start as i64, 1));
+            for row in 0..rows {
                 all.distances[begun + row].push(distances[row]);
                 all.cloud[begun + row].push(cloud[row]);
             }
@@ -246,7 +255,7 @@ pub(super) mod tests {
         let (cloud, codes) = (LatentCloud::new(codes(500)), codes(40));
         let bench = bench(&cloud, &codes);
         assert_eq!(bench.images(), 360);
-        let found = bench.measure(&Way { vector: &[1.0, 0.0, 0.0], sigma: 0.2, indices: 0..4 }).unwrap();
+        let found = bench.measure(&Way { vector: &[1.0, 0.0, 0.0], sigma: 0.2, indices: 0..4 }, &EVERY).unwrap();
         assert_eq!((found.factors.len(), found.factors[39].len(), found.leaks.is_none()), (40, STEPS, true));
         for code in 0..40 {
             let change = found.factors[code][STEPS - 1][0] - found.factors[code][0][0];
@@ -255,5 +264,9 @@ pub(super) mod tests {
             assert!(found.distances[code][0] > found.distances[code][1]);
             approx::assert_abs_diff_eq!(found.distances[code][0], found.distances[code][8], epsilon = 1e-6);
         }
+        let ends = bench.measure(&Way { vector: &[1.0, 0.0, 0.0], sigma: 0.2, indices: 0..4 }, &ENDS).unwrap();
+        assert_eq!(ends.factors, found.factors);
+        assert_eq!(ends.distances[7], ENDS.map(|step| found.distances[7][step]));
+        assert_eq!(ends.cloud[7], ENDS.map(|step| found.cloud[7][step]));
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tch::Tensor;
 
-use super::bench::{Bench, Way};
+use super::bench::{Bench, ENDS, EVERY, Way};
 use super::config::{DirectionsConfig, Method};
 use super::eigen::subspaces;
 use super::factorised::Stack;
@@ -107,7 +107,7 @@ impl Subject<'_> {
 
     /// Scores of a direction or its opposite, whichever its leading factor rises along, and that vector.
     fn upwards(&self, mut vector: Vec<f64>, sigma: f64, indices: &Range<usize>) -> Result<(Scores, Vec<f64>)> {
-        let scores = self.scores(&vector, sigma, indices)?;
+        let scores = self.scores(&vector, sigma, indices, &EVERY)?;
         if !scores.falls() {
             return Ok((scores, vector));
         }
@@ -124,17 +124,17 @@ impl Subject<'_> {
         let length = self.bench.codes.size()[1] as usize;
         let random = (0..self.config.random).map(|at| {
             let vector = unit_vector(length, seed, &format!("random direction {}", group.name()), at);
-            self.scores(&vector, sigmas[at as usize % sigmas.len()], indices)
+            self.scores(&vector, sigmas[at as usize % sigmas.len()], indices, &ENDS)
         });
         Ok(Null::of(&random.collect::<Result<Vec<_>>>()?))
     }
 
-    fn scores(&self, vector: &[f64], sigma: f64, indices: &Range<usize>) -> Result<Scores> {
+    fn scores(&self, vector: &[f64], sigma: f64, indices: &Range<usize>, watched: &[usize]) -> Result<Scores> {
         if self.observer.stop_requested() {
             return Err(Problem::new(Kind::Interrupted, "stopped between two directions")
                 .advice("the same command begins anew and ends in the same bytes"));
         }
-        let measured = self.bench.measure(&Way { vector, sigma, indices: indices.clone() })?;
+        let measured = self.bench.measure(&Way { vector, sigma, indices: indices.clone() }, watched)?;
         self.observer.advance(self.bench.images());
         Ok(Scores::of(&measured, self.config.reach, self.deviations))
     }

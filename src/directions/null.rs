@@ -68,8 +68,8 @@ impl Null {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bench::Way;
     use super::super::bench::tests::{bench, codes};
+    use super::super::bench::{ENDS, Way};
     use super::*;
     use crate::latent::cloud::LatentCloud;
 
@@ -90,7 +90,7 @@ mod tests {
         let deviations = [0.05, 0.05, 0.05, 0.5];
         let of = |vector: &[f64]| {
             let way = Way { vector, sigma: 1.0, indices: 0..4 };
-            Scores::of(&bench.measure(&way).unwrap(), 3.0, &deviations)
+            Scores::of(&bench.measure(&way, &ENDS).unwrap(), 3.0, &deviations)
         };
         let random: Vec<Scores> = (0..50).map(|at| of(&unit_vector(3, RunSeed(2), "null", at))).collect();
         let null = Null::of(&random);

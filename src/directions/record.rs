@@ -94,6 +94,7 @@ impl Writer<'_> {
             samples: config.samples,
             classes: self.classes(),
             codes: self.codes(),
+            shown: config.shown,
             steps: steps(config.reach).to_vec(),
             reach: config.reach,
             layers: self.layers(),

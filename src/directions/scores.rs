@@ -17,9 +17,9 @@ pub struct Scores {
     pub purity: f64,
     /// Total variation of the class shares between both ends, mean over the codes.
     pub leak: Option<f64>,
-    /// Distance to the image of the code itself at each step, mean over the codes.
+    /// Distance to the image of the code itself at each watched step, mean over the codes.
     pub distances: Vec<f64>,
-    /// Distance of the moved code to the cloud at each step, mean over the codes.
+    /// Distance of the moved code to the cloud at each watched step, mean over the codes.
     pub cloud: Vec<f64>,
     /// Distance of every code's image at both ends, the lower end first.
     pub ends: Vec<f64>,
@@ -45,7 +45,10 @@ impl Scores {
                 spearman(&steps, &values).unwrap_or(0.0)
             })
         };
-        let at_step = |values: &[Vec<f64>]| (0..STEPS).map(|step| over_codes(&|code| values[code][step])).collect();
+        let at_step = |values: &[Vec<f64>]| {
+            let watched = values.first().map_or(0, Vec::len);
+            (0..watched).map(|step| over_codes(&|code| values[code][step])).collect::<Vec<f64>>()
+        };
         let leading = (0..effects.len()).max_by(|a, b| effects[*a].abs().total_cmp(&effects[*b].abs()));
         let leading = leading.unwrap_or_default();
         Self {
@@ -56,7 +59,7 @@ impl Scores {
             leak: measured.leaks.as_ref().map(|leaks| leaks.iter().sum::<f64>() / count),
             distances: at_step(&measured.distances),
             cloud: at_step(&measured.cloud),
-            ends: measured.distances.iter().flat_map(|steps| [steps[0], steps[STEPS - 1]]).collect(),
+            ends: measured.distances.iter().flat_map(|steps| [steps[0], steps[steps.len() - 1]]).collect(),
         }
     }
 
@@ -70,9 +73,9 @@ impl Scores {
         self.monotonicity.get(self.leading).map_or(0.0, |value| value.abs())
     }
 
-    /// Mean of both ends of what stands at each step.
+    /// Mean of both ends of what stands at each watched step.
     pub fn at_ends(of_steps: &[f64]) -> f64 {
-        (of_steps[0] + of_steps[STEPS - 1]) / 2.0
+        (of_steps[0] + of_steps[of_steps.len() - 1]) / 2.0
     }
 
     /// Whether the leading factor falls along the direction, so that its opposite is meant.

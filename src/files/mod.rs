@@ -41,6 +41,6 @@ pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, rea
 pub use lock::{FolderLock, lock};
 pub use out_folder::{Input, OutFolder, Owner};
 pub use whole::{
-    AtomicWriter, append, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder, write,
-    write_unflushed, writer,
+    AtomicWriter, append, append_flushed, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder,
+    write, write_unflushed, writer,
 };

@@ -161,6 +161,35 @@ pub fn append(path: &Path, line: &str) -> Result<()> {
     write().map_err(|error| Problem::io(path, "writing", error))
 }
 
+/// Adds `line` and a line's end to a log of `length` bytes, which is made where there is none; returns the log's length
+/// then, once it is on the disk. What follows those bytes, as a failed write before may have left it, goes first.
+///
+/// # Errors
+/// It cannot be written or flushed, or is a link; what was written of the line is taken off again as far as the disk
+/// lets it.
+pub fn append_flushed(path: &Path, length: u64, line: &str) -> Result<u64> {
+    let text = format!("{line}\n");
+    let is_new = !is_there(path)?;
+    let write = || -> io::Result<()> {
+        fault::before(Operation::Create, path)?;
+        let mut file = OpenOptions::new().create(true).append(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
+        if file.metadata()?.len() > length {
+            file.set_len(length)?;
+        }
+        let written = write_or_half(&mut file, text.as_bytes(), path)
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| fault::before(Operation::Flush, path))
+            .and_then(|()| file.sync_data());
+        // The next line takes it off otherwise.
+        written.inspect_err(|_| drop(file.set_len(length)))
+    };
+    write().map_err(|error| Problem::io(path, "writing", error))?;
+    if is_new {
+        sync_folder(parent(path))?;
+    }
+    Ok(length + text.len() as u64)
+}
+
 /// Bytes of a log that are looked at together, from its end on.
 const BLOCK: usize = 1 << 16;
 
@@ -358,6 +387,21 @@ mod tests {
         drop(unfinished);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_line_that_is_flushed_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        assert_eq!(append_flushed(&path, 0, "one").unwrap(), 4);
+        std::fs::write(&path, b"one\nhal").unwrap();
+        assert_eq!(append_flushed(&path, 4, "two").unwrap(), 8);
+        // Opening, writing, flushing.
+        for at in 1..=3 {
+            let (done, _) = under(&format!("any:{at}"), || append_flushed(&path, 8, "three"));
+            assert!(done.is_err(), "{at}");
+            assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n", "{at}");
+        }
     }
 
     #[test]

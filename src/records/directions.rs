@@ -32,6 +32,8 @@ pub struct DirectionsRecord {
     pub classes: Vec<ClassShare>,
     /// The codes that were moved.
     pub codes: Vec<CodeRecord>,
+    /// How many of them, the first ones, are in the pictures.
+    pub shown: u64,
     /// In deviations, from the lower end to the upper.
     pub steps: Vec<f64>,
     /// Deviations at the ends of the pictures' rows.

@@ -48,6 +48,8 @@ pub mod segment;
 
 pub mod reading;
 
+pub mod review;
+
 pub mod study;
 
 /// A number with its uncertainty; rimforge prints none without.

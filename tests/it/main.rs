@@ -104,6 +104,8 @@ mod evidence;
 
 mod reading;
 
+mod review;
+
 /// Small data sets that the tests above write.
 mod cohort_files;
 

@@ -1,13 +1,13 @@
 //! `rimforge read` as a reader, an attacker, a full disk and a killed process see it.
 
 /// A study that is small enough to be read through in seconds, and the program on it.
-mod study;
+pub mod study;
 
 /// Requests as bytes.
-mod http;
+pub mod http;
 
 /// Chromium, driven through a pipe.
-mod chromium;
+pub mod chromium;
 
 mod attack;
 
