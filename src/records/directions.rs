@@ -118,6 +118,19 @@ pub struct DirectionSet {
     pub null: NullRecord,
 }
 
+/// Share of the images at a direction's ends that must pass the gate where nobody looks at it.
+pub const PASSING: f64 = 0.5;
+
+impl DirectionSet {
+    /// Whether one of the set's directions is accepted where nobody looks at it: beyond the null, at least half of the
+    /// ends within the gate, and no more leak into the class than random directions have, as an edited image keeps its
+    /// class.
+    pub fn accepts(&self, one: &DirectionRecord) -> bool {
+        let leaks = one.leak.zip(self.null.leak).is_some_and(|(leak, most)| leak > most);
+        one.beats_null && one.passing >= PASSING && !leaks
+    }
+}
+
 /// One direction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DirectionRecord {

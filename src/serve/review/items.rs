@@ -41,6 +41,8 @@ pub struct Item {
     pub scores: String,
     /// What null and gate say.
     pub gate: GateValues,
+    /// Whether it is accepted where nobody looks ([`DirectionSet::accepts`]).
+    pub passes: bool,
     /// Its strip.
     pub picture: Inside,
     /// Of the strip's bytes.
@@ -134,6 +136,7 @@ fn item(folder: &Path, record: &DirectionsRecord, set: &DirectionSet, one: &Dire
             passing: one.passing,
             beats_null: one.beats_null,
         },
+        passes: set.accepts(one),
         picture: one.strip.clone(),
         picture_sha256: one.strip_sha256.clone(),
         bytes,
@@ -164,6 +167,7 @@ pub(super) mod tests {
                     passing: if at % 3 == 0 { 0.9 } else { 0.1 },
                     beats_null: at % 2 == 0,
                 },
+                passes: at % 6 == 0,
                 picture: Inside::of("strips", &Name::of_known(&format!("{at}")), ".png"),
                 picture_sha256: digest::sha256(&bytes),
                 bytes,

@@ -39,9 +39,6 @@ use together::Consensus;
 /// Knows the folders of reviewers and of the summary.
 pub const OWNER: Owner = Owner::of("review", |_| Ok(None));
 
-/// Share of the images at the ends of a direction that must pass the gate where nobody looks.
-pub const PASSING: f64 = 0.5;
-
 /// Name of the reviewer that is none.
 const GATE: &str = "gate";
 
@@ -108,8 +105,8 @@ impl Review {
         Ok(progress)
     }
 
-    /// Decides without a person: a direction is accepted that is beyond chance and of whose images at both ends at
-    /// least half pass the gate. Every line says so. Decisions that stand are not made again. Gives how many of all are
+    /// Decides without a person, by [`DirectionSet::accepts`](crate::records::directions::DirectionSet::accepts). Every
+    /// line says so. Decisions that stand are not made again. Gives how many of all are
     /// accepted.
     ///
     /// # Errors
@@ -120,9 +117,8 @@ impl Review {
         let session = &self.items.record_sha256[..self.items.record_sha256.len().min(16)];
         let mut accepted = 0;
         for (at, item) in self.items.list.iter().enumerate() {
-            let passes = item.gate.beats_null && item.gate.passing >= PASSING;
-            accepted += usize::from(passes);
-            let verdict = if passes { Verdict::Accept } else { Verdict::Reject };
+            accepted += usize::from(item.passes);
+            let verdict = if item.passes { Verdict::Accept } else { Verdict::Reject };
             let before = standing(&self.items, held.log.lines())[at][0].map(|line| (line.id, line.decision));
             if before.is_some_and(|(_, decision)| decision == Some(verdict)) {
                 continue;
@@ -183,6 +179,27 @@ impl Review {
         claim.will_write([RECORD])?;
         files::write_json(folder.join(RECORD), &record)?;
         Ok(record)
+    }
+
+    /// Directions that people accepted together, and who they are; `None` where no person decided anything.
+    ///
+    /// # Errors
+    /// As [`Review::summary`].
+    pub fn accepted_by_people(&self, consensus: Consensus) -> Result<Option<(Vec<Name>, Vec<Name>)>> {
+        if !files::is_there(&self.dir.reviewers())? {
+            return Ok(None);
+        }
+        let record = match self.summary(consensus) {
+            Ok(record) => record,
+            // Nobody has decided yet.
+            Err(problem) if problem.kind() == Kind::Input && self.folders()?.iter().all(|folder| {
+                Read::of(&folder.join(ReviewDir::DECISIONS)).is_ok_and(|read| read.lines.is_empty())
+            }) => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        let people: Vec<Name> =
+            record.reviewers.iter().map(|one| one.name.clone()).filter(|name| name.as_str() != GATE).collect();
+        Ok((!people.is_empty()).then_some((record.accepted, people)))
     }
 
     /// Folders of reviewers, by name.

@@ -6,6 +6,7 @@ use super::Run;
 use super::config::ImageSource;
 use crate::data::{Prepared, Source, image_inputs, run_stage as prepare};
 use crate::edit::Accepted;
+use crate::name::Name;
 use crate::problem::{Problem, Result};
 use crate::records::classify::ClassifyRecord;
 use crate::records::directions::DirectionsRecord;
@@ -15,6 +16,8 @@ use crate::records::prepare::PrepareRecord;
 use crate::records::skin::SkinRecord;
 use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
+use crate::serve::review::Review;
+use crate::serve::review::together::Consensus;
 use crate::simulate::skin;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
@@ -119,6 +122,11 @@ impl Run<'_> {
         let named = &self.study.edit.accept;
         if !named.is_empty() {
             return Ok(Accepted { ids: named.clone(), by: "who named them in the settings (edit.accept)".into() });
+        }
+        let review = Review::open(&self.dir.directions())?;
+        if let Some((ids, people)) = review.accepted_by_people(Consensus::All)? {
+            let people: Vec<&str> = people.iter().map(Name::as_str).collect();
+            return Ok(Accepted { ids, by: format!("{} (`rimforge review`)", people.join(" and ")) });
         }
         Ok(edit::by_the_gate(&directions.record))
     }
