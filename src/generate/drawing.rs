@@ -40,7 +40,7 @@ impl Drawing<'_> {
                     .advice("run the same command again"));
             }
             let drawn = draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise);
-            let images = Image::split(&padding::crop(&source.padding, &drawn))?;
+            let images = Image::drawn(&padding::crop(&source.padding, &drawn), &opened.file)?;
             for (image, &seed) in images.iter().zip(chunk) {
                 for path in write_image(out, config, seed, image, source)? {
                     let sha256 = files::sha256(out.join(&path))?;
