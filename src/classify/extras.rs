@@ -394,7 +394,7 @@ fn npz_array(file: &Path, name: &str, count: usize) -> Result<Vec<f32>> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()).because(error))?;
     let mut array = vec![];
     let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| damaged(error.to_string()).because(error))?;
-    entry.take(most).read_to_end(&mut array).map_err(|error| Problem::io(file, "reading", error))?;
+    entry.take(most).read_to_end(&mut array).map_err(|error| damaged(error.to_string()).because(error))?;
     let values = Npy::open(&array).and_then(Npy::floats).map_err(|problem| problem.at(file).advice(again))?;
     if values.len() == count { Ok(values) } else { Err(damaged(format!("{} values", values.len()))) }
 }

@@ -29,6 +29,15 @@ impl<C: Serialize + DeserializeOwned + Default, A: Serialize> Options<C, A> {
         self.over(&C::default())
     }
 
+    /// Dotted names of the settings that were typed.
+    ///
+    /// # Errors
+    /// A value that the setting cannot have.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let typed = Table::try_from(&self.typed).map_err(|error| self.inexpressible(&error))?;
+        Ok(typed.into_iter().map(|(name, _)| name).collect())
+    }
+
     /// What was typed over `base`.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub struct RunArgs {
     /// The study's settings, e.g. studies/demo.toml.
     study: PathBuf,
 
-    /// Override a setting: --set train.kimg=20 (repeatable).
+    /// Override a setting: --set train.kimg=20 (repeatable, each setting once).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }

@@ -62,7 +62,7 @@ struct Typed {
 
 impl TrainArgs {
     fn config(&self) -> Result<TrainConfig> {
-        settings::overlay(&self.settings.config()?, &self.set)
+        settings::overlay(&self.settings.config()?, &self.settings.names()?, &self.set)
     }
 }
 

@@ -280,8 +280,8 @@ fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>)
         notes.push("no participants.tsv; patients are the sub-* folders".into());
         return;
     }
-    let rows = match table::read(&path, &["participant_id"], &[]) {
-        Ok(table) => table.rows,
+    let table = match table::read(&path, &["participant_id"], &[]) {
+        Ok(table) => table,
         Err(problem) => {
             let first = problem.to_string().lines().next().unwrap_or_default().to_owned();
             notes.push(format!("patients are the sub-* folders, since participants.tsv cannot be used: {first}"));
@@ -289,8 +289,8 @@ fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>)
         }
     };
     // Some tables leave "sub-" out.
-    let ids: Vec<String> = rows
-        .iter()
+    let ids: Vec<String> = table
+        .rows()
         .map(|row| row.cell(0))
         .filter(|id| !is_missing(id))
         .map(|id| if id.starts_with("sub-") { id.to_owned() } else { format!("sub-{id}") })

@@ -10,7 +10,8 @@ use super::pieces::Pieces;
 use super::plausible::{self, Sizes, Verdict};
 use super::streamed_ranks::{self, Counted, is_positive};
 use crate::filter::gaussian;
-use crate::nifti::{self, Form, OpenVolume, RasAxes, ScannedFile};
+use crate::nifti::layout::CORRECT_INTENT;
+use crate::nifti::{self, Form, Gaps, Intent, OpenVolume, ScannedFile};
 use crate::problem::{Problem, Result};
 use crate::records::label::SUSCEPTIBILITY_NAMES;
 
@@ -32,9 +33,8 @@ pub(crate) struct Channel {
     softness: Option<f64>,
     /// Nothing but 0 is in it; only of a traced map.
     is_blank: bool,
-    axes: RasAxes,
-    /// Places of voxels that were NaN or infinite and are 0 now.
-    non_finite: Vec<u32>,
+    /// Voxels that were NaN or infinite and are 0 now.
+    pub gaps: Gaps,
     /// Of the file.
     pub sha256: String,
 }
@@ -67,6 +67,9 @@ impl Channel {
         let grid = file.grid();
         let mut pieces = Pieces::plan(&grid, wanted.centres, wanted.shape);
         let measure = contrast.measure();
+        if measure != Measure::Traced {
+            require_image(file.intent(), path)?;
+        }
         let rounding = file.rounding();
         let mut is_blank = false;
         let (scale, facts) = match measure {
@@ -94,8 +97,8 @@ impl Channel {
             }
         };
         let softness = (measure == Measure::Traced).then_some(wanted.rim_softness);
-        let (non_finite, sha256) = (facts.non_finite, facts.sha256);
-        Ok(Self { pieces, scale, softness, is_blank, axes: RasAxes::new(&grid), non_finite, sha256 })
+        let ScannedFile { gaps, sha256 } = facts;
+        Ok(Self { pieces, scale, softness, is_blank, gaps, sha256 })
     }
 
     /// Takes what other patches need of the same file, which lies at `path`, in place of what it has.
@@ -137,16 +140,18 @@ impl Channel {
     pub fn is_blank(&self) -> bool {
         self.is_blank
     }
+}
 
-    /// How many voxels were NaN or infinite.
-    pub fn non_finite(&self) -> u64 {
-        self.non_finite.len() as u64
-    }
-
-    /// Which they were: x, y, z in RAS+ order.
-    pub fn non_finite_voxels(&self) -> impl Iterator<Item = [usize; 3]> {
-        self.non_finite.iter().map(|&place| self.axes.voxel(place as usize))
-    }
+/// Refuses what the header calls a statistic or labels. Label maps and traced rims may have any intent: programs that
+/// number clusters or trace on a statistical map leave its code in the header, and whole numbers and shares from 0 to 1
+/// are told by their values.
+fn require_image(intent: Intent, path: &Path) -> Result<()> {
+    let found = match intent {
+        Intent::Statistic(name) => format!("{name}, by the header's intent code"),
+        Intent::Labels => "labels, by the header's intent code".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Problem::input(path, found).expected("a measured image").advice(CORRECT_INTENT))
 }
 
 /// Whether a weighted volume stays in memory while its median is found, where so many patients are worked on at once.

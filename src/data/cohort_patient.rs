@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use super::background::BackgroundNotes;
 use super::bids::{Cohort, Patient};
 use super::channel::{Channel, Wanted};
 use super::extracted::{PATCHES, hash_pixels};
@@ -65,6 +66,9 @@ pub(super) struct PatientPatches {
     /// What the headers of its files leave open.
     #[serde(flatten)]
     pub places: PlaceNotes,
+    /// Of volumes whose background is no number.
+    #[serde(flatten)]
+    pub background: BackgroundNotes,
 }
 
 /// What cutting a patient needs; shared by all threads.
@@ -167,8 +171,9 @@ impl Work<'_> {
         let images = patient.contrasts.iter().filter(|contrast| contrast.path.is_some()).count();
         let groups = centres.chunks(self.at_once(labels.placement.grid.voxels(), images, rayon::current_num_threads()));
         let first = groups.clone().next().unwrap_or_default();
-        let mut places = PlaceNotes::default();
+        let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
         places.add(&labels.placement, &self.relative(&patient.lesion_map));
+        background.add(&self.relative(&patient.lesion_map), labels.background, 0);
         for contrast in &patient.contrasts {
             let Some(path) = &contrast.path else {
                 channels.push(None);
@@ -181,8 +186,9 @@ impl Work<'_> {
             let channel = Channel::read(file, contrast, path, &wanted(first), &mut memory)?;
             self.memory.give_back(memory);
             inputs.push(self.input(path, channel.sha256.clone()));
-            non_finite += channel.non_finite();
-            self.require_finite(&channel, path, &lesions, labels)?;
+            non_finite += channel.gaps.voxels();
+            let reaching = self.require_finite(&channel, path, &lesions, labels)?;
+            background.add(&self.relative(path), channel.gaps.background(), reaching);
             if channel.is_blank() && lesions.iter().any(|(_, votes)| *votes == (true, true)) {
                 return Err(Problem::input(path, format!("nothing but zeros: no traced rims for {}", patient.id))
                     .expected("traced rims, since both readers see a rim in this patient")
@@ -202,6 +208,7 @@ impl Work<'_> {
             larger: 0,
             ranges: Vec::new(),
             places,
+            background,
         };
         let mut used = SliceRanges::new(channels.len(), USED_VALUES);
         let mut empty: Vec<Vec<String>> = vec![Vec::new(); channels.len()];
@@ -252,29 +259,26 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Refuses a volume whose NaN or infinite voxels lie where lesions are.
+    /// Refuses a volume whose NaN or infinite voxels lie where lesions are; how many lesions' patches reach into a
+    /// background of such.
     fn require_finite(
         &self,
         channel: &Channel,
         path: &Path,
         lesions: &[(u32, (bool, bool))],
         labels: &LabelMap,
-    ) -> Result<()> {
-        if channel.non_finite() == 0 {
-            return Ok(());
+    ) -> Result<u64> {
+        let (mut found, mut reaching) = (Vec::new(), 0);
+        for (number, _) in lesions {
+            let missing = labels.lesions[number].missing(&channel.gaps, self.config.patch);
+            found.extend(missing.words().map(|words| format!("lesion {number} ({words})")));
+            reaching += u64::from(missing.reaches_outside);
         }
-        let volume = labels.placement.grid.shape;
-        let found = lesions.iter().filter_map(|(number, _)| {
-            let voxels = channel.non_finite_voxels();
-            let words = missing::non_finite(&labels.lesions[number], voxels, self.config.patch, volume)?;
-            Some(format!("lesion {number} ({words})"))
-        });
-        let found: Vec<String> = found.collect();
         if found.is_empty() {
-            return Ok(());
+            return Ok(reaching);
         }
         Err(Problem::input(path, format!("values are missing where they matter: {}", listed(&found)))
-            .expected("at most 1 % of a lesion's voxels, and of its patch's, that are NaN or infinite")
+            .expected("at most 1 % of a lesion's voxels, and of its patch's in the brain, that are NaN or infinite")
             .advice("repair the reconstruction, or take the lesion out of the reader table and the label map"))
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::background::BackgroundNotes;
 use super::bids::{self, Cohort, Patient};
 use super::cohort_patient::{Memory, PARTIAL, PatientPatches, Work};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
@@ -139,6 +140,9 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
     let mut places = PlaceNotes::default();
     patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
     all.notes.extend(places.words(config.form));
+    let mut background = BackgroundNotes::default();
+    patients.iter_mut().for_each(|patient| background.join(std::mem::take(&mut patient.background)));
+    all.notes.extend(background.words());
     require_own_volumes(cohort, &patients)?;
     all.contrasts = contrasts;
     all.inputs = tables(cohort)?;

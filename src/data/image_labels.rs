@@ -79,9 +79,9 @@ impl Labels {
         let columns = Wanted { required: &["file"], optional: &["label", "patient", "reader1", "reader2"] };
         let table = table::parse(path, text.bytes, &columns)?;
         let places = join(path, &table, names)?;
-        let word = |row: &Row, at: usize| match odd_label::fault(row.cell(at)) {
+        let word = |row: Row, at: usize| match odd_label::fault(row.cell(at)) {
             None => Ok(row.cell(at).to_owned()),
-            Some(fault) => Err(Problem::input(path, format!("line {}: {fault}", row.line)).advice(
+            Some(fault) => Err(Problem::input(path, format!("line {}: {fault}", row.line())).advice(
                 "write what it is, or leave out the image and its line; a label that is in doubt can have a name of \
                  its own, which --ambiguous-label takes",
             )),
@@ -183,10 +183,10 @@ impl Labels {
 }
 
 /// Reads a cell that says whose image it is.
-fn patient_word(path: &Path) -> impl Fn(&Row, usize) -> Result<String> {
-    move |row: &Row, at: usize| match odd_label::patient_fault(row.cell(at)) {
+fn patient_word(path: &Path) -> impl Fn(Row, usize) -> Result<String> {
+    move |row: Row, at: usize| match odd_label::patient_fault(row.cell(at)) {
         None => Ok(row.cell(at).to_owned()),
-        Some(fault) => Err(Problem::input(path, format!("line {}: {fault}", row.line))
+        Some(fault) => Err(Problem::input(path, format!("line {}: {fault}", row.line()))
             .expected("the patient of each image; an image of its own can have its own name there")),
     }
 }
@@ -200,7 +200,7 @@ fn in_places<T>(places: Vec<usize>, values: impl Iterator<Item = T>) -> Vec<T> {
 
 /// Which image each line is about.
 fn join(path: &Path, table: &Table, names: &[String]) -> Result<Vec<usize>> {
-    let files: Vec<&str> = table.rows.iter().map(|row| row.cell(0)).collect();
+    let files: Vec<&str> = table.rows().map(|row| row.cell(0)).collect();
     places(&files, names, "the table").map_err(|problem| problem.at(path))
 }
 
@@ -209,20 +209,20 @@ fn column<T>(
     table: &Table,
     places: &[usize],
     at: usize,
-    read: impl Fn(&Row, usize) -> Result<T>,
+    read: impl Fn(Row, usize) -> Result<T>,
 ) -> Result<Option<Vec<T>>> {
-    if table.rows.iter().any(|row| row.cells[at].is_none()) {
+    if !table.has(at) {
         return Ok(None);
     }
-    let cells = table.rows.iter().map(|row| read(row, at)).collect::<Result<Vec<T>>>()?;
+    let cells = table.rows().map(|row| read(row, at)).collect::<Result<Vec<T>>>()?;
     Ok(Some(in_places(places.to_vec(), cells.into_iter())))
 }
 
 fn votes(path: &Path, table: &Table, places: &[usize]) -> Result<Option<Vec<(bool, bool)>>> {
-    let vote = |row: &Row, at: usize| {
+    let vote = |row: Row, at: usize| {
         super::reader_table::whole_number(row.cell(at)).filter(|vote| *vote < 2).map(|vote| vote == 1).ok_or_else(
             || {
-                let found = format!("line {}: reader{} says \"{}\"", row.line, at - 2, shown(row.cell(at)));
+                let found = format!("line {}: reader{} says \"{}\"", row.line(), at - 2, shown(row.cell(at)));
                 Problem::input(path, found).expected("1 (of interest) or 0 (not)")
             },
         )

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::lesion_pieces::{self, Part, Piece};
+use super::missing::Missing;
 use super::name_join::listed;
 use super::patches;
-use crate::nifti::{self, Form, Placement, RasAxes};
+use crate::nifti::{self, Form, Gaps, Placement, RasAxes};
 use crate::problem::{Problem, Result};
 
 /// Largest label: up to here each whole number is a float32 of its own.
@@ -44,6 +45,8 @@ pub struct LabelMap {
     pub placement: Placement,
     /// By number.
     pub lesions: BTreeMap<u32, Lesion>,
+    /// Voxels of a background that is NaN or infinite, which is no lesion.
+    pub background: u64,
     /// Of the file's bytes.
     pub sha256: String,
 }
@@ -70,8 +73,8 @@ impl LabelMap {
     /// Reads a map; 0 is background.
     ///
     /// # Errors
-    /// Those of [`nifti::open`] and its scan; a voxel that is NaN or infinite or no whole number of 0 or more; more
-    /// than 10,000 lesions, or pieces without end, as noise has.
+    /// Those of [`nifti::open`] and its scan; a voxel that is NaN or infinite and not of the background, or no whole
+    /// number of 0 or more; more than 10,000 lesions, or pieces without end, as noise has.
     pub fn read(path: &Path, form: Form) -> Result<Self> {
         let mut runs = Runs::default();
         let file = nifti::open(path, form)?;
@@ -93,8 +96,10 @@ impl LabelMap {
                 .expected(format!("0 outside and at most {MAX_LESIONS} lesions, each its own number"))
                 .advice("give the map of labels; this seems to be a contrast"))
         })?;
-        if !file.non_finite.is_empty() {
-            let found = format!("{} NaN or infinite voxels in a label map", file.non_finite.len());
+        let background = file.gaps.background();
+        let holes = file.gaps.voxels() - background;
+        if holes > 0 {
+            let found = format!("{holes} NaN or infinite voxels amid the voxels of a label map");
             return Err(Problem::input(path, found).expected("whole numbers").advice(SAVE_AS_LABELS));
         }
         if let Some(value) = runs.unusable.filter(|_| rounding > 0.0) {
@@ -111,7 +116,7 @@ impl LabelMap {
                 .advice(SAVE_AS_LABELS));
         }
         let lesions = runs.of_label.into_iter().map(|(number, runs)| (number, Lesion::new(axes, runs))).collect();
-        Ok(Self { placement, lesions, sha256: file.sha256 })
+        Ok(Self { placement, lesions, background, sha256: file.sha256 })
     }
 
     /// Refuses a map whose numbers are not its lesions: a mask of several, which has one number for all of them, a
@@ -221,6 +226,11 @@ impl Lesion {
     fn voxels(&self) -> impl Iterator<Item = [usize; 3]> {
         let places = self.runs.iter().flat_map(|run| run.first as usize..(run.first + run.length) as usize);
         places.map(|place| self.axes.voxel(place))
+    }
+
+    /// What of its patch of `shape` = \[depth, height, width\] is no number in a volume on the map's grid with `gaps`.
+    pub(crate) fn missing(&self, gaps: &Gaps, shape: [u32; 3]) -> Missing {
+        Missing::of((gaps, &self.axes), self.extent.centre, shape, || self.mask(shape))
     }
 
     /// Axial slices that cut it, each with its voxels there.

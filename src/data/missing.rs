@@ -1,35 +1,59 @@
 //! Values that are missing where they matter: a lesion on voxels that were NaN, or where a map holds nothing.
 
-use crate::nifti::MAX_NON_FINITE_SHARE;
+use crate::nifti::{Gaps, MAX_HOLES, RasAxes};
 
-use super::label_map::Lesion;
 use super::patches;
 use super::plausible::LARGEST_PPB;
 
-/// Whether NaN or infinite voxels of a volume (x, y, z each) are more than one in a hundred of a lesion's own, or of
-/// the part of its patch of `shape` = \[depth, height, width\] that lies inside the volume of `volume_shape`; in
-/// words.
-pub(crate) fn non_finite(
-    lesion: &Lesion,
-    voxels: impl Iterator<Item = [usize; 3]>,
-    shape: [u32; 3],
-    volume_shape: [usize; 3],
-) -> Option<String> {
-    let centre = lesion.extent.centre;
-    let places: Vec<usize> = voxels.filter_map(|voxel| patches::place(voxel, centre, shape)).collect();
-    if places.is_empty() {
-        return None;
+/// What is NaN or infinite of a lesion's patch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// Of the lesion's own voxels, and how many it has.
+    in_lesion: usize,
+    own: usize,
+    /// Of the patch, without the volume's background, and how many voxels the volume gives it.
+    holes: usize,
+    patch: usize,
+    /// The patch reaches into a background without values: as in a map that is 0 there, nothing was measured.
+    pub reaches_outside: bool,
+}
+
+impl Missing {
+    /// In the patch about `centre` = x, y, z of a volume along `axes` with `gaps`; `mask`: of the patch, of
+    /// `shape` = \[depth, height, width\], asked for where there is something to find.
+    pub fn of(
+        (gaps, axes): (&Gaps, &RasAxes),
+        centre: [i64; 3],
+        shape: [u32; 3],
+        mask: impl FnOnce() -> Vec<u8>,
+    ) -> Self {
+        let ranges = patches::inside(centre, shape, axes.grid.shape);
+        let mut found = Self { patch: ranges.iter().map(ExactSizeIterator::len).product(), ..Self::default() };
+        let here: Vec<_> = gaps.within(axes, ranges).collect();
+        if here.is_empty() {
+            return found;
+        }
+        let mask = mask();
+        found.own = mask.iter().filter(|&&inside| inside == 1).count();
+        for gap in here {
+            let place = patches::place(gap.voxel, centre, shape);
+            found.in_lesion += usize::from(place.is_some_and(|place| mask[place] == 1));
+            found.holes += usize::from(!gap.is_background);
+            found.reaches_outside |= gap.is_background;
+        }
+        found
     }
-    let mask = lesion.mask(shape);
-    let own = mask.iter().filter(|&&inside| inside == 1).count();
-    let patch = patches::inside(centre, shape, volume_shape).iter().map(ExactSizeIterator::len).product::<usize>();
-    let in_lesion = places.iter().filter(|&&place| mask[place] == 1).count();
-    let too_many = |count: usize, of: usize| count as f64 > MAX_NON_FINITE_SHARE * of as f64;
-    if too_many(in_lesion, own) {
-        return Some(format!("{in_lesion} of its {own} voxels are NaN or infinite"));
+
+    /// Why the lesion cannot be used, in words: more than one in a hundred of its own voxels, or of its patch's beside
+    /// the background.
+    pub fn words(&self) -> Option<String> {
+        let Self { in_lesion, own, holes, patch, .. } = *self;
+        let too_many = |count: usize, of: usize| count as f64 > MAX_HOLES * of as f64;
+        if too_many(in_lesion, own) {
+            return Some(format!("{in_lesion} of its {own} voxels are NaN or infinite"));
+        }
+        too_many(holes, patch).then(|| format!("{holes} of the {patch} voxels of its patch are NaN or infinite"))
     }
-    too_many(places.len(), patch)
-        .then(|| format!("{} of the {patch} voxels of its patch are NaN or infinite", places.len()))
 }
 
 /// Share of a lesion's voxels that may have the very same value. An image has noise; what repeats is a fill value, or a
@@ -64,6 +88,36 @@ pub(crate) fn nothing(mask: &[u8], values: &[f32], in_ppb: bool) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A volume of 20 x 20 x 20 whose values end at x = 10, and a patch of 8 x 8 x 8 about its middle.
+    #[test]
+    fn a_patch_may_reach_into_the_background_and_a_lesion_may_not() {
+        let grid = crate::nifti::Grid::new([20; 3], crate::nifti::Affine::IDENTITY);
+        let axes = RasAxes::new(&grid);
+        let missing = |hole: usize, lesion: &dyn Fn(usize) -> bool| {
+            let value = |[x, y, z]: [usize; 3]| {
+                let is_hole = y == 9 && z == 9 && (6..6 + hole).contains(&x);
+                if x >= 10 || is_hole { f32::NAN } else { 1.0 }
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("v.nii");
+            crate::nifti::write(&path, &crate::nifti::Volume::from_fn(grid, value), "").unwrap();
+            let file = crate::nifti::open(&path, crate::nifti::Form::Sform).unwrap();
+            let gaps = file.scan(|_| Ok(())).unwrap().gaps;
+            let mask = (0..512).map(|at| u8::from(lesion(at % 8))).collect();
+            Missing::of((&gaps, &axes), [10, 10, 10], [8, 8, 8], || mask)
+        };
+        // Patch columns 0 to 3 are x = 6 to 9; 4 and on are background.
+        let inside = missing(0, &|x| x < 4);
+        assert_eq!((inside.words(), inside.reaches_outside), (None, true));
+        let one_column = missing(0, &|x| x == 4);
+        assert_eq!(one_column.words().unwrap(), "64 of its 64 voxels are NaN or infinite");
+        assert_eq!(missing(3, &|x| x < 2).words().unwrap(), "2 of its 128 voxels are NaN or infinite");
+        // 3 of 512 are .6 %, in no lesion.
+        assert_eq!(missing(3, &|x| x == 3).words(), None);
+        let elsewhere = Missing::of((&Gaps::default(), &axes), [10, 10, 10], [8, 8, 8], || panic!("not asked for"));
+        assert_eq!((elsewhere.words(), elsewhere.reaches_outside), (None, false));
+    }
 
     #[test]
     fn a_lesion_of_zeros_and_fill_values_are_told() {

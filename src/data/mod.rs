@@ -91,6 +91,8 @@ pub(crate) mod missing;
 
 mod plausible;
 
+pub(crate) mod background;
+
 mod streamed_ranks;
 
 pub(crate) mod place_notes;

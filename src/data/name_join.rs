@@ -12,26 +12,26 @@ use crate::problem::{Kind, Problem, Result};
 
 /// Names found on one side only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unmatched {
+pub struct Unmatched<'a> {
     /// Only in the first list, in order.
-    pub left: Vec<String>,
+    pub left: Vec<&'a str>,
     /// Only in the second.
-    pub right: Vec<String>,
+    pub right: Vec<&'a str>,
 }
 
 /// Compares two lists of unique names; `None` where both hold the same.
 pub fn unmatched<'a>(
     left: impl IntoIterator<Item = &'a str>,
     right: impl IntoIterator<Item = &'a str>,
-) -> Option<Unmatched> {
+) -> Option<Unmatched<'a>> {
     let left: BTreeSet<&str> = left.into_iter().collect();
     let right: BTreeSet<&str> = right.into_iter().collect();
-    let only = |a: &BTreeSet<&str>, b: &BTreeSet<&str>| a.difference(b).map(|&name| name.to_owned()).collect();
+    let only = |a: &BTreeSet<&'a str>, b: &BTreeSet<&'a str>| a.difference(b).copied().collect();
     let found = Unmatched { left: only(&left, &right), right: only(&right, &left) };
     (!found.left.is_empty() || !found.right.is_empty()).then_some(found)
 }
 
-impl Unmatched {
+impl Unmatched<'_> {
     /// "only in the table (2): a, b; only in the label maps (1): c".
     pub fn describe(&self, left: &str, right: &str) -> String {
         let sides = [(left, &self.left), (right, &self.right)];
@@ -49,8 +49,8 @@ impl Unmatched {
             name.replace('\\', "/").split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
         };
         let key = |name: &str| near_key(&parts(name));
-        let right: BTreeMap<String, &String> = self.right.iter().map(|name| (key(name), name)).collect();
-        let (left, right) = self.left.iter().find_map(|name| Some((name, *right.get(&key(name))?)))?;
+        let right: BTreeMap<String, &str> = self.right.iter().map(|&name| (key(name), name)).collect();
+        let (left, right) = self.left.iter().find_map(|&name| Some((name, *right.get(&key(name))?)))?;
         Some(format!("{} and {} are spelled differently", spelled(left), spelled(right)))
     }
 }
@@ -86,12 +86,13 @@ fn plain(name: &str) -> Cow<'_, str> {
 }
 
 /// Up to twelve names and the number of the rest; letters that no person sees as code points.
-pub fn listed(names: &[String]) -> String {
+pub fn listed(names: &[impl AsRef<str>]) -> String {
     const SHOWN: usize = 12;
     let first = names
         .iter()
         .take(SHOWN)
-        .map(|name| if name.chars().any(is_invisible) { spelled(name).into() } else { shown(name) });
+        .map(AsRef::as_ref)
+        .map(|name: &str| if name.chars().any(is_invisible) { spelled(name).into() } else { shown(name) });
     let first = first.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => first,

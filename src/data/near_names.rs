@@ -44,9 +44,11 @@ pub fn near_id_key(text: &str) -> String {
 }
 
 fn key(text: &str, parting: Option<char>) -> String {
-    let folded: String = text.nfkc().filter(|letter| !is_invisible(*letter)).collect::<String>().to_lowercase();
-    let has_latin = folded.bytes().any(|letter| letter.is_ascii_alphabetic());
-    let folded: String = folded.chars().map(|letter| if has_latin { latin(letter) } else { letter }).collect();
+    let seen: String = text.nfkc().filter(|letter| !is_invisible(*letter)).collect();
+    let has_latin = seen.bytes().any(|letter| letter.is_ascii_alphabetic());
+    let folded: String = seen.chars().map(|letter| if has_latin { latin(letter) } else { letter }).collect();
+    // What becomes of a Turkish I with a dot that is made small.
+    let folded = folded.to_lowercase().replace("i\u{307}", "i");
     let folded = folded.trim();
     let numeric =
         parting.is_none() && folded.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-'));
@@ -78,23 +80,26 @@ fn is_hyphen(letter: char) -> bool {
     matches!(letter, '-' | '_' | '\u{2d7}' | '\u{58a}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}')
 }
 
-/// The Latin letter that a small Cyrillic one looks like, which only a slip of the keyboard puts beside Latin ones.
+/// The Latin letter that one of another alphabet looks like, which only a slip of the keyboard puts beside Latin ones;
+/// Greek letters mean something where they are small, and their capitals are no other than the Latin ones.
 fn latin(letter: char) -> char {
-    const ALIKE: [(char, char); 12] = [
-        ('\u{430}', 'a'),
-        ('\u{435}', 'e'),
-        ('\u{456}', 'i'),
-        ('\u{458}', 'j'),
-        ('\u{43a}', 'k'),
-        ('\u{43c}', 'm'),
-        ('\u{43e}', 'o'),
-        ('\u{440}', 'p'),
-        ('\u{441}', 'c'),
-        ('\u{443}', 'y'),
-        ('\u{445}', 'x'),
-        ('\u{455}', 's'),
+    const ALIKE: [(&str, &str); 4] = [
+        // Cyrillic: small, capital.
+        ("\u{430}\u{435}\u{456}\u{458}\u{43a}\u{43c}\u{43e}\u{440}\u{441}\u{443}\u{445}\u{455}", "aeijkmopcyxs"),
+        (
+            "\u{410}\u{412}\u{415}\u{406}\u{408}\u{41a}\u{41c}\u{41d}\u{41e}\u{420}\u{421}\u{422}\u{423}\u{425}\u{405}",
+            "ABEIJKMHOPCTYXS",
+        ),
+        // Greek.
+        (
+            "\u{391}\u{392}\u{395}\u{396}\u{397}\u{399}\u{39a}\u{39c}\u{39d}\u{39f}\u{3a1}\u{3a4}\u{3a5}\u{3a7}\u{3bf}",
+            "ABEZHIKMNOPTYXo",
+        ),
+        // Turkish: i without a dot, which "RIM" becomes where it is made small, and I with one.
+        ("\u{131}\u{130}", "ii"),
     ];
-    ALIKE.iter().find(|(own, _)| *own == letter).map_or(letter, |(_, latin)| *latin)
+    let found = ALIKE.iter().find_map(|(own, latin)| own.chars().zip(latin.chars()).find(|(own, _)| *own == letter));
+    found.map_or(letter, |(_, latin)| latin)
 }
 
 /// Without width, so that no person sees it.
@@ -150,6 +155,12 @@ mod tests {
             ("non \u{2013} rim", "non-rim"),
             ("non\u{ad}rim", "nonrim"),
             ("r\u{456}m", "rim"),
+            ("r\u{131}m", "RIM"),
+            ("R\u{130}M", "rim"),
+            ("ri\u{307}m", "rim"),
+            ("R\u{399}M", "rim"),
+            ("\u{420}RL", "PRL"),
+            ("\u{41d}EALTHY", "healthy"),
         ] {
             assert_eq!(near_key(one), near_key(other), "{one:?} {other:?}");
         }
@@ -161,6 +172,8 @@ mod tests {
             ("+", "-"),
             ("a", "b"),
             ("\u{441}", "c"),
+            ("5\u{3bc}m", "5mm"),
+            ("\u{3b1}-rim", "a-rim"),
         ] {
             assert_ne!(near_key(one), near_key(other), "{one:?} {other:?}");
         }

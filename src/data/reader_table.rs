@@ -33,18 +33,22 @@ pub type Votes = BTreeMap<LesionKey, (bool, bool)>;
 /// # Errors
 /// No such file or column, a name that is none, another vote than 1 or 0, or a lesion twice.
 pub fn read(path: &Path) -> Result<Votes> {
-    let vote = |row: &Row, column| yes_or_no(path, row, column, &format!("reader{}", column - 1));
-    let rows = lesion_rows(path, &["reader1", "reader2"])?;
-    rows.into_iter().map(|(key, row)| Ok((key, (vote(&row, 2)?, vote(&row, 3)?)))).collect()
+    let vote = |row: Row, column| yes_or_no(path, row, column, &format!("reader{}", column - 1));
+    lesion_rows(path, &["reader1", "reader2"], |row| Ok((vote(row, 2)?, vote(row, 3)?)))
 }
 
-/// A table of lesions: each row under the lesion that `participant_id` (which may lack "sub-") and `lesion_id` name;
-/// these are its cells 0 and 1, `columns` follow.
-pub(super) fn lesion_rows(path: &Path, columns: &[&str]) -> Result<BTreeMap<LesionKey, Row>> {
+/// A table of lesions: what `read` makes of each row, under the lesion that `participant_id` (which may lack "sub-") and
+/// `lesion_id` name; these are the row's cells 0 and 1, `columns` follow.
+pub(super) fn lesion_rows<T>(
+    path: &Path,
+    columns: &[&str],
+    read: impl Fn(Row) -> Result<T>,
+) -> Result<BTreeMap<LesionKey, T>> {
+    let table = table::read(path, &[&["participant_id", "lesion_id"], columns].concat(), &[])?;
     let mut rows = BTreeMap::new();
     let mut twice = BTreeSet::new();
-    for row in table::read(path, &[&["participant_id", "lesion_id"], columns].concat(), &[])?.rows {
-        let at = |found: String| Problem::input(path, format!("line {}: {found}", row.line));
+    for row in table.rows() {
+        let at = |found: String| Problem::input(path, format!("line {}: {found}", row.line()));
         let patient = match row.cell(0) {
             "" => return Err(at("no participant_id".into()).expected("an id such as sub-001")),
             id if id.starts_with("sub-") => id.to_owned(),
@@ -59,7 +63,7 @@ pub(super) fn lesion_rows(path: &Path, columns: &[&str]) -> Result<BTreeMap<Lesi
         if rows.contains_key(&key) {
             twice.insert(key.to_string());
         }
-        rows.insert(key, row);
+        rows.insert(key, read(row)?);
     }
     if !twice.is_empty() {
         let twice: Vec<String> = twice.into_iter().collect();
@@ -71,11 +75,11 @@ pub(super) fn lesion_rows(path: &Path, columns: &[&str]) -> Result<BTreeMap<Lesi
 }
 
 /// A cell that answers "does it have a rim"; `name` is its column's.
-pub(super) fn yes_or_no(path: &Path, row: &Row, column: usize, name: &str) -> Result<bool> {
+pub(super) fn yes_or_no(path: &Path, row: Row, column: usize, name: &str) -> Result<bool> {
     match whole_number(row.cell(column)) {
         Some(1) => Ok(true),
         Some(0) => Ok(false),
-        _ => Err(Problem::input(path, format!("line {}: {name} says \"{}\"", row.line, shown(row.cell(column))))
+        _ => Err(Problem::input(path, format!("line {}: {name} says \"{}\"", row.line(), shown(row.cell(column))))
             .expected("1 (rim) or 0 (no rim)")),
     }
 }

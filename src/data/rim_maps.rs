@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::bids;
 use super::dataset::Prepared;
+use super::missing::Missing;
 use super::patches::{Border, cut};
 use super::prepare_config::PrepareConfig;
 use crate::nifti::{self, Grid};
@@ -21,7 +22,7 @@ pub const TRACED: f32 = 0.5;
 /// a map of tracings is not there.
 ///
 /// # Errors
-/// A cohort that cannot be read, or of which the data set is not.
+/// A cohort that cannot be read, or of which the data set is not, or not any more; a map that is NaN or infinite at a lesion.
 pub fn read(root: &Path, config: &PrepareConfig, data: &Prepared, lesions: &[u32]) -> Result<BTreeMap<u32, Vec<bool>>> {
     let cohort = bids::read(root, &[RIM.to_owned()], &config.picks())?;
     let mut found = BTreeMap::new();
@@ -29,14 +30,31 @@ pub fn read(root: &Path, config: &PrepareConfig, data: &Prepared, lesions: &[u32
         let own: Vec<u32> = lesions.iter().copied().filter(|&at| data.lesion(at).patient == patient.id).collect();
         let path = patient.contrasts.first().and_then(|contrast| contrast.path.as_ref());
         let (Some(path), Some(&first)) = (path, own.first()) else { continue };
-        let volume = nifti::open(path, config.form)?.read_into(Vec::new())?.volume.oriented();
+        let file = nifti::open(path, config.form)?.read_into(Vec::new())?;
+        let name = cohort.relative(path);
+        let known = data.manifest().inputs.iter().find(|input| input.path == name);
+        if let Some(known) = known.filter(|known| known.sha256 != file.facts.sha256) {
+            return Err(Problem::input(
+                path,
+                format!("another file than the data set's: SHA-256 {}", file.facts.sha256),
+            )
+            .expected(known.sha256.clone())
+            .advice("give the cohort as it was when the data set was prepared, or prepare anew"));
+        }
+        let (volume, gaps) = (file.volume.oriented(), file.facts.gaps);
         let expected = Grid::new(volume.axes.grid.shape, data.lesion(first).affine);
         if let Some(difference) = volume.axes.grid.mismatch(&expected) {
             return Err(Problem::input(path, format!("lies elsewhere than the data set's lesions: {difference}"))
                 .expected(format!("a map of the cohort that {} was prepared from", data.root().display())));
         }
         for at in own {
-            let patch = cut(&volume, data.lesion(at).centre, data.manifest().patch, Border::Zero);
+            let (centre, shape) = (data.lesion(at).centre, data.manifest().patch);
+            let patch = cut(&volume, centre, shape, Border::Zero);
+            let mask = data.mask(at)?.unwrap_or_else(|| vec![1; patch.len()]);
+            if let Some(words) = Missing::of((&gaps, &volume.axes), centre, shape, || mask).words() {
+                return Err(Problem::input(path, format!("values are missing at {}: {words}", data.lesion(at).id))
+                    .expected("0 where no rim was traced"));
+            }
             found.insert(at, patch.iter().map(|&share| share >= TRACED).collect());
         }
     }

@@ -12,37 +12,61 @@ use crate::files::{self, kind_of};
 use crate::name::shown;
 use crate::problem::{Problem, Result};
 
-/// Of a table's file: 200 thousand lines of 80 letters. Held line by line it takes several times as much memory.
+/// Of a table's file: 200 thousand lines of 80 letters.
 pub const MAX_BYTES: u64 = 16 << 20;
 
-/// Lines of a table: more than any collection of images of rare lesions has, and 100 MB in memory.
+/// Lines of a table: more than any collection of images of rare lesions has.
 const MAX_ROWS: usize = 500_000;
 
 /// Of a cell that is asked for: a path, a name or a number, which no system lets be longer.
 const MAX_CELL: usize = 4096;
 
-/// The wanted columns of a table, in the order asked for.
+/// The wanted columns of a table, in the order asked for. Its cells lie one behind the other, so that it takes no more
+/// memory than its text and a few bytes a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// In the file's order, without the header.
-    pub rows: Vec<Row>,
     /// Names of the columns that were not asked for, in the file's order.
     pub further: Vec<String>,
+    /// Whether the file has each of the columns asked for.
+    present: Vec<bool>,
+    /// Of each row.
+    lines: Vec<u64>,
+    /// All cells, row by row; those of columns that the file lacks are empty.
+    text: String,
+    /// Where each cell ends in `text`, in bytes.
+    ends: Vec<usize>,
+}
+
+impl Table {
+    /// In the file's order, without the header.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
+        (0..self.lines.len()).map(|at| Row { table: self, at })
+    }
+
+    /// Whether the file has the column of this place among those asked for.
+    pub fn has(&self, column: usize) -> bool {
+        self.present[column]
+    }
 }
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Counting from 1, the header being line 1.
-    pub line: u64,
-    /// In the order of the columns asked for, trimmed; optional columns that the table lacks are `None`.
-    pub cells: Vec<Option<String>>,
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    table: &'a Table,
+    at: usize,
 }
 
-impl Row {
-    /// A required column's cell.
-    pub fn cell(&self, column: usize) -> &str {
-        self.cells[column].as_deref().unwrap_or_default()
+impl<'a> Row<'a> {
+    /// Counting from 1, the header being line 1.
+    pub fn line(self) -> u64 {
+        self.table.lines[self.at]
+    }
+
+    /// A cell, trimmed, by its column's place among those asked for; empty where the file lacks the column.
+    pub fn cell(self, column: usize) -> &'a str {
+        let cell = self.at * self.table.present.len() + column;
+        let begin = cell.checked_sub(1).map_or(0, |before| self.table.ends[before]);
+        &self.table.text[begin..self.table.ends[cell]]
     }
 }
 
@@ -157,7 +181,13 @@ fn places(path: &Path, header: &[Cow<str>], wanted: &Wanted) -> Result<Vec<Optio
 
 fn rows(path: &Path, header: &[Cow<str>], places: &[Option<usize>], lines: Lines) -> Result<Table> {
     let width = header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-    let mut rows = Vec::new();
+    let mut table = Table {
+        further: Vec::new(),
+        present: places.iter().map(Option::is_some).collect(),
+        lines: Vec::new(),
+        text: String::new(),
+        ends: Vec::new(),
+    };
     for Line { number, cells } in lines {
         let bad = |found: String| Problem::input(path, format!("line {number}: {found}"));
         let filled = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
@@ -170,28 +200,29 @@ fn rows(path: &Path, header: &[Cow<str>], places: &[Option<usize>], lines: Lines
                 .expected(format!("{width}, as many as the header line has"))
                 .advice("look for a missing or additional separator in that line"));
         }
-        if rows.len() == MAX_ROWS {
+        if table.lines.len() == MAX_ROWS {
             return Err(bad("a table of more lines".into()).expected(format!("at most {MAX_ROWS}")));
         }
-        let cell = |at: usize| {
-            let (cell, column) = (&cells[at], shown(&header[at]));
-            if cell.len() > MAX_CELL {
-                return Err(bad(format!("a cell of {} bytes in the column {column}", cell.len()))
-                    .expected(format!("at most {MAX_CELL}")));
+        table.lines.push(number);
+        for place in places {
+            if let Some(at) = *place {
+                let (cell, column) = (&cells[at], shown(&header[at]));
+                if cell.len() > MAX_CELL {
+                    return Err(bad(format!("a cell of {} bytes in the column {column}", cell.len()))
+                        .expected(format!("at most {MAX_CELL}")));
+                }
+                if cell.contains(char::REPLACEMENT_CHARACTER) {
+                    return Err(bad(format!("no text in UTF-8 in the column {column}: {}", shown(cell)))
+                        .advice("save the table as UTF-8"));
+                }
+                table.text.push_str(cell);
             }
-            if cell.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(bad(format!("no text in UTF-8 in the column {column}: {}", shown(cell)))
-                    .advice("save the table as UTF-8"));
-            }
-            Ok(cell.to_string())
-        };
-        rows.push(Row {
-            line: number,
-            cells: places.iter().map(|place| place.map(cell).transpose()).collect::<Result<_>>()?,
-        });
+            table.ends.push(table.text.len());
+        }
     }
     let further = header.iter().enumerate().filter(|(at, name)| !name.is_empty() && !places.contains(&Some(*at)));
-    Ok(Table { rows, further: further.map(|(_, name)| name.to_string()).collect() })
+    table.further = further.map(|(_, name)| name.to_string()).collect();
+    Ok(table)
 }
 
 #[cfg(test)]
@@ -202,8 +233,9 @@ mod tests {
         parse(Path::new(name), bytes, &Wanted { required: &["a", "b"], optional: &["c"] })
     }
 
-    fn row(line: u64, cells: [Option<&str>; 3]) -> Row {
-        Row { line, cells: cells.map(|cell| cell.map(str::to_owned)).to_vec() }
+    /// Number and cells of each row.
+    fn rows(table: &Table) -> Vec<(u64, [Option<&str>; 3])> {
+        table.rows().map(|row| (row.line(), [0, 1, 2].map(|at| table.has(at).then(|| row.cell(at))))).collect()
     }
 
     fn problem(name: &str, bytes: &[u8]) -> String {
@@ -213,7 +245,7 @@ mod tests {
     #[test]
     fn columns_are_found_by_name_in_any_order() {
         let table = parsed("t.tsv", b"b\textra\ta\n1\tx\t 2 \n").unwrap();
-        assert_eq!(table.rows, [row(2, [Some("2"), Some("1"), None])]);
+        assert_eq!(rows(&table), [(2, [Some("2"), Some("1"), None])]);
         assert_eq!(table.further, ["extra"]);
     }
 
@@ -233,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_other_programs_write_is_read() {
-        let expected = [row(2, [Some("1"), Some("2"), Some("x")]), row(3, [Some("3"), Some("\"4"), Some("")])];
+        let expected = [(2, [Some("1"), Some("2"), Some("x")]), (3, [Some("3"), Some("\"4"), Some("")])];
         let plain = "a\tb\tc\n1\t2\tx\n3\t\"4\t\n";
         let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
         for (name, bytes) in [
@@ -245,16 +277,16 @@ mod tests {
             ("t.csv", plain.as_bytes().to_vec()),
             ("t.tsv", plain.replace('\t', ",").into_bytes()),
         ] {
-            assert_eq!(parsed(name, &bytes).unwrap().rows, expected, "{name} {bytes:?}");
+            assert_eq!(rows(&parsed(name, &bytes).unwrap()), expected, "{name} {bytes:?}");
         }
         let told = parsed("t.csv", b"sep=;\na;b;c\n1;2;x\n").unwrap();
-        assert_eq!(told.rows, [row(3, [Some("1"), Some("2"), Some("x")])]);
+        assert_eq!(rows(&told), [(3, [Some("1"), Some("2"), Some("x")])]);
     }
 
     #[test]
     fn letters_that_are_none_matter_where_they_are_asked_for() {
         let text = parsed("t", b"a\tb\tnote\n1\t2\tl\xe4sion\n").unwrap();
-        assert_eq!(text.rows, [row(2, [Some("1"), Some("2"), None])]);
+        assert_eq!(rows(&text), [(2, [Some("1"), Some("2"), None])]);
         let said = problem("t", b"a\tb\n1\tl\xe4sion\n");
         assert!(said.contains("line 2: no text in UTF-8 in the column b") && said.contains("save the table"), "{said}");
     }

@@ -1,6 +1,6 @@
 //! A network alone: how far its images change along short steps in W, and its images at several truncations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::{Device, Tensor};
 
@@ -21,6 +21,7 @@ use crate::seed::RunSeed;
 
 /// A network and the class of it that is looked at.
 pub struct Opened {
+    file: PathBuf,
     network: SavedNetwork,
     /// What the file says about the images.
     pub source: NetworkImages,
@@ -39,12 +40,13 @@ impl Opened {
     /// # Errors
     /// No usable network, or a class that it does not have.
     pub fn load(path: &Path, config: &EvaluateConfig, device: Device) -> Result<Self> {
-        let network = weights::load_image_network(network_file(path)?, device)?;
+        let file = network_file(path)?;
+        let network = weights::load_image_network(&file, device)?;
         let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let number = class_number(c_dim, &source.classes, config.class.as_ref(), "evaluate.class (--class)")?;
         let class = number.map(|number| one_hot(&[number], c_dim, device));
-        Ok(Self { network, source, class, number })
+        Ok(Self { file, network, source, class, number })
     }
 
     /// Channels, height and width of its images.
@@ -65,7 +67,7 @@ impl Opened {
                 return Err(stopped());
             }
             let drawn = draw(&self.network.generator, chunk, self.class.as_ref(), truncation, NoiseMode::Const);
-            let split = Image::split(&padding::crop(&self.source.padding, &drawn))?;
+            let split = Image::drawn(&padding::crop(&self.source.padding, &drawn), &self.file)?;
             images.extend(split.into_iter().map(|image| image.pixels));
         }
         Ok(images)

@@ -7,6 +7,7 @@ use super::gallery::Gallery;
 use super::meter::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use super::summary::{LesionVotes, summarise};
 use crate::data::PrepareConfig;
+use crate::data::background::BackgroundNotes;
 use crate::data::bids::{self, Cohort, Patient};
 use crate::data::channel::{Channel, Wanted};
 use crate::data::from_cohort::require_same_size;
@@ -77,7 +78,7 @@ pub fn examine(
     let mut gallery = Gallery::new(cohort.simulated, SHOWN);
     let mut meter = GateMeter::new(GateConfig { asked, ..GateConfig::default() });
     let mut mapped = BTreeSet::new();
-    let mut places = PlaceNotes::default();
+    let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
     let mut first_mm: Option<(&String, [f64; 3])> = None;
     observer.begin("check", "patients", cohort.patients.len() as u64);
     for patient in &cohort.patients {
@@ -87,14 +88,15 @@ pub fn examine(
         let voxel_mm = places_of(&cohort, patient, prepare.form, &mut places)?;
         let (first, of_first) = *first_mm.get_or_insert((&patient.id, voxel_mm));
         require_same_size((first, of_first), (&patient.id, voxel_mm)).map_err(|problem| problem.at(root))?;
-        visit(&cohort, patient, prepare.form, &mut mapped, |path, lesion| {
+        let mut seen = Seen { mapped: &mut mapped, background: &mut background };
+        visit(&cohort, patient, prepare.form, &mut seen, |path, lesion| {
             gallery.offer(&patient.id, lesion);
             meter.add(lesion).map_err(|problem| problem.at(path))
         })?;
         observer.advance(1);
     }
     observer.end();
-    places.words(prepare.form).iter().for_each(|words| observer.note(words));
+    places.words(prepare.form).iter().chain(&background.words()).for_each(|words| observer.note(words));
     require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
     record.gates = meter.gates()?;
     Ok((record, gallery))
@@ -129,12 +131,20 @@ fn read_asked(root: &Path) -> Result<Option<AskedCounts>> {
     asked.map(Some).map_err(|problem| problem.advice("delete it, or simulate anew"))
 }
 
-/// Shows `see` each of a patient's lesions that has votes, with its map's path; adds the names of all to `mapped`.
+/// What is gathered from patient to patient.
+struct Seen<'a> {
+    /// Names of all lesions of label maps.
+    mapped: &'a mut BTreeSet<LesionKey>,
+    /// Of label maps and measured maps.
+    background: &'a mut BackgroundNotes,
+}
+
+/// Shows `see` each of a patient's lesions that has votes, with its map's path.
 fn visit(
     cohort: &Cohort,
     patient: &Patient,
     form: Form,
-    mapped: &mut BTreeSet<LesionKey>,
+    seen: &mut Seen,
     mut see: impl FnMut(&Path, &LesionPatch) -> Result<()>,
 ) -> Result<()> {
     let Some((map, path)) = patient.contrasts.first().and_then(|map| Some((map, map.path.as_ref()?))) else {
@@ -147,7 +157,8 @@ fn visit(
     let centres: Vec<_> = labels.lesions.values().map(|lesion| lesion.extent.centre).collect();
     let wanted = Wanted { centres: &centres, shape: PATCH, rim_softness: 0.0, form };
     let chi = Channel::read(chi, map, path, &wanted, &mut Vec::new())?;
-    let volume = labels.placement.grid.shape;
+    seen.background.add(&cohort.relative(&patient.lesion_map), labels.background, 0);
+    let mut reaching = 0;
     let [dx, dy, dz] = labels.placement.grid.voxel_mm();
     for (which, (number, lesion)) in labels.lesions.into_iter().enumerate() {
         let key = LesionKey { patient: patient.id.clone(), number };
@@ -156,8 +167,9 @@ fn visit(
             let mut patch = vec![0.0; shape.iter().product()];
             chi.cut(which, lesion.extent.centre, PATCH, &mut patch);
             let mask = lesion.mask(PATCH);
-            let missing = missing::non_finite(&lesion, chi.non_finite_voxels(), PATCH, volume);
-            if let Some(words) = missing.or_else(|| missing::nothing(&mask, &patch, true)) {
+            let missing = lesion.missing(&chi.gaps, PATCH);
+            reaching += u64::from(missing.reaches_outside);
+            if let Some(words) = missing.words().or_else(|| missing::nothing(&mask, &patch, true)) {
                 return Err(Problem::input(path, format!("no values where they matter: lesion {number} ({words})"))
                     .expected("a map that covers each lesion of the reader table")
                     .advice("repair the map, or take the lesion out of the reader table and the label map"));
@@ -165,8 +177,9 @@ fn visit(
             let mask: Vec<bool> = mask.into_iter().map(|inside| inside == 1).collect();
             see(path, &LesionPatch { votes, shape, voxel_mm: [dz, dy, dx], chi_ppb: &patch, mask: &mask })?;
         }
-        mapped.insert(key);
+        seen.mapped.insert(key);
     }
+    seen.background.add(&cohort.relative(path), chi.gaps.background(), reaching);
     Ok(())
 }
 

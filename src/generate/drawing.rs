@@ -44,7 +44,7 @@ impl Drawing<'_> {
                 let class = opened.classes_of(&filled(chunk));
                 draw(&network.generator, chunk, class.as_ref(), config.truncation, config.noise)
             };
-            let images = Image::split(&padding::crop(&source.padding, &drawn))?;
+            let images = Image::drawn(&padding::crop(&source.padding, &drawn), &opened.file)?;
             for (image, &seed) in images.iter().zip(chunk) {
                 let class = opened.class_name_of(seed);
                 for path in self.image(seed, class.as_deref(), image)? {

@@ -190,7 +190,7 @@ impl Explorer<'_> {
     }
 
     fn canvases(&self, images: &Tensor) -> Result<Vec<Canvas>> {
-        let images = Image::split(&padding::crop(&self.opened.source.padding, images))?;
+        let images = Image::drawn(&padding::crop(&self.opened.source.padding, images), &self.opened.file)?;
         Ok(images.iter().map(|image| image.canvas(self.opened.source.look())).collect())
     }
 

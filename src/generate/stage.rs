@@ -1,6 +1,6 @@
 //! The stage: seeds in; an image a seed, sheets and a record out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::{Device, Tensor};
 
@@ -183,6 +183,8 @@ fn grid_cells(seeds: usize, reals: Option<&Reals<'_>>) -> usize {
 
 /// A network and the class of it that is drawn.
 pub struct Opened {
+    /// Where it lies.
+    pub file: PathBuf,
     /// As the file has it.
     pub network: SavedNetwork,
     /// What the file says about the images.
@@ -201,16 +203,17 @@ impl Opened {
     /// # Errors
     /// No usable network, or a class that it does not have.
     pub fn load(network: &Path, class: Option<&ClassChoice>, device: Device) -> Result<Self> {
-        let network = weights::load_image_network(network_file(network)?, device)?;
+        let file = network_file(network)?;
+        let network = weights::load_image_network(&file, device)?;
         let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let is_each = |choice: &&ClassChoice| choice.to_string() == EACH && !source.classes.iter().any(|name| name == EACH);
         if c_dim > 0 && class.filter(is_each).is_some() {
-            return Ok(Self { network, source, number: None, class: None, in_turn: Some(c_dim) });
+            return Ok(Self { file, network, source, number: None, class: None, in_turn: Some(c_dim) });
         }
         let number = class_number(c_dim, &source.classes, class, "--class")?;
         let class = number.map(|number| one_hot(&[number], c_dim, device));
-        Ok(Self { network, source, number, class, in_turn: None })
+        Ok(Self { file, network, source, number, class, in_turn: None })
     }
 
     /// Number of the class of a seed's image.

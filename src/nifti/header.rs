@@ -3,7 +3,7 @@
 //!
 //! Source of names, types and places: nifti1.h, <https://nifti.nimh.nih.gov/nifti-1>, and nifti2.h,
 //! <https://nifti.nimh.nih.gov/nifti-2>. What the standard keeps of
-//! ANALYZE 7.5 or leaves to programs (`data_type`, `db_name`, `cal_max`, `intent_*`, `slice_*`, `aux_file` and so on)
+//! ANALYZE 7.5 or leaves to programs (`data_type`, `db_name`, `cal_max`, `intent_p*`, `slice_*`, `aux_file` and so on)
 //! is not looked at, and 0 where rimforge writes.
 
 /// Bytes of a NIfTI-1 header proper.
@@ -98,6 +98,8 @@ header! {
     sizeof_hdr: i32 = 0,
     /// Number of dimensions, then the size along each.
     dim: [i16; 8] = 40,
+    /// What the numbers are ([`super::intent`]); 0: not said.
+    intent_code: i16 = 68,
     /// Code of the voxels' type.
     datatype: i16 = 70,
     /// Bits per voxel.
@@ -186,6 +188,8 @@ header! {
     srow_z: [f64; 4] = 464,
     /// See [`Header::xyzt_units`].
     xyzt_units: i32 = 500,
+    /// See [`Header::intent_code`].
+    intent_code: i32 = 504,
 }
 
 impl Header {
@@ -204,7 +208,7 @@ mod tests {
         for pair in Header::PLACES.windows(2).chain(Header2::PLACES.windows(2)) {
             assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{pair:?}");
         }
-        assert_eq!((Header::PLACES.last(), Header2::PLACES.last()), (Some(&(344, 4)), Some(&(500, 4))));
+        assert_eq!((Header::PLACES.last(), Header2::PLACES.last()), (Some(&(344, 4)), Some(&(504, 4))));
     }
 
     /// Byte `k` is `k` (modulo 256): bytes 40 and 41 are 0x28 and 0x29.

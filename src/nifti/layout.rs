@@ -6,6 +6,7 @@
 use super::forms::{self, Form};
 use super::grid::Grid;
 use super::header::{HEADER_2_BYTES, HEADER_BYTES, Header, Header2};
+use super::intent::Intent;
 
 /// First byte that the voxels of a NIfTI-1 file may have: after the header and the four extension flags.
 pub const FIRST_VOXEL: u64 = 352;
@@ -56,6 +57,8 @@ pub struct Layout {
     pub broken: Option<Form>,
     /// Whether the header says where they lie: without a form (both codes 0) only their sizes are known.
     pub stated: bool,
+    /// What its numbers are; no [`Intent::Other`].
+    pub intent: Intent,
     /// Their type.
     pub storage: Storage,
     /// Most significant byte first.
@@ -90,6 +93,7 @@ pub(super) fn unusable<T>(found: impl Into<String>, expected: &'static str) -> R
 pub(super) struct Fields {
     big_endian: bool,
     pub dim: [i64; 8],
+    intent_code: i32,
     datatype: i16,
     pub pixdim: [f64; 8],
     vox_offset: f64,
@@ -111,6 +115,7 @@ impl Fields {
         Self {
             big_endian,
             dim: header.dim.map(i64::from),
+            intent_code: i32::from(header.intent_code),
             datatype: header.datatype,
             pixdim: header.pixdim.map(f64::from),
             vox_offset: f64::from(header.vox_offset),
@@ -130,6 +135,7 @@ impl Fields {
         Self {
             big_endian,
             dim: header.dim,
+            intent_code: header.intent_code,
             datatype: header.datatype,
             pixdim: header.pixdim,
             vox_offset: header.vox_offset as f64,
@@ -200,7 +206,7 @@ impl Layout {
     /// Reads the header of a 3-D volume in a single file: 348 bytes of NIfTI-1 or 540 of NIfTI-2 ([`header_bytes`]).
     ///
     /// # Errors
-    /// Another format, more or fewer dimensions, no real type, no usable affine, or numbers that make no sense.
+    /// Another format, more or fewer dimensions, no real type, what is said to be no image, no usable affine, or numbers that make no sense.
     pub fn parse(bytes: &[u8], form: Form) -> Result<Self, Unusable> {
         let fields = if let Ok(bytes) = <&[u8; HEADER_BYTES]>::try_from(bytes) {
             let big_endian = bytes[0] == 0;
@@ -217,6 +223,7 @@ impl Layout {
         };
         let shape = shape(&fields)?;
         let storage = Storage::from_code(fields.datatype)?;
+        let intent = intent(&fields)?;
         let said = forms::said(&fields, form)?;
         let (slope, intercept) = scaling(&fields)?;
         Ok(Self {
@@ -224,6 +231,7 @@ impl Layout {
             other: said.other.map(|affine| Grid::new(shape, affine)),
             broken: said.broken,
             stated: said.stated,
+            intent,
             storage,
             header: bytes.len(),
             big_endian: fields.big_endian,
@@ -296,6 +304,22 @@ fn shape(fields: &Fields) -> Result<[usize; 3], Unusable> {
     }
     Ok([dims[0] as usize, dims[1] as usize, dims[2] as usize])
 }
+
+/// What the numbers are, where they can be an image's.
+fn intent(fields: &Fields) -> Result<Intent, Unusable> {
+    match Intent::of(fields.intent_code) {
+        Intent::Other(name) => Err(Unusable {
+            found: format!("{name} (intent code {})", fields.intent_code),
+            expected: "an image or a label map, one number per voxel",
+            advice: Some(CORRECT_INTENT.into()),
+        }),
+        intent => Ok(intent),
+    }
+}
+
+/// What to do about an intent code that does not hold.
+pub const CORRECT_INTENT: &str = "give the image; if it is one and its header is wrong, set the code to 0 (nifti_tool -mod_hdr -mod_field intent_code 0; \
+     nibabel: header.set_intent(0))";
 
 fn offset(fields: &Fields) -> Result<u64, Unusable> {
     let offset = fields.vox_offset;

@@ -10,11 +10,15 @@ pub mod ras;
 
 pub mod header;
 
+pub mod intent;
+
 pub mod layout;
 
 pub mod forms;
 
 pub mod placement;
+
+pub mod gaps;
 
 mod foreign;
 
@@ -28,9 +32,11 @@ pub mod writer;
 
 pub use affine::Affine;
 pub use forms::Form;
+pub use gaps::{Gap, Gaps};
 pub use grid::Grid;
+pub use intent::Intent;
 pub use placement::Placement;
 pub use ras::{RasAxes, RasVolume};
-pub use reader::{MAX_NON_FINITE_SHARE, NiftiFile, OpenVolume, ScannedFile, open};
+pub use reader::{MAX_HOLES, NiftiFile, OpenVolume, ScannedFile, open};
 pub use volume::Volume;
 pub use writer::{write, write_slice};

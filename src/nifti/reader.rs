@@ -1,4 +1,5 @@
-//! NIfTI volumes (.nii, .nii.gz) as float32 in the header's scaling, with NaN counted and no byte taken on trust.
+//! NIfTI volumes (.nii, .nii.gz) as float32 in the header's scaling, with what is no number found and no byte taken on
+//! trust.
 //!
 //! Memory is asked for only as voxels really arrive, after the header's promise has been held against the file's size,
 //! so a small file cannot ask for a large volume. Who needs only parts of one [`open`]s it and is shown all voxels,
@@ -10,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::foreign;
 use super::forms::Form;
+use super::gaps::{Finder, Gaps, Scattered};
 use super::grid::Grid;
 use super::header::HEADER_BYTES;
+use super::intent::Intent;
 use super::layout::{Layout, header_bytes};
 use super::members::{Behind, Members};
 use super::placement::Placement;
@@ -21,8 +24,8 @@ use crate::files::hashed::HashedFile;
 use crate::files::kind_of;
 use crate::problem::{Problem, Result};
 
-/// Share of voxels that may be NaN or infinite; above it a volume is refused.
-pub const MAX_NON_FINITE_SHARE: f64 = 0.01;
+/// Share of voxels that may be NaN or infinite without being background ([`super::gaps`]); above it a volume is refused.
+pub const MAX_HOLES: f64 = 0.01;
 
 /// Deflate cannot shrink anything more than 1032 times; a little is allowed for.
 const MAX_GZIP_RATIO: u64 = 1100;
@@ -49,8 +52,8 @@ pub struct NiftiFile {
 /// What is known of a file once all its voxels were seen.
 #[derive(Clone, Debug)]
 pub struct ScannedFile {
-    /// Places, in stored order, of the voxels that were NaN or infinite and passed for 0.
-    pub non_finite: Vec<u32>,
+    /// The voxels that were NaN or infinite and passed for 0.
+    pub gaps: Gaps,
     /// Of the file's bytes.
     pub sha256: String,
 }
@@ -144,6 +147,11 @@ impl OpenVolume {
         Placement::of(&self.layout)
     }
 
+    /// What its header says that its numbers are; no [`Intent::Other`].
+    pub fn intent(&self) -> Intent {
+        self.layout.intent
+    }
+
     /// How far a value may lie from the one that was meant, by its scaling alone ([`Layout::rounding`]).
     pub fn rounding(&self) -> f64 {
         self.layout.rounding()
@@ -152,17 +160,17 @@ impl OpenVolume {
     /// Shows `see` all its voxels in stored order, some at a time.
     ///
     /// # Errors
-    /// A file that ends too early, is damaged, holds more than its header says, or of which more than
-    /// [`MAX_NON_FINITE_SHARE`] is NaN or infinite, all of which may come to light only after `see` was shown voxels;
-    /// errors of `see`.
+    /// A file that ends too early, is damaged, holds more than its header says, or that is NaN or infinite throughout or
+    /// in more than [`MAX_HOLES`] of its voxels beside the background, all of which may come to light only after `see`
+    /// was shown voxels; errors of `see`.
     pub fn scan(mut self, see: impl FnMut(&[f32]) -> Result<()>) -> Result<ScannedFile> {
-        let non_finite = match read_voxels(&mut self.stream, &self.layout, see) {
-            Ok(non_finite) => non_finite,
+        let gaps = match read_voxels(&mut self.stream, &self.layout, see) {
+            Ok(gaps) => gaps,
             Err(problem) => return Err(really(problem, self.stream, &self.path)),
         };
         let failed = |error| Problem::io(&self.path, "reading", error);
         let sha256 = self.stream.into_inner().map(HashedFile::finish).transpose().map_err(failed)?;
-        Ok(ScannedFile { non_finite, sha256: sha256.unwrap_or_default() })
+        Ok(ScannedFile { gaps, sha256: sha256.unwrap_or_default() })
     }
 
     /// The whole volume, its axes as stored, in memory that an earlier volume leaves: fresh memory costs as much as
@@ -184,8 +192,8 @@ fn parse(bytes: &[u8]) -> Result<(Volume<f32>, u64)> {
     let mut values = Vec::new();
     let mut stream = Stream::new(bytes);
     let layout = read_layout(&mut stream, bytes.len() as u64, Form::Sform)?;
-    let non_finite = read_voxels(&mut stream, &layout, |voxels| append(&mut values, voxels))?;
-    Ok((Volume { grid: layout.grid, data: values }, non_finite.len() as u64))
+    let gaps = read_voxels(&mut stream, &layout, |voxels| append(&mut values, voxels))?;
+    Ok((Volume { grid: layout.grid, data: values }, gaps.voxels()))
 }
 
 fn append(values: &mut Vec<f32>, voxels: &[f32]) -> Result<()> {
@@ -228,19 +236,19 @@ fn read_layout(stream: &mut Stream<impl BufRead>, size: u64, form: Form) -> Resu
     Ok(layout)
 }
 
-/// The places of voxels that were NaN or infinite.
+/// The voxels that were NaN or infinite.
 fn read_voxels(
     stream: &mut Stream<impl BufRead>,
     layout: &Layout,
     see: impl FnMut(&[f32]) -> Result<()>,
-) -> Result<Vec<u32>> {
+) -> Result<Gaps> {
     let before = layout.offset - layout.header as u64;
     let skipped = std::io::copy(&mut stream.by_ref().take(before), &mut std::io::sink())
         .map_err(|error| cut_short(error, "the bytes before the voxels"))?;
     if skipped < before {
         return Err(bad("the file ends before its voxels").advice(COPY_AGAIN));
     }
-    let non_finite = voxels(stream, layout, see)?;
+    let gaps = voxels(stream, layout, see)?;
     let behind = std::io::copy(&mut stream.by_ref().take(MAX_TRAILING_BYTES + 1), &mut std::io::sink())
         .map_err(|error| cut_short(error, "the end of the file"))?;
     let [x, y, z] = layout.grid.shape;
@@ -249,29 +257,27 @@ fn read_voxels(
             .expected("a header that speaks of all that the file holds")
             .advice("save the volume that is meant on its own, with a header of its own"));
     }
-    let count = layout.grid.voxels();
-    if non_finite.count as f64 > MAX_NON_FINITE_SHARE * count as f64 {
-        let percent = 100.0 * non_finite.count as f64 / count as f64;
-        return Err(bad(format!("{} of {count} voxels ({percent:.1} %) are NaN or infinite", non_finite.count))
-            .expected("at most 1 %")
-            .advice("set what lies outside the brain to 0, or repair the reconstruction"));
+    let (count, found) = (layout.grid.voxels() as u64, gaps.voxels());
+    if found == count {
+        return Err(bad("nothing but NaN or infinite voxels").expected("a volume that holds values"));
     }
-    Ok(non_finite.places)
+    let holes = found - gaps.background();
+    if holes as f64 > MAX_HOLES * count as f64 {
+        let percent = 100.0 * holes as f64 / count as f64;
+        let found = format!("{holes} of {count} voxels ({percent:.1} %) are NaN or infinite amid others that are not");
+        return Err(bad(found)
+            .expected("at most 1 %; a background about all the rest, up to the volume's border, may be NaN")
+            .advice("repair the reconstruction, or set what holds no value to 0"));
+    }
+    Ok(gaps)
 }
 
-/// Voxels that were NaN or infinite. Where there are too many, not all places are kept.
-#[derive(Default)]
-struct NonFinite {
-    count: u64,
-    places: Vec<u32>,
-}
-
-fn voxels(stream: &mut impl Read, layout: &Layout, mut see: impl FnMut(&[f32]) -> Result<()>) -> Result<NonFinite> {
+fn voxels(stream: &mut impl Read, layout: &Layout, mut see: impl FnMut(&[f32]) -> Result<()>) -> Result<Gaps> {
     let size = layout.storage.bytes();
     let count = layout.grid.voxels();
     let mut raw = vec![0; count.min(BLOCK) * size];
     let mut values = vec![0.0; count.min(BLOCK)];
-    let mut non_finite = NonFinite::default();
+    let mut finder = Finder::new(layout.grid.shape);
     for first in (0..count).step_by(BLOCK) {
         let now = (count - first).min(BLOCK);
         let (raw, values) = (&mut raw[..now * size], &mut values[..now]);
@@ -279,14 +285,15 @@ fn voxels(stream: &mut impl Read, layout: &Layout, mut see: impl FnMut(&[f32]) -
             .read_exact(raw)
             .map_err(|error| cut_short(error, &format!("{count} voxels, of which {first} were whole")))?;
         layout.decode(raw, values);
-        if non_finite.count as f64 <= MAX_NON_FINITE_SHARE * count as f64 {
-            let places = (first as u32..).zip(values.iter()).filter(|(_, value)| !value.is_finite());
-            non_finite.places.extend(places.map(|(place, _)| place));
-        }
-        non_finite.count += zero_non_finite(values);
+        finder.add(values).map_err(|Scattered| {
+            bad("NaN or infinite voxels scattered over the whole volume")
+                .expected("values, and at most a background that is NaN")
+                .advice("repair the reconstruction, or set what holds no value to 0")
+        })?;
+        zero_non_finite(values);
         see(values)?;
     }
-    Ok(non_finite)
+    Ok(finder.finish())
 }
 
 const COPY_AGAIN: &str = "copy or download the file again: it is truncated or damaged";
@@ -391,6 +398,8 @@ mod tests {
         assert!(refused(&with(40, &[2, 0])).contains("expected three"));
         assert!(refused(&with(70, &[32, 0])).contains("complex"));
         assert!(refused(&with(70, &[128, 0])).contains("colour"));
+        assert!(refused(&with(68, &1007i16.to_le_bytes())).contains("vectors (intent code 1007)"));
+        assert!(parse(&with(68, &5i16.to_le_bytes())).is_ok(), "statistics are for whoever reads them to judge");
         let of_2 = with(0, &[0x1c, 2]);
         assert!(refused(&of_2).contains("the magic bytes"), "a NIfTI-2 size over a NIfTI-1 magic");
         assert!(refused(&of_2[..539]).contains("the header's 540 bytes"));
@@ -403,16 +412,24 @@ mod tests {
     }
 
     #[test]
-    fn counts_nan_voxels_up_to_one_in_a_hundred_and_refuses_more() {
-        // 60 voxels: none may be NaN, for one is 1.7 %.
-        let one = with(352 + 4 * 7, &f32::NAN.to_le_bytes());
-        assert!(refused(&one).contains("1 of 60 voxels (1.7 %) are NaN or infinite"));
-        // 128 voxels: one is .8 %.
-        let mut larger = with(42, &[8, 0, 8, 0, 2, 0]);
-        larger.resize(352 + 4 * 128, 0);
-        larger[352..352 + 8].copy_from_slice(&[5f32.to_le_bytes(), f32::INFINITY.to_le_bytes()].concat());
-        let (volume, non_finite) = parse(&larger).unwrap();
-        assert_eq!((non_finite, volume.data[0], volume.data[1]), (1, 5.0, 0.0));
+    fn counts_what_is_no_number_and_refuses_holes_of_more_than_one_in_a_hundred() {
+        // 5 x 4 x 3 voxels: none in the middle may be NaN, for one is 1.7 %; at the border any may.
+        let (middle, border) = (1 + 5 + 20, 7);
+        let nan = |at: usize| with(352 + 4 * at, &f32::NAN.to_le_bytes());
+        let said = refused(&nan(middle));
+        assert!(said.contains("1 of 60 voxels (1.7 %) are NaN or infinite amid others"), "{said}");
+        let (volume, gaps) = parse(&nan(border)).unwrap();
+        assert_eq!((gaps, volume.data[border]), (1, 0.0));
+        assert_eq!(volume.data[middle], parse(&plain()).unwrap().0.data[middle]);
+        let all = [plain()[..352].to_vec(), f32::NAN.to_le_bytes().repeat(60)].concat();
+        assert!(refused(&all).contains("nothing but NaN"));
+        // 5 x 5 x 5 voxels: one is .8 %.
+        let mut larger = with(42, &[5, 0, 5, 0, 5, 0]);
+        larger.resize(352 + 4 * 125, 0);
+        let middle = 352 + 4 * (2 + 10 + 50);
+        larger[middle..middle + 8].copy_from_slice(&[f32::INFINITY.to_le_bytes(), 5f32.to_le_bytes()].concat());
+        let (volume, gaps) = parse(&larger).unwrap();
+        assert_eq!((gaps, volume.data[62], volume.data[63]), (1, 0.0, 5.0));
     }
 
     #[test]

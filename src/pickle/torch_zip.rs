@@ -103,13 +103,16 @@ impl TorchZip {
             let (held, count) = (entry.size(), parameter.storage.count);
             return Err(problem(format!("{held} bytes where the index promises {count} elements of {size}")));
         }
+        let behind = entry.size() - last;
         let mut entry = entry;
-        let skipped = std::io::copy(&mut (&mut entry).take(first), &mut std::io::sink());
         let mut bytes = Vec::new();
-        let read = skipped.and_then(|_| entry.take(last - first).read_to_end(&mut bytes));
+        // To its end, where its checksum is held against what was read.
+        let read = std::io::copy(&mut (&mut entry).take(first), &mut std::io::sink())
+            .and_then(|_| (&mut entry).take(last - first).read_to_end(&mut bytes))
+            .and_then(|_| std::io::copy(&mut entry.take(behind + 1), &mut std::io::sink()));
         match read {
-            Ok(_) if bytes.len() as u64 == last - first => {}
-            Ok(_) => return Err(problem("fewer elements than promised".into())),
+            Ok(rest) if bytes.len() as u64 == last - first && rest == behind => {}
+            Ok(_) => return Err(problem("another number of elements than promised".into())),
             Err(error) => {
                 return Err(problem(format!("damaged: {error}")).advice("copy or download the file again"));
             }

@@ -1,6 +1,7 @@
 //! Settings from a file and from `--set key=value`: overlaid, checked, and when refused blamed on where the key came
 //! from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -21,7 +22,8 @@ pub struct StudyFile<'a> {
 }
 
 impl<'a> StudyFile<'a> {
-    /// Reads the TOML file `path`; each of `assignments`, "dotted.key=value", overrides what it says.
+    /// Reads the TOML file `path`; each of `assignments`, "dotted.key=value", overrides what it says, and no two of them
+    /// may be of one key.
     ///
     /// # Errors
     /// The file is missing, larger than a megabyte, not UTF-8 or not TOML.
@@ -38,15 +40,15 @@ impl<'a> StudyFile<'a> {
     /// The file's settings, overridden and checked.
     ///
     /// # Errors
-    /// A key is unknown (the nearest known one is suggested), of the wrong type or out of its range. The problem names
-    /// the file, or the command line where the key came from there.
+    /// A key is unknown (the nearest known one is suggested), assigned twice, of the wrong type or out of its range. The
+    /// problem names the file, or the command line where the key came from there.
     pub fn settings<T: Settings + DeserializeOwned>(&self) -> Result<T> {
         let &Self { path, ref text, ref table, assignments } = self;
         let alone = T::deserialize(table.clone()).map_err(|error| {
             let line = toml::from_str::<T>(text).err().and_then(|error| place(text, &error));
             explain::<T>(&error, line.as_deref()).at(path)
         })?;
-        let settings: T = assign_all(table.clone(), assignments)?;
+        let settings: T = assign_all(table.clone(), assignments, BTreeMap::new())?;
         settings.check().map_err(|problem| {
             let same = |before: Problem| before.to_string() == problem.to_string();
             if assignments.is_empty() || alone.check().err().is_some_and(same) {
@@ -60,16 +62,19 @@ impl<'a> StudyFile<'a> {
 }
 
 /// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings. A
-/// key may begin with the section's name, as a study file has it: kimg and train.kimg are one.
+/// key may begin with the section's name, as a study file has it: kimg and train.kimg are one. `typed`: the settings that
+/// an option of the command line gives already.
 ///
 /// # Errors
-/// No `=`, an unknown key (with the nearest known one), a value of the wrong type, or one out of its range.
-pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, assignments: &[String]) -> Result<T> {
+/// No `=`, an unknown key (with the nearest known one), one that is given twice, a value of the wrong type, or one out of
+/// its range.
+pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, typed: &[String], assignments: &[String]) -> Result<T> {
     let table = Table::try_from(settings)
         .map_err(|error| Problem::new(Kind::Internal, format!("cannot express settings as TOML: {error}")))?;
     let section = format!("{}.", T::SECTION);
     let within = |assignment: &String| assignment.trim_start().strip_prefix(&section).unwrap_or(assignment).to_owned();
-    let settings: T = assign_all(table, &assignments.iter().map(within).collect::<Vec<_>>())?;
+    let options = typed.iter().map(|key| (key.clone(), format!("the option for {key}"))).collect();
+    let settings: T = assign_all(table, &assignments.iter().map(within).collect::<Vec<_>>(), options)?;
     settings.check().map_err(|problem| blame(problem, assignments))?;
     Ok(settings)
 }
@@ -116,7 +121,21 @@ fn named(assignment: &str) -> String {
     }
 }
 
-fn assign_all<T: Settings + DeserializeOwned>(mut table: Table, assignments: &[String]) -> Result<T> {
+/// Another place that gives the setting `key`, or a table that it is in, or a part of it: of two the later one would win
+/// without a word.
+fn given<'a>(given: &'a BTreeMap<String, String>, key: &str) -> Option<&'a String> {
+    let tables = key.match_indices('.').map(|(end, _)| &key[..end]);
+    let above = tables.chain([key]).find_map(|key| given.get(key));
+    let inner = format!("{key}.");
+    above.or_else(|| given.range(inner.clone()..).next().filter(|(key, _)| key.starts_with(&inner)).map(|(_, by)| by))
+}
+
+/// `by`: where settings are given already, in words by their key.
+fn assign_all<T: Settings + DeserializeOwned>(
+    mut table: Table,
+    assignments: &[String],
+    mut by: BTreeMap<String, String>,
+) -> Result<T> {
     for assignment in assignments {
         bounded(assignment)?;
         let Some((key, value)) = assignment.split_once('=') else {
@@ -124,6 +143,12 @@ fn assign_all<T: Settings + DeserializeOwned>(mut table: Table, assignments: &[S
                 .expected("key=value")
                 .advice("write the setting's dotted name, =, and its value, e.g. --set train.kimg=20"));
         };
+        if let Some(other) = given(&by, key.trim()) {
+            return Err(Problem::usage(format!("{other} and {}", named(assignment)))
+                .expected("each setting once")
+                .advice("leave one of the two out"));
+        }
+        by.insert(key.trim().to_owned(), named(assignment));
         assign(&mut table, key.trim(), parse(value.trim())).ok_or_else(|| {
             Problem::usage(named(assignment))
                 .expected("the name of a setting")
@@ -263,7 +288,7 @@ mod tests {
 
     fn set(assignments: &[&str]) -> Result<TrainConfig> {
         let assignments: Vec<String> = assignments.iter().map(|&a| a.to_owned()).collect();
-        overlay(&TrainConfig::default(), &assignments)
+        overlay(&TrainConfig::default(), &[], &assignments)
     }
 
     fn from_file(text: &str, assignments: &[&str]) -> Result<TrainConfig> {
@@ -272,6 +297,30 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let assignments: Vec<String> = assignments.iter().map(|&a| a.to_owned()).collect();
         StudyFile::open(&path, &assignments)?.settings()
+    }
+
+    /// Of two the last one won, and a study ran with it.
+    #[test]
+    fn a_setting_that_is_given_twice_is_refused_with_both() {
+        for [one, other] in [
+            ["kimg=20", "kimg=30"],
+            ["kimg=20", "train.kimg=20"],
+            ["net={z_dim=8}", "net.w_dim=8"],
+            ["net.w_dim=8", "net={z_dim=8}"],
+        ] {
+            let said = set(&[one, "batch=4", other]).unwrap_err().to_string();
+            let other = other.trim_start_matches("train.");
+            assert!(said.contains(&format!("--set {one} and --set {other}; expected each setting once")), "{said}");
+        }
+        assert!(set(&["net.z_dim=8", "net.w_dim=8", "lazy.path=4"]).is_ok());
+        let typed = ["kimg".to_owned(), "net.z_dim".to_owned()];
+        let with_option = |text: &str| overlay(&TrainConfig::default(), &typed, &[text.to_owned()]);
+        let said = with_option("kimg=4").unwrap_err().to_string();
+        assert!(said.contains("the option for kimg and --set kimg=4"), "{said}");
+        assert!(with_option("net={z_dim=8}").is_err() && with_option("net.w_dim=8").is_ok());
+        let said = from_file("kimg = 4", &["kimg=5", "kimg=6"]).unwrap_err().to_string();
+        assert!(said.contains("--set kimg=5 and --set kimg=6"), "{said}");
+        assert_eq!(from_file("kimg = 4", &["kimg=5"]).unwrap().kimg, 5.0);
     }
 
     #[test]

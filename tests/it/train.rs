@@ -31,10 +31,17 @@ use crate::phantoms;
 
 /// A run of 40 steps, a checkpoint every second step.
 fn tiny(data: &Path, out: &Path) -> Command {
+    tiny_with(data, out, "0.16", &[])
+}
+
+/// The same of another length, with settings that take the place of its own.
+fn tiny_with(data: &Path, out: &Path, kimg: &str, settings: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
-    command.args(["--kimg", "0.16", "--batch", "4", "--threads", "1", "--device", "cpu", "--seed", "5"]);
-    for setting in [
+    command.args(["--kimg", kimg, "--batch", "4", "--threads", "1", "--device", "cpu", "--seed", "5"]);
+    let key = |setting: &str| setting.split_once('=').map(|(key, _)| key.to_owned());
+    let given: Vec<_> = settings.iter().map(|setting| key(setting)).collect();
+    let own = [
         "net.channel_base=128",
         "net.channel_max=16",
         "net.z_dim=16",
@@ -46,7 +53,8 @@ fn tiny(data: &Path, out: &Path) -> Command {
         "ada.initial_p=0.3",
         "ada.speed_kimg=1",
         "symmetry=dihedral",
-    ] {
+    ];
+    for setting in own.iter().filter(|setting| !given.contains(&key(setting))).chain(settings) {
         command.args(["--set", setting]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -187,14 +195,12 @@ fn what_it_leaves_can_be_read_and_a_second_call_only_reports() {
 fn fine_tuning_starts_from_the_given_network_and_names_it() {
     let (data, runs) = (data(), tempfile::tempdir().unwrap());
     let (base, tuned, other) = (runs.path().join("base"), runs.path().join("tuned"), runs.path().join("other"));
-    let short = |out: &Path| {
-        let mut command = tiny(data.path(), out);
-        command.args(["--set", "kimg=0.008", "--set", "frechet_ticks=0"]);
-        command
+    let short = |out: &Path, settings: &[&str]| {
+        tiny_with(data.path(), out, "0.008", &[&["frechet_ticks=0"], settings].concat())
     };
-    assert!(short(&base).status().unwrap().success());
+    assert!(short(&base, &[]).status().unwrap().success());
     // At rate 0 nothing moves but w_avg, so what comes out is what went in.
-    let mut command = short(&tuned);
+    let mut command = short(&tuned, &[]);
     command.arg("--base").arg(&base).args(["--set", "learning_rate=0", "--set", "freeze_discriminator=1"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -211,7 +217,7 @@ fn fine_tuning_starts_from_the_given_network_and_names_it() {
     assert_eq!(named.sha256, before.sha256);
     assert!(named.description.contains("simulated"), "{}", named.description);
 
-    let output = short(&other).arg("--base").arg(&base).args(["--set", "net.channel_max=8"]).output().unwrap();
+    let output = short(&other, &["net.channel_max=8"]).arg("--base").arg(&base).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("other sizes"));
 }

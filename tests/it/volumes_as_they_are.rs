@@ -202,7 +202,7 @@ fn what_is_no_susceptibility_map_has_words_that_fit() {
     assert!(says(&|_| 0.02).contains("the same value in every voxel"));
     assert!(says(&|at| (at % 3 == 0) as u8 as f32).contains("one value and 0, as a mask has"));
     assert!(says(&|at| (at % 629) as f32 / 100.0 - 314.0 / 100.0).contains("as a phase in radians does"));
-    assert!(says(&|_| f32::NAN).contains("(100.0 %) are NaN or infinite"));
+    assert!(says(&|_| f32::NAN).contains("nothing but NaN or infinite voxels"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub const SET: Parser = Parser {
     },
     read: |_, bytes| {
         let assignment = String::from_utf8_lossy(bytes).into_owned();
-        overlay(&TrainConfig::default(), &[assignment]).map(drop)
+        overlay(&TrainConfig::default(), &[], &[assignment]).map(drop)
     },
     ..TSV
 };
