@@ -21,14 +21,14 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
     let (path, bytes) = table_at(store, &layout.table)?;
     let wanted = Wanted { required: &["lesion_id", "image_id", "dx"], optional: &[] };
     let table = table::parse(&path, &bytes, &wanted)?;
-    let row = |row: &table::Row| {
-        let (image, class) = (image_name(&path, row.line, row.cell(1))?, row.cell(2).to_owned());
-        let Some(lesion) = lesion_name(&path, row.line, row.cell(0))? else {
-            return Err(Problem::input(&path, format!("line {}: {image} without lesion_id", row.line))
+    let row = |row: table::Row<'_>| {
+        let (image, class) = (image_name(&path, row.line(), row.cell(1))?, row.cell(2).to_owned());
+        let Some(lesion) = lesion_name(&path, row.line(), row.cell(0))? else {
+            return Err(Problem::input(&path, format!("line {}: {image} without lesion_id", row.line()))
                 .expected("the lesion that each photograph shows"));
         };
         if !CLASSES.contains(&class.as_str()) {
-            return Err(Problem::input(&path, format!("line {}: dx is {}", row.line, spelled(&class)))
+            return Err(Problem::input(&path, format!("line {}: dx is {}", row.line(), spelled(&class)))
                 .expected(CLASSES.join(", ")));
         }
         Ok(Row { image, lesion: Some(lesion), class })
@@ -36,7 +36,7 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
     let further = (!table.further.is_empty())
         .then(|| format!("columns of {} that are not used: {}", layout.table, listed(&table.further)));
     Photographs {
-        rows: table.rows.iter().map(row).collect::<Result<_>>()?,
+        rows: table.rows().map(row).collect::<Result<_>>()?,
         known: CLASSES.map(str::to_owned).to_vec(),
         source: format!("the column dx of {}", layout.table),
         lesion_source: format!("the column lesion_id of {}", layout.table),

@@ -27,27 +27,23 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
     let (path, bytes) = table_at(store, &layout.table)?;
     let table = table::parse(&path, &bytes, &Wanted { required: &["image"], optional: &DIAGNOSES })?;
     let (weights, others): (Vec<String>, Vec<String>) =
-        table.further.into_iter().partition(|column| WEIGHTS.contains(&column.as_str()));
+        table.further.clone().into_iter().partition(|column| WEIGHTS.contains(&column.as_str()));
     if !others.is_empty() {
         return Err(Problem::input(&path, format!("columns that are no known diagnosis: {}", listed(&others)))
             .expected(format!("image and any of {}", DIAGNOSES.join(", ")))
             .advice("remove them if they say nothing of what a photograph shows"));
     }
-    let columns = table.rows.first().map(|row| row.cells.iter().skip(1).map(Option::is_some).collect::<Vec<_>>());
-    let known: Vec<&str> = DIAGNOSES
-        .into_iter()
-        .zip(columns.unwrap_or_default())
-        .filter(|(_, there)| *there)
-        .map(|(name, _)| name)
-        .collect();
-    let mut rows = table.rows.iter().map(|row| {
-        let image = image_name(&path, row.line, row.cell(0))?;
-        let class = class(row).map_err(|found| {
-            Problem::input(&path, format!("line {}: {}: {found}", row.line, shown(&image)))
+    let present: Vec<(usize, &'static str)> =
+        (1..).zip(DIAGNOSES).filter(|(column, _)| table.has(*column)).collect();
+    let known: Vec<&str> = present.iter().map(|(_, name)| *name).collect();
+    let mut rows = table.rows().map(|row| {
+        let image = image_name(&path, row.line(), row.cell(0))?;
+        let class = class(row, &present).map_err(|found| {
+            Problem::input(&path, format!("line {}: {}: {found}", row.line(), shown(&image)))
                 .expected("1 in one column, 0 in the others")
         })?;
         if class == "UNK" {
-            return Err(Problem::input(&path, format!("line {}: {} is UNK", row.line, shown(&image)))
+            return Err(Problem::input(&path, format!("line {}: {} is UNK", row.line(), shown(&image)))
                 .expected("a diagnosis")
                 .advice("leave these lines and their photographs out: what is none of the classes is no class"));
         }
@@ -85,10 +81,10 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
 }
 
 /// The column with the 1.
-fn class(row: &table::Row) -> std::result::Result<&'static str, String> {
+fn class(row: table::Row<'_>, present: &[(usize, &'static str)]) -> std::result::Result<&'static str, String> {
     let mut found = None;
-    for (name, cell) in DIAGNOSES.into_iter().zip(&row.cells[1..]) {
-        let Some(cell) = cell else { continue };
+    for &(column, name) in present {
+        let cell = row.cell(column);
         match cell.parse::<f64>() {
             Ok(0.0) => {}
             Ok(1.0) if found.is_some() => return Err(format!("1 in {} and {name}", found.unwrap_or_default())),
@@ -104,9 +100,9 @@ fn add_lesions(store: &mut dyn ImageStore, name: &str, rows: &mut [Row]) -> Resu
     let (path, bytes) = table_at(store, name)?;
     let table = table::parse(&path, &bytes, &Wanted { required: &["image", "lesion_id"], optional: &[] })?;
     let images: Vec<String> =
-        table.rows.iter().map(|row| image_name(&path, row.line, row.cell(0))).collect::<Result<_>>()?;
+        table.rows().map(|row| image_name(&path, row.line(), row.cell(0))).collect::<Result<_>>()?;
     require_once(&path, &images.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let line_of: HashMap<&str, &table::Row> = images.iter().map(String::as_str).zip(&table.rows).collect();
+    let line_of: HashMap<&str, table::Row<'_>> = images.iter().map(String::as_str).zip(table.rows()).collect();
     let missing: Vec<String> =
         rows.iter().filter(|row| !line_of.contains_key(row.image.as_str())).map(|row| row.image.clone()).collect();
     if !missing.is_empty() {
@@ -115,7 +111,7 @@ fn add_lesions(store: &mut dyn ImageStore, name: &str, rows: &mut [Row]) -> Resu
     }
     for row in rows.iter_mut() {
         let line = line_of[row.image.as_str()];
-        row.lesion = lesion_name(&path, line.line, line.cell(1))?;
+        row.lesion = lesion_name(&path, line.line(), line.cell(1))?;
     }
     let unknown = rows.iter().filter(|row| row.lesion.is_none()).count();
     let further =
