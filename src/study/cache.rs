@@ -91,8 +91,8 @@ impl Stage {
 
     /// The stage's record: read where it is done for this key, else made by `work` (which resumes what it left).
     ///
-    /// A record that does not say all, as `says_all` sees it, is one of an earlier version: the stage runs once more. So
-    /// it does where the record in its folder is not the one that it left, another command having run there.
+    /// A record that does not say all, as `says_all` sees it, is one of an earlier version: the stage runs once more.
+    /// So it does where the record in its folder is not the one that it left, another command having run there.
     /// Results for another key are set aside under a new name, never deleted.
     ///
     /// # Errors
@@ -216,7 +216,8 @@ impl<'a> Stages<'a> {
         self.run_until(stage, |_| true, work)
     }
 
-    /// Holds the records of all stages so far to what they left: a stage that read others' results is not done with them.
+    /// Holds the records of all stages so far to what they left: a stage that read others' results is not done with
+    /// them.
     ///
     /// # Errors
     /// The first that is another one.

@@ -204,6 +204,7 @@ fn inputs_and_the_folder_written_lie_apart() {
     let cohort = CohortFiles::new(4);
     let root = cohort.root.parent().unwrap();
     phantoms::rings(&root.join("data"), 4, 2, 32);
+    phantoms::rings_with_map(&root.join("data-rim"), 4, 2, 32);
     pictures(&root.join("images"), 1);
     network(&root.join("net.safetensors"), 1);
     symlink(root.join("data"), root.join("link")).unwrap();
@@ -224,7 +225,7 @@ fn inputs_and_the_folder_written_lie_apart() {
         "classify --data data --arms none --synthetic images --out images/out",
         "evaluate --real data --out data/evaluation",
         "explain --data data --classify data --out data/maps",
-        "segment --data data --out data/masks",
+        "segment --data data-rim --out data-rim/masks",
         "two-sided --data data --of-interest images --other images --out images/out",
     ] {
         rimforge(command, root).assert().code(2).stderr(contains("which is read").or(contains("what is read")));
