@@ -37,8 +37,8 @@ pub fn read(path: &Path) -> Result<Votes> {
     lesion_rows(path, &["reader1", "reader2"], |row| Ok((vote(row, 2)?, vote(row, 3)?)))
 }
 
-/// A table of lesions: what `read` makes of each row, under the lesion that `participant_id` (which may lack "sub-") and
-/// `lesion_id` name; these are the row's cells 0 and 1, `columns` follow.
+/// A table of lesions: what `read` makes of each row, under the lesion that `participant_id` (which may lack "sub-")
+/// and `lesion_id` name; these are the row's cells 0 and 1, `columns` follow.
 pub(super) fn lesion_rows<T>(
     path: &Path,
     columns: &[&str],

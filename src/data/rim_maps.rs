@@ -22,7 +22,8 @@ pub const TRACED: f32 = 0.5;
 /// a map of tracings is not there.
 ///
 /// # Errors
-/// A cohort that cannot be read, or of which the data set is not, or not any more; a map that is NaN or infinite at a lesion.
+/// A cohort that cannot be read, or of which the data set is not, or not any more; a map that is NaN or infinite at a
+/// lesion.
 pub fn read(root: &Path, config: &PrepareConfig, data: &Prepared, lesions: &[u32]) -> Result<BTreeMap<u32, Vec<bool>>> {
     let cohort = bids::read(root, &[RIM.to_owned()], &config.picks())?;
     let mut found = BTreeMap::new();

@@ -206,7 +206,8 @@ impl Layout {
     /// Reads the header of a 3-D volume in a single file: 348 bytes of NIfTI-1 or 540 of NIfTI-2 ([`header_bytes`]).
     ///
     /// # Errors
-    /// Another format, more or fewer dimensions, no real type, what is said to be no image, no usable affine, or numbers that make no sense.
+    /// Another format, more or fewer dimensions, no real type, what is said to be no image, no usable affine, or
+    /// numbers that make no sense.
     pub fn parse(bytes: &[u8], form: Form) -> Result<Self, Unusable> {
         let fields = if let Ok(bytes) = <&[u8; HEADER_BYTES]>::try_from(bytes) {
             let big_endian = bytes[0] == 0;
@@ -318,8 +319,8 @@ fn intent(fields: &Fields) -> Result<Intent, Unusable> {
 }
 
 /// What to do about an intent code that does not hold.
-pub const CORRECT_INTENT: &str = "give the image; if it is one and its header is wrong, set the code to 0 (nifti_tool -mod_hdr -mod_field intent_code 0; \
-     nibabel: header.set_intent(0))";
+pub const CORRECT_INTENT: &str = "give the image; if it is one and its header is wrong, set the code to 0 (nifti_tool \
+                                  -mod_hdr -mod_field intent_code 0; nibabel: header.set_intent(0))";
 
 fn offset(fields: &Fields) -> Result<u64, Unusable> {
     let offset = fields.vox_offset;

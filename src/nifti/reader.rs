@@ -24,7 +24,8 @@ use crate::files::hashed::HashedFile;
 use crate::files::kind_of;
 use crate::problem::{Problem, Result};
 
-/// Share of voxels that may be NaN or infinite without being background ([`super::gaps`]); above it a volume is refused.
+/// Share of voxels that may be NaN or infinite without being background ([`super::gaps`]); above it a volume is
+/// refused.
 pub const MAX_HOLES: f64 = 0.01;
 
 /// Deflate cannot shrink anything more than 1032 times; a little is allowed for.
@@ -160,9 +161,9 @@ impl OpenVolume {
     /// Shows `see` all its voxels in stored order, some at a time.
     ///
     /// # Errors
-    /// A file that ends too early, is damaged, holds more than its header says, or that is NaN or infinite throughout or
-    /// in more than [`MAX_HOLES`] of its voxels beside the background, all of which may come to light only after `see`
-    /// was shown voxels; errors of `see`.
+    /// A file that ends too early, is damaged, holds more than its header says, or that is NaN or infinite throughout
+    /// or in more than [`MAX_HOLES`] of its voxels beside the background, all of which may come to light only after
+    /// `see` was shown voxels; errors of `see`.
     pub fn scan(mut self, see: impl FnMut(&[f32]) -> Result<()>) -> Result<ScannedFile> {
         let gaps = match read_voxels(&mut self.stream, &self.layout, see) {
             Ok(gaps) => gaps,

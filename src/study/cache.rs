@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::digest;
 use crate::files;
 use crate::observer::Observer;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::records::study::StageRun;
 use crate::report::folder::STAMPS;
+use crate::run_dir::RECORD;
 
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
 fn version(stage: &str) -> u32 {
@@ -33,6 +34,31 @@ struct Stamp<R> {
     /// Over all attempts.
     seconds: f64,
     record: Option<R>,
+    /// Of the record in the stage's folder when it was done: another command may have put other results there since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_sha256: Option<String>,
+}
+
+/// A record that a stage of this run left, or that was kept.
+struct Left {
+    stage: &'static str,
+    path: PathBuf,
+    sha256: Option<String>,
+}
+
+impl Left {
+    fn require_same(&self) -> Result<()> {
+        if sha256_if_there(&self.path)? == self.sha256 {
+            return Ok(());
+        }
+        Err(Problem::input(&self.path, format!("the results of {} changed while the study was at work", self.stage))
+            .expected("a study's folders, into which nothing else writes meanwhile")
+            .advice("run the same command again: what changed is made anew"))
+    }
+}
+
+fn sha256_if_there(path: &Path) -> Result<Option<String>> {
+    if files::is_there(path)? { files::sha256(path).map(Some) } else { Ok(None) }
 }
 
 /// A stage of a study: its name, its folder, and the hash over everything that its results depend on.
@@ -66,6 +92,7 @@ impl Stage {
     /// The stage's record: read where it is done for this key, else made by `work` (which resumes what it left).
     ///
     /// A record that does not say all, as `says_all` sees it, is one of an earlier version: the stage runs once more.
+    /// So it does where the record in its folder is not the one that it left, another command having run there.
     /// Results for another key are set aside under a new name, never deleted.
     ///
     /// # Errors
@@ -80,7 +107,12 @@ impl Stage {
         let known = found.is_some();
         let same = found.filter(|stamp| stamp.key == self.key);
         let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
+        let changed =
+            |left: &Option<String>| Ok::<_, Problem>(left.is_some() && sha256_if_there(&self.left())? != *left);
         match same {
+            Some(Stamp { record: Some(_), ref left_sha256, .. }) if changed(left_sha256)? => {
+                observer.note(&format!("{}: its results were changed by something else; made anew", self.name));
+            }
             Some(Stamp { record: Some(record), .. }) if says_all(&record) => {
                 observer.note(&format!("{}: done before, kept", self.name));
                 tracing::info!("{}: settings and inputs are those of {}", self.name, self.folder.display());
@@ -116,6 +148,11 @@ impl Stage {
         StageRun { stage: self.name.to_owned(), folder, seconds, key: self.key.clone() }
     }
 
+    /// The record in its folder.
+    fn left(&self) -> PathBuf {
+        self.folder.join(RECORD)
+    }
+
     fn stamp(&self) -> PathBuf {
         self.folder.with_file_name(STAMPS).join(format!("{}.json", self.name))
     }
@@ -128,7 +165,8 @@ impl Stage {
         let path = self.stamp();
         let folder = path.parent().unwrap_or(&self.folder);
         files::make_folder(folder)?;
-        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record })
+        let left_sha256 = record.map(|_| sha256_if_there(&self.left())).transpose()?.flatten();
+        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record, left_sha256 })
     }
 
     fn set_aside(&self, observer: &dyn Observer) -> Result<()> {
@@ -157,12 +195,13 @@ pub struct Done<R> {
 pub struct Stages<'a> {
     observer: &'a dyn Observer,
     runs: Vec<StageRun>,
+    left: Vec<Left>,
 }
 
 impl<'a> Stages<'a> {
     /// None is done yet.
     pub fn new(observer: &'a dyn Observer) -> Self {
-        Self { observer, runs: Vec::new() }
+        Self { observer, runs: Vec::new(), left: Vec::new() }
     }
 
     /// Does a stage, or keeps what was done before, and notes it.
@@ -177,6 +216,15 @@ impl<'a> Stages<'a> {
         self.run_until(stage, |_| true, work)
     }
 
+    /// Holds the records of all stages so far to what they left: a stage that read others' results is not done with
+    /// them.
+    ///
+    /// # Errors
+    /// The first that is another one.
+    pub fn require_same(&self) -> Result<()> {
+        self.left.iter().try_for_each(Left::require_same)
+    }
+
     /// As [`Stages::run`], once more where the record that was kept does not say all.
     ///
     /// # Errors
@@ -187,8 +235,15 @@ impl<'a> Stages<'a> {
         says_all: impl Fn(&R) -> bool,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<Done<R>> {
-        let (record, run) = stage.run(self.observer, says_all, work)?;
+        let of_one_state = |folder: &Path| {
+            let record = work(folder)?;
+            self.require_same()?;
+            Ok(record)
+        };
+        let (record, run) = stage.run(self.observer, says_all, of_one_state)?;
         self.runs.push(run);
+        let path = stage.left();
+        self.left.push(Left { stage: stage.name, sha256: sha256_if_there(&path)?, path });
         Ok(Done { record, key: stage.key })
     }
 
@@ -204,7 +259,6 @@ mod tests {
 
     use super::*;
     use crate::observer::Silent;
-    use crate::problem::Problem;
 
     fn stage(folder: &Path, setting: u32) -> Stage {
         Stage::new("demo", folder.join("demo"), &setting, &["upstream"]).unwrap()
@@ -226,6 +280,45 @@ mod tests {
         assert_eq!((run(1), run(1), runs.get()), (1, 1, 1));
         assert_eq!((run(2), runs.get()), (2, 2));
         assert!(dir.path().join("demo.superseded-1/result").exists());
+    }
+
+    /// Another command, or a person, puts other results into a folder, after a study or while it is at work.
+    #[test]
+    fn results_that_something_else_wrote_are_neither_kept_nor_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let observer = Silent;
+        let stage = |name| Stage::new(name, dir.path().join(name), &1, &[]).unwrap();
+        let work = |folder: &Path| {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join(RECORD), b"own").unwrap();
+            Ok(1)
+        };
+        let record = |name: &str| dir.path().join(name).join(RECORD);
+        Stages::new(&observer).run(stage("a"), work).unwrap();
+        for spoil in [|path: &Path| std::fs::write(path, b"other").unwrap(), |path| std::fs::remove_file(path).unwrap()]
+        {
+            spoil(&record("a"));
+            Stages::new(&observer).run(stage("a"), work).unwrap();
+            assert_eq!(std::fs::read(record("a")).unwrap(), b"own");
+        }
+        let mut stages = Stages::new(&observer);
+        stages.run(stage("a"), |_| -> Result<u32> { panic!("done before") }).unwrap();
+        let spoiling = |folder: &Path| {
+            std::fs::write(record("a"), b"other").unwrap();
+            work(folder)
+        };
+        let problem = stages.run(stage("b"), spoiling).err().unwrap().to_string();
+        assert!(problem.contains("the results of a changed while the study was at work"), "{problem}");
+        let mut stages = Stages::new(&observer);
+        stages.run(stage("a"), work).unwrap();
+        let again = Cell::new(false);
+        let second = |folder: &Path| {
+            again.set(true);
+            work(folder)
+        };
+        stages.run(stage("b"), second).unwrap();
+        assert!(again.get(), "b counted as done with what it read");
+        stages.require_same().unwrap();
     }
 
     #[test]

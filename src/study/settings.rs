@@ -22,8 +22,8 @@ pub struct StudyFile<'a> {
 }
 
 impl<'a> StudyFile<'a> {
-    /// Reads the TOML file `path`; each of `assignments`, "dotted.key=value", overrides what it says, and no two of them
-    /// may be of one key.
+    /// Reads the TOML file `path`; each of `assignments`, "dotted.key=value", overrides what it says, and no two of
+    /// them may be of one key.
     ///
     /// # Errors
     /// The file is missing, larger than a megabyte, not UTF-8 or not TOML.
@@ -40,8 +40,8 @@ impl<'a> StudyFile<'a> {
     /// The file's settings, overridden and checked.
     ///
     /// # Errors
-    /// A key is unknown (the nearest known one is suggested), assigned twice, of the wrong type or out of its range. The
-    /// problem names the file, or the command line where the key came from there.
+    /// A key is unknown (the nearest known one is suggested), assigned twice, of the wrong type or out of its range.
+    /// The problem names the file, or the command line where the key came from there.
     pub fn settings<T: Settings + DeserializeOwned>(&self) -> Result<T> {
         let &Self { path, ref text, ref table, assignments } = self;
         let alone = T::deserialize(table.clone()).map_err(|error| {
@@ -61,13 +61,13 @@ impl<'a> StudyFile<'a> {
     }
 }
 
-/// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings. A
-/// key may begin with the section's name, as a study file has it: kimg and train.kimg are one. `typed`: the settings that
-/// an option of the command line gives already.
+/// `settings` with each "dotted.key=value" of `assignments` put in, checked; values are TOML, bare words are strings.
+/// A key may begin with the section's name, as a study file has it: kimg and train.kimg are one. `typed`: the settings
+/// that an option of the command line gives already.
 ///
 /// # Errors
-/// No `=`, an unknown key (with the nearest known one), one that is given twice, a value of the wrong type, or one out of
-/// its range.
+/// No `=`, an unknown key (with the nearest known one), one that is given twice, a value of the wrong type, or one out
+/// of its range.
 pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, typed: &[String], assignments: &[String]) -> Result<T> {
     let table = Table::try_from(settings)
         .map_err(|error| Problem::new(Kind::Internal, format!("cannot express settings as TOML: {error}")))?;
@@ -121,8 +121,8 @@ fn named(assignment: &str) -> String {
     }
 }
 
-/// Another place that gives the setting `key`, or a table that it is in, or a part of it: of two the later one would win
-/// without a word.
+/// Another place that gives the setting `key`, or a table that it is in, or a part of it: of two the later one would
+/// win without a word.
 fn given<'a>(given: &'a BTreeMap<String, String>, key: &str) -> Option<&'a String> {
     let tables = key.match_indices('.').map(|(end, _)| &key[..end]);
     let above = tables.chain([key]).find_map(|key| given.get(key));

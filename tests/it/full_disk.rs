@@ -17,6 +17,7 @@ use crate::cohort_files::CohortFiles;
 use crate::command_line::TINY_STAGES;
 use crate::fuzz::networks;
 use crate::parity::fixture;
+use crate::tiny_runs::TinyRuns;
 use crate::{classify, phantoms, project_command};
 
 /// Set in the process that may mount.
@@ -50,15 +51,17 @@ pub fn with_own_mounts(test: &str, work: impl FnOnce()) {
 /// A place for a small disk, with what the commands read beside it.
 struct Place {
     root: PathBuf,
+    tiny: TinyRuns,
     _cohort: CohortFiles,
     _classified: classify::Folders,
     _temporary: tempfile::TempDir,
 }
 
-/// A command by its arguments; `OUT` stands for the folder on the small disk.
+/// A command by its arguments, of which `OUT` stands for the folder on the small disk; without any, the one of
+/// [`TinyRuns`].
 struct Case {
     name: &'static str,
-    arguments: Vec<String>,
+    arguments: Option<Vec<String>>,
 }
 
 impl Place {
@@ -99,8 +102,10 @@ impl Place {
             };
             text.split_whitespace().map(place).collect()
         };
-        let cases = COMMANDS.iter().map(|&(name, text)| Case { name, arguments: words(text) }).collect();
-        (Self { root, _cohort: cohort, _classified: classified, _temporary: temporary }, cases)
+        let own = COMMANDS.iter().map(|&(name, text)| Case { name, arguments: Some(words(text)) });
+        let cases = own.chain(OF_TINY_RUNS.map(|name| Case { name, arguments: None })).collect();
+        let tiny = TinyRuns::new();
+        (Self { root, tiny, _cohort: cohort, _classified: classified, _temporary: temporary }, cases)
     }
 
     fn disk(&self) -> PathBuf {
@@ -113,8 +118,11 @@ impl Place {
     }
 
     fn run(&self, case: &Case) -> Output {
+        let Some(arguments) = &case.arguments else {
+            return self.tiny.command(case.name, &self.disk().join("out")).output().unwrap();
+        };
         let program = env!("CARGO_BIN_EXE_rimforge");
-        Command::new(program).args(&case.arguments).current_dir(&self.root).output().unwrap()
+        Command::new(program).args(arguments).current_dir(&self.root).output().unwrap()
     }
 }
 
@@ -172,6 +180,9 @@ const COMMANDS: [(&str, &str); 10] = [
     ("run", "run STUDY"),
 ];
 
+/// Those that read what others made.
+const OF_TINY_RUNS: [&str; 4] = ["two-sided", "evaluate", "explain", "segment"];
+
 /// Files by their paths in `folder`, without what tells the time.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -211,7 +222,7 @@ fn timeless(path: &Path) -> Vec<u8> {
 fn forget_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            let times = ["second", "per_s", "peak_bytes"];
+            let times = ["second", "per_s", "peak_bytes", "left_sha256"];
             fields.retain(|name, _| !times.iter().any(|time| name.contains(time)));
             fields.values_mut().for_each(forget_times);
         }

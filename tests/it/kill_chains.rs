@@ -88,7 +88,8 @@ fn killed_after(mut child: Child, pause: Duration, command: &str) -> bool {
 #[test]
 fn a_few_kills_of_every_command_change_nothing() {
     let tiny = TinyRuns::new();
-    for (command, kills) in [("prepare", 2), ("train", 2), ("project", 3), ("perturb", 1), ("classify", 1), ("run", 2)]
+    for (command, kills) in
+        [("prepare", 2), ("train", 2), ("project", 3), ("perturb", 1), ("two-sided", 1), ("classify", 1), ("run", 2)]
     {
         assert_eq!(attack(&tiny, command, kills, RunSeed(7)).kills, kills);
     }

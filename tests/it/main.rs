@@ -57,6 +57,12 @@ mod images_as_they_are;
 mod volumes_as_they_are;
 mod volumes_attacked;
 
+/// Volumes whose background is no number, and headers that say what numbers mean.
+mod background;
+
+/// Files in which one byte is another.
+mod damage;
+
 mod train;
 
 /// Every parser against damaged inputs, in a process that may die of them.
@@ -138,6 +144,9 @@ mod exact_resume;
 mod folders_gone_on_with;
 
 mod nothing_stale;
+
+/// A cohort that somebody writes to while a study is at work.
+mod changed_cohort;
 
 /// Counts memory for the tests that promise a bound.
 mod allocation;

@@ -87,7 +87,7 @@ fn place() -> tempfile::TempDir {
 }
 
 /// Each command with inputs that it can use, and with some that it cannot.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "simulate --preset tiny --out out",
     "prepare --images images --rim-label rim --out out",
     "prepare --cohort typo --out out",
@@ -99,6 +99,8 @@ const COMMANDS: [&str; 14] = [
     "classify --data data --arms none --out out",
     "evaluate --network net.safetensors --out out",
     "segment --data data-rim --arms real --out out",
+    "explain --data data --classify data --out out",
+    "two-sided --data data --of-interest data --other data --out out",
     "import net.pkl --out out",
     "export --network net.safetensors --out out",
     "run study.toml",
@@ -202,6 +204,7 @@ fn inputs_and_the_folder_written_lie_apart() {
     let cohort = CohortFiles::new(4);
     let root = cohort.root.parent().unwrap();
     phantoms::rings(&root.join("data"), 4, 2, 32);
+    phantoms::rings_with_map(&root.join("data-rim"), 4, 2, 32);
     pictures(&root.join("images"), 1);
     network(&root.join("net.safetensors"), 1);
     symlink(root.join("data"), root.join("link")).unwrap();
@@ -220,6 +223,10 @@ fn inputs_and_the_folder_written_lie_apart() {
         "project --network net.safetensors --data data --out data/new/..",
         "perturb --network net.safetensors --data data --out data",
         "classify --data data --arms none --synthetic images --out images/out",
+        "evaluate --real data --out data/evaluation",
+        "explain --data data --classify data --out data/maps",
+        "segment --data data-rim --out data-rim/masks",
+        "two-sided --data data --of-interest images --other images --out images/out",
     ] {
         rimforge(command, root).assert().code(2).stderr(contains("which is read").or(contains("what is read")));
         assert!(tree(root) == before, "{command}");

@@ -21,7 +21,7 @@ const PLANE: usize = SIDE * SIDE;
 
 /// What a data set is made of.
 #[derive(Clone, Copy)]
-struct Made {
+pub struct Made {
     contrasts: &'static [&'static str],
     /// Something is traced in rims.
     traced: bool,
@@ -29,7 +29,7 @@ struct Made {
     test_rims: u32,
 }
 
-const ALL: Made = Made { contrasts: &["chimap", "rim", "flair"], traced: true, test_rims: 6 };
+pub const ALL: Made = Made { contrasts: &["chimap", "rim", "flair"], traced: true, test_rims: 6 };
 
 /// One slice of all contrasts in the network's range, and the lesion's own mask: a ring, or a disc without rim.
 fn slice(seed: u32, rim: bool, traced: bool) -> (Vec<f32>, Vec<u8>) {
@@ -53,7 +53,7 @@ fn only(values: &[f32], contrasts: &[&str]) -> Vec<f32> {
 
 /// A data set of 12 training and 6 test patients with a rim lesion (or not) and a rim-free one, training patients with
 /// a contested one; and folders as `generate` and `project` leave them.
-fn prepared(root: &Path, made: Made) {
+pub fn prepared(root: &Path, made: Made) {
     for folder in ["data/patches", "synthetic", "denoised"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }

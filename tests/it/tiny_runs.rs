@@ -8,10 +8,23 @@ use rimforge::files;
 use serde_json::Value;
 
 use crate::cohort_files::{self, CohortFiles};
-use crate::project_command;
+use crate::{fuzz, project_command, segment};
 
 /// In flow order.
-pub const COMMANDS: [&str; 8] = ["simulate", "prepare", "train", "generate", "project", "perturb", "classify", "run"];
+pub const COMMANDS: [&str; 12] = [
+    "simulate",
+    "prepare",
+    "train",
+    "generate",
+    "project",
+    "perturb",
+    "two-sided",
+    "classify",
+    "evaluate",
+    "explain",
+    "segment",
+    "run",
+];
 
 const STUDY: &str = r#"
 name = "tiny"
@@ -114,6 +127,41 @@ impl TinyRuns {
         self.folder.path().join(name)
     }
 
+    /// Makes what only this command reads, once.
+    fn inputs_of(&self, name: &str) {
+        match name {
+            "explain" if !self.at("classified").exists() => {
+                finish(&mut self.command("classify", &self.at("classified")));
+            }
+            "segment" if !self.at("traced").exists() => {
+                std::fs::create_dir(self.at("traced")).unwrap();
+                segment::prepared(&self.at("traced"), segment::ALL);
+            }
+            "two-sided" if !self.at("rims-as-rim").exists() => {
+                for (folder, class) in [("contested", "ambiguous"), ("rims", "rim"), ("others", "non-rim")] {
+                    finish(&mut self.with("project", &self.at(folder), &["--class", class, "--controls", "0"]));
+                    self.projected_as(folder, "non-rim");
+                    self.projected_as(folder, "rim");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The folder of projections as a conditional network would have left it, with losses of their own.
+    fn projected_as(&self, folder: &str, class: &str) {
+        let copy = self.at(&format!("{folder}-as-{class}"));
+        fuzz::volumes::copy(&self.at(folder), &copy);
+        let path = copy.join("record.json");
+        let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for (at, lesion) in record["lesions"].as_array_mut().unwrap().iter_mut().enumerate() {
+            let factor = if class == "rim" { 1.0 } else { 0.8 + 0.1 * (at % 5) as f64 };
+            lesion["distance"] = (lesion["distance"].as_f64().unwrap() * factor).into();
+            lesion["class"] = class.into();
+        }
+        std::fs::write(path, serde_json::to_vec(&record).unwrap()).unwrap();
+    }
+
     /// The command of a name, with its results in `out`.
     pub fn command(&self, name: &str, out: &Path) -> Command {
         self.with(name, out, &[])
@@ -121,6 +169,7 @@ impl TinyRuns {
 
     /// The same with other options: names that begin with "--" and their values.
     pub fn with(&self, name: &str, out: &Path, options: &[&str]) -> Command {
+        self.inputs_of(name);
         let mut arguments = self.arguments(name, out);
         for (at, option) in options.iter().enumerate().filter(|(_, option)| option.starts_with("--")) {
             let value = options.get(at + 1).filter(|value| !value.starts_with("--"));
@@ -154,6 +203,22 @@ impl TinyRuns {
                 "--data data --synthetic synthetic --denoised denoised --arms none,affine,ada-gan+ld --seeds 2 \
                  --epochs 4 --extra 6 --trust-origin"
             }
+            "two-sided" => {
+                "--data data --of-interest contested-as-rim,rims-as-rim,others-as-rim --calibrate train \
+                 --other contested-as-non-rim,rims-as-non-rim,others-as-non-rim"
+            }
+            "evaluate" => {
+                "--real data --synthetic synthetic --denoised denoised --network network.safetensors --paths 4 --pairs 10 \
+                 --draws 20 --arms affine"
+            }
+            "explain" => {
+                "--data data --classify classified --arms none,affine --fits 2 --lesions 4 --orders 1 --steps 4 \
+                 --draws 50"
+            }
+            "segment" => {
+                "--data traced/data --synthetic traced/synthetic --denoised traced/denoised --width tiny --seeds 2 \
+                 --steps 12 --batch 8 --draws 50"
+            }
             "run" => "study.toml",
             other => panic!("no tiny {other}"),
         };
@@ -161,7 +226,7 @@ impl TinyRuns {
         let places = match name {
             "prepare" => format!("--cohort {cohort} --out {out}"),
             "run" => format!("--set cohort.path=\"{cohort}\" --set out=\"{out}\""),
-            "simulate" => format!("--out {out}"),
+            "simulate" | "two-sided" => format!("--out {out}"),
             _ => format!("--device cpu --threads 1 --out {out}"),
         };
         arguments.split_whitespace().chain(places.split_whitespace()).map(str::to_owned).collect()
@@ -178,7 +243,7 @@ pub fn finish(command: &mut Command) -> Output {
 /// SHA-256 of every file below a folder that must be the same however often the work was interrupted, by its path.
 ///
 /// Not those: locks; wall-clock facts (`timing.jsonl`, event files, the report's page, which names seconds). Of JSON
-/// the seconds are left out, of marks the names of event files.
+/// the seconds, and hashes of records that have some, are left out, of marks the names of event files.
 pub fn outcome(root: &Path) -> BTreeMap<String, String> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -214,7 +279,8 @@ fn of_json(path: &Path, root: &Path) -> String {
     fn without_seconds(value: &mut Value) {
         match value {
             Value::Object(entries) => {
-                entries.retain(|name, _| !["seconds", "images_per_s", "timing"].contains(&name.as_str()));
+                entries
+                    .retain(|name, _| !["seconds", "images_per_s", "timing", "left_sha256"].contains(&name.as_str()));
                 entries.values_mut().for_each(without_seconds);
             }
             Value::Array(values) => {

@@ -59,7 +59,8 @@ impl Run<'_> {
         let source = Source::Cohort(cohort.folder.clone());
         // The seed of the main data set: the same patients are held out.
         let lab = self.lab.of_stage("prepare");
-        let cut = self.stages.run(stage, |folder| prepare(&source, &config, folder, &lab))?;
+        let cut = |folder: &Path| cohort.unchanged(prepare(&source, &config, folder, &lab)?, lab.observer);
+        let cut = self.stages.run(stage, cut)?;
         let prepared = Prepared::open(&data)?;
 
         let folder = gan.root().to_owned();

@@ -1,5 +1,7 @@
 //! The stage that asks what the study's classifiers look at.
 
+use std::path::Path;
+
 use super::Run;
 use super::main_path::Cohort;
 use crate::data::Prepared;
@@ -27,7 +29,8 @@ impl Run<'_> {
             cohort: Some(CohortSide { root: &cohort.folder, prepare: &self.study.prepare }),
             simulated_by: self.study.cohort.simulate.as_ref(),
         };
-        let done = self.stages.run(stage, |folder| explain::run_stage(inputs, config, folder, &lab))?;
+        let look = |folder: &Path| cohort.unchanged(explain::run_stage(inputs, config, folder, &lab)?, lab.observer);
+        let done = self.stages.run(stage, look)?;
         Ok(Some(done.record))
     }
 }

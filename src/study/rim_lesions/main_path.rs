@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Run;
 use super::agreed::Agreed;
-use crate::data::{PrepareConfig, Prepared, Source, cohort_inputs, run_stage as prepare};
+use crate::data::cohort_inputs::CohortInputs;
+use crate::data::{PrepareConfig, Prepared, Source, run_stage as prepare};
 use crate::files;
 use crate::gates::examine;
+use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::feature_choice::with_chosen_features;
 use crate::records::classify::ClassifyRecord;
@@ -29,6 +31,22 @@ pub struct Cohort {
     pub record: CohortRecord,
     /// The simulation's key, or a hash over all files that are read.
     pub key: String,
+    /// Of one of the user's: what was in it when the study began, and how it is prepared.
+    inputs: Option<(CohortInputs, Vec<PrepareConfig>)>,
+}
+
+impl Cohort {
+    /// `record`, if a cohort of the user's is still as it was when the study began: else results of two states would be
+    /// mixed, or taken for those of the other one. Whatever reads the cohort asks before it counts as done.
+    ///
+    /// # Errors
+    /// The file that changed.
+    pub fn unchanged<R>(&self, record: R, observer: &dyn Observer) -> Result<R> {
+        if let Some((inputs, configs)) = &self.inputs {
+            inputs.require_unchanged(&self.folder, &configs.iter().collect::<Vec<_>>(), observer)?;
+        }
+        Ok(record)
+    }
 }
 
 impl Run<'_> {
@@ -39,24 +57,22 @@ impl Run<'_> {
             (Some(config), _) => {
                 let stage = Stage::new("simulate", dir.cohort(), config, &[])?;
                 let done = stages.run(stage, |folder| simulate::run_stage(Writing::default(), config, folder, lab))?;
-                Ok(Cohort { folder: dir.cohort(), record: done.record, key: done.key })
+                Ok(Cohort { folder: dir.cohort(), record: done.record, key: done.key, inputs: None })
             }
             (None, Some(path)) => {
                 let observer = lab.observer;
                 observer.note(&format!("reading {} to see whether it changed", path.display()));
+                let multi = study.multi_contrast.as_ref().map(|multi| study.multi_contrast_stages(multi).0);
+                let configs: Vec<PrepareConfig> = std::iter::once(study.prepare.clone()).chain(multi).collect();
+                let inputs = CohortInputs::read(path, &configs.iter().collect::<Vec<_>>(), observer)?;
                 let mut record = examine::describe(path, SUSCEPTIBILITY, &study.prepare, observer)?;
                 // The report shows pictures of the study folder alone.
                 record.gallery = record.gallery.filter(|_| *path == dir.cohort());
-                Ok(Cohort { folder: path.clone(), record, key: self.cohort_key(path)? })
+                let key = inputs.sha256.clone();
+                Ok(Cohort { folder: path.clone(), record, key, inputs: Some((inputs, configs)) })
             }
             (None, None) => Err(Problem::usage("no cohort")),
         }
-    }
-
-    fn cohort_key(&self, path: &Path) -> Result<String> {
-        let multi = self.study.multi_contrast.as_ref().map(|multi| self.study.multi_contrast_stages(multi).0);
-        let configs: Vec<&PrepareConfig> = std::iter::once(&self.study.prepare).chain(&multi).collect();
-        cohort_inputs::sha256(path, &configs, self.lab.observer)
     }
 
     /// Cuts patches and splits the patients.
@@ -65,7 +81,8 @@ impl Run<'_> {
         let stage = Stage::new("prepare", self.dir.data(), &(config, self.study.seed), &[&cohort.key])?;
         let source = Source::Cohort(cohort.folder.clone());
         let lab = self.lab.of_stage("prepare");
-        self.stages.run(stage, |folder| prepare(&source, config, folder, &lab))
+        let cut = |folder: &Path| cohort.unchanged(prepare(&source, config, folder, &lab)?, lab.observer);
+        self.stages.run(stage, cut)
     }
 
     /// Before a network is trained for hours: what the stages after it need of the data set.
@@ -161,7 +178,7 @@ impl Run<'_> {
     pub fn classify(
         &mut self,
         prepared: &Prepared,
-        truth: Option<&Path>,
+        (cohort, truth): (&Cohort, Option<&Path>),
         keys: &[&str],
     ) -> Result<Done<ClassifyRecord>> {
         let config = &self.study.classify;
@@ -186,6 +203,7 @@ impl Run<'_> {
             external: None,
             truth,
         };
-        self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))
+        let fit = |folder: &Path| cohort.unchanged(classify::run_stage(inputs, config, folder, &lab)?, lab.observer);
+        self.stages.run(stage, fit)
     }
 }

@@ -100,10 +100,11 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let evaluation = run.evaluate(&prepared, &gan.key, keys)?;
     let judged = two_sided.as_ref().filter(|_| study.needs_two_sided()).map(|done| done.key.as_str());
     let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).chain(judged).collect();
-    let classify = run.classify(&prepared, truth.as_deref(), &keys)?;
+    let classify = run.classify(&prepared, (&cohort, truth.as_deref()), &keys)?;
     let explanation = run.explain(&prepared, &cohort, [&data.key, &classify.key])?;
 
-    let record = StudyRecord {
+    run.stages.require_same()?;
+    let results = StudyRecord {
         name: study.name.clone(),
         rimforge_version: env!("CARGO_PKG_VERSION").into(),
         libtorch_version: engine.facts.libtorch_version.clone(),
@@ -113,7 +114,7 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
         simulated: data.record.simulated,
         settings: study.resolved(),
         stages: run.stages.into_runs(),
-        cohort: cohort.record,
+        cohort: cohort.record.clone(),
         prepare: data.record,
         training: gan.record,
         timing: files::read_json_lines::<TimingRecord>(&dir.gan().timing())?,
@@ -132,7 +133,9 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
             })
             .transpose()?,
     };
-    files::write_json(dir.results(), &record)?;
+    // Truth was read once more for the scores above.
+    let results = cohort.unchanged(results, observer)?;
+    files::write_json(dir.results(), &results)?;
     report::write_held(&dir)?;
-    Ok(record)
+    Ok(results)
 }

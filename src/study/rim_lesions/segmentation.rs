@@ -1,5 +1,7 @@
 //! The stage that learns masks of rims from several contrasts.
 
+use std::path::Path;
+
 use super::Run;
 use super::config::RimStudy;
 use super::main_path::Cohort;
@@ -29,7 +31,8 @@ impl Run<'_> {
             denoised: needs(Source::Denoised).then_some(denoised.as_path()),
             cohort: Some(&cohort.folder),
         };
-        let done = self.stages.run(stage, |folder| segment::run_stage(inputs, config, folder, &lab))?;
+        let learn = |folder: &Path| cohort.unchanged(segment::run_stage(inputs, config, folder, &lab)?, lab.observer);
+        let done = self.stages.run(stage, learn)?;
         Ok(Some(done.record))
     }
 }
