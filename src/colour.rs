@@ -69,4 +69,27 @@ mod tests {
         assert!((decode(encode(0.4)) - 0.4).abs() < 1e-12);
         assert_eq!(Lab { l: 60.0, a: 0.0, b: 10.0 }.typology_angle(), 45.0);
     }
+
+    #[derive(serde::Deserialize)]
+    struct Pixel {
+        levels: [f64; 3],
+        lab: [f64; 3],
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Reference {
+        pixels: Vec<Pixel>,
+    }
+
+    /// tests/fixtures/make_skin.py: scikit-image's rgb2lab.
+    #[test]
+    fn cielab_of_levels_is_scikit_images() {
+        let reference: Reference = serde_json::from_str(include_str!("../tests/fixtures/skin.json")).unwrap();
+        for Pixel { levels, lab } in reference.pixels {
+            let found = Lab::of_linear(levels.map(|level| decode(level / 255.0)));
+            for (found, expected) in [found.l, found.a, found.b].into_iter().zip(lab) {
+                assert!((found - expected).abs() < 0.05, "{levels:?}: {found} {expected}");
+            }
+        }
+    }
 }

@@ -47,9 +47,9 @@ const FACTORS: [Factor; 22] = [
     factor("irregularity", ""),
     factor("asymmetry", ""),
     factor("edge", "share"),
-    factor("melanin", "%"),
-    factor("deep_melanin", "%"),
-    factor("blood", "%"),
+    factor("melanin", ""),
+    factor("deep_melanin", ""),
+    factor("blood", ""),
     factor("white", ""),
     factor("variegation", ""),
     factor("network", ""),
@@ -160,7 +160,8 @@ mod tests {
             let near = |name: &str, expected: f64, most: f64| {
                 assert!((value(name) - expected).abs() < most, "{side}: {name} {} {expected}", value(name));
             };
-            near("area", std::f64::consts::PI * 0.3 * 0.15, 0.006);
+            // The border of a dark lesion lies up to a third of a pixel of 64 outside.
+            near("area", std::f64::consts::PI * 0.3 * 0.15, 1.2 / side as f64);
             near("x", 0.05, 0.003);
             near("y", -0.1, 0.003);
             // (4 - 1) / (4 + 1) = .6 times cos 60 and sin 60.
@@ -174,10 +175,10 @@ mod tests {
             near("variegation", 0.0, 0.08);
             near("network", 0.0, 0.02);
             near("dots", 0.0, 0.01);
-            // The reference's naevus has 12 % melanin on skin of 2 % and no other pigment.
-            near("melanin", 10.0, 1.5);
-            near("deep_melanin", 0.0, 1.0);
-            near("blood", 0.0, 1.5);
+            // The reference's naevus has more melanin and no other pigment: ln(.515 / .223) in linear red.
+            near("melanin", 0.84, 0.1);
+            near("deep_melanin", 0.0, 0.1);
+            near("blood", 0.0, 0.15);
             let picture = drawn(side, |x, y| if ellipse(x, y) < 1.0 { BROWN } else { SKIN });
             let skin = Skin::skin_colour(&Picture::new(&picture, [3, side, side]));
             // As scikit-image has it: 67.69, 7.60, 16.74; arctan(17.69 / 16.74) is 46.6 degrees.
@@ -200,7 +201,7 @@ mod tests {
         assert!(corners("vignette") > 0.25, "{}", corners("vignette"));
         let warm = measured(128, |x, y| [lesion(x, y)[0] * 1.05, lesion(x, y)[1], lesion(x, y)[2] / 1.05]);
         assert!(warm("white_balance") - plain("white_balance") > 0.15);
-        assert!((warm("melanin") - plain("melanin")).abs() < 0.5);
+        assert!((warm("melanin") - plain("melanin")).abs() < 0.05);
         let soft = |x: f64, y: f64| {
             let share = 1.0 / (1.0 + ((ellipse(x, y) - 1.0) / 0.1).exp());
             [0, 1, 2].map(|at: usize| SKIN[at] + share * (BROWN[at] - SKIN[at]))
@@ -219,11 +220,11 @@ mod tests {
         };
         assert!(measured(128, net)("network") > 0.1);
         let blue = measured(128, |x, y| if ellipse(x, y) < 1.0 { [141.0, 137.0, 126.0] } else { SKIN });
-        assert!(blue("deep_melanin") > 3.0 && blue("melanin") < 3.0, "{}", blue("deep_melanin"));
+        assert!(blue("deep_melanin") > 0.4 && blue("melanin").abs() < 0.3, "{}", blue("deep_melanin"));
         let red = measured(128, |x, y| if ellipse(x, y) < 1.0 { [155.0, 106.0, 103.0] } else { SKIN });
-        assert!(red("blood") > 4.0 && red("melanin") < 3.0, "{}", red("blood"));
+        assert!(red("blood") > 0.5 && red("melanin").abs() < 0.3, "{}", red("blood"));
         let scar = measured(128, |x, y| if ellipse(x, y) < 1.0 { [207.0, 192.0, 172.0] } else { SKIN });
-        assert!(scar("white") > 0.2 && plain("white") == 0.0);
+        assert!(scar("white") > 0.2 && plain("white") < 0.01, "{} {}", scar("white"), plain("white"));
     }
 
     #[test]

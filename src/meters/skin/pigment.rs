@@ -8,16 +8,27 @@ use super::lesion::Lesion;
 use super::light::{Light, solve};
 use super::plane::{Plane, extreme, smoothed};
 
-/// Density in red, green and blue that 10 % more melanosomes in the epidermis, 3 % of them in a layer of .3 mm that lies
-/// .2 mm deep, and 5 % more blood in the upper dermis add.
-const LESION: [[f64; 3]; 3] = [[0.86, 1.26, 2.00], [0.44, 0.28, 0.15], [0.24, 0.64, 0.47]];
+/// Density in red, green and blue that melanin of the epidermis adds for each unit in red, and melanin in a layer of
+/// .3 mm that lies .2 mm deep.
+const MELANIN: [[f64; 3]; 2] = [[1.0, 1.465, 2.326], [1.0, 0.636, 0.341]];
 
-/// The shares of volume that those are, %.
-const LESION_PERCENT: [f64; 3] = [10.0, 3.0, 5.0];
+/// The same of blood for each unit in green; the more there is of it, the more red light it takes besides.
+fn blood(green: f64) -> [f64; 3] {
+    [0.26 + 0.25 * green, 1.0, 0.80 - 0.16 * green]
+}
+
+/// Rounds in which blood's own proportions are found.
+const ROUNDS: usize = 4;
 
 /// Density that 1 % more melanosomes, 1 % more blood, and light whose red is e times as strong against green, its blue
 /// a share of 1/e, add to fair skin.
 const SKIN: [[f64; 3]; 3] = [[0.091, 0.140, 0.223], [0.070, 0.230, 0.201], [-1.0, 0.0, 1.0]];
+
+/// Blood adds about this share of its density in green to red.
+const BLOODLESS: f64 = 0.375;
+
+/// Up to this density in green beyond the skin's, blue is seen and grows in proportion.
+const COLOURED: f64 = 1.2;
 
 /// What fair skin of 2.5 % melanin and .6 % blood has under the white balance of dermatoscopes.
 const FAIR: ([f64; 3], f64, f64) = ([0.665, 1.166, 1.385], 2.5, 0.6);
@@ -38,11 +49,11 @@ pub(super) fn of_skin(light: &Light) -> [f64; 3] {
 /// Of the lesion against the skin about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pigment {
-    /// More melanin in the epidermis, % of its volume.
+    /// Density in red that more melanin in the epidermis adds.
     pub(super) melanin: f64,
-    /// More melanin that lies deep and looks blue-grey, % of its layer's volume.
+    /// Density in red that melanin adds which lies deep and looks blue-grey.
     pub(super) deep: f64,
-    /// More blood, % of the upper dermis.
+    /// Density in green that more blood adds.
     pub(super) blood: f64,
     /// Density that is missing in green: scars, scale, cysts.
     pub(super) white: f64,
@@ -61,18 +72,37 @@ impl Pigment {
         }
         let count = seen.len() as f64;
         let mean = [0, 1, 2].map(|colour: usize| seen.iter().map(|at| lesion.beyond[*at][colour]).sum::<f64>() / count);
-        let [melanin, deep, blood] = parts(mean, LESION);
+        let [_, deep, blood] = pigments(colour_of(lesion, &seen));
+        // Of red and green alone, as in dark lesions no blue is left: what blood and deep melanin do not explain.
+        let [brown, blue_grey] = MELANIN.map(|[red, green, _]| red - BLOODLESS * green);
+        let melanin = (mean[0] - BLOODLESS * mean[1] - blue_grey * deep.max(0.0)) / brown;
         let white = seen.iter().map(|at| (-lesion.beyond[*at][1]).max(0.0)).sum::<f64>() / count;
         let size = mean.iter().map(|value| value * value).sum::<f64>().sqrt().max(1e-3);
         Self {
-            melanin: melanin * LESION_PERCENT[0],
-            deep: deep * LESION_PERCENT[1],
-            blood: blood * LESION_PERCENT[2],
+            melanin,
+            deep,
+            blood,
             white,
             variegation: unevenness(plane, lesion, hairs) / size,
             aside: aside(plane, lesion, &seen, mean),
         }
     }
+}
+
+/// Melanin, deep melanin and blood of a density.
+fn pigments(density: [f64; 3]) -> [f64; 3] {
+    let mut found = [0.0f64; 3];
+    for _ in 0..ROUNDS {
+        found = parts(density, [MELANIN[0], MELANIN[1], blood(found[2].clamp(0.0, COLOURED))]);
+    }
+    found
+}
+
+/// Mean density of what is neither paler than skin nor so dark that a camera sees no colour in it.
+fn colour_of(lesion: &Lesion, seen: &[usize]) -> [f64; 3] {
+    let coloured: Vec<&[f64; 3]> =
+        seen.iter().map(|at| &lesion.beyond[*at]).filter(|beyond| (0.0..COLOURED).contains(&beyond[1])).collect();
+    [0, 1, 2].map(|at: usize| coloured.iter().map(|beyond| beyond[at]).sum::<f64>() / coloured.len().max(1) as f64)
 }
 
 /// The lesion's pixels that its edge does not touch and no hair covers.
@@ -137,8 +167,8 @@ mod tests {
     #[test]
     fn parts_by_hand() {
         // Twice the first and half of the third.
-        let density = [0, 1, 2].map(|colour: usize| 2.0 * LESION[0][colour] + 0.5 * LESION[2][colour]);
-        let found = parts(density, LESION);
-        assert!(found.iter().zip([2.0, 0.0, 0.5]).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+        let density = [0, 1, 2].map(|colour: usize| 2.0 * MELANIN[0][colour] + 0.5 * blood(0.5)[colour]);
+        let found = pigments(density);
+        assert!(found.iter().zip([2.0, 0.0, 0.5]).all(|(a, b)| (a - b).abs() < 0.01), "{found:?}");
     }
 }

@@ -3,19 +3,19 @@
 use std::f64::consts::TAU;
 
 use super::lesion::Lesion;
-use super::plane::Plane;
+use super::plane::{Plane, smoothed};
 
 /// Rays from the centre to the border.
 const RAYS: usize = 72;
 
 /// Waves of the border that make it uneven; fewer are its length and its lop-sidedness.
-const WAVES: std::ops::RangeInclusive<usize> = 4..=9;
+const WAVES: std::ops::RangeInclusive<usize> = 4..=7;
+
+/// Half a width over which the border is smoothed, as a share of the side.
+const FINE: f64 = 0.015;
 
 /// Steps of the profile across the border, in pixels.
 const STEP: f64 = 0.25;
-
-/// The share of the way from skin to lesion between which the edge is measured.
-const EDGE: [f64; 2] = [0.25, 0.75];
 
 /// Lengths as shares of the picture's side.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Shape {
     pub(super) irregularity: f64,
     /// Size of the border's third wave, which no axis of symmetry's ellipse has, as a share of the radius.
     pub(super) lopsided: f64,
-    /// From one to three quarters of the way from skin to lesion.
+    /// From skin to lesion at the steepest.
     pub(super) edge: f64,
 }
 
@@ -123,11 +123,20 @@ fn border(plane: &Plane, lesion: &Lesion, moments: &Moments) -> Vec<f64> {
         if lesion.inside[at] { beyond.clamp(0.02, 1.0) } else { beyond.clamp(-1.0, -0.02) }
     };
     let levels: Vec<f64> = (0..lesion.inside.len()).map(level).collect();
+    // What is finer than the waves that are asked for, such as the lines of a network, is smoothed away.
+    let fine = (FINE * plane.side()).round().max(1.0) as usize;
+    let levels = smoothed(&levels, &vec![true; levels.len()], plane.width, fine);
     let radius = moments.axes[1].1.max(1.0);
     let step = 0.25 / radius;
     let ray = |ray: usize| {
         let direction = TAU * ray as f64 / RAYS as f64;
-        let value = |distance: f64| between(&levels, plane.width, moments.place(direction, distance));
+        // Beyond the picture is no lesion.
+        let value = |distance: f64| {
+            let place = moments.place(direction, distance);
+            let end = [plane.width as f64 - 0.5, plane.height as f64 - 0.5];
+            let inside = (0..2).all(|axis| place[axis] > -0.5 && place[axis] < end[axis]);
+            if inside { between(&levels, plane.width, place) } else { -1.0 }
+        };
         let mut distance = 2.5;
         let mut outer = value(distance);
         while distance > step {
@@ -165,16 +174,13 @@ fn edge(plane: &Plane, lesion: &Lesion, moments: &Moments, reach: &[f64]) -> f64
             *sum += between(&along, plane.width, moments.place(direction, distance)) / RAYS as f64;
         }
     }
-    let end = steps / 8;
-    let (inside, outside) =
-        (profile[..end].iter().sum::<f64>() / end as f64, profile[steps - end..].iter().sum::<f64>() / end as f64);
-    if inside - outside <= 1e-6 {
-        return 0.0;
-    }
-    // Share of steps between the two levels, whatever noise makes of their order.
-    let between = |value: &&f64| {
-        let share = (**value - outside) / (inside - outside);
-        share > EDGE[0] && share < EDGE[1]
-    };
-    STEP * profile.iter().filter(between).count() as f64
+    let middle = steps / 2;
+    // The steepest part of the way from skin to the most that the lesion has near its border: of a logistic edge a step
+    // of its scale is a quarter of the whole.
+    let outside = profile[steps - steps / 8..].iter().sum::<f64>() / (steps / 8) as f64;
+    let inside = profile[..middle].iter().copied().fold(outside, f64::max);
+    let reach = (1.5 / STEP) as usize;
+    let slopes = (0..steps - reach).map(|at| (profile[at] - profile[at + reach]) / (reach as f64 * STEP));
+    let steepest = slopes.fold(0.0, f64::max);
+    if steepest > 1e-6 { (inside - outside) / steepest } else { 0.0 }
 }

@@ -4,8 +4,8 @@ use super::lesion::Lesion;
 use super::pigment::inner;
 use super::plane::{Plane, extreme, quantile, smoothed};
 
-/// Blood adds this share of its density in green to red and blue together: what goes beyond is melanin's.
-const BLOODLESS: f64 = 1.1;
+/// Blood adds this share of its density in green to red: what goes beyond is melanin's.
+const BLOODLESS: f64 = 0.375;
 
 /// What is larger than this share of the side is no pattern; a pigment network has 30 to 80 thousandths.
 const COARSE: f64 = 0.04;
@@ -13,8 +13,11 @@ const COARSE: f64 = 0.04;
 /// Radius that a dot has at most, as a share of the side.
 const DOT: f64 = 0.022;
 
-/// A dot is darker than its surroundings by this density, and by so many times what the network is.
-const DARKER: (f64, f64) = (0.35, 3.0);
+/// A dot is darker than its surroundings by this density in red.
+const DARKER: f64 = 0.6;
+
+/// A dot stands out of the network's lines: by so much more than most of the lesion has, and what is most.
+const BEYOND: (f64, f64, f64) = (1.3, 0.3, 0.85);
 
 /// Share of the strongest pixels that tell dots, not lines.
 const STRONGEST: f64 = 0.1;
@@ -22,8 +25,7 @@ const STRONGEST: f64 = 0.1;
 /// Patterns of the lesion.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Texture {
-    /// Mean deviation from the surroundings over the lesion's mean density beyond the skin's; the strongest tenth and
-    /// what skin has left out.
+    /// Mean deviation of melanin's density from the surroundings; the strongest tenth, and what skin has, left out.
     pub(super) network: f64,
     /// Share of the lesion that dark dots cover.
     pub(super) dots: f64,
@@ -37,7 +39,7 @@ impl Texture {
         if !lesion.is_there() || count < 12 {
             return Self::default();
         }
-        let grey: Vec<f64> = lesion.beyond.iter().map(|[red, green, blue]| red + blue - BLOODLESS * green).collect();
+        let grey: Vec<f64> = lesion.beyond.iter().map(|[red, green, _]| red - BLOODLESS * green).collect();
         let radius = (COARSE * plane.side()).round().max(2.0) as usize;
         let skin: Vec<bool> = lesion.inside.iter().zip(hairs).map(|(inside, hair)| !inside && !hair).collect();
         let rough = |counts: &[bool]| {
@@ -49,12 +51,13 @@ impl Texture {
             kept.clone().sum::<f64>() / kept.count().max(1) as f64
         };
         let (lines, bare) = (rough(&inner), rough(&skin));
-        let mean = (0..grey.len()).filter(|at| inner[*at]).map(|at| grey[at]).sum::<f64>() / count as f64;
         let lines = (lines * lines - bare * bare).max(0.0).sqrt();
         let size = (DOT * plane.side()).round().max(1.0) as usize;
-        let opened = extreme(&extreme(&grey, plane.width, size, f64::min), plane.width, size, f64::max);
-        let darker = DARKER.0.max(DARKER.1 * lines);
-        let dots = (0..grey.len()).filter(|at| inner[*at] && grey[*at] - opened[*at] > darker).count();
-        Self { network: lines / mean.abs().max(0.05), dots: dots as f64 / count as f64 }
+        let red: Vec<f64> = lesion.beyond.iter().map(|beyond| beyond[0]).collect();
+        let opened = extreme(&extreme(&red, plane.width, size, f64::min), plane.width, size, f64::max);
+        let beside: Vec<f64> = (0..red.len()).filter(|at| inner[*at]).map(|at| red[at] - opened[at]).collect();
+        let darker = DARKER.max(BEYOND.0 * quantile(&mut beside.clone(), BEYOND.2) + BEYOND.1);
+        let dots = beside.iter().filter(|beside| **beside > darker).count();
+        Self { network: lines, dots: dots as f64 / count as f64 }
     }
 }

@@ -82,8 +82,8 @@ pub struct Ranges {
 const PLAIN: Ranges = Ranges {
     diameter: [3.0, 7.0],
     aspect: [1.0, 1.4],
-    irregularity: [0.015, 0.06],
-    edge: [0.2, 0.6],
+    irregularity: [0.01, 0.06],
+    edge: [0.15, 0.7],
     asymmetry: [0.0, 0.3],
     melanin: [0.03, 0.10],
     deep_melanin: [0.0, 0.01],
@@ -134,7 +134,7 @@ impl Diagnosis {
             Self::Mel => Ranges {
                 diameter: [4.5, 9.0],
                 aspect: [1.0, 1.7],
-                irregularity: [0.025, 0.12],
+                irregularity: [0.04, 0.15],
                 asymmetry: [0.25, 1.0],
                 melanin: [0.09, 0.36],
                 deep_melanin: [0.0, 0.12],
@@ -150,7 +150,7 @@ impl Diagnosis {
             Self::Bkl => Ranges {
                 diameter: [3.5, 9.0],
                 aspect: [1.0, 1.6],
-                irregularity: [0.02, 0.08],
+                irregularity: [0.02, 0.11],
                 edge: [0.06, 0.2],
                 asymmetry: [0.0, 0.5],
                 melanin: [0.04, 0.17],
@@ -159,19 +159,19 @@ impl Diagnosis {
                 ..PLAIN
             },
             Self::Bcc => Ranges {
-                irregularity: [0.025, 0.09],
-                edge: [0.3, 0.9],
+                irregularity: [0.03, 0.11],
+                edge: [0.3, 1.1],
                 asymmetry: [0.1, 0.8],
-                melanin: [0.015, 0.05],
+                melanin: [0.03, 0.06],
                 deep_melanin: [0.01, 0.10],
-                blood: [0.015, 0.05],
+                blood: [0.02, 0.06],
                 variegation: [0.4, 1.0],
                 vessels: [2.0, 8.0],
                 ..PLAIN
             },
             Self::Akiec => Ranges {
-                irregularity: [0.025, 0.10],
-                edge: [0.4, 1.0],
+                irregularity: [0.03, 0.12],
+                edge: [0.5, 1.3],
                 asymmetry: [0.1, 0.6],
                 melanin: [0.015, 0.06],
                 blood: [0.02, 0.07],
@@ -182,7 +182,7 @@ impl Diagnosis {
             Self::Df => Ranges {
                 diameter: [3.0, 6.0],
                 aspect: [1.0, 1.25],
-                edge: [0.4, 0.9],
+                edge: [0.5, 1.2],
                 melanin: [0.04, 0.12],
                 network: [0.1, 0.5],
                 scar: [0.4, 1.0],

@@ -104,7 +104,7 @@ impl Lesion {
         let skin: f64 = even(rng, [0.0, 1.0]) + even(rng, [0.0, 1.0]) + even(rng, [0.0, 1.0]);
         Self {
             dx,
-            skin_melanin: 0.015 + 0.010 * skin,
+            skin_melanin: 0.0175 + 0.0082 * skin,
             skin_blood: even(rng, [0.003, 0.010]),
             diameter: even(rng, ranges.diameter),
             aspect: even(rng, ranges.aspect),
@@ -143,7 +143,7 @@ impl Photograph {
             hair_width: even(rng, [0.06, 0.14]),
             hair_albedo: even(rng, [0.02, 0.25]),
             vignette: if rng.random_bool(0.4) { even(rng, [0.1, 0.6]) } else { even(rng, [0.0, 0.1]) },
-            balance: even(rng, [-0.07, 0.07]),
+            balance: even(rng, [-0.045, 0.045]),
             gradient: even(rng, [0.0, 0.15]),
             gradient_angle: even(rng, [0.0, 360.0]),
             noise: even(rng, [0.5, 2.0]),

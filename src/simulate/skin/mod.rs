@@ -26,6 +26,8 @@ pub mod layout;
 
 mod jpeg;
 
+mod shown;
+
 mod tables;
 
 mod gallery;

@@ -7,10 +7,10 @@ use rand::{Rng, RngExt};
 use super::factors::Lesion;
 
 /// Waves of the border that make it uneven; one, two and three are its place, its length and its lop-sidedness.
-const WAVES: std::ops::RangeInclusive<u32> = 4..=9;
+const WAVES: std::ops::RangeInclusive<u32> = 4..=7;
 
 /// Size of the third wave of a wholly asymmetric lesion, as a share of the radius.
-const LOPSIDED: f64 = 0.16;
+pub(super) const LOPSIDED: f64 = 0.2;
 
 /// Directions that integrals are taken over.
 const DIRECTIONS: usize = 360;

@@ -12,7 +12,7 @@ use crate::colour::encode;
 use crate::seed::RunSeed;
 
 /// Light that scale throws back.
-const SCALE: f64 = 0.85;
+pub(super) const SCALE: f64 = 0.85;
 
 /// Light that the palest hair throws back.
 const BLACK: f64 = 0.12;

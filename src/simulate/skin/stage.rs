@@ -120,7 +120,7 @@ fn photographed(
         }
         observer.advance(1);
     }
-    Ok(Told::of(planned, &structures, config.seed))
+    Ok(Told::of(planned, &structures, table, config.seed))
 }
 
 /// The folder, made ours; what another simulation left there is deleted only where asked.

@@ -68,26 +68,11 @@ pub struct Structures {
     /// Mean and deviation of the patches' noise over this lesion.
     patches: [f64; 2],
     scar: Disc,
-    lesion: Lesion,
+    pub(super) lesion: Lesion,
 }
 
 /// Points of the grid over a lesion along each axis.
-const GRID: u32 = 96;
-
-/// What a lesion has on average over its area: what its factors and the places of its structures come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Shown {
-    /// Melanin in the epidermis, beyond the skin's.
-    pub melanin: f64,
-    /// Melanin in the dermis.
-    pub deep_melanin: f64,
-    /// Blood, beyond the skin's.
-    pub blood: f64,
-    /// White scale over it and more scattering in it.
-    pub white: f64,
-    /// Share that dark discs cover.
-    pub dots: f64,
-}
+const GRID: u32 = 72;
 
 impl Structures {
     /// Places them.
@@ -118,11 +103,16 @@ impl Structures {
     }
 
     /// Places inside the lesion, on a grid.
-    fn places(&self) -> impl Iterator<Item = [f64; 2]> {
+    pub(super) fn places(&self) -> impl Iterator<Item = [f64; 2]> {
         let reach = self.lesion.diameter * self.lesion.aspect.sqrt();
         let place = move |at: u32| (f64::from(at) + 0.5) / f64::from(GRID) * 2.0 * reach - reach;
         let all = (0..GRID * GRID).map(move |at| [place(at % GRID), place(at / GRID)]);
         all.filter(|[x, y]| self.outline.outside(*x, *y).0 < 0.0)
+    }
+
+    /// Whether a dark disc covers a place.
+    pub(super) fn is_dot(&self, x: f64, y: f64) -> bool {
+        self.globules.iter().chain(&self.openings).any(|disc| disc.cover(x, y) > 0.5)
     }
 
     /// Noise from place to place, as large for every lesion.
@@ -130,36 +120,13 @@ impl Structures {
         (rough(x / 1.3, y / 1.3, self.lesion.texture ^ 3) - self.patches[0]) / self.patches[1]
     }
 
-    /// What the lesion has on average, its structures too.
-    pub fn shown(&self) -> Shown {
-        let (mut sum, mut count) = (Shown::default(), 0.0);
-        for [x, y] in self.places() {
-            let (pigments, scale) = self.pigments(x, y);
-            let any = |discs: &[Disc]| discs.iter().map(|disc| disc.cover(x, y)).fold(0.0, f64::max);
-            count += 1.0;
-            sum.melanin += pigments.melanin - self.lesion.skin_melanin;
-            sum.deep_melanin += pigments.deep_melanin;
-            sum.blood += pigments.blood - self.lesion.skin_blood;
-            sum.white += scale + (pigments.scattering - 1.0);
-            sum.dots += any(&self.globules).max(any(&self.openings));
-        }
-        let share = |sum: f64| if count > 0.0 { sum / count } else { 0.0 };
-        Shown {
-            melanin: share(sum.melanin),
-            deep_melanin: share(sum.deep_melanin),
-            blood: share(sum.blood),
-            white: share(sum.white),
-            dots: share(sum.dots),
-        }
-    }
-
-    /// Share of a point that belongs to the lesion.
-    pub fn cover(&self, x: f64, y: f64) -> f64 {
-        soft(-self.outline.outside(x, y).0, self.lesion.edge / 4.0)
-    }
-
     /// Pigments of a point, and the share of white scale over it.
     pub fn pigments(&self, x: f64, y: f64) -> (Pigments, f64) {
+        self.pigments_with(self.lesion.network, x, y)
+    }
+
+    /// The same with a network of another strength.
+    pub(super) fn pigments_with(&self, network: f64, x: f64, y: f64) -> (Pigments, f64) {
         let lesion = &self.lesion;
         let skin = Pigments {
             melanin: lesion.skin_melanin * (1.0 + 0.12 * rough(x / 0.8, y / 0.8, lesion.texture ^ 1)),
@@ -172,7 +139,7 @@ impl Structures {
         if cover < 1e-3 {
             return (skin, 0.0);
         }
-        let mut inside = self.inside(x, y, share);
+        let mut inside = self.inside(network, x, y, share);
         let any = |discs: &[Disc]| discs.iter().map(|disc| disc.cover(x, y)).fold(0.0, f64::max);
         inside.melanin += (0.10 + 0.9 * lesion.melanin) * any(&self.globules) + 0.30 * any(&self.openings);
         let cyst = any(&self.cysts);
@@ -202,16 +169,16 @@ impl Structures {
     }
 
     /// The lesion's own pigment without discs and vessels; `share` of the way to the border.
-    fn inside(&self, x: f64, y: f64, share: f64) -> Pigments {
+    fn inside(&self, network: f64, x: f64, y: f64, share: f64) -> Pigments {
         let lesion = &self.lesion;
         let (sin, cos) = self.side.sin_cos();
         let radius = lesion.diameter / 2.0;
         let tilt = ((x * cos + y * sin) / radius).clamp(-1.2, 1.2);
-        let tilted = (1.0 + TILT * lesion.asymmetry * tilt).max(0.1);
+        let tilted = (1.0 + TILT * lesion.asymmetry * tilt).max(0.5);
         let uneven = (1.0 + 0.45 * lesion.variegation * self.patch(x, y)).max(0.15);
         // The network is clearest towards the border.
-        let lines = self.lines(x, y);
-        let network = lesion.network * (0.4 + 0.6 * soft(share - 0.35, 0.1)) * (lines - 0.45);
+        let lines = if network > 0.0 || lesion.scale > 0.0 { self.lines(x, y) } else { 0.0 };
+        let network = network * (0.4 + 0.6 * soft(share - 0.35, 0.1)) * (lines - 0.45);
         let beyond = (lesion.melanin - lesion.skin_melanin).max(0.3 * lesion.melanin);
         let nests = soft(rough(x / 1.3 + 7.0, y / 1.3, lesion.texture ^ 4) - 0.35, 0.08) * lesion.variegation;
         let centre = [cos, sin].map(|axis| 0.6 * radius * lesion.asymmetry * axis);
@@ -239,7 +206,7 @@ impl Structures {
 }
 
 /// How much more pigment a wholly asymmetric lesion has on one border, as a share.
-const TILT: f64 = 0.75;
+const TILT: f64 = 0.9;
 
 /// A vessel that enters from the border and branches.
 fn vessel(outline: &Outline, rng: &mut impl Rng) -> Vec<Piece> {

@@ -4,10 +4,12 @@ use rand::{Rng, RngExt};
 
 use super::classes::Diagnosis;
 use super::layout::{image_id, lesion_id};
+use super::optics::table::ColourTable;
 use super::plan::Planned;
 use super::readers::{Points, read};
 use super::render::hair_share;
-use super::structures::{Shown, Structures};
+use super::shown::{Shown, shown};
+use super::structures::Structures;
 use crate::seed::RunSeed;
 
 /// What a lesion's rows need beside its plan.
@@ -23,11 +25,11 @@ pub struct Told {
 
 impl Told {
     /// Of a lesion.
-    pub fn of(planned: &Planned, structures: &Structures, seed: u64) -> Self {
+    pub fn of(planned: &Planned, structures: &Structures, table: &ColourTable, seed: u64) -> Self {
         let points = Points::of(&planned.lesion);
         let number = u64::from(planned.number);
         let reader = |name: &str| read(&points, &mut RunSeed(seed).stream(name, number));
-        Self { shown: structures.shown(), points, readers: [reader("first reader"), reader("second reader")] }
+        Self { shown: shown(structures, table), points, readers: [reader("first reader"), reader("second reader")] }
     }
 }
 
@@ -160,14 +162,14 @@ fn row(planned: &Planned, told: &Told, at: usize) -> Vec<(&'static str, f64)> {
         ("shown_elongation_cos", elongation * cos),
         ("shown_elongation_sin", elongation * sin),
         ("shown_irregularity", lesion.irregularity),
-        ("shown_asymmetry", lesion.asymmetry),
+        ("shown_asymmetry", shown.asymmetry),
         ("shown_edge", lesion.edge / photograph.field),
-        ("shown_melanin", 100.0 * shown.melanin),
-        ("shown_deep_melanin", 100.0 * shown.deep_melanin),
-        ("shown_blood", 100.0 * shown.blood),
+        ("shown_melanin", shown.melanin),
+        ("shown_deep_melanin", shown.deep_melanin),
+        ("shown_blood", shown.blood),
         ("shown_white", shown.white),
-        ("shown_variegation", lesion.variegation),
-        ("shown_network", lesion.network),
+        ("shown_variegation", shown.variegation),
+        ("shown_network", shown.network),
         ("shown_dots", shown.dots),
         ("rule_asymmetry", f64::from(told.points.asymmetry)),
         ("rule_border", f64::from(told.points.border)),

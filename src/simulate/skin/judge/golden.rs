@@ -5,7 +5,7 @@ use crate::simulate::skin::optics::colour::tristimulus;
 use crate::simulate::skin::optics::layers::{Layer, reflectance};
 
 /// Where they come from.
-pub(super) const SOURCE: &str = "tests/fixtures/skin_layers.py: Kubelka-Munk stacks under D65, in NumPy";
+pub(super) const SOURCE: &str = "tests/fixtures/make_skin.py: Kubelka-Munk stacks under D65, in NumPy";
 
 /// Melanin of the epidermis, blood of the dermis and its levels in sRGB.
 const SKINS: [(f64, f64, [f64; 3]); 4] = [

@@ -24,11 +24,11 @@ use crate::statistics::agreement::VoteTable;
 /// Least share of a factor's variance that its meter must explain.
 const EXPLAINED: f64 = 0.8;
 
-/// From this side on a pattern of .3 to .9 mm can be seen.
+/// From this side on what is as small as .3 mm can be seen.
 const PATTERNS: usize = 128;
 
-/// Factors that need it.
-const OF_PATTERNS: [&str; 4] = ["network", "dots", "edge", "irregularity"];
+/// Factors that need it; smaller pictures are not held to them.
+const OF_PATTERNS: [&str; 6] = ["network", "dots", "edge", "irregularity", "asymmetry", "variegation"];
 
 /// Settings take some hundred bytes.
 const MOST_OF_SETTINGS: u64 = 1 << 16;

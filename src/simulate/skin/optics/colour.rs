@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::colour::{Lab, encode, linear};
 
-    /// Levels, lightness, red and yellow of stacks by an independent program in Python (tests/fixtures/skin_layers.py).
+    /// Levels, lightness, red and yellow of stacks by an independent program in Python (tests/fixtures/make_skin.py).
     #[test]
     fn colours_of_skin_agree_with_the_reference() {
         let dermis = |blood| Layer::dermis(blood, 1.0);
