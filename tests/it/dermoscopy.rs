@@ -209,7 +209,8 @@ fn ham10000_is_read_as_it_is_downloaded_whatever_its_form() {
         (manifest.classes.listed().as_str(), manifest.patch, manifest.simulated),
         ("df, mel, nv", [1, 64, 64], false)
     );
-    assert_eq!(manifest.patient_source, "the column lesion_id of HAM10000_metadata.csv");
+    let source = "the column lesion_id of HAM10000_metadata.csv, joined where photographs are near duplicates";
+    assert_eq!(manifest.patient_source, source);
     let contrasts: Vec<_> =
         manifest.contrasts.iter().map(|c| (c.name.as_str(), c.unit.as_str(), c.window.high)).collect();
     assert_eq!(contrasts, ["image0", "image1", "image2"].map(|name| (name, "grey level", 255.0)));

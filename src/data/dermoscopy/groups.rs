@@ -55,7 +55,7 @@ fn notes(found: &Photographs, pairs: &[(usize, usize)], roots: &[usize]) -> Vec<
     roots.iter().for_each(|&root| *sizes.entry(root).or_default() += 1);
     let (groups, largest) = (sizes.len(), sizes.values().max().copied().unwrap_or_default());
     let joined = sizes.values().filter(|&&lesions| lesions > 1).count();
-    let start = format!("groups (\"patients\" below): {groups} of {} lesions", roots.len());
+    let start = format!("groups, which tables call patients: {groups} of {} lesions", roots.len());
     if pairs.is_empty() {
         return vec![start, "near duplicates in different lesions: none".into()];
     }

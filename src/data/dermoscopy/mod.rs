@@ -84,7 +84,7 @@ pub(super) fn extract(
     let told = [format!("labels from: {}", found.source)].into_iter();
     let all = Extracted {
         simulated: layout.says_simulated(store.as_mut())?,
-        patient_source: found.lesion_source.clone(),
+        patient_source: format!("{}, joined where photographs are near duplicates", found.lesion_source),
         notes: told.chain(absent(&found)).chain(found.notes.iter().cloned()).chain(notes).collect(),
         classes,
         ..Extracted::default()
