@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import, invert,
-    perturb, prepare, project, read, report, review, run, segment, simulate, train, two_sided,
+    bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import,
+    invert, perturb, prepare, project, read, report, review, run, segment, simulate, train, two_sided,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};

@@ -11,9 +11,9 @@ use super::fit;
 use super::pool::Pool;
 use super::proof;
 use super::runs::{ArmRuns, Fitted, Runs, Workplace, fit_file, load_network};
-use crate::data::slices::{LesionSlices, Slices};
 use crate::data::Prepared;
 use crate::data::sides::Side;
+use crate::data::slices::{LesionSlices, Slices};
 use crate::feed::batches::Images;
 use crate::name::shown_path;
 use crate::observer::Observer;
@@ -77,10 +77,7 @@ pub fn require(external: &Prepared, data: &Prepared) -> Result<()> {
         );
     }
     if external.sha256() == data.sha256() || external.root() == data.root() {
-        return refuse(
-            format!("{} as its own external test set", shown_path(data.root())),
-            "another data set".into(),
-        );
+        return refuse(format!("{} as its own external test set", shown_path(data.root())), "another data set".into());
     }
     if external.image_shape() != data.image_shape() || external.contrasts() != data.contrasts() {
         let shape = |data: &Prepared| format!("{:?} (channels, height, width)", data.image_shape());

@@ -169,15 +169,15 @@ pub(super) fn listed_images(
             .expected("each image with its hash, so that images of another network cannot be among them")
             .advice(format!("run the same `rimforge {command}` command again; it replaces them")));
     }
-    let places: BTreeMap<u64, usize> = images
-        .iter()
-        .enumerate()
-        .filter_map(|(at, image)| Some((number(image.path.as_str(), prefix)?, at)))
-        .collect();
+    let places: BTreeMap<u64, usize> =
+        images.iter().enumerate().filter_map(|(at, image)| Some((number(image.path.as_str(), prefix)?, at))).collect();
     if places.is_empty() {
-        return Err(Problem::input(folder, format!("no {} slice", if prefix == "seed" { "synthetic" } else { "edited" }))
-            .expected(format!("{prefix}0000.npy, {prefix}0001.npy, ..."))
-            .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
+        return Err(Problem::input(
+            folder,
+            format!("no {} slice", if prefix == "seed" { "synthetic" } else { "edited" }),
+        )
+        .expected(format!("{prefix}0000.npy, {prefix}0001.npy, ..."))
+        .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
     }
     let names = files::list(folder)?.into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
     let known: BTreeSet<&str> = images.iter().map(|image| image.path.as_str()).collect();

@@ -196,7 +196,8 @@ fn require_shares(config: &ClassifyConfig, material: &Material, data: &Prepared)
         let Some(share) = arm.share() else { continue };
         let (wanted, there) = (share.count(lesions), material.supply(share.source).map_or(0, Supply::count));
         if there < wanted.max(1) {
-            let found = format!("arm {} takes {wanted} images beside {lesions} training lesions, of {there}", arm.name());
+            let found =
+                format!("arm {} takes {wanted} images beside {lesions} training lesions, of {there}", arm.name());
             let more = match share.source {
                 Source::DrawnByClass => "draw more (generate.seeds, --seeds)",
                 Source::EditedKept => "edit more (edit.images, --images), or set a wider gate (edit.gate, --gate)",

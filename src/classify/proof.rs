@@ -59,10 +59,13 @@ pub fn check_external(set: &Prepared, known: &[&Tensor], external: &Tensor) -> R
     }
     for pixels in known {
         if let Some(at) = hashes(pixels, 0)?.iter().find_map(|hash| scored.get(hash)) {
-            return Err(Problem::new(Kind::Gate, format!("image {at} of the external test set is one of the data set's"))
-                .at(set.root())
-                .expected("images that no fit learnt from and no test holds, mirrored or turned")
-                .advice("take it out, and prepare the external set again"));
+            return Err(Problem::new(
+                Kind::Gate,
+                format!("image {at} of the external test set is one of the data set's"),
+            )
+            .at(set.root())
+            .expected("images that no fit learnt from and no test holds, mirrored or turned")
+            .advice("take it out, and prepare the external set again"));
         }
     }
     Ok(())

@@ -10,10 +10,10 @@ use super::compare::{self, Comparison, Yardstick};
 use super::config::{Additions, ClassifyConfig, Control};
 use super::extras::{Denoised, Extras, Wanted};
 use super::label_tables::ENRICHED;
+use super::labelled::{self, Kind};
 use super::pool::Pool;
 use super::runs::{self, Asked, Runs, Workplace};
 use super::source::{Given, Source};
-use super::labelled::{self, Kind};
 use super::test_lesions::{self, TestLesions};
 use super::{Arm, arms, cam, external, extras, made, start, weights};
 use crate::data::slices::LesionSlices;
@@ -122,7 +122,14 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     let data = inputs.data;
     let folders = [inputs.synthetic, inputs.conditional, inputs.denoised];
     let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.two_sided, inputs.edited];
-    let read = folders.into_iter().chain(more).flatten().chain(inputs.truth).chain([data.root()]).chain(inputs.external.map(Prepared::root)).map(Input::of);
+    let read = folders
+        .into_iter()
+        .chain(more)
+        .flatten()
+        .chain(inputs.truth)
+        .chain([data.root()])
+        .chain(inputs.external.map(Prepared::root))
+        .map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
@@ -220,10 +227,8 @@ fn load_extras(
     let drawn_by_class = asked(Given::Synthetic).filter(|_| by_class);
     extras.drawn_by_class =
         drawn_by_class.map(|folder| labelled(folder, Kind::Drawn)).transpose()?.map(|read| read.noted(notes));
-    extras.edited = asked(Given::Edited)
-        .map(|folder| labelled(folder, Kind::Edited))
-        .transpose()?
-        .map(|read| read.noted(notes));
+    extras.edited =
+        asked(Given::Edited).map(|folder| labelled(folder, Kind::Edited)).transpose()?.map(|read| read.noted(notes));
     let synthetic = asked(Given::Synthetic).filter(|_| needed.iter().any(of_interest));
     extras.synthetic = synthetic.map(drawn).transpose()?.map(|read| read.noted(notes));
     extras.conditional = asked(Given::Conditional).map(drawn).transpose()?.map(|read| read.noted(notes));

@@ -9,8 +9,9 @@ pub const BY_THE_GATE: &str = "no person: purity and effect beyond the null, at 
 
 /// The directions that the rule accepts.
 pub fn by_the_gate(record: &DirectionsRecord) -> Accepted {
-    let ids = record.sets.iter().flat_map(|set| {
-        set.directions.iter().filter(|one| set.accepts(one)).map(|one| one.id.clone())
-    });
+    let ids = record
+        .sets
+        .iter()
+        .flat_map(|set| set.directions.iter().filter(|one| set.accepts(one)).map(|one| one.id.clone()));
     Accepted { ids: ids.collect(), by: BY_THE_GATE.into() }
 }

@@ -214,7 +214,8 @@ impl Making<'_> {
         let filled: Vec<Planned> = edits.iter().copied().cycle().take(TOGETHER).collect();
         let places: Vec<usize> = filled.iter().map(|edit| edit.item).collect();
         let (num_ws, w_dim) = inverted.code_shape();
-        let nowhere = Tensor::zeros([1, num_ws as i64, w_dim as i64], (tch::Kind::Float, inverted.network.generator.device()));
+        let nowhere =
+            Tensor::zeros([1, num_ws as i64, w_dim as i64], (tch::Kind::Float, inverted.network.generator.device()));
         let shift = |edit: &Planned| directions.all[edit.direction].moved(&nowhere, edit.deviations);
         let shifts = Tensor::cat(&filled.iter().map(shift).collect::<Vec<_>>(), 0);
         let edited = inverted.images(&places, Some(&shifts))?;

@@ -74,7 +74,8 @@ impl Drawing<'_> {
                 }
                 Format::Png => {
                     // One class is told as it was asked for: by its name or its number.
-                    let asked = config.class.as_ref().filter(|_| self.opened.in_turn.is_none()).map(ToString::to_string);
+                    let asked =
+                        config.class.as_ref().filter(|_| self.opened.in_turn.is_none()).map(ToString::to_string);
                     let class = asked.as_deref().or(class.filter(|_| self.opened.in_turn.is_some()));
                     let class = class.map_or(String::new(), |class| format!(", class {class}"));
                     let texts = source.texts(&format!("seed {seed}{class}"));

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Tensor};
 
+use super::config::EACH;
 use super::drawing::{Drawing, all_names};
 use super::explore::{Exploration, SHEETS, explore};
 use super::reals::{Meters, Reals};
-use super::config::EACH;
 use super::{Format, GenerateConfig};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -135,12 +135,13 @@ impl Making<'_> {
         let cells = grid_cells(seeds.len(), reals.as_ref());
         let mut meters = Meters::new(source);
         let mut shown = Vec::new();
-        let (images, image_classes) = Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
-            meters.synthetic(&image.pixels);
-            if shown.len() < cells {
-                shown.push(image.canvas(source.look()));
-            }
-        })?;
+        let (images, image_classes) =
+            Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+                meters.synthetic(&image.pixels);
+                if shown.len() < cells {
+                    shown.push(image.canvas(source.look()));
+                }
+            })?;
         let texts = source.texts("grid of images");
         pictures::grid(&shown).write_png(out.join(SYNTHETIC_GRID), &as_refs(&texts))?;
         if let Some(reals) = &reals {
@@ -207,7 +208,8 @@ impl Opened {
         let network = weights::load_image_network(&file, device)?;
         let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
-        let is_each = |choice: &&ClassChoice| choice.to_string() == EACH && !source.classes.iter().any(|name| name == EACH);
+        let is_each =
+            |choice: &&ClassChoice| choice.to_string() == EACH && !source.classes.iter().any(|name| name == EACH);
         if c_dim > 0 && class.filter(is_each).is_some() {
             return Ok(Self { file, network, source, number: None, class: None, in_turn: Some(c_dim) });
         }

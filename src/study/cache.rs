@@ -295,7 +295,8 @@ mod tests {
         };
         let record = |name: &str| dir.path().join(name).join(RECORD);
         Stages::new(&observer).run(stage("a"), work).unwrap();
-        for spoil in [|path: &Path| std::fs::write(path, b"other").unwrap(), |path| std::fs::remove_file(path).unwrap()]
+        for spoil in
+            [|path: &Path| std::fs::write(path, b"other").unwrap(), |path: &Path| std::fs::remove_file(path).unwrap()]
         {
             spoil(&record("a"));
             Stages::new(&observer).run(stage("a"), work).unwrap();

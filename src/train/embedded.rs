@@ -67,11 +67,10 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
                 of.resolution, of.z_dim, of.w_dim, of.channel_base, of.channel_max, of.mapping_layers
             )
         };
-        return Err(refuse(format!("with networks of {}", sizes(&own)), sizes(&embedded))
-            .advice(
-                "leave [train.net] and prepare.patch (of photographs: prepare.side) as they are by default, or set \
+        return Err(refuse(format!("with networks of {}", sizes(&own)), sizes(&embedded)).advice(
+            "leave [train.net] and prepare.patch (of photographs: prepare.side) as they are by default, or set \
                  train.base = \"none\"",
-            ));
+        ));
     }
     Ok(())
 }

@@ -232,7 +232,8 @@ fn another_data_set_is_scored_whole_and_must_be_another() {
     prepare("pictures", "data");
     place.draw("others", 4);
     prepare("others", "other-data");
-    let classify = "classify --data data --device cpu --threads 1 --batch 16 --epochs 30 --seeds 2 --arms none,oversample";
+    let classify =
+        "classify --data data --device cpu --threads 1 --batch 16 --epochs 30 --seeds 2 --arms none,oversample";
     place.refused(&format!("{classify} --external data --out x"), "its own external test set");
     let said = place.done(&format!("{classify} --external other-data --out out"));
     assert!(said.contains("external test: 24 cross, 24 disc, 24 ring, 24 stripes"), "{said}");

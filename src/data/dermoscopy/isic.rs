@@ -33,8 +33,7 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
             .expected(format!("image and any of {}", DIAGNOSES.join(", ")))
             .advice("remove them if they say nothing of what a photograph shows"));
     }
-    let present: Vec<(usize, &'static str)> =
-        (1..).zip(DIAGNOSES).filter(|(column, _)| table.has(*column)).collect();
+    let present: Vec<(usize, &'static str)> = (1..).zip(DIAGNOSES).filter(|(column, _)| table.has(*column)).collect();
     let known: Vec<&str> = present.iter().map(|(_, name)| *name).collect();
     let mut rows = table.rows().map(|row| {
         let image = image_name(&path, row.line(), row.cell(0))?;

@@ -73,15 +73,19 @@ pub fn section(classify: &ClassifyRecord) -> Arms {
                 cells: vec![heading(&one.metric).to_owned(), signed_interval(&one.difference, 3)],
             })
             .collect(),
-        external: classify.external.iter().flat_map(|found| {
-            let row = |arm: &ExternalArm| {
-                let difference =
-                    found.differences.iter().find(|one| one.arm == arm.name && one.metric == "balanced_accuracy");
-                let said = difference.map_or_else(|| "—".into(), |one| signed_interval(&one.difference, 3));
-                Row { arm: arm.name.clone(), cells: cells(&arm.by_class).into_iter().chain([said]).collect() }
-            };
-            found.arms.iter().map(row).collect::<Vec<_>>()
-        }).collect(),
+        external: classify
+            .external
+            .iter()
+            .flat_map(|found| {
+                let row = |arm: &ExternalArm| {
+                    let difference =
+                        found.differences.iter().find(|one| one.arm == arm.name && one.metric == "balanced_accuracy");
+                    let said = difference.map_or_else(|| "—".into(), |one| signed_interval(&one.difference, 3));
+                    Row { arm: arm.name.clone(), cells: cells(&arm.by_class).into_iter().chain([said]).collect() }
+                };
+                found.arms.iter().map(row).collect::<Vec<_>>()
+            })
+            .collect(),
         recalls: scored().map(|(arm, found)| row(arm, recalls(found))).collect(),
         confusions: scored().map(|(arm, found)| matrix(arm, found, classify)).collect(),
     }

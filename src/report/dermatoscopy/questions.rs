@@ -87,7 +87,6 @@ fn second(study: &DermatoscopyRecord) -> String {
 fn external(classify: &ClassifyRecord) -> String {
     let Some(found) = &classify.external else { return "Not asked: no other photographs ([external]).".into() };
     let said = found.differences.iter().filter(|one| one.metric == METRIC);
-    let said: Vec<String> =
-        said.map(|one| format!("{} {}", one.arm, signed_interval(&one.difference, 3))).collect();
+    let said: Vec<String> = said.map(|one| format!("{} {}", one.arm, signed_interval(&one.difference, 3))).collect();
     format!("Balanced accuracy minus None's: {}.", said.join("; "))
 }

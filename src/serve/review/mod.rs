@@ -192,9 +192,14 @@ impl Review {
         let record = match self.summary(consensus) {
             Ok(record) => record,
             // Nobody has decided yet.
-            Err(problem) if problem.kind() == Kind::Input && self.folders()?.iter().all(|folder| {
-                Read::of(&folder.join(ReviewDir::DECISIONS)).is_ok_and(|read| read.lines.is_empty())
-            }) => return Ok(None),
+            Err(problem)
+                if problem.kind() == Kind::Input
+                    && self.folders()?.iter().all(|folder| {
+                        Read::of(&folder.join(ReviewDir::DECISIONS)).is_ok_and(|read| read.lines.is_empty())
+                    }) =>
+            {
+                return Ok(None);
+            }
             Err(problem) => return Err(problem),
         };
         let people: Vec<Name> =

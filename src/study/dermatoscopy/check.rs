@@ -59,9 +59,10 @@ impl Settings for ImageSource {
         if let Some(simulate) = &self.simulate {
             simulate.check()?;
         }
-        named.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).try_for_each(|(name, path)| {
-            Self::named(name, &path.to_string_lossy())
-        })
+        named
+            .iter()
+            .filter_map(|(name, path)| Some((name, path.as_ref()?)))
+            .try_for_each(|(name, path)| Self::named(name, &path.to_string_lossy()))
     }
 }
 
@@ -78,8 +79,9 @@ impl DermatoscopyStudy {
         let images = self.images.path().map(|path| ("images", path));
         let external = self.external.as_ref().and_then(ImageSource::path).map(|path| ("external", path));
         match [images, external, base].into_iter().flatten().find(|(_, path)| !path.exists()) {
-            Some((key, path)) => Err(Problem::input(path, format!("nothing there, and {key} names it"))
-                .advice(format!("correct {key}"))),
+            Some((key, path)) => {
+                Err(Problem::input(path, format!("nothing there, and {key} names it")).advice(format!("correct {key}")))
+            }
             None => Ok(()),
         }
     }

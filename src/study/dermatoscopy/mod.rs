@@ -46,13 +46,13 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
     let dir = StudyDir::new(&study.out);
     let folders = study.stage_folders(&dir);
     let _claim = {
-        let paths = || [Some(&study.images), study.external.as_ref()].into_iter().flatten().filter_map(ImageSource::path);
+        let paths =
+            || [Some(&study.images), study.external.as_ref()].into_iter().flatten().filter_map(ImageSource::path);
         let stages: Vec<OutFolder<'_>> = folders
             .iter()
             .map(|(owner, path)| OutFolder::new(*owner, path).apart_from(paths().map(Input::of)))
             .collect();
-        let inputs: Vec<Input<'_>> =
-            paths().chain(study.files()).map(|path| Input::of(path).or_inside()).collect();
+        let inputs: Vec<Input<'_>> = paths().chain(study.files()).map(|path| Input::of(path).or_inside()).collect();
         folder::open(&dir, &study.resolved(), &inputs, &stages)?
     };
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };

@@ -139,7 +139,8 @@ impl Run<'_> {
         let stage = Stage::new("edit", self.dir.edited(), &settings, &keys)?;
         let lab = self.lab.of_stage("edit");
         let network = self.network();
-        let inputs = edit::Inputs { data: prepared, network: &network, inverted: &inverted, directions: &directions, accepted };
+        let inputs =
+            edit::Inputs { data: prepared, network: &network, inverted: &inverted, directions: &directions, accepted };
         let edit = |folder: &Path| edit::run_stage(inputs, config, folder, &lab);
         self.stages.run_until(stage, EditRecord::has_hashes, edit)
     }
