@@ -72,6 +72,7 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
     let external_key = external.as_ref().map_or(ABSENT, |done| &done.key);
     let classify = run.classify(&prepared, others.as_ref(), [&synthetic.key, &edited.key, external_key])?;
 
+    run.stages.require_same()?;
     let record = DermatoscopyRecord {
         kind: DermatoscopyRecord::KIND.into(),
         name: study.name.clone(),

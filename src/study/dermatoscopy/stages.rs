@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::Run;
 use super::config::ImageSource;
-use crate::data::{Prepared, Source, image_inputs, run_stage as prepare};
+use crate::data::{PrepareConfig, Prepared, Source, image_inputs, run_stage as prepare};
 use crate::edit::Accepted;
 use crate::name::Name;
+use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classify::ClassifyRecord;
 use crate::records::directions::DirectionsRecord;
@@ -30,6 +31,23 @@ pub struct Photographs {
     pub record: Option<SkinRecord>,
     /// The simulation's key, or a hash over all files.
     key: String,
+}
+
+impl Photographs {
+    /// Refuses photographs of the user's that are not as they were when the study began: results of two states would be
+    /// mixed.
+    fn require_unchanged(&self, config: &PrepareConfig, observer: &dyn Observer) -> Result<()> {
+        let (Source::Ham10000(path) | Source::Isic(path) | Source::Images(path), None) = (&self.source, &self.record)
+        else {
+            return Ok(());
+        };
+        if image_inputs::sha256(path, config, observer)? == self.key {
+            return Ok(());
+        }
+        Err(Problem::input(path, "photographs that changed while the study was at work")
+            .expected("a folder into which nothing is written meanwhile")
+            .advice("run the same command again: what changed is made anew"))
+    }
 }
 
 impl Run<'_> {
@@ -66,7 +84,12 @@ impl Run<'_> {
         let config = &self.study.prepare;
         let stage = Stage::new(name, folder, &(config, self.study.seed), &[&photographs.key])?;
         let lab = self.lab.of_stage(name);
-        self.stages.run(stage, |folder| prepare(&photographs.source, config, folder, &lab))
+        let cut = |folder: &Path| {
+            let record = prepare(&photographs.source, config, folder, &lab)?;
+            photographs.require_unchanged(config, lab.observer)?;
+            Ok(record)
+        };
+        self.stages.run(stage, cut)
     }
 
     /// Prepares the other photographs, where there are some.
