@@ -24,6 +24,7 @@ use crate::feed::network_source::network_file;
 use crate::feed::padding;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::meters::Meters;
+use crate::name::Name;
 use crate::nets::class::ClassChoice;
 use crate::nets::load_image_network;
 use crate::problem::Result;
@@ -124,15 +125,9 @@ fn written(bench: &Bench<'_>, material: &Material) -> BTreeSet<String> {
             put(underway("encoder"));
         }
         let chosen = method == bench.config.method();
-        let images: Vec<&crate::name::Name> = match chosen {
-            true => material.inverted.items.iter().map(|item| &item.id).collect(),
-            false => material
-                .compared
-                .iter()
-                .filter_map(|&at| material.inverted.items.get(at))
-                .map(|item| &item.id)
-                .collect(),
-        };
+        let all: Vec<usize> = (0..material.inverted.len()).collect();
+        let places = if chosen { &all } else { &material.compared };
+        let images: Vec<&Name> = places.iter().map(|&at| &material.inverted.items[at].id).collect();
         let mut lists = vec![(if chosen { "inverted" } else { "compared" }, images.len())];
         match method.refine {
             Refine::None => {}

@@ -54,9 +54,10 @@ pub(super) fn tune(bench: &Bench<'_>, course: &Course, pivots: &Pivots<'_>) -> R
     let enough = |distance: f64| distance <= config.pivotal_stop;
     let losses = fit(bench, course, moved, &enough, &mut |flat, step| {
         let mut stream = bench.seed.stream(pivots.purpose, step);
-        let rows: Vec<i64> = match batch == count {
-            true => (0..count).collect(),
-            false => (0..batch).map(|_| stream.random_range(0..count)).collect(),
+        let rows: Vec<i64> = if batch == count {
+            (0..count).collect()
+        } else {
+            (0..batch).map(|_| stream.random_range(0..count)).collect()
         };
         let first = rows.first().copied().unwrap_or_default();
         let rows = Tensor::from_slice(&rows).to_device(bench.device());
