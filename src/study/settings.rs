@@ -121,13 +121,24 @@ fn named(assignment: &str) -> String {
     }
 }
 
-/// Another place that gives the setting `key`, or a table that it is in, or a part of it: of two the later one would
-/// win without a word.
-fn given<'a>(given: &'a BTreeMap<String, String>, key: &str) -> Option<&'a String> {
-    let tables = key.match_indices('.').map(|(end, _)| &key[..end]);
-    let above = tables.chain([key]).find_map(|key| given.get(key));
+/// Another place that gives one of the settings that `value` gives as `key`: of two the later one would win without a
+/// word. A table that was given may still get what it does not have.
+fn given<'a>(given: &'a BTreeMap<String, String>, key: &str, value: &Value) -> Option<&'a String> {
     let inner = format!("{key}.");
-    above.or_else(|| given.range(inner.clone()..).next().filter(|(key, _)| key.starts_with(&inner)).map(|(_, by)| by))
+    let replaced = given.range(inner.clone()..).next().filter(|(key, _)| key.starts_with(&inner));
+    let known = |leaf: &String| {
+        let tables = leaf.match_indices('.').map(|(end, _)| &leaf[..end]);
+        tables.chain([leaf.as_str()]).find_map(|key| given.get(key))
+    };
+    replaced.map(|(_, by)| by).or_else(|| leaves(key, value).iter().find_map(known))
+}
+
+/// Dotted names of all settings in a value.
+fn leaves(key: &str, value: &Value) -> Vec<String> {
+    match value.as_table() {
+        Some(table) => table.iter().flat_map(|(name, value)| leaves(&format!("{key}.{name}"), value)).collect(),
+        None => vec![key.to_owned()],
+    }
 }
 
 /// `by`: where settings are given already, in words by their key.
@@ -143,13 +154,14 @@ fn assign_all<T: Settings + DeserializeOwned>(
                 .expected("key=value")
                 .advice("write the setting's dotted name, =, and its value, e.g. --set train.kimg=20"));
         };
-        if let Some(other) = given(&by, key.trim()) {
+        let (key, value) = (key.trim(), parse(value.trim()));
+        if let Some(other) = given(&by, key, &value) {
             return Err(Problem::usage(format!("{other} and {}", named(assignment)))
                 .expected("each setting once")
                 .advice("leave one of the two out"));
         }
-        by.insert(key.trim().to_owned(), named(assignment));
-        assign(&mut table, key.trim(), parse(value.trim())).ok_or_else(|| {
+        by.extend(leaves(key, &value).into_iter().map(|leaf| (leaf, named(assignment))));
+        assign(&mut table, key, value).ok_or_else(|| {
             Problem::usage(named(assignment))
                 .expected("the name of a setting")
                 .advice("`rimforge config show STUDY.toml` prints all settings")
@@ -305,14 +317,15 @@ mod tests {
         for [one, other] in [
             ["kimg=20", "kimg=30"],
             ["kimg=20", "train.kimg=20"],
-            ["net={z_dim=8}", "net.w_dim=8"],
+            ["net={z_dim=8}", "net.z_dim=4"],
             ["net.w_dim=8", "net={z_dim=8}"],
         ] {
             let said = set(&[one, "batch=4", other]).unwrap_err().to_string();
             let other = other.trim_start_matches("train.");
             assert!(said.contains(&format!("--set {one} and --set {other}; expected each setting once")), "{said}");
         }
-        assert!(set(&["net.z_dim=8", "net.w_dim=8", "lazy.path=4"]).is_ok());
+        assert!(set(&["net.z_dim=8", "net.w_dim=8", "batch=4"]).is_ok());
+        assert!(set(&["net={z_dim=8}", "net.w_dim=8"]).is_ok() && set(&["ada={}", "ada.ceiling=0.5"]).is_ok());
         let typed = ["kimg".to_owned(), "net.z_dim".to_owned()];
         let with_option = |text: &str| overlay(&TrainConfig::default(), &typed, &[text.to_owned()]);
         let said = with_option("kimg=4").unwrap_err().to_string();

@@ -208,8 +208,8 @@ impl TinyRuns {
                  --other contested-as-non-rim,rims-as-non-rim,others-as-non-rim"
             }
             "evaluate" => {
-                "--real data --synthetic synthetic --denoised denoised --network network.safetensors --paths 4 --pairs 10 \
-                 --draws 20 --arms affine"
+                "--real data --synthetic synthetic --denoised denoised --network network.safetensors --paths 4 \
+                 --pairs 10 --draws 20 --arms affine"
             }
             "explain" => {
                 "--data data --classify classified --arms none,affine --fits 2 --lesions 4 --orders 1 --steps 4 \
