@@ -1,4 +1,5 @@
-//! `rimforge prepare`: a cohort, a folder of images, a zip or photographs of skin into patches with a patient-wise split.
+//! `rimforge prepare`: a cohort, a folder of images, a zip or photographs of skin into patches with a patient-wise
+//! split.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,7 +35,8 @@ struct SourceArgs {
     /// HAM10000 as downloaded, folder or zip: HAM10000_metadata.csv (.tab, no ending) and photographs.
     #[arg(long, value_name = "DIR")]
     ham10000: Option<PathBuf>,
-    /// Training set of ISIC 2018 (task 3) or 2019 as downloaded, folder or zip: *_GroundTruth.csv, lesions, photographs.
+    /// Training set of ISIC 2018 (task 3) or 2019 as downloaded, folder or zip: *_GroundTruth.csv, lesions,
+    /// photographs.
     #[arg(long, value_name = "DIR")]
     isic: Option<PathBuf>,
 }

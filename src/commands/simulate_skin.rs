@@ -22,7 +22,8 @@ pub struct SkinArgs {
     #[command(flatten)]
     settings: Options<SkinConfig, Typed>,
 
-    /// Folder to write, in HAM10000's layout; new, empty, or one that an earlier run of the same command was stopped in.
+    /// Folder to write, in HAM10000's layout; new, empty, or one that an earlier run of the same command was stopped
+    /// in.
     #[arg(long, required_unless_present = "check", conflicts_with = "check")]
     out: Option<PathBuf>,
 

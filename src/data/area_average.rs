@@ -1,8 +1,8 @@
 //! Pictures of any size to one size: the centred square, averaged over areas.
 //!
-//! A pixel of the result is the mean of what it covers of the picture, where a pixel counts by the part that is covered.
-//! Levels are averaged as they are stored (sRGB), not as light. The sums are of whole numbers and exact, so the result
-//! is the same on every machine.
+//! A pixel of the result is the mean of what it covers of the picture, where a pixel counts by the part that is
+//! covered. Levels are averaged as they are stored (sRGB), not as light. The sums are of whole numbers and exact, so
+//! the result is the same on every machine.
 
 /// The centred square of `planes` (\[channels, height, width\], whole levels up to 65535) as `side` x `side` pixels.
 /// Where the borders are of odd width together, the right or lower one is the wider. A square of that size comes back

@@ -1,5 +1,5 @@
-//! Plain images (a folder of PNGs or JPEGs, or a zip) with all that is known of them before they are decoded: names, labels,
-//! classes, patients, sides.
+//! Plain images (a folder of PNGs or JPEGs, or a zip) with all that is known of them before they are decoded: names,
+//! labels, classes, patients, sides.
 
 use std::collections::HashMap;
 use std::path::Path;

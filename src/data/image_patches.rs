@@ -1,5 +1,5 @@
-//! Images to patches of depth 1 in grey levels: decoded, brought to one size where that is asked for, compared, written,
-//! as many at once as a fixed amount of memory holds.
+//! Images to patches of depth 1 in grey levels: decoded, brought to one size where that is asked for, compared,
+//! written, as many at once as a fixed amount of memory holds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -86,8 +86,8 @@ struct Written {
 /// Decodes and writes all images; `all` is what is known of the set already.
 ///
 /// # Errors
-/// An image that cannot be read, is no PNG or JPEG of sense or has another form than the first; the same pixels under two
-/// classes.
+/// An image that cannot be read, is no PNG or JPEG of sense or has another form than the first; the same pixels under
+/// two classes.
 pub(super) fn extract(
     images: Vec<Image>,
     store: &mut dyn ImageStore,

@@ -143,7 +143,8 @@ mod tests {
         (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..][..2], 16).unwrap()).collect()
     }
 
-    /// tests/fixtures/make_jpeg.py: levels of libjpeg-turbo, and OpenCV's means over areas. Decoders may round otherwise and spread colours of half the resolution otherwise across an edge, hardly on the mean.
+    /// tests/fixtures/make_jpeg.py: levels of libjpeg-turbo, and OpenCV's means over areas. Decoders may round
+    /// otherwise and spread colours of half the resolution otherwise across an edge, hardly on the mean.
     #[test]
     fn levels_are_those_of_libjpeg_turbo_and_means_those_of_opencv() {
         let text = include_str!("../../tests/fixtures/jpeg.json");

@@ -1,5 +1,5 @@
-//! What a JPEG says of itself before its pixels are decoded (ITU-T T.81, annex B): size, channels, the turn that viewers
-//! apply, and whether it has an end.
+//! What a JPEG says of itself before its pixels are decoded (ITU-T T.81, annex B): size, channels, the turn that
+//! viewers apply, and whether it has an end.
 
 use super::png_chunks::orientation;
 

@@ -1,4 +1,5 @@
-//! The stage: a cohort, a folder of images, a zip or a set of dermoscopic photographs becomes a prepared data set with a proven split.
+//! The stage: a cohort, a folder of images, a zip or a set of dermoscopic photographs becomes a prepared data set with
+//! a proven split.
 //!
 //! All is written beside the data set that is there already and takes its place once it is whole and its split is
 //! proven: a run that is killed or fails leaves the old one as it was; started again, it keeps the patients that were

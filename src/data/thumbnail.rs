@@ -1,5 +1,5 @@
-//! A small gray copy of a photograph, by which it is found again in another size, compression or brightness, mirrored or
-//! turned.
+//! A small gray copy of a photograph, by which it is found again in another size, compression or brightness, mirrored
+//! or turned.
 //!
 //! Copies are looked for by a difference hash of 64 bits (Krawetz, "Kind of like that", hackerfactor.com 2013): whether
 //! each of 9 x 8 areas is brighter than the one left of it. What it finds is confirmed on the thumbnail.

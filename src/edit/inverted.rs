@@ -76,8 +76,8 @@ impl Inverted {
         (config.num_ws() as usize, config.w_dim as usize)
     }
 
-    /// Images \[M, C, R, R\] of the items at `places`, each code moved by its own of `shifts` \[M, num_ws, w_dim\] where
-    /// those are given.
+    /// Images \[M, C, R, R\] of the items at `places`, each code moved by its own of `shifts` \[M, num_ws, w_dim\]
+    /// where those are given.
     ///
     /// # Errors
     /// A tuned generator's file that cannot be read.

@@ -25,8 +25,8 @@ impl Meters for Plain {
         channels > 0 && height >= 8 && width >= 8
     }
 
-    /// Mean; standard deviation; mean of the middle quarter less that of the rest; mean step between neighbours over the
-    /// standard deviation. Channels count alike.
+    /// Mean; standard deviation; mean of the middle quarter less that of the rest; mean step between neighbours over
+    /// the standard deviation. Channels count alike.
     fn measure(&self, picture: &Picture<'_>) -> Vec<f64> {
         let [channels, height, width] = picture.shape();
         let mut grey = vec![0.0; height * width];

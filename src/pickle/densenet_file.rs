@@ -1,5 +1,5 @@
-//! Weights of a published DenseNet, in any file of PyTorch: with the names that torchvision gives them now, or with those
-//! of its files from before 2018 ("norm.1.weight"). The head is of other classes and is left aside.
+//! Weights of a published DenseNet, in any file of PyTorch: with the names that torchvision gives them now, or with
+//! those of its files from before 2018 ("norm.1.weight"). The head is of other classes and is left aside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -79,7 +79,8 @@ pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, typed: &[String], a
     Ok(settings)
 }
 
-/// A section as it is written, over a base of its recipe's own in place of the stage's defaults; for `deserialize_with`.
+/// A section as it is written, over a base of its recipe's own in place of the stage's defaults; for
+/// `deserialize_with`.
 ///
 /// # Errors
 /// As the section's own reading.

@@ -9,14 +9,14 @@ use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, SUSCEPTIBILITY};
 use crate::settings::Settings;
 
-/// The first two trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210), independent of every
-/// study's.
+/// The first two trained by `scripts/make_base_generator.sh` on a simulated cohort of its own (seed 90210),
+/// independent of every study's.
 const ONE_CONTRAST: &[u8] = include_bytes!("../../assets/base-generator.safetensors");
 /// Susceptibility, rim map and FLAIR together.
 const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.safetensors");
 
-/// Dermoscopy in colour, told the seven classes of HAM10000: by `scripts/make_base_skin.sh`, on simulated photographs of
-/// a seed of its own.
+/// Dermoscopy in colour, told the seven classes of HAM10000: by `scripts/make_base_skin.sh`, on simulated photographs
+/// of a seed of its own.
 const SKIN: &[u8] = include_bytes!("../../assets/base-skin.safetensors");
 
 /// What each of the three shows.

@@ -1,5 +1,6 @@
-//! HAM10000's table (Tschandl et al., Sci Data 2018): a line for each photograph with its lesion and diagnosis, `dx`, and
-//! further columns that are not used. `dx_type`, how the diagnosis was made, least of all: it gives the class away.
+//! HAM10000's table (Tschandl et al., Sci Data 2018): a line for each photograph with its lesion and diagnosis, `dx`,
+//! and further columns that are not used. `dx_type`, how the diagnosis was made, least of all: it gives the class
+//! away.
 
 use super::layout::Layout;
 use super::photographs::{Photographs, Row, image_name, lesion_name, table_at};

@@ -1,5 +1,5 @@
-//! Which files of a download are what, by their names: the table of diagnoses, the one of lesions, photographs, the mark
-//! of a simulation.
+//! Which files of a download are what, by their names: the table of diagnoses, the one of lesions, photographs, the
+//! mark of a simulation.
 
 use std::path::Path;
 

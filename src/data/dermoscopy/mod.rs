@@ -1,8 +1,8 @@
 //! Sets of dermoscopic photographs as they are downloaded, HAM10000 and the ISIC challenges of 2018 and 2019: which
 //! lesion a photograph shows, what the lesion is, and which photographs are copies of each other.
 //!
-//! The group that stays on one side of the split is the lesion with all lesions of which a photograph is nearly the same
-//! as one of its own. Groups are known only once all photographs are decoded, so sides are dealt after that.
+//! The group that stays on one side of the split is the lesion with all lesions of which a photograph is nearly the
+//! same as one of its own. Groups are known only once all photographs are decoded, so sides are dealt after that.
 
 mod layout;
 

@@ -1,4 +1,5 @@
-//! What a dermoscopic picture shows: the skin, the lesion in its middle, hairs above it and the light, each in a number.
+//! What a dermoscopic picture shows: the skin, the lesion in its middle, hairs above it and the light, each in a
+//! number.
 //!
 //! The picture is taken to optical densities ([`plane`]); hairs are left out ([`hairs`]); the light and the skin's own
 //! colour are fitted to the border ([`light`]), the lesion is what differs from that ([`lesion`]), and its form

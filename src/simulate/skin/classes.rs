@@ -1,8 +1,8 @@
 //! The seven classes of HAM10000: how often they come, and the range of every factor of their lesions.
 //!
-//! Criteria after the dermoscopic terminology of the International Dermoscopy Society (dermoscopy.org); counts of images,
-//! lesions and photographs a lesion as in HAM10000's published table (Tschandl et al. 2018). Ranges overlap, so that no
-//! single factor tells the classes apart.
+//! Criteria after the dermoscopic terminology of the International Dermoscopy Society (dermoscopy.org); counts of
+//! images, lesions and photographs a lesion as in HAM10000's published table (Tschandl et al. 2018). Ranges overlap,
+//! so that no single factor tells the classes apart.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Simulated dermoscopy with known factors: lesions of seven classes, photographed one to six times each.
 //!
-//! plan (which lesions, by HAM10000's shares, and their factors) -> structures (where network, vessels, globules lie) ->
-//! optics (what skin of these pigments throws back) -> render (light, hairs, camera) -> JPEG in HAM10000's layout.
+//! plan (which lesions, by HAM10000's shares, and their factors) -> structures (where network, vessels, globules lie)
+//! -> optics (what skin of these pigments throws back) -> render (light, hairs, camera) -> JPEG in HAM10000's layout.
 //! Readers see the factors, not the picture; the judge sees the files alone.
 
 pub mod optics;

@@ -1,7 +1,8 @@
 //! The stage: settings in; a set in HAM10000's layout, judged, with its truth, gallery and record, out.
 //!
-//! A photograph depends on the settings and its number alone, so that a run that was stopped goes on with those that are
-//! missing, and no number of threads changes a byte. All tables come after the photographs; the record is the last.
+//! A photograph depends on the settings and its number alone, so that a run that was stopped goes on with those that
+//! are missing, and no number of threads changes a byte. All tables come after the photographs; the record is the
+//! last.
 
 use std::path::Path;
 

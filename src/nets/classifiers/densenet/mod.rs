@@ -190,8 +190,8 @@ impl Stage {
 }
 
 impl Densenet {
-    /// First values depend on `seed` alone, not on libtorch's generator. One that starts from weights of ImageNet shifts
-    /// and scales images as those were; the weights themselves are for the caller to load.
+    /// First values depend on `seed` alone, not on libtorch's generator. One that starts from weights of ImageNet
+    /// shifts and scales images as those were; the weights themselves are for the caller to load.
     pub fn new(config: &DensenetConfig, seed: RunSeed, device: Device) -> Self {
         let init = Init::new(seed, device, "classifier");
         let features = init.sub("features");

@@ -1,4 +1,5 @@
-//! What a DenseNet is made of: normalisation, dense layers, transitions; each for a batch alone or with others beside it.
+//! What a DenseNet is made of: normalisation, dense layers, transitions; each for a batch alone or with others beside
+//! it.
 
 use tch::{Kind, Tensor};
 

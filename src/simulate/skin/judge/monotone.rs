@@ -2,8 +2,8 @@
 
 use super::measured::Set;
 
-/// Share of the truth's variance that a monotone curve explains which was fitted on every second lesion's images, on the
-/// images of the others; below 0 where the mean alone would do better, 0 where nothing varies.
+/// Share of the truth's variance that a monotone curve explains which was fitted on every second lesion's images, on
+/// the images of the others; below 0 where the mean alone would do better, 0 where nothing varies.
 pub(super) fn explained(set: &Set, factor: usize) -> f64 {
     let (mut fitted, mut tested) = (vec![], vec![]);
     for row in set.measured() {

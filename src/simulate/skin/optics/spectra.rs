@@ -1,7 +1,7 @@
 //! Absorption and reduced scattering of skin between 400 and 720 nm, in 1/cm.
 //!
-//! Fits and tables as collected by S. L. Jacques (*Optical properties of biological tissues: a review*, Phys. Med. Biol.
-//! 58, R37, 2013, and his tables of haemoglobin); the scattering laws are those of S-SYNTH (CC0).
+//! Fits and tables as collected by S. L. Jacques (*Optical properties of biological tissues: a review*, Phys. Med.
+//! Biol. 58, R37, 2013, and his tables of haemoglobin); the scattering laws are those of S-SYNTH (CC0).
 
 /// Wavelengths: 400, 410, ..., 720 nm.
 pub const BANDS: usize = 33;
