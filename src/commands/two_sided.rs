@@ -62,7 +62,8 @@ struct Typed {
 /// # Errors
 /// Settings that make no sense, folders that cannot be compared, or too few agreed lesions.
 pub fn run(args: &TwoSidedArgs, console: &Console) -> Result<()> {
-    let config = args.settings.config()?;
+    // How many a study would project is not asked here: the folders have what they have.
+    let config = TwoSidedConfig { seen: 1, ..args.settings.config()? };
     let data = Prepared::open(&args.data)?;
     let inputs = Inputs { data: &data, of_interest: &args.of_interest, other: &args.other };
     let seed = args.seed.run_seed();

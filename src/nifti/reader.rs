@@ -260,7 +260,9 @@ fn read_voxels(
     }
     let (count, found) = (layout.grid.voxels() as u64, gaps.voxels());
     if found == count {
-        return Err(bad("nothing but NaN or infinite voxels").expected("a volume that holds values"));
+        return Err(bad("nothing but NaN or infinite voxels")
+            .expected("a volume that holds values")
+            .advice("repair the reconstruction, or save it again"));
     }
     let holes = found - gaps.background();
     if holes as f64 > MAX_HOLES * count as f64 {

@@ -295,9 +295,9 @@ mod tests {
         };
         let record = |name: &str| dir.path().join(name).join(RECORD);
         Stages::new(&observer).run(stage("a"), work).unwrap();
-        for spoil in
-            [|path: &Path| std::fs::write(path, b"other").unwrap(), |path: &Path| std::fs::remove_file(path).unwrap()]
-        {
+        let replace = |path: &Path| std::fs::write(path, b"other").unwrap();
+        let remove = |path: &Path| std::fs::remove_file(path).unwrap();
+        for spoil in [&replace as &dyn Fn(&Path), &remove] {
             spoil(&record("a"));
             Stages::new(&observer).run(stage("a"), work).unwrap();
             assert_eq!(std::fs::read(record("a")).unwrap(), b"own");

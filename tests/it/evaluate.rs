@@ -32,7 +32,7 @@ fn slice(seed: u32, rim: f32) -> Vec<f32> {
 
 /// A prepared data set: per side twelve patients with a rim lesion of three slices and a non-rim one; training patients
 /// have a contested one, too.
-fn data(folder: &Path) {
+pub fn data(folder: &Path) {
     fs::create_dir_all(folder.join("patches")).unwrap();
     let mut lesions = Vec::new();
     let mut slices = Vec::new();
@@ -68,7 +68,7 @@ fn data(folder: &Path) {
 }
 
 /// A folder as `generate` leaves it, of slices with a rim of so many ppb.
-fn drawn(folder: &Path, data: &Path, rim: f32, blur: f64) {
+pub fn drawn(folder: &Path, data: &Path, rim: f32, blur: f64) {
     fs::create_dir_all(folder).unwrap();
     let image = |seed: u32| {
         let path = format!("seed{seed:04}.npy");

@@ -8,7 +8,7 @@ use rimforge::files;
 use serde_json::Value;
 
 use crate::cohort_files::{self, CohortFiles};
-use crate::{fuzz, project_command, segment};
+use crate::{evaluate, fuzz, project_command, segment};
 
 /// In flow order.
 pub const COMMANDS: [&str; 12] = [
@@ -133,6 +133,10 @@ impl TinyRuns {
             "explain" if !self.at("classified").exists() => {
                 finish(&mut self.command("classify", &self.at("classified")));
             }
+            "evaluate" if !self.at("held").exists() => {
+                evaluate::data(&self.at("held"));
+                evaluate::drawn(&self.at("held-drawn"), &self.at("held"), 40.0, 1.0);
+            }
             "segment" if !self.at("traced").exists() => {
                 std::fs::create_dir(self.at("traced")).unwrap();
                 segment::prepared(&self.at("traced"), segment::ALL);
@@ -208,16 +212,16 @@ impl TinyRuns {
                  --other contested-as-non-rim,rims-as-non-rim,others-as-non-rim"
             }
             "evaluate" => {
-                "--real data --synthetic synthetic --denoised denoised --network network.safetensors --paths 4 \
-                 --pairs 10 --draws 20 --arms affine"
+                "--real held --synthetic held-drawn --network network.safetensors --paths 4 --pairs 10 --draws 100 \
+                 --arms affine"
             }
             "explain" => {
                 "--data data --classify classified --arms none,affine --fits 2 --lesions 4 --orders 1 --steps 4 \
-                 --draws 50"
+                 --draws 100"
             }
             "segment" => {
                 "--data traced/data --synthetic traced/synthetic --denoised traced/denoised --width tiny --seeds 2 \
-                 --steps 12 --batch 8 --draws 50"
+                 --steps 12 --batch 8 --draws 100"
             }
             "run" => "study.toml",
             other => panic!("no tiny {other}"),
