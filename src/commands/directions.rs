@@ -53,7 +53,8 @@ struct Typed {
     /// Ways to find them, separated by commas: closed-form (from the weights), ganspace (from the codes).
     #[arg(long, value_name = "WAY,WAY", value_delimiter = ',', value_parser = choice::<Method>())]
     methods: Option<Vec<Method>>,
-    /// Closed form: normalised (rows of unit length, the last image layer too), or published (convolutions as they are).
+    /// Closed form: normalised (rows of unit length, the last image layer too), or published (convolutions as they
+    /// are).
     #[arg(long, value_parser = choice::<Variant>())]
     variant: Option<Variant>,
     /// Layers that are moved together, each group with directions of its own: all, coarse, middle, fine.
@@ -74,7 +75,8 @@ struct Typed {
     /// Random directions that each group is compared with.
     #[arg(long)]
     random: Option<u64>,
-    /// The one class that codes are of, by name or number; without it classes are drawn as the training images have them.
+    /// The one class that codes are of, by name or number; without it classes are drawn as the training images have
+    /// them.
     #[arg(long, value_name = "K", allow_hyphen_values = true)]
     class: Option<ClassChoice>,
     /// Factors that are measured.

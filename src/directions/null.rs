@@ -81,8 +81,8 @@ mod tests {
         assert_ne!(vector, unit_vector(64, RunSeed(1), "null", 4));
     }
 
-    /// The toy's first axis is brightness and nothing else: named so, and purer than 95 % of random directions; half way
-    /// to the second, which is the middle, is not.
+    /// The toy's first axis is brightness and nothing else: named so, and purer than 95 % of random directions; half
+    /// way to the second, which is the middle, is not.
     #[test]
     fn a_known_direction_beats_the_null_and_carries_its_factors_name() {
         let (cloud, codes) = (LatentCloud::new(codes(500)), codes(64));

@@ -91,8 +91,8 @@ impl Review {
         Ok(Held { _claim: claim, log })
     }
 
-    /// Lets `reviewer` decide in a browser until the page says that it is enough, or the process is asked to stop; gives
-    /// the questions with a decision and all of them.
+    /// Lets `reviewer` decide in a browser until the page says that it is enough, or the process is asked to stop;
+    /// gives the questions with a decision and all of them.
     ///
     /// # Errors
     /// A log that is damaged or held by another process; a server that the system refuses.
