@@ -291,7 +291,8 @@ impl Writer<'_> {
         let flat = sets.iter().flat_map(|set| &set.directions).filter(|one| one.sigma_share < FLAT).count();
         if flat > 0 {
             notes.push(format!(
-                "{flat} directions have less than 5 % of the largest component's deviation: codes hardly differ along them."
+                "{flat} directions have less than 5 % of the largest component's deviation: codes hardly differ along \
+                 them."
             ));
         }
         notes

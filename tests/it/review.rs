@@ -337,8 +337,8 @@ fn a_whole_session_by_keyboard_in_a_browser() {
     at(&mut chromium, 3, 5);
     look(&mut chromium, "review-390");
     let fits = "(() => { const page = document.documentElement; const box = (id) => \
-        document.getElementById(id).getBoundingClientRect(); return page.scrollWidth <= 390 && page.scrollHeight <= 844 \
-        && box('unsure').right <= 390 && box('accept').height >= 44 && box('finish').bottom <= 844 && \
+        document.getElementById(id).getBoundingClientRect(); return page.scrollWidth <= 390 && \
+        page.scrollHeight <= 844 && box('unsure').right <= 390 && box('accept').height >= 44 && box('finish').bottom <= 844 && \
         box('picture').height > 100; })()";
     assert_eq!(chromium.value(fits), json!(true));
     chromium.click("accept");
