@@ -130,7 +130,16 @@ impl Diagnosis {
     /// Of its lesions.
     pub fn ranges(self) -> Ranges {
         match self {
-            Self::Nv => Ranges { melanin: [0.07, 0.24], network: [0.1, 0.9], globules: [0.0, 14.0], ..PLAIN },
+            // Atypical naevi reach into melanoma's ranges, so that readers differ on some of both.
+            Self::Nv => Ranges {
+                asymmetry: [0.0, 0.65],
+                melanin: [0.07, 0.24],
+                variegation: [0.1, 0.7],
+                network: [0.1, 0.9],
+                globules: [0.0, 14.0],
+                streaks: [0.0, 0.4],
+                ..PLAIN
+            },
             Self::Mel => Ranges {
                 diameter: [4.5, 9.0],
                 aspect: [1.0, 1.7],
