@@ -130,9 +130,12 @@ fn window(text: &str) -> std::result::Result<(String, Window), String> {
     parsed.ok_or_else(|| "expected CONTRAST=LOW:HIGH, e.g. chimap=-120:160".to_owned())
 }
 
+/// A path where it was typed, and the source that it is.
+type Given<'a> = (&'a Option<PathBuf>, fn(PathBuf) -> Source);
+
 impl SourceArgs {
     fn source(&self) -> Result<Source> {
-        let sources: [(&Option<PathBuf>, fn(PathBuf) -> Source); 5] = [
+        let sources: [Given<'_>; 5] = [
             (&self.cohort, Source::Cohort),
             (&self.images, Source::Images),
             (&self.zip, Source::Zip),

@@ -35,7 +35,7 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
     }
     let present: Vec<(usize, &'static str)> = (1..).zip(DIAGNOSES).filter(|(column, _)| table.has(*column)).collect();
     let known: Vec<&str> = present.iter().map(|(_, name)| *name).collect();
-    let mut rows = table.rows().map(|row| {
+    let rows = table.rows().map(|row| {
         let image = image_name(&path, row.line(), row.cell(0))?;
         let class = class(row, &present).map_err(|found| {
             Problem::input(&path, format!("line {}: {}: {found}", row.line(), shown(&image)))
@@ -48,7 +48,7 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
         }
         Ok(Row { image, lesion: None, class: class.to_lowercase() })
     });
-    let mut rows: Vec<Row> = rows.by_ref().collect::<Result<_>>()?;
+    let mut rows: Vec<Row> = rows.collect::<Result<_>>()?;
     require_once(&path, &rows.iter().map(|row| row.image.as_str()).collect::<Vec<_>>())?;
     let mut notes: Vec<String> = Vec::new();
     if !weights.is_empty() {
