@@ -160,8 +160,8 @@ fn a_line_that_a_crash_cut_is_put_aside_and_named_and_a_changed_one_is_refused()
 
     let changed = String::from_utf8(whole).unwrap().replacen("\"decision\":\"accept\"", "\"decision\":\"reject\"", 1);
     fs::write(&log, &changed).unwrap();
-    for more in [&[][..], &["--summary"]] {
-        let output = folder.run(more);
+    for more in [vec![], vec!["--summary"]] {
+        let output = folder.run(&more);
         assert!(
             output.status.code() == Some(3) && text(&output).contains("line 2: does not follow"),
             "{}",
