@@ -136,7 +136,7 @@ pub fn score(
         arms.push(own);
     }
     observer.end();
-    let runs = Runs { plan: runs.plan.clone(), arms, computed_with: vec![], files: vec![] };
+    let runs = Runs { plan: runs.plan, arms, computed_with: vec![], files: vec![] };
     let found = by_class::compare(&runs, &items, config, seed.child("external test", 0))?;
     let arms = found.arms.into_iter().filter_map(|arm| Some(ExternalArm { name: arm.name, by_class: arm.by_class? }));
     Ok(ExternalRecord {

@@ -109,7 +109,7 @@ mod tests {
 
     /// One code: the first factor falls by 1 a step, the second goes up and down.
     fn measured() -> Measured {
-        let of_step = |step: usize| vec![10.0 - step as f64, if step % 2 == 0 { 1.0 } else { 2.0 }];
+        let of_step = |step: usize| vec![10.0 - step as f64, if step.is_multiple_of(2) { 1.0 } else { 2.0 }];
         Measured {
             factors: vec![(0..STEPS).map(of_step).collect()],
             leaks: Some(vec![0.25]),

@@ -42,7 +42,7 @@ fn voxel(at: usize) -> [usize; 3] {
 
 /// About the lesions, which lie between 4 and 34 along x and 4 and 30 along y, up to the borders.
 fn outside([x, y, z]: [usize; 3]) -> bool {
-    x < 3 || x > 35 || y < 3 || y > 31 || z < 1 || z > 14
+    !(3..=35).contains(&x) || !(3..=31).contains(&y) || !(1..=14).contains(&z)
 }
 
 fn with(values: Vec<f32>, what: f32, gap: impl Fn([usize; 3]) -> bool) -> Vec<f32> {

@@ -113,9 +113,8 @@ pub(super) fn solve<const N: usize>(mut matrix: [[f64; N]; N], mut right: [f64; 
         for row in 0..N {
             if row != step {
                 let share = matrix[row][step] / matrix[step][step];
-                for column in step..N {
-                    matrix[row][column] -= share * matrix[step][column];
-                }
+                let above = matrix[step];
+                matrix[row].iter_mut().zip(above).skip(step).for_each(|(value, above)| *value -= share * above);
                 right[row] -= share * right[step];
             }
         }

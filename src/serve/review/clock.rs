@@ -46,6 +46,6 @@ mod tests {
         ] {
             assert_eq!(text(seconds, 0), expected);
         }
-        assert!(now().len() == 24 && now() > "2026".to_owned());
+        assert!(now().len() == 24 && now().as_str() > "2026");
     }
 }

@@ -70,12 +70,15 @@ pub fn shown(structures: &Structures, table: &ColourTable) -> Shown {
     }
 }
 
+/// A place and the colour there, linear.
+type Seen = ([f64; 2], [f64; 3]);
+
 /// Least linear light that counts, as for the meters.
 const DARKEST: f64 = 0.004;
 
 /// From the centre of the places to that of their colour's size along its mean, over a radius.
 fn aside(colours: &[([f64; 2], [f64; 3])], radius: f64) -> f64 {
-    let sum = |of: &dyn Fn(&([f64; 2], [f64; 3])) -> f64| colours.iter().map(of).sum::<f64>();
+    let sum = |of: &dyn Fn(&Seen) -> f64| colours.iter().map(of).sum::<f64>();
     let mean = [0, 1, 2].map(|at: usize| sum(&|one| one.1[at]));
     let weight = |one: &([f64; 2], [f64; 3])| (0..3).map(|at| one.1[at] * mean[at]).sum::<f64>().max(0.0);
     let all = sum(&weight);
@@ -106,7 +109,7 @@ fn unevenness(colours: &[([f64; 2], [f64; 3])]) -> f64 {
         })
         .collect();
     let some = smooth.len().max(1) as f64;
-    let mean = |of: &dyn Fn(&([f64; 2], [f64; 3])) -> f64| smooth.iter().map(of).sum::<f64>() / some;
+    let mean = |of: &dyn Fn(&Seen) -> f64| smooth.iter().map(of).sum::<f64>() / some;
     let centre = [0, 1].map(|axis: usize| mean(&|one| one.0[axis]));
     // The two slopes are told apart one by one: places fill both sides of either axis alike.
     let variance = |colour: usize| {

@@ -47,7 +47,8 @@ mod tests {
     fn colours_of_skin_agree_with_the_reference() {
         let dermis = |blood| Layer::dermis(blood, 1.0);
         let pigmented = |blood, thickness, melanin| Layer { melanin, ..Layer::dermis(blood, thickness) };
-        let cases: [(&str, Vec<Layer>, [f64; 3], [i32; 3]); 7] = [
+        type Case = (&'static str, Vec<Layer>, [f64; 3], [i32; 3]);
+        let cases: [Case; 7] = [
             ("fair", vec![Layer::epidermis(0.02, 0.006), dermis(0.01)], [67.7, 7.6, 16.7], [190, 159, 135]),
             ("medium", vec![Layer::epidermis(0.06, 0.006), dermis(0.01)], [55.4, 9.6, 23.5], [162, 126, 93]),
             ("naevus", vec![Layer::epidermis(0.12, 0.006), dermis(0.01)], [42.1, 11.6, 27.8], [130, 91, 54]),
