@@ -17,10 +17,11 @@ pub struct Planned {
     pub deviations: f64,
 }
 
-/// Plans `config.images` edits of items, of which `classes[k]` are those of class `k`, along one of `directions`
+/// Plans `count` edits of items, of which `classes[k]` are those of class `k`, along one of `directions`
 /// directions each. The classes come in turn, those without an item not at all; within a class each item comes as often
 /// as any other, and so do the directions.
 pub fn plan(classes: &[Vec<usize>], directions: usize, config: &EditConfig, seed: RunSeed) -> Vec<Planned> {
+    let count = config.count(classes.iter().map(Vec::len).sum());
     let classes: Vec<&Vec<usize>> = classes.iter().filter(|items| !items.is_empty()).collect();
     if classes.is_empty() || directions == 0 {
         return vec![];
@@ -39,7 +40,7 @@ pub fn plan(classes: &[Vec<usize>], directions: usize, config: &EditConfig, seed
         let deviations = if step.random() { size } else { -size };
         Planned { item: items[dealt("item", items.len())], direction: dealt("direction", directions), deviations }
     };
-    (0..config.images).map(one).collect()
+    (0..count).map(one).collect()
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
         let classes = [vec![0, 1, 2], vec![3]];
         let of = |images| plan(&classes, 2, &EditConfig { images, ..EditConfig::default() }, RunSeed(7));
         assert_eq!(of(10), of(100)[..10]);
-        assert_ne!(plan(&classes, 2, &EditConfig::default(), RunSeed(8))[..10], of(10)[..]);
+        assert_ne!(plan(&classes, 2, &EditConfig { images: 10, ..EditConfig::default() }, RunSeed(8))[..], of(10)[..]);
         assert!(plan(&[vec![]], 2, &EditConfig::default(), RunSeed(1)).is_empty());
     }
 }

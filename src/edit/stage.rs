@@ -76,7 +76,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EditConfig, out: &Path, lab: &Lab<
     let mut claim = folder.claim()?;
     // Nothing is gone on with.
     claim.discard()?;
-    let names = (0..config.images).map(name).chain([SHEET, RECORD].map(str::to_owned));
+    let names = (0..config.count(inverted.items.len())).map(name).chain([SHEET, RECORD].map(str::to_owned));
     claim.require_free(names)?;
     let staging = claim.staging()?;
     files::make_folder(&staging)?;

@@ -171,3 +171,11 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
     fs::write(place.path("shown.toml"), &shown).unwrap();
     assert_eq!(place.done("config show shown.toml"), shown);
 }
+
+#[test]
+fn an_arm_that_wants_more_than_will_be_drawn_is_told_before_training() {
+    let place = Place::new(STUDY);
+    place.refused("run study.toml --set generate.seeds='0-4'", "generate.seeds: 5 images, and \"synthetic-2k\"");
+    place.refused("run study.toml --set edit.images=3", "edit.images: 3 images, and \"sa-2k\"");
+    assert!(place.path("study/data").exists() && !place.path("study/gan").exists());
+}

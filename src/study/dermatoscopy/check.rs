@@ -1,9 +1,10 @@
 //! What no run of the study can use, seen before anything runs.
 
 use super::config::{DermatoscopyStudy, ImageSource};
-use crate::data::Condition;
+use crate::classify::source::Source;
 use crate::data::manifest::Items;
 use crate::data::prepare_config::ClassSource;
+use crate::data::{Condition, Prepared};
 use crate::generate::Format;
 use crate::generate::config::EACH;
 use crate::problem::{Problem, Result};
@@ -122,6 +123,33 @@ impl DermatoscopyStudy {
             return Err(Problem::usage("the photographs of [images] under [external]")
                 .expected("others, or another seed of the simulation")
                 .advice("correct [external], or leave it out"));
+        }
+        Ok(())
+    }
+
+    /// Refuses arms that want more images than will be drawn or edited, before a generator is trained.
+    ///
+    /// # Errors
+    /// The first such arm, with the number that it wants.
+    pub fn require_images(&self, prepared: &Prepared) -> Result<()> {
+        let training = prepared.training_all().filter(|lesion| prepared.class_of(lesion).is_some());
+        let lesions = training.by_lesion().len();
+        let drawn = self.generate.seed_numbers()?.len() as u64;
+        for arm in &self.classify.arms {
+            let Some(share) = arm.share() else { continue };
+            let wanted = share.count(lesions) as u64;
+            let (key, there, correct) = match share.source {
+                Source::DrawnByClass => {
+                    ("generate.seeds", drawn, format!("generate.seeds = \"0-{}\"", wanted.saturating_sub(1)))
+                }
+                _ => ("edit.images", self.edit.count(lesions), "edit.images = 0, which makes enough".to_owned()),
+            };
+            if there < wanted {
+                let found = format!("{key}: {there} images, and \"{}\" in classify.arms takes {wanted}", arm.key());
+                return Err(Problem::usage(found)
+                    .expected(format!("at least {wanted}, for {lesions} training photographs"))
+                    .advice(format!("set {correct}, or leave \"{}\" out of classify.arms", arm.key())));
+            }
         }
         Ok(())
     }

@@ -61,6 +61,7 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
     let images = run.photographs(&study.images, ("simulate", dir.cohort()))?;
     let data = run.prepare(&images)?;
     let prepared = Prepared::open(dir.data())?;
+    study.require_images(&prepared)?;
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let inverted = run.invert(&prepared, &gan.key)?;
