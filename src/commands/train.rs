@@ -118,7 +118,8 @@ mod tests {
         ]);
         assert_eq!((some.kimg, some.batch, some.net.preset), (2.0, 8, Preset::Paper));
         assert_eq!((some.condition, some.betas), (Condition::Readers, (0.0, 0.9)));
-        // The last word is that of --set.
-        assert_eq!(config(&["--batch", "8", "--set", "batch=16"]).batch, 16);
+        let twice = parsed::<TrainArgs>(&["--data", "d", "--out", "o", "--batch", "8", "--set", "batch=16"]);
+        let said = twice.unwrap().config().unwrap_err().to_string();
+        assert!(said.contains("--set batch=16"), "{said}");
     }
 }

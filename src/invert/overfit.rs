@@ -98,7 +98,7 @@ fn l2(made: &Tensor, images: &Tensor) -> f64 {
 #[test]
 fn a_tuned_generator_learns_four_images_by_heart_and_stays_what_it_was_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
-    let config = InvertConfig { pivotal_steps: 800, pivotal_rate: 0.01, locality: 0.1, ..InvertConfig::default() };
+    let config = InvertConfig { pivotal_steps: 2000, pivotal_rate: 0.01, locality: 0.02, ..InvertConfig::default() };
     let images = discs(3);
     at_bench((3, 0), &config, folder.path(), &Silent, |bench| {
         let w = bench.cloud.samples().narrow(0, 0, 4).unsqueeze(1);
@@ -113,7 +113,7 @@ fn a_tuned_generator_learns_four_images_by_heart_and_stays_what_it_was_elsewhere
         let pivots = Pivots { w: &w, images: &images.pixels, purpose: "test" };
         let (tuned, losses) = tune(bench, &course, &pivots).unwrap();
         let found = l2(&drawn(&tuned, &w), &images.pixels);
-        assert!(found < BY_HEART && losses.len() == 80, "{found}");
+        assert!(found < BY_HEART && losses.len() == 200, "{found}");
         // The mapping did not move: the same latents have the same w.
         let (before, after) = (bench.generator.tensors(), tuned.tensors());
         let moved = |name: &String| !before[name].equal(&after[name]);
