@@ -11,8 +11,8 @@ use crate::settings::Settings;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EditConfig {
-    /// Edited images, each class in turn; 0 makes 2.4 times as many as there are inverted training images, twice what the
-    /// largest arm takes, as a gate keeps only some.
+    /// Edited images, each class in turn; 0 makes 2.4 times as many as there are inverted training images, twice what
+    /// the largest arm takes, as a gate keeps only some.
     pub images: u64,
     /// Shortest step, in deviations of the codes along a direction; up or down by chance.
     pub shortest: f64,
