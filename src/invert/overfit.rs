@@ -95,7 +95,9 @@ fn l2(made: &Tensor, images: &Tensor) -> f64 {
     (made - images).square().mean(Kind::Double).double_value(&[])
 }
 
+/// At 800 steps and a locality of .1 it comes to .0022.
 #[test]
+#[ignore = "minutes"]
 fn a_tuned_generator_learns_four_images_by_heart_and_stays_what_it_was_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let config = InvertConfig { pivotal_steps: 2000, pivotal_rate: 0.01, locality: 0.02, ..InvertConfig::default() };

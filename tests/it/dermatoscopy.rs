@@ -92,9 +92,13 @@ impl Place {
     }
 
     fn refused(&self, arguments: &str, says: &str) {
+        self.refused_with(2, arguments, says);
+    }
+
+    fn refused_with(&self, code: i32, arguments: &str, says: &str) {
         let output = self.run(arguments);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{arguments}: {text}");
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {text}");
         assert!(text.contains(says) && !text.contains("panicked"), "{arguments}: {text}");
     }
 }
@@ -146,7 +150,9 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
     );
     let alone: EditRecord = read(&place.path("alone/record.json"));
     assert_eq!((alone.images.len(), alone.classes.len()), (7, 7));
-    place.refused("edit --data study/data --network study/gan --inverted study/inverted --directions study/directions --accept nosuch --out x", "no direction nosuch");
+    let nosuch = "edit --data study/data --network study/gan --inverted study/inverted --directions study/directions \
+                  --accept nosuch --out x";
+    place.refused_with(3, nosuch, "no direction nosuch");
 }
 
 #[test]

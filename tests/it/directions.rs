@@ -191,7 +191,6 @@ fn what_cannot_be_done_is_refused_with_what_would_be_right() {
         ("--lpips-weights data/manifest.json", 2, "LPIPS weights without the net"),
         ("--meters skin", 2, "skin meters"),
         ("--threshold wide", 2, "calibrated"),
-        ("--shown 9", 2, "directions.shown"),
         ("--features none.pth", 3, "none.pth"),
     ] {
         let (code, said) = place.refused(&format!("--network one.safetensors --out o {more}"));

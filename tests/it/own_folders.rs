@@ -225,7 +225,7 @@ fn inputs_and_the_folder_written_lie_apart() {
         "classify --data data --arms none --synthetic images --out images/out",
         "evaluate --real data --out data/evaluation",
         "explain --data data --classify data --out data/maps",
-        "segment --data data-rim --out data-rim/masks",
+        "segment --data data-rim --arms real --out data-rim/masks",
         "two-sided --data data --of-interest images --other images --out images/out",
     ] {
         rimforge(command, root).assert().code(2).stderr(contains("which is read").or(contains("what is read")));

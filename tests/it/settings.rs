@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use rimforge::problem::{Kind, Problem, Result};
-use rimforge::study::RimStudy;
+use rimforge::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind};
 
 /// A study that is good as it stands.
 pub const STUDY: &str = "[cohort.simulate]\npreset = \"demo\"\n";
@@ -536,7 +536,12 @@ fn what_is_shown_is_the_same_study_again() {
 fn the_studies_that_come_with_the_program_are_good() {
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("studies")).unwrap() {
         let path = entry.unwrap().path();
-        RimStudy::load(&path, &[]).unwrap_or_else(|problem| panic!("{problem}"));
+        let file = StudyFile::open(&path, &[]).unwrap();
+        let loaded = match StudyKind::of(&file).unwrap() {
+            StudyKind::RimLesions => file.settings::<RimStudy>().map(drop),
+            StudyKind::Dermatoscopy => file.settings::<DermatoscopyStudy>().map(drop),
+        };
+        loaded.unwrap_or_else(|problem| panic!("{problem}"));
     }
 }
 

@@ -74,6 +74,19 @@ impl RimStudy {
                 "false: slices of networks of other or unknown data are refused",
             ));
         }
+        if self.classify.network.is_cnn() {
+            all.push(unset(
+                "classify",
+                "network",
+                "\"cnn\"; also \"densenet-121\", \"densenet-169\" and \"densenet-201\"",
+            ));
+        }
+        if self.classify.stem.is_none() {
+            all.push(unset("classify", "stem", "of a DenseNet only: by the size of its images"));
+        }
+        if self.classify.weights.is_none() {
+            all.push(unset("classify", "weights", "of a published DenseNet only: drawn by the seed"));
+        }
         if self.classify.primary.is_default() {
             let arm = "ada-gan-ld; the arm whose difference from None is tested without correction";
             all.push(unset("classify", "primary.arm", arm));
@@ -150,6 +163,9 @@ impl RimStudy {
         let images = "of plain images only (`rimforge prepare --images`)";
         if prepare.rim_label.is_none() {
             all.push(unset("prepare", "rim_label", images));
+        }
+        if prepare.side.is_none() {
+            all.push(unset("prepare", "side", images));
         }
         // Not written where they are what the rim study has, which is all that it takes.
         all.push(unset("prepare", "classes", "\"interest\": rims, contested lesions and non-rims"));
