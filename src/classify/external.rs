@@ -3,66 +3,20 @@
 //! All of its sides are scored. Where it holds an image that is learnt from, or shares the data set itself, it is
 //! refused: it would be external in name alone.
 
-use tch::Tensor;
-
 use super::by_class::{self, TestItems};
 use super::config::ClassifyConfig;
 use super::fit;
-use super::pool::Pool;
+use super::pool::{Pool, Scoring};
 use super::proof;
 use super::runs::{ArmRuns, Fitted, Runs, Workplace, fit_file, load_network};
 use crate::data::Prepared;
-use crate::data::sides::Side;
-use crate::data::slices::{LesionSlices, Slices};
-use crate::feed::batches::Images;
+use crate::data::slices::LesionSlices;
 use crate::name::shown_path;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::classes::Classes;
 use crate::records::classify::{ExternalArm, ExternalRecord};
 use crate::seed::RunSeed;
-
-/// What is scored: images of all sides.
-struct Scored {
-    /// \[N, C, H, W\].
-    pixels: Tensor,
-    /// Each item with the rows of its images.
-    lesions: Vec<LesionSlices>,
-}
-
-impl Scored {
-    fn load(external: &Prepared, place: Workplace<'_>) -> Result<Self> {
-        let mut parts = Self { pixels: Tensor::new(), lesions: vec![] };
-        let mut pixels = vec![];
-        let mut rows = 0;
-        let mut add = |images: Tensor, lesions: Vec<LesionSlices>| {
-            let moved = |group: LesionSlices| LesionSlices {
-                positions: group.positions.iter().map(|position| position + rows).collect(),
-                ..group
-            };
-            parts.lesions.extend(lesions.into_iter().map(moved));
-            rows += images.size()[0] as usize;
-            pixels.push(images);
-        };
-        fn side<S: Side>(slices: &Slices<S>, place: Workplace<'_>) -> Result<Option<(Tensor, Vec<LesionSlices>)>> {
-            if slices.is_empty() {
-                return Ok(None);
-            }
-            Ok(Some((Images::load(slices, place.device)?.pixels, slices.by_lesion())))
-        }
-        let sides = [
-            side(&external.training_all(), place)?,
-            side(&external.validation(), place)?,
-            side(&external.test(), place)?,
-        ];
-        sides.into_iter().flatten().for_each(|(images, lesions)| add(images, lesions));
-        if pixels.is_empty() {
-            return Err(Problem::input(external.root(), "no image"));
-        }
-        parts.pixels = Tensor::cat(&pixels, 0);
-        Ok(parts)
-    }
-}
 
 /// Refuses an external set that is not one for this data set.
 ///
@@ -109,7 +63,14 @@ pub fn score(
     observer: &dyn Observer,
 ) -> Result<ExternalRecord> {
     require(external, data)?;
-    let scored = Scored::load(external, place)?;
+    let scored = Scoring::joined(vec![
+        Scoring::load(&external.training_all(), place.device)?,
+        Scoring::load(&external.validation(), place.device)?,
+        Scoring::load(&external.test(), place.device)?,
+    ]);
+    if scored.lesions.is_empty() {
+        return Err(Problem::input(external.root(), "no image"));
+    }
     proof::check_external(external, &[&pool.pixels, &pool.test.pixels], &scored.pixels)?;
     let items = items(external, &scored.lesions, data.classes());
     let fits: u64 = runs.arms.iter().map(|arm| arm.fits.len() as u64).sum();
@@ -124,13 +85,7 @@ pub fn score(
             }
             let network = load_network(&fit_file(place.out, arm.arm, repetition), &runs.plan, place.device)?;
             let slices = fit::score(network.as_ref(), &scored.pixels, &pool.scored())?;
-            let lesion = |scores: &Vec<f32>| {
-                let pooled = |group: &LesionSlices| {
-                    config.pooling.pool(&mut group.positions.iter().map(|&at| scores[at]).collect::<Vec<_>>())
-                };
-                scored.lesions.iter().map(pooled).collect()
-            };
-            own.fits.push(Fitted { validation: vec![], test: slices.iter().map(lesion).collect() });
+            own.fits.push(Fitted { validation: vec![], test: scored.pooled(&slices, config.pooling) });
             observer.advance(1);
         }
         arms.push(own);

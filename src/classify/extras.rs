@@ -11,7 +11,7 @@ use tch::{Device, Tensor};
 use zip::ZipArchive;
 
 use super::config::ClassifyConfig;
-use super::labelled::Labelled;
+use super::labelled::{Kind as Made, Labelled};
 use crate::data::manifest::Split;
 use crate::data::name_join::listed;
 use crate::data::{Prepared, patch_file};
@@ -142,7 +142,7 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
         Some(class) => Some(class.as_str()) == of_interest,
         None => true,
     };
-    let places = listed_images(folder, &record.images, ("seed", "generate"))?;
+    let places = listed_images(folder, &record.images, Made::Drawn)?;
     let read = |&at: &usize| read_image(folder, &path, &record.images[at], (data, observer));
     let items: Vec<Synthetic> = places.values().filter(wanted).map(read).collect::<Result<_>>()?;
     if items.is_empty() {
@@ -153,16 +153,12 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
     Ok(Loaded { items, notes })
 }
 
-/// Places in `images`, a record's list, by the numbers in the names of their arrays: those called `prefix` and a
-/// number. `command` wrote them.
+/// Places in `images`, a record's list, by the numbers in the names of their arrays.
 ///
 /// # Errors
 /// A record that lists nothing or no such file, or such files in `folder` that it does not list.
-pub(super) fn listed_images(
-    folder: &Path,
-    images: &[FileHash],
-    (prefix, command): (&str, &str),
-) -> Result<BTreeMap<u64, usize>> {
+pub(super) fn listed_images(folder: &Path, images: &[FileHash], made: Made) -> Result<BTreeMap<u64, usize>> {
+    let (command, prefix, words) = made.words();
     if images.is_empty() {
         return Err(Problem::new(Kind::Gate, "a record of an earlier version: it does not list its images")
             .at(folder.join(RECORD))
@@ -172,12 +168,9 @@ pub(super) fn listed_images(
     let places: BTreeMap<u64, usize> =
         images.iter().enumerate().filter_map(|(at, image)| Some((number(image.path.as_str(), prefix)?, at))).collect();
     if places.is_empty() {
-        return Err(Problem::input(
-            folder,
-            format!("no {} slice", if prefix == "seed" { "synthetic" } else { "edited" }),
-        )
-        .expected(format!("{prefix}0000.npy, {prefix}0001.npy, ..."))
-        .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
+        return Err(Problem::input(folder, format!("no {words} slice"))
+            .expected(format!("{prefix}0000.npy, {prefix}0001.npy, ..."))
+            .advice("generate into that folder with \"npy\" in generate.formats (--format)"));
     }
     let names = files::list(folder)?.into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
     let known: BTreeSet<&str> = images.iter().map(|image| image.path.as_str()).collect();

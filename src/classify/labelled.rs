@@ -24,7 +24,7 @@ pub enum Kind {
 
 impl Kind {
     /// The command that writes them, what its files' names begin with, and what they are called in words.
-    fn words(self) -> (&'static str, &'static str, &'static str) {
+    pub(super) fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Drawn => ("generate", "seed", "synthetic"),
             Self::Edited => ("edit", "edit", "edited"),
@@ -71,7 +71,7 @@ pub fn read(
     observer: &dyn Observer,
 ) -> Result<Loaded<Labelled>> {
     let path = folder.join(RECORD);
-    let (command, prefix, words) = kind.words();
+    let (command, _, words) = kind.words();
     let record: Listed = read_record(&path, command)?;
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
     let notes = origin.check(&path, words, data.sha256(), trusted)?;
@@ -92,7 +92,7 @@ pub fn read(
                 .advice("draw from a network that was trained on this data set")
         })
     };
-    let places = listed_images(folder, &record.images, (prefix, command))?;
+    let places = listed_images(folder, &record.images, kind)?;
     let read = |&at: &usize| {
         Ok(Labelled {
             image: read_image(folder, &path, &record.images[at], (data, observer))?,

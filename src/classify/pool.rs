@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tch::{Device, Tensor};
 
-use super::config::{ClassifyConfig, Control};
+use super::config::{ClassifyConfig, Control, Pooling};
 use super::extras::{Denoised, Extras, Synthetic};
 use super::labelled::Labelled;
 use super::made::Workshop;
@@ -33,8 +33,33 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    fn load<S: Side>(slices: &Slices<S>, device: Device) -> Result<Self> {
+    pub(super) fn load<S: Side>(slices: &Slices<S>, device: Device) -> Result<Self> {
         Ok(Self { pixels: Images::load(slices, device)?.pixels, lesions: slices.by_lesion() })
+    }
+
+    /// All of several, one behind the other.
+    pub(super) fn joined(parts: Vec<Self>) -> Self {
+        let pixels = Tensor::cat(&parts.iter().map(|part| &part.pixels).collect::<Vec<_>>(), 0);
+        let mut lesions = Vec::new();
+        let mut rows = 0;
+        for part in parts {
+            let moved = |group: LesionSlices| LesionSlices {
+                positions: group.positions.iter().map(|position| position + rows).collect(),
+                ..group
+            };
+            lesions.extend(part.lesions.into_iter().map(moved));
+            rows += part.pixels.size()[0] as usize;
+        }
+        Self { pixels, lesions }
+    }
+
+    /// Scores of the lesions, class by class, from those of the slices.
+    pub(super) fn pooled(&self, classes: &[Vec<f32>], pooling: Pooling) -> Vec<Vec<f64>> {
+        let lesion = |slices: &[f32], positions: &[usize]| {
+            pooling.pool(&mut positions.iter().map(|&at| slices[at]).collect::<Vec<_>>())
+        };
+        let class = |slices: &Vec<f32>| self.lesions.iter().map(|group| lesion(slices, &group.positions)).collect();
+        classes.iter().map(class).collect()
     }
 
     fn clone_for_thread(&self) -> Self {

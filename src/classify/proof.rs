@@ -30,10 +30,7 @@ pub fn check(data: &Prepared, material: &Material, pixels: &Tensor, test: &Tenso
         let found = format!("{} is of a test patient", lesions[unit.lesion.unwrap_or_default() as usize].id);
         return Err(Problem::new(Kind::Gate, found).at(data.root()).expected("training patients alone"));
     }
-    let mut scored: HashMap<[u8; 32], usize> = HashMap::new();
-    for turn in 0..8 {
-        scored.extend(hashes(test, turn)?.into_iter().zip(0..));
-    }
+    let scored = in_every_turn(test)?;
     let Some((row, slice)) =
         hashes(pixels, 0)?.iter().enumerate().find_map(|(row, hash)| Some((row as u32, scored.get(hash)?)))
     else {
@@ -53,10 +50,7 @@ pub fn check(data: &Prepared, material: &Material, pixels: &Tensor, test: &Tenso
 /// # Errors
 /// Such an image.
 pub fn check_external(set: &Prepared, known: &[&Tensor], external: &Tensor) -> Result<()> {
-    let mut scored: HashMap<[u8; 32], usize> = HashMap::new();
-    for turn in 0..8 {
-        scored.extend(hashes(external, turn)?.into_iter().zip(0..));
-    }
+    let scored = in_every_turn(external)?;
     for pixels in known {
         if let Some(at) = hashes(pixels, 0)?.iter().find_map(|hash| scored.get(hash)) {
             return Err(Problem::new(
@@ -69,6 +63,15 @@ pub fn check_external(set: &Prepared, known: &[&Tensor], external: &Tensor) -> R
         }
     }
     Ok(())
+}
+
+/// Of every slice in each of its eight mirrorings and turns, its place.
+fn in_every_turn(pixels: &Tensor) -> Result<HashMap<[u8; 32], usize>> {
+    let mut places = HashMap::new();
+    for turn in 0..8 {
+        places.extend(hashes(pixels, turn)?.into_iter().zip(0..));
+    }
+    Ok(places)
 }
 
 /// Of every slice's pixels, turned. One of a single value proves nothing and has the hash of no other.

@@ -318,13 +318,6 @@ fn all(jobs: &[Job], kept: Vec<Option<Kept>>, work: Work<'_>, place: Workplace<'
 /// One fit, or the one that is kept.
 fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
     let Work { pool, config, plan, arithmetic, observer } = work;
-    let pooled = |classes: &[Vec<f32>], scoring: &Scoring| -> Vec<Vec<f64>> {
-        let lesion = |slices: &[f32], positions: &[usize]| {
-            config.pooling.pool(&mut positions.iter().map(|&at| slices[at]).collect::<Vec<_>>())
-        };
-        let class = |slices: &Vec<f32>| scoring.lesions.iter().map(|group| lesion(slices, &group.positions)).collect();
-        classes.iter().map(class).collect()
-    };
     let scores = match kept {
         Some((scores, _)) => {
             tracing::info!("{}: fitted before, kept", job.file.display());
@@ -344,7 +337,10 @@ fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
             scores
         }
     };
-    Ok(Fitted { validation: pooled(&scores.validation, &pool.validation), test: pooled(&scores.test, &pool.test) })
+    Ok(Fitted {
+        validation: pool.validation.pooled(&scores.validation, config.pooling),
+        test: pool.test.pooled(&scores.test, config.pooling),
+    })
 }
 
 fn keep(

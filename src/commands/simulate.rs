@@ -15,7 +15,7 @@ use crate::lab::Lab;
 use crate::name::shown_path;
 use crate::nifti::Form;
 use crate::problem::{Problem, Result};
-use crate::records::cohort::CohortRecord;
+use crate::records::cohort::{CohortRecord, Gate};
 use crate::records::label::SUSCEPTIBILITY;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
@@ -149,14 +149,19 @@ fn summary(record: &CohortRecord) -> String {
             truth.rims, truth.agreed_true, truth.ambiguous_true, truth.missed_by_both
         );
     }
-    for gate in &record.gates {
+    text + &gate_lines(&record.gates, [48, 9])
+}
+
+/// A line a gate; names and values take so many columns.
+pub(super) fn gate_lines(gates: &[Gate], [name, value]: [usize; 2]) -> String {
+    let line = |gate: &Gate| {
         let verdict = if gate.passed { "ok  " } else { "FAIL" };
-        text += &format!(
-            "{verdict} {:<48} {:>9.3} {:<8} {:.3} to {:.3}\n",
+        format!(
+            "{verdict} {:<name$} {:>value$.3} {:<8} {:.3} to {:.3}\n",
             gate.name, gate.value, gate.unit, gate.low, gate.high
-        );
-    }
-    text
+        )
+    };
+    gates.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::console::Console;
 use super::options::Options;
+use super::simulate::gate_lines;
 use crate::lab::Lab;
 use crate::name::shown_path;
 use crate::problem::{Problem, Result};
@@ -103,14 +104,7 @@ fn summary(record: &SkinRecord) -> String {
     if let Some(kappa) = record.kappa {
         text += &format!("kappa of the readers {kappa:.3}\n");
     }
-    for gate in &record.gates {
-        let verdict = if gate.passed { "ok  " } else { "FAIL" };
-        text += &format!(
-            "{verdict} {:<40} {:>8.3} {:<8} {:.3} to {:.3}\n",
-            gate.name, gate.value, gate.unit, gate.low, gate.high
-        );
-    }
-    text
+    text + &gate_lines(&record.gates, [40, 8])
 }
 
 #[cfg(test)]

@@ -96,12 +96,17 @@ fn states(files: &BTreeSet<PathBuf>) -> Result<BTreeMap<PathBuf, State>> {
     files.iter().map(state).collect()
 }
 
-fn hash(root: &Path, files: &BTreeSet<PathBuf>, observer: &dyn Observer) -> Result<String> {
+/// Over names below `root` and contents, in the order given.
+pub(super) fn hash<'a>(
+    root: &Path,
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    observer: &dyn Observer,
+) -> Result<String> {
     let hashed = |path: &PathBuf| {
         let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
         Ok((name, files::sha256_unless_stopped(path, observer)?))
     };
-    let hashes = files.iter().map(hashed).collect::<Result<Vec<_>>>()?;
+    let hashes = files.into_iter().map(hashed).collect::<Result<Vec<_>>>()?;
     Ok(digest::sha256(files::json_line(&hashes)?))
 }
 

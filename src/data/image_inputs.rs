@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::cohort_inputs::hash;
 use super::image_store::ImageStore;
 use super::png_folder::PngFolder;
 use super::prepare_config::PrepareConfig;
-use crate::digest;
 use crate::files;
 use crate::observer::Observer;
 use crate::problem::Result;
@@ -22,12 +22,7 @@ pub fn sha256(path: &Path, config: &PrepareConfig, observer: &dyn Observer) -> R
     // What is passed over may be anything, a pipe too.
     names.retain(|name| path.join(name).is_file());
     names.sort_unstable();
-    let hashed = |name: String| {
-        let hash = files::sha256_unless_stopped(path.join(&name), observer)?;
-        Ok((name, hash))
-    };
-    let hashes = names.into_iter().map(hashed).collect::<Result<Vec<_>>>()?;
-    Ok(digest::sha256(files::json_line(&hashes)?))
+    hash(path, &names.iter().map(|name| path.join(name)).collect::<Vec<_>>(), observer)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::nets::features::{FeatureNet, squared_distance};
 use crate::problem::{Problem, Result};
-use crate::records::directions::{Calibration, SweepRow};
+use crate::records::directions::{Calibration, GateRecord, SweepRow};
 use crate::statistics::order::quantile;
 
 /// Images compared at a time.
@@ -118,6 +118,15 @@ impl Gate {
             }
         };
         Ok(Self { threshold, against })
+    }
+
+    /// That a record tells of.
+    pub fn of_record(record: &GateRecord) -> Self {
+        let against = match record.against.as_str() {
+            "original" => Against::Original,
+            _ => Against::Inverted,
+        };
+        Self { threshold: record.threshold, against }
     }
 
     /// Whether an edited image may stay.

@@ -11,7 +11,7 @@ use super::sheet::{self, SHOWN, Shown};
 use crate::data::{Prepared, patch_file};
 use crate::directions::DirectionsConfig;
 use crate::directions::features::Distance;
-use crate::directions::gate::{self, Against, Gate, Moved};
+use crate::directions::gate::{self, Gate, Moved};
 use crate::directions::saved::{Direction, Saved};
 use crate::engine::Lab;
 use crate::feed::image::Image;
@@ -124,11 +124,7 @@ fn accepted(inputs: &Inputs<'_>, inverted: &Inverted) -> Result<Directions> {
             .at(inputs.directions)
             .advice("accept some (`rimforge review`), or name them"));
     }
-    let against = match record.gate.against.as_str() {
-        "original" => Against::Original,
-        _ => Against::Inverted,
-    };
-    let gate = Gate { threshold: record.gate.threshold, against };
+    let gate = Gate::of_record(&record.gate);
     Ok(Directions { all, record, gate })
 }
 
@@ -161,6 +157,7 @@ struct Making<'a> {
 #[derive(Default)]
 struct Made {
     images: Vec<FileHash>,
+    classes: Vec<String>,
     edits: Vec<Edit>,
     moved: Vec<Moved>,
     shown: Vec<Shown>,
@@ -231,8 +228,10 @@ impl Making<'_> {
             let sha256 = patch_file::write(&out.join(&path), &shape, &edited.pixels)?;
             made.images.push(FileHash { path, sha256 });
             let item = &inverted.items[edit.item];
+            let lesion = inputs.data.lesion(item.lesion);
+            made.classes.push(lesion.class.name().to_owned());
             made.edits.push(Edit {
-                lesion_id: inputs.data.lesion(item.lesion).id.clone(),
+                lesion_id: lesion.id.clone(),
                 slice: u64::from(item.slice),
                 direction: directions.all[edit.direction].id.clone(),
                 deviations: edit.deviations,
@@ -251,11 +250,7 @@ impl Making<'_> {
         let &Self { inputs, inverted, directions, .. } = self;
         let data = inputs.data;
         let kept: Vec<bool> = made.moved.iter().map(|moved| directions.gate.passes(moved)).collect();
-        let class_of = |edit: &Edit| {
-            let lesion = data.manifest().lesions.iter().find(|lesion| lesion.id == edit.lesion_id);
-            lesion.map_or(String::new(), |lesion| lesion.class.name().to_owned())
-        };
-        let image_classes: Vec<String> = made.edits.iter().map(class_of).collect();
+        let image_classes = made.classes;
         let class = |(number, class): (usize, &crate::records::classes::Class)| {
             let own = image_classes.iter().zip(&kept).filter(|(name, _)| *name == class.name());
             let (images, kept) = own.fold((0, 0), |(all, good), (_, kept)| (all + 1, good + u64::from(*kept)));

@@ -32,7 +32,7 @@ impl Drawing<'_> {
     /// the class of each file where each class is drawn in turn.
     pub fn write(&self, observer: &dyn Observer, each: &mut dyn FnMut(&Image)) -> Result<(Vec<FileHash>, Vec<String>)> {
         let &Self { opened, config, seeds, out } = self;
-        let Opened { network, source, in_turn, .. } = opened;
+        let Opened { network, source, .. } = opened;
         observer.begin("generate", "images", seeds.len() as u64);
         let (mut files, mut classes) = (Vec::new(), Vec::new());
         for chunk in seeds.chunks(BATCH) {
@@ -46,11 +46,11 @@ impl Drawing<'_> {
             };
             let images = Image::drawn(&padding::crop(&source.padding, &drawn), &opened.file)?;
             for (image, &seed) in images.iter().zip(chunk) {
-                let class = opened.class_name_of(seed);
+                let class = opened.class_in_turn(seed);
                 for path in self.image(seed, class.as_deref(), image)? {
                     let sha256 = files::sha256(out.join(&path))?;
                     files.push(FileHash { path, sha256 });
-                    classes.extend(class.clone().filter(|_| in_turn.is_some()));
+                    classes.extend(class.clone());
                 }
                 each(image);
             }
@@ -60,7 +60,7 @@ impl Drawing<'_> {
         Ok((files, classes))
     }
 
-    /// Writes one image in every format that is asked for; gives the files' names.
+    /// Writes one image in every format that is asked for, `class` that of its turn; gives the files' names.
     fn image(&self, seed: u32, class: Option<&str>, image: &Image) -> Result<Vec<String>> {
         let (out, config, source) = (self.out, self.config, &self.opened.source);
         let mut written = Vec::new();
@@ -74,10 +74,8 @@ impl Drawing<'_> {
                 }
                 Format::Png => {
                     // One class is told as it was asked for: by its name or its number.
-                    let asked =
-                        config.class.as_ref().filter(|_| self.opened.in_turn.is_none()).map(ToString::to_string);
-                    let class = asked.as_deref().or(class.filter(|_| self.opened.in_turn.is_some()));
-                    let class = class.map_or(String::new(), |class| format!(", class {class}"));
+                    let asked = config.class.as_ref().map(ToString::to_string);
+                    let class = class.or(asked.as_deref()).map_or(String::new(), |class| format!(", class {class}"));
                     let texts = source.texts(&format!("seed {seed}{class}"));
                     let canvas = image.canvas(source.look());
                     paths.iter().try_for_each(|path| canvas.write_png(path, &as_refs(&texts)))?;

@@ -218,14 +218,9 @@ impl Opened {
         Ok(Self { file, network, source, number, class, in_turn: None })
     }
 
-    /// Number of the class of a seed's image.
-    pub fn number_of(&self, seed: u32) -> Option<i64> {
-        self.in_turn.map(|classes| i64::from(seed) % classes).or(self.number)
-    }
-
-    /// The same as a word: its name, or its number where the network does not name its classes.
-    pub fn class_name_of(&self, seed: u32) -> Option<String> {
-        let number = self.number_of(seed)?;
+    /// Class of a seed's image where each is drawn in turn: its name, or its number where the network names none.
+    pub fn class_in_turn(&self, seed: u32) -> Option<String> {
+        let number = i64::from(seed) % self.in_turn?;
         Some(self.source.classes.get(number as usize).cloned().unwrap_or_else(|| number.to_string()))
     }
 

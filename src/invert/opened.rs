@@ -83,7 +83,7 @@ impl Inversion {
     /// A tuned generator's file that cannot be read.
     pub fn draw(&self, rows: &[i64], edit: Option<&Edit>) -> Result<Tensor> {
         let shift = edit.map(|edit| edit.shift(self.like.synthesis.num_ws()));
-        Ok(padding::crop(&self.padding, &self.inverted.draw(rows, shift.as_ref())?))
+        self.draw_moved(rows, shift.as_ref())
     }
 
     /// The same, each code moved by its own of `shifts` \[M, num_ws, w_dim\] where those are given.

@@ -5,11 +5,12 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::guard::Refusal;
 use crate::files;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, Result};
 
 /// Of every reply. The page runs its own script, talks to its own server and can be shown in no frame.
 const SAFE: [(HeaderName, &str); 7] = [
@@ -50,6 +51,32 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 /// Why a request was not served.
 pub fn refusal(refusal: Refusal) -> Response {
     of(refusal.status, "application/json", json!({"problem": refusal.said}).to_string().into())
+}
+
+/// What became of something that a page sent; `S` tells where its session stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome<S> {
+    /// It is on the disk.
+    Kept(S),
+    /// The page knows of another state than there is: something was sent from another window, or a reply was lost.
+    Elsewhere(S),
+    /// What no page sends.
+    Wrong,
+}
+
+/// Reads what a page sent as JSON, acts on it, and says what became of it.
+pub fn sent<T: DeserializeOwned, S: Serialize>(body: &[u8], act: impl FnOnce(T) -> Result<Outcome<S>>) -> Response {
+    let wrong = || refusal(Refusal { status: StatusCode::BAD_REQUEST, said: "not what the page sends" });
+    let Ok(value) = serde_json::from_slice(body) else { return wrong() };
+    match act(value) {
+        Ok(Outcome::Kept(standing)) => json(StatusCode::OK, &standing),
+        Ok(Outcome::Elsewhere(standing)) => json(StatusCode::CONFLICT, &standing),
+        Ok(Outcome::Wrong) => wrong(),
+        Err(defect) => {
+            tracing::warn!("{defect}");
+            problem(&defect)
+        }
+    }
 }
 
 /// What went wrong while a request was served: the machine's fault, or the program's.

@@ -8,9 +8,10 @@ use rimforge::classify::Arm;
 use rimforge::records::classify::ClassifyRecord;
 use rimforge::records::spelling;
 use rimforge::records::study::StudyRecord;
-use rimforge::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind};
+use rimforge::study::RimStudy;
 
 use crate::classify::{classify, prepared, record, text};
+use crate::settings::load_any;
 use crate::tiny_runs::TinyRuns;
 
 /// A third of all lesions are rims by this table; nothing but the oracle arm and scoring reads it.
@@ -129,12 +130,7 @@ fn a_study_whose_arms_cannot_have_their_material_does_not_begin() {
 fn the_studies_that_come_along_can_be_used_and_the_full_one_has_every_arm() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
     for file in std::fs::read_dir(&folder).unwrap() {
-        let path = file.unwrap().path();
-        let file = StudyFile::open(&path, &[]).unwrap();
-        match StudyKind::of(&file).unwrap() {
-            StudyKind::RimLesions => drop(file.settings::<RimStudy>().unwrap()),
-            StudyKind::Dermatoscopy => drop(file.settings::<DermatoscopyStudy>().unwrap()),
-        }
+        load_any(&file.unwrap().path()).unwrap();
     }
     let full = RimStudy::load(&folder.join("rim-lesions-full.toml"), &[]).unwrap();
     let named: BTreeSet<String> = full.classify.arms.iter().map(|arm| arm.key()).collect();

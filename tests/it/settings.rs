@@ -532,16 +532,20 @@ fn what_is_shown_is_the_same_study_again() {
     }
 }
 
+/// The settings of a study, whatever its kind, can be used.
+pub fn load_any(path: &Path) -> Result<()> {
+    let file = StudyFile::open(path, &[])?;
+    match StudyKind::of(&file)? {
+        StudyKind::RimLesions => file.settings::<RimStudy>().map(drop),
+        StudyKind::Dermatoscopy => file.settings::<DermatoscopyStudy>().map(drop),
+    }
+}
+
 #[test]
 fn the_studies_that_come_with_the_program_are_good() {
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("studies")).unwrap() {
         let path = entry.unwrap().path();
-        let file = StudyFile::open(&path, &[]).unwrap();
-        let loaded = match StudyKind::of(&file).unwrap() {
-            StudyKind::RimLesions => file.settings::<RimStudy>().map(drop),
-            StudyKind::Dermatoscopy => file.settings::<DermatoscopyStudy>().map(drop),
-        };
-        loaded.unwrap_or_else(|problem| panic!("{problem}"));
+        load_any(&path).unwrap_or_else(|problem| panic!("{problem}"));
     }
 }
 

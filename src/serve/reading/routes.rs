@@ -9,10 +9,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::de::DeserializeOwned;
 
-use super::session::{Given, Outcome, Session, Withdrawn};
-use crate::problem::Result;
+use super::session::{Given, Session, Standing, Withdrawn};
 use crate::serve::guard::Refusal;
 use crate::serve::reply;
 
@@ -57,29 +55,15 @@ async fn image(State(session): State<Shared>, Path(question): Path<String>) -> R
 }
 
 async fn answer(State(session): State<Shared>, body: Bytes) -> Response {
-    sent::<Given>(&body, |given| held(&session).answer(given))
+    reply::sent::<Given, Standing>(&body, |given| held(&session).answer(given))
 }
 
 async fn withdraw(State(session): State<Shared>, body: Bytes) -> Response {
-    sent::<Withdrawn>(&body, |withdrawn| held(&session).withdraw(withdrawn))
+    reply::sent::<Withdrawn, Standing>(&body, |withdrawn| held(&session).withdraw(withdrawn))
 }
 
 async fn finish(State(session): State<Shared>) -> Response {
     let mut session = held(&session);
     session.finish();
     reply::json(StatusCode::OK, &session.standing())
-}
-
-fn sent<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> Result<Outcome>) -> Response {
-    let Ok(value) = serde_json::from_slice(body) else {
-        return reply::refusal(Refusal { status: StatusCode::BAD_REQUEST, said: "not what the page sends" });
-    };
-    match act(value) {
-        Ok(Outcome::Kept(standing)) => reply::json(StatusCode::OK, &standing),
-        Ok(Outcome::Elsewhere(standing)) => reply::json(StatusCode::CONFLICT, &standing),
-        Err(problem) => {
-            tracing::warn!("{problem}");
-            reply::problem(&problem)
-        }
-    }
 }

@@ -9,6 +9,7 @@ use crate::name::Name;
 use crate::problem::{Problem, Result};
 use crate::records::reading::Task;
 use crate::seed::RunSeed;
+use crate::serve::reply;
 
 /// Longest time that an answer is said to have taken: an hour. Whoever takes longer was away.
 const LONGEST_MILLISECONDS: u32 = 3_600_000;
@@ -75,14 +76,7 @@ struct Asked {
 }
 
 /// What became of something that the page sent.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// It is on the disk.
-    Kept(Standing),
-    /// The page shows another question than the one that is next: it was answered in another window, or the reply to
-    /// the answer was lost.
-    Elsewhere(Standing),
-}
+pub type Outcome = reply::Outcome<Standing>;
 
 impl Session {
     /// Goes on where `reader` was.

@@ -186,22 +186,14 @@ impl Review {
     /// # Errors
     /// As [`Review::summary`].
     pub fn accepted_by_people(&self, consensus: Consensus) -> Result<Option<(Vec<Name>, Vec<Name>)>> {
-        if !files::is_there(&self.dir.reviewers())? {
+        let mut begun = false;
+        for folder in self.folders()? {
+            begun |= !Read::of(&folder.join(ReviewDir::DECISIONS))?.lines.is_empty();
+        }
+        if !begun {
             return Ok(None);
         }
-        let record = match self.summary(consensus) {
-            Ok(record) => record,
-            // Nobody has decided yet.
-            Err(problem)
-                if problem.kind() == Kind::Input
-                    && self.folders()?.iter().all(|folder| {
-                        Read::of(&folder.join(ReviewDir::DECISIONS)).is_ok_and(|read| read.lines.is_empty())
-                    }) =>
-            {
-                return Ok(None);
-            }
-            Err(problem) => return Err(problem),
-        };
+        let record = self.summary(consensus)?;
         let people: Vec<Name> =
             record.reviewers.iter().map(|one| one.name.clone()).filter(|name| name.as_str() != GATE).collect();
         Ok((!people.is_empty()).then_some((record.accepted, people)))

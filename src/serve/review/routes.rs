@@ -8,10 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::de::DeserializeOwned;
 
-use super::session::{Given, Outcome, Session, Undo};
-use crate::problem::Result;
+use super::session::{Given, Session, Standing, Undo};
 use crate::serve::guard::Refusal;
 use crate::serve::reply;
 
@@ -56,29 +54,15 @@ async fn picture(State(session): State<Shared>, Path(question): Path<String>) ->
 }
 
 async fn decide(State(session): State<Shared>, body: Bytes) -> Response {
-    sent::<Given>(&body, |given| held(&session).decide(given))
+    reply::sent::<Given, Standing>(&body, |given| held(&session).decide(given))
 }
 
 async fn undo(State(session): State<Shared>, body: Bytes) -> Response {
-    sent::<Undo>(&body, |undo| held(&session).undo(undo))
+    reply::sent::<Undo, Standing>(&body, |undo| held(&session).undo(undo))
 }
 
 async fn finish(State(session): State<Shared>) -> Response {
     let mut session = held(&session);
     session.finish();
     reply::json(StatusCode::OK, &session.standing())
-}
-
-fn sent<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> Result<Outcome>) -> Response {
-    let wrong = || reply::refusal(Refusal { status: StatusCode::BAD_REQUEST, said: "not what the page sends" });
-    let Ok(value) = serde_json::from_slice(body) else { return wrong() };
-    match act(value) {
-        Ok(Outcome::Kept(standing)) => reply::json(StatusCode::OK, &standing),
-        Ok(Outcome::Elsewhere(standing)) => reply::json(StatusCode::CONFLICT, &standing),
-        Ok(Outcome::Wrong) => wrong(),
-        Err(problem) => {
-            tracing::warn!("{problem}");
-            reply::problem(&problem)
-        }
-    }
 }

@@ -10,6 +10,7 @@ use crate::name::Name;
 use crate::problem::Result;
 use crate::records::review::{DecidedBy, DecisionLine, ShownPicture, Verdict};
 use crate::seed::RunSeed;
+use crate::serve::reply;
 
 /// Longest time that a decision is said to have taken: an hour. Whoever takes longer was away.
 const LONGEST_MILLISECONDS: u32 = 3_600_000;
@@ -134,15 +135,7 @@ struct Asked {
 }
 
 /// What became of something that the page sent.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// It is on the disk.
-    Kept(Standing),
-    /// The page knows of other lines than there are: it was decided in another window, or the reply was lost.
-    Elsewhere(Standing),
-    /// No question of that number, or too many letters.
-    Wrong,
-}
+pub type Outcome = reply::Outcome<Standing>;
 
 impl Session {
     /// Goes on where `reviewer` was.
