@@ -15,6 +15,9 @@ const DIRECTIONS: usize = 16;
 /// A hair above a lesion is at least this long, as a share of the side.
 const LENGTH: f64 = 0.16;
 
+/// One that does not go beyond it is at least this long.
+const LONG: f64 = 0.4;
+
 /// Share of the line that must be dark, and share of the lines beside it that may be.
 const DARK: [f64; 2] = [0.85, 0.3];
 
@@ -29,7 +32,9 @@ pub(super) struct Thin {
     radius: usize,
     /// Share of the light that is missing to what is beside.
     missing: Vec<f64>,
-    /// Where that is much.
+    /// Where that is much, the dots and lines of a lesion too.
+    speckled: Vec<bool>,
+    /// The same without what is wide together.
     dark: Vec<bool>,
 }
 
@@ -49,12 +54,14 @@ impl Thin {
         let radius = (plane.side() / 40.0).round().max(2.0) as usize;
         let closed = extreme(&extreme(&red, plane.width, radius, f64::max), plane.width, radius, f64::min);
         let pairs = || closed.iter().zip(&red);
+        let dark: Vec<bool> = pairs().map(|(closed, red)| closed - red > DARKER).collect();
         let missing = |(closed, red): (&f64, &f64)| 1.0 - decode(*red) / decode(*closed).max(1e-6);
         Self {
             width: plane.width,
             radius,
             missing: pairs().map(missing).collect(),
-            dark: pairs().map(|(closed, red)| closed - red > DARKER).collect(),
+            dark: without_compact(&dark, plane.width, radius),
+            speckled: dark,
         }
     }
 
@@ -63,12 +70,20 @@ impl Thin {
         widened(&self.dark, self.width, 1)
     }
 
-    /// Beside the lesion what is thin and dark is hair; above it, and where it ends, only lines are.
+    /// Beside the lesion what is thin and dark is hair; about it only lines are, above it only lines that stand alone:
+    /// a network is lines as well.
     pub(super) fn hairs(&self, plane: &Plane, lesion: &Lesion) -> Hairs {
         let margin = (MARGIN * plane.side()).round() as usize;
         let near = widened(&lesion.inside, self.width, margin);
         let lines = self.lines(&near);
-        let hair: Vec<bool> = (0..near.len()).map(|at| if near[at] { lines[at] } else { self.dark[at] }).collect();
+        let single = without_compact(&lines, self.width, self.radius);
+        let is_hair = |at: usize| match (lesion.inside[at], near[at]) {
+            (true, _) => single[at],
+            (false, true) => lines[at],
+            (false, false) => self.dark[at],
+        };
+        let hair: Vec<bool> = (0..near.len()).map(is_hair).collect();
+        let hair = leaving(&hair, &near, self.width, LONG * plane.side());
         let mask = widened(&hair, self.width, 1);
         let beside: Vec<usize> = (0..near.len()).filter(|at| !near[*at]).collect();
         let covered: f64 = beside.iter().filter(|at| mask[**at]).map(|at| self.missing[*at].clamp(0.0, 1.0)).sum();
@@ -77,14 +92,14 @@ impl Thin {
 
     /// Dark pixels of straight lines that are dark along and not beside, of those `asked` for.
     fn lines(&self, asked: &[bool]) -> Vec<bool> {
-        let (width, height) = (self.width as isize, (self.dark.len() / self.width) as isize);
-        let wide = widened(&self.dark, self.width, 1);
+        let (width, height) = (self.width as isize, (self.speckled.len() / self.width) as isize);
+        let wide = widened(&self.speckled, self.width, 1);
         let half = (LENGTH / 2.0 * ((width * height) as f64).sqrt()).round().max(3.0) as isize;
         let beside = self.radius as f64 + 1.0;
         let turns: Vec<(f64, f64)> =
             (0..DIRECTIONS).map(|turn| (PI * turn as f64 / DIRECTIONS as f64).sin_cos()).collect();
-        let mut found = vec![false; self.dark.len()];
-        for start in (0..self.dark.len()).filter(|start| asked[*start] && self.dark[*start]) {
+        let mut found = vec![false; self.speckled.len()];
+        for start in (0..self.speckled.len()).filter(|start| asked[*start] && self.speckled[*start]) {
             let (column, row) = ((start % self.width) as f64, (start / self.width) as f64);
             for (sin, cos) in &turns {
                 let line = |aside: f64| {
@@ -101,10 +116,10 @@ impl Thin {
                     if all > half { dark as f64 / all as f64 } else { 0.0 }
                 };
                 if share(0.0, &wide) >= DARK[0]
-                    && share(beside, &self.dark) <= DARK[1]
-                    && share(-beside, &self.dark) <= DARK[1]
+                    && share(beside, &self.speckled) <= DARK[1]
+                    && share(-beside, &self.speckled) <= DARK[1]
                 {
-                    line(0.0).filter(|at| self.dark[*at]).for_each(|at| found[at] = true);
+                    line(0.0).filter(|at| self.speckled[*at]).for_each(|at| found[at] = true);
                 }
             }
         }
@@ -116,4 +131,52 @@ impl Thin {
 fn widened(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
     let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
     extreme(&flags, width, radius, f64::max).iter().map(|flag| *flag > 0.0).collect()
+}
+
+/// Without the connected parts that lie in `near` alone and are shorter than `long` pixels.
+fn leaving(there: &[bool], near: &[bool], width: usize, long: f64) -> Vec<bool> {
+    let height = there.len() / width;
+    let (mut kept, mut seen) = (there.to_vec(), vec![false; there.len()]);
+    for start in 0..there.len() {
+        if !there[start] || seen[start] {
+            continue;
+        }
+        seen[start] = true;
+        let (mut part, mut next) = (vec![start], 0);
+        while next < part.len() {
+            let (column, row) = (part[next] % width, part[next] / width);
+            next += 1;
+            for row in row.saturating_sub(1)..(row + 2).min(height) {
+                for column in column.saturating_sub(1)..(column + 2).min(width) {
+                    let at = row * width + column;
+                    if there[at] && !seen[at] {
+                        seen[at] = true;
+                        part.push(at);
+                    }
+                }
+            }
+        }
+        let reach = |of: &dyn Fn(usize) -> usize| {
+            let places = || part.iter().map(|at| of(*at));
+            places().max().unwrap_or(0) - places().min().unwrap_or(0)
+        };
+        let length = (reach(&|at| at % width) as f64).hypot(reach(&|at| at / width) as f64);
+        if length < long && part.iter().all(|at| near[*at]) {
+            part.iter().for_each(|at| kept[*at] = false);
+        }
+    }
+    kept
+}
+
+/// Without what is wide where pixels beside each other are taken together, as the dots and lines of a lesion are.
+fn without_compact(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
+    let compact = opened(&widened(there, width, 1), width, 2 * radius);
+    there.iter().zip(compact).map(|(there, compact)| *there && !compact).collect()
+}
+
+/// Without what no square of 2 `radius` + 1 pixels fits into.
+fn opened(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
+    let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
+    let eroded = extreme(&flags, width, radius, f64::min);
+    extreme(&eroded, width, radius, f64::max).iter().map(|flag| *flag > 0.0).collect()
 }

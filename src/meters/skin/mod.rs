@@ -189,6 +189,26 @@ mod tests {
     }
 
     #[test]
+    fn a_network_is_no_hair_and_a_hair_above_it_is() {
+        // A naevus of 16 of 64 pixels, dark lines of one pixel in it, three pixels apart.
+        let line = |share: f64| ((share + 0.5) * 64.0).floor() as i64 % 3 == 0;
+        let round = |x: f64, y: f64| x.hypot(y) < 0.13;
+        let lesion = |x: f64, y: f64| match (round(x, y), line(x) || line(y)) {
+            (false, _) => SKIN,
+            (true, true) => BROWN.map(|level| 0.5 * level),
+            (true, false) => BROWN,
+        };
+        let plain = measured(64, |x, y| if round(x, y) { BROWN } else { SKIN });
+        let network = measured(64, lesion);
+        assert!((network("area") - plain("area")).abs() < 0.015, "{} {}", network("area"), plain("area"));
+        assert!(network("melanin") > plain("melanin") + 0.3, "{} {}", network("melanin"), plain("melanin"));
+        assert!(network("hairs") < 0.002, "{}", network("hairs"));
+        let crossed = measured(64, |x, y| if (y - 0.004).abs() < 0.008 { [30.0; 3] } else { lesion(x, y) });
+        assert!((crossed("area") - network("area")).abs() < 0.02, "{} {}", crossed("area"), network("area"));
+        assert!((crossed("melanin") - network("melanin")).abs() < 0.3, "{}", crossed("melanin"));
+    }
+
+    #[test]
     fn each_change_of_a_picture_moves_its_own_factor() {
         let lesion = |x: f64, y: f64| if ellipse(x, y) < 1.0 { BROWN } else { SKIN };
         let plain = measured(128, lesion);

@@ -6,7 +6,7 @@
 
 use super::lesion::Lesion;
 use super::light::{Light, solve};
-use super::plane::{Plane, extreme, smoothed};
+use super::plane::{Plane, extreme, quantile, smoothed};
 
 /// Density in red, green and blue that melanin of the epidermis adds for each unit in red, and melanin in a layer of
 /// .3 mm that lies .2 mm deep.
@@ -28,7 +28,13 @@ const SKIN: [[f64; 3]; 3] = [[0.091, 0.140, 0.223], [0.070, 0.230, 0.201], [-1.0
 const BLOODLESS: f64 = 0.375;
 
 /// Up to this density in green beyond the skin's, blue is seen and grows in proportion.
-const COLOURED: f64 = 1.2;
+const COLOURED: f64 = 1.8;
+
+/// Pixels that differ from skin by less than this share of the middle one tell more of noise than of pigment.
+const CLEAR: f64 = 0.75;
+
+/// What deep melanin can be in one pixel; beyond it is noise.
+const DEEP: [f64; 2] = [-0.05, 0.5];
 
 /// What fair skin of 2.5 % melanin and .6 % blood has under the white balance of dermatoscopes.
 const FAIR: ([f64; 3], f64, f64) = ([0.665, 1.166, 1.385], 2.5, 0.6);
@@ -72,15 +78,16 @@ impl Pigment {
         }
         let count = seen.len() as f64;
         let mean = [0, 1, 2].map(|colour: usize| seen.iter().map(|at| lesion.beyond[*at][colour]).sum::<f64>() / count);
-        let [_, deep, blood] = pigments(colour_of(lesion, &seen));
+        let coloured = coloured(lesion, &seen);
+        let [_, bluish, blood] = pigments(mean_of(lesion, &coloured));
         // Of red and green alone, as in dark lesions no blue is left: what blood and deep melanin do not explain.
         let [brown, blue_grey] = MELANIN.map(|[red, green, _]| red - BLOODLESS * green);
-        let melanin = (mean[0] - BLOODLESS * mean[1] - blue_grey * deep.max(0.0)) / brown;
+        let melanin = (mean[0] - BLOODLESS * mean[1] - blue_grey * bluish.max(0.0)) / brown;
         let white = seen.iter().map(|at| (-lesion.beyond[*at][1]).max(0.0)).sum::<f64>() / count;
         let size = mean.iter().map(|value| value * value).sum::<f64>().sqrt().max(1e-3);
         Self {
             melanin,
-            deep,
+            deep: deep(lesion, &coloured),
             blood,
             white,
             variegation: unevenness(plane, lesion, hairs) / size,
@@ -98,11 +105,40 @@ fn pigments(density: [f64; 3]) -> [f64; 3] {
     found
 }
 
-/// Mean density of what is neither paler than skin nor so dark that a camera sees no colour in it.
-fn colour_of(lesion: &Lesion, seen: &[usize]) -> [f64; 3] {
-    let coloured: Vec<&[f64; 3]> =
-        seen.iter().map(|at| &lesion.beyond[*at]).filter(|beyond| (0.0..COLOURED).contains(&beyond[1])).collect();
-    [0, 1, 2].map(|at: usize| coloured.iter().map(|beyond| beyond[at]).sum::<f64>() / coloured.len().max(1) as f64)
+/// Pixels that are neither paler than skin nor so dark that a camera sees no colour in them.
+fn coloured(lesion: &Lesion, seen: &[usize]) -> Vec<usize> {
+    seen.iter().copied().filter(|at| (0.0..COLOURED).contains(&lesion.beyond[*at][1])).collect()
+}
+
+/// Mean density of some pixels.
+fn mean_of(lesion: &Lesion, pixels: &[usize]) -> [f64; 3] {
+    [0, 1, 2].map(|colour: usize| {
+        pixels.iter().map(|at| lesion.beyond[*at][colour]).sum::<f64>() / pixels.len().max(1) as f64
+    })
+}
+
+/// Mean density of deep melanin over the pixels that differ clearly, each unmixed by itself: means of unlike colours
+/// hide the little that is blue-grey.
+fn deep(lesion: &Lesion, coloured: &[usize]) -> f64 {
+    let size = |at: usize| lesion.beyond[at].iter().map(|value| value * value).sum::<f64>().sqrt();
+    let least = CLEAR * quantile(&mut coloured.iter().map(|at| size(*at)).collect::<Vec<f64>>(), 0.5);
+    let clear: Vec<usize> = coloured.iter().copied().filter(|at| size(*at) >= least).collect();
+    let deep = |at: &usize| {
+        let density = lesion.beyond[*at];
+        let [melanin, deep, blood] = pigments(density);
+        // There is no less than no melanin: the other two explain the colour as well as they can.
+        let deep = if melanin < 0.0 { without_melanin(density, blood) } else { deep };
+        deep.clamp(DEEP[0], DEEP[1])
+    };
+    clear.iter().map(deep).sum::<f64>() / clear.len().max(1) as f64
+}
+
+/// Deep melanin that with blood comes nearest to a density by least squares; blood's proportions as about `green`.
+fn without_melanin(density: [f64; 3], green: f64) -> f64 {
+    let (deep, red) = (MELANIN[1], blood(green.clamp(0.0, COLOURED)));
+    let dot = |a: [f64; 3], b: [f64; 3]| (0..3).map(|colour| a[colour] * b[colour]).sum::<f64>();
+    let (both, determinant) = (dot(deep, red), dot(deep, deep) * dot(red, red) - dot(deep, red).powi(2));
+    (dot(deep, density) * dot(red, red) - dot(red, density) * both) / determinant
 }
 
 /// The lesion's pixels that its edge does not touch and no hair covers.
