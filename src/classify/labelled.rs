@@ -11,6 +11,7 @@ use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 use crate::records::classes::Class;
+use crate::records::edit::{Edit, EditDirection};
 use crate::run_dir::RECORD;
 
 /// Who made them.
@@ -41,6 +42,17 @@ pub struct Labelled {
     pub class: usize,
     /// Whether a gate kept it; true where there was none.
     pub kept: bool,
+    /// How it was edited, where it was.
+    pub edit: Option<Edited>,
+}
+
+/// What an edit did to an image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edited {
+    /// Place of the direction among those that were accepted.
+    pub direction: usize,
+    /// Distance that the gate looks at.
+    pub distance: f64,
 }
 
 /// What of the record tells of its images.
@@ -56,6 +68,22 @@ struct Listed {
     image_classes: Vec<String>,
     #[serde(default)]
     kept: Vec<bool>,
+    #[serde(default)]
+    directions: Vec<EditDirection>,
+    #[serde(default)]
+    edits: Vec<Edit>,
+    #[serde(default)]
+    against: String,
+}
+
+impl Listed {
+    /// What was done to the image in this place.
+    fn edit(&self, at: usize) -> Option<Edited> {
+        let edit = self.edits.get(at)?;
+        let distance = if self.against == "original" { edit.to_original } else { edit.to_inverted };
+        let direction = self.directions.iter().position(|one| one.id == edit.direction)?;
+        Some(Edited { direction, distance })
+    }
 }
 
 /// Reads the images that `folder`'s record lists, in the order of their numbers, each with its class.
@@ -84,6 +112,12 @@ pub fn read(
         let found = format!("{} verdicts of the gate on {} images", record.kept.len(), record.images.len());
         return Err(Problem::input(&path, found).advice(format!("run the same `rimforge {command}` command again")));
     }
+    let known = |edit: &Edit| record.directions.iter().any(|one| one.id == edit.direction);
+    let whole = record.edits.len() == record.images.len() && record.edits.iter().all(known);
+    if kind == Kind::Edited && !whole {
+        return Err(Problem::input(&path, "no accepted direction for each image")
+            .advice(format!("run the same `rimforge {command}` command again")));
+    }
     let class = |at: usize| {
         let name = &record.image_classes[at];
         data.classes().number(&Class::new(name.as_str())).ok_or_else(|| {
@@ -98,6 +132,7 @@ pub fn read(
             image: read_image(folder, &path, &record.images[at], (data, observer))?,
             class: class(at)?,
             kept: record.kept.get(at).copied().unwrap_or(true),
+            edit: record.edit(at),
         })
     };
     let items = places.values().map(read).collect::<Result<_>>()?;

@@ -205,8 +205,20 @@ fn read_of_every_class(extras: &Extras, rows: &mut Rows, material: &mut Material
     }
     if let Some(images) = &extras.edited {
         let edited = examples(images, Origin::Edited);
-        let kept = edited.iter().zip(images).filter(|(_, image)| image.kept).map(|(example, _)| example.clone());
-        material.supplies.insert(Source::EditedKept, Supply::Drawn(kept.collect()));
+        let some = |of: &dyn Fn(&Labelled) -> bool| {
+            let some = edited.iter().zip(images).filter(|(_, image)| of(image)).map(|(example, _)| example.clone());
+            Supply::Drawn(some.collect())
+        };
+        material.supplies.insert(Source::EditedKept, some(&|image| image.kept));
+        for number in Source::ALONG {
+            let along = |image: &Labelled| image.edit.is_some_and(|edit| edit.direction + 1 == usize::from(number));
+            material.supplies.insert(Source::EditedAlong(number), some(&along));
+        }
+        for hundredths in Source::WITHIN {
+            let most = f64::from(hundredths) / 100.0;
+            let within = |image: &Labelled| image.edit.is_some_and(|edit| edit.distance <= most);
+            material.supplies.insert(Source::EditedWithin(hundredths), some(&within));
+        }
         material.supplies.insert(Source::Edited, Supply::Drawn(edited));
     }
 }
@@ -226,6 +238,7 @@ fn require_shares(config: &ClassifyConfig, material: &Material, data: &Prepared)
             let more = match share.source {
                 Source::DrawnByClass => "draw more (generate.seeds, --seeds)",
                 Source::EditedKept => "edit more (edit.images, --images), or set a wider gate (edit.gate, --gate)",
+                Source::EditedAlong(_) => "accept more directions, or edit more (edit.images, --images)",
                 _ => "edit more (edit.images, --images)",
             };
             return Err(Problem::usage(found)

@@ -48,6 +48,16 @@ pub(super) const fn share(arm: Arm) -> Option<Share> {
         Arm::Sa2kFiltered => (Source::EditedKept, FIFTH),
         Arm::Sa6kFiltered => (Source::EditedKept, MOST),
         Arm::Sa12kFiltered => (Source::EditedKept, MORE),
+        Arm::Sa2kAlong1 => (Source::EditedAlong(1), FIFTH),
+        Arm::Sa2kAlong2 => (Source::EditedAlong(2), FIFTH),
+        Arm::Sa2kAlong3 => (Source::EditedAlong(3), FIFTH),
+        Arm::Sa2kAlong4 => (Source::EditedAlong(4), FIFTH),
+        Arm::Sa2kAlong5 => (Source::EditedAlong(5), FIFTH),
+        Arm::Sa2kWithin10 => (Source::EditedWithin(10), FIFTH),
+        Arm::Sa2kWithin15 => (Source::EditedWithin(15), FIFTH),
+        Arm::Sa2kWithin20 => (Source::EditedWithin(20), FIFTH),
+        Arm::Sa2kWithin25 => (Source::EditedWithin(25), FIFTH),
+        Arm::Sa2kWithin30 => (Source::EditedWithin(30), FIFTH),
         _ => return None,
     };
     Some(Share { source, of_lesions })
@@ -111,31 +121,81 @@ fn alone(examples: Vec<Example>, selection: &Selection, set: &mut InterestSet) {
     set.interest_per_batch = InterestSet::per_batch(set.share(), selection.batch);
 }
 
-pub(super) const SYNTHETIC_2K: Recipe =
+const SYNTHETIC_2K: Recipe =
     beside!(Arm::Synthetic2k, "Synthetic 2k", "drawn images of every class added, a fifth as many as lesions");
-pub(super) const SYNTHETIC_6K: Recipe =
+const SYNTHETIC_6K: Recipe =
     beside!(Arm::Synthetic6k, "Synthetic 6k", "drawn images of every class added, 0.6 times as many as lesions");
-pub(super) const SYNTHETIC_12K: Recipe =
+const SYNTHETIC_12K: Recipe =
     beside!(Arm::Synthetic12k, "Synthetic 12k", "drawn images of every class added, 1.2 times as many as lesions");
-pub(super) const SYNTHETIC_ONLY: Recipe =
+const SYNTHETIC_ONLY: Recipe =
     alone!(Arm::SyntheticOnly, "Synthetic only", "drawn images of every class, 1.2 times as many as lesions, alone");
-pub(super) const SA_2K: Recipe =
+const SA_2K: Recipe =
     beside!(Arm::Sa2k, "SA-2k", "training lesions edited along accepted directions, a fifth as many as lesions");
-pub(super) const SA_6K: Recipe =
+const SA_6K: Recipe =
     beside!(Arm::Sa6k, "SA-6k", "training lesions edited along accepted directions, 0.6 times as many as lesions");
-pub(super) const SA_12K: Recipe =
+const SA_12K: Recipe =
     beside!(Arm::Sa12k, "SA-12k", "training lesions edited along accepted directions, 1.2 times as many as lesions");
-pub(super) const SA_ONLY: Recipe = alone!(
+const SA_ONLY: Recipe = alone!(
     Arm::SaOnly,
     "SA only",
     "training lesions edited along accepted directions, 1.2 times as many as lesions, alone"
 );
-pub(super) const SA_2K_FILTERED: Recipe =
-    beside!(Arm::Sa2kFiltered, "SA-2k, filtered", "as SA-2k, of the edits within the gate");
-pub(super) const SA_6K_FILTERED: Recipe =
-    beside!(Arm::Sa6kFiltered, "SA-6k, filtered", "as SA-6k, of the edits within the gate");
-pub(super) const SA_12K_FILTERED: Recipe =
+const SA_2K_FILTERED: Recipe = beside!(Arm::Sa2kFiltered, "SA-2k, filtered", "as SA-2k, of the edits within the gate");
+const SA_6K_FILTERED: Recipe = beside!(Arm::Sa6kFiltered, "SA-6k, filtered", "as SA-6k, of the edits within the gate");
+const SA_12K_FILTERED: Recipe =
     beside!(Arm::Sa12kFiltered, "SA-12k, filtered", "as SA-12k, of the edits within the gate");
+
+const SA_2K_ALONG_1: Recipe =
+    beside!(Arm::Sa2kAlong1, "SA-2k, direction 1", "as SA-2k, along the first accepted direction alone");
+const SA_2K_ALONG_2: Recipe =
+    beside!(Arm::Sa2kAlong2, "SA-2k, direction 2", "as SA-2k, along the second accepted direction alone");
+const SA_2K_ALONG_3: Recipe =
+    beside!(Arm::Sa2kAlong3, "SA-2k, direction 3", "as SA-2k, along the third accepted direction alone");
+const SA_2K_ALONG_4: Recipe =
+    beside!(Arm::Sa2kAlong4, "SA-2k, direction 4", "as SA-2k, along the fourth accepted direction alone");
+const SA_2K_ALONG_5: Recipe =
+    beside!(Arm::Sa2kAlong5, "SA-2k, direction 5", "as SA-2k, along the fifth accepted direction alone");
+const SA_2K_WITHIN_10: Recipe =
+    beside!(Arm::Sa2kWithin10, "SA-2k, within 0.10", "as SA-2k, of the edits within a distance of 0.10");
+const SA_2K_WITHIN_15: Recipe =
+    beside!(Arm::Sa2kWithin15, "SA-2k, within 0.15", "as SA-2k, of the edits within a distance of 0.15");
+const SA_2K_WITHIN_20: Recipe =
+    beside!(Arm::Sa2kWithin20, "SA-2k, within 0.20", "as SA-2k, of the edits within a distance of 0.20");
+const SA_2K_WITHIN_25: Recipe =
+    beside!(Arm::Sa2kWithin25, "SA-2k, within 0.25", "as SA-2k, of the edits within a distance of 0.25");
+const SA_2K_WITHIN_30: Recipe =
+    beside!(Arm::Sa2kWithin30, "SA-2k, within 0.30", "as SA-2k, of the edits within a distance of 0.30");
+
+/// How each arm of this file is made.
+///
+/// # Panics
+/// An arm of another file.
+pub(super) fn recipe(arm: Arm) -> &'static Recipe {
+    match arm {
+        Arm::Synthetic2k => &SYNTHETIC_2K,
+        Arm::Synthetic6k => &SYNTHETIC_6K,
+        Arm::Synthetic12k => &SYNTHETIC_12K,
+        Arm::SyntheticOnly => &SYNTHETIC_ONLY,
+        Arm::Sa2k => &SA_2K,
+        Arm::Sa6k => &SA_6K,
+        Arm::Sa12k => &SA_12K,
+        Arm::Sa2kFiltered => &SA_2K_FILTERED,
+        Arm::Sa6kFiltered => &SA_6K_FILTERED,
+        Arm::Sa12kFiltered => &SA_12K_FILTERED,
+        Arm::SaOnly => &SA_ONLY,
+        Arm::Sa2kAlong1 => &SA_2K_ALONG_1,
+        Arm::Sa2kAlong2 => &SA_2K_ALONG_2,
+        Arm::Sa2kAlong3 => &SA_2K_ALONG_3,
+        Arm::Sa2kAlong4 => &SA_2K_ALONG_4,
+        Arm::Sa2kAlong5 => &SA_2K_ALONG_5,
+        Arm::Sa2kWithin10 => &SA_2K_WITHIN_10,
+        Arm::Sa2kWithin15 => &SA_2K_WITHIN_15,
+        Arm::Sa2kWithin20 => &SA_2K_WITHIN_20,
+        Arm::Sa2kWithin25 => &SA_2K_WITHIN_25,
+        Arm::Sa2kWithin30 => &SA_2K_WITHIN_30,
+        other => panic!("{other:?} is of another file"),
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -156,8 +216,17 @@ mod tests {
         let all: Vec<Example> = (0..count).map(example).collect();
         let kept = all.iter().step_by(2).cloned().collect();
         let mut material = material;
-        material.supplies.insert(Source::Edited, Supply::Drawn(all));
         material.supplies.insert(Source::EditedKept, Supply::Drawn(kept));
+        let third = |which: u32| all.iter().skip(which as usize).step_by(3).cloned().collect();
+        for number in Source::ALONG {
+            let along = if number <= 3 { third(u32::from(number) - 1) } else { vec![] };
+            material.supplies.insert(Source::EditedAlong(number), Supply::Drawn(along));
+        }
+        for hundredths in Source::WITHIN {
+            let within = all.iter().take(usize::from(hundredths)).cloned().collect();
+            material.supplies.insert(Source::EditedWithin(hundredths), Supply::Drawn(within));
+        }
+        material.supplies.insert(Source::Edited, Supply::Drawn(all));
         material
     }
 
@@ -175,6 +244,9 @@ mod tests {
         assert_eq!((small.len(), middle.len(), large.len()), (4, 12, 24));
         assert!(small.iter().all(|row| middle.contains(row)) && middle.iter().all(|row| large.contains(row)));
         assert!(rows(Arm::Sa12kFiltered).iter().all(|row| row % 2 == 0));
+        assert_eq!(rows(Arm::Sa2kAlong2).len(), 4);
+        assert!(rows(Arm::Sa2kAlong2).iter().all(|row| (row - 1000) % 3 == 1) && rows(Arm::Sa2kAlong4).is_empty());
+        assert!(rows(Arm::Sa2kWithin10).iter().all(|row| row - 1000 < 10) && rows(Arm::Sa2kWithin10).len() == 4);
         assert_eq!(of_classes(Arm::SaOnly).units().len(), 24);
         let classes = ["bcc", "mel", "nv"].map(Class::new).to_vec();
         let text = of_classes(Arm::Sa12k).lesions_text(&Classes { names: classes, contested: None, of_interest: None });

@@ -122,6 +122,36 @@ pub enum Arm {
     Sa12kFiltered,
     /// Nothing but edits.
     SaOnly,
+    /// Edits along the first accepted direction alone, a fifth as many as lesions.
+    #[serde(rename = "sa-2k-along-1")]
+    Sa2kAlong1,
+    /// Along the second.
+    #[serde(rename = "sa-2k-along-2")]
+    Sa2kAlong2,
+    /// Along the third.
+    #[serde(rename = "sa-2k-along-3")]
+    Sa2kAlong3,
+    /// Along the fourth.
+    #[serde(rename = "sa-2k-along-4")]
+    Sa2kAlong4,
+    /// Along the fifth.
+    #[serde(rename = "sa-2k-along-5")]
+    Sa2kAlong5,
+    /// Edits within a distance of .1, a fifth as many as lesions.
+    #[serde(rename = "sa-2k-within-10")]
+    Sa2kWithin10,
+    /// Within .15.
+    #[serde(rename = "sa-2k-within-15")]
+    Sa2kWithin15,
+    /// Within .2.
+    #[serde(rename = "sa-2k-within-20")]
+    Sa2kWithin20,
+    /// Within .25.
+    #[serde(rename = "sa-2k-within-25")]
+    Sa2kWithin25,
+    /// Within .3.
+    #[serde(rename = "sa-2k-within-30")]
+    Sa2kWithin30,
     /// Control: contested lesions with their true label.
     Oracle,
     /// Control: images of as many random latents as lesions were projected.
@@ -184,17 +214,6 @@ impl Arm {
             Self::DeepSmoteCode => &interpolated::DEEP_SMOTE_CODE,
             Self::LatentSmote => &interpolated::LATENT_SMOTE,
             Self::Classical => &real::CLASSICAL,
-            Self::Synthetic2k => &by_class::SYNTHETIC_2K,
-            Self::Synthetic6k => &by_class::SYNTHETIC_6K,
-            Self::Synthetic12k => &by_class::SYNTHETIC_12K,
-            Self::SyntheticOnly => &by_class::SYNTHETIC_ONLY,
-            Self::Sa2k => &by_class::SA_2K,
-            Self::Sa6k => &by_class::SA_6K,
-            Self::Sa12k => &by_class::SA_12K,
-            Self::Sa2kFiltered => &by_class::SA_2K_FILTERED,
-            Self::Sa6kFiltered => &by_class::SA_6K_FILTERED,
-            Self::Sa12kFiltered => &by_class::SA_12K_FILTERED,
-            Self::SaOnly => &by_class::SA_ONLY,
             Self::AdaGan => &generated::ADA_GAN,
             Self::AdaCgan => &generated::ADA_CGAN,
             Self::AdaGanAgreement => &generated::AGREEMENT,
@@ -206,6 +225,7 @@ impl Arm {
             Self::ProjectedNonRims => &denoised::PROJECTED_NON_RIMS,
             Self::RandomLatents => &denoised::RANDOM_LATENTS,
             Self::GeneratorMean => &denoised::GENERATOR_MEAN,
+            of_every_class => by_class::recipe(of_every_class),
         }
     }
 

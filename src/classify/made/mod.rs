@@ -108,6 +108,8 @@ impl Workshop<'_> {
                 | Source::DrawnByClass
                 | Source::Edited
                 | Source::EditedKept
+                | Source::EditedAlong(_)
+                | Source::EditedWithin(_)
                 | Source::ProjectedInterest
                 | Source::ProjectedOthers => continue,
             };

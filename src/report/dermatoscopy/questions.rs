@@ -2,7 +2,7 @@
 
 use super::arms::Row;
 use crate::records::Interval;
-use crate::records::classify::ClassifyRecord;
+use crate::records::classify::{ClassifyRecord, DifferenceRecord};
 use crate::records::dermatoscopy::DermatoscopyRecord;
 use crate::report::numbers::{interval, number, signed_interval};
 
@@ -16,6 +16,7 @@ pub fn rows(study: &DermatoscopyRecord) -> Vec<Row> {
         row("Does any of it help beside the real lesions?", best(&study.classify)),
         row("Does filtering by the gate matter?", filtered(&study.classify)),
         row("How does the threshold decide?", thresholds(study)),
+        row("Which transformations help?", subsets(study)),
         row("Do synthetic images alone suffice?", alone(&study.classify)),
         row("Does it hold on other photographs?", external(&study.classify)),
         row("Are the directions those of another generator, too?", second(study)),
@@ -67,7 +68,31 @@ fn thresholds(study: &DermatoscopyRecord) -> String {
         let threshold = row.threshold.map_or("none".into(), |threshold| number(threshold, 2));
         format!("{threshold}: {} of {}", row.kept, row.images)
     });
-    format!("Edits that each threshold keeps: {}.", rows.collect::<Vec<_>>().join("; "))
+    let kept = format!("Edits that each threshold keeps: {}.", rows.collect::<Vec<_>>().join("; "));
+    let fitted = said(&study.classify, |arm| Some(format!("within {}", arm.strip_prefix("SA-2k, within ")?)));
+    if fitted.is_empty() { kept } else { format!("{kept} Balanced accuracy minus None's: {fitted}.") }
+}
+
+fn subsets(study: &DermatoscopyRecord) -> String {
+    let moved = |arm: &str| {
+        let number: usize = arm.strip_prefix("SA-2k, direction ")?.parse().ok()?;
+        let direction = study.edits.directions.get(number.checked_sub(1)?)?;
+        Some(format!("{} ({}) alone", direction.id, direction.name))
+    };
+    let alone = said(&study.classify, moved);
+    if alone.is_empty() {
+        return "Not asked: no arm of one direction (sa-2k-along-1 and on).".into();
+    }
+    let all = said(&study.classify, |arm| (arm == "SA-2k").then(|| "all together".into()));
+    let both = [all, alone].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    format!("Balanced accuracy minus None's: {both}.")
+}
+
+/// Differences from None of the arms that `called` has words for.
+fn said(classify: &ClassifyRecord, called: impl Fn(&str) -> Option<String>) -> String {
+    let arms = classify.differences.iter().filter(|one| one.metric == METRIC);
+    let one = |arm: &DifferenceRecord| Some(format!("{} {}", called(&arm.arm)?, signed_interval(&arm.difference, 3)));
+    arms.filter_map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn alone(classify: &ClassifyRecord) -> String {
