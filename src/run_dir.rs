@@ -34,6 +34,11 @@ impl StudyDir {
         GanDir(self.0.join("gan"))
     }
 
+    /// The training run of a second generator, from other weights.
+    pub fn second_gan(&self) -> GanDir {
+        GanDir(self.0.join("gan-second"))
+    }
+
     /// Images that the generator drew.
     pub fn synthetic(&self) -> PathBuf {
         self.0.join("synthetic")

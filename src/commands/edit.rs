@@ -13,6 +13,7 @@ use crate::edit::{Accepted, EditConfig, Inputs, by_the_gate, directions_record, 
 use crate::engine::Lab;
 use crate::name::shown_path;
 use crate::problem::Result;
+use crate::project::FeatureSetting;
 use crate::records::edit::EditRecord;
 use crate::settings::Settings;
 
@@ -31,6 +32,12 @@ pub struct EditArgs {
     /// Folder of `rimforge directions`.
     #[arg(long, value_name = "DIR")]
     directions: PathBuf,
+    /// Feature net of the distance, as `rimforge directions` was given it.
+    #[arg(long, value_name = "NET|FILE", default_value = "auto")]
+    features: FeatureSetting,
+    /// LPIPS weights of that net in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    lpips_weights: Option<PathBuf>,
     #[command(flatten)]
     settings: Options<EditConfig, Typed>,
     /// Where to write.
@@ -75,6 +82,7 @@ pub fn run(args: &EditArgs, console: &Console) -> Result<()> {
         inverted: &args.inverted,
         directions: &args.directions,
         accepted: &accepted,
+        distance: (&args.features, args.lpips_weights.as_deref()),
     };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;

@@ -9,7 +9,6 @@ use super::inverted::Inverted;
 use super::plan::{Planned, plan};
 use super::sheet::{self, SHOWN, Shown};
 use crate::data::{Prepared, patch_file};
-use crate::directions::DirectionsConfig;
 use crate::directions::features::Distance;
 use crate::directions::gate::{self, Gate, Moved};
 use crate::directions::saved::{Direction, Saved};
@@ -19,6 +18,7 @@ use crate::feed::padding;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
+use crate::project::FeatureSetting;
 use crate::records::FileHash;
 use crate::records::directions::DirectionsRecord;
 use crate::records::edit::{Edit, EditClass, EditDirection, EditRecord};
@@ -38,6 +38,8 @@ pub struct Inputs<'a> {
     pub directions: &'a Path,
     /// Which of them images are edited along.
     pub accepted: &'a Accepted,
+    /// Feature net, and LPIPS weights in a file of their own, that `directions` measured distances with.
+    pub distance: (&'a FeatureSetting, Option<&'a Path>),
 }
 
 /// Directions that somebody accepted.
@@ -179,14 +181,14 @@ impl Making<'_> {
                 .expected("inversions of training images")
                 .advice("run `rimforge invert` on this data set's training side"));
         }
-        let settings = DirectionsConfig::default();
-        let distance = Distance::open(&inverted.network, &settings.features, None, lab.engine.device)?;
+        let (features, heads) = inputs.distance;
+        let distance = Distance::open(&inverted.network, features, heads, lab.engine.device)?;
         let known = &directions.record.distance;
         if distance.name != *known {
             return Err(Problem::new(Kind::Gate, format!("a gate in the {}", crate::name::shown(known)))
                 .at(inputs.directions)
                 .expected(format!("the {}", distance.name))
-                .advice("run `rimforge directions` with its default features"));
+                .advice("name the net that `rimforge directions` was given (--features, --lpips-weights)"));
         }
         lab.observer.begin("edit", "images", edits.len() as u64);
         let mut made = Made::default();

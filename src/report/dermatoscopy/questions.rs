@@ -4,6 +4,7 @@ use super::arms::Row;
 use crate::records::Interval;
 use crate::records::classify::{ClassifyRecord, DifferenceRecord};
 use crate::records::dermatoscopy::DermatoscopyRecord;
+use crate::records::directions::StableSet;
 use crate::report::numbers::{interval, number, signed_interval};
 
 /// The metric that the questions are about.
@@ -103,10 +104,24 @@ fn alone(classify: &ClassifyRecord) -> String {
 }
 
 fn second(study: &DermatoscopyRecord) -> String {
-    match &study.directions.second {
-        Some(_) => "See the stability of directions above.".into(),
-        None => "Not asked: this study trained one generator (`rimforge directions --second` takes another).".into(),
-    }
+    let Some(second) = &study.directions.second else {
+        return "Not asked: this study trained one generator ([second] trains another).".into();
+    };
+    let set = |set: &StableSet| {
+        format!(
+            "{} of {}: mean |cos| of what matched directions do {}, by chance up to {}, p = {}",
+            set.method,
+            set.layers,
+            number(set.mean, 2),
+            number(set.chance, 2),
+            number(set.p, 3)
+        )
+    };
+    let sets: Vec<String> = second.sets.iter().map(set).collect();
+    let map = second.alignment.as_ref().map(|map| {
+        format!(" Codes of one explain {} of the variance of held-out codes of the other.", number(map.r_squared, 2))
+    });
+    format!("{}.{}", sets.join("; "), map.unwrap_or_default())
 }
 
 fn external(classify: &ClassifyRecord) -> String {

@@ -27,12 +27,14 @@ impl Settings for DermatoscopyStudy {
         self.external.iter().try_for_each(|images| images.check().map_err(|problem| problem.at("[external]")))?;
         self.prepare.check()?;
         self.train.check()?;
+        self.second.iter().try_for_each(|second| second.check().map_err(|problem| problem.at("[second]")))?;
         self.generate.check()?;
         self.invert.check()?;
         self.directions.check()?;
         self.edit.check()?;
         self.classify.check()?;
         self.check_classes()?;
+        self.check_second()?;
         self.check_external()?;
         self.check_arms()
     }
@@ -79,7 +81,11 @@ impl DermatoscopyStudy {
         };
         let images = self.images.path().map(|path| ("images", path));
         let external = self.external.as_ref().and_then(ImageSource::path).map(|path| ("external", path));
-        match [images, external, base].into_iter().flatten().find(|(_, path)| !path.exists()) {
+        let second = match self.second.as_ref().map(|second| &second.base) {
+            Some(BaseChoice::File(file)) => Some(("second.base", file.as_path())),
+            _ => None,
+        };
+        match [images, external, base, second].into_iter().flatten().find(|(_, path)| !path.exists()) {
             Some((key, path)) => {
                 Err(Problem::input(path, format!("nothing there, and {key} names it")).advice(format!("correct {key}")))
             }
@@ -110,6 +116,21 @@ impl DermatoscopyStudy {
             return wrong("generate.formats", "without \"npy\"".into(), "\"npy\" among them: arms read it");
         }
         Ok(())
+    }
+
+    /// The second generator is of the same classes, and of other weights from the start.
+    fn check_second(&self) -> Result<()> {
+        let Some(second) = &self.second else { return Ok(()) };
+        let (key, found, expected) = if second.condition != self.train.condition {
+            ("condition", "another", "\"labels\", as the first generator has it")
+        } else if second.base != BaseChoice::None && second.base == self.train.base {
+            ("base", "that of [train]", "\"none\": generators of common ancestry have common directions")
+        } else {
+            return Ok(());
+        };
+        Err(Problem::usage(format!("second.{key} = {found}"))
+            .expected(expected)
+            .advice(format!("correct {key} under [second]")))
     }
 
     /// The other photographs are others.

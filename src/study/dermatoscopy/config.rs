@@ -46,6 +46,9 @@ pub struct DermatoscopyStudy {
     /// The generator, which is told the classes.
     #[serde(deserialize_with = "train")]
     pub train: TrainConfig,
+    /// Another generator, trained from other weights: are its directions the same? Absent for none.
+    #[serde(deserialize_with = "second", skip_serializing_if = "Option::is_none")]
+    pub second: Option<TrainConfig>,
     /// What it draws, each class in turn.
     #[serde(deserialize_with = "generate")]
     pub generate: GenerateConfig,
@@ -123,6 +126,10 @@ fn train<'de, D: Deserializer<'de>>(written: D) -> Result<TrainConfig, D::Error>
     over(written, &defaults::train())
 }
 
+fn second<'de, D: Deserializer<'de>>(written: D) -> Result<Option<TrainConfig>, D::Error> {
+    over(written, &defaults::train()).map(Some)
+}
+
 fn generate<'de, D: Deserializer<'de>>(written: D) -> Result<GenerateConfig, D::Error> {
     over(written, &defaults::generate())
 }
@@ -143,6 +150,7 @@ impl Default for DermatoscopyStudy {
             external: None,
             prepare: defaults::prepare(),
             train: defaults::train(),
+            second: None,
             generate: defaults::generate(),
             invert: InvertConfig::default(),
             directions: DirectionsConfig::default(),

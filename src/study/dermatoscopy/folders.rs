@@ -33,6 +33,7 @@ impl DermatoscopyStudy {
             let simulated = images.simulate.iter().map(|_| (skin::OWNER, dir.external_photographs()));
             simulated.chain([(data::prepare::OWNER, dir.external_data())])
         });
+        let second = self.second.iter().map(|_| (train::run_folder::OWNER, dir.second_gan().root().to_owned()));
         let folders = [
             (data::prepare::OWNER, dir.data()),
             (train::run_folder::OWNER, dir.gan().root().to_owned()),
@@ -42,15 +43,15 @@ impl DermatoscopyStudy {
             (edit::stage::OWNER, dir.edited()),
             (classify::stage::OWNER, dir.classify()),
         ];
-        folders.into_iter().chain(simulated).chain(external).collect()
+        folders.into_iter().chain(second).chain(simulated).chain(external).collect()
     }
 
     /// The files that the settings name.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        match &self.train.base {
+        let bases = [Some(&self.train), self.second.as_ref()].into_iter().flatten().map(|train| &train.base);
+        bases.filter_map(|base| match base {
             BaseChoice::File(file) => Some(file.as_path()),
             BaseChoice::None | BaseChoice::Embedded => None,
-        }
-        .into_iter()
+        })
     }
 }

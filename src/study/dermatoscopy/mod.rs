@@ -65,7 +65,9 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let inverted = run.invert(&prepared, &gan.key)?;
-    let directions = run.directions(&prepared, &gan.key)?;
+    let second = run.train_second(&prepared, &data.key)?;
+    let keys: Vec<&str> = [Some(&gan), second.as_ref()].into_iter().flatten().map(|done| done.key.as_str()).collect();
+    let directions = run.directions(&prepared, &keys)?;
     let accepted = run.accepted(&directions)?;
     let edited = run.edit(&prepared, &accepted, [&inverted.key, &directions.key])?;
     let external = run.external()?;

@@ -108,6 +108,15 @@ impl Run<'_> {
         self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
     }
 
+    /// Trains another generator of the same photographs, whose random stream and weights are its own.
+    pub fn train_second(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Done<TrainingRecord>>> {
+        let Some(config) = &self.study.second else { return Ok(None) };
+        let folder = self.dir.second_gan().root().to_owned();
+        let stage = Stage::new("train-second", folder, &(config, self.study.seed), &[data_key])?;
+        let lab = self.lab.of_stage("train-second");
+        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab)).map(Some)
+    }
+
     fn network(&self) -> PathBuf {
         self.dir.gan().best_network()
     }
@@ -132,11 +141,12 @@ impl Run<'_> {
     }
 
     /// Finds directions of the latent space and says what each moves.
-    pub fn directions(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<DirectionsRecord>> {
+    pub fn directions(&mut self, prepared: &Prepared, keys: &[&str]) -> Result<Done<DirectionsRecord>> {
         let (config, network) = (&self.study.directions, self.network());
-        let stage = Stage::new("directions", self.dir.directions(), &(config, self.study.seed), &[gan_key])?;
+        let stage = Stage::new("directions", self.dir.directions(), &(config, self.study.seed), keys)?;
         let lab = self.lab.of_stage("directions");
-        let inputs = directions::Inputs { network: &network, data: prepared, second: None, classes: None };
+        let second = self.study.second.as_ref().map(|_| self.dir.second_gan().best_network());
+        let inputs = directions::Inputs { network: &network, data: prepared, second: second.as_deref(), classes: None };
         self.stages.run(stage, |folder| directions::run_stage(inputs, config, folder, &lab))
     }
 
@@ -162,8 +172,14 @@ impl Run<'_> {
         let stage = Stage::new("edit", self.dir.edited(), &settings, &keys)?;
         let lab = self.lab.of_stage("edit");
         let network = self.network();
-        let inputs =
-            edit::Inputs { data: prepared, network: &network, inverted: &inverted, directions: &directions, accepted };
+        let inputs = edit::Inputs {
+            data: prepared,
+            network: &network,
+            inverted: &inverted,
+            directions: &directions,
+            accepted,
+            distance: (&self.study.directions.features, self.study.directions.lpips_weights.as_deref()),
+        };
         let edit = |folder: &Path| edit::run_stage(inputs, config, folder, &lab);
         self.stages.run_until(stage, EditRecord::has_hashes, edit)
     }
