@@ -1,14 +1,15 @@
 //! Images of every class with the class of each: drawn by `generate` with each class in turn, or edited by `edit`.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::extras::{Loaded, Origin, Synthetic, listed_images, read_image, read_record};
 use crate::data::Prepared;
-use crate::name::shown;
+use crate::name::{Name, shown};
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{self, Problem, Result};
 use crate::records::FileHash;
 use crate::records::classes::Class;
 use crate::records::edit::{Edit, EditDirection};
@@ -74,6 +75,8 @@ struct Listed {
     edits: Vec<Edit>,
     #[serde(default)]
     against: String,
+    #[serde(default)]
+    edited_sha256: Option<String>,
 }
 
 impl Listed {
@@ -112,6 +115,9 @@ pub fn read(
         let found = format!("{} verdicts of the gate on {} images", record.kept.len(), record.images.len());
         return Err(Problem::input(&path, found).advice(format!("run the same `rimforge {command}` command again")));
     }
+    if kind == Kind::Edited {
+        require_of_training(&path, &record, data)?;
+    }
     let known = |edit: &Edit| record.directions.iter().any(|one| one.id == edit.direction);
     let whole = record.edits.len() == record.images.len() && record.edits.iter().all(known);
     if kind == Kind::Edited && !whole {
@@ -137,4 +143,28 @@ pub fn read(
     };
     let items = places.values().map(read).collect::<Result<_>>()?;
     Ok(Loaded { items, notes })
+}
+
+/// Refuses edits of another split, and of lesions that this one does not train on.
+fn require_of_training(path: &Path, record: &Listed, data: &Prepared) -> Result<()> {
+    let advice = "edit this data set's training side (`rimforge edit`), or test lesions may leak";
+    if record.edited_sha256.as_deref() != Some(data.sha256()) {
+        let found = record
+            .edited_sha256
+            .as_deref()
+            .map_or("data that it does not name".to_owned(), |found| format!("data {}", shown(found)));
+        return Err(Problem::new(problem::Kind::Gate, format!("edits of {found}"))
+            .at(path)
+            .expected(format!("data {}", data.sha256()))
+            .advice(advice));
+    }
+    let training = data.training_all();
+    let training: HashSet<&Name> = training.by_lesion().iter().map(|group| &data.lesion(group.lesion).id).collect();
+    match record.edits.iter().find(|edit| !training.contains(&edit.lesion_id)) {
+        Some(edit) => Err(Problem::new(problem::Kind::Gate, format!("an edit of {}", edit.lesion_id))
+            .at(path)
+            .expected("lesions of the training side")
+            .advice(advice)),
+        None => Ok(()),
+    }
 }

@@ -214,10 +214,12 @@ fn read_of_every_class(extras: &Extras, rows: &mut Rows, material: &mut Material
             let along = |image: &Labelled| image.edit.is_some_and(|edit| edit.direction + 1 == usize::from(number));
             material.supplies.insert(Source::EditedAlong(number), some(&along));
         }
-        for hundredths in Source::WITHIN {
-            let most = f64::from(hundredths) / 100.0;
-            let within = |image: &Labelled| image.edit.is_some_and(|edit| edit.distance <= most);
-            material.supplies.insert(Source::EditedWithin(hundredths), some(&within));
+        let mut distances: Vec<f64> = images.iter().filter_map(|image| Some(image.edit?.distance)).collect();
+        distances.sort_by(f64::total_cmp);
+        for percent in Source::NEAREST {
+            let most = distances.get((distances.len() * usize::from(percent) / 100).saturating_sub(1));
+            let near = |image: &Labelled| image.edit.zip(most).is_some_and(|(edit, most)| edit.distance <= *most);
+            material.supplies.insert(Source::EditedNearest(percent), some(&near));
         }
         material.supplies.insert(Source::Edited, Supply::Drawn(edited));
     }

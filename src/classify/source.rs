@@ -56,8 +56,8 @@ pub enum Source {
     EditedKept,
     /// Those along the accepted direction of this number, the first is 1.
     EditedAlong(u8),
-    /// Those that lie within this many hundredths of the gate's distance.
-    EditedWithin(u8),
+    /// This share of them, %, that moved least by the gate's distance.
+    EditedNearest(u8),
 }
 
 /// A thing that the stage is handed, without which some sources are dry.
@@ -123,14 +123,14 @@ impl Source {
     /// Accepted directions that have an arm of their own.
     pub const ALONG: [u8; 5] = [1, 2, 3, 4, 5];
 
-    /// Distances that have one, hundredths.
-    pub const WITHIN: [u8; 5] = [10, 15, 20, 25, 30];
+    /// Shares of those that moved least, %.
+    pub const NEAREST: [u8; 3] = [25, 50, 75];
 
     /// What must be handed over for it; the data set itself always is.
     pub fn asks_for(self) -> &'static [Given] {
         match self {
             Self::Synthetic | Self::Agreeing | Self::Realistic | Self::DrawnByClass => &[Given::Synthetic],
-            Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedWithin(_) => &[Given::Edited],
+            Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedNearest(_) => &[Given::Edited],
             Self::Conditional => &[Given::Conditional],
             Self::Denoised | Self::Mixed => &[Given::Denoised],
             Self::ProjectedInterest => &[Given::ProjectedInterest],
@@ -170,7 +170,7 @@ impl Source {
     pub fn is_of_every_class(self) -> bool {
         matches!(
             self,
-            Self::DrawnByClass | Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedWithin(_)
+            Self::DrawnByClass | Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedNearest(_)
         )
     }
 
@@ -183,7 +183,7 @@ impl Source {
             Self::ProjectedInterest => "projected interest",
             Self::ProjectedOthers => "projected others",
             Self::DrawnByClass => "drawn by class",
-            Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedWithin(_) => "edited",
+            Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedNearest(_) => "edited",
             _ => "contested",
         }
     }
@@ -204,7 +204,9 @@ impl Source {
             Self::Affine => Some(material.others_count(config.non_rims_per_rim).saturating_sub(1).max(1)),
             Self::GeneratorMean | Self::LatentSmote | Self::Smote | Self::DeepSmote | Self::DeepSmoteCode => None,
             // How much is taken is the arm's affair.
-            Self::DrawnByClass | Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedWithin(_) => None,
+            Self::DrawnByClass | Self::Edited | Self::EditedKept | Self::EditedAlong(_) | Self::EditedNearest(_) => {
+                None
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::data::{Prepared, TrainSlices};
 use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::invert::Inversion;
-use crate::name::Name;
+use crate::name::{Name, shown};
 use crate::nets::SavedNetwork;
 use crate::nets::weights::load_image_network;
 use crate::problem::{Kind, Problem, Result};
@@ -42,14 +42,28 @@ pub struct Inverted {
     device: Device,
 }
 
+/// Refuses what was made with another data set, or with another split of the same photographs.
+pub(super) fn other_data(folder: &Path, what: &str, found: &str, data: &Prepared) -> Problem {
+    Problem::new(Kind::Gate, format!("{what} of data {}", shown(found))).at(folder).expected(format!(
+        "data {} ({})",
+        data.sha256(),
+        data.root().display()
+    ))
+}
+
 impl Inverted {
     /// Opens the inversions of `network` in `folder`. Images of other sides are left out.
     ///
     /// # Errors
-    /// No such inversions or network; an image on the training side there that is none of `data`'s training images.
+    /// No such inversions or network; inversions of another data set or split.
     pub fn read(folder: &Path, network: &Path, data: &Prepared, device: Device) -> Result<Self> {
         let file = network_file(network)?;
         let inversion = Inversion::open(folder, &file, None, device)?;
+        // An encoder has seen the training side of its own split: the test side of another.
+        if inversion.data_sha256() != data.sha256() {
+            return Err(other_data(folder, "inversions", inversion.data_sha256(), data)
+                .advice("invert this data set's training side (`rimforge invert`)"));
+        }
         let network = load_image_network(&file, device)?;
         let source = NetworkImages::of(&network.description);
         let slices = data.training_all();

@@ -5,7 +5,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use super::EditConfig;
-use super::inverted::Inverted;
+use super::inverted::{Inverted, other_data};
 use super::plan::{Planned, plan};
 use super::sheet::{self, SHOWN, Shown};
 use crate::data::{Prepared, patch_file};
@@ -110,6 +110,17 @@ struct Directions {
 fn accepted(inputs: &Inputs<'_>, inverted: &Inverted) -> Result<Directions> {
     let path = inputs.directions.join(RECORD);
     let record = directions_record(inputs.directions)?;
+    if record.data_sha256 != inputs.data.sha256() {
+        return Err(other_data(inputs.directions, "directions", &record.data_sha256, inputs.data)
+            .advice("find directions with this data set (`rimforge directions`)"));
+    }
+    let vectors = inputs.directions.join(DirectionsDir::VECTORS);
+    let found = files::sha256(&vectors)?;
+    if found != record.vectors_sha256 {
+        return Err(Problem::input(&vectors, format!("SHA-256 {found}"))
+            .expected(format!("{}, as the record has it", crate::name::shown(&record.vectors_sha256)))
+            .advice("run `rimforge directions` again"));
+    }
     let saved = Saved::read(&inputs.directions.join(DirectionsDir::VECTORS))?;
     let (num_ws, w_dim) = inverted.code_shape();
     saved.require_of(&inverted.network.sha256, num_ws, w_dim).map_err(|problem| problem.at(inputs.directions))?;
@@ -269,6 +280,7 @@ impl Making<'_> {
             network_sha256: inverted.network.sha256.clone(),
             data_sha256: inverted.source.data_sha256.clone(),
             ancestor_data: inverted.source.ancestor_data.clone(),
+            edited_sha256: Some(data.sha256().to_owned()),
             inversion: inverted.method.clone(),
             accepted_by: inputs.accepted.by.clone(),
             directions: directions.all.iter().map(direction).collect(),

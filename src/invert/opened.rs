@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::bench::widened;
 use super::editing::Edit;
@@ -13,6 +13,7 @@ use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::files;
 use crate::name::shown;
+use crate::nets::layers::offset::Offset;
 use crate::nets::weights::read_tensors;
 use crate::nets::{Generator, Network, load_image_network};
 use crate::problem::{Problem, Result};
@@ -31,6 +32,7 @@ pub struct Inversion {
     padding: Padding,
     images: Vec<InvertedImage>,
     method: Method,
+    data_sha256: String,
 }
 
 impl Inversion {
@@ -58,13 +60,25 @@ impl Inversion {
         }
         let source = NetworkImages::of(&saved.description);
         let like = saved.generator;
-        let inverted = opened(folder, method, &row.codes, &like)?;
-        Ok(Self { inverted, like, padding: source.padding, images: row.codes.images.clone(), method })
+        let inverted = opened(folder, method, (&record, &row.codes), &like)?;
+        Ok(Self {
+            inverted,
+            like,
+            padding: source.padding,
+            images: row.codes.images.clone(),
+            method,
+            data_sha256: record.data_sha256,
+        })
     }
 
     /// The images, in the order of their rows.
     pub fn images(&self) -> &[InvertedImage] {
         &self.images
+    }
+
+    /// Manifest of the data set whose images they are.
+    pub fn data_sha256(&self) -> &str {
+        &self.data_sha256
     }
 
     /// How they were inverted.
@@ -95,22 +109,34 @@ impl Inversion {
     }
 }
 
-fn opened(folder: &Path, method: Method, codes: &InvertedCodes, like: &Generator) -> Result<Inverted<'static>> {
+fn opened(
+    folder: &Path,
+    method: Method,
+    (record, codes): (&InversionRecord, &InvertedCodes),
+    like: &Generator,
+) -> Result<Inverted<'static>> {
     let path = folder.join(&codes.file);
     let file = read_tensors(&path)?;
-    if file.sha256 != codes.sha256 {
-        return Err(Problem::input(&path, format!("SHA-256 {}", file.sha256)).expected(codes.sha256.clone()));
-    }
+    require_hash(&path, &file.sha256, &codes.sha256)?;
     let layers = like.synthesis.kernels().len();
     let parts = Codes::from_tensors(&file.tensors, like.device()).zip(offsets_of(&file.tensors, layers, like.device()));
-    let Some((found, offsets)) = parts.filter(|(found, _)| found.w.size()[0] == codes.images.len() as i64) else {
+    let Some((found, offsets)) = parts.filter(|(found, offsets)| fits(found, offsets, codes.images.len() as i64, like))
+    else {
         return Err(Problem::input(&path, "no codes of the record's images").advice("run `rimforge invert` again"));
     };
     let drawn_by = match (&codes.generator, method.refine) {
-        (Some(file), _) => DrawnBy::Tuned(load_image_network(folder.join(file), like.device())?.generator),
+        (Some(file), _) => {
+            let tuned = load_image_network(folder.join(file), like.device())?;
+            let known = record.networks.iter().find(|one| one.file == *file).map_or("", |one| &one.sha256);
+            require_hash(&folder.join(file), &tuned.sha256, known)?;
+            DrawnBy::Tuned(tuned.generator)
+        }
         (None, Refine::PivotalEach) => {
             let dir = InversionDir::new(folder);
-            let files = codes.images.iter().map(|image| dir.tuned_for(&method.stem(), &image.id)).collect();
+            let files: Vec<_> = codes.images.iter().map(|image| dir.tuned_for(&method.stem(), &image.id)).collect();
+            for (at, file) in files.iter().enumerate() {
+                require_hash(file, &files::sha256(file)?, codes.tuned_sha256.get(at).map_or("", String::as_str))?;
+            }
             DrawnBy::Each { files, sizes: like.config().clone(), device: like.device() }
         }
         (None, _) => {
@@ -120,4 +146,39 @@ fn opened(folder: &Path, method: Method, codes: &InvertedCodes, like: &Generator
         }
     };
     Ok(Inverted { codes: found, offsets, drawn_by })
+}
+
+/// Refuses a file that is not the one that the record was written beside.
+fn require_hash(path: &Path, found: &str, known: &str) -> Result<()> {
+    if found == known {
+        return Ok(());
+    }
+    let expected =
+        if known.is_empty() { "the record to name its SHA-256".to_owned() } else { shown(known).to_string() };
+    Err(Problem::input(path, format!("SHA-256 {found}")).expected(expected).advice("run `rimforge invert` again"))
+}
+
+/// Whether codes and offsets are those of `count` images of such a generator, all of them numbers.
+fn fits(codes: &Codes, offsets: &[Offset], count: i64, like: &Generator) -> bool {
+    let (num_ws, w_dim) = (like.synthesis.num_ws(), like.config().w_dim as i64);
+    let floats = |tensor: &Tensor, size: &[i64]| {
+        tensor.kind() == Kind::Float
+            && tensor.size() == size
+            && bool::try_from(tensor.isfinite().all()).unwrap_or(false)
+    };
+    let w = floats(&codes.w, &[count, 1, w_dim]) || floats(&codes.w, &[count, num_ws, w_dim]);
+    let shapes = like.synthesis.noise_shapes();
+    let mut maps = codes.noise.iter().zip(&shapes);
+    let noise = codes.noise.is_empty() || codes.noise.len() == shapes.len();
+    let kernels = like.synthesis.kernels();
+    let mut layers = offsets.iter().zip(&kernels);
+    w && noise
+        && maps.all(|(map, (_, side))| floats(map, &[count, 1, *side, *side]))
+        && layers.all(|(offset, (_, [outputs, inputs]))| match offset {
+            Offset::Dense(delta) => floats(delta, &[count, *outputs, *inputs]),
+            Offset::LowRank { outputs: left, inputs: right } => {
+                let rank = left.size().get(2).copied().unwrap_or_default();
+                floats(left, &[count, *outputs, rank]) && floats(right, &[count, rank, *inputs])
+            }
+        })
 }

@@ -12,7 +12,7 @@ use super::bench::{self, Bench, drawn, widened};
 use super::config::InvertConfig;
 use super::editing::{self, Change, Edit};
 use super::embedding;
-use super::inverted::Inverted;
+use super::inverted::{DrawnBy, Inverted};
 use super::material::{Counts, Images, Material, Place};
 use super::measure;
 use super::method::{Embed, Method, Refine};
@@ -258,6 +258,10 @@ impl Work<'_> {
         }
         let image =
             |item: &super::material::Item| InvertedImage { id: item.id.clone(), side: spelling::name(&item.split) };
+        let tuned_sha256 = match &inverted.drawn_by {
+            DrawnBy::Each { files, .. } => files.iter().map(files::sha256).collect::<Result<_>>()?,
+            _ => vec![],
+        };
         let tuned = || InversionDir::network_file(&format!("tuned-{}.safetensors", spelling::name(&method.embed)));
         Ok(InvertedMethod {
             key: method.to_string(),
@@ -270,6 +274,7 @@ impl Work<'_> {
                 sha256: rows.row.sha256.clone(),
                 images: images.items.iter().map(image).collect(),
                 generator: (method.refine == Refine::PivotalAll).then(tuned),
+                tuned_sha256,
             },
         })
     }

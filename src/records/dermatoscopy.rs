@@ -49,8 +49,9 @@ pub struct DermatoscopyRecord {
     pub inversion: InversionRecord,
     /// What its directions move.
     pub directions: DirectionsRecord,
-    /// Photographs edited along them.
-    pub edits: EditRecord,
+    /// Photographs edited along them; absent where no direction was accepted.
+    #[serde(default)]
+    pub edits: Option<EditRecord>,
     /// The arms.
     pub classify: ClassifyRecord,
 }

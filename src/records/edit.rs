@@ -21,6 +21,9 @@ pub struct EditRecord {
     /// Manifests of the data sets that its weights knew before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestor_data: Vec<String>,
+    /// Manifest of the data set whose training images were edited.
+    #[serde(default)]
+    pub edited_sha256: Option<String>,
     /// How the images were inverted.
     pub inversion: String,
     /// Who accepted the directions.

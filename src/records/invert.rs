@@ -123,6 +123,9 @@ pub struct InvertedCodes {
     /// image has one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<Inside>,
+    /// SHA-256 of the generator of each image, in their order, where each has one of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tuned_sha256: Vec<String>,
 }
 
 /// One of them.

@@ -119,8 +119,9 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
     assert!(record.simulated && record.prepare.simulated);
     let names = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"];
     assert_eq!(record.classify.classes.iter().map(|class| class.name()).collect::<Vec<_>>(), names);
-    assert_eq!((record.edits.directions.len(), record.edits.classes.len()), (1, 7));
-    assert_eq!(record.edits.classes.iter().map(|class| class.images).sum::<u64>(), 70);
+    let edits = record.edits.as_ref().unwrap();
+    assert_eq!((edits.directions.len(), edits.classes.len()), (1, 7));
+    assert_eq!(edits.classes.iter().map(|class| class.images).sum::<u64>(), 70);
     // Edits are of the training side alone, and of their lesions' classes.
     let edits: EditRecord = read(&place.path("study/edited/record.json"));
     let data = rimforge::data::Prepared::open(place.path("study/data")).unwrap();
@@ -153,6 +154,61 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
     let nosuch = "edit --data study/data --network study/gan --inverted study/inverted --directions study/directions \
                   --accept nosuch --out x";
     place.refused_with(3, nosuch, "no direction nosuch");
+    what_is_of_another_split_or_was_replaced_is_refused(&place);
+
+    // That no direction is accepted is a result, too.
+    let said = place.done("run study.toml --set directions.threshold=0.000001");
+    assert!(said.contains("no direction is accepted"), "{said}");
+    let record: DermatoscopyRecord = read(&place.path("study/results.json"));
+    assert!(record.edits.is_none());
+    assert_eq!(record.classify.arms.len(), 4);
+    let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
+    assert!(page.contains("No direction was accepted"));
+}
+
+/// The test side of one split is the training side of another, and a file beside a record is not always the record's.
+fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
+    place.done("prepare --ham10000 study/cohort --classes labels --seed 77 --out other --test-fraction 0.3");
+    let edit = |data: &str, inverted: &str, out: &str| {
+        format!(
+            "edit --data {data} --network study/gan/network-best.safetensors --inverted {inverted} --directions \
+             study/directions --accept closed-form_all_01 --images 7 --out {out} --device cpu --threads 1"
+        )
+    };
+    place.refused_with(5, &edit("other", "study/inverted", "x"), "inversions of data");
+    let invert = "invert --data other --network study/gan/network-best.safetensors --out elsewhere --embed encoder \
+                  --refine none --encoder-steps 1 --images 20 --compared 2 --device cpu --threads 1";
+    place.done(invert);
+    place.refused_with(5, &edit("other", "elsewhere", "x"), "directions of data");
+    assert!(!place.path("x").exists());
+
+    let classify = "classify --data study/data --edited alone --arms sa-2k --seeds 1 --epochs 1 --out c --device cpu";
+    let record = place.path("alone/record.json");
+    let own = fs::read_to_string(&record).unwrap();
+    let edits: EditRecord = read(&record);
+    let sha256 = edits.edited_sha256.unwrap();
+    fs::write(&record, own.replace(&format!("\"edited_sha256\": \"{sha256}\""), "\"edited_sha256\": \"of another\""))
+        .unwrap();
+    place.refused_with(5, classify, "edits of data of another");
+    let data = rimforge::data::Prepared::open(place.path("study/data")).unwrap();
+    let tested = data.manifest().lesions.iter().find(|lesion| lesion.split == rimforge::data::manifest::Split::Test);
+    fs::write(&record, own.replacen(edits.edits[0].lesion_id.as_str(), tested.unwrap().id.as_str(), 1)).unwrap();
+    place.refused_with(5, classify, "an edit of ");
+    fs::write(&record, own).unwrap();
+
+    for (file, says) in [
+        ("study/directions/directions.safetensors", "as the record has it"),
+        ("study/inverted/codes/encoder-then-pivotal-all.safetensors", "SHA-256"),
+        ("study/inverted/nets/tuned-encoder.safetensors", "SHA-256"),
+    ] {
+        let path = place.path(file);
+        let own = fs::read(&path).unwrap();
+        let mut other = own.clone();
+        *other.last_mut().unwrap() ^= 1;
+        fs::write(&path, other).unwrap();
+        place.refused_with(3, &edit("study/data", "study/inverted", "x"), says);
+        fs::write(&path, own).unwrap();
+    }
 }
 
 #[test]

@@ -53,11 +53,9 @@ pub(super) const fn share(arm: Arm) -> Option<Share> {
         Arm::Sa2kAlong3 => (Source::EditedAlong(3), FIFTH),
         Arm::Sa2kAlong4 => (Source::EditedAlong(4), FIFTH),
         Arm::Sa2kAlong5 => (Source::EditedAlong(5), FIFTH),
-        Arm::Sa2kWithin10 => (Source::EditedWithin(10), FIFTH),
-        Arm::Sa2kWithin15 => (Source::EditedWithin(15), FIFTH),
-        Arm::Sa2kWithin20 => (Source::EditedWithin(20), FIFTH),
-        Arm::Sa2kWithin25 => (Source::EditedWithin(25), FIFTH),
-        Arm::Sa2kWithin30 => (Source::EditedWithin(30), FIFTH),
+        Arm::Sa2kNearest25 => (Source::EditedNearest(25), FIFTH),
+        Arm::Sa2kNearest50 => (Source::EditedNearest(50), FIFTH),
+        Arm::Sa2kNearest75 => (Source::EditedNearest(75), FIFTH),
         _ => return None,
     };
     Some(Share { source, of_lesions })
@@ -155,16 +153,12 @@ const SA_2K_ALONG_4: Recipe =
     beside!(Arm::Sa2kAlong4, "SA-2k, direction 4", "as SA-2k, along the fourth accepted direction alone");
 const SA_2K_ALONG_5: Recipe =
     beside!(Arm::Sa2kAlong5, "SA-2k, direction 5", "as SA-2k, along the fifth accepted direction alone");
-const SA_2K_WITHIN_10: Recipe =
-    beside!(Arm::Sa2kWithin10, "SA-2k, within 0.10", "as SA-2k, of the edits within a distance of 0.10");
-const SA_2K_WITHIN_15: Recipe =
-    beside!(Arm::Sa2kWithin15, "SA-2k, within 0.15", "as SA-2k, of the edits within a distance of 0.15");
-const SA_2K_WITHIN_20: Recipe =
-    beside!(Arm::Sa2kWithin20, "SA-2k, within 0.20", "as SA-2k, of the edits within a distance of 0.20");
-const SA_2K_WITHIN_25: Recipe =
-    beside!(Arm::Sa2kWithin25, "SA-2k, within 0.25", "as SA-2k, of the edits within a distance of 0.25");
-const SA_2K_WITHIN_30: Recipe =
-    beside!(Arm::Sa2kWithin30, "SA-2k, within 0.30", "as SA-2k, of the edits within a distance of 0.30");
+const SA_2K_NEAREST_25: Recipe =
+    beside!(Arm::Sa2kNearest25, "SA-2k, nearest 25 %", "as SA-2k, of the quarter of edits that moved least");
+const SA_2K_NEAREST_50: Recipe =
+    beside!(Arm::Sa2kNearest50, "SA-2k, nearest 50 %", "as SA-2k, of the half of edits that moved least");
+const SA_2K_NEAREST_75: Recipe =
+    beside!(Arm::Sa2kNearest75, "SA-2k, nearest 75 %", "as SA-2k, of the three quarters of edits that moved least");
 
 /// How each arm of this file is made.
 ///
@@ -188,11 +182,9 @@ pub(super) fn recipe(arm: Arm) -> &'static Recipe {
         Arm::Sa2kAlong3 => &SA_2K_ALONG_3,
         Arm::Sa2kAlong4 => &SA_2K_ALONG_4,
         Arm::Sa2kAlong5 => &SA_2K_ALONG_5,
-        Arm::Sa2kWithin10 => &SA_2K_WITHIN_10,
-        Arm::Sa2kWithin15 => &SA_2K_WITHIN_15,
-        Arm::Sa2kWithin20 => &SA_2K_WITHIN_20,
-        Arm::Sa2kWithin25 => &SA_2K_WITHIN_25,
-        Arm::Sa2kWithin30 => &SA_2K_WITHIN_30,
+        Arm::Sa2kNearest25 => &SA_2K_NEAREST_25,
+        Arm::Sa2kNearest50 => &SA_2K_NEAREST_50,
+        Arm::Sa2kNearest75 => &SA_2K_NEAREST_75,
         other => panic!("{other:?} is of another file"),
     }
 }
@@ -222,9 +214,9 @@ mod tests {
             let along = if number <= 3 { third(u32::from(number) - 1) } else { vec![] };
             material.supplies.insert(Source::EditedAlong(number), Supply::Drawn(along));
         }
-        for hundredths in Source::WITHIN {
-            let within = all.iter().take(usize::from(hundredths)).cloned().collect();
-            material.supplies.insert(Source::EditedWithin(hundredths), Supply::Drawn(within));
+        for percent in Source::NEAREST {
+            let near = all.iter().take(usize::from(percent)).cloned().collect();
+            material.supplies.insert(Source::EditedNearest(percent), Supply::Drawn(near));
         }
         material.supplies.insert(Source::Edited, Supply::Drawn(all));
         material
@@ -246,7 +238,7 @@ mod tests {
         assert!(rows(Arm::Sa12kFiltered).iter().all(|row| row % 2 == 0));
         assert_eq!(rows(Arm::Sa2kAlong2).len(), 4);
         assert!(rows(Arm::Sa2kAlong2).iter().all(|row| (row - 1000) % 3 == 1) && rows(Arm::Sa2kAlong4).is_empty());
-        assert!(rows(Arm::Sa2kWithin10).iter().all(|row| row - 1000 < 10) && rows(Arm::Sa2kWithin10).len() == 4);
+        assert!(rows(Arm::Sa2kNearest25).iter().all(|row| row - 1000 < 25) && rows(Arm::Sa2kNearest25).len() == 4);
         assert_eq!(of_classes(Arm::SaOnly).units().len(), 24);
         let classes = ["bcc", "mel", "nv"].map(Class::new).to_vec();
         let text = of_classes(Arm::Sa12k).lesions_text(&Classes { names: classes, contested: None, of_interest: None });

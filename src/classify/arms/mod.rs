@@ -137,21 +137,15 @@ pub enum Arm {
     /// Along the fifth.
     #[serde(rename = "sa-2k-along-5")]
     Sa2kAlong5,
-    /// Edits within a distance of .1, a fifth as many as lesions.
-    #[serde(rename = "sa-2k-within-10")]
-    Sa2kWithin10,
-    /// Within .15.
-    #[serde(rename = "sa-2k-within-15")]
-    Sa2kWithin15,
-    /// Within .2.
-    #[serde(rename = "sa-2k-within-20")]
-    Sa2kWithin20,
-    /// Within .25.
-    #[serde(rename = "sa-2k-within-25")]
-    Sa2kWithin25,
-    /// Within .3.
-    #[serde(rename = "sa-2k-within-30")]
-    Sa2kWithin30,
+    /// Of the quarter of edits that moved least, a fifth as many as lesions.
+    #[serde(rename = "sa-2k-nearest-25")]
+    Sa2kNearest25,
+    /// Of the half.
+    #[serde(rename = "sa-2k-nearest-50")]
+    Sa2kNearest50,
+    /// Of three quarters.
+    #[serde(rename = "sa-2k-nearest-75")]
+    Sa2kNearest75,
     /// Control: contested lesions with their true label.
     Oracle,
     /// Control: images of as many random latents as lesions were projected.

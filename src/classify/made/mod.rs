@@ -109,7 +109,7 @@ impl Workshop<'_> {
                 | Source::Edited
                 | Source::EditedKept
                 | Source::EditedAlong(_)
-                | Source::EditedWithin(_)
+                | Source::EditedNearest(_)
                 | Source::ProjectedInterest
                 | Source::ProjectedOthers => continue,
             };

@@ -42,7 +42,7 @@ struct Page<'a> {
     gate: String,
     sweep: Vec<Row>,
     edited: String,
-    edit_sheet: String,
+    edit_sheet: Option<String>,
     classifier: String,
     external: String,
     arms: Arms,
@@ -88,7 +88,7 @@ pub fn render(study: &DermatoscopyRecord, dir: &StudyDir) -> Result<String> {
         gate: sections::gate(study),
         sweep: sections::sweep(study),
         edited: sections::edited(study),
-        edit_sheet: data_uri(root, &dir.edited(), &study.edits.sheet)?,
+        edit_sheet: study.edits.iter().map(|edits| data_uri(root, &dir.edited(), &edits.sheet)).next().transpose()?,
         classifier: classifier(study),
         external: external(study),
         arms: arms::section(classify),
@@ -106,7 +106,7 @@ fn headline(study: &DermatoscopyRecord) -> Vec<Fact> {
         fact(count(study.prepare.lesions), "photographs"),
         fact(count(study.prepare.patients), "lesions"),
         fact(beats.to_string(), "directions beyond the null"),
-        fact(study.edits.directions.len().to_string(), "accepted"),
+        fact(study.edits.as_ref().map_or(0, |edits| edits.directions.len()).to_string(), "accepted"),
     ];
     let none = study.classify.none().and_then(|arm| arm.by_class.as_ref()?.overall.get("balanced_accuracy"));
     facts.extend(none.map(|value| fact(interval(value, 2), "balanced accuracy, real lesions only")));

@@ -65,19 +65,21 @@ fn filtered(classify: &ClassifyRecord) -> String {
 }
 
 fn thresholds(study: &DermatoscopyRecord) -> String {
-    let rows = study.edits.sweep.iter().map(|row| {
+    let rows = study.edits.iter().flat_map(|edits| &edits.sweep).map(|row| {
         let threshold = row.threshold.map_or("none".into(), |threshold| number(threshold, 2));
         format!("{threshold}: {} of {}", row.kept, row.images)
     });
     let kept = format!("Edits that each threshold keeps: {}.", rows.collect::<Vec<_>>().join("; "));
-    let fitted = said(&study.classify, |arm| Some(format!("within {}", arm.strip_prefix("SA-2k, within ")?)));
+    let fitted = said(&study.classify, |arm| {
+        arm.strip_prefix("SA-2k, ").filter(|rest| rest.starts_with("nearest")).map(str::to_owned)
+    });
     if fitted.is_empty() { kept } else { format!("{kept} Balanced accuracy minus None's: {fitted}.") }
 }
 
 fn subsets(study: &DermatoscopyRecord) -> String {
     let moved = |arm: &str| {
         let number: usize = arm.strip_prefix("SA-2k, direction ")?.parse().ok()?;
-        let direction = study.edits.directions.get(number.checked_sub(1)?)?;
+        let direction = study.edits.as_ref()?.directions.get(number.checked_sub(1)?)?;
         Some(format!("{} ({}) alone", direction.id, direction.name))
     };
     let alone = said(&study.classify, moved);

@@ -31,7 +31,7 @@ pub struct DirectionRow {
 
 /// All directions, set by set.
 pub fn directions(study: &DermatoscopyRecord) -> Vec<DirectionRow> {
-    let accepted = |id: &str| study.edits.directions.iter().any(|one| one.id.as_str() == id);
+    let accepted = |id: &str| study.edits.iter().flat_map(|edits| &edits.directions).any(|one| one.id.as_str() == id);
     let row = |set: &DirectionSet, one: &DirectionRecord| {
         let place = study.directions.factors.iter().position(|factor| factor.name == one.name);
         let of = |values: &[f64]| place.and_then(|at| values.get(at)).map_or("—".into(), |value| number(*value, 2));
@@ -92,7 +92,7 @@ pub fn gate(study: &DermatoscopyRecord) -> String {
 pub fn sweep(study: &DermatoscopyRecord) -> Vec<Row> {
     let share = |row: &SweepRow| format!("{} of {}", row.kept, row.images);
     let row = |ends: &SweepRow| {
-        let edits = study.edits.sweep.iter().find(|edits| edits.threshold == ends.threshold);
+        let edits = study.edits.iter().flat_map(|edits| &edits.sweep).find(|edits| edits.threshold == ends.threshold);
         Row {
             arm: String::new(),
             cells: vec![
@@ -107,7 +107,11 @@ pub fn sweep(study: &DermatoscopyRecord) -> Vec<Row> {
 
 /// How the edits were made.
 pub fn edited(study: &DermatoscopyRecord) -> String {
-    let edits = &study.edits;
+    let Some(edits) = &study.edits else {
+        return "No direction was accepted, so no photograph was edited and no arm learns from edits. Review the directions \
+                (`rimforge review`) and run the study again, or name some (edit.accept)."
+            .into();
+    };
     let images: u64 = edits.classes.iter().map(|class| class.images).sum();
     let kept: u64 = edits.classes.iter().map(|class| class.kept).sum();
     format!(

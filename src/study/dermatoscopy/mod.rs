@@ -70,10 +70,11 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
     let directions = run.directions(&prepared, &keys)?;
     let accepted = run.accepted(&directions)?;
     let edited = run.edit(&prepared, &accepted, [&inverted.key, &directions.key])?;
+    let edited_key = edited.as_ref().map_or(ABSENT, |done| &done.key);
     let external = run.external()?;
     let others = external.as_ref().map(|_| Prepared::open(dir.external_data())).transpose()?;
     let external_key = external.as_ref().map_or(ABSENT, |done| &done.key);
-    let classify = run.classify(&prepared, others.as_ref(), [&synthetic.key, &edited.key, external_key])?;
+    let classify = run.classify(&prepared, others.as_ref(), [&synthetic.key, edited_key, external_key])?;
 
     run.stages.require_same()?;
     let record = DermatoscopyRecord {
@@ -94,7 +95,7 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
         synthesis: synthetic.record.without_images(),
         inversion: inverted.record,
         directions: directions.record,
-        edits: edited.record.without_images(),
+        edits: edited.map(|done| done.record.without_images()),
         classify: classify.record,
     };
     files::write_json(dir.results(), &record)?;

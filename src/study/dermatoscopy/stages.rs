@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Run;
 use super::config::ImageSource;
+use crate::classify::source::Given;
 use crate::data::{PrepareConfig, Prepared, Source, image_inputs, run_stage as prepare};
 use crate::edit::Accepted;
 use crate::name::Name;
@@ -21,7 +22,7 @@ use crate::serve::review::Review;
 use crate::serve::review::together::Consensus;
 use crate::simulate::skin;
 use crate::simulate::writing::Writing;
-use crate::study::cache::{Done, Stage};
+use crate::study::cache::{ABSENT, Done, Stage};
 use crate::{classify, directions, edit, generate, invert, meters, train};
 
 /// Where the photographs lie.
@@ -164,8 +165,19 @@ impl Run<'_> {
         Ok(edit::by_the_gate(&directions.record))
     }
 
-    /// Edits training photographs along accepted directions.
-    pub fn edit(&mut self, prepared: &Prepared, accepted: &Accepted, keys: [&str; 2]) -> Result<Done<EditRecord>> {
+    /// Edits training photographs along accepted directions; none where no direction was accepted, which is a result.
+    pub fn edit(
+        &mut self,
+        prepared: &Prepared,
+        accepted: &Accepted,
+        keys: [&str; 2],
+    ) -> Result<Option<Done<EditRecord>>> {
+        if accepted.ids.is_empty() {
+            let text =
+                format!("no direction is accepted by {}: nothing is edited, and no arm learns from edits", accepted.by);
+            self.lab.observer.note(&text);
+            return Ok(None);
+        }
         let config = &self.study.edit;
         let (inverted, directions) = (self.dir.inverted(), self.dir.directions());
         let settings = (config, &accepted.ids, &accepted.by, self.study.seed);
@@ -181,7 +193,7 @@ impl Run<'_> {
             distance: (&self.study.directions.features, self.study.directions.lpips_weights.as_deref()),
         };
         let edit = |folder: &Path| edit::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, EditRecord::has_hashes, edit)
+        self.stages.run_until(stage, EditRecord::has_hashes, edit).map(Some)
     }
 
     /// Fits one classifier an arm and compares them; `keys` are those of the images that arms add.
@@ -191,7 +203,12 @@ impl Run<'_> {
         external: Option<&Prepared>,
         keys: [&str; 3],
     ) -> Result<Done<ClassifyRecord>> {
-        let config = &self.study.classify;
+        let mut config = self.study.classify.clone();
+        let is_edited = keys[1] != ABSENT;
+        if !is_edited {
+            config.arms.retain(|arm| !arm.needs().iter().any(|source| source.asks_for().contains(&Given::Edited)));
+        }
+        let config = &config;
         let (synthetic, edited) = (self.dir.synthetic(), self.dir.edited());
         let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), &keys)?;
         let lab = self.lab.of_stage("classify");
@@ -204,7 +221,7 @@ impl Run<'_> {
             projected_others: None,
             network: None,
             two_sided: None,
-            edited: Some(&edited),
+            edited: is_edited.then_some(&*edited),
             truth: None,
             external,
         };
