@@ -71,7 +71,10 @@ pub fn score(
     if scored.lesions.is_empty() {
         return Err(Problem::input(external.root(), "no image"));
     }
-    proof::check_external(external, &[&pool.pixels, &pool.test.pixels], &scored.pixels)?;
+    // Where thresholds and plans were chosen is no other hospital, either.
+    let chosen_on = Scoring::load(&data.validation(), place.device)?;
+    let known = [&pool.pixels, &pool.test.pixels, &chosen_on.pixels];
+    proof::check_external(external, &known, &scored.pixels)?;
     let items = items(external, &scored.lesions, data.classes());
     let fits: u64 = runs.arms.iter().map(|arm| arm.fits.len() as u64).sum();
     observer.begin("external test", "fits", fits);

@@ -236,6 +236,7 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     };
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
     let mut notes = origin.check(&path, what, data.sha256(), config.trust_origin)?;
+    data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
     for (_, entry) in entries(&record, data, wanted) {
@@ -326,6 +327,7 @@ pub fn two_sided(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded
     let record: TwoSidedRecord = read_record(&path, "two-sided")?;
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
     let notes = origin.check(&path, "two-sided", data.sha256(), trusted)?;
+    data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
     let mut items = vec![];
     for entry in record.lesions.iter().filter(|entry| entry.is_contested(&record.classes)) {
         let lesion = place(&path, data, Wanted::Contested, &entry.lesion_id)?;

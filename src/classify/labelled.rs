@@ -147,24 +147,15 @@ pub fn read(
 
 /// Refuses edits of another split, and of lesions that this one does not train on.
 fn require_of_training(path: &Path, record: &Listed, data: &Prepared) -> Result<()> {
-    let advice = "edit this data set's training side (`rimforge edit`), or test lesions may leak";
-    if record.edited_sha256.as_deref() != Some(data.sha256()) {
-        let found = record
-            .edited_sha256
-            .as_deref()
-            .map_or("data that it does not name".to_owned(), |found| format!("data {}", shown(found)));
-        return Err(Problem::new(problem::Kind::Gate, format!("edits of {found}"))
-            .at(path)
-            .expected(format!("data {}", data.sha256()))
-            .advice(advice));
-    }
+    let of = record.edited_sha256.as_deref().unwrap_or("that it does not name");
+    data.require_made_of_it(path, "edits", Some(of))?;
     let training = data.training_all();
     let training: HashSet<&Name> = training.by_lesion().iter().map(|group| &data.lesion(group.lesion).id).collect();
     match record.edits.iter().find(|edit| !training.contains(&edit.lesion_id)) {
         Some(edit) => Err(Problem::new(problem::Kind::Gate, format!("an edit of {}", edit.lesion_id))
             .at(path)
             .expected("lesions of the training side")
-            .advice(advice)),
+            .advice("edit this data set's training side (`rimforge edit`), or test lesions may leak")),
         None => Ok(()),
     }
 }

@@ -58,7 +58,7 @@ pub fn check_external(set: &Prepared, known: &[&Tensor], external: &Tensor) -> R
                 format!("image {at} of the external test set is one of the data set's"),
             )
             .at(set.root())
-            .expected("images that no fit learnt from and no test holds, mirrored or turned")
+            .expected("images that no fit learnt from, was chosen by or is tested on, mirrored or turned")
             .advice("take it out, and prepare the external set again"));
         }
     }

@@ -167,6 +167,22 @@ impl Prepared {
         Slices::of(self)
     }
 
+    /// Refuses `what` a record at `place` says was made of the data set `made_of`, unless it is this one: in another, or in
+    /// another split of the same lesions, lesions that are tested on here may be trained on. A record that does not say
+    /// passes.
+    ///
+    /// # Errors
+    /// `Kind::Gate`.
+    pub fn require_made_of_it(&self, place: &Path, what: &str, made_of: Option<&str>) -> Result<()> {
+        match made_of.filter(|found| *found != self.sha256()) {
+            None => Ok(()),
+            Some(found) => Err(Problem::new(Kind::Gate, format!("{what} of data {}", crate::name::shown(found)))
+                .at(place)
+                .expected(format!("data {} ({})", self.sha256(), self.root().display()))
+                .advice("make them of this data set's training side, or test lesions may leak")),
+        }
+    }
+
     /// All validation slices.
     pub fn validation(&self) -> ValidationSlices {
         Slices::of(self)

@@ -43,13 +43,18 @@ pub fn near_id_key(text: &str) -> String {
     short
 }
 
+fn is_quotation_mark(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '`' | '\u{b4}' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
+}
+
 fn key(text: &str, parting: Option<char>) -> String {
     let seen: String = text.nfkc().filter(|letter| !is_invisible(*letter)).collect();
     let has_latin = seen.bytes().any(|letter| letter.is_ascii_alphabetic());
     let folded: String = seen.chars().map(|letter| if has_latin { latin(letter) } else { letter }).collect();
     // What becomes of a Turkish I with a dot that is made small.
     let folded = folded.to_lowercase().replace("i\u{307}", "i");
-    let folded = folded.trim();
+    // A quotation mark that a table's writer forgot to close, or wrote twice.
+    let folded = folded.trim().trim_matches(is_quotation_mark).trim();
     let numeric =
         parting.is_none() && folded.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-'));
     if let Some(number) = folded.parse::<f64>().ok().filter(|number| numeric && number.abs() < 1e15) {
@@ -161,6 +166,9 @@ mod tests {
             ("R\u{399}M", "rim"),
             ("\u{420}RL", "PRL"),
             ("\u{41d}EALTHY", "healthy"),
+            ("\"rim", "rim"),
+            ("'rim'", "rim"),
+            ("\u{201e}rim\u{201c}", "rim"),
         ] {
             assert_eq!(near_key(one), near_key(other), "{one:?} {other:?}");
         }

@@ -9,7 +9,7 @@ use crate::data::{Prepared, TrainSlices};
 use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::invert::Inversion;
-use crate::name::{Name, shown};
+use crate::name::Name;
 use crate::nets::SavedNetwork;
 use crate::nets::weights::load_image_network;
 use crate::problem::{Kind, Problem, Result};
@@ -42,15 +42,6 @@ pub struct Inverted {
     device: Device,
 }
 
-/// Refuses what was made with another data set, or with another split of the same photographs.
-pub(super) fn other_data(folder: &Path, what: &str, found: &str, data: &Prepared) -> Problem {
-    Problem::new(Kind::Gate, format!("{what} of data {}", shown(found))).at(folder).expected(format!(
-        "data {} ({})",
-        data.sha256(),
-        data.root().display()
-    ))
-}
-
 impl Inverted {
     /// Opens the inversions of `network` in `folder`. Images of other sides are left out.
     ///
@@ -60,10 +51,7 @@ impl Inverted {
         let file = network_file(network)?;
         let inversion = Inversion::open(folder, &file, None, device)?;
         // An encoder has seen the training side of its own split: the test side of another.
-        if inversion.data_sha256() != data.sha256() {
-            return Err(other_data(folder, "inversions", inversion.data_sha256(), data)
-                .advice("invert this data set's training side (`rimforge invert`)"));
-        }
+        data.require_made_of_it(folder, "inversions", Some(inversion.data_sha256()))?;
         let network = load_image_network(&file, device)?;
         let source = NetworkImages::of(&network.description);
         let slices = data.training_all();

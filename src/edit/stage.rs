@@ -5,7 +5,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use super::EditConfig;
-use super::inverted::{Inverted, other_data};
+use super::inverted::Inverted;
 use super::plan::{Planned, plan};
 use super::sheet::{self, SHOWN, Shown};
 use crate::data::{Prepared, patch_file};
@@ -110,10 +110,7 @@ struct Directions {
 fn accepted(inputs: &Inputs<'_>, inverted: &Inverted) -> Result<Directions> {
     let path = inputs.directions.join(RECORD);
     let record = directions_record(inputs.directions)?;
-    if record.data_sha256 != inputs.data.sha256() {
-        return Err(other_data(inputs.directions, "directions", &record.data_sha256, inputs.data)
-            .advice("find directions with this data set (`rimforge directions`)"));
-    }
+    inputs.data.require_made_of_it(inputs.directions, "directions", Some(&record.data_sha256))?;
     let vectors = inputs.directions.join(DirectionsDir::VECTORS);
     let found = files::sha256(&vectors)?;
     if found != record.vectors_sha256 {

@@ -40,6 +40,7 @@ pub use hashed::{sha256, sha256_unless_stopped};
 pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, read_note, write_json};
 pub use lock::{FolderLock, lock};
 pub use out_folder::{Input, OutFolder, Owner};
+pub use staging::refuse_link;
 pub use whole::{
     AtomicWriter, append, append_flushed, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder,
     write, write_unflushed, writer,

@@ -173,8 +173,11 @@ fn stop_if_asked(folder: &Path, observer: &dyn Observer) -> Result<()> {
         .advice("run the same command again"))
 }
 
-/// Refuses a link where a hidden folder of the program's would be: it makes none, so that it is the user's.
-fn refuse_link(folder: &Path) -> Result<()> {
+/// Refuses a link where a folder of the program's own would be: it makes none, so that it is the user's.
+///
+/// # Errors
+/// `Kind::Usage`: there is one.
+pub fn refuse_link(folder: &Path) -> Result<()> {
     if !folder.is_symlink() {
         return Ok(());
     }

@@ -218,6 +218,7 @@ impl Job<'_> {
             network_sha256: self.projector.network_sha256.clone(),
             data_sha256: self.projector.source.data_sha256.clone(),
             ancestor_data: self.projector.source.ancestor_data.clone(),
+            projected_sha256: None,
             features: self.features.name().to_owned(),
             steps: self.config.steps,
             space: self.config.space.name().to_owned(),

@@ -169,6 +169,7 @@ fn lesions(
             w_unit: w_unit(config),
         }),
         without_core: selection.without_core,
+        projected_sha256: Some(prepared.sha256().to_owned()),
         ..job.record(&items)
     };
     job.finish(&items, &record)?;

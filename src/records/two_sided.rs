@@ -15,6 +15,9 @@ pub struct TwoSidedRecord {
     /// Manifests of the data sets that its weights knew before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestor_data: Vec<String>,
+    /// Manifest of the data set whose lesions were projected; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projected_sha256: Option<String>,
     /// Name of the feature net that losses were measured with.
     pub features: String,
     /// Optimiser steps of each image.

@@ -148,6 +148,7 @@ fn read_folder(
     let what = "the record of a folder that `rimforge project` wrote";
     let bytes = files::read(&path, LARGEST, what)?;
     let record: ProjectionRecord = files::parse_json(&path, &bytes, what)?;
+    data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
     let own = Setup::of(&record);
     let first = setup.get_or_insert_with(|| own.clone());
     if let Some((what, expected, found)) = first.differs(&own) {

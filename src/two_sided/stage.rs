@@ -68,6 +68,7 @@ pub fn run_stage<E>(
         network_sha256: setup.network_sha256,
         data_sha256: setup.data_sha256,
         ancestor_data: setup.ancestor_data,
+        projected_sha256: Some(data.sha256().to_owned()),
         features: setup.features,
         steps: setup.steps,
         prior: config.prior,

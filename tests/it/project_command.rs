@@ -129,6 +129,8 @@ fn lesions_and_controls_are_projected_judged_and_not_redone() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let record = place.record();
+    let data = rimforge::data::Prepared::open(place.path("data")).unwrap();
+    assert_eq!(record.projected_sha256.as_deref(), Some(data.sha256()));
     let roles = |role: &str| record.lesions.iter().filter(|lesion| lesion.role == role).count();
     assert_eq!([roles("ambiguous"), roles("rim"), roles("non-rim")], [6, 2, 2]);
     let side = |patient: &str| patient[4..].parse::<u32>().unwrap() < 6;

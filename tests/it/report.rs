@@ -200,6 +200,7 @@ pub fn study() -> StudyRecord {
             network_sha256: "ef".into(),
             data_sha256: None,
             ancestor_data: vec![],
+            projected_sha256: None,
             features: "multi-scale pixels".into(),
             steps: 1000,
             seed: 1,

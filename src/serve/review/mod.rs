@@ -66,7 +66,15 @@ impl Review {
         Ok(Self { dir: ReviewDir::of(folder), items: Items::read(folder)? })
     }
 
+    /// No folder of the review is a link: what is behind one was not made here.
+    fn require_own_folders(&self) -> Result<()> {
+        let reviewers = self.dir.reviewers();
+        let above = reviewers.parent().map(Path::to_owned);
+        above.into_iter().chain([reviewers, self.dir.summary()]).try_for_each(|folder| files::refuse_link(&folder))
+    }
+
     fn hold(&self, reviewer: &Name, observer: &dyn Observer) -> Result<Held> {
+        self.require_own_folders()?;
         let folder = self.dir.reviewer(reviewer);
         let mut claim = OutFolder::new(OWNER, &folder).claim().map_err(|problem| match problem.kind() {
             Kind::Environment if std::error::Error::source(&problem).is_none() => {
@@ -150,6 +158,13 @@ impl Review {
         for folder in self.folders()? {
             let path = folder.join(ReviewDir::DECISIONS);
             let read = Read::of(&path)?;
+            // A copied folder is not a second reviewer.
+            let named = |line: &DecisionLine| folder.file_name().is_some_and(|name| name == line.reviewer.as_str());
+            if let Some(line) = read.lines.iter().find(|line| !named(line)) {
+                return Err(Problem::input(&path, format!("decisions of {}", line.reviewer))
+                    .expected("those of the reviewer whose name the folder has")
+                    .advice("put the folder elsewhere, or give it its reviewer's name"));
+            }
             if read.is_torn() {
                 notes.push(format!("The last line of {} was cut short and counts for nothing.", shown_path(&path)));
             }
@@ -201,12 +216,14 @@ impl Review {
 
     /// Folders of reviewers, by name.
     fn folders(&self) -> Result<Vec<PathBuf>> {
+        self.require_own_folders()?;
         let root = self.dir.reviewers();
         if !files::is_there(&root)? {
             return Ok(vec![]);
         }
         let mut folders: Vec<PathBuf> = files::list(&root)?.into_iter().filter(|path| path.is_dir()).collect();
         folders.sort();
+        folders.iter().try_for_each(|folder| files::refuse_link(folder))?;
         Ok(folders)
     }
 }
@@ -265,6 +282,31 @@ mod tests {
         let record = review.summary(Consensus::All).unwrap();
         assert_eq!((record.accepted.len(), record.reviewers.len()), (1, 1));
         assert_eq!(record.accepted[0].as_str(), "closed-form_all_03");
+    }
+
+    #[test]
+    fn links_are_not_followed_and_a_copy_of_a_folder_is_no_second_reviewer() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let review = review(folder.path(), 7);
+        review.decide_by_gate(&Silent).unwrap();
+        let copy = review.dir.reviewers().join("bert");
+        std::fs::create_dir(&copy).unwrap();
+        let log = review.dir.reviewer(&Name::of_known(GATE)).join(ReviewDir::DECISIONS);
+        std::fs::copy(&log, copy.join(ReviewDir::DECISIONS)).unwrap();
+        let said = review.summary(Consensus::All).unwrap_err().to_string();
+        assert!(said.contains("decisions of gate") && said.contains("bert"), "{said}");
+        std::fs::remove_dir_all(&copy).unwrap();
+
+        let moved = outside.path().join("moved");
+        for link in [review.dir.reviewer(&Name::of_known(GATE)), review.dir.reviewers(), folder.path().join("review")] {
+            std::fs::rename(&link, &moved).unwrap();
+            std::os::unix::fs::symlink(&moved, &link).unwrap();
+            assert!(review.summary(Consensus::All).unwrap_err().to_string().contains("a link"), "{}", link.display());
+            assert!(review.decide_by_gate(&Silent).unwrap_err().to_string().contains("a link"), "{}", link.display());
+            std::fs::remove_file(&link).unwrap();
+            std::fs::rename(&moved, &link).unwrap();
+        }
+        review.summary(Consensus::All).unwrap();
     }
 
     #[test]
