@@ -9,6 +9,7 @@ use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
+use crate::directions::DirectionsConfig;
 use crate::edit::{Accepted, EditConfig, Inputs, by_the_gate, directions_record, run_stage};
 use crate::engine::Lab;
 use crate::name::shown_path;
@@ -76,13 +77,15 @@ pub fn run(args: &EditArgs, console: &Console) -> Result<()> {
     let accepted = accepted(&args.directions, &config)?;
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
+    let (features, lpips_weights) = (args.features.clone(), args.lpips_weights.clone());
+    let measured_by = DirectionsConfig { features, lpips_weights, ..DirectionsConfig::default() };
     let inputs = Inputs {
         data: &data,
         network: &args.network,
         inverted: &args.inverted,
         directions: &args.directions,
         accepted: &accepted,
-        distance: (&args.features, args.lpips_weights.as_deref()),
+        measured_by: &measured_by,
     };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;

@@ -9,6 +9,7 @@ use super::inverted::Inverted;
 use super::plan::{Planned, plan};
 use super::sheet::{self, SHOWN, Shown};
 use crate::data::{Prepared, patch_file};
+use crate::directions::DirectionsConfig;
 use crate::directions::features::Distance;
 use crate::directions::gate::{self, Gate, Moved};
 use crate::directions::saved::{Direction, Saved};
@@ -18,7 +19,6 @@ use crate::feed::padding;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
-use crate::project::FeatureSetting;
 use crate::records::FileHash;
 use crate::records::directions::DirectionsRecord;
 use crate::records::edit::{Edit, EditClass, EditDirection, EditRecord};
@@ -38,8 +38,8 @@ pub struct Inputs<'a> {
     pub directions: &'a Path,
     /// Which of them images are edited along.
     pub accepted: &'a Accepted,
-    /// Feature net, and LPIPS weights in a file of their own, that `directions` measured distances with.
-    pub distance: (&'a FeatureSetting, Option<&'a Path>),
+    /// What `directions` measured distances with: its feature net and LPIPS weights.
+    pub measured_by: &'a DirectionsConfig,
 }
 
 /// Directions that somebody accepted.
@@ -189,8 +189,8 @@ impl Making<'_> {
                 .expected("inversions of training images")
                 .advice("run `rimforge invert` on this data set's training side"));
         }
-        let (features, heads) = inputs.distance;
-        let distance = Distance::open(&inverted.network, features, heads, lab.engine.device)?;
+        let DirectionsConfig { features, lpips_weights, .. } = inputs.measured_by;
+        let distance = Distance::open(&inverted.network, features, lpips_weights.as_deref(), lab.engine.device)?;
         let known = &directions.record.distance;
         if distance.name != *known {
             return Err(Problem::new(Kind::Gate, format!("a gate in the {}", crate::name::shown(known)))

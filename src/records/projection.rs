@@ -18,7 +18,8 @@ pub struct ProjectionRecord {
     /// ([`ancestor_data`](super::label::Provenance::ancestor_data)).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestor_data: Vec<String>,
-    /// Manifest of the data set whose lesions were projected; absent for plain images, and in records of earlier versions.
+    /// Manifest of the data set whose lesions were projected; absent for plain images, and in records of earlier
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projected_sha256: Option<String>,
     /// Name of the feature net that the distance was measured with.

@@ -190,7 +190,7 @@ impl Run<'_> {
             inverted: &inverted,
             directions: &directions,
             accepted,
-            distance: (&self.study.directions.features, self.study.directions.lpips_weights.as_deref()),
+            measured_by: &self.study.directions,
         };
         let edit = |folder: &Path| edit::run_stage(inputs, config, folder, &lab);
         self.stages.run_until(stage, EditRecord::has_hashes, edit).map(Some)
