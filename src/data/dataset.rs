@@ -167,9 +167,9 @@ impl Prepared {
         Slices::of(self)
     }
 
-    /// Refuses `what` a record at `place` says was made of the data set `made_of`, unless it is this one: in another, or
-    /// in another split of the same lesions, lesions that are tested on here may be trained on. A record that does not
-    /// say passes.
+    /// Refuses `what` a record at `place` says was made of the data set `made_of`, unless it is this one: in another,
+    /// or in another split of the same lesions, lesions that are tested on here may be trained on. A record that
+    /// does not say passes.
     ///
     /// # Errors
     /// `Kind::Gate`.
