@@ -160,7 +160,7 @@ fn require_hash(path: &Path, found: &str, known: &str) -> Result<()> {
 
 /// Whether codes and offsets are those of `count` images of such a generator, all of them numbers.
 fn fits(codes: &Codes, offsets: &[Offset], count: i64, like: &Generator) -> bool {
-    let (num_ws, w_dim) = (like.synthesis.num_ws(), like.config().w_dim as i64);
+    let (num_ws, w_dim) = (like.synthesis.num_ws(), like.config().w_dim);
     let floats = |tensor: &Tensor, size: &[i64]| {
         tensor.kind() == Kind::Float
             && tensor.size() == size
