@@ -36,6 +36,16 @@ w_dim = 16
 channel_base = 256
 channel_max = 16
 
+[second]
+kimg = 0.032
+batch = 16
+
+[second.net]
+z_dim = 16
+w_dim = 16
+channel_base = 256
+channel_max = 16
+
 [generate]
 seeds = "0-139"
 
@@ -129,10 +139,15 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
         let lesion = data.manifest().lesions.iter().find(|lesion| lesion.id == edit.lesion_id).unwrap();
         assert_eq!((lesion.split, lesion.class.name()), (rimforge::data::manifest::Split::Train, class.as_str()));
     }
+    let second = record.directions.second.as_ref().unwrap();
+    assert_eq!(second.sets.len(), 1);
+    assert_ne!(second.network_sha256, record.directions.network_sha256);
     assert_eq!(record.classify.arms.len(), 6);
     assert_eq!(record.classify.external.as_ref().unwrap().arms.len(), 6);
     let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
-    for says in ["SIMULATED", "Who is taken for what", "External test", "Atlas", "SA-2k, filtered", "left open"] {
+    for says in
+        ["SIMULATED", "Who is taken for what", "External test", "Atlas", "SA-2k, filtered", "left open", "mean |cos|"]
+    {
         assert!(page.contains(says), "{says}");
     }
     // Pictures are text, too, and may spell anything.
@@ -223,6 +238,8 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         ("external.simulate.seed=5", "[external]"),
         ("images.ham10000=x", "at once under [images]"),
         ("edit.longest=4", "edit.longest"),
+        ("second.condition=none", "second.condition"),
+        ("second.kimg=0", "kimg"),
         ("train.kimgs=4", "did you mean `train.kimg`?"),
     ] {
         place.refused(&format!("run study.toml --set {set}"), says);

@@ -76,6 +76,7 @@ impl Review {
     fn hold(&self, reviewer: &Name, observer: &dyn Observer) -> Result<Held> {
         self.require_own_folders()?;
         let folder = self.dir.reviewer(reviewer);
+        files::refuse_link(&folder)?;
         let mut claim = OutFolder::new(OWNER, &folder).claim().map_err(|problem| match problem.kind() {
             Kind::Environment if std::error::Error::source(&problem).is_none() => {
                 problem.advice("that reviewer is at work elsewhere: end that program, or take another --reviewer")
