@@ -70,7 +70,7 @@ fn thresholds(study: &DermatoscopyRecord) -> String {
         format!("{threshold}: {} of {}", row.kept, row.images)
     });
     let kept = format!("Edits that each threshold keeps: {}.", rows.collect::<Vec<_>>().join("; "));
-    let fitted = said(&study.classify, |arm| {
+    let fitted = said(&study.classify.differences, |arm| {
         arm.strip_prefix("SA-2k, ").filter(|rest| rest.starts_with("nearest")).map(str::to_owned)
     });
     if fitted.is_empty() { kept } else { format!("{kept} Balanced accuracy minus None's: {fitted}.") }
@@ -82,18 +82,18 @@ fn subsets(study: &DermatoscopyRecord) -> String {
         let direction = study.edits.as_ref()?.directions.get(number.checked_sub(1)?)?;
         Some(format!("{} ({}) alone", direction.id, direction.name))
     };
-    let alone = said(&study.classify, moved);
+    let alone = said(&study.classify.differences, moved);
     if alone.is_empty() {
         return "Not asked: no arm of one direction (sa-2k-along-1 and on).".into();
     }
-    let all = said(&study.classify, |arm| (arm == "SA-2k").then(|| "all together".into()));
+    let all = said(&study.classify.differences, |arm| (arm == "SA-2k").then(|| "all together".into()));
     let both = [all, alone].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     format!("Balanced accuracy minus None's: {both}.")
 }
 
 /// Differences from None of the arms that `called` has words for.
-fn said(classify: &ClassifyRecord, called: impl Fn(&str) -> Option<String>) -> String {
-    let arms = classify.differences.iter().filter(|one| one.metric == METRIC);
+fn said(differences: &[DifferenceRecord], called: impl Fn(&str) -> Option<String>) -> String {
+    let arms = differences.iter().filter(|one| one.metric == METRIC);
     let one = |arm: &DifferenceRecord| Some(format!("{} {}", called(&arm.arm)?, signed_interval(&arm.difference, 3)));
     arms.filter_map(one).collect::<Vec<_>>().join("; ")
 }
@@ -128,7 +128,6 @@ fn second(study: &DermatoscopyRecord) -> String {
 
 fn external(classify: &ClassifyRecord) -> String {
     let Some(found) = &classify.external else { return "Not asked: no other photographs ([external]).".into() };
-    let said = found.differences.iter().filter(|one| one.metric == METRIC);
-    let said: Vec<String> = said.map(|one| format!("{} {}", one.arm, signed_interval(&one.difference, 3))).collect();
-    format!("Balanced accuracy minus None's: {}.", said.join("; "))
+    let said = said(&found.differences, |arm| Some(arm.to_owned()));
+    format!("Balanced accuracy minus None's: {said}.")
 }
