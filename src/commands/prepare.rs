@@ -112,6 +112,11 @@ struct Typed {
     /// (photographs: 64).
     #[arg(long)]
     side: Option<u32>,
+    /// Images in colour with --side: keep those that are nearly the same on one side, as copies of one photograph
+    /// (tables of --ham10000 and --isic: always).
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    near_duplicates: bool,
     /// Images: refuse folders and zips with more files.
     #[arg(long)]
     max_files: Option<u64>,

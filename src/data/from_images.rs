@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::dataset_json;
 use super::extracted::{Extracted, stop_if_asked};
+use super::groups;
 use super::image_files::{ImageFiles, id};
 use super::image_labels::{Labels, Text};
 use super::image_patches::{self, Image};
@@ -73,8 +74,16 @@ fn from_store(
         notes: set.notes,
         ..Extracted::default()
     };
-    let job = image_patches::Job { out: target.out, config, observer, photographs: false };
-    image_patches::extract(set.images, store, all, &job)
+    let job = image_patches::Job { out: target.out, config, observer, photographs: config.near_duplicates };
+    let mut all = image_patches::extract(set.images, store, all, &job)?;
+    if config.near_duplicates {
+        all.patient_source += ", joined where images are near duplicates";
+        let known = vec![set.has_patients; all.lesions.len()];
+        groups::deal(&mut all, &known, config, (seed, observer)).map_err(|problem| problem.at(store.place()))?;
+    } else if all.contrasts.len() == 3 {
+        all.notes.push("near duplicates: not looked for (prepare.near_duplicates with prepare.side)".into());
+    }
+    Ok(all)
 }
 
 /// Images with all that is known of them before they are decoded.
@@ -82,6 +91,8 @@ struct ImageSet {
     images: Vec<Image>,
     classes: Classes,
     has_readers: bool,
+    /// Whether patients are known, and are not the images themselves.
+    has_patients: bool,
     patient_source: String,
     notes: Vec<String>,
 }
@@ -190,7 +201,8 @@ impl ImageSet {
             notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
         }
         notes.extend(told.into_iter().chain(labels.notes).chain(files.notes()));
-        Ok(Self { images, classes, has_readers: labels.votes.is_some(), patient_source, notes })
+        let has_patients = labels.patient.is_some();
+        Ok(Self { images, classes, has_readers: labels.votes.is_some(), has_patients, patient_source, notes })
     }
 }
 

@@ -17,17 +17,21 @@ pub(super) struct Frame {
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
+const APP0: u8 = 0xe0;
 const APP1: u8 = 0xe1;
+const APP14: u8 = 0xee;
 
 /// Reads the segments up to the end of the image; what follows it is no part of it.
 ///
 /// # Errors
 /// In words: a file that ends before its image does, two images in one frame, no image, or one of a kind that is not
-/// decoded: of 12 bits, lossless, arithmetic, of a height that follows its pixels.
+/// decoded: of 12 bits, lossless, arithmetic, of a height that follows its pixels, or of colours that two of its
+/// segments state differently.
 pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
     let cut = || "a JPEG that is cut short: it has no end; copy or download the file again".to_owned();
     let mut rest = jpeg.strip_prefix(&[0xff, START_OF_IMAGE]).ok_or("not a readable JPEG: it does not begin as one")?;
     let (mut frame, mut turn, mut scans) = (None, None, 0);
+    let (mut is_jfif, mut adobe) = (false, None);
     loop {
         let marker;
         (marker, rest) = next_marker(rest).ok_or_else(cut)?;
@@ -51,6 +55,8 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
                 let kind = if marker < 0xc8 { "a lossless or hierarchical" } else { "an arithmetically coded" };
                 return Err(format!("{kind} JPEG, which is not read; convert it to PNG"));
             }
+            APP0 => is_jfif |= segment.starts_with(b"JFIF\0"),
+            APP14 => adobe = adobe.or(segment.strip_prefix(b"Adobe").and_then(|rest| rest.get(6)).copied()),
             APP1 => turn = turn.or(segment.strip_prefix(b"Exif\0\0").and_then(orientation)),
             START_OF_SCAN if frame.is_none() => return Err("not a readable JPEG: pixels before its size".into()),
             START_OF_SCAN => scans += 1,
@@ -58,6 +64,13 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
         }
     }
     let [height, width, channels] = frame.ok_or_else(damaged)?;
+    // JFIF has luminance and two differences of colour (ITU-T T.871, 7); Adobe's transform 0 of three channels is RGB.
+    // Decoders differ in which of the two they believe.
+    if channels == 3 && is_jfif && adobe == Some(0) {
+        return Err("a JPEG that states its colours twice and differently (JFIF's YCbCr, Adobe's RGB), which viewers \
+                    show in two ways; save it again as plain JPEG or PNG"
+            .into());
+    }
     Ok(Frame { height, width, channels: channels as u8, turn })
 }
 
@@ -111,6 +124,16 @@ mod tests {
         let end = whole.len() - b"behind".len();
         (0..end).for_each(|length| assert!(frame(&whole[..length]).is_err(), "cut at {length}"));
         assert!(frame(&whole[..end]).is_ok());
+    }
+
+    #[test]
+    fn colours_are_stated_once_or_alike() {
+        let jfif = segment(APP0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
+        let adobe = |transform| segment(APP14, &[b"Adobe\0d\0\0\0\0".as_slice(), &[transform]].concat());
+        let of = |more: &[&[u8]]| frame(&jpeg(0xc0, 8, &more.concat()));
+        assert!(of(&[&jfif]).is_ok() && of(&[&adobe(0)]).is_ok() && of(&[&jfif, &adobe(1)]).is_ok());
+        assert!(of(&[&jfif, &adobe(0)]).unwrap_err().contains("states its colours twice"));
+        assert!(of(&[&adobe(0), &jfif]).unwrap_err().contains("states its colours twice"));
     }
 
     #[test]

@@ -113,6 +113,10 @@ pub(crate) mod from_cohort;
 
 mod image_patches;
 
+mod near_duplicates;
+
+mod groups;
+
 mod from_images;
 
 mod dermoscopy;

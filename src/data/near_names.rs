@@ -25,11 +25,13 @@ pub fn near_key(text: &str) -> String {
 
 /// As [`near_key`], for names of things that are numbered: what stands between two figures still parts them ("1-11" is
 /// not "11-1", "P 1" is "P1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal
-/// fraction ("1.1" is not "1.10"), but for one that a program made of a whole number ("1.0").
+/// fraction ("1.1" is not "1.10"), but for one that a program made of a whole number ("1.0", "P1.0"). The full stop of
+/// a sentence is no part of a name ("P1.").
 pub fn near_id_key(text: &str) -> String {
     let key = key(text, Some('-'));
-    let whole = key.strip_suffix(".0").filter(|whole| whole.bytes().all(|letter| letter.is_ascii_digit()));
-    let letters: Vec<char> = whole.unwrap_or(&key).chars().collect();
+    let key = key.trim_end_matches('.');
+    let is_whole = |whole: &&str| whole.ends_with(|last: char| last.is_ascii_digit()) && !whole.contains('.');
+    let letters: Vec<char> = key.strip_suffix(".0").filter(is_whole).unwrap_or(key).chars().collect();
     let is_digit = |at: usize| letters.get(at).is_some_and(char::is_ascii_digit);
     let mut short = String::new();
     let mut in_number = false;
@@ -188,12 +190,21 @@ mod tests {
         assert_eq!(near_id_key("sub_01"), near_id_key("SUB-01"));
         assert_eq!(near_id_key("sub\u{a0}01"), near_id_key("sub01"));
         assert_ne!(near_id_key("sub-1-2"), near_id_key("sub-12"));
-        for (one, other) in [("1-11", "11-1"), ("1.1", "1.10"), ("P10", "P1"), ("0", "00x"), ("a0", "a")] {
+        for (one, other) in
+            [("1-11", "11-1"), ("1.1", "1.10"), ("P10", "P1"), ("v1.2.0", "v1.2"), ("0", "00x"), ("a0", "a")]
+        {
             assert_ne!(near_id_key(one), near_id_key(other), "{one} {other}");
         }
-        for (one, other) in
-            [("sub-1", "sub-01"), ("P1", "P001"), ("1", "01"), ("01", "1.0"), ("0", "00"), ("P 1", "P1")]
-        {
+        for (one, other) in [
+            ("sub-1", "sub-01"),
+            ("P1", "P001"),
+            ("1", "01"),
+            ("01", "1.0"),
+            ("0", "00"),
+            ("P 1", "P1"),
+            ("HAM_04.", "HAM_04"),
+            ("P1", "P1.0"),
+        ] {
             assert_eq!(near_id_key(one), near_id_key(other), "{one} {other}");
         }
     }

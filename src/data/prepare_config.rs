@@ -110,6 +110,10 @@ pub struct PrepareConfig {
     /// 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub side: Option<u32>,
+    /// For plain images of `side`: they are photographs in colour, and those that are nearly the same stay on one side.
+    /// The tables of HAM10000 and ISIC come with it always.
+    #[serde(skip_serializing_if = "is_off")]
+    pub near_duplicates: bool,
     /// For plain images: files and folders in the folder, or entries of the zip, at most; about 2 kB of memory for
     /// each image.
     #[serde(skip_serializing_if = "is_default_files")]
@@ -129,6 +133,10 @@ const MOST_FILES: u64 = 10_000_000;
 
 fn is_default_pixels(pixels: &u64) -> bool {
     *pixels == DEFAULT_PIXELS
+}
+
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 fn is_default_files(files: &u64) -> bool {
@@ -156,6 +164,7 @@ impl Default for PrepareConfig {
             max_zip_bytes: 1 << 30,
             max_pixels: DEFAULT_PIXELS,
             side: None,
+            near_duplicates: false,
             max_files: DEFAULT_FILES,
         }
     }
@@ -210,6 +219,10 @@ impl PrepareConfig {
         if !cohort && !self.form.is_sform() {
             return Err(Self::refuse("form", "\"qform\"", "a cohort: plain images have no header that says it")
                 .advice("leave prepare.form out"));
+        }
+        if self.near_duplicates && (self.side.is_none() || !matches!(source, Source::Images(_) | Source::Zip(_))) {
+            let expected = "plain images with prepare.side, which are then compared as photographs";
+            return Err(Self::refuse("near_duplicates", "true", expected));
         }
         let side = self.side.map(|side| side.to_string());
         let entities = self.entities.first().cloned();

@@ -8,11 +8,12 @@ use super::bench::widened;
 use super::editing::Edit;
 use super::embedding::Codes;
 use super::inverted::{DrawnBy, Inverted, offsets_of};
+use super::kept::Note;
 use super::method::{Method, Refine};
 use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::files;
-use crate::name::shown;
+use crate::name::{Name, shown};
 use crate::nets::layers::offset::Offset;
 use crate::nets::weights::read_tensors;
 use crate::nets::{Generator, Network, load_image_network};
@@ -118,6 +119,7 @@ fn opened(
     let path = folder.join(&codes.file);
     let file = read_tensors(&path)?;
     require_hash(&path, &file.sha256, &codes.sha256)?;
+    require_order(&path, &file.description, &codes.images)?;
     let layers = like.synthesis.kernels().len();
     let parts = Codes::from_tensors(&file.tensors, like.device()).zip(offsets_of(&file.tensors, layers, like.device()));
     let Some((found, offsets)) = parts.filter(|(found, offsets)| fits(found, offsets, codes.images.len() as i64, like))
@@ -156,6 +158,18 @@ fn require_hash(path: &Path, found: &str, known: &str) -> Result<()> {
     let expected =
         if known.is_empty() { "the record to name its SHA-256".to_owned() } else { shown(known).to_string() };
     Err(Problem::input(path, format!("SHA-256 {found}")).expected(expected).advice("run `rimforge invert` again"))
+}
+
+/// Refuses a record whose images are not, one by one, those that the file of codes says it is of.
+fn require_order(path: &Path, description: &str, images: &[InvertedImage]) -> Result<()> {
+    let said = serde_json::from_str::<Note>(description).ok();
+    let ids: Option<Vec<Name>> = said.and_then(|note| serde_json::from_value(note.about).ok());
+    if ids.is_some_and(|ids| ids.iter().eq(images.iter().map(|image| &image.id))) {
+        return Ok(());
+    }
+    Err(Problem::input(path, "codes of other images, or in another order, than the record names")
+        .expected("the record as `rimforge invert` wrote it")
+        .advice("run `rimforge invert` again"))
 }
 
 /// Whether codes and offsets are those of `count` images of such a generator, all of them numbers.

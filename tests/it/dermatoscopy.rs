@@ -211,6 +211,15 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
     place.refused_with(5, classify, "an edit of ");
     fs::write(&record, own).unwrap();
 
+    let record = place.path("study/inverted/record.json");
+    let own = fs::read_to_string(&record).unwrap();
+    let mut turned: serde_json::Value = serde_json::from_str(&own).unwrap();
+    let methods = turned["methods"].as_array_mut().unwrap();
+    methods.iter_mut().for_each(|method| method["codes"]["images"].as_array_mut().unwrap().reverse());
+    fs::write(&record, turned.to_string()).unwrap();
+    place.refused_with(3, &edit("study/data", "study/inverted", "x"), "in another order");
+    fs::write(&record, own).unwrap();
+
     for (file, says) in [
         ("study/directions/directions.safetensors", "as the record has it"),
         ("study/inverted/codes/encoder-then-pivotal-all.safetensors", "SHA-256"),

@@ -525,3 +525,26 @@ fn plain_folders_of_jpegs_are_read_too_and_brought_to_a_side() {
     let small = place.prepare("--images", &set, &["--classes", "labels", "--side", "80"]);
     small.refused(&["an image of 96 x 72 pixels; expected at least 80 each way"]);
 }
+
+#[test]
+fn copies_in_plain_folders_are_joined_where_that_is_asked_for() {
+    let place = Place::new();
+    let file = |shot: &Shot| (format!("{}/{}.jpg", shot.class, shot.image), jpeg(shot.lesion, shot.shot));
+    let mut files: Files = shots().iter().map(file).collect();
+    let wide: Vec<u8> = levels(14, 0);
+    let doubled: Vec<u8> = (0..4 * WIDTH * HEIGHT)
+        .flat_map(|at| wide[3 * (at / (2 * WIDTH) / 2 * WIDTH + at % (2 * WIDTH) / 2)..][..3].to_vec())
+        .collect();
+    files.insert("nv/copy.jpg".into(), encoded(&doubled, [2 * WIDTH, 2 * HEIGHT], ColorType::Rgb, false));
+    let set = place.written(&files);
+    let options = ["--classes", "labels", "--side", "32"];
+    let apart = place.prepare("--images", &set, &options).manifest(&["near duplicates: not looked for"]);
+    assert_eq!(groups(&apart.lesions).len(), 31);
+    let joined = place.prepare("--images", &set, &[&options[..], &["--near-duplicates"]].concat());
+    let joined = joined.manifest(&["near duplicates in different lesions: ", "copy (no lesion known, nv)"]);
+    let own = joined.lesions.iter().find(|lesion| lesion.id.as_str() == "nv-copy").unwrap();
+    let twin = joined.lesions.iter().find(|lesion| lesion.id.as_str() == "nv-ISIC_0024334").unwrap();
+    assert!(own.patient == twin.patient && own.split == twin.split);
+    let any_size = place.prepare("--images", &set, &["--classes", "labels", "--near-duplicates"]);
+    any_size.refused(&["near_duplicates", "prepare.side"]);
+}

@@ -3,7 +3,7 @@
 //! away.
 
 use super::layout::Layout;
-use super::photographs::{Photographs, Row, image_name, lesion_name, table_at};
+use super::photographs::{Photographs, Row, columns, image_name, lesion_name, table_at};
 use crate::data::image_store::ImageStore;
 use crate::data::name_join::listed;
 use crate::data::near_names::spelled;
@@ -21,7 +21,7 @@ const CLASSES: [&str; 7] = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"];
 pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photographs> {
     let (path, bytes) = table_at(store, &layout.table)?;
     let wanted = Wanted { required: &["lesion_id", "image_id", "dx"], optional: &[] };
-    let table = table::parse(&path, &bytes, &wanted)?;
+    let table = columns(&path, &bytes, &wanted)?;
     let row = |row: table::Row<'_>| {
         let (image, class) = (image_name(&path, row.line(), row.cell(1))?, row.cell(2).to_owned());
         let Some(lesion) = lesion_name(&path, row.line(), row.cell(0))? else {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::layout::Layout;
-use super::photographs::{Photographs, Row, image_name, lesion_name, require_once, table_at};
+use super::photographs::{Photographs, Row, columns, image_name, lesion_name, require_once, table_at};
 use crate::data::image_store::ImageStore;
 use crate::data::name_join::listed;
 use crate::data::near_names::spelled;
@@ -25,7 +25,7 @@ const WEIGHTS: [&str; 2] = ["score_weight", "validation_weight"];
 /// cells than one 1 and zeros, one that is "UNK", or a lesion of two diagnoses.
 pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photographs> {
     let (path, bytes) = table_at(store, &layout.table)?;
-    let table = table::parse(&path, &bytes, &Wanted { required: &["image"], optional: &DIAGNOSES })?;
+    let table = columns(&path, &bytes, &Wanted { required: &["image"], optional: &DIAGNOSES })?;
     let (weights, others): (Vec<String>, Vec<String>) =
         table.further.clone().into_iter().partition(|column| WEIGHTS.contains(&column.as_str()));
     if !others.is_empty() {
@@ -97,7 +97,7 @@ fn class(row: table::Row<'_>, present: &[(usize, &'static str)]) -> std::result:
 /// Takes the lesions from their table; returns what to say about it.
 fn add_lesions(store: &mut dyn ImageStore, name: &str, rows: &mut [Row]) -> Result<Vec<String>> {
     let (path, bytes) = table_at(store, name)?;
-    let table = table::parse(&path, &bytes, &Wanted { required: &["image", "lesion_id"], optional: &[] })?;
+    let table = columns(&path, &bytes, &Wanted { required: &["image", "lesion_id"], optional: &[] })?;
     let images: Vec<String> =
         table.rows().map(|row| image_name(&path, row.line(), row.cell(0))).collect::<Result<_>>()?;
     require_once(&path, &images.iter().map(String::as_str).collect::<Vec<_>>())?;

@@ -11,6 +11,7 @@ use crate::data::image_store::ImageStore;
 use crate::data::name_join::listed;
 use crate::data::passed_over::passed_over;
 use crate::files;
+use crate::name::shown;
 use crate::problem::{Problem, Result};
 
 /// HAM10000's table, with any of the endings under which it is handed on.
@@ -109,8 +110,11 @@ impl Layout {
                     return Err(Problem::input(place, format!("both {}", own.join(" and ")))
                         .expected("one table of lesions beside the table of diagnoses"));
                 }
-                let unused = candidates.into_iter().filter(|path| !own.contains(path));
-                (own.first().cloned(), unused.collect())
+                let unused: Vec<String> = candidates.into_iter().filter(|path| !own.contains(path)).collect();
+                if own.is_empty() {
+                    require_others(place, &unused, &tables, &start)?;
+                }
+                (own.first().cloned(), unused)
             }
         };
         let unused = tables.into_iter().filter(|path| *path != table).chain(unused).collect();
@@ -140,6 +144,25 @@ impl Layout {
         let flag = description.get("simulated").and_then(Value::as_bool).unwrap_or_default();
         Ok(self.simulated || flag || said.map(Value::to_string).any(|text| text.to_lowercase().contains("simulat")))
     }
+}
+
+/// Refuses a table of lesions that belongs to no table of diagnoses, where the one in use has none: unread, photographs
+/// of one lesion would be dealt to two sides.
+fn require_others(place: &Path, lesions: &[String], tables: &[String], start: &str) -> Result<()> {
+    let starts: Vec<String> = tables
+        .iter()
+        .filter_map(|path| file_name(path).to_lowercase().strip_suffix(GROUND_TRUTH).map(str::to_owned))
+        .collect();
+    let is_of_none = |path: &&String| {
+        let name = file_name(path).to_lowercase();
+        let own = |start: &String| LESIONS.iter().any(|end| name == format!("{start}{end}"));
+        !starts.iter().any(own)
+    };
+    let Some(lost) = lesions.iter().find(is_of_none) else { return Ok(()) };
+    let called = LESIONS.map(|end| format!("{start}{end}")).join(" or ");
+    Err(Problem::input(place, format!("a table of lesions that belongs to no table of diagnoses: {}", shown(lost)))
+        .expected(format!("{called}, in any case of letters, beside the table of diagnoses"))
+        .advice("rename it if it says which lesion each photograph shows, or move it elsewhere"))
 }
 
 fn no_table(place: &Path, origin: Origin) -> Problem {
@@ -190,6 +213,12 @@ mod tests {
     #[test]
     fn no_table_two_tables_and_no_picture_are_named() {
         let refused = |files: &[&str], origin| of(files, origin).unwrap_err().to_string();
+        let lost = ["ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Train_Metadata.csv", "a.jpg"];
+        let said = refused(&lost, Origin::Isic);
+        assert!(
+            said.contains("ISIC_2019_Train_Metadata.csv") && said.contains("isic_2019_training_metadata"),
+            "{said}"
+        );
         let said = refused(&["a.jpg", "ISIC2018_Task3_Training_GroundTruth.csv"], Origin::Ham10000);
         assert!(said.contains("no table of HAM10000") && said.contains("--isic"), "{said}");
         assert!(refused(&["a.jpg", "HAM10000_metadata.csv"], Origin::Isic).contains("--ham10000"));

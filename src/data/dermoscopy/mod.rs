@@ -2,7 +2,7 @@
 //! lesion a photograph shows, what the lesion is, and which photographs are copies of each other.
 //!
 //! The group that stays on one side of the split is the lesion with all lesions of which a photograph is nearly the
-//! same as one of its own. Groups are known only once all photographs are decoded, so sides are dealt after that.
+//! same as one of its own ([`groups`]).
 
 mod layout;
 
@@ -14,15 +14,12 @@ mod isic;
 
 mod pictures;
 
-mod near_duplicates;
-
-mod groups;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::extracted::{Extracted, stop_if_asked};
 use super::from_images::Target;
+use super::groups;
 use super::image_patches::{self, Image, Job};
 use super::image_store::ImageStore;
 use super::label_classes::in_order;
@@ -30,7 +27,6 @@ use super::manifest::{Class, Classes, Split};
 use super::name_join::listed;
 use super::png_folder::PngFolder;
 use super::prepare_config::PrepareConfig;
-use super::split;
 use super::zip_dataset::ZipDataset;
 use crate::name::Name;
 use crate::observer::Observer;
@@ -90,13 +86,8 @@ pub(super) fn extract(
         ..Extracted::default()
     };
     let mut all = image_patches::extract(images, store.as_mut(), all, &job)?;
-    let groups = groups::of(&found, &std::mem::take(&mut all.thumbnails), observer)?;
-    all.notes.extend(groups.notes);
-    for ((lesion, hash), group) in all.lesions.iter_mut().zip(&mut all.hashes).zip(groups.of) {
-        hash.patient.clone_from(&group);
-        lesion.patient = group;
-    }
-    deal(&mut all, config, seed, observer).map_err(|problem| problem.at(root))?;
+    let known: Vec<bool> = found.rows.iter().map(|row| row.lesion.is_some()).collect();
+    groups::deal(&mut all, &known, config, (seed, observer)).map_err(|problem| problem.at(root))?;
     Ok(all)
 }
 
@@ -133,23 +124,4 @@ fn absent(found: &Photographs) -> Option<String> {
     let absent: Vec<String> =
         counts.into_iter().filter(|(_, images)| *images == 0).map(|(class, _)| class.to_owned()).collect();
     (!absent.is_empty()).then(|| format!("no photograph of {}, so no such class", listed(&absent)))
-}
-
-/// Deals the groups out to the sides.
-fn deal(all: &mut Extracted, config: &PrepareConfig, seed: RunSeed, observer: &dyn Observer) -> Result<()> {
-    let kinds = split::kinds(&all.classes);
-    let own = all.lesions.iter().map(|lesion| (lesion.patient.as_str(), &lesion.class));
-    let groups = split::count_lesions(own, &kinds);
-    let sides = split::assign(&groups, &kinds, config.shares(), seed, observer).map_err(|problem| {
-        match problem.kind() {
-        Kind::Input => problem.more_advice(
-            "a patient here is a lesion with those of which it has near duplicates, and is on one side; a class with \
-             fewer of them than there are sides can be left out of the table, with its photographs",
-        ),
-        _ => problem,
-    }
-    })?;
-    let side_of: BTreeMap<String, Split> = groups.into_iter().map(|group| group.id).zip(sides).collect();
-    all.lesions.iter_mut().for_each(|lesion| lesion.split = side_of[&lesion.patient]);
-    Ok(())
 }

@@ -38,6 +38,22 @@ pub(super) struct Photographs {
     pub notes: Vec<String>,
 }
 
+/// Lines of a table of photographs: as many as there may be images in a folder unless more are asked for.
+const MAX_ROWS: usize = 200_000;
+
+/// The columns of the table at `path`.
+///
+/// # Errors
+/// What [`table::parse`] refuses, or more than 200,000 lines.
+pub(super) fn columns(path: &Path, bytes: &[u8], wanted: &table::Wanted<'_>) -> Result<table::Table> {
+    let table = table::parse(path, bytes, wanted)?;
+    let rows = table.rows().len();
+    if rows > MAX_ROWS {
+        return Err(Problem::input(path, format!("{rows} photographs")).expected(format!("at most {MAX_ROWS}")));
+    }
+    Ok(table)
+}
+
 /// The bytes of a table at `name` and the path that names it in errors.
 pub(super) fn table_at(store: &mut dyn ImageStore, name: &str) -> Result<(PathBuf, Vec<u8>)> {
     let path = store.place().join(name);

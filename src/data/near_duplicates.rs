@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::data::extracted::stop_if_asked;
-use crate::data::thumbnail::{BITS, TURNS, Thumbnail};
+use super::extracted::stop_if_asked;
+use super::thumbnail::{BITS, TURNS, Thumbnail};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 

@@ -1,43 +1,45 @@
 //! Groups that stay on one side of the split: lesions, joined where photographs of two are nearly the same.
+//!
+//! Groups are known only once all photographs are decoded, so sides are dealt after that.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::extracted::Extracted;
+use super::manifest::{Lesion, Split};
 use super::near_duplicates;
-use super::photographs::{Photographs, Row};
-use crate::data::thumbnail::Thumbnail;
+use super::prepare_config::PrepareConfig;
+use super::split;
 use crate::name::shown;
 use crate::observer::Observer;
-use crate::problem::Result;
+use crate::problem::{Kind, Result};
+use crate::seed::RunSeed;
 
 /// Pairs that the record lists, one in a note.
 const LISTED: usize = 200;
 
-/// The groups of a set.
-pub(super) struct Groups {
-    /// By photograph: the first lesion of its group, or the photograph itself where it is of no known lesion.
-    pub of: Vec<String>,
-    /// What the record should say about them.
-    pub notes: Vec<String>,
-}
-
-/// The group of each photograph; `thumbnails` in the order of the rows.
+/// Joins the lesions of photographs that are nearly the same, calls each group as the first of its lesions, and deals
+/// groups out to the sides. The thumbnails of `all` are used up; `known` says of each photograph whether its patient
+/// is a lesion that a table names, not the photograph itself.
 ///
 /// # Errors
-/// Nearly all photographs alike, or a request to stop.
-pub(super) fn of(found: &Photographs, thumbnails: &[Thumbnail], observer: &dyn Observer) -> Result<Groups> {
-    let name = |row: &Row| row.lesion.clone().unwrap_or_else(|| row.image.clone());
+/// Nearly all photographs alike, a split that cannot be made, or a request to stop.
+pub(super) fn deal(
+    all: &mut Extracted,
+    known: &[bool],
+    config: &PrepareConfig,
+    (seed, observer): (RunSeed, &dyn Observer),
+) -> Result<()> {
     // A photograph and a lesion may have one name; they are one thing only where the table says so.
     let mut numbers: HashMap<(bool, &str), usize> = HashMap::new();
     let mut names = Vec::new();
     let mut lesions = Vec::new();
-    for row in &found.rows {
-        let key = (row.lesion.is_some(), row.lesion.as_deref().unwrap_or(&row.image));
-        lesions.push(*numbers.entry(key).or_insert_with(|| {
-            names.push(name(row));
+    for (photograph, &known) in all.lesions.iter().zip(known) {
+        lesions.push(*numbers.entry((known, &photograph.patient)).or_insert_with(|| {
+            names.push(photograph.patient.clone());
             names.len() - 1
         }));
     }
-    let pairs = near_duplicates::pairs(thumbnails, &lesions, observer)?;
+    let pairs = near_duplicates::pairs(&std::mem::take(&mut all.thumbnails), &lesions, observer)?;
     let mut joined = Joined((0..names.len()).collect());
     pairs.iter().for_each(|&(one, other)| joined.join(lesions[one], lesions[other]));
     let roots: Vec<usize> = (0..names.len()).map(|lesion| joined.root(lesion)).collect();
@@ -46,11 +48,34 @@ pub(super) fn of(found: &Photographs, thumbnails: &[Thumbnail], observer: &dyn O
         let first = first.entry(*root).or_insert(name);
         *first = (*first).min(name);
     }
-    let of = lesions.iter().map(|&lesion| first[&roots[lesion]].to_owned()).collect();
-    Ok(Groups { of, notes: notes(found, &pairs, &roots) })
+    all.notes.extend(notes(&all.lesions, known, &pairs, &roots));
+    for ((photograph, hash), lesion) in all.lesions.iter_mut().zip(&mut all.hashes).zip(lesions) {
+        photograph.patient = first[&roots[lesion]].to_owned();
+        hash.patient.clone_from(&photograph.patient);
+    }
+    sides(all, config, (seed, observer))
 }
 
-fn notes(found: &Photographs, pairs: &[(usize, usize)], roots: &[usize]) -> Vec<String> {
+fn sides(all: &mut Extracted, config: &PrepareConfig, (seed, observer): (RunSeed, &dyn Observer)) -> Result<()> {
+    let kinds = split::kinds(&all.classes);
+    let own = all.lesions.iter().map(|lesion| (lesion.patient.as_str(), &lesion.class));
+    let groups = split::count_lesions(own, &kinds);
+    let sides = split::assign(&groups, &kinds, config.shares(), seed, observer).map_err(|problem| {
+        match problem.kind() {
+        Kind::Input => problem.more_advice(
+            "a patient here is a lesion with those of which it has near duplicates, and is on one side; a class with \
+             fewer of them than there are sides can be left out of the table, with its photographs",
+        ),
+        _ => problem,
+    }
+    })?;
+    let side_of: BTreeMap<String, Split> = groups.into_iter().map(|group| group.id).zip(sides).collect();
+    all.lesions.iter_mut().for_each(|lesion| lesion.split = side_of[&lesion.patient]);
+    Ok(())
+}
+
+/// What the record says about the groups, before photographs are called after theirs.
+fn notes(found: &[Lesion], known: &[bool], pairs: &[(usize, usize)], roots: &[usize]) -> Vec<String> {
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
     roots.iter().for_each(|&root| *sizes.entry(root).or_default() += 1);
     let (groups, largest) = (sizes.len(), sizes.values().max().copied().unwrap_or_default());
@@ -59,17 +84,15 @@ fn notes(found: &Photographs, pairs: &[(usize, usize)], roots: &[usize]) -> Vec<
     if pairs.is_empty() {
         return vec![start, "near duplicates in different lesions: none".into()];
     }
-    let lesion =
-        |row: &Row| row.lesion.as_deref().map_or("no lesion known".into(), |lesion| shown(lesion).into_owned());
-    let one =
-        |at: usize| format!("{} ({}, {})", shown(&found.rows[at].image), lesion(&found.rows[at]), found.rows[at].class);
+    let lesion = |at: usize| if known[at] { shown(&found[at].patient).into_owned() } else { "no lesion known".into() };
+    let one = |at: usize| format!("{} ({}, {})", shown(&found[at].id), lesion(at), found[at].class);
     let counted = format!(
         "near duplicates in different lesions: {} pairs of photographs, by which {joined} groups have more than one \
          lesion, the largest {largest}",
         pairs.len()
     );
     let listed = pairs.iter().take(LISTED).map(|&(a, b)| format!("near duplicates: {} and {}", one(a), one(b)));
-    let classes = pairs.iter().filter(|&&(a, b)| found.rows[a].class != found.rows[b].class).count();
+    let classes = pairs.iter().filter(|&&(a, b)| found[a].class != found[b].class).count();
     let contradict = (classes > 0).then(|| format!("{classes} of these pairs are of two classes: look at them"));
     let more = pairs.len().checked_sub(LISTED + 1).map(|more| format!("near duplicates: {} further pairs", more + 1));
     [start, counted].into_iter().chain(contradict).chain(listed).chain(more).collect()
