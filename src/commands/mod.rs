@@ -56,6 +56,8 @@ pub mod segment;
 
 pub mod simulate;
 
+mod simulate_brain;
+
 mod simulate_skin;
 
 pub mod train;

@@ -76,8 +76,9 @@ fn assign(settings: &mut Table, name: &str, value: Value) -> Result<()> {
             settings.insert(name.to_owned(), value);
             Ok(())
         }
-        Some((first, rest)) => match settings.get_mut(first) {
-            Some(Value::Table(inner)) => assign(inner, rest, value),
+        // A table that has its defaults may be left out ([`crate::data::PrepareConfig`]).
+        Some((first, rest)) => match settings.entry(first).or_insert_with(|| Value::Table(Table::new())) {
+            Value::Table(inner) => assign(inner, rest, value),
             _ => Err(Problem::new(Kind::Internal, format!("no table {first} among the settings"))),
         },
     }

@@ -10,6 +10,8 @@ use serde::{Serialize, Serializer};
 use super::choices::choice;
 use super::console::Console;
 use super::options::{Options, SeedArgs};
+use crate::data::brats::config::{Plane, SliceClasses, VolumeWindow};
+use crate::data::brats::labels::Scheme;
 use crate::data::manifest::Items;
 use crate::data::prepare_config::ClassSource;
 use crate::data::{PrepareConfig, Source, run_stage};
@@ -39,6 +41,9 @@ struct SourceArgs {
     /// photographs.
     #[arg(long, value_name = "DIR")]
     isic: Option<PathBuf>,
+    /// Brains with gliomas as downloaded: BraTS-Africa, BraTS 2017 to 2024; folders of cases at any depth.
+    #[arg(long, value_name = "DIR")]
+    brats: Option<PathBuf>,
 }
 
 /// Arguments of `rimforge prepare`.
@@ -117,6 +122,36 @@ struct Typed {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     near_duplicates: bool,
+    /// Brains: axial, coronal, sagittal (all three unless told).
+    #[arg(long, value_delimiter = ',', value_parser = choice::<Plane>())]
+    #[serde(rename = "brats.planes")]
+    planes: Option<Vec<Plane>>,
+    /// Brains: a class is a plane, a plane with or without tumour, or that for each population (plane-tumour unless
+    /// told).
+    #[arg(long, value_name = "CLASSES", value_parser = choice::<SliceClasses>())]
+    #[serde(rename = "brats.classes")]
+    slice_classes: Option<SliceClasses>,
+    /// Brains: use slices with at least this share of the brain's largest slice (.2 unless told).
+    #[arg(long, value_name = "SHARE")]
+    #[serde(rename = "brats.least_area")]
+    least_area: Option<f64>,
+    /// Brains: every so many-th slice of each plane (each unless told).
+    #[arg(long, value_name = "N")]
+    #[serde(rename = "brats.step")]
+    slice_step: Option<u32>,
+    /// Brains: levels that map to -1..1, of each volume's brain: hundredths .5 to 99.5 (unless told), .1 to 99.9, or
+    /// all.
+    #[arg(long, value_name = "WINDOW", value_parser = choice::<VolumeWindow>())]
+    #[serde(rename = "brats.window")]
+    volume_window: Option<VolumeWindow>,
+    /// Brains: what the label maps' numbers mean (by the files' names unless told).
+    #[arg(long, value_name = "SCHEME", value_parser = choice::<Scheme>())]
+    #[serde(rename = "brats.labels")]
+    label_scheme: Option<Scheme>,
+    /// Brains: also cases of BraTS-Africa that are no gliomas.
+    #[arg(long)]
+    #[serde(rename = "brats.other_neoplasms", skip_serializing_if = "std::ops::Not::not")]
+    other_neoplasms: bool,
     /// Images: refuse folders and zips with more files.
     #[arg(long)]
     max_files: Option<u64>,
@@ -140,15 +175,18 @@ type Given<'a> = (&'a Option<PathBuf>, fn(PathBuf) -> Source);
 
 impl SourceArgs {
     fn source(&self) -> Result<Source> {
-        let sources: [Given<'_>; 5] = [
+        let sources: [Given<'_>; 6] = [
             (&self.cohort, Source::Cohort),
             (&self.images, Source::Images),
             (&self.zip, Source::Zip),
             (&self.ham10000, Source::Ham10000),
             (&self.isic, Source::Isic),
+            (&self.brats, Source::Brats),
         ];
         let given = sources.into_iter().find_map(|(path, of)| path.clone().map(of));
-        given.ok_or_else(|| Problem::usage("no source").expected("--cohort, --images, --zip, --ham10000 or --isic"))
+        given.ok_or_else(|| {
+            Problem::usage("no source").expected("--cohort, --images, --zip, --ham10000, --isic or --brats")
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::options::Options;
+use super::simulate_brain::{self, BrainArgs};
 use super::simulate_skin::{self, SkinArgs};
 use crate::data::PrepareConfig;
 use crate::gates::examine::{describe, require_passed};
@@ -67,6 +68,8 @@ pub struct SimulateArgs {
 /// What is simulated other than a cohort of rim lesions.
 #[derive(Debug, Subcommand)]
 enum Other {
+    /// Brains of two populations with gliomas, in the layout of BraTS-Africa and BraTS 2023, with their truth.
+    Brain(BrainArgs),
     /// Dermoscopic pictures of seven classes, in the layout of HAM10000, with the truth of every factor.
     Skin(SkinArgs),
 }
@@ -105,8 +108,10 @@ struct Typed {
 /// Settings that make no sense, a folder that holds something else, a failed write; with `--check` also a gate that
 /// does not pass.
 pub fn run(args: &SimulateArgs, console: &Console) -> Result<()> {
-    if let Some(Other::Skin(skin)) = &args.other {
-        return simulate_skin::run(skin, console);
+    match &args.other {
+        Some(Other::Brain(brain)) => return simulate_brain::run(brain, console),
+        Some(Other::Skin(skin)) => return simulate_skin::run(skin, console),
+        None => {}
     }
     match (&args.check, &args.out) {
         (Some(root), _) => check(root, args, console),

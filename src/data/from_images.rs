@@ -31,7 +31,7 @@ pub(super) struct Target<'a> {
     /// Folder of the data set in the making.
     pub out: &'a Path,
     /// Refuses names at which something lies that is not this command's.
-    pub free: &'a dyn Fn(Vec<String>) -> Result<()>,
+    pub free: &'a (dyn Fn(Vec<String>) -> Result<()> + Sync),
 }
 
 pub(super) fn from_folder(

@@ -121,6 +121,8 @@ mod from_images;
 
 mod dermoscopy;
 
+pub mod brats;
+
 pub mod prepare_config;
 
 mod extracted;

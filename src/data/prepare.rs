@@ -17,7 +17,7 @@ use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
 use super::patient_figure;
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
-use super::{from_cohort, from_images};
+use super::{brats, from_cohort, from_images};
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::lab::Lab;
 use crate::problem::{Kind, Problem, Result};
@@ -72,7 +72,11 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     config.check_for(source)?;
     let read = match source {
         Source::Cohort(root) => Input::of(root).with_room(is_left_to_others),
-        Source::Images(path) | Source::Zip(path) | Source::Ham10000(path) | Source::Isic(path) => Input::of(path),
+        Source::Images(path)
+        | Source::Zip(path)
+        | Source::Ham10000(path)
+        | Source::Isic(path)
+        | Source::Brats(path) => Input::of(path),
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
@@ -86,6 +90,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         Source::Zip(path) => from_images::from_zip(path, target, config, seed, observer),
         Source::Ham10000(root) => dermoscopy::extract(root, Origin::Ham10000, target, config, (seed, observer)),
         Source::Isic(root) => dermoscopy::extract(root, Origin::Isic, target, config, (seed, observer)),
+        Source::Brats(root) => brats::extract(root, target, config, (seed, observer)),
     };
     if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
         // Patients are gone on with, images are not. The first error is the one to show.
@@ -93,7 +98,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     }
     let mut extracted = extracted?;
     let advice = match source {
-        Source::Cohort(_) => "find out which patient they belong to and remove the other",
+        Source::Cohort(_) | Source::Brats(_) => "find out which patient they belong to and remove the other",
         _ => {
             "remove one of each pair, or give both the same patient in a table of file and patient (prepare.patients, \
              --patients)"
@@ -174,6 +179,7 @@ fn record(extracted: &Extracted, two_sides: (u64, u64), seed: RunSeed) -> Prepar
         pixel_hashes_on_two_sides: two_sides.1,
         non_finite_voxels: extracted.non_finite,
         notes: extracted.notes.clone(),
+        windows: extracted.windows.clone(),
         patient_figure: extracted.patient_figure.clone(),
         inputs: vec![],
         seed: seed.0,

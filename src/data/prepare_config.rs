@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::bids::Pick;
+use super::brats::config::BratsConfig;
+use super::brats::layout;
 use super::manifest::Items;
 use super::split::Shares;
 use crate::nifti::Form;
@@ -27,6 +29,8 @@ pub enum Source {
     Ham10000(PathBuf),
     /// The training set of an ISIC challenge as it is downloaded, a folder or a zip.
     Isic(PathBuf),
+    /// BraTS-Africa or BraTS of another year as it is downloaded, a folder.
+    Brats(PathBuf),
 }
 
 impl Source {
@@ -114,6 +118,9 @@ pub struct PrepareConfig {
     /// The tables of HAM10000 and ISIC come with it always.
     #[serde(skip_serializing_if = "is_off")]
     pub near_duplicates: bool,
+    /// For brains with gliomas.
+    #[serde(skip_serializing_if = "is_default_brats")]
+    pub brats: BratsConfig,
     /// For plain images: files and folders in the folder, or entries of the zip, at most; about 2 kB of memory for
     /// each image.
     #[serde(skip_serializing_if = "is_default_files")]
@@ -133,6 +140,10 @@ const MOST_FILES: u64 = 10_000_000;
 
 fn is_default_pixels(pixels: &u64) -> bool {
     *pixels == DEFAULT_PIXELS
+}
+
+fn is_default_brats(brats: &BratsConfig) -> bool {
+    *brats == BratsConfig::default()
 }
 
 fn is_off(switch: &bool) -> bool {
@@ -165,6 +176,7 @@ impl Default for PrepareConfig {
             max_pixels: DEFAULT_PIXELS,
             side: None,
             near_duplicates: false,
+            brats: BratsConfig::default(),
             max_files: DEFAULT_FILES,
         }
     }
@@ -173,6 +185,11 @@ impl Default for PrepareConfig {
 impl PrepareConfig {
     pub(super) fn shares(&self) -> Shares {
         Shares { validation: self.validation_fraction, test: self.test_fraction }
+    }
+
+    /// Channels of brains: what was asked for, or the one image that shows a tumour's rim.
+    pub(super) fn brats_contrasts(&self) -> Vec<String> {
+        if self.contrasts == Self::default().contrasts { vec!["t1c".into()] } else { self.contrasts.clone() }
     }
 
     /// The contrast with its window, asked for or default.
@@ -197,6 +214,7 @@ impl PrepareConfig {
     pub fn check_for(&self, source: &Source) -> Result<()> {
         let cohort = matches!(source, Source::Cohort(_));
         let images = ["image0", "image1", "image2"].map(str::to_owned);
+        self.check_for_brats(source)?;
         let known: &[String] = if cohort { &self.contrasts } else { &images };
         let names: HashSet<&str> = known.iter().map(|name| known_as(name)).collect();
         if let Some((name, window)) = self.windows.iter().find(|(name, _)| !names.contains(known_as(name))) {
@@ -216,7 +234,8 @@ impl PrepareConfig {
             return Err(Self::refuse("items", "\"volumes\"", "a cohort: these are images of one slice")
                 .advice("leave prepare.items out"));
         }
-        if !cohort && !self.form.is_sform() {
+        let has_headers = cohort || matches!(source, Source::Brats(_));
+        if !has_headers && !self.form.is_sform() {
             return Err(Self::refuse("form", "\"qform\"", "a cohort: plain images have no header that says it")
                 .advice("leave prepare.form out"));
         }
@@ -233,12 +252,15 @@ impl PrepareConfig {
         let unused: Vec<(&str, &Option<String>)> = match source {
             Source::Cohort(_) => of_images.into_iter().chain([("side", &side)]).collect(),
             Source::Images(_) | Source::Zip(_) => of_cohort.to_vec(),
-            Source::Ham10000(_) | Source::Isic(_) => of_cohort.into_iter().chain(of_images).collect(),
+            Source::Ham10000(_) | Source::Isic(_) | Source::Brats(_) => {
+                of_cohort.into_iter().chain(of_images).collect()
+            }
         };
         match unused.into_iter().find(|(_, value)| value.is_some()) {
             Some((name, value)) => {
                 let expected = match source {
                     Source::Cohort(_) => "plain images: a cohort says it itself",
+                    Source::Brats(_) => "plain images or a cohort: the cases' names say it",
                     _ if source.is_dermoscopy() && !["session", "entities"].contains(&name) => {
                         "plain images: the set's own tables say it"
                     }
@@ -251,10 +273,36 @@ impl PrepareConfig {
     }
 }
 
+impl PrepareConfig {
+    /// Settings of brains go with brains, and their channels are the volumes of a case.
+    fn check_for_brats(&self, source: &Source) -> Result<()> {
+        if !matches!(source, Source::Brats(_)) {
+            if is_default_brats(&self.brats) {
+                return Ok(());
+            }
+            let found = "settings other than the defaults";
+            return Err(Self::refuse("brats", found, "brains with gliomas (--brats), which have planes and labels"));
+        }
+        let contrasts = self.brats_contrasts();
+        let known: Vec<&str> = layout::known().collect();
+        let images = contrasts.iter().filter(|name| known.contains(&name.as_str()) && name.as_str() != "seg");
+        if contrasts.iter().any(|name| !known.contains(&name.as_str())) || images.count() == 0 {
+            let expected = format!("volumes of BraTS, one of them an image: {}", known.join(", "));
+            return Err(Self::refuse("contrasts", format!("{contrasts:?}"), expected));
+        }
+        if !self.windows.is_empty() {
+            let found = "windows of contrasts";
+            return Err(Self::refuse("windows", found, "none: each volume has its own, prepare.brats.window says how"));
+        }
+        Ok(())
+    }
+}
+
 impl Settings for PrepareConfig {
     const SECTION: &'static str = "prepare";
 
     fn check(&self) -> Result<()> {
+        self.brats.check()?;
         if let Err(expected) = check_contrasts(&self.contrasts) {
             return Err(Self::refuse("contrasts", format!("{:?}", self.contrasts), expected));
         }
@@ -351,6 +399,9 @@ mod tests {
         assert!(config.check_for(&cohort).is_ok() && config.check_for(&images).is_ok());
         let labelled = PrepareConfig { rim_label: Some("light".into()), ..config.clone() };
         assert!(labelled.check_for(&images).is_ok());
+        let copies = PrepareConfig { near_duplicates: true, ..config.clone() };
+        let problem = copies.check_for(&Source::Images("i".into())).unwrap_err().to_string();
+        assert!(problem.contains("prepare.near_duplicates = true") && problem.contains("prepare.side"), "{problem}");
         let tables = labelled.check_for(&Source::Isic("i".into())).unwrap_err().to_string();
         assert!(tables.contains("plain images: the set's own tables say it"), "{tables}");
         let sized = PrepareConfig { side: Some(32), ..config.clone() };

@@ -164,6 +164,8 @@ header! {
     scl_slope: f64 = 176,
     /// See [`Header::scl_slope`].
     scl_inter: f64 = 184,
+    /// See [`Header::descrip`].
+    descrip: [u8; 80] = 240,
     /// See [`Header::qform_code`].
     qform_code: i32 = 344,
     /// See [`Header::sform_code`].

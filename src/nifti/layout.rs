@@ -67,6 +67,8 @@ pub struct Layout {
     pub header: usize,
     /// Offset of the first voxel in the (uncompressed) file.
     pub offset: u64,
+    /// Its description has the word "SIMULATED", as this program writes it.
+    pub simulated: bool,
     /// Stored value times slope plus intercept is the value.
     pub slope: f64,
     /// See `slope`.
@@ -95,6 +97,7 @@ pub(super) struct Fields {
     pub dim: [i64; 8],
     intent_code: i32,
     datatype: i16,
+    descrip: [u8; 80],
     pub pixdim: [f64; 8],
     vox_offset: f64,
     /// Where the voxels begin at the earliest.
@@ -117,6 +120,7 @@ impl Fields {
             dim: header.dim.map(i64::from),
             intent_code: i32::from(header.intent_code),
             datatype: header.datatype,
+            descrip: header.descrip,
             pixdim: header.pixdim.map(f64::from),
             vox_offset: f64::from(header.vox_offset),
             first_voxel: FIRST_VOXEL,
@@ -137,6 +141,7 @@ impl Fields {
             dim: header.dim,
             intent_code: header.intent_code,
             datatype: header.datatype,
+            descrip: header.descrip,
             pixdim: header.pixdim,
             vox_offset: header.vox_offset as f64,
             first_voxel: FIRST_VOXEL_2,
@@ -236,6 +241,7 @@ impl Layout {
             storage,
             header: bytes.len(),
             big_endian: fields.big_endian,
+            simulated: fields.descrip.windows(b"SIMULATED".len()).any(|word| word == b"SIMULATED"),
             offset: offset(&fields)?,
             slope,
             intercept,

@@ -148,6 +148,11 @@ impl OpenVolume {
         Placement::of(&self.layout)
     }
 
+    /// Whether its header says that it is simulated.
+    pub fn says_simulated(&self) -> bool {
+        self.layout.simulated
+    }
+
     /// What its header says that its numbers are; no [`Intent::Other`].
     pub fn intent(&self) -> Intent {
         self.layout.intent

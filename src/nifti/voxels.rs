@@ -74,6 +74,7 @@ mod tests {
             storage,
             header: 348,
             big_endian,
+            simulated: false,
             offset: 352,
             slope,
             intercept,

@@ -32,6 +32,15 @@ impl Element for f32 {
     }
 }
 
+impl Element for u8 {
+    const DATATYPE: i16 = 2;
+    type Bytes = [u8; 1];
+
+    fn little_endian(self) -> [u8; 1] {
+        [self]
+    }
+}
+
 impl Element for u16 {
     const DATATYPE: i16 = 512;
     type Bytes = [u8; 2];

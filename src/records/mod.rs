@@ -14,6 +14,8 @@ pub mod arithmetic;
 
 pub mod cohort;
 
+pub mod brain;
+
 pub mod skin;
 
 pub mod prepare;

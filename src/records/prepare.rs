@@ -39,10 +39,28 @@ pub struct PrepareRecord {
     /// Of a cohort with an agreed rim on the training side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient_figure: Option<PatientFigure>,
+    /// Of brains: what of each volume maps to the network's range, so that it can be undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<VolumeWindowed>,
     /// Files that were read.
     pub inputs: Vec<FileHash>,
     /// Of the split.
     pub seed: u64,
+}
+
+/// How the levels of one volume were brought to 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolumeWindowed {
+    /// "BraTS-SSA-00002-000".
+    pub case: String,
+    /// "t1c".
+    pub contrast: String,
+    /// Which way its axes ran in the file: "RAS", "LPS".
+    pub stored: String,
+    /// The level that became 0.
+    pub low: f64,
+    /// The level that became 1.
+    pub high: f64,
 }
 
 /// A slice of a patient with arrows at lesions, for the eye.

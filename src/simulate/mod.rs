@@ -6,5 +6,11 @@ pub mod rim_lesions;
 /// Dermoscopic pictures of seven classes of lesions, and their readers.
 pub mod skin;
 
+/// Whole heads with gliomas, measured by several scanners, in the layout of BraTS-Africa.
+pub mod brain;
+
+/// Smooth random fields.
+mod field;
+
 /// What changes nothing in what is simulated: how many threads, what becomes of what is there.
 pub mod writing;

@@ -545,6 +545,4 @@ fn copies_in_plain_folders_are_joined_where_that_is_asked_for() {
     let own = joined.lesions.iter().find(|lesion| lesion.id.as_str() == "nv-copy").unwrap();
     let twin = joined.lesions.iter().find(|lesion| lesion.id.as_str() == "nv-ISIC_0024334").unwrap();
     assert!(own.patient == twin.patient && own.split == twin.split);
-    let any_size = place.prepare("--images", &set, &["--classes", "labels", "--near-duplicates"]);
-    any_size.refused(&["near_duplicates", "prepare.side"]);
 }

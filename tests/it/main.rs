@@ -52,6 +52,9 @@ mod simulate;
 
 mod prepare;
 
+/// Gliomas as BraTS has them, simulated and small.
+mod brats;
+
 /// Folders, zips and tables of images that other people made.
 mod images_as_they_are;
 mod volumes_as_they_are;

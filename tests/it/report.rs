@@ -117,6 +117,7 @@ pub fn study() -> StudyRecord {
             gallery: Some("gallery.png".into()),
         },
         prepare: PrepareRecord {
+            windows: vec![],
             simulated: true,
             contrasts: vec!["chimap".into()],
             patients: 256,

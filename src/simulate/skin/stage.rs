@@ -17,8 +17,7 @@ use super::render::render;
 use super::structures::Structures;
 use super::tables::{Told, factors, metadata};
 use super::{gallery, jpeg};
-use crate::digest;
-use crate::files::{self, Claim, OutFolder, Owner};
+use crate::files::{self, Owner};
 use crate::lab::Lab;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -26,10 +25,7 @@ use crate::records::skin::SkinRecord;
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
-use crate::simulate::writing::{Existing, Writing};
-
-/// A hash in hexadecimal digits and a line's end have 65 bytes.
-const LONGEST_KEY: u64 = 100;
+use crate::simulate::writing::{Kept, Writing, claim};
 
 /// Knows the folders of simulated sets; all that is not HAM10000's or the truth lies in one folder there.
 pub const OWNER: Owner = Owner {
@@ -60,7 +56,8 @@ pub fn run_stage<E>(writing: Writing, config: &SkinConfig, out: &Path, lab: &Lab
     let plan = plan(config);
     let images = plan.iter().map(|planned| planned.photographs.len() as u32).sum();
     let layout = SkinLayout::new(out, images);
-    let _claim = claim(&layout, config, out, writing.existing)?;
+    let kept = Kept { owner: OWNER, key: KEY, settings: SETTINGS };
+    let _claim = claim(&kept, config, out, writing.existing, layout.written())?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -122,27 +119,4 @@ fn photographed(
         observer.advance(1);
     }
     Ok(Told::of(planned, &structures, table, config.seed))
-}
-
-/// The folder, made ours; what another simulation left there is deleted only where asked.
-fn claim(layout: &SkinLayout, config: &SkinConfig, out: &Path, existing: Existing) -> Result<Claim> {
-    let mut claim = OutFolder::new(OWNER, out).claim()?;
-    let key = digest::sha256(files::json_line(&(env!("CARGO_PKG_VERSION"), config))?);
-    match files::read_if_there(layout.path(KEY), LONGEST_KEY, "the key of a simulation")? {
-        Some(found) if found.trim_ascii() == key.as_bytes() => {}
-        Some(_) if existing == Existing::Refuse => {
-            return Err(Problem::new(Kind::Usage, "a simulated set with other settings, or of another version")
-                .at(out)
-                .advice("choose another --out, or add --replace to make it anew"));
-        }
-        // The key goes last: while it is there, a run that was killed here is known to have been of other settings.
-        _ => {
-            claim.forget(|name| name != KEY)?;
-            claim.forget(|_| true)?;
-        }
-    }
-    claim.will_write(layout.written())?;
-    files::write(layout.path(KEY), format!("{key}\n").as_bytes())?;
-    files::write_json(layout.path(SETTINGS), config)?;
-    Ok(claim)
 }

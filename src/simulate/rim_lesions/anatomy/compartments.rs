@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
-use super::field::smooth_field;
 use crate::nifti::Grid;
+use crate::simulate::field::smooth_field;
 use crate::simulate::rim_lesions::plan::PatientPlan;
 
 /// Thickness of the cortical ribbon, mm (Fischl & Dale 2000: 2.5 to 3.5).

@@ -11,14 +11,12 @@ use crate::problem::Result;
 
 pub(crate) mod compartments;
 
-pub(crate) mod field;
-
 pub(crate) mod speckle;
 
 pub(crate) mod veins;
 
+use crate::simulate::field::smooth_field;
 use compartments::Compartments;
-use field::smooth_field;
 
 /// Susceptibility in ppb: QSM challenge 2.0 head phantom (Marques 2021, MRM 86:526).
 const CHI_WHITE: f32 = -30.0;

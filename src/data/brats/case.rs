@@ -1,0 +1,194 @@
+//! One case: its volumes read, brought to one orientation and held to each other; what maps to -1..1.
+
+use super::config::BratsConfig;
+use super::labels::Scheme;
+use super::layout::{CaseFiles, LABELS};
+use crate::nifti::{self, Form, Grid, RasVolume};
+use crate::problem::{Problem, Result};
+use crate::records::FileHash;
+use crate::records::prepare::VolumeWindowed;
+
+/// The volumes of a case that channels need, and its labels.
+pub(super) struct CaseVolumes {
+    /// In RAS+ order.
+    pub grid: Grid,
+    /// Of each channel, in RAS+ order with x fastest: 0 to 1 over its window inside the brain, 0 outside; regions 0 to
+    /// 3 where the channel is the labels.
+    pub channels: Vec<Vec<f32>>,
+    /// Regions, or nothing where the case has no labels.
+    pub regions: Option<Vec<u8>>,
+    /// Where any channel that is an image is not 0.
+    pub brain: Vec<bool>,
+    /// What to put into the record.
+    pub windows: Vec<VolumeWindowed>,
+    /// Of what was read.
+    pub inputs: Vec<FileHash>,
+    /// A header says that it is simulated.
+    pub simulated: bool,
+}
+
+impl CaseVolumes {
+    /// Reads the channels of a case, and its labels.
+    ///
+    /// # Errors
+    /// A volume that is missing, is none, or lies on another grid; labels that their scheme does not explain; a case
+    /// without brain.
+    pub fn read(case: &CaseFiles, contrasts: &[String], config: &BratsConfig, form: Form) -> Result<Self> {
+        let mut grid: Option<Grid> = None;
+        let (mut inputs, mut windows, mut simulated) = (vec![], vec![], false);
+        let mut read = |kind: &'static str| -> Result<(RasVolume, String)> {
+            let Some(path) = case.files.get(kind) else {
+                let there: Vec<&str> = case.files.keys().copied().collect();
+                let place = case.files.values().next().cloned().unwrap_or_default();
+                return Err(Problem::input(place.parent().unwrap_or(&place), format!("no {kind} of {}", case.id))
+                    .expected(format!("it beside {}", there.join(", ")))
+                    .advice("download the case again, or prepare other contrasts"));
+            };
+            let open = nifti::open(path, form)?;
+            simulated |= open.says_simulated();
+            let file = open.read_into(Vec::new())?;
+            inputs.push(FileHash { path: path.display().to_string(), sha256: file.facts.sha256 });
+            let volume = file.volume.oriented();
+            let own = volume.axes.grid;
+            if let Some(found) = grid.get_or_insert(own).mismatch(&own) {
+                return Err(Problem::input(path, format!("another grid than the case's first volume: {found}"))
+                    .expected("all volumes of a case on one grid"));
+            }
+            Ok((volume, stored_as(&file_axes(path, form)?)))
+        };
+        let mut channels = Vec::with_capacity(contrasts.len());
+        let mut brain = vec![];
+        let mut regions = None;
+        for contrast in contrasts {
+            let kind = super::layout::known().find(|kind| kind == contrast).unwrap_or(LABELS);
+            if kind == LABELS {
+                // Filled in below: labels are read for every case.
+                channels.push(vec![]);
+                continue;
+            }
+            let (volume, orientation) = read(kind)?;
+            let values = upright(&volume);
+            if brain.is_empty() {
+                brain = vec![false; values.len()];
+            }
+            brain.iter_mut().zip(&values).for_each(|(inside, &value)| *inside |= value != 0.0);
+            windows.push((kind, orientation));
+            channels.push(values);
+        }
+        if case.files.contains_key(LABELS) {
+            let (volume, _) = read(LABELS)?;
+            let path = &case.files[LABELS];
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let scheme: Scheme = config.labels.of_file(&name);
+            let found = scheme.regions(&upright(&volume)).map_err(|(found, expected)| {
+                Problem::input(path, found)
+                    .expected(expected)
+                    .advice("say what the numbers mean: prepare.brats.labels (--label-scheme)")
+            })?;
+            regions = Some(found);
+        }
+        let grid = grid.ok_or_else(|| Problem::usage("no contrast"))?;
+        if !brain.iter().any(|&inside| inside) {
+            let place = case.files.values().next().cloned().unwrap_or_default();
+            return Err(Problem::input(place, format!("no voxel of {} is other than 0", case.id))
+                .expected("a brain, with 0 around it"));
+        }
+        let mut told = vec![];
+        for (values, contrast) in channels.iter_mut().zip(contrasts) {
+            match windows.iter().find(|(kind, _)| kind == contrast) {
+                Some((kind, orientation)) => {
+                    let [low, high] = window(values, &brain, config.window.parts());
+                    if high <= low {
+                        return Err(Problem::input(&case.files[kind], format!("levels of {low} alone in the brain"))
+                            .expected("an image"));
+                    }
+                    for (value, &inside) in values.iter_mut().zip(&brain) {
+                        *value = if inside { (*value - low) / (high - low) } else { 0.0 };
+                    }
+                    told.push(VolumeWindowed {
+                        case: case.id.to_string(),
+                        contrast: (*kind).to_owned(),
+                        stored: orientation.clone(),
+                        low: f64::from(low),
+                        high: f64::from(high),
+                    });
+                }
+                None => {
+                    let Some(regions) = &regions else {
+                        let place = case.files.values().next().cloned().unwrap_or_default();
+                        return Err(Problem::input(place, format!("no labels of {}", case.id))
+                            .expected("seg, which is asked for as a channel"));
+                    };
+                    *values = regions.iter().map(|&region| f32::from(region)).collect();
+                }
+            }
+        }
+        Ok(Self { grid, channels, regions, brain, windows: told, inputs, simulated })
+    }
+}
+
+/// Which way the stored axes of a file run.
+fn file_axes(path: &std::path::Path, form: Form) -> Result<Grid> {
+    Ok(nifti::open(path, form)?.grid())
+}
+
+/// "RAS", "LPS": where each stored axis leads.
+fn stored_as(grid: &Grid) -> String {
+    const WAYS: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
+    let way = |axis: usize| {
+        let step = grid.affine().column(axis);
+        let most = (0..3).max_by(|&a, &b| step[a].abs().total_cmp(&step[b].abs())).unwrap_or_default();
+        WAYS[most][usize::from(step[most] > 0.0)]
+    };
+    [0, 1, 2].map(way).into_iter().collect()
+}
+
+/// The values with x, to the right, fastest.
+fn upright(volume: &RasVolume) -> Vec<f32> {
+    let [nx, ny, nz] = volume.axes.grid.shape;
+    let mut values = Vec::with_capacity(volume.data.len());
+    for z in 0..nz {
+        for y in 0..ny {
+            let row = volume.axes.offset(1, y) + volume.axes.offset(2, z);
+            values.extend((0..nx).map(|x| volume.data[row + volume.axes.offset(0, x)]));
+        }
+    }
+    values
+}
+
+/// The levels at both ends, of voxels of the brain, by nearest rank.
+fn window(values: &[f32], brain: &[bool], parts: [f64; 2]) -> [f32; 2] {
+    let mut inside: Vec<f32> =
+        values.iter().zip(brain).filter(|(_, inside)| **inside).map(|(value, _)| *value).collect();
+    let last = (inside.len() - 1) as f64;
+    parts.map(|part| {
+        let at = (last * part / 1000.0).round() as usize;
+        *inside.select_nth_unstable_by(at, f32::total_cmp).1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nifti::{Affine, Volume};
+
+    #[test]
+    fn either_stored_order_gives_the_same_array() {
+        let values: Vec<f32> = (0..24).map(|at| at as f32).collect();
+        let ras = Volume { grid: Grid::new([4, 3, 2], Affine::IDENTITY), data: values.clone() };
+        let rows = [[-1.0, 0.0, 0.0, 3.0], [0.0, -1.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0]];
+        let turned =
+            Volume::from_fn(Grid::new([4, 3, 2], Affine(rows)), |[x, y, z]| values[3 - x + 4 * (2 - y) + 12 * z]);
+        assert_eq!([stored_as(&ras.grid), stored_as(&turned.grid)], ["RAS", "LPS"]);
+        assert_eq!(upright(&ras.oriented()), values);
+        assert_eq!(upright(&turned.oriented()), values);
+    }
+
+    #[test]
+    fn a_window_is_of_the_brain_alone() {
+        let values: Vec<f32> = (0..2001).map(|at| at as f32).collect();
+        let brain: Vec<bool> = (0..2001).map(|at| at >= 1000).collect();
+        assert_eq!(window(&values, &brain, [5.0, 995.0]), [1005.0, 1995.0]);
+        assert_eq!(window(&values, &brain, [0.0, 1000.0]), [1000.0, 2000.0]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Which files of a folder are which volume of which case, by their names, at any depth.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::data::name_join::listed;
+use crate::data::passed_over::passed_over;
+use crate::files::kind_of;
+use crate::name::{Name, shown, shown_path};
+use crate::problem::{Problem, Result};
+
+/// Folders nested deeper than this are a mistake.
+const MAX_DEPTH: usize = 8;
+
+/// Files and folders in a set: a hundred thousand cases.
+const MOST_FILES: usize = 1_000_000;
+
+/// The folder of BraTS-Africa's cases that are no gliomas.
+const OTHER_NEOPLASMS: &str = "51_OtherNeoplasms";
+
+/// A volume of a case, and the words by which files are called after it: since 2023, before.
+const KINDS: [(&str, [&str; 2]); 5] = [
+    ("t1n", ["-t1n", "_t1"]),
+    ("t1c", ["-t1c", "_t1ce"]),
+    ("t2w", ["-t2w", "_t2"]),
+    ("t2f", ["-t2f", "_flair"]),
+    (LABELS, ["-seg", "_seg"]),
+];
+
+/// The map of labels, as a volume.
+pub(super) const LABELS: &str = "seg";
+
+/// What can be a channel.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(kind, _)| *kind)
+}
+
+/// One examination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CaseFiles {
+    /// "BraTS-SSA-00002-000".
+    pub id: Name,
+    /// "BraTS-SSA-00002": what all examinations of one person share.
+    pub patient: String,
+    /// "SSA", "GLI", "BraTS2021".
+    pub population: String,
+    /// By kind.
+    pub files: BTreeMap<&'static str, PathBuf>,
+}
+
+/// The cases of a folder, by id, and what to say of what was passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub cases: Vec<CaseFiles>,
+    pub notes: Vec<String>,
+}
+
+impl Layout {
+    /// Lists `root`; links to files are followed, links to folders are not.
+    ///
+    /// # Errors
+    /// No such folder, no case in it, two files for one volume, a file that is empty or no file, or one that was not
+    /// fetched.
+    pub fn read(root: &Path, other_neoplasms: bool) -> Result<Self> {
+        let mut found =
+            Found { root, seen: 0, volumes: BTreeMap::new(), others: 0, unknown: vec![], neoplasms: other_neoplasms };
+        found.walk(root, "", 0)?;
+        if found.volumes.is_empty() {
+            return Err(Problem::input(root, "no case of BraTS")
+                .expected("BraTS-SSA-00002-000-{t1n,t1c,t2w,t2f,seg}.nii.gz or the older names, at any depth")
+                .advice("give the folder that holds the cases' folders; a BIDS cohort is read by --cohort"));
+        }
+        let mut notes = vec![];
+        if found.others > 0 {
+            notes.push(format!(
+                "{} files under {OTHER_NEOPLASMS} are no gliomas and were passed over (prepare.brats.other_neoplasms)",
+                found.others
+            ));
+        }
+        if !found.unknown.is_empty() {
+            notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
+        }
+        let mut cases = vec![];
+        for (id, files) in found.volumes {
+            let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the case"))?;
+            let (patient, population) = owner(&id);
+            cases.push(CaseFiles { id: name, patient, population, files });
+        }
+        Ok(Self { cases, notes })
+    }
+}
+
+/// The person and the population of a case. Since 2023 the last part of a name numbers examinations.
+fn owner(id: &str) -> (String, String) {
+    let parts: Vec<&str> = id.split('-').collect();
+    match parts.as_slice() {
+        ["BraTS", population, number, _] => (format!("BraTS-{population}-{number}"), (*population).to_owned()),
+        _ => {
+            let set = id.split('_').next().unwrap_or(id);
+            (id.to_owned(), set.to_owned())
+        }
+    }
+}
+
+/// The case and the kind of a volume by its file name; `None` where it is none.
+fn volume(name: &str) -> Option<(&str, Option<&'static str>)> {
+    let stem = name.strip_suffix(".nii.gz").or_else(|| name.strip_suffix(".nii"))?;
+    let of = KINDS.iter().flat_map(|(kind, words)| words.iter().map(move |word| (*kind, *word)));
+    let found = of.filter_map(|(kind, word)| Some((stem.strip_suffix(word)?, kind))).find(|(case, _)| !case.is_empty());
+    Some(found.map_or((stem, None), |(case, kind)| (case, Some(kind))))
+}
+
+struct Found<'a> {
+    root: &'a Path,
+    seen: usize,
+    volumes: BTreeMap<String, BTreeMap<&'static str, PathBuf>>,
+    /// Files of cases that are no gliomas.
+    others: usize,
+    unknown: Vec<String>,
+    neoplasms: bool,
+}
+
+impl Found<'_> {
+    fn walk(&mut self, folder: &Path, below: &str, depth: usize) -> Result<()> {
+        let failed = |error| Problem::io(folder, "listing", error);
+        if depth > MAX_DEPTH {
+            return Err(Problem::input(folder, format!("folders nested more than {MAX_DEPTH} deep"))
+                .expected("folders of cases"));
+        }
+        let mut entries: Vec<_> =
+            std::fs::read_dir(folder).map_err(failed)?.collect::<std::io::Result<_>>().map_err(failed)?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            self.seen += 1;
+            if self.seen > MOST_FILES {
+                return Err(Problem::input(self.root, format!("more than {MOST_FILES} files and folders"))
+                    .expected("a folder of cases"));
+            }
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let path = entry.path();
+            let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+            if passed_over(&relative).is_some() {
+                continue;
+            }
+            if entry.file_type().map_err(failed)?.is_dir() {
+                self.walk(&path, &relative, depth + 1)?;
+            } else if let Some((case, kind)) = volume(name) {
+                self.add(case, kind, path, &relative)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, case: &str, kind: Option<&'static str>, path: PathBuf, relative: &str) -> Result<()> {
+        if !self.neoplasms && relative.split('/').any(|part| part == OTHER_NEOPLASMS) {
+            self.others += 1;
+            return Ok(());
+        }
+        let Some(kind) = kind else {
+            self.unknown.push(relative.to_owned());
+            return Ok(());
+        };
+        let facts = kind_of::facts(&path)?;
+        if !facts.is_file() {
+            return Err(Problem::input(path, "not a regular file").expected("a NIfTI volume"));
+        }
+        if facts.len() == 0 {
+            return Err(Problem::input(path, "an empty file").expected("a NIfTI volume").advice("download it again"));
+        }
+        let own = self.volumes.entry(case.to_owned()).or_default();
+        if let Some(first) = own.insert(kind, path) {
+            return Err(Problem::input(self.root, format!("two files for {kind} of {}", shown(case)))
+                .expected(format!("one: the other is {}", shown_path(&first)))
+                .advice("a copy of the set within the folder? give the folder of one"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_years_are_read() {
+        for (name, expected) in [
+            ("BraTS-SSA-00002-000-t1c.nii.gz", Some(("BraTS-SSA-00002-000", Some("t1c")))),
+            ("BraTS-GLI-00005-100-seg.nii", Some(("BraTS-GLI-00005-100", Some("seg")))),
+            ("BraTS2021_00000_t1ce.nii.gz", Some(("BraTS2021_00000", Some("t1c")))),
+            ("BraTS20_Training_001_flair.nii", Some(("BraTS20_Training_001", Some("t2f")))),
+            ("Brats18_2013_10_1_t1.nii.gz", Some(("Brats18_2013_10_1", Some("t1n")))),
+            ("W39_1998.09.19_Segm.nii", Some(("W39_1998.09.19_Segm", None))),
+            ("survival.csv", None),
+        ] {
+            assert_eq!(volume(name), expected, "{name}");
+        }
+        let owner = |id: &str| owner(id);
+        assert_eq!(owner("BraTS-GLI-00005-101"), ("BraTS-GLI-00005".into(), "GLI".into()));
+        assert_eq!(owner("BraTS2021_00000"), ("BraTS2021_00000".into(), "BraTS2021".into()));
+    }
+}

@@ -1,0 +1,294 @@
+//! `rimforge prepare --brats` on small sets, good and bad, and `simulate brain` on one case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use rimforge::data::Prepared;
+use rimforge::data::manifest::Manifest;
+use rimforge::nifti::{self, Affine, Grid, Volume};
+use rimforge::records::brain::BrainRecord;
+use rimforge::records::prepare::PrepareRecord;
+use tempfile::TempDir;
+
+const SHAPE: [usize; 3] = [20, 24, 16];
+
+/// The first voxel at the left, back and bottom; or at the right and front.
+#[derive(Clone, Copy, PartialEq)]
+enum Stored {
+    Ras,
+    Lps,
+}
+
+fn volume(stored: Stored, level: impl Fn([usize; 3]) -> f32) -> Volume<f32> {
+    let [nx, ny, _] = SHAPE;
+    match stored {
+        Stored::Ras => Volume::from_fn(Grid::new(SHAPE, Affine::IDENTITY), level),
+        Stored::Lps => {
+            let [x, y] = [nx as f64 - 1.0, ny as f64 - 1.0];
+            let rows = [[-1.0, 0.0, 0.0, x], [0.0, -1.0, 0.0, y], [0.0, 0.0, 1.0, 0.0]];
+            let turned = |[x, y, z]: [usize; 3]| level([nx - 1 - x, ny - 1 - y, z]);
+            Volume::from_fn(Grid::new(SHAPE, Affine(rows)), turned)
+        }
+    }
+}
+
+/// A brain of its own for each case: a ball with a slope, and levels below 0.
+fn image(case: usize, contrast: usize) -> impl Fn([usize; 3]) -> f32 {
+    move |[x, y, z]: [usize; 3]| {
+        let [dx, dy, dz] = [x as f32 - 9.5, y as f32 - 11.5, z as f32 - 7.5];
+        let inside = (dx / 8.0).powi(2) + (dy / 10.0).powi(2) + (dz / 7.0).powi(2) <= 1.0;
+        let wave = ((x * (case + 2) + 3 * y) as f32 * 0.7 + z as f32 * (contrast + 1) as f32).sin();
+        if inside { 10.0 * x as f32 + 40.0 * wave - 30.0 + 0.5 } else { 0.0 }
+    }
+}
+
+/// A tumour right of the middle, of three regions.
+fn labels(scheme: [f32; 3]) -> impl Fn([usize; 3]) -> f32 {
+    move |[x, y, z]: [usize; 3]| {
+        let away = (x as f32 - 13.0).powi(2) + (y as f32 - 12.0).powi(2) + (z as f32 - 7.5).powi(2);
+        match away {
+            ..=2.0 => scheme[0],
+            ..=6.0 => scheme[2],
+            ..=13.0 => scheme[1],
+            _ => 0.0,
+        }
+    }
+}
+
+struct Place {
+    folder: TempDir,
+}
+
+/// Of each year: what stands before a kind, and the kinds.
+const NEW: (&str, [&str; 5]) = ("-", ["t1c", "t1n", "t2f", "t2w", "seg"]);
+const OLD: (&str, [&str; 5]) = ("_", ["t1ce", "t1", "flair", "t2", "seg"]);
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a case into `set/ID`.
+    fn case(&self, set: &str, id: &str, number: usize, stored: Stored, (joint, kinds): (&str, [&str; 5])) {
+        let folder = self.at(set).join(id);
+        fs::create_dir_all(&folder).unwrap();
+        let scheme = if joint == "-" { [1.0, 2.0, 3.0] } else { [1.0, 2.0, 4.0] };
+        for (at, kind) in kinds.into_iter().enumerate() {
+            let volume = match kind {
+                "seg" => volume(stored, labels(scheme)),
+                _ => volume(stored, image(number, at)),
+            };
+            nifti::write(&folder.join(format!("{id}{joint}{kind}.nii.gz")), &volume, "of a test").unwrap();
+        }
+    }
+
+    /// Six cases of one population, three of another, of which the last is examined twice.
+    fn set(&self, set: &str, stored: Stored) {
+        for number in 0..6 {
+            let id = format!("BraTS-SSA-{:05}-000", 2 + 3 * number);
+            self.case(&format!("{set}/95_Glioma"), &id, number, stored, NEW);
+        }
+        for number in 6..9 {
+            self.case(set, &format!("BraTS-GLI-{number:05}-000"), number, stored, NEW);
+        }
+        self.case(set, "BraTS-GLI-00008-001", 9, stored, NEW);
+    }
+
+    fn prepare(&self, set: &str, options: &[&str]) -> Result<(Manifest, PrepareRecord, PathBuf), String> {
+        let out = self.at(&format!("out-{}", fs::read_dir(self.folder.path()).unwrap().count()));
+        let mut command = Command::cargo_bin("rimforge").unwrap();
+        command.args(["prepare", "--brats"]).arg(self.at(set)).arg("--out").arg(&out).arg("--json");
+        let sized = options.contains(&"--side");
+        let output = command.args(if sized { &[][..] } else { &["--side", "8"] }).args(options).output().unwrap();
+        if !output.status.success() {
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!said.contains("panicked") && !out.join("manifest.json").exists(), "{said}");
+            return Err(format!("{:?} {said}", output.status.code()));
+        }
+        let data = Prepared::open(&out).unwrap();
+        Ok((data.manifest().clone(), serde_json::from_slice(&output.stdout).unwrap(), out))
+    }
+
+    fn refused(&self, set: &str, options: &[&str], says: &[&str]) {
+        let said = self.prepare(set, options).unwrap_err();
+        assert!(says.iter().all(|word| said.contains(word)), "{said}");
+    }
+}
+
+fn hashes(manifest: &Manifest) -> BTreeMap<String, String> {
+    manifest.lesions.iter().map(|slice| (slice.id.to_string(), slice.sha256.clone())).collect()
+}
+
+#[test]
+fn slices_of_three_planes_are_the_same_whichever_way_a_volume_is_stored() {
+    let place = Place::new();
+    place.set("ras", Stored::Ras);
+    place.set("lps", Stored::Lps);
+    let (manifest, record, out) = place.prepare("ras", &["--contrasts", "t1c,t2f,seg"]).unwrap();
+    let (turned, other, _) = place.prepare("lps", &["--contrasts", "t1c,t2f,seg"]).unwrap();
+    assert_eq!(hashes(&manifest), hashes(&turned));
+    let classes = "axial, axial-tumour, coronal, coronal-tumour, sagittal, sagittal-tumour";
+    assert_eq!(manifest.classes.listed(), classes);
+    assert_eq!((manifest.patch, record.patients), ([1, 8, 8], 9));
+    assert_eq!((record.patients_on_two_sides, record.pixel_hashes_on_two_sides), (0, 0));
+    // Both examinations of one person are on one side, and each population is on every side.
+    let sides = |part: &str| {
+        let own = manifest.lesions.iter().filter(|slice| slice.id.contains(part));
+        own.map(|slice| format!("{:?}", slice.split)).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(sides("GLI-00008").len(), 1);
+    assert_eq!((sides("SSA").len(), sides("GLI").len()), (3, 3));
+    // What each volume's window was, and how it lay.
+    assert_eq!(record.windows.len(), 2 * 10);
+    assert!(record.windows.iter().all(|one| one.stored == "RAS" && one.high > one.low && one.low < 0.0));
+    assert!(
+        other.windows.iter().zip(&record.windows).all(|(a, b)| a.stored == "LPS" && (a.low, a.high) == (b.low, b.high))
+    );
+    // The background is the lower end exactly, levels below 0 or not; the labels are a channel.
+    let data = Prepared::open(&out).unwrap();
+    let train = data.training_all();
+    let images = train.images().unwrap();
+    assert!(images.iter().all(|image| image.pixels[0] == -1.0 && image.pixels.len() == 3 * 64));
+    let labelled = images.iter().flat_map(|image| &image.pixels[2 * 64..]).any(|&level| level > 0.9);
+    assert!(labelled && images.iter().any(|image| image.mask.as_ref().unwrap().contains(&1)));
+    for (at, image) in images.iter().enumerate() {
+        let (slice, lesion) = train.entry(at);
+        let cut = image.mask.as_ref().unwrap().iter().filter(|&&inside| inside == 1).count();
+        assert_eq!(cut, slice.voxels as usize);
+        assert!(cut == 0 || lesion.class.name().ends_with("-tumour"));
+    }
+}
+
+#[test]
+fn options_choose_planes_classes_and_windows() {
+    let place = Place::new();
+    place.set("set", Stored::Ras);
+    let (all, ..) = place.prepare("set", &["--planes", "coronal", "--least-area", "0"]).unwrap();
+    assert_eq!(all.classes.listed(), "coronal, coronal-tumour");
+    let (some, ..) = place.prepare("set", &["--planes", "coronal", "--least-area", "0", "--slice-step", "2"]).unwrap();
+    let count = |manifest: &Manifest| manifest.lesions.len();
+    assert!(count(&some) <= count(&all).div_ceil(2) + 10 && count(&some) * 3 > count(&all), "{}", count(&some));
+    let (named, ..) = place.prepare("set", &["--slice-classes", "plane-tumour-population"]).unwrap();
+    assert!(named.classes.listed().contains("axial-tumour-SSA") && named.classes.names.len() == 12);
+    let (plain, ..) = place.prepare("set", &["--slice-classes", "plane"]).unwrap();
+    assert_eq!(plain.classes.listed(), "axial, coronal, sagittal");
+    let (_, narrow, _) = place.prepare("set", &[]).unwrap();
+    let (_, wide, _) = place.prepare("set", &["--volume-window", "min-max"]).unwrap();
+    assert!(narrow.windows.iter().zip(&wide.windows).all(|(a, b)| b.low < a.low && b.high > a.high));
+    place.refused("set", &["--contrasts", "t1c,chimap"], &["Some(2)", "t1n, t1c, t2w, t2f, seg"]);
+    place.refused("set", &["--contrasts", "seg"], &["one of them an image"]);
+    place.refused("set", &["--planes", "axial,axial"], &["each once"]);
+    place.refused("set", &["--window", "t1c=0:1"], &["each volume has its own"]);
+    place.refused("set", &["--patients", "p.tsv"], &["the cases' names say it"]);
+    let images = Command::cargo_bin("rimforge")
+        .unwrap()
+        .args(["prepare", "--planes", "axial", "--out", "x", "--images"])
+        .arg(place.at("set"))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&images.stderr).contains("brains with gliomas (--brats)"));
+}
+
+#[test]
+fn older_names_and_numbers_mean_the_same() {
+    let place = Place::new();
+    for number in 0..4 {
+        place.case("new", &format!("BraTS-GLI-{number:05}-000"), number, Stored::Ras, NEW);
+        place.case("old", &format!("BraTS2021_{number:05}"), number, Stored::Lps, OLD);
+    }
+    let (new, ..) = place.prepare("new", &["--contrasts", "t1n,t2w,seg"]).unwrap();
+    let (old, ..) = place.prepare("old", &["--contrasts", "t1n,t2w,seg"]).unwrap();
+    let values = |manifest: &Manifest| hashes(manifest).into_values().collect::<BTreeSet<_>>();
+    assert_eq!(values(&new), values(&old));
+    // A 4 under a name of 2023: what enhances by the old number, or a cavity.
+    let seg = |set: &str| place.at(set).join("BraTS-GLI-00001-000/BraTS-GLI-00001-000-seg.nii.gz");
+    nifti::write(&seg("new"), &volume(Stored::Ras, labels([1.0, 2.0, 4.0])), "").unwrap();
+    place.refused("new", &[], &["Some(3)", "the label 4 among 0, 1, 2, 4", "--label-scheme"]);
+    let (cavity, ..) = place.prepare("new", &["--label-scheme", "brats-2024-gli"]).unwrap();
+    assert!(!cavity.lesions.is_empty());
+    nifti::write(&seg("new"), &volume(Stored::Ras, labels([1.0, 2.5, 3.0])), "").unwrap();
+    place.refused("new", &[], &["a voxel of 2.5 in a map of labels"]);
+}
+
+#[test]
+fn what_is_missing_empty_or_double_is_named() {
+    let place = Place::new();
+    place.set("set", Stored::Ras);
+    let case = place.at("set/95_Glioma/BraTS-SSA-00005-000");
+    let file = |kind: &str| case.join(format!("BraTS-SSA-00005-000-{kind}.nii.gz"));
+    let own = fs::read(file("t1c")).unwrap();
+    fs::write(file("t1c"), b"").unwrap();
+    place.refused("set", &[], &["Some(3)", "BraTS-SSA-00005-000-t1c.nii.gz", "an empty file"]);
+    fs::remove_file(file("t1c")).unwrap();
+    place.refused("set", &[], &["no t1c of BraTS-SSA-00005-000", "t1n, t2f, t2w"]);
+    fs::write(file("t1c"), &own).unwrap();
+    fs::create_dir(place.at("set/copy")).unwrap();
+    fs::write(place.at("set/copy/BraTS-SSA-00005-000-t1c.nii.gz"), &own).unwrap();
+    place.refused("set", &[], &["two files for t1c of BraTS-SSA-00005-000"]);
+    fs::remove_dir_all(place.at("set/copy")).unwrap();
+    // One person under two names.
+    let twin = place.at("set/95_Glioma/BraTS-SSA-00099-000");
+    fs::create_dir(&twin).unwrap();
+    for kind in NEW.1 {
+        fs::copy(file(kind), twin.join(format!("BraTS-SSA-00099-000-{kind}.nii.gz"))).unwrap();
+    }
+    place.refused("set", &[], &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000"]);
+    fs::remove_dir_all(&twin).unwrap();
+    let shifted = Volume {
+        grid: Grid::new(SHAPE, Affine([[1.0, 0.0, 0.0, 9.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])),
+        data: vec![1.0f32; 20 * 24 * 16],
+    };
+    nifti::write(&file("t2f"), &shifted, "").unwrap();
+    place.refused("set", &["--contrasts", "t1c,t2f"], &["t2f.nii.gz", "another grid"]);
+    nifti::write(&file("t1c"), &volume(Stored::Ras, |_| 0.0), "").unwrap();
+    place.refused("set", &[], &["no voxel of BraTS-SSA-00005-000 is other than 0"]);
+    // Cases that are no gliomas are passed over, bad ones as well, unless they are asked for.
+    fs::create_dir_all(place.at("set/51_OtherNeoplasms")).unwrap();
+    fs::rename(&case, place.at("set/51_OtherNeoplasms/BraTS-SSA-00005-000")).unwrap();
+    let (_, record, _) = place.prepare("set", &[]).unwrap();
+    assert!(record.notes.iter().any(|note| note.contains("5 files under 51_OtherNeoplasms")), "{:?}", record.notes);
+    place.refused("set", &["--other-neoplasms"], &["no voxel of BraTS-SSA-00005-000"]);
+    fs::create_dir(place.at("empty")).unwrap();
+    place.refused("empty", &[], &["no case of BraTS"]);
+}
+
+/// A whole brain takes a while: one case, of each way of asking for it.
+#[test]
+fn a_simulated_case_is_read_as_it_is_written() {
+    let place = Place::new();
+    let run = |arguments: &[&str], out: &Path| {
+        let mut command = Command::cargo_bin("rimforge").unwrap();
+        command.args(["simulate", "brain"]).args(arguments).arg(out).arg("--json").output().unwrap()
+    };
+    let out = place.at("set");
+    let first = run(&["--africa", "1", "--others", "0", "--threads", "1", "--out"], &out);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let record: BrainRecord = serde_json::from_slice(&first.stdout).unwrap();
+    assert!(record.simulated && record.cases == 1 && record.populations[0].key == "SSA");
+    let shape: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
+    assert!(shape.len() <= 2, "{shape:?}");
+    // What is gone is made again, alike.
+    let seg = out.join("BraTS-Africa/95_Glioma").read_dir().unwrap().next().unwrap().unwrap().path();
+    let seg = seg
+        .read_dir()
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("-seg"))
+        .unwrap();
+    let own = fs::read(&seg).unwrap();
+    fs::remove_file(&seg).unwrap();
+    assert!(run(&["--africa", "1", "--others", "0", "--threads", "2", "--out"], &out).status.success());
+    assert_eq!(fs::read(&seg).unwrap(), own);
+    assert_eq!(run(&["--africa", "2", "--others", "0", "--out"], &out).status.code(), Some(2));
+    let (manifest, record, _) = place
+        .prepare("set", &["--side", "32", "--slice-step", "8", "--test-fraction", "0", "--validation-fraction", "0"])
+        .unwrap_or_else(|said| panic!("{said}"));
+    assert!(manifest.simulated && record.windows.len() == 1);
+    assert!((30..80).contains(&manifest.lesions.len()), "{}", manifest.lesions.len());
+}
