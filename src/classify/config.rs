@@ -53,6 +53,10 @@ pub struct ClassifyConfig {
     /// lesion was among them is then taken on trust.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub trust_origin: bool,
+    /// Lesions of the external set that are called as some of the data set's are others all the same: names are alike
+    /// by chance.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external_apart: bool,
     /// Resamplings of the test patients for each interval, at least 100.
     pub bootstrap_draws: usize,
     /// Share of rims among all lesions where the scores would be used (the paper: 260 of 7980).
@@ -97,6 +101,7 @@ impl Default for ClassifyConfig {
             threshold: ThresholdRule::Youden,
             accepted_only: false,
             trust_origin: false,
+            external_apart: false,
             bootstrap_draws: crate::statistics::bootstrap::DRAWS,
             reference_prevalence: 0.033,
             maps: 4,

@@ -3,14 +3,19 @@
 //! All of its sides are scored. Where it holds an image that is learnt from, or shares the data set itself, it is
 //! refused: it would be external in name alone.
 
+use std::collections::BTreeSet;
+
+use tch::{Device, Tensor};
+
 use super::by_class::{self, TestItems};
 use super::config::ClassifyConfig;
 use super::fit;
 use super::pool::{Pool, Scoring};
 use super::proof;
 use super::runs::{ArmRuns, Fitted, Runs, Workplace, fit_file, load_network};
-use crate::data::Prepared;
+use crate::data::name_join::listed;
 use crate::data::slices::LesionSlices;
+use crate::data::{Prepared, near_duplicates};
 use crate::name::shown_path;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -21,8 +26,10 @@ use crate::seed::RunSeed;
 /// Refuses an external set that is not one for this data set.
 ///
 /// # Errors
-/// A class of interest in either, the data set itself, images of another form, or none of a class of the data set's.
-pub fn require(external: &Prepared, data: &Prepared) -> Result<()> {
+/// A class of interest in either, the data set itself, images of another form, none of a class of the data set's, or
+/// lesions of the same names, unless the settings say that they are others or both sets are simulated, where names are
+/// numbers from 0 on.
+pub fn require(external: &Prepared, data: &Prepared, config: &ClassifyConfig) -> Result<()> {
     let refuse = |found: String, expected: String| Err(Problem::usage(found).at(external.root()).expected(expected));
     if data.classes().of_interest.is_some() {
         return refuse(
@@ -47,6 +54,21 @@ pub fn require(external: &Prepared, data: &Prepared) -> Result<()> {
             format!("some of {}", data.classes().listed()),
         );
     }
+    let names = |data: &Prepared| -> BTreeSet<String> {
+        let lesions = data.manifest().lesions.iter();
+        lesions.flat_map(|lesion| [lesion.patient.clone(), lesion.id.to_string()]).collect()
+    };
+    let shared: Vec<String> = names(external).intersection(&names(data)).cloned().collect();
+    let numbered = external.manifest().simulated && data.manifest().simulated;
+    if !(shared.is_empty() || config.external_apart || numbered) {
+        return Err(Problem::new(Kind::Gate, format!("lesions that the data set has, too: {}", listed(&shared)))
+            .at(external.root())
+            .expected("lesions that no fit learnt from, was chosen by or is tested on")
+            .advice(
+                "take them out; if names are alike by chance and these are others, say so with classify.external_apart \
+                 = true (--external-apart)",
+            ));
+    }
     Ok(())
 }
 
@@ -62,7 +84,7 @@ pub fn score(
     (place, seed): (Workplace<'_>, RunSeed),
     observer: &dyn Observer,
 ) -> Result<ExternalRecord> {
-    require(external, data)?;
+    require(external, data, config)?;
     let scored = Scoring::joined(vec![
         Scoring::load(&external.training_all(), place.device)?,
         Scoring::load(&external.validation(), place.device)?,
@@ -75,6 +97,20 @@ pub fn score(
     let chosen_on = Scoring::load(&data.validation(), place.device)?;
     let known = [&pool.pixels, &pool.test.pixels, &chosen_on.pixels];
     proof::check_external(external, &known, &scored.pixels)?;
+    if external.image_shape()[0] == 3 {
+        let known = known.iter().map(|pixels| levels(pixels)).collect::<Result<Vec<_>>>()?.concat();
+        let side = external.image_shape()[2];
+        let found = near_duplicates::between(&known, &levels(&scored.pixels)?, side, observer)?;
+        if let Some((_, at)) = found {
+            let found = format!("image {at} of the external test set shows what one of the data set's does");
+            return Err(Problem::new(Kind::Gate, found)
+                .at(external.root())
+                .expected(
+                    "photographs of other lesions, not copies of these in another size, compression or brightness",
+                )
+                .advice("take it out, and prepare the external set again"));
+        }
+    }
     let items = items(external, &scored.lesions, data.classes());
     let fits: u64 = runs.arms.iter().map(|arm| arm.fits.len() as u64).sum();
     observer.begin("external test", "fits", fits);
@@ -104,6 +140,13 @@ pub fn score(
         arms: arms.collect(),
         differences: found.differences,
     })
+}
+
+/// Photographs \[N, 3, S, S\] in -1..1 as levels of 0 to 255.
+fn levels(pixels: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let count = pixels.size()[0];
+    let one = |at: i64| Ok(Vec::try_from(((pixels.get(at).to_device(Device::Cpu) + 1.0) * 127.5).reshape([-1]))?);
+    (0..count).map(one).collect()
 }
 
 /// Items of the external set as items of `classes`.

@@ -371,7 +371,8 @@ pub fn latents(
             .advice("give the network that these lesions were projected into (--network)"));
     }
     let file = ProjectionDir::new(folder).latents();
-    let values = npz_array(&file, "w", record.lesions.len() * size)?;
+    data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
+    let values = npz_array(&file, record.latents_sha256.as_deref(), record.lesions.len() * size)?;
     let wanted = Wanted::OfClass(interest);
     let one = |(at, entry): (usize, &ProjectedLesion)| {
         Ok((place(&path, data, wanted, &entry.lesion_id)?, values[at * size..][..size].to_vec()))
@@ -379,13 +380,19 @@ pub fn latents(
     entries(&record, data, wanted).map(one).collect()
 }
 
-/// The `count` float32 of the array `name` in an uncompressed npz file.
-fn npz_array(file: &Path, name: &str, count: usize) -> Result<Vec<f32>> {
+/// The `count` float32 of the array "w" in an uncompressed npz file that must have the record's hash.
+fn npz_array(file: &Path, sha256: Option<&str>, count: usize) -> Result<Vec<f32>> {
+    let name = "w";
     let again = "run the same `rimforge project` command again; what is finished is kept";
     let damaged =
         |what: String| Problem::input(file, what).expected(format!("{count} float32 of {name:?}")).advice(again);
     let most = (count * size_of::<f32>()) as u64 + LARGEST_HEADER;
     let bytes = files::read(file, 2 * most, "the w of all projections")?;
+    let found = digest::sha256(&bytes);
+    if sha256 != Some(found.as_str()) {
+        let known = sha256.map_or("a record of this version, which names its SHA-256".into(), shown);
+        return Err(Problem::new(Kind::Gate, format!("SHA-256 {found}")).at(file).expected(known).advice(again));
+    }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()).because(error))?;
     let mut array = vec![];
     let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| damaged(error.to_string()).because(error))?;

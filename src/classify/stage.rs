@@ -166,7 +166,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
 /// Refuses a data set that the classifier or an arm cannot take.
 fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
     let data = inputs.data;
-    inputs.external.map(|set| external::require(set, data)).transpose()?;
+    inputs.external.map(|set| external::require(set, data, config)).transpose()?;
     let [channels, height, width] = data.image_shape();
     let classifier = config.classifier(channels, height);
     let smallest = classifier.smallest_side();

@@ -75,6 +75,9 @@ pub struct ClassifyArgs {
     /// them is then your word, and the record says so.
     #[arg(long)]
     trust_origin: bool,
+    /// Lesions of --external that are called as some of the data set's are others all the same.
+    #[arg(long, requires = "external")]
+    external_apart: bool,
     #[command(flatten)]
     primary: PrimaryArgs,
     #[command(flatten)]
@@ -142,9 +145,9 @@ struct Typed {
 
 impl ClassifyArgs {
     fn config(&self) -> Result<ClassifyConfig> {
-        let &Self { accepted_only, trust_origin, .. } = self;
+        let &Self { accepted_only, trust_origin, external_apart, .. } = self;
         let primary = self.primary.question();
-        Ok(ClassifyConfig { accepted_only, trust_origin, primary, ..self.settings.config()? })
+        Ok(ClassifyConfig { accepted_only, trust_origin, external_apart, primary, ..self.settings.config()? })
     }
 }
 

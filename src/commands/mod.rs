@@ -14,6 +14,8 @@ pub mod bench;
 
 pub mod check_table;
 
+mod brats_args;
+
 pub mod classify;
 
 pub mod config;

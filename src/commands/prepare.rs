@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Serialize, Serializer};
 
+use super::brats_args::BratsArgs;
 use super::choices::choice;
 use super::console::Console;
 use super::options::{Options, SeedArgs};
-use crate::data::brats::config::{Plane, SliceClasses, VolumeWindow};
-use crate::data::brats::labels::Scheme;
 use crate::data::manifest::Items;
 use crate::data::prepare_config::ClassSource;
 use crate::data::{PrepareConfig, Source, run_stage};
@@ -122,36 +121,9 @@ struct Typed {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     near_duplicates: bool,
-    /// Brains: axial, coronal, sagittal (all three unless told).
-    #[arg(long, value_delimiter = ',', value_parser = choice::<Plane>())]
-    #[serde(rename = "brats.planes")]
-    planes: Option<Vec<Plane>>,
-    /// Brains: a class is a plane, a plane with or without tumour, or that for each population (plane-tumour unless
-    /// told).
-    #[arg(long, value_name = "CLASSES", value_parser = choice::<SliceClasses>())]
-    #[serde(rename = "brats.classes")]
-    slice_classes: Option<SliceClasses>,
-    /// Brains: use slices with at least this share of the brain's largest slice (.2 unless told).
-    #[arg(long, value_name = "SHARE")]
-    #[serde(rename = "brats.least_area")]
-    least_area: Option<f64>,
-    /// Brains: every so many-th slice of each plane (each unless told).
-    #[arg(long, value_name = "N")]
-    #[serde(rename = "brats.step")]
-    slice_step: Option<u32>,
-    /// Brains: levels that map to -1..1, of each volume's brain: hundredths .5 to 99.5 (unless told), .1 to 99.9, or
-    /// all.
-    #[arg(long, value_name = "WINDOW", value_parser = choice::<VolumeWindow>())]
-    #[serde(rename = "brats.window")]
-    volume_window: Option<VolumeWindow>,
-    /// Brains: what the label maps' numbers mean (by the files' names unless told).
-    #[arg(long, value_name = "SCHEME", value_parser = choice::<Scheme>())]
-    #[serde(rename = "brats.labels")]
-    label_scheme: Option<Scheme>,
-    /// Brains: also cases of BraTS-Africa that are no gliomas.
-    #[arg(long)]
-    #[serde(rename = "brats.other_neoplasms", skip_serializing_if = "std::ops::Not::not")]
-    other_neoplasms: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    brains: BratsArgs,
     /// Images: refuse folders and zips with more files.
     #[arg(long)]
     max_files: Option<u64>,

@@ -10,9 +10,10 @@ use serde_json::Value;
 
 pub use super::bids_finder::Pick;
 use super::bids_finder::{Finder, near};
-use super::bids_name::{BidsName, file_name};
+use super::bids_name::{BidsName, differences, file_name};
 use super::measure::Measure;
 use super::name_join::{listed, repeated};
+use super::near_names::{look_alikes, near_id_key, spelled};
 use super::odd_label::is_missing;
 use super::reader_table::{self, Votes};
 use super::sidecar::{Sidecars, read_json};
@@ -84,8 +85,17 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
     }
     let mut notes = Vec::new();
     let simulated = description_says_simulated(root, &mut notes)?;
-    let votes = reader_table::read(&reader_table)?;
+    let (votes, further) = reader_table::read(&reader_table)?;
+    if !further.is_empty() {
+        notes.push(format!("columns of lesions.tsv that are not used: {}", listed(&further)));
+    }
     let subjects = subject_folders(root)?;
+    if let Some((one, other)) = look_alikes(subjects.iter().map(String::as_str), near_id_key) {
+        let found = format!("patients whose names differ in spelling alone: {} and {}", spelled(one), spelled(other));
+        return Err(Problem::input(root, found)
+            .expected("one folder for one patient")
+            .advice("join them, or rename one if they are two people"));
+    }
     note_near_names(root, &mut notes)?;
     check_participants(root, &subjects, &mut notes);
     let strangers: BTreeSet<String> =
@@ -115,6 +125,7 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
         return Err(find.lacking(contrast, ids, patients.len()));
     }
     find.finder.require_answers(root)?;
+    note_differences(contrasts, &patients, &mut notes);
     if !without_map.is_empty() {
         notes.push(format!("no lesion label map, left out: {}", listed(&without_map)));
     }
@@ -207,9 +218,21 @@ impl Patients<'_> {
     /// Refuses a patient whose volumes are of several sessions: nothing says that they show the same lesions.
     fn require_one_session(&self, id: &str, lesion_map: &Path, files: &[ContrastFile]) -> Result<()> {
         let paths = std::iter::once(lesion_map).chain(files.iter().filter_map(|file| file.path.as_deref()));
-        let sessions: BTreeSet<&str> =
-            paths.clone().filter_map(|path| BidsName::of_volume(path)?.value("ses")).collect();
-        if sessions.len() < 2 {
+        let value =
+            |path: &'_ Path, key: &str| BidsName::of_volume(path).and_then(|name| name.value(key).map(str::to_owned));
+        let named: BTreeSet<String> = paths.clone().filter_map(|path| value(path, "ses")).collect();
+        // A label map may be drawn for all sessions; an image without one beside those of one is of an unknown one.
+        let images = files.iter().filter(|file| file.measure() != Measure::Traced);
+        let sessions: BTreeSet<Option<String>> =
+            images.filter_map(|file| file.path.as_deref()).map(|path| value(path, "ses")).collect();
+        let runs: BTreeSet<String> = paths.clone().filter_map(|path| value(path, "run")).collect();
+        if runs.len() > 1 && named.len() < 2 && sessions.len() < 2 {
+            let names: Vec<String> = paths.map(|path| file_name(path).to_owned()).collect();
+            return Err(Problem::input(self.root.join(id), format!("volumes of different runs: {}", listed(&names)))
+                .expected("contrasts of the run on which the label map was drawn")
+                .advice("choose with --entities run-N (prepare.entities), or leave the contrast out"));
+        }
+        if named.len() < 2 && sessions.len() < 2 {
             return Ok(());
         }
         let names: Vec<String> = paths.map(|path| file_name(path).to_owned()).collect();
@@ -241,6 +264,33 @@ impl Patients<'_> {
         Problem::input(self.root.join(first), format!("no {contrast} volume{many}{near}"))
             .expected(format!("{first}/anat/{first}_{}.nii.gz", bids_suffix(contrast)))
             .advice("add it, or leave the contrast out of --contrasts")
+    }
+}
+
+/// What the files' names say that is not the same in all patients: another acquisition, reconstruction or space.
+fn note_differences(contrasts: &[String], patients: &[Patient], notes: &mut Vec<String>) {
+    for contrast in contrasts {
+        let of = |patient: &'_ Patient| {
+            let file = patient.contrasts.iter().find(|file| file.name == *contrast)?;
+            Some((patient.id.clone(), file.path.clone()?))
+        };
+        let paths: Vec<(String, PathBuf)> = patients.iter().filter_map(of).collect();
+        let names: Vec<BidsName> = paths.iter().filter_map(|(_, path)| BidsName::of_volume(path)).collect();
+        for (key, values) in differences(&names).into_iter().filter(|(key, _)| !["sub", "ses", "run"].contains(key)) {
+            let with = |value: &str| -> Vec<String> {
+                let has = |path: &Path| {
+                    BidsName::of_volume(path).is_some_and(|name| name.value(key).unwrap_or("none") == value)
+                };
+                paths.iter().filter(|(_, path)| has(path)).map(|(id, _)| id.clone()).collect()
+            };
+            let each: Vec<String> =
+                values.iter().map(|value| format!("{key}-{value} in {}", listed(&with(value)))).collect();
+            notes.push(format!(
+                "{contrast} is not the same kind of file in all patients: {}; choose with --entities (prepare.entities) \
+                 where they do not show the same",
+                each.join("; ")
+            ));
+        }
     }
 }
 
@@ -298,6 +348,10 @@ fn check_participants(root: &Path, subjects: &[String], notes: &mut Vec<String>)
     let twice = repeated(ids.iter().map(String::as_str));
     if !twice.is_empty() {
         notes.push(format!("participants that occur twice in participants.tsv: {}", listed(&twice)));
+    }
+    let unlisted: Vec<String> = subjects.iter().filter(|id| !ids.contains(id)).cloned().collect();
+    if !unlisted.is_empty() {
+        notes.push(format!("patients without a line in participants.tsv: {}", listed(&unlisted)));
     }
     let absent: Vec<String> = ids.into_iter().filter(|id| !subjects.contains(id)).collect();
     if !absent.is_empty() {

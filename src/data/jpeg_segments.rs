@@ -31,7 +31,7 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
     let cut = || "a JPEG that is cut short: it has no end; copy or download the file again".to_owned();
     let mut rest = jpeg.strip_prefix(&[0xff, START_OF_IMAGE]).ok_or("not a readable JPEG: it does not begin as one")?;
     let (mut frame, mut turn, mut scans) = (None, None, 0);
-    let (mut is_jfif, mut adobe) = (false, None);
+    let (mut is_jfif, mut adobe, mut letters) = (false, None, false);
     loop {
         let marker;
         (marker, rest) = next_marker(rest).ok_or_else(cut)?;
@@ -49,7 +49,11 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
         rest = &rest[length..];
         match marker {
             0xc0..=0xc2 if frame.is_some() => return Err("not a readable JPEG: it states two sizes".into()),
-            0xc0..=0xc2 => frame = Some(size(segment)?),
+            0xc0..=0xc2 => {
+                frame = Some(size(segment)?);
+                // A component has three bytes, of which the first is its name.
+                letters = segment.get(6..).is_some_and(|of| of.iter().step_by(3).take(3).eq(b"RGB"));
+            }
             // The others of these numbers are tables.
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 let kind = if marker < 0xc8 { "a lossless or hierarchical" } else { "an arithmetically coded" };
@@ -64,12 +68,15 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
         }
     }
     let [height, width, channels] = frame.ok_or_else(damaged)?;
-    // JFIF has luminance and two differences of colour (ITU-T T.871, 7); Adobe's transform 0 of three channels is RGB.
-    // Decoders differ in which of the two they believe.
-    if channels == 3 && is_jfif && adobe == Some(0) {
-        return Err("a JPEG that states its colours twice and differently (JFIF's YCbCr, Adobe's RGB), which viewers \
-                    show in two ways; save it again as plain JPEG or PNG"
-            .into());
+    // JFIF and Adobe's transform 1 have luminance and two differences of colour (ITU-T T.871, 7), Adobe's transform 0
+    // and components that are called R, G and B are those colours. Decoders differ in which they believe.
+    let (differences, plain) = (is_jfif || adobe.is_some_and(|transform| transform != 0), adobe == Some(0) || letters);
+    if channels == 3 && differences && plain {
+        return Err(
+            "a JPEG that states its colours twice and differently (as YCbCr and as RGB), which viewers show in \
+                    two ways; save it again as plain JPEG or PNG"
+                .into(),
+        );
     }
     Ok(Frame { height, width, channels: channels as u8, turn })
 }
@@ -133,6 +140,14 @@ mod tests {
         let of = |more: &[&[u8]]| frame(&jpeg(0xc0, 8, &more.concat()));
         assert!(of(&[&jfif]).is_ok() && of(&[&adobe(0)]).is_ok() && of(&[&jfif, &adobe(1)]).is_ok());
         assert!(of(&[&jfif, &adobe(0)]).unwrap_err().contains("states its colours twice"));
+        let named = |more: &[u8]| {
+            let header = segment(0xc0, b"\x08\0\x02\0\x03\x03R\x11\0G\x11\0B\x11\0");
+            let scan = [segment(START_OF_SCAN, &[1, 2, 3]), vec![7]].concat();
+            frame(&[&[0xff, 0xd8][..], more, &header, &scan, &[0xff, 0xd9]].concat())
+        };
+        assert!(named(&[]).is_ok() && named(&adobe(0)).is_ok());
+        assert!(named(&jfif).unwrap_err().contains("states its colours twice"));
+        assert!(named(&adobe(1)).unwrap_err().contains("states its colours twice"));
         assert!(of(&[&adobe(0), &jfif]).unwrap_err().contains("states its colours twice"));
     }
 

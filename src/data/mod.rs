@@ -113,7 +113,7 @@ pub(crate) mod from_cohort;
 
 mod image_patches;
 
-mod near_duplicates;
+pub mod near_duplicates;
 
 mod groups;
 

@@ -55,6 +55,24 @@ pub(super) fn pairs(
     Ok(found)
 }
 
+/// The first photograph of `known` and of `others` (each \[channels, side, side\], 0 to 255) that show the same, as
+/// places in either.
+///
+/// # Errors
+/// A request to stop.
+pub fn between(
+    known: &[Vec<f32>],
+    others: &[Vec<f32>],
+    side: usize,
+    observer: &dyn Observer,
+) -> Result<Option<(usize, usize)>> {
+    let thumbnails: Vec<Thumbnail> = known.par_iter().chain(others).map(|planes| Thumbnail::of(planes, side)).collect();
+    // As of two lesions: those of one set are not compared.
+    let sets: Vec<usize> = (0..thumbnails.len()).map(|at| usize::from(at >= known.len())).collect();
+    let found = pairs(&thumbnails, &sets, observer)?;
+    Ok(found.first().map(|&(one, other)| (one, other - known.len())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +94,21 @@ mod tests {
         assert_eq!(pairs(&all, &[0, 1, 2, 3, 4], &Silent).unwrap(), [(0, 2), (0, 4), (2, 4)]);
         assert_eq!(pairs(&all, &[0, 1, 2, 3, 0], &Silent).unwrap(), [(0, 2), (2, 4)]);
         assert_eq!(pairs(&[], &[], &Silent).unwrap(), []);
+    }
+
+    #[test]
+    fn copies_between_two_sets_are_found_and_those_within_one_are_not() {
+        let planes = |x: f32| -> Vec<f32> {
+            let level = |at: usize| {
+                let (row, column) = ((at / 32 % 32) as f32, (at % 32) as f32);
+                150.0 + column - 90.0 * (-((column - x).powi(2) + (row - 9.0).powi(2)) / 40.0).exp()
+            };
+            (0..3 * 1024).map(level).collect()
+        };
+        let brighter: Vec<f32> = planes(20.0).iter().map(|level| level * 0.97 + 9.0).collect();
+        let (known, others) = ([planes(9.0), planes(9.0), planes(20.0)], [planes(26.0), brighter]);
+        assert_eq!(between(&known, &others, 32, &Silent).unwrap(), Some((2, 1)));
+        assert_eq!(between(&known, &others[..1], 32, &Silent).unwrap(), None);
     }
 
     #[test]

@@ -113,10 +113,14 @@ pub(super) fn orientation(exif: &[u8]) -> Option<u16> {
     let directory = four(4)? as usize;
     let entries = usize::from(two(directory)?);
     let places = (0..entries).map(|entry| directory.saturating_add(2 + 12 * entry));
-    places
-        .take_while(|&place| place < exif.len())
-        .find(|&place| two(place) == Some(ORIENTATION))
-        .and_then(|at| two(at + 8))
+    places.take_while(|&place| place < exif.len()).find(|&place| two(place) == Some(ORIENTATION)).and_then(|at| {
+        match two(at + 2) {
+            // A short is what the standard has; some programs write a byte or a long, and viewers believe them.
+            Some(1) => exif.get(at + 8).map(|&byte| u16::from(byte)),
+            Some(4) => four(at + 8).map(|long| u16::try_from(long).unwrap_or(u16::MAX)),
+            _ => two(at + 8),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -127,6 +131,16 @@ mod tests {
     use flate2::write::ZlibEncoder;
 
     use super::*;
+
+    #[test]
+    fn the_orientation_is_read_as_a_short_a_byte_or_a_long() {
+        let entry = |kind: u16, value: [u8; 4]| {
+            [&b"MM\0*\0\0\0\x08\0\x01\x01\x12"[..], &kind.to_be_bytes(), &[0, 0, 0, 1], &value, &[0; 4]].concat()
+        };
+        for (kind, value) in [(3, [0, 6, 0, 0]), (1, [6, 0, 0, 0]), (4, [0, 0, 0, 6])] {
+            assert_eq!(orientation(&entry(kind, value)), Some(6), "{kind}");
+        }
+    }
 
     fn chunk(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
         // Checksums are the decoder's to hold.

@@ -25,14 +25,17 @@ impl std::fmt::Display for LesionKey {
     }
 }
 
+/// Lines of a table: twenty times as many as the largest cohort of lesions has.
+const MOST_LESIONS: usize = 200_000;
+
 /// Votes of reader 1 and reader 2: true is "rim".
 pub type Votes = BTreeMap<LesionKey, (bool, bool)>;
 
-/// Reads the table.
+/// Reads the table; with it the names of its columns that are not used.
 ///
 /// # Errors
 /// No such file or column, a name that is none, another vote than 1 or 0, or a lesion twice.
-pub fn read(path: &Path) -> Result<Votes> {
+pub fn read(path: &Path) -> Result<(Votes, Vec<String>)> {
     let vote = |row: Row, column| yes_or_no(path, row, column, &format!("reader{}", column - 1));
     lesion_rows(path, &["reader1", "reader2"], |row| Ok((vote(row, 2)?, vote(row, 3)?)))
 }
@@ -43,8 +46,13 @@ pub(super) fn lesion_rows<T>(
     path: &Path,
     columns: &[&str],
     read: impl Fn(Row) -> Result<T>,
-) -> Result<BTreeMap<LesionKey, T>> {
+) -> Result<(BTreeMap<LesionKey, T>, Vec<String>)> {
     let table = table::read(path, &[&["participant_id", "lesion_id"], columns].concat(), &[])?;
+    if table.rows().len() > MOST_LESIONS {
+        return Err(
+            Problem::input(path, format!("{} lesions", table.rows().len())).expected(format!("at most {MOST_LESIONS}"))
+        );
+    }
     let mut rows = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for row in table.rows() {
@@ -71,7 +79,7 @@ pub(super) fn lesion_rows<T>(
             .expected("one line a lesion")
             .advice("keep the line that holds"));
     }
-    Ok(rows)
+    Ok((rows, table.further))
 }
 
 /// A cell that answers "does it have a rim"; `name` is its column's.
@@ -147,7 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lesions.tsv");
         std::fs::write(&path, format!("participant_id\tlesion_id\treader1\treader2\n{text}")).unwrap();
-        read(&path)
+        read(&path).map(|(votes, _)| votes)
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::bids;
+use super::bids::{self, Cohort};
 use super::dataset::Prepared;
 use super::missing::Missing;
 use super::patches::{Border, cut};
 use super::prepare_config::PrepareConfig;
+use crate::files;
 use crate::nifti::{self, Grid};
 use crate::problem::{Problem, Result};
 
@@ -16,6 +17,22 @@ const RIM: &str = "rim";
 
 /// A voxel belongs to the rim where at least this share of the tracings has it: of two, one.
 pub const TRACED: f32 = 0.5;
+
+/// Refuses a patient's label map that is not the one that the data set was cut by: ids and grid may be alike in two
+/// cohorts.
+fn require_known(cohort: &Cohort, lesion_map: &Path, data: &Prepared) -> Result<()> {
+    let name = cohort.relative(lesion_map);
+    let known = data.manifest().inputs.iter().find(|input| input.path == name);
+    let found = files::sha256(lesion_map)?;
+    match known {
+        Some(known) if known.sha256 == found => Ok(()),
+        _ => Err(Problem::input(lesion_map, format!("another file than the data set's: SHA-256 {found}"))
+            .expected(
+                known.map_or_else(|| "a cohort that the data set was cut from".into(), |known| known.sha256.clone()),
+            )
+            .advice("give the cohort as it was when the data set was prepared, or prepare anew")),
+    }
+}
 
 /// For each of `lesions` (indices into the manifest) of the data set that was cut from the cohort at `root` with
 /// `config`: whether each voxel of its patch \[depth, height, width\] was traced as rim. A lesion of a patient without
@@ -31,6 +48,7 @@ pub fn read(root: &Path, config: &PrepareConfig, data: &Prepared, lesions: &[u32
         let own: Vec<u32> = lesions.iter().copied().filter(|&at| data.lesion(at).patient == patient.id).collect();
         let path = patient.contrasts.first().and_then(|contrast| contrast.path.as_ref());
         let (Some(path), Some(&first)) = (path, own.first()) else { continue };
+        require_known(&cohort, &patient.lesion_map, data)?;
         let file = nifti::open(path, config.form)?.read_into(Vec::new())?;
         let name = cohort.relative(path);
         let known = data.manifest().inputs.iter().find(|input| input.path == name);

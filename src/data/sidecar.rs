@@ -14,13 +14,14 @@ use super::name_join::listed;
 use crate::files::{self, kind_of, list_if_there};
 use crate::problem::{Problem, Result};
 
-/// Longest description or sidecar; those with a whole DICOM header in them have some hundred kilobytes.
-const MAX_BYTES: u64 = 16 << 20;
+/// Longest description or sidecar; those with a whole DICOM header in them have some hundred kilobytes. What is read
+/// takes up to a hundred times as much.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads a JSON file; one that begins with a byte order mark, or in UTF-16, is read as well.
 ///
 /// # Errors
-/// No such file, one beyond 16 MiB, or no JSON, with the place of what is not.
+/// No such file, one beyond 1 MiB, or no JSON, with the place of what is not.
 pub(super) fn read_json(path: &Path) -> Result<Value> {
     read_as(path)
 }

@@ -41,7 +41,7 @@ impl Truth {
     /// # Errors
     /// No such file or column, any other value, or a lesion twice.
     pub fn read(table: &Path) -> Result<Self> {
-        let rows = lesion_rows(table, &["true_rim"], |row| yes_or_no(table, row, 2, "true_rim"))?;
+        let (rows, _) = lesion_rows(table, &["true_rim"], |row| yes_or_no(table, row, 2, "true_rim"))?;
         let of_interest = rows.into_iter().map(|(key, of_interest)| (key.to_string(), of_interest)).collect();
         Ok(Self { table: table.to_owned(), of_interest })
     }

@@ -12,7 +12,7 @@ use crate::feed::network_source::{NetworkImages, network_file};
 use crate::latent::cloud::LatentCloud;
 use crate::nets::SavedNetwork;
 use crate::nets::weights::load_image_network;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 
 /// Codes of the cloud that the distance to it is taken to: enough for a nearest neighbour, few enough to be quick.
 const NEIGHBOURS: i64 = 2000;
@@ -44,12 +44,7 @@ impl Opened {
         let file = network_file(path)?;
         let network = load_image_network(&file, lab.engine.device)?;
         let source = NetworkImages::of(&network.description);
-        let own = [network.generator.config().channels as usize, source.padding.height, source.padding.width];
-        if own != data.image_shape() {
-            let shape = |[channels, height, width]: [usize; 3]| format!("{channels} x {height} x {width}");
-            return Err(Problem::input(&file, format!("a network of images of {}", shape(own)))
-                .expected(format!("{}, as the data set has them", shape(data.image_shape()))));
-        }
+        source.require_of(network.generator.config().channels, data)?;
         let generator = &network.generator;
         let shares = ClassShares::new(generator, &source, data, config.class.as_ref())?;
         let codes = codes::of_seeds(generator, &shares, config.codes as usize, lab.seed);

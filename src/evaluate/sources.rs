@@ -1,17 +1,21 @@
 //! Where images come from: the sides of a prepared data set, and folders that `generate` or `project` wrote.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use crate::data::sides::Side;
 use crate::data::slices::Slices;
 use crate::data::{Prepared, patch_file};
+use crate::feed::network_source::require_channels;
 use crate::files;
 use crate::name::{Inside, shown, shown_path};
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
+use crate::records::label::Contrast;
 use crate::records::projection::ProjectedLesion;
 use crate::run_dir::RECORD;
 
@@ -122,9 +126,47 @@ struct Told {
     data_sha256: Option<String>,
     #[serde(default)]
     ancestor_data: Vec<String>,
-    images: serde_json::Value,
+    #[serde(default)]
+    projected_sha256: Option<String>,
+    #[serde(default)]
+    contrasts: Vec<Contrast>,
+    #[serde(deserialize_with = "listed")]
+    images: Option<Vec<FileHash>>,
     #[serde(default)]
     lesions: Vec<ProjectedLesion>,
+}
+
+/// Files with their hashes; `None` where an entry is none, so that what a hostile record lists takes no memory.
+fn listed<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Vec<FileHash>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Entry {
+        File(FileHash),
+        Other(IgnoredAny),
+    }
+
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Option<Vec<FileHash>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of images")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut files = Some(vec![]);
+            while let Some(entry) = entries.next_element::<Entry>()? {
+                match (entry, &mut files) {
+                    (Entry::File(file), Some(files)) => files.push(file),
+                    _ => files = None,
+                }
+            }
+            Ok(files)
+        }
+    }
+
+    from.deserialize_seq(Entries)
 }
 
 /// Reads the record of a folder of `generate` or `project`, as source number `source`. Of projections those of
@@ -138,7 +180,10 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
     let text = files::read(&path, LARGEST_RECORD, wanted).map_err(|problem| problem.expected(wanted))?;
     let told: Told = files::parse_json(&path, &text, wanted)?;
     let own = data.sha256();
-    let stranger = told.data_sha256.as_deref() != Some(own) || told.ancestor_data.iter().any(|before| before != own);
+    let stranger = told.data_sha256.as_deref() != Some(own)
+        || told.ancestor_data.iter().any(|before| before != own)
+        || told.projected_sha256.as_deref().is_some_and(|projected| projected != own);
+    require_channels(&path, "the images were drawn", &told.contrasts, data)?;
     let earlier = || {
         Problem::input(&path, "a record that lists no images with their hashes")
             .expected("images as numpy arrays, each with its hash")
@@ -148,7 +193,7 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
     let shape = data.image_shape().map(|side| side as u64);
     let contested: Vec<&ProjectedLesion> = told.lesions.iter().filter(|lesion| lesion.role == "ambiguous").collect();
     if contested.is_empty() {
-        let listed: Vec<FileHash> = serde_json::from_value(told.images).map_err(|_| earlier())?;
+        let listed = told.images.ok_or_else(earlier)?;
         let arrays: Vec<&FileHash> = listed.iter().filter(|file| file.path.ends_with(".npy")).collect();
         let images: Vec<(Inside, String)> =
             arrays.iter().map(|file| Ok((inside(&file.path)?, file.sha256.clone()))).collect::<Result<_>>()?;

@@ -89,6 +89,9 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EvaluateConfig, out: &Path, lab: &
         return Err(Problem::usage(format!("a network of images {:?} beside data of {shape:?}", opened.shape()))
             .expected("channels, height and width of the data set"));
     }
+    if let (Some(opened), Some(data)) = (&opened, inputs.data) {
+        opened.source.require_of(data.image_shape()[0] as i64, data)?;
+    }
     let eye = Eye::open(config, shape[0] as i64, lab.engine.device)?;
     let work = Work { config, lab, out, eye: &eye, shape, opened: opened.as_ref() };
     let record = match inputs.data {
@@ -123,6 +126,7 @@ impl Work<'_> {
         let draw = sets::Draw { extra: config.extra as usize, seed: lab.seed };
         let mut sets = Sets::of(data, made, folders, draw)?;
         sets.notes.extend(left_out);
+        sets.notes.extend(self.opened.iter().flat_map(|opened| opened.source.notes_beside(data)));
         let mut tables = vec![
             self.table(Topic::Sets, &sets.held, &sets.alone)?,
             self.table(Topic::TrainingSets, &sets.held, &sets.training)?,

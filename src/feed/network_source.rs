@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::pictures::Look;
+use crate::data::Prepared;
 use crate::files;
+use crate::name::shown;
 use crate::nets::weights::NetworkDescription;
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Padding, Provenance};
@@ -30,6 +32,30 @@ pub fn network_file(path: &Path) -> Result<PathBuf> {
     Err(Problem::input(path, "no network in this folder")
         .expected("network-best.safetensors, network-last.safetensors or network.safetensors")
         .advice("give the --out folder of `rimforge train` or `rimforge import`, or a network file"))
+}
+
+/// Channels and windows that something was made with must be those of the data, where it says which they were.
+///
+/// # Errors
+/// They are not; `place` is what is wrong, `made` how the others came about ("the network was trained").
+pub fn require_channels(place: &Path, made: &str, known: &[Contrast], data: &Prepared) -> Result<()> {
+    if known.is_empty() || known == data.contrasts() {
+        return Ok(());
+    }
+    let list = |contrasts: &[Contrast]| {
+        let one = |c: &Contrast| format!("{} {}..{} {}", shown(&c.name), c.window.low, c.window.high, shown(&c.unit));
+        contrasts.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    Err(Problem::input(
+        place,
+        format!("channels {}", list(if place == data.root() { data.contrasts() } else { known })),
+    )
+    .expected(if place == data.root() {
+        format!("{}, as {made}", list(known))
+    } else {
+        format!("{}, as {} has them", list(data.contrasts()), data.root().display())
+    })
+    .advice("prepare the data with the network's contrasts and windows"))
 }
 
 /// What a network's label says about the images it makes, with what holds where it says nothing.
@@ -67,6 +93,41 @@ impl NetworkImages {
         }
     }
 
+    /// The data must be what a network of so many `channels` draws: shape, and where it says so, channels and windows.
+    ///
+    /// # Errors
+    /// They are not.
+    pub fn require_of(&self, channels: i64, data: &Prepared) -> Result<()> {
+        let found = data.image_shape();
+        let expected = [channels as usize, self.padding.height, self.padding.width];
+        if found != expected {
+            return Err(Problem::input(data.root(), format!("slices of shape {found:?} (channels, height, width)"))
+                .expected(format!("{expected:?}, as the network draws"))
+                .advice("train a network on this data set, or prepare with the contrasts it was trained on"));
+        }
+        require_channels(data.root(), "the network was trained", &self.contrasts, data)
+    }
+
+    /// What a reader of numbers of this network beside these data should know: that it knew others, or voxels of
+    /// another size.
+    pub fn notes_beside(&self, data: &Prepared) -> Vec<String> {
+        let mut notes = vec![];
+        if self.data_sha256.as_deref() != Some(data.sha256()) {
+            let which =
+                self.data_sha256.as_deref().map_or("unknown data".into(), |other| format!("data {}", shown(other)));
+            notes.push(format!(
+                "the network was trained on {which}, not on this set: lesions that are held out here may have been among \
+                 them"
+            ));
+        }
+        if let (Some(own), Some(found)) = (self.voxel_mm, data.manifest().voxel_mm)
+            && own.iter().zip(found).any(|(own, found)| (own / found - 1.0).abs() > 0.01)
+        {
+            notes.push(format!("the network was trained on voxels of {own:?} mm, these are of {found:?} mm"));
+        }
+        notes
+    }
+
     /// How its images are shown.
     pub fn look(&self) -> Look {
         Look::of(&self.contrasts)
@@ -90,6 +151,41 @@ pub fn as_refs<'a>(texts: &'a [(&'static str, String)]) -> Vec<(&'static str, &'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::dataset::tests::small;
+
+    #[test]
+    fn other_shapes_channels_windows_and_voxels_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        small(folder.path());
+        let data = Prepared::open(folder.path()).unwrap();
+        let own = NetworkImages {
+            contrasts: data.contrasts().to_vec(),
+            voxel_mm: data.manifest().voxel_mm,
+            simulated: true,
+            classes: vec![],
+            padding: Padding::none(4),
+            data_sha256: Some(data.sha256().to_owned()),
+            ancestor_data: vec![],
+        };
+        own.require_of(1, &data).unwrap();
+        assert!(own.notes_beside(&data).is_empty());
+        assert!(own.require_of(2, &data).unwrap_err().to_string().contains("slices of shape [1, 4, 4]"));
+        let mut wide = own.clone();
+        wide.contrasts[0].window.high += 50.0;
+        let said = wide.require_of(1, &data).unwrap_err().to_string();
+        assert!(
+            said.contains("channels chimap -100..100 ppb; expected chimap -100..150 ppb, as the network"),
+            "{said}"
+        );
+        // What does not say may be anything.
+        NetworkImages { contrasts: vec![], ..own.clone() }.require_of(1, &data).unwrap();
+        let record = Path::new("record.json");
+        let said = require_channels(record, "drawn", &wide.contrasts, &data).unwrap_err().to_string();
+        assert!(said.contains("record.json: channels chimap -100..150 ppb; expected chimap -100..100 ppb"), "{said}");
+        let strange = NetworkImages { data_sha256: None, voxel_mm: Some([1.0, 0.8, 0.8]), ..own };
+        let notes = strange.notes_beside(&data).join("; ");
+        assert!(notes.contains("unknown data") && notes.contains("[1.0, 0.8, 0.8] mm"), "{notes}");
+    }
 
     #[test]
     fn the_best_network_of_a_run_goes_before_the_last() {

@@ -84,6 +84,10 @@ pub fn run_stage_with_sheets(
     let folder = OutFolder::new(OWNER, out).apart_from(read);
     folder.check()?;
     let opened = Opened::load(&file, config.class.as_ref(), lab.engine.device)?;
+    if let Some(data) = inputs.data {
+        opened.source.require_of(opened.network.generator.config().channels, data)?;
+        opened.source.notes_beside(data).iter().for_each(|note| lab.observer.note(note));
+    }
     if config.formats.contains(&Format::Nifti) && opened.source.contrasts.is_empty() {
         return Err(Problem::usage("this network does not say which units its channels have")
             .expected("a network trained by `rimforge train`, or imported with --window")
@@ -160,6 +164,7 @@ impl Making<'_> {
             noise: config.noise.name().into(),
             class: opened.number,
             class_name: opened.number.and_then(|number| source.classes.get(number as usize).cloned()),
+            contrasts: source.contrasts.clone(),
             channels: source.contrasts.iter().map(|contrast| contrast.name.to_string()).collect(),
             images,
             image_classes,

@@ -31,7 +31,6 @@ use crate::problem::Result;
 use crate::project::ProjectConfig;
 use crate::project::feature_choice::named;
 use crate::project::projector::Projector;
-use crate::project::session::check_channels;
 use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::Split;
 use crate::records::invert::{
@@ -76,7 +75,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &InvertConfig, out: &Path, lab: &La
     // Its clouds of single classes are not used.
     let opening = ProjectConfig { w_samples: 2, condition, ..ProjectConfig::default() };
     let projector = Projector::open(&file, &opening, lab.engine.device, lab.engine.graphs)?;
-    check_channels(data, &projector)?;
+    projector.source.require_of(projector.generator.config().channels, data)?;
+    projector.source.notes_beside(data).iter().for_each(|note| lab.observer.note(note));
     let features = named(&projector, &config.features, projector.usual_features())?;
     let padding = projector.source.padding;
     let place = Place { padding: &padding, device: projector.device, seed: lab.seed };

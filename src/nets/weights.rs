@@ -27,6 +27,9 @@ const SCHEMA: u32 = 1;
 /// Key of the description within the file's metadata. The format keeps no order, so there is only this one.
 const DESCRIPTION: &str = "rimforge";
 
+/// Bytes of it that are believed: what is read takes up to a hundred times as much. A label of 65,536 classes has less.
+const LONGEST_DESCRIPTION: usize = 1 << 20;
+
 /// Element types that go to disk and back.
 const KINDS: [(Dtype, Kind); 6] = [
     (Dtype::F32, Kind::Float),
@@ -79,6 +82,10 @@ impl NetworkDescription {
     }
 
     fn from_text(text: &str) -> Result<Self> {
+        if text.len() > LONGEST_DESCRIPTION {
+            return Err(Problem::new(ProblemKind::Input, format!("a description of {} bytes", text.len()))
+                .expected(format!("at most {LONGEST_DESCRIPTION}")));
+        }
         let written: Written = serde_json::from_str(text).map_err(|error| {
             Problem::new(ProblemKind::Input, format!("no usable description of a network: {error}"))
                 .expected("a network file written by `rimforge train` or `rimforge import`")

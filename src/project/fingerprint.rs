@@ -42,6 +42,15 @@ pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) ->
     settings
 }
 
+/// Hash of a job's settings without the class that is projected into: losses of two folders mean the same where it is
+/// the same.
+pub fn alike(settings: &serde_json::Value) -> String {
+    let mut settings = settings.clone();
+    let parts = settings.as_array_mut().into_iter().flatten();
+    parts.filter_map(serde_json::Value::as_object_mut).for_each(|part| drop(part.remove("condition")));
+    digest::sha256(settings.to_string())
+}
+
 /// Hash of `settings` and of a target's name, pixels and mask; lower-case hexadecimal.
 pub fn fingerprint(settings: &serde_json::Value, target: &Target) -> String {
     let mut hash = Sha256::new();

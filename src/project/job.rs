@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use tch::Tensor;
 
 use super::batches::Batches;
-use super::fingerprint::fingerprint;
+use super::fingerprint::{self, fingerprint};
 use super::items::{self, Captions, Channel, Finished, Item, Outcome};
 use super::projector::{Batch, Projector, Run, pixels_of};
 use super::rim_score::RimScore;
 use super::targets::Target;
 use super::trace::Trace;
+use crate::digest;
 use crate::engine::Place;
 use crate::files::{self, Claim};
 use crate::nets::features::FeatureNet;
@@ -219,6 +220,9 @@ impl Job<'_> {
             data_sha256: self.projector.source.data_sha256.clone(),
             ancestor_data: self.projector.source.ancestor_data.clone(),
             projected_sha256: None,
+            contrasts: self.projector.source.contrasts.clone(),
+            settings_sha256: Some(fingerprint::alike(&self.settings)),
+            latents_sha256: None,
             features: self.features.name().to_owned(),
             steps: self.config.steps,
             space: self.config.space.name().to_owned(),
@@ -239,18 +243,21 @@ impl Job<'_> {
     ///
     /// # Errors
     /// A failed write.
-    pub fn finish(&self, items: &[Item], record: &ProjectionRecord) -> Result<()> {
+    pub fn finish(&self, items: &[Item], record: ProjectionRecord) -> Result<ProjectionRecord> {
         let config = self.projector.generator.config();
         let w: Vec<f32> = items.iter().flat_map(|item| item.w.iter().copied()).collect();
         let w = Tensor::from_slice(&w).view([items.len() as i64, -1, config.w_dim]);
         let w = w.expand([-1, config.num_ws(), -1], false);
+        let latents = store::npz(&self.dir.latents(), &[("w", &w)])?;
+        let record = ProjectionRecord { latents_sha256: Some(digest::sha256(&latents)), ..record };
         let before = files::read_note::<ProjectionRecord>(self.dir.record())?;
-        if before.is_some_and(|before| before != *record) {
+        if before.is_some_and(|before| before != record) {
             // It speaks of other items than the file that is written next.
             files::remove(&self.dir.record())?;
         }
         self.remove_tries(record.feature_choice.is_empty(), record.curve.is_empty())?;
-        store::write_npz(&self.dir.latents(), &[("w", &w)])?;
-        files::write_json(self.dir.record(), record)
+        files::write(self.dir.latents(), &latents)?;
+        files::write_json(self.dir.record(), &record)?;
+        Ok(record)
     }
 }

@@ -17,7 +17,6 @@ use crate::engine::{Lab, Place};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classes::{Class, Split};
-use crate::records::label::Contrast;
 use crate::seed::RunSeed;
 
 /// A network and a data set that it can be used on.
@@ -63,7 +62,8 @@ impl<'a> Session<'a> {
                 .advice("prepare with prepare.classes = \"interest\" and prepare.rim_label (--rim-label)"));
         }
         let projector = Projector::open(network, config, lab.engine.device, lab.engine.graphs)?;
-        check_channels(prepared, &projector)?;
+        projector.source.require_of(projector.generator.config().channels, prepared)?;
+        projector.source.notes_beside(prepared).iter().for_each(|note| lab.observer.note(note));
         let (gauge, unit) = targets::gauge(prepared);
         let rim_score = learnt_score(prepared, config, &gauge, lab.seed)?;
         let (seed, place) = (lab.seed, lab.engine.place.clone());
@@ -147,30 +147,4 @@ pub(super) fn learnt_score(
     RimScore::learnt(gauge, &of_class(Class::RIM)?, &of_class(Class::NON_RIM)?)
         .map(Some)
         .map_err(|problem| problem.at(prepared.root()))
-}
-
-/// The data must be what the network draws: shape, and where it says so, channels and windows.
-///
-/// # Errors
-/// They are not.
-pub fn check_channels(prepared: &Prepared, projector: &Projector) -> Result<()> {
-    let data = prepared.root();
-    let found = prepared.image_shape().map(|n| n as i64);
-    let expected = projector.shape();
-    if found != expected {
-        return Err(Problem::input(data, format!("slices of shape {found:?} (channels, height, width)"))
-            .expected(format!("{expected:?}, as the network draws"))
-            .advice("train a network on this data set, or prepare with the contrasts it was trained on"));
-    }
-    let known = &projector.source.contrasts;
-    if !known.is_empty() && known.as_slice() != prepared.contrasts() {
-        let list = |contrasts: &[Contrast]| {
-            let one = |c: &Contrast| format!("{} {}..{} {}", c.name, c.window.low, c.window.high, c.unit);
-            contrasts.iter().map(one).collect::<Vec<_>>().join(", ")
-        };
-        return Err(Problem::input(data, format!("channels {}", list(prepared.contrasts())))
-            .expected(format!("{}, as the network was trained", list(known)))
-            .advice("prepare the data with the network's contrasts and windows"));
-    }
-    Ok(())
 }

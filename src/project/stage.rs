@@ -172,8 +172,7 @@ fn lesions(
         projected_sha256: Some(prepared.sha256().to_owned()),
         ..job.record(&items)
     };
-    job.finish(&items, &record)?;
-    Ok(record)
+    job.finish(&items, record)
 }
 
 /// The lesions that the settings ask for, and their controls after them.
@@ -278,8 +277,7 @@ fn images(
         Outcome::Lesion(_) => None,
     });
     let record = ProjectionRecord { images: images.collect(), ..job.record(&items) };
-    job.finish(&items, &record)?;
-    Ok(record)
+    job.finish(&items, record)
 }
 
 /// Reads images of the network's `shape`; each file's stem is its name.

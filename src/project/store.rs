@@ -19,6 +19,11 @@ pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
 
 /// Writes named float32 tensors as npz, replacing `path` in one step.
 pub fn write_npz(path: &Path, arrays: &[(&str, &Tensor)]) -> Result<()> {
+    files::write(path, &npz(path, arrays)?)
+}
+
+/// The bytes of such a file; `path` names it in errors.
+pub fn npz(path: &Path, arrays: &[(&str, &Tensor)]) -> Result<Vec<u8>> {
     let failed =
         |error: zip::result::ZipError| Problem::new(Kind::Internal, format!("zip: {error}")).at(path).because(error);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
@@ -28,8 +33,7 @@ pub fn write_npz(path: &Path, arrays: &[(&str, &Tensor)]) -> Result<()> {
         archive.start_file(format!("{name}.npy"), options).map_err(failed)?;
         archive.write_all(&npy(path, tensor)?).map_err(|error| Problem::io(path, "writing", error))?;
     }
-    let bytes = archive.finish().map_err(failed)?.into_inner();
-    files::write(path, &bytes)
+    Ok(archive.finish().map_err(failed)?.into_inner())
 }
 
 fn npy(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {

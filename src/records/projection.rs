@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Interval;
 use super::arithmetic::Arithmetic;
+use super::label::Contrast;
 use crate::name::{Inside, Name};
 
 /// `record.json` of `project`.
@@ -22,6 +23,16 @@ pub struct ProjectionRecord {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projected_sha256: Option<String>,
+    /// What the images' channels show, with units and windows; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contrasts: Vec<Contrast>,
+    /// Hash of all settings that a projection depends on but the class that is projected into; absent in records of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_sha256: Option<String>,
+    /// Of the file of w, which has the record's lesions in their order; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latents_sha256: Option<String>,
     /// Name of the feature net that the distance was measured with.
     pub features: String,
     /// Optimiser steps of each image.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FileHash;
+use super::label::Contrast;
 use crate::name::Inside;
 
 /// `record.json` of `generate`.
@@ -36,6 +37,9 @@ pub struct SynthesisRecord {
     /// What the images' channels show, where the network says so.
     #[serde(default)]
     pub channels: Vec<String>,
+    /// The same with units and windows; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contrasts: Vec<Contrast>,
     /// Every file of an image with its hash, in the order of the seeds; none in records of earlier versions, and where
     /// a study's results repeat the record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::data::Prepared;
 use crate::data::manifest::Split;
 use crate::files;
-use crate::name::shown;
+use crate::name::{shown, shown_path};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::run_dir::RECORD;
@@ -53,6 +53,8 @@ pub struct Setup {
     pub space: String,
     /// Of every draw.
     pub seed: u64,
+    /// Hash of all other settings; absent in records of earlier versions.
+    pub settings_sha256: Option<String>,
 }
 
 impl Setup {
@@ -65,19 +67,21 @@ impl Setup {
             steps: record.steps,
             space: record.space.clone(),
             seed: record.seed,
+            settings_sha256: record.settings_sha256.clone(),
         }
     }
 
     /// The first thing in which another is not the same: what, and both.
     fn differs(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let text = |setup: &Self| {
-            let Self { network_sha256, features, steps, space, seed, .. } = setup;
+            let Self { network_sha256, features, steps, space, seed, settings_sha256, .. } = setup;
             [
                 ("network", network_sha256.clone()),
                 ("features", features.clone()),
                 ("steps", steps.to_string()),
                 ("space", space.clone()),
                 ("seed", seed.to_string()),
+                ("other settings, of hash", settings_sha256.clone().unwrap_or_else(|| "unknown".into())),
             ]
         };
         let pairs = text(self).into_iter().zip(text(other));
@@ -149,6 +153,7 @@ fn read_folder(
     let bytes = files::read(&path, LARGEST, what)?;
     let record: ProjectionRecord = files::parse_json(&path, &bytes, what)?;
     data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
+    data.require_made_of_it(&path, "projections into a network", record.data_sha256.as_deref())?;
     let own = Setup::of(&record);
     let first = setup.get_or_insert_with(|| own.clone());
     if let Some((what, expected, found)) = first.differs(&own) {
@@ -175,7 +180,12 @@ fn read_folder(
                 .expected(format!("all as {class}"))
                 .advice(format!("project into a conditional network with --condition {class}")));
         }
-        side.insert((place as u32, entry.slice as u32), (entry, folder.to_owned()));
+        let (id, slice) = (entry.lesion_id.clone(), entry.slice);
+        if let Some((_, first)) = side.insert((place as u32, slice as u32), (entry, folder.to_owned())) {
+            return Err(Problem::input(&path, format!("slice {slice} of {id} is projected as {class} twice"))
+                .expected("each slice in one folder of a side")
+                .advice(format!("the other is in {}: leave one of the folders out", shown_path(&first))));
+        }
     }
     Ok(())
 }

@@ -98,6 +98,31 @@ fn a_study_makes_what_its_arms_need_and_every_arm_says_what_it_added() {
     let fits = std::fs::read_dir(tiny.at("all/classify/fits")).unwrap().count();
     assert_eq!(fits, record.arms.len());
 
+    // Codes of other lesions, put in the place of those that the record was written with.
+    let file = std::fs::read_dir(tiny.at("all")).unwrap().map(|entry| entry.unwrap().path().join("projected_w.npz"));
+    let rims = file.filter(|file| file.exists() && file.to_string_lossy().contains("rims")).find(|file| {
+        let record = std::fs::read_to_string(file.with_file_name("record.json")).unwrap();
+        record.contains("\"role\": \"rim\"")
+    });
+    let rims = rims.unwrap();
+    let own = std::fs::read(&rims).unwrap();
+    let mut other = own.clone();
+    let middle = other.len() / 2;
+    other[middle] ^= 1;
+    std::fs::write(&rims, other).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("rimforge").unwrap();
+    command.arg("classify").arg("--data").arg(tiny.at("all/data")).arg("--projected-rims").arg(rims.parent().unwrap());
+    command.arg("--network").arg(tiny.at("all/gan")).args([
+        "--arms",
+        "none,latent-smote",
+        "--primary-arm",
+        "latent-smote",
+    ]);
+    let output = command.args(["--seeds", "1", "--epochs", "1", "--out"]).arg(tiny.at("swapped")).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    assert!(text(&output).contains("projected_w.npz: SHA-256"), "{}", text(&output));
+    std::fs::write(&rims, own).unwrap();
+
     // A stage that was stopped before its record makes nothing anew.
     let made = |name: &str| std::fs::metadata(tiny.at("all/classify/made").join(name)).unwrap().modified().unwrap();
     let before = ["cross-fit-0.safetensors", "cross-fit-1.safetensors", "deep-smote.safetensors"].map(made);

@@ -211,6 +211,15 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
     place.refused_with(5, classify, "an edit of ");
     fs::write(&record, own).unwrap();
 
+    // Photographs of the data set's own lesions, which are others only where somebody says so.
+    let manifest = place.path("other/manifest.json");
+    let own = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, own.replacen("\"simulated\": true", "\"simulated\": false", 1)).unwrap();
+    let external = "classify --data study/data --external other --arms none --seeds 1 --epochs 1 --out e --device cpu";
+    place.refused_with(5, external, "lesions that the data set has, too");
+    place.refused_with(5, &format!("{external} --external-apart"), "of the external test set is one of the data set's");
+    fs::write(&manifest, own).unwrap();
+
     let record = place.path("study/inverted/record.json");
     let own = fs::read_to_string(&record).unwrap();
     let mut turned: serde_json::Value = serde_json::from_str(&own).unwrap();

@@ -2,7 +2,7 @@
 //! run ends as one that was not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -183,6 +183,23 @@ fn a_simulated_cohort_has_the_truth_and_a_killed_run_ends_as_one_that_was_not() 
     }
     assert_eq!(fs::read(&some).unwrap(), bytes);
 
+    // The label maps of another cohort with the same patients: only the file's date differs here.
+    let patients = fs::read_dir(root.join("cohort/derivatives/lesions")).unwrap().map(|entry| entry.unwrap().path());
+    let maps = patients.filter(|path| path.is_dir()).map(|path| {
+        let id = path.file_name().unwrap().to_string_lossy().into_owned();
+        path.join("anat").join(format!("{id}_desc-lesions_dseg.nii.gz"))
+    });
+    let maps: Vec<(PathBuf, Vec<u8>)> =
+        maps.filter(|map| map.exists()).map(|map| (map.clone(), fs::read(&map).unwrap())).collect();
+    assert!(!maps.is_empty());
+    for (map, own) in &maps {
+        fs::write(map, [&own[..4], &[0, 0, 0, 1], &own[8..]].concat()).unwrap();
+    }
+    let (code, said) = refused(run("--out strange"));
+    assert!(code == Some(3) && said.contains("another file than the data set's"), "{said}");
+    for (map, own) in &maps {
+        fs::write(map, own).unwrap();
+    }
     // Settings of another cohort, and patients that they do not make.
     let (code, said) = refused(run("--out other --simulated-seed 5"));
     assert!(code == Some(3) && said.contains("ppb from those that are simulated again"), "{said}");

@@ -141,7 +141,7 @@ fn beside_real_rims_it_says_how_much_rim_the_synthetic_ones_show() {
     let data = folder.path().join("data");
     phantoms::rings_and_plain(&data, 4, 6, 2, 64);
     let path = folder.path().join("network.safetensors");
-    network(&path, 64, 1);
+    let generator = network(&path, 64, 1);
     let engine =
         Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads: 1, ..EngineConfig::default() }).unwrap();
     let config = GenerateConfig { seeds: "0-4".into(), ..GenerateConfig::default() };
@@ -149,6 +149,11 @@ fn beside_real_rims_it_says_how_much_rim_the_synthetic_ones_show() {
     let out = folder.path().join("out");
     let lab = Lab { engine: &engine, seed: RunSeed(0), observer: &Silent };
     let inputs = generate::Inputs { network: &path, data: Some(&data) };
+    // Of another window: the same numbers would be other ppb.
+    let problem = generate::run_stage(inputs, &config, &out, &lab).unwrap_err().to_string();
+    assert!(problem.contains("chimap -100..100 ppb; expected chimap -100..150 ppb"), "{problem}");
+    let own = json!([{"name": "chimap", "unit": "ppb", "window": {"low": -100.0, "high": 100.0}}]);
+    weights::save_network(&path, &generator, None, NetworkLabel::from_json([own, json!({})]).unwrap()).unwrap();
     let record = generate::run_stage(inputs, &config, &out, &lab).unwrap();
     let rims = record.rim_contrast.unwrap();
     // The phantoms' rings are 60 ppb high and 2.6 x 2 pixels wide; an untrained generator draws none.

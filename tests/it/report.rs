@@ -167,6 +167,7 @@ pub fn study() -> StudyRecord {
         },
         timing: Vec::new(),
         synthesis: SynthesisRecord {
+            contrasts: vec![],
             class_name: None,
             channels: vec!["chimap".into()],
             map_contrast: None,
@@ -196,6 +197,9 @@ pub fn study() -> StudyRecord {
             }),
         },
         projection: ProjectionRecord {
+            contrasts: vec![],
+            settings_sha256: None,
+            latents_sha256: None,
             computed_with: vec![],
             space: "w".into(),
             network_sha256: "ef".into(),

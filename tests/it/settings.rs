@@ -254,6 +254,7 @@ fn table() -> Vec<Row> {
         row("classify.threshold", Word, &["youden", "f1"], &["F1"]),
         row("classify.accepted_only", Flag, &["true", "false"], &[]),
         row("classify.trust_origin", Flag, &["true", "false"], &[]),
+        row("classify.external_apart", Flag, &["true", "false"], &[]),
         row("classify.bootstrap_draws", Count, &["100", "10000000"], &["0", "99", "10000001"]),
         row("classify.reference_prevalence", Number, &["0.001", "0.999"], &["0", "1", "-0.1"]),
         row("classify.maps", Count, &["0", "1000"], &[]),

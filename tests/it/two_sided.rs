@@ -93,6 +93,26 @@ fn a_study_projects_both_ways_and_the_command_says_the_same_or_why_not() {
     let output = compare(&tiny, "odd", [BOTH[0], "rims-as-non-rim"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("is not projected as non-rim"), "{}", text(&output));
+    let output = {
+        let mut command = assert_cmd::Command::cargo_bin("rimforge").unwrap();
+        let both = [BOTH[0], BOTH[0]].map(|name| tiny.at("two").join(name));
+        command.arg("two-sided").arg("--data").arg(tiny.at("two/data")).arg("--of-interest");
+        command.arg(format!("{},{}", both[0].display(), both[1].display()));
+        command.arg("--other").arg(tiny.at("two").join(BOTH[1])).arg("--out").arg(tiny.at("twice")).output().unwrap()
+    };
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("is projected as rim twice"), "{}", text(&output));
+    let path = tiny.at("two").join(BOTH[1]).join("record.json");
+    let own = std::fs::read_to_string(&path).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&own).unwrap();
+    for (key, says) in [("settings_sha256", "projected with other settings"), ("data_sha256", "of data another")] {
+        let found = record[key].as_str().unwrap();
+        std::fs::write(&path, own.replace(found, "another")).unwrap();
+        let output = compare(&tiny, "other", BOTH);
+        assert_eq!(output.status.code(), Some(5), "{key}: {}", text(&output));
+        assert!(text(&output).contains(says), "{key}: {}", text(&output));
+    }
+    std::fs::write(&path, own).unwrap();
     let image = std::fs::read_dir(tiny.at("two/contested-as-rim/images")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&image).unwrap();
     let last = bytes.len() - 1;

@@ -466,3 +466,55 @@ fn a_small_file_of_many_voxels_takes_little_memory() {
     let problem = nifti::open(&sparse, Form::Sform).err().unwrap().to_string();
     assert!(problem.contains("6442450944 bytes; expected at most 4 GiB"), "{problem}");
 }
+
+#[test]
+fn names_that_mix_sessions_runs_or_patients_are_refused_and_other_kinds_are_told() {
+    let cohort = CohortFiles::new(6);
+    let anat = |patient: usize| cohort.root.join(format!("sub-{patient:03}/anat"));
+    let flair = |patient: usize| anat(patient).join(format!("sub-{patient:03}_FLAIR.nii.gz"));
+    // A contrast of an unknown session beside one of ses-2.
+    let session = cohort.root.join("sub-002/ses-2/anat");
+    fs::create_dir_all(&session).unwrap();
+    let moved = session.join("sub-002_ses-2_FLAIR.nii.gz");
+    fs::rename(flair(2), &moved).unwrap();
+    let said = refused(&cohort, &["--contrasts", "chimap,flair"]);
+    assert!(said.contains("volumes of different sessions") && said.contains("sub-002_ses-2_FLAIR"), "{said}");
+    fs::rename(&moved, flair(2)).unwrap();
+    fs::remove_dir_all(cohort.root.join("sub-002/ses-2")).unwrap();
+    // A label map of another run than the image.
+    let (map, image) = (cohort.label_map(3), cohort.chimap(3));
+    let run = |path: &Path, run: &str, kind: &str| {
+        let name = path.file_name().unwrap().to_string_lossy().replace(kind, &format!("{run}_{kind}"));
+        path.with_file_name(name)
+    };
+    fs::rename(&map, run(&map, "run-1", "desc")).unwrap();
+    fs::rename(&image, run(&image, "run-2", "Chimap")).unwrap();
+    let said = refused(&cohort, &[]);
+    assert!(said.contains("volumes of different runs"), "{said}");
+    fs::rename(run(&map, "run-1", "desc"), &map).unwrap();
+    fs::rename(run(&image, "run-2", "Chimap"), &image).unwrap();
+    // One person under two names.
+    let double = cohort.root.join("sub-3/anat");
+    fs::create_dir_all(&double).unwrap();
+    let said = refused(&cohort, &[]);
+    assert!(said.contains("\"sub-003\" and \"sub-3\"") || said.contains("\"sub-3\" and \"sub-003\""), "{said}");
+    fs::remove_dir_all(cohort.root.join("sub-3")).unwrap();
+    // Another kind of file in one patient, lines and columns that are missing or too many: told, not refused.
+    fs::rename(cohort.chimap(4), run(&cohort.chimap(4), "acq-B", "Chimap")).unwrap();
+    let participants = cohort.root.join("participants.tsv");
+    let text = fs::read_to_string(&participants).unwrap();
+    fs::write(&participants, text.replace("sub-005\t40\n", "")).unwrap();
+    cohort.edit_table(|text| {
+        let lines = text.lines().enumerate();
+        lines.map(|(at, line)| format!("{line}\t{}\n", if at == 0 { "consensus" } else { "1" })).collect()
+    });
+    prepare(&cohort, "told", &[]).assert().success();
+    let notes = notes(&cohort, "told");
+    for says in [
+        "chimap is not the same kind of file in all patients: acq-B in sub-004",
+        "patients without a line in participants.tsv: sub-005",
+        "columns of lesions.tsv that are not used: consensus",
+    ] {
+        assert!(notes.contains(says), "{says}: {notes}");
+    }
+}

@@ -48,13 +48,14 @@ impl CaseVolumes {
             simulated |= open.says_simulated();
             let file = open.read_into(Vec::new())?;
             inputs.push(FileHash { path: path.display().to_string(), sha256: file.facts.sha256 });
+            let stored = stored_as(&file.volume.grid);
             let volume = file.volume.oriented();
             let own = volume.axes.grid;
             if let Some(found) = grid.get_or_insert(own).mismatch(&own) {
                 return Err(Problem::input(path, format!("another grid than the case's first volume: {found}"))
                     .expected("all volumes of a case on one grid"));
             }
-            Ok((volume, stored_as(&file_axes(path, form)?)))
+            Ok((volume, stored))
         };
         let mut channels = Vec::with_capacity(contrasts.len());
         let mut brain = vec![];
@@ -125,11 +126,6 @@ impl CaseVolumes {
         }
         Ok(Self { grid, channels, regions, brain, windows: told, inputs, simulated })
     }
-}
-
-/// Which way the stored axes of a file run.
-fn file_axes(path: &std::path::Path, form: Form) -> Result<Grid> {
-    Ok(nifti::open(path, form)?.grid())
 }
 
 /// "RAS", "LPS": where each stored axis leads.

@@ -1,5 +1,5 @@
-//! Brains with gliomas as BraTS and BraTS-Africa are downloaded: slices of three planes, each told its plane, whether it
-//! cuts a tumour, and whose it is.
+//! Brains with gliomas as BraTS and BraTS-Africa are downloaded: slices of three planes, each told its plane, whether
+//! it cuts a tumour, and whose it is.
 //!
 //! layout (which files) -> case (volumes in one orientation, labels by their scheme, a window of each volume) -> planes
 //! (slices) -> patches of one slice, split by patient over all planes. MSD's Task01 has all contrasts in one file of

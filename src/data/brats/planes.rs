@@ -1,5 +1,5 @@
-//! Slices of a volume in three planes, as a person looks at them: padded to a square, never stretched, and averaged over
-//! whole pixels.
+//! Slices of a volume in three planes, as a person looks at them: padded to a square, never stretched, and averaged
+//! over whole pixels.
 
 use super::config::Plane;
 use crate::data::area_average::means;

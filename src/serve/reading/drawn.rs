@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::data::Prepared;
 use crate::digest;
 use crate::files;
 use crate::files::npy::Npy;
@@ -13,6 +14,7 @@ use crate::files::npy_header;
 use crate::name::{Inside, Name};
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
+use crate::records::label::Contrast;
 use crate::run_dir::RECORD;
 
 /// Bytes of a stage's record, at most.
@@ -38,11 +40,19 @@ pub struct Made {
 struct Synthesis {
     network_sha256: String,
     #[serde(default)]
+    data_sha256: Option<String>,
+    #[serde(default)]
+    contrasts: Vec<Contrast>,
+    #[serde(default)]
     images: Vec<FileHash>,
 }
 
 #[derive(Deserialize)]
 struct Projection {
+    #[serde(default)]
+    projected_sha256: Option<String>,
+    #[serde(default)]
+    contrasts: Vec<Contrast>,
     lesions: Vec<Projected>,
 }
 
@@ -59,10 +69,14 @@ struct Projected {
 /// The drawn images that the record of `folder` lists, in its order, and the hash of their network.
 ///
 /// # Errors
-/// No record, one that leads out of its folder, or one of a version that listed no images.
-pub fn synthetic(folder: &Path) -> Result<(Vec<Made>, String)> {
+/// No record, one that leads out of its folder, one of a version that listed no images, or of a network that was
+/// trained on other data, which may have seen the real images; other channels or windows, by whose greys drawn ones
+/// are told.
+pub fn synthetic(folder: &Path, data: &Prepared) -> Result<(Vec<Made>, String)> {
     let path = folder.join(RECORD);
     let record: Synthesis = record(&path, "generate", "synthetic")?;
+    data.require_made_of_it(&path, "images of a network", record.data_sha256.as_deref())?;
+    require_windows(&path, &record.contrasts, data)?;
     if record.images.is_empty() {
         return Err(earlier(&path, "generate"));
     }
@@ -79,10 +93,12 @@ pub fn synthetic(folder: &Path) -> Result<(Vec<Made>, String)> {
 /// slices.
 ///
 /// # Errors
-/// No record, or one of a version that kept no hashes.
-pub fn denoised(folder: &Path) -> Result<Vec<Vec<Made>>> {
+/// No record, one of a version that kept no hashes, or projections of other data or windows.
+pub fn denoised(folder: &Path, data: &Prepared) -> Result<Vec<Vec<Made>>> {
     let path = folder.join(RECORD);
     let record: Projection = record(&path, "project", "denoised")?;
+    data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
+    require_windows(&path, &record.contrasts, data)?;
     let mut lesions: BTreeMap<Name, Vec<Made>> = BTreeMap::new();
     for entry in record.lesions.into_iter().filter(|entry| entry.role == CONTESTED) {
         let sha256 = entry.image_sha256.ok_or_else(|| earlier(&path, "project"))?;
@@ -90,6 +106,15 @@ pub fn denoised(folder: &Path) -> Result<Vec<Vec<Made>>> {
         lesions.entry(entry.lesion_id).or_default().push(made);
     }
     Ok(lesions.into_values().collect())
+}
+
+fn require_windows(path: &Path, known: &[Contrast], data: &Prepared) -> Result<()> {
+    if known.is_empty() || known == data.contrasts() {
+        return Ok(());
+    }
+    Err(Problem::input(path, "images of other channels or windows than the data set's")
+        .expected(format!("those of {}", data.root().display()))
+        .advice("draw and project with a network that was trained on these data"))
 }
 
 fn record<T: DeserializeOwned>(path: &Path, command: &str, source: &str) -> Result<T> {
@@ -134,13 +159,16 @@ pub fn read(path: &Path, shape: [usize; 3], sha256: &str) -> Result<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::dataset::tests::small;
     use crate::files::npy::npy;
     use serde_json::json;
 
     #[test]
     fn listed_images_are_found_and_others_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let says = || synthetic(folder.path()).unwrap_err().to_string();
+        let (folder, prepared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        small(prepared.path());
+        let data = Prepared::open(prepared.path()).unwrap();
+        let says = || synthetic(folder.path(), &data).unwrap_err().to_string();
         assert!(says().contains("--sources"), "{}", says());
         let put = |value: serde_json::Value| std::fs::write(folder.path().join(RECORD), value.to_string()).unwrap();
         put(json!({"network_sha256": "ab"}));
@@ -149,12 +177,22 @@ mod tests {
         put(json!({"network_sha256": "ab", "images": [image("../../seed0.npy")]}));
         assert!(says().contains("does not stay inside"));
         put(json!({"network_sha256": "ab", "images": [image("seed0000.npy"), image("seed0000.png")]}));
-        let (made, network) = synthetic(folder.path()).unwrap();
+        let (made, network) = synthetic(folder.path(), &data).unwrap();
         assert_eq!((made.len(), made[0].id.as_str(), network.as_str()), (1, "seed0000", "ab"));
         let lesion = |id: &str, slice: u64, role: &str| json!({"lesion_id": id, "slice": slice, "role": role, "image": "images/a.npy", "image_sha256": "ef"});
         put(json!({"lesions": [lesion("b", 3, "ambiguous"), lesion("a", 1, "rim"), lesion("b", 4, "ambiguous")]}));
-        let lesions = denoised(folder.path()).unwrap();
+        let lesions = denoised(folder.path(), &data).unwrap();
         assert_eq!(lesions.len(), 1, "controls are none of a reader's business");
+        // A network of another split may have seen the real images; other windows are seen in the greys.
+        put(json!({"lesions": [lesion("b", 3, "ambiguous")], "projected_sha256": "another"}));
+        let said = denoised(folder.path(), &data).unwrap_err();
+        assert!(said.kind() == Kind::Gate && said.to_string().contains("projections of data another"), "{said}");
+        put(json!({"network_sha256": "ab", "data_sha256": "another", "images": [image("seed0000.npy")]}));
+        assert!(says().contains("of data another"), "{}", says());
+        let window = json!({"low": -9.0, "high": 9.0});
+        let other = json!([{"name": "chimap", "unit": "ppb", "window": window}]);
+        put(json!({"network_sha256": "ab", "contrasts": other, "images": [image("seed0000.npy")]}));
+        assert!(says().contains("other channels or windows"), "{}", says());
         assert_eq!(lesions[0].iter().map(|made| made.slice).collect::<Vec<_>>(), [Some(3), Some(4)]);
     }
 

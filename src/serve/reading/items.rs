@@ -192,7 +192,7 @@ impl Draw<'_> {
     /// `count` drawn images, and the hash of the network that drew them.
     fn synthetic(&self, count: usize) -> Result<(Vec<Found>, String)> {
         let folder = self.dir.synthetic();
-        let (mut files, network) = drawn::synthetic(&folder)?;
+        let (mut files, network) = drawn::synthetic(&folder, self.data)?;
         files.shuffle(&mut self.seed.stream("reading items", Source::Synthetic as u64));
         let found = files.into_iter().take(count).map(|file| self.found(&folder, file, None)).collect::<Result<_>>()?;
         Ok((found, network))
@@ -200,7 +200,7 @@ impl Draw<'_> {
 
     /// One projected slice each of `count` contested lesions.
     fn pairs(&self, count: usize) -> Result<Vec<Made>> {
-        let mut lesions = drawn::denoised(&self.dir.denoised())?;
+        let mut lesions = drawn::denoised(&self.dir.denoised(), self.data)?;
         let mut rng = self.seed.stream("reading items", Source::Denoised as u64);
         lesions.shuffle(&mut rng);
         let picks = lesions.into_iter().take(count);

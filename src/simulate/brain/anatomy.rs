@@ -39,8 +39,8 @@ impl Person {
     /// Draws one.
     pub fn draw(seed: RunSeed) -> Self {
         let mut rng = seed.stream("person", 0);
-        let whole = normal(&mut rng, 0.965, 0.02);
-        let size = [0, 1, 2].map(|_| (whole * normal(&mut rng, 1.0, 0.012)).clamp(0.92, 0.985));
+        let whole = normal(&mut rng, 0.95, 0.02);
+        let size = [0, 1, 2].map(|_| (whole * normal(&mut rng, 1.0, 0.012)).clamp(0.9, 0.985));
         let age: f64 = rng.random_range(0.0..1.0);
         Self {
             size,
@@ -106,7 +106,7 @@ impl Parts {
             horn([24.0, -42.0, 2.0], [34.0, -12.0, -20.0], [5.0, 2.5]),
         ];
         Self {
-            cerebrum: [Ellipsoid { centre: [0.0, 0.0, 0.0], half: [74.0, 91.0, 75.0], power: 2.2 }, left, right],
+            cerebrum: [Ellipsoid { centre: [0.0, 0.0, 0.0], half: [76.0, 91.0, 75.0], power: 2.2 }, left, right],
             base: -31.0,
             cerebellum: Ellipsoid { centre: [0.0, -47.0, -48.0], half: [53.0, 33.0, 27.0], power: 2.2 },
             stem: Capsule { from: [0.0, -18.0, -22.0], to: [0.0, -30.0, -66.0], radius: [15.0, 9.0] },
@@ -126,10 +126,6 @@ impl Parts {
         let base = self.base - place[2] + 0.12 * (place[1] - 10.0);
         let cut = -joined(-whole.distance(place), -base, 12.0);
         joined(cut, joined(left.distance(place), right.distance(place), 1.0), 8.0)
-    }
-
-    fn stem(&self, place: Place) -> f64 {
-        self.stem.distance(place)
     }
 }
 
@@ -179,7 +175,7 @@ impl Anatomy {
 /// `None` outside.
 fn depths(parts: &Parts, place: Place, wave: f64, sway: f64) -> Option<Depths> {
     let (cerebrum, cerebellum) = (parts.cerebrum(place) + wave, parts.cerebellum.distance(place) + 0.5 * wave);
-    let stem = parts.stem(place);
+    let stem = parts.stem.distance(place);
     let surface = cerebrum.min(cerebellum).min(stem);
     if surface > 0.0 {
         return None;
@@ -191,7 +187,7 @@ fn depths(parts: &Parts, place: Place, wave: f64, sway: f64) -> Option<Depths> {
     let surface = if is_stem { surface } else { surface.max(-meeting) };
     let apart = parts.callosum.distance(place);
     let above = apart > 0.0 && place[2] > -28.0 && !is_cerebellum && !is_stem;
-    let fissure = if above { (place[0] - 1.5 * sway).abs().max(0.0) } else { f64::INFINITY };
+    let fissure = if above { (place[0] - 1.5 * sway).abs() } else { f64::INFINITY };
     Some(Depths { surface, is_cerebellum, is_stem, fissure })
 }
 
@@ -261,7 +257,7 @@ mod tests {
             assert!(brain.csf[at] >= 0.0 && brain.grey[at] >= 0.0 && brain.white[at] >= -1e-6);
         }
         let litres = brain.brain.iter().filter(|&&inside| inside).count() as f64 * 27e-6;
-        assert!((1.4..1.9).contains(&litres), "{litres}");
+        assert!((1.4..2.0).contains(&litres), "{litres}");
         assert_eq!(brain, Anatomy::new(&person, grid));
         assert_ne!(brain.grey, Anatomy::new(&Person { seed: RunSeed(4), ..person }, grid).grey);
     }

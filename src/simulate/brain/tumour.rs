@@ -101,7 +101,7 @@ pub fn spread(tumour: &Tumour, brain: &Anatomy) -> Spread {
         labels: vec![NONE; voxels],
         days: cells.days,
     };
-    for at in 0..voxels {
+    for (at, &wave) in texture.iter().enumerate() {
         if !brain.brain[at] {
             continue;
         }
@@ -110,7 +110,7 @@ pub fn spread(tumour: &Tumour, brain: &Anatomy) -> Spread {
         if living + dead < 0.01 {
             continue;
         }
-        let wave = 1.0 + 0.15 * texture[at];
+        let wave = 1.0 + 0.15 * wave;
         // Of fluid that the tumour grows around only its middle is displaced.
         let room = if living + dead > 0.5 { 1.0 } else { 1.0 - brain.csf[at] };
         let [solid, necrosis] = match tumour.grade {
@@ -236,7 +236,9 @@ mod tests {
             (Grade::Dark, vec![CORE, OEDEMA]),
             (Grade::Infiltrating, vec![OEDEMA]),
         ] {
-            let tumour = Tumour { whole_mm3: 70_000.0, ..Tumour::draw(RunSeed(5), 70.0, grade) };
+            let drawn = Tumour::draw(RunSeed(5), 150.0, grade);
+            let growth = Growth { rho: 0.1, in_white: 0.8, hunger: 0.06, lambda: 0.2, sigma: 0.45, ..drawn.growth };
+            let tumour = Tumour { whole_mm3: 150_000.0, growth, ..drawn };
             let made = spread(&tumour, &brain);
             let mut labels: Vec<u8> = made.labels.iter().copied().filter(|&label| label != NONE).collect();
             let volume = labels.len() as f64 * 27.0;

@@ -74,6 +74,10 @@ impl RimStudy {
                 "false: slices of networks of other or unknown data are refused",
             ));
         }
+        if !self.classify.external_apart {
+            let told = "false: an external set with lesions of the data set's names is refused";
+            all.push(unset("classify", "external_apart", told));
+        }
         if self.classify.network.is_cnn() {
             all.push(unset(
                 "classify",
@@ -175,6 +179,12 @@ impl RimStudy {
         }
         if prepare.patients.is_none() {
             all.push(unset("prepare", "patients", images));
+        }
+        // A study of rim lesions has no use for them.
+        all.push(unset("prepare", "near_duplicates", images));
+        let brains = "of brains with gliomas only (`rimforge prepare --brats`)";
+        for key in ["planes", "classes", "least_area", "least_tumour", "step", "window", "labels", "other_neoplasms"] {
+            all.push(unset("prepare.brats", key, brains));
         }
         // Not written at their defaults.
         let usual = PrepareConfig::default();

@@ -8,6 +8,7 @@ use super::phantom::{Phantom, Tissue};
 use super::plan::PatientPlan;
 use crate::nifti::Volume;
 use crate::problem::Result;
+use crate::simulate::field::smooth_field;
 
 pub(crate) mod compartments;
 
@@ -15,7 +16,6 @@ pub(crate) mod speckle;
 
 pub(crate) mod veins;
 
-use crate::simulate::field::smooth_field;
 use compartments::Compartments;
 
 /// Susceptibility in ppb: QSM challenge 2.0 head phantom (Marques 2021, MRM 86:526).
