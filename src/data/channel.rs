@@ -145,7 +145,7 @@ impl Channel {
 /// Refuses what the header calls a statistic or labels. Label maps and traced rims may have any intent: programs that
 /// number clusters or trace on a statistical map leave its code in the header, and whole numbers and shares from 0 to 1
 /// are told by their values.
-fn require_image(intent: Intent, path: &Path) -> Result<()> {
+pub(super) fn require_image(intent: Intent, path: &Path) -> Result<()> {
     let found = match intent {
         Intent::Statistic(name) => format!("{name}, by the header's intent code"),
         Intent::Labels => "labels, by the header's intent code".to_owned(),

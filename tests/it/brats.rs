@@ -101,7 +101,7 @@ impl Place {
     }
 
     fn prepare(&self, set: &str, options: &[&str]) -> Result<(Manifest, PrepareRecord, PathBuf), String> {
-        let out = self.at(&format!("out-{}", fs::read_dir(self.folder.path()).unwrap().count()));
+        let out = (0..).map(|at| self.at(&format!("out-{at}"))).find(|out| !out.exists()).unwrap();
         let mut command = Command::cargo_bin("rimforge").unwrap();
         command.args(["prepare", "--brats"]).arg(self.at(set)).arg("--out").arg(&out).arg("--json");
         let sized = options.contains(&"--side");
@@ -248,6 +248,16 @@ fn what_is_missing_empty_or_double_is_named() {
     place.refused("set", &["--contrasts", "t1c,t2f"], &["t2f.nii.gz", "another grid"]);
     nifti::write(&file("t1c"), &volume(Stored::Ras, |_| 0.0), "").unwrap();
     place.refused("set", &[], &["no voxel of BraTS-SSA-00005-000 is other than 0"]);
+    nifti::write(&file("t1c"), &volume(Stored::Ras, |_| 7.5), "").unwrap();
+    place.refused("set", &[], &["100 % of the voxels of BraTS-SSA-00005-000 are not 0"]);
+    fs::copy(file("t1n"), file("t1c")).unwrap();
+    place.refused("set", &["--contrasts", "t1n,t1c"], &["the same file as", "one volume lies under two names"]);
+    fs::write(file("t1c"), &own).unwrap();
+    fs::rename(file("seg"), place.at("seg")).unwrap();
+    place.refused("set", &[], &["no labels of BraTS-SSA-00005-000", "--slice-classes plane"]);
+    place.prepare("set", &["--slice-classes", "plane"]).unwrap();
+    fs::rename(place.at("seg"), file("seg")).unwrap();
+    nifti::write(&file("t1c"), &volume(Stored::Ras, |_| 0.0), "").unwrap();
     // Cases that are no gliomas are passed over, bad ones as well, unless they are asked for.
     fs::create_dir_all(place.at("set/51_OtherNeoplasms")).unwrap();
     fs::rename(&case, place.at("set/51_OtherNeoplasms/BraTS-SSA-00005-000")).unwrap();

@@ -3,6 +3,10 @@
 use super::config::BratsConfig;
 use super::labels::Scheme;
 use super::layout::{CaseFiles, LABELS};
+use crate::data::background::BackgroundNotes;
+use crate::data::channel::require_image;
+use crate::data::place_notes::PlaceNotes;
+use crate::name::shown;
 use crate::nifti::{self, Form, Grid, RasVolume};
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
@@ -25,7 +29,19 @@ pub(super) struct CaseVolumes {
     pub inputs: Vec<FileHash>,
     /// A header says that it is simulated.
     pub simulated: bool,
+    /// What headers leave open about where their volumes lie.
+    pub places: PlaceNotes,
+    /// Of volumes whose background is no number.
+    pub background: BackgroundNotes,
+    /// Labelled voxels where there is no brain.
+    pub outside: u64,
 }
+
+/// Voxels of a volume: 256 x 256 x 256. Every set of this kind is on one grid of 240 x 240 x 155.
+const MOST_VOXELS: usize = 1 << 24;
+
+/// Share of a volume that is a brain, at most: heads fill 17 to 20 % of these grids, and half of a tightly cut one.
+const MOST_BRAIN: f64 = 0.65;
 
 impl CaseVolumes {
     /// Reads the channels of a case, and its labels.
@@ -36,6 +52,7 @@ impl CaseVolumes {
     pub fn read(case: &CaseFiles, contrasts: &[String], config: &BratsConfig, form: Form) -> Result<Self> {
         let mut grid: Option<Grid> = None;
         let (mut inputs, mut windows, mut simulated) = (vec![], vec![], false);
+        let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
         let mut read = |kind: &'static str| -> Result<(RasVolume, String)> {
             let Some(path) = case.files.get(kind) else {
                 let there: Vec<&str> = case.files.keys().copied().collect();
@@ -45,9 +62,27 @@ impl CaseVolumes {
                     .advice("download the case again, or prepare other contrasts"));
             };
             let open = nifti::open(path, form)?;
+            if open.grid().voxels() > MOST_VOXELS {
+                return Err(Problem::input(path, format!("a volume of {:?} voxels", open.grid().shape))
+                    .expected(format!("at most {MOST_VOXELS}, as 256 x 256 x 256 has"))
+                    .advice("resample the case to 1 mm, or cut away what is empty around the head"));
+            }
+            if kind != LABELS {
+                require_image(open.intent(), path)?;
+            }
             simulated |= open.says_simulated();
+            let name = format!("{kind} of {}", case.id);
+            places.add(&open.placement(), &name);
             let file = open.read_into(Vec::new())?;
-            inputs.push(FileHash { path: path.display().to_string(), sha256: file.facts.sha256 });
+            background.add(&name, file.facts.gaps.background(), 0);
+            let sha256 = file.facts.sha256;
+            let twin = inputs.iter().find(|earlier: &&FileHash| earlier.sha256 == sha256);
+            if let Some(twin) = twin {
+                return Err(Problem::input(path, format!("the same file as {}", shown(&twin.path)))
+                    .expected(format!("{kind} of {}", case.id))
+                    .advice("download the case again: one volume lies under two names"));
+            }
+            inputs.push(FileHash { path: path.display().to_string(), sha256 });
             let stored = stored_as(&file.volume.grid);
             let volume = file.volume.oriented();
             let own = volume.axes.grid;
@@ -94,6 +129,16 @@ impl CaseVolumes {
             return Err(Problem::input(place, format!("no voxel of {} is other than 0", case.id))
                 .expected("a brain, with 0 around it"));
         }
+        let inside = brain.iter().filter(|&&inside| inside).count();
+        if inside as f64 > MOST_BRAIN * brain.len() as f64 {
+            let place = case.files.values().next().cloned().unwrap_or_default();
+            let share = 100.0 * inside as f64 / brain.len() as f64;
+            return Err(Problem::input(place, format!("{share:.0} % of the voxels of {} are not 0", case.id))
+                .expected("a brain with 0 around it, as skull stripping leaves it")
+                .advice("set the background to 0; a volume that was normalised has another number there"));
+        }
+        let labelled = regions.iter().flatten().zip(&brain).filter(|&(&region, &inside)| region != 0 && !inside);
+        let outside = labelled.count() as u64;
         let mut told = vec![];
         for (values, contrast) in channels.iter_mut().zip(contrasts) {
             match windows.iter().find(|(kind, _)| kind == contrast) {
@@ -124,7 +169,8 @@ impl CaseVolumes {
                 }
             }
         }
-        Ok(Self { grid, channels, regions, brain, windows: told, inputs, simulated })
+        let windows = told;
+        Ok(Self { grid, channels, regions, brain, windows, inputs, simulated, places, background, outside })
     }
 }
 

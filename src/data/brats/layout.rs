@@ -1,9 +1,10 @@
 //! Which files of a folder are which volume of which case, by their names, at any depth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::data::name_join::listed;
+use crate::data::near_names::{look_alikes, near_id_key, spelled};
 use crate::data::passed_over::passed_over;
 use crate::files::kind_of;
 use crate::name::{Name, shown, shown_path};
@@ -62,8 +63,16 @@ impl Layout {
     /// No such folder, no case in it, two files for one volume, a file that is empty or no file, or one that was not
     /// fetched.
     pub fn read(root: &Path, other_neoplasms: bool) -> Result<Self> {
-        let mut found =
-            Found { root, seen: 0, volumes: BTreeMap::new(), others: 0, unknown: vec![], neoplasms: other_neoplasms };
+        let mut found = Found {
+            root,
+            seen: 0,
+            volumes: BTreeMap::new(),
+            others: 0,
+            unknown: vec![],
+            links: 0,
+            odd_names: 0,
+            neoplasms: other_neoplasms,
+        };
         found.walk(root, "", 0)?;
         if found.volumes.is_empty() {
             return Err(Problem::input(root, "no case of BraTS")
@@ -80,31 +89,53 @@ impl Layout {
         if !found.unknown.is_empty() {
             notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
         }
+        if found.links > 0 {
+            notes.push(format!("{} links to folders are not followed: give the folder itself", found.links));
+        }
+        if found.odd_names > 0 {
+            notes.push(format!("{} files whose names are no Unicode were passed over", found.odd_names));
+        }
         let mut cases = vec![];
         for (id, files) in found.volumes {
             let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the case"))?;
             let (patient, population) = owner(&id);
             cases.push(CaseFiles { id: name, patient, population, files });
         }
+        let patients: BTreeSet<&str> = cases.iter().map(|case| case.patient.as_str()).collect();
+        if let Some((one, other)) = look_alikes(patients, near_id_key) {
+            let found =
+                format!("patients whose names differ in spelling alone: {} and {}", spelled(one), spelled(other));
+            return Err(Problem::input(root, found)
+                .expected("one spelling for one patient")
+                .advice("rename one, or join their examinations under one name"));
+        }
         Ok(Self { cases, notes })
     }
 }
 
-/// The person and the population of a case. Since 2023 the last part of a name numbers examinations.
+/// The person and the population of a case. Since 2023 names are words and a number, and where another number follows it
+/// counts examinations.
 fn owner(id: &str) -> (String, String) {
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = id.split('-').collect();
-    match parts.as_slice() {
-        ["BraTS", population, number, _] => (format!("BraTS-{population}-{number}"), (*population).to_owned()),
-        _ => {
-            let set = id.split('_').next().unwrap_or(id);
-            (id.to_owned(), set.to_owned())
-        }
+    let words = parts.iter().take_while(|part| !is_number(part)).count();
+    let numbers = parts[words..].iter().filter(|part| is_number(part)).count();
+    if words >= 2 && numbers >= 1 && words + numbers == parts.len() {
+        return (parts[..=words].join("-"), parts[1..words].join("-"));
     }
+    let set = id.split('_').next().unwrap_or(id);
+    (id.to_owned(), set.to_owned())
 }
 
 /// The case and the kind of a volume by its file name; `None` where it is none.
 fn volume(name: &str) -> Option<(&str, Option<&'static str>)> {
-    let stem = name.strip_suffix(".nii.gz").or_else(|| name.strip_suffix(".nii"))?;
+    let ending = [".nii.gz", ".nii"].into_iter().find(|ending| {
+        name.len()
+            .checked_sub(ending.len())
+            .and_then(|at| name.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    })?;
+    let stem = &name[..name.len() - ending.len()];
     let of = KINDS.iter().flat_map(|(kind, words)| words.iter().map(move |word| (*kind, *word)));
     let found = of.filter_map(|(kind, word)| Some((stem.strip_suffix(word)?, kind))).find(|(case, _)| !case.is_empty());
     Some(found.map_or((stem, None), |(case, kind)| (case, Some(kind))))
@@ -117,6 +148,10 @@ struct Found<'a> {
     /// Files of cases that are no gliomas.
     others: usize,
     unknown: Vec<String>,
+    /// To folders.
+    links: usize,
+    /// Files whose names are no Unicode.
+    odd_names: usize,
     neoplasms: bool,
 }
 
@@ -137,7 +172,10 @@ impl Found<'_> {
                     .expected("a folder of cases"));
             }
             let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
+            let Some(name) = name.to_str() else {
+                self.odd_names += 1;
+                continue;
+            };
             let path = entry.path();
             let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
             if passed_over(&relative).is_some() {
@@ -145,6 +183,8 @@ impl Found<'_> {
             }
             if entry.file_type().map_err(failed)?.is_dir() {
                 self.walk(&path, &relative, depth + 1)?;
+            } else if path.is_dir() {
+                self.links += 1;
             } else if let Some((case, kind)) = volume(name) {
                 self.add(case, kind, path, &relative)?;
             }
@@ -191,12 +231,16 @@ mod tests {
             ("BraTS20_Training_001_flair.nii", Some(("BraTS20_Training_001", Some("t2f")))),
             ("Brats18_2013_10_1_t1.nii.gz", Some(("Brats18_2013_10_1", Some("t1n")))),
             ("W39_1998.09.19_Segm.nii", Some(("W39_1998.09.19_Segm", None))),
+            ("BraTS-SSA-00002-000-T1C.NII.GZ", Some(("BraTS-SSA-00002-000-T1C", None))),
+            ("BraTS-SSA-00002-000-t1c.NII.GZ", Some(("BraTS-SSA-00002-000", Some("t1c")))),
             ("survival.csv", None),
         ] {
             assert_eq!(volume(name), expected, "{name}");
         }
         let owner = |id: &str| owner(id);
         assert_eq!(owner("BraTS-GLI-00005-101"), ("BraTS-GLI-00005".into(), "GLI".into()));
+        assert_eq!(owner("BraTS-MEN-RT-0012-2"), ("BraTS-MEN-RT-0012".into(), "MEN-RT".into()));
+        assert_eq!(owner("BraTS-GoAT-00012"), ("BraTS-GoAT-00012".into(), "GoAT".into()));
         assert_eq!(owner("BraTS2021_00000"), ("BraTS2021_00000".into(), "BraTS2021".into()));
     }
 }

@@ -24,10 +24,12 @@ use self::case::CaseVolumes;
 use self::config::{Plane, SliceClasses};
 use self::layout::{CaseFiles, LABELS, Layout};
 use self::planes::Cut;
+use super::background::BackgroundNotes;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::patch_file;
+use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
 use crate::name::{Inside, Name};
@@ -87,6 +89,10 @@ struct Done {
     inputs: Vec<FileHash>,
     windows: Vec<VolumeWindowed>,
     simulated: bool,
+    places: PlaceNotes,
+    background: BackgroundNotes,
+    /// Labelled voxels where there is no brain.
+    outside: u64,
     mm: [f64; 3],
     /// Slices that cut too little of a tumour to say which class they are.
     between: usize,
@@ -95,12 +101,18 @@ struct Done {
 
 impl Work<'_> {
     fn case(&self, case: &CaseFiles) -> Result<Done> {
-        let volumes = CaseVolumes::read(case, self.contrasts, &self.config.brats, self.config.form)?;
+        let mut volumes = CaseVolumes::read(case, self.contrasts, &self.config.brats, self.config.form)?;
         let relative = |file: FileHash| {
             let path = Path::new(&file.path).strip_prefix(self.root).unwrap_or(Path::new(&file.path));
             FileHash { path: path.display().to_string(), ..file }
         };
         let regions = volumes.regions.as_deref();
+        if regions.is_none() && self.config.brats.classes != SliceClasses::Plane {
+            let place = case.files.values().next().cloned().unwrap_or_default();
+            return Err(Problem::input(place.parent().unwrap_or(&place), format!("no labels of {}", case.id))
+                .expected("seg, which says whether a slice cuts a tumour")
+                .advice("leave the case out, or take the planes alone as classes: --slice-classes plane"));
+        }
         let has = |region: u8| regions.is_some_and(|regions| regions.contains(&region));
         let mut done = Done {
             lesions: vec![],
@@ -109,6 +121,9 @@ impl Work<'_> {
             inputs: volumes.inputs.iter().cloned().map(relative).collect(),
             windows: volumes.windows.clone(),
             simulated: volumes.simulated,
+            places: std::mem::take(&mut volumes.places),
+            background: std::mem::take(&mut volumes.background),
+            outside: volumes.outside,
             mm: volumes.grid.voxel_mm(),
             between: 0,
             labelled: [has(1), has(2), has(3)],
@@ -236,10 +251,19 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         let least = work.config.brats.least_tumour;
         all.notes.push(format!("{between} slices cut a tumour in fewer than {least} voxels and were left out"));
     }
-    let unlabelled = layout.cases.iter().filter(|case| !case.files.contains_key(LABELS)).count();
-    if unlabelled > 0 {
-        all.notes.push(format!("{unlabelled} cases have no labels: their slices count as without tumour"));
+    let outside = done.iter().filter(|case| case.outside > 0).count();
+    if outside > 0 {
+        let voxels: u64 = done.iter().map(|case| case.outside).sum();
+        all.notes.push(format!("{voxels} labelled voxels of {outside} cases are where the images are 0"));
     }
+    let mut done = done;
+    let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
+    for case in &mut done {
+        places.join(std::mem::take(&mut case.places));
+        background.join(std::mem::take(&mut case.background));
+    }
+    all.notes.extend(places.words(work.config.form));
+    all.notes.extend(background.words());
     for (region, name) in ["necrosis or dark core", "oedema", "enhancing tumour"].into_iter().enumerate() {
         let with = done.iter().filter(|case| case.labelled[region]).count();
         all.notes.push(format!("{name} is labelled in {with} of {} cases", done.len()));

@@ -78,6 +78,9 @@ impl Cut {
             }
             row
         };
+        if self.square == self.side {
+            return (0..self.square).flat_map(row).collect();
+        }
         means(row, [self.square, self.square], [self.side, self.side])
     }
 }

@@ -24,6 +24,9 @@ pub const ENHANCING: u8 = 3;
 /// Share of cells from which on FLAIR shows it.
 const SEEN: f32 = 0.12;
 
+/// Deviations below the mean from which on vessels of an enhancing tumour leak nothing: a tenth of it stays dark.
+const CLOSED: f32 = -1.28;
+
 /// Edge of a voxel of the grid that it grows on, mm.
 const COARSE_MM: f64 = 2.0;
 
@@ -92,6 +95,7 @@ pub fn spread(tumour: &Tumour, brain: &Anatomy) -> Spread {
     let seed = place(&coarse, &mobility, &mut rng);
     let cells = grow(coarse, &mobility, &tumour.growth, seed, (SEEN, tumour.whole_mm3));
     let texture = smooth_field(brain.grid, [5.0; 3], tumour.seed, "texture");
+    let vessels = smooth_field(brain.grid, [8.0; 3], tumour.seed, "vessels");
     let voxels = brain.grid.voxels();
     let mut made = Spread {
         oedema: vec![0.0; voxels],
@@ -127,13 +131,14 @@ pub fn spread(tumour: &Tumour, brain: &Anatomy) -> Spread {
         made.solid[at] = solid;
         made.necrosis[at] = necrosis;
         made.oedema[at] = swollen * (room - solid - necrosis).max(0.0);
-        if tumour.grade == Grade::Enhancing {
+        let leaks = tumour.grade == Grade::Enhancing && vessels[at] > CLOSED;
+        if leaks {
             // Vessels are where cells crowd and live.
             made.contrast[at] = tumour.millimolar as f32 * solid * (0.6 + 0.4 * ramp(living, 0.4, 0.7)) * wave;
         }
         made.labels[at] = match () {
             () if necrosis > 0.5 => CORE,
-            () if solid > 0.5 && tumour.grade == Grade::Enhancing => ENHANCING,
+            () if solid > 0.5 && leaks => ENHANCING,
             () if solid > 0.5 => CORE,
             () if made.oedema[at] > 0.4 => OEDEMA,
             () => NONE,
