@@ -285,9 +285,7 @@ impl Writer<'_> {
         for (factor, _) in still {
             notes.push(format!("{} does not vary among the training images: its effects count as 0.", factor.name));
         }
-        if self.opened.source.data_sha256.as_deref() != Some(found.data.sha256()) {
-            notes.push("The network does not say that it learnt from this data set.".into());
-        }
+        notes.extend(self.opened.source.notes_beside(found.data));
         let flat = sets.iter().flat_map(|set| &set.directions).filter(|one| one.sigma_share < FLAT).count();
         if flat > 0 {
             notes.push(format!(

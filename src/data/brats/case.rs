@@ -40,6 +40,9 @@ pub(super) struct CaseVolumes {
 /// Voxels of a volume: 256 x 256 x 256. Every set of this kind is on one grid of 240 x 240 x 155.
 const MOST_VOXELS: usize = 1 << 24;
 
+/// Degrees between a volume's axis and the patient's, at most.
+const MOST_TILT: f64 = 20.0;
+
 /// Share of a volume that is a brain, at most: heads fill 17 to 20 % of these grids, and half of a tightly cut one.
 const MOST_BRAIN: f64 = 0.65;
 
@@ -66,6 +69,11 @@ impl CaseVolumes {
                 return Err(Problem::input(path, format!("a volume of {:?} voxels", open.grid().shape))
                     .expected(format!("at most {MOST_VOXELS}, as 256 x 256 x 256 has"))
                     .advice("resample the case to 1 mm, or cut away what is empty around the head"));
+            }
+            if let Some(degrees) = tilt(&open.grid()) {
+                return Err(Problem::input(path, format!("axes that are {degrees:.0} degrees off the patient's"))
+                    .expected("axes along left-right, back-front and down-up, as registration to an atlas leaves them")
+                    .advice("reslice the case to an upright grid"));
             }
             if kind != LABELS {
                 require_image(open.intent(), path)?;
@@ -174,6 +182,18 @@ impl CaseVolumes {
     }
 }
 
+/// The angle between a stored axis and the patient's nearest one, where it is so large that planes would not be those
+/// of their names.
+fn tilt(grid: &Grid) -> Option<f64> {
+    let off = |axis: usize| {
+        let step = grid.affine().column(axis);
+        let most = step.iter().fold(0.0f64, |most, part| most.max(part.abs()));
+        (most / grid.voxel_mm()[axis]).min(1.0).acos().to_degrees()
+    };
+    let worst = [0, 1, 2].map(off).into_iter().fold(0.0, f64::max);
+    (worst > MOST_TILT).then_some(worst)
+}
+
 /// "RAS", "LPS": where each stored axis leads.
 fn stored_as(grid: &Grid) -> String {
     const WAYS: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
@@ -222,6 +242,10 @@ mod tests {
         let turned =
             Volume::from_fn(Grid::new([4, 3, 2], Affine(rows)), |[x, y, z]| values[3 - x + 4 * (2 - y) + 12 * z]);
         assert_eq!([stored_as(&ras.grid), stored_as(&turned.grid)], ["RAS", "LPS"]);
+        assert!(tilt(&ras.grid).is_none());
+        let (sine, cosine) = 30f64.to_radians().sin_cos();
+        let rows = [[cosine, -sine, 0.0, 0.0], [sine, cosine, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+        assert!((tilt(&Grid::new([4, 3, 2], Affine(rows))).unwrap() - 30.0).abs() < 1e-9);
         assert_eq!(upright(&ras.oriented()), values);
         assert_eq!(upright(&turned.oriented()), values);
     }

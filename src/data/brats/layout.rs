@@ -123,8 +123,10 @@ fn owner(id: &str) -> (String, String) {
     if words >= 2 && numbers >= 1 && words + numbers == parts.len() {
         return (parts[..=words].join("-"), parts[1..words].join("-"));
     }
+    // UCSF's second examinations: "UCSF-PDGM-0409_FU001d".
+    let first = id.split_once("_FU").map_or(id, |(first, _)| first);
     let set = id.split('_').next().unwrap_or(id);
-    (id.to_owned(), set.to_owned())
+    (first.to_owned(), set.to_owned())
 }
 
 /// The case and the kind of a volume by its file name; `None` where it is none.
@@ -240,6 +242,7 @@ mod tests {
         let owner = |id: &str| owner(id);
         assert_eq!(owner("BraTS-GLI-00005-101"), ("BraTS-GLI-00005".into(), "GLI".into()));
         assert_eq!(owner("BraTS-MEN-RT-0012-2"), ("BraTS-MEN-RT-0012".into(), "MEN-RT".into()));
+        assert_eq!(owner("UCSF-PDGM-0409_FU001d").0, "UCSF-PDGM-0409");
         assert_eq!(owner("BraTS-GoAT-00012"), ("BraTS-GoAT-00012".into(), "GoAT".into()));
         assert_eq!(owner("BraTS2021_00000"), ("BraTS2021_00000".into(), "BraTS2021".into()));
     }

@@ -40,6 +40,9 @@ use crate::records::label::{Contrast, Window};
 use crate::records::prepare::VolumeWindowed;
 use crate::seed::RunSeed;
 
+/// Cases that are read at once, each of some 150 to 250 MB.
+const MOST_AT_ONCE: usize = 4;
+
 /// Side of a slice where nothing else is asked for, in pixels.
 const SIDE: u32 = 64;
 
@@ -59,13 +62,18 @@ pub(super) fn extract(
     let work = Work { config, contrasts: &contrasts, side, root, target };
     crate::files::make_folder(&target.out.join(PATCHES))?;
     observer.begin("cutting slices", "cases", layout.cases.len() as u64);
-    let done = layout.cases.par_iter().with_max_len(1).map(|case| {
+    let one = |case: &CaseFiles| {
         stop_if_asked(observer)?;
         let done = work.case(case)?;
         observer.advance(1);
         Ok(done)
-    });
-    let done = done.collect::<Result<Vec<Done>>>();
+    };
+    let threads = rayon::current_num_threads().min(MOST_AT_ONCE);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Problem::new(Kind::Environment, format!("cannot start threads: {error}")))?;
+    let done = pool.install(|| layout.cases.par_iter().with_max_len(1).map(one).collect::<Result<Vec<Done>>>());
     observer.end();
     let mut all = assemble(&work, &layout, done?)?;
     deal(&mut all, &layout, config, (seed, observer)).map_err(|problem| problem.at(root))?;
@@ -138,15 +146,17 @@ impl Work<'_> {
     fn plane(&self, case: &CaseFiles, volumes: &CaseVolumes, plane: Plane, done: &mut Done) -> Result<()> {
         let cut = Cut::new(&volumes.grid, plane, self.side);
         let brats = &self.config.brats;
-        let slices: Vec<_> = (0..cut.count()).map(|at| cut.places(at)).collect();
-        let area = |places: &[usize]| places.iter().filter(|&&place| volumes.brain[place]).count();
-        let areas: Vec<usize> = slices.iter().map(|(places, _)| area(places)).collect();
+        // The places of one slice at a time: those of all take eight bytes a voxel.
+        let mut areas = vec![0usize; cut.count()];
+        for at in (0..volumes.brain.len()).filter(|&at| volumes.brain[at]) {
+            areas[volumes.grid.voxel(at)[plane.across()]] += 1;
+        }
         let largest = areas.iter().copied().max().unwrap_or_default();
         let used = |at: &usize| areas[*at] > 0 && areas[*at] as f64 >= brats.least_area * largest as f64;
         let used: Vec<usize> = (0..cut.count()).filter(used).step_by(brats.step as usize).collect();
         for at in used {
-            let (places, size) = &slices[at];
-            let slice = (places.as_slice(), *size);
+            let (places, size) = cut.places(at);
+            let slice = (places.as_slice(), size);
             let cuts = |regions: &[u8]| places.iter().filter(|&&place| regions[place] != 0).count() as u32;
             let tumour = volumes.regions.as_deref().map_or(0, cuts);
             if (1..brats.least_tumour).contains(&tumour) {
