@@ -113,8 +113,8 @@ impl Layout {
     }
 }
 
-/// The person and the population of a case. Since 2023 names are words and a number, and where another number follows it
-/// counts examinations.
+/// The person and the population of a case. Since 2023 names are words and a number, and where another number follows
+/// it counts examinations.
 fn owner(id: &str) -> (String, String) {
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = id.split('-').collect();
