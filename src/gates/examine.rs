@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::gallery::Gallery;
 use super::meter::{AskedCounts, GateConfig, GateMeter, LesionPatch};
 use super::summary::{LesionVotes, summarise};
+use super::verdict::require_all;
 use crate::data::PrepareConfig;
 use crate::data::background::BackgroundNotes;
 use crate::data::bids::{self, Cohort, Patient};
@@ -188,12 +189,5 @@ fn visit(
 /// # Errors
 /// `Kind::Gate`, with the gates' names.
 pub fn require_passed(record: &CohortRecord) -> Result<()> {
-    let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let found = format!("{} of {} gates not passed: {}", failed.len(), record.gates.len(), failed.join("; "));
-    Err(Problem::new(Kind::Gate, found)
-        .expected("every value in its range")
-        .advice("results on this cohort do not carry over; see each gate's source for why"))
+    require_all(&record.gates, "results on this cohort do not carry over; see each gate's source for why")
 }

@@ -125,7 +125,7 @@ impl GateMeter {
         let of = |name: &str, value: u64, asked: Option<u64>| {
             let (low, high) = asked.map_or((1, total.max(1)), |asked| (asked, asked));
             let source = if asked.is_some() { "asked of the simulation" } else { "both classes are needed" };
-            gate(name, "lesions", value as f64, [low as f64, high as f64], source)
+            Gate::new(name, "lesions", value as f64, [low as f64, high as f64], source)
         };
         let asked = self.config.asked;
         let mut gates = vec![
@@ -154,7 +154,7 @@ impl GateMeter {
             Some(kappa) => ([kappa - 0.03, kappa + 0.01], "follows from the asked counts (260/177/7980 gives 0.734)"),
             None => ([0.60, 0.85], "published 0.73 (arXiv 2505.23353); between readers 0.69 (Reeves 2023)"),
         };
-        table.kappa().map(|kappa| gate("Cohen's kappa between the readers", "", kappa, range, source))
+        table.kappa().map(|kappa| Gate::new("Cohen's kappa between the readers", "", kappa, range, source))
     }
 
     /// Whole-lesion mean of agreed rims minus that of lesions that nobody calls rim.
@@ -170,7 +170,7 @@ impl GateMeter {
         let ((rim, rim_error), (other, other_error)) = (of((true, true))?, of((false, false))?);
         let error = (rim_error + other_error).sqrt();
         let source = format!("4.27 ppb (Zhang 2019), taken as 2 to 8, widened by one standard error of {error:.1} ppb");
-        Some(gate("mean of rims minus non-rims", "ppb", rim - other, [2.0 - error, 8.0 + error], &source))
+        Some(Gate::new("mean of rims minus non-rims", "ppb", rim - other, [2.0 - error, 8.0 + error], &source))
     }
 
     /// Average precision of one number a lesion, in its better direction, at the configured prevalence.
@@ -193,7 +193,7 @@ impl GateMeter {
                 Ok(Ranking::new(scores, &labels)?.average_precision_of(None, Some(self.config.prevalence)))
             };
             if let (Some(up), Some(down)) = (score(scores)?, score(&turned)?) {
-                gates.push(gate(name, "", up.max(down), [0.0, self.config.baseline_limit], &source));
+                gates.push(Gate::new(name, "", up.max(down), [0.0, self.config.baseline_limit], &source));
             }
         }
         Ok(gates)
@@ -253,15 +253,21 @@ fn texture_gates(t: &Texture, slices: usize) -> Vec<Gate> {
     let source = |what: &str| format!("{what} in published images (arXiv 2505.23353); {slices} slices of agreed rims");
     let times = |target: f64, factor: f64| [target / factor, target * factor];
     let mut gates = vec![
-        gate("sd within a slice", "ppb", t.sd, times(PUBLISHED_SD, 1.5), &source("37.6 grey levels of about 1 ppb")),
-        gate(
+        Gate::new(
+            "sd within a slice",
+            "ppb",
+            t.sd,
+            times(PUBLISHED_SD, 1.5),
+            &source("37.6 grey levels of about 1 ppb"),
+        ),
+        Gate::new(
             "centre minus 24 pixels out",
             "ppb",
             t.centre_excess,
             times(39.0, 1.5),
             &source("39 grey levels of about 1 ppb"),
         ),
-        gate(
+        Gate::new(
             "rms difference at 2 pixels over that at 1",
             "",
             t.rms_difference[1] / t.rms_difference[0],
@@ -271,8 +277,8 @@ fn texture_gates(t: &Texture, slices: usize) -> Vec<Gate> {
     ];
     for (k, lag) in LAGS.iter().enumerate() {
         let target = PUBLISHED_RMS[k] / PUBLISHED_SD;
-        gates.push(gate(
-            &format!("rms difference at {lag} pixels over the sd"),
+        gates.push(Gate::new(
+            format!("rms difference at {lag} pixels over the sd"),
             "",
             t.rms_difference[k] / t.sd,
             times(target, 1.3),
@@ -280,7 +286,7 @@ fn texture_gates(t: &Texture, slices: usize) -> Vec<Gate> {
         ));
     }
     let [_, p5, p25, _, p75, p95, _] = t.percentiles;
-    gates.push(gate(
+    gates.push(Gate::new(
         "5-95 % range over the 25-75 % range",
         "",
         (p95 - p5) / (p75 - p25),
@@ -288,11 +294,6 @@ fn texture_gates(t: &Texture, slices: usize) -> Vec<Gate> {
         &source("2.65"),
     ));
     gates
-}
-
-fn gate(name: &str, unit: &str, value: f64, [low, high]: [f64; 2], source: &str) -> Gate {
-    let passed = value >= low && value <= high;
-    Gate { name: name.to_owned(), unit: unit.to_owned(), value, low, high, passed, source: source.to_owned() }
 }
 
 #[cfg(test)]

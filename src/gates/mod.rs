@@ -9,3 +9,5 @@ pub mod summary;
 pub mod gallery;
 
 pub mod examine;
+
+pub mod verdict;

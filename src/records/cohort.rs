@@ -70,3 +70,11 @@ pub struct Gate {
     /// Where the range comes from.
     pub source: String,
 }
+
+impl Gate {
+    /// Whether `value` lies from `low` to `high`; no NaN does.
+    pub fn new(name: impl Into<String>, unit: &str, value: f64, [low, high]: [f64; 2], source: &str) -> Self {
+        let passed = (low..=high).contains(&value);
+        Self { name: name.into(), unit: unit.into(), value, low, high, passed, source: source.into() }
+    }
+}

@@ -59,7 +59,7 @@ impl CaseVolumes {
         let mut read = |kind: &'static str| -> Result<(RasVolume, String)> {
             let Some(path) = case.files.get(kind) else {
                 let there: Vec<&str> = case.files.keys().copied().collect();
-                let place = case.files.values().next().cloned().unwrap_or_default();
+                let place = case.place();
                 return Err(Problem::input(place.parent().unwrap_or(&place), format!("no {kind} of {}", case.id))
                     .expected(format!("it beside {}", there.join(", ")))
                     .advice("download the case again, or prepare other contrasts"));
@@ -133,13 +133,13 @@ impl CaseVolumes {
         }
         let grid = grid.ok_or_else(|| Problem::usage("no contrast"))?;
         if !brain.iter().any(|&inside| inside) {
-            let place = case.files.values().next().cloned().unwrap_or_default();
+            let place = case.place();
             return Err(Problem::input(place, format!("no voxel of {} is other than 0", case.id))
                 .expected("a brain, with 0 around it"));
         }
         let inside = brain.iter().filter(|&&inside| inside).count();
         if inside as f64 > MOST_BRAIN * brain.len() as f64 {
-            let place = case.files.values().next().cloned().unwrap_or_default();
+            let place = case.place();
             let share = 100.0 * inside as f64 / brain.len() as f64;
             return Err(Problem::input(place, format!("{share:.0} % of the voxels of {} are not 0", case.id))
                 .expected("a brain with 0 around it, as skull stripping leaves it")
@@ -169,7 +169,7 @@ impl CaseVolumes {
                 }
                 None => {
                     let Some(regions) = &regions else {
-                        let place = case.files.values().next().cloned().unwrap_or_default();
+                        let place = case.place();
                         return Err(Problem::input(place, format!("no labels of {}", case.id))
                             .expected("seg, which is asked for as a channel"));
                     };

@@ -49,6 +49,13 @@ pub(super) struct CaseFiles {
     pub files: BTreeMap<&'static str, PathBuf>,
 }
 
+impl CaseFiles {
+    /// One of its files, by which the case is found.
+    pub fn place(&self) -> PathBuf {
+        self.files.values().next().cloned().unwrap_or_default()
+    }
+}
+
 /// The cases of a folder, by id, and what to say of what was passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {

@@ -116,7 +116,7 @@ impl Work<'_> {
         };
         let regions = volumes.regions.as_deref();
         if regions.is_none() && self.config.brats.classes != SliceClasses::Plane {
-            let place = case.files.values().next().cloned().unwrap_or_default();
+            let place = case.place();
             return Err(Problem::input(place.parent().unwrap_or(&place), format!("no labels of {}", case.id))
                 .expected("seg, which says whether a slice cuts a tumour")
                 .advice("leave the case out, or take the planes alone as classes: --slice-classes plane"));

@@ -8,6 +8,7 @@ use super::measured::{Measured, measured};
 use super::plan::{BrainConfig, Case, Population, plan};
 use super::scanner::{Contrast, Examination, Scanner};
 use crate::files;
+use crate::gates::verdict::require_all;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::brain::{BrainPopulation, BrainRecord};
@@ -59,14 +60,7 @@ pub fn judge(root: &Path, observer: &dyn Observer) -> Result<BrainRecord> {
 /// # Errors
 /// `Kind::Gate`: those that failed.
 pub fn require_passed(record: &BrainRecord) -> Result<()> {
-    let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let found = format!("{} of {} gates not passed: {}", failed.len(), record.gates.len(), failed.join("; "));
-    Err(Problem::new(Kind::Gate, found)
-        .expected("every value in its range")
-        .advice("a set of few cases may miss a range by chance; see each gate's source for what it asks"))
+    require_all(&record.gates, "a set of few cases may miss a range by chance; see each gate's source for what it asks")
 }
 
 fn population(population: Population, cases: &[Measured]) -> Option<BrainPopulation> {
@@ -85,11 +79,6 @@ fn population(population: Population, cases: &[Measured]) -> Option<BrainPopulat
     })
 }
 
-fn gate(name: impl Into<String>, unit: &str, value: f64, [low, high]: [f64; 2], source: &str) -> Gate {
-    let passed = (low..=high).contains(&value);
-    Gate { name: name.into(), unit: unit.into(), value, low, high, passed, source: source.into() }
-}
-
 /// A tenth, or so many, either way.
 fn about(value: f64, share: f64) -> [f64; 2] {
     [value * (1.0 - share), value * (1.0 + share)]
@@ -99,8 +88,8 @@ fn gates(cases: &[Measured], plan: &[Case]) -> Vec<Gate> {
     let mean = |of: &dyn Fn(&Measured) -> f64| cases.iter().map(of).sum::<f64>() / cases.len() as f64;
     let templates = "two public templates of adults";
     let mut gates = vec![
-        gate("brain, mean", "litres", mean(&|case| case.brain_ml / 1000.0), [1.4, 1.9], templates),
-        gate(
+        Gate::new("brain, mean", "litres", mean(&|case| case.brain_ml / 1000.0), [1.4, 1.9], templates),
+        Gate::new(
             "grey over white matter, mean",
             "",
             mean(&|case| case.row.grey_ml / case.row.white_ml),
@@ -111,19 +100,25 @@ fn gates(cases: &[Measured], plan: &[Case]) -> Vec<Gate> {
     let axes = ["left to right", "back to front", "down to up"];
     for (axis, name) in axes.into_iter().enumerate() {
         let value = mean(&|case| case.extent[axis]);
-        gates.push(gate(format!("box {name}, mean"), "mm", value, about(BOX_MM[axis], 0.1), templates));
+        gates.push(Gate::new(format!("box {name}, mean"), "mm", value, about(BOX_MM[axis], 0.1), templates));
     }
     for (axis, name) in ["sagittal", "coronal", "axial"].into_iter().enumerate() {
         let value = mean(&|case| case.areas[axis]);
-        gates.push(gate(format!("largest {name} slice, mean"), "mm2", value, about(AREAS_MM2[axis], 0.15), templates));
+        gates.push(Gate::new(
+            format!("largest {name} slice, mean"),
+            "mm2",
+            value,
+            about(AREAS_MM2[axis], 0.15),
+            templates,
+        ));
         let value = mean(&|case| case.usable[axis]);
-        gates.push(gate(format!("{name} slices above a fifth of it, mean"), "", value, USABLE[axis], templates));
+        gates.push(Gate::new(format!("{name} slices above a fifth of it, mean"), "", value, USABLE[axis], templates));
     }
     if let Some(first) = plan.first() {
         let found = texture(&Head::new(first));
         for ((lag, expected), found) in TEXTURE.into_iter().zip(found) {
             let name = format!("T1 texture over {lag} mm, without noise");
-            gates.push(gate(name, "sd", found, about(expected, 0.3), "Colin27, the mean of 27 scans of one head"));
+            gates.push(Gate::new(name, "sd", found, about(expected, 0.3), "Colin27, the mean of 27 scans of one head"));
         }
     }
     let whole = |low: bool| {
@@ -131,13 +126,13 @@ fn gates(cases: &[Measured], plan: &[Case]) -> Vec<Gate> {
         if low { volumes.fold(f64::INFINITY, f64::min) } else { volumes.fold(0.0, f64::max) }
     };
     let atlas = "volumes of gliomas as BraTS has them";
-    gates.push(gate("smallest whole tumour", "ml", whole(true), [5.0, 120.0], atlas));
-    gates.push(gate("largest whole tumour", "ml", whole(false), [20.0, 300.0], atlas));
+    gates.push(Gate::new("smallest whole tumour", "ml", whole(true), [5.0, 120.0], atlas));
+    gates.push(Gate::new("largest whole tumour", "ml", whole(false), [20.0, 300.0], atlas));
     let outside = cases.iter().map(|case| case.outside).sum::<u64>() as f64;
-    gates.push(gate("labels outside the brain", "voxels", outside, [0.0, 0.0], "labels lie in what was stripped"));
+    gates.push(Gate::new("labels outside the brain", "voxels", outside, [0.0, 0.0], "labels lie in what was stripped"));
     let negative = cases.iter().filter(|case| case.negative > 0).count() as f64;
     let source = "BraTS-Africa: levels below 0 occur inside the brain";
-    gates.push(gate("cases with levels below 0", "", negative, [1.0, cases.len() as f64], source));
+    gates.push(Gate::new("cases with levels below 0", "", negative, [1.0, cases.len() as f64], source));
     gates
 }
 

@@ -16,6 +16,7 @@ use super::layout::{CASES, DESCRIPTION, GALLERY, KEY, README, SETTINGS, written}
 use super::plan::{BrainConfig, Case, Population, plan};
 use super::tables::{Told, cases};
 use crate::files::{self, Owner};
+use crate::gates::verdict::tell_failed;
 use crate::lab::Lab;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -73,12 +74,7 @@ pub fn run_stage<E>(writing: Writing, config: &BrainConfig, out: &Path, lab: &La
     });
     files::write_json(out.join(DESCRIPTION), &description)?;
     let mut record = pool.install(|| judge(out, observer))?;
-    for gate in record.gates.iter().filter(|gate| !gate.passed) {
-        observer.note(&format!(
-            "gate not passed: {} {:.3}, wanted {:.3} to {:.3}",
-            gate.name, gate.value, gate.low, gate.high
-        ));
-    }
+    tell_failed(&record.gates, observer);
     let examples = [Population::Africa, Population::Others].map(|one| plan.iter().find(|case| case.population == one));
     let examples: Vec<(&Case, Head)> = examples.into_iter().flatten().map(|case| (case, Head::new(case))).collect();
     gallery::of(&examples)

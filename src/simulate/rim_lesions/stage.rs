@@ -9,6 +9,7 @@ use crate::data::PrepareConfig;
 use crate::files;
 use crate::gates::examine::{asked_file, examine};
 use crate::gates::meter::AskedCounts;
+use crate::gates::verdict::tell_failed;
 use crate::lab::Lab;
 use crate::problem::Result;
 use crate::records::cohort::CohortRecord;
@@ -33,12 +34,7 @@ pub fn run_stage<E>(writing: Writing, config: &CohortConfig, out: &Path, lab: &L
     files::write_json(asked_file(out), &asked)?;
     let (mut record, gallery) = examine(out, SUSCEPTIBILITY, &PrepareConfig::default(), Some(asked), observer)?;
     (record.preset, record.seed) = (simulated.preset, simulated.seed);
-    for gate in record.gates.iter().filter(|gate| !gate.passed) {
-        observer.note(&format!(
-            "gate not passed: {} {:.3}, wanted {:.3} to {:.3}",
-            gate.name, gate.value, gate.low, gate.high
-        ));
-    }
+    tell_failed(&record.gates, observer);
     if let Some(canvas) = gallery.canvas() {
         let texts = gallery.texts();
         let texts: Vec<(&str, &str)> = texts.iter().map(|(keyword, text)| (*keyword, text.as_str())).collect();

@@ -18,6 +18,7 @@ use super::structures::Structures;
 use super::tables::{Told, factors, metadata};
 use super::{gallery, jpeg};
 use crate::files::{self, Owner};
+use crate::gates::verdict::tell_failed;
 use crate::lab::Lab;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -83,12 +84,7 @@ pub fn run_stage<E>(writing: Writing, config: &SkinConfig, out: &Path, lab: &Lab
     });
     files::write_json(layout.path(DESCRIPTION), &description)?;
     let mut record = pool.install(|| judge(out, observer))?;
-    for gate in record.gates.iter().filter(|gate| !gate.passed) {
-        observer.note(&format!(
-            "gate not passed: {} {:.3}, wanted {:.3} to {:.3}",
-            gate.name, gate.value, gate.low, gate.high
-        ));
-    }
+    tell_failed(&record.gates, observer);
     gallery::of(&plan, config.side as usize, &table)
         .write_png(layout.path(GALLERY), &[("Description", "SIMULATED dermoscopic pictures by class")])?;
     record.gallery = Some(GALLERY.into());

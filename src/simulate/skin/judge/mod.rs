@@ -15,6 +15,7 @@ use self::measured::Set;
 use super::classes::ALL;
 use super::plan::{SkinConfig, counts};
 use crate::files;
+use crate::gates::verdict::require_all;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::Gate;
@@ -80,42 +81,31 @@ pub fn judge(root: &Path, observer: &dyn Observer) -> Result<SkinRecord> {
 /// # Errors
 /// `Kind::Gate`: those that failed.
 pub fn require_passed(record: &SkinRecord) -> Result<()> {
-    let failed: Vec<&str> = record.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.name.as_str()).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let found = format!("{} of {} gates not passed: {}", failed.len(), record.gates.len(), failed.join("; "));
-    Err(Problem::new(Kind::Gate, found)
-        .expected("every value in its range")
-        .advice("a small set may miss a range by chance; see each gate's source for what it asks"))
-}
-
-fn gate(name: impl Into<String>, unit: &str, value: f64, [low, high]: [f64; 2], source: &str) -> Gate {
-    let passed = (low..=high).contains(&value);
-    Gate { name: name.into(), unit: unit.into(), value, low, high, passed, source: source.into() }
+    require_all(&record.gates, "a small set may miss a range by chance; see each gate's source for what it asks")
 }
 
 fn gates(config: &SkinConfig, record: &SkinRecord, set: &Set) -> Vec<Gate> {
-    let mut gates = vec![gate("colours off the reference", "levels", golden::farthest(), [0.0, 1.0], golden::SOURCE)];
+    let mut gates =
+        vec![Gate::new("colours off the reference", "levels", golden::farthest(), [0.0, 1.0], golden::SOURCE)];
     let ham = "HAM10000: typology angle of the skin of 10,013 images";
     let angles: Vec<f64> = set.measured().map(|row| row.typology_angle).collect();
     let mean = angles.iter().sum::<f64>() / angles.len() as f64;
     let deviation = (angles.iter().map(|angle| (angle - mean).powi(2)).sum::<f64>() / angles.len() as f64).sqrt();
-    gates.push(gate("typology angle, mean", "degrees", mean, [41.5, 45.5], ham));
-    gates.push(gate("typology angle, deviation", "degrees", deviation, [4.0, 6.0], ham));
+    gates.push(Gate::new("typology angle, mean", "degrees", mean, [41.5, 45.5], ham));
+    gates.push(Gate::new("typology angle, deviation", "degrees", deviation, [4.0, 6.0], ham));
     let asked = counts(config.lesions, config.least);
     let off = |(class, count): &(super::classes::Diagnosis, u32)| {
         let found = record.classes.iter().find(|found| found.dx == class.key()).map_or(0, |found| found.lesions);
         found.abs_diff(u64::from(*count)) as f64
     };
     let most = asked.iter().map(off).fold(0.0, f64::max);
-    gates.push(gate("lesions of a class off what was asked", "", most, [0.0, 0.0], "the settings"));
+    gates.push(Gate::new("lesions of a class off what was asked", "", most, [0.0, 0.0], "the settings"));
     // 1,956 of 7,470 lesions; three deviations of a binomial share.
     let (share, lesions) = (1956.0 / 7470.0, record.lesions as f64);
     let repeated = set.lesions().iter().filter(|row| row.photographs > 1).count() as f64 / lesions;
     let wide = 3.0 * (share * (1.0 - share) / lesions).sqrt();
     let source = "HAM10000: 1,956 of 7,470 lesions were photographed more than once";
-    gates.push(gate("share of lesions photographed again", "", repeated, [share - wide, share + wide], source));
+    gates.push(Gate::new("share of lesions photographed again", "", repeated, [share - wide, share + wide], source));
     for (at, name) in set.factors.iter().enumerate() {
         // What a picture this small does not show, sets of larger ones are held to.
         if set.side < PATTERNS && OF_PATTERNS.contains(name) {
@@ -123,9 +113,9 @@ fn gates(config: &SkinConfig, record: &SkinRecord, set: &Set) -> Vec<Gate> {
         }
         let source = "monotone fit of the meter's value on every second lesion, R2 on the others";
         let explained = monotone::explained(set, at);
-        gates.push(gate(format!("{name}, R2 of its meter"), "", explained, [EXPLAINED, 1.0], source));
+        gates.push(Gate::new(format!("{name}, R2 of its meter"), "", explained, [EXPLAINED, 1.0], source));
     }
     let source = "linear discriminant of the meters, by lesion in five parts: learnable and not trivial";
-    gates.push(gate("balanced accuracy", "", told_apart::balanced_accuracy(set), [0.5, 0.9], source));
+    gates.push(Gate::new("balanced accuracy", "", told_apart::balanced_accuracy(set), [0.5, 0.9], source));
     gates
 }
