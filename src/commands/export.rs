@@ -12,7 +12,7 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::shown_path;
 use crate::nets::load_image_network;
 use crate::observer::Silent;
-use crate::pickle::state_dict::{discriminator_arguments, generator_arguments, write_state_dict};
+use crate::pickle::state_dict::{check_known, discriminator_arguments, generator_arguments, write_state_dict};
 use crate::problem::Result;
 use crate::run_dir::ExportDir;
 
@@ -45,6 +45,7 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
     let folder = OutFolder::new(OWNER, &args.out).apart_from([Input::of(&file)]);
     folder.check()?;
     let network = load_image_network(&file, Device::Cpu)?;
+    check_known(&network).map_err(|problem| problem.at(&file))?;
     let mut claim = folder.claim()?;
     let dir = ExportDir::new(&args.out);
     let making = ExportDir::new(claim.staging()?);

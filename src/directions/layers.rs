@@ -2,6 +2,7 @@
 //!
 //! w of index i feeds the i-th styled convolution and, but for the first, the image layer of the block before: "what
 //! moves when w of index i moves" is both. With num_ws = 2 log2 R - 2 the last index feeds the last image layer alone.
+//! With adaptive normalisation no image layer has a style, and the last index feeds nothing.
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -19,7 +20,8 @@ pub struct StyleLayer {
     pub index: usize,
     /// Whether it is an image layer.
     pub to_image: bool,
-    /// Stored weights \[inputs of the layer, w_dim\], float64 on the CPU: one row for each style.
+    /// Stored weights \[styles, w_dim\], float64 on the CPU: one row for each input of the layer; with adaptive
+    /// normalisation one for each output's scale, then one for each output's shift.
     pub weight: Tensor,
 }
 
@@ -89,8 +91,9 @@ impl LayerGroup {
 
 #[cfg(test)]
 mod tests {
+    use super::super::factorised::{Stack, Variant};
     use super::*;
-    use crate::nets::GeneratorConfig;
+    use crate::nets::{GeneratorConfig, Modulation};
     use crate::seed::RunSeed;
 
     /// By hand from the order of `Synthesis::forward`, for 16 pixels.
@@ -112,6 +115,26 @@ mod tests {
         ];
         assert_eq!(found, expected.map(|(index, name)| (index, name.to_owned())));
         assert_eq!(generator.synthesis.num_ws(), 6);
+    }
+
+    /// Scales and shifts are styles alike, and every group of layers that a w belongs to has some.
+    #[test]
+    fn adaptive_normalisation_has_two_styles_a_channel_and_none_to_the_image() {
+        let small =
+            GeneratorConfig { z_dim: 4, w_dim: 4, channel_base: 64, channel_max: 8, ..GeneratorConfig::small(64, 3) };
+        let config = GeneratorConfig { modulation: Modulation::Adain, attention: Some(8), ..small };
+        let generator = Generator::new(&config, RunSeed(1), Device::Cpu).unwrap();
+        let layers = of(&generator);
+        let rows: Vec<(usize, i64)> = layers.iter().map(|layer| (layer.index, layer.weight.size()[0])).collect();
+        assert_eq!(rows, [(0, 16), (1, 16), (2, 16), (3, 8), (4, 8), (5, 4), (6, 4), (7, 2), (8, 2)]);
+        assert!(layers.iter().all(|layer| !layer.to_image));
+        for group in LayerGroup::EVERY {
+            for variant in [Variant::Normalised, Variant::Published] {
+                let stack = Stack::new(&layers, &group.indices(10), variant).unwrap();
+                let found = stack.directions(variant).unwrap();
+                assert!(found.vectors.len() == 4 && found.values.iter().all(|value| value.is_finite()));
+            }
+        }
     }
 
     #[test]

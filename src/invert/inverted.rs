@@ -129,5 +129,6 @@ pub(super) fn offsets_of(tensors: &Named, layers: usize, device: Device) -> Opti
         (None, Some(outputs), Some(inputs)) => Some(Offset::LowRank { outputs, inputs }),
         _ => None,
     };
-    (0..layers).map(layer).collect()
+    // A network whose kernels cannot be offset has no layer that one may be of.
+    if layers == 0 { None } else { (0..layers).map(layer).collect() }
 }

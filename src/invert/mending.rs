@@ -29,7 +29,7 @@ pub(super) fn hypernetwork(bench: &Bench<'_>, learnt: &Images, encoder: &Encoder
         rank => Head::LowRank(rank as i64),
     };
     let trunk = trunk(bench, 2 * bench.generator.config().channels);
-    let sizes = HypernetworkConfig { trunk, features: FEATURES, head, kernels: Kernel::of(bench.generator) };
+    let sizes = HypernetworkConfig { trunk, features: FEATURES, head, kernels: Kernel::of(bench.generator)? };
     let key = bench.key("hypernetwork", &config.of_hypernetwork());
     let path = bench.dir.hypernetwork();
     let mut network = Hypernetwork::new(&sizes, bench.seed, bench.device());

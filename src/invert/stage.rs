@@ -26,6 +26,7 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::meters::Meters;
 use crate::name::Name;
 use crate::nets::class::ClassChoice;
+use crate::nets::inversion::Kernel;
 use crate::nets::load_image_network;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
@@ -70,6 +71,10 @@ pub fn run_stage(inputs: Inputs<'_>, config: &InvertConfig, out: &Path, lab: &La
     let mut claim = OutFolder::new(OWNER, out).apart_from([Input::of(&file), Input::of(data.root())]).claim()?;
     lab.engine.set_deterministic(true)?;
     let saved = load_image_network(&file, lab.engine.device)?;
+    if config.methods().iter().any(|method| method.refine == Refine::Hypernetwork) {
+        // Before anything is fitted.
+        Kernel::of(&saved.generator).map_err(|problem| problem.at(&file))?;
+    }
     let conditional = saved.generator.config().c_dim > 0;
     let condition = conditional.then(|| ClassChoice::Name("estimate".to_owned()));
     // Its clouds of single classes are not used.

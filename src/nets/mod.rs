@@ -29,5 +29,8 @@ pub mod features;
 pub(crate) mod fixture;
 
 pub use network::Network;
-pub use stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Mapping, Noise, Synthesis};
+pub use stylegan2::{
+    Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Mapping, Modulation, Noise, QuantiseConfig,
+    Synthesis,
+};
 pub use weights::{SavedNetwork, load_image_network, load_network, save_network};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::modules::{Module, whole, whole_value};
 use super::value::Value;
-use crate::nets::{DiscriminatorConfig, GeneratorConfig};
+use crate::nets::layers::resample::Resampling;
+use crate::nets::{DiscriminatorConfig, GeneratorConfig, Modulation};
 use crate::problem::{Kind, Problem, Result};
 
 /// Modules of a network by path.
@@ -36,6 +37,9 @@ pub fn generator(modules: &Modules<'_, '_>) -> Result<(GeneratorConfig, i64)> {
         mapping_layers: depth(mapping, modules)?,
         conv_clamp: clamp(module(modules, "synthesis.b4.conv1")?, "synthesis.b4.conv1")?,
         dimensions: 2,
+        modulation: Modulation::Weights,
+        resampling: Resampling::Filter,
+        attention: None,
     };
     config.validate().map_err(unsupported)?;
     Ok((config, argument(synthesis, "num_fp16_res", 0)?))
@@ -61,6 +65,9 @@ pub fn discriminator(modules: &Modules<'_, '_>) -> Result<DiscriminatorConfig> {
         conv_clamp: clamp(module(modules, "b4.conv")?, "b4.conv")?,
         mbstd_group: size(module(modules, "b4.mbstd")?, "b4.mbstd", "group_size")?,
         dimensions: 2,
+        resampling: Resampling::Filter,
+        attention: None,
+        quantise: None,
     };
     config.validate().map_err(unsupported)?;
     Ok(config)

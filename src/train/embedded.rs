@@ -62,8 +62,9 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
     let own = config.net.generator(side, embedded.channels);
     if own != (GeneratorConfig { c_dim: own.c_dim, ..embedded.clone() }) {
         let sizes = |of: &GeneratorConfig| {
+            let variants: String = of.departures().iter().map(|(name, word)| format!(", {name} {word}")).collect();
             format!(
-                "{} pixels, z_dim {}, w_dim {}, channel_base {}, channel_max {}, mapping_layers {}",
+                "{} pixels, z_dim {}, w_dim {}, channel_base {}, channel_max {}, mapping_layers {}{variants}",
                 of.resolution, of.z_dim, of.w_dim, of.channel_base, of.channel_max, of.mapping_layers
             )
         };

@@ -10,6 +10,7 @@ use crate::nets::network::Named;
 use crate::nets::stylegan2::config::resolutions;
 use crate::nets::{DiscriminatorConfig, Generator, GeneratorConfig, Network};
 use crate::problem::{Problem, Result};
+use crate::records::spelling;
 
 /// For each channel of the new network the channel of the old one that shows the same, where there is one.
 pub type ChannelMap = [Option<i64>];
@@ -73,11 +74,19 @@ pub fn discriminator(target: &mut Discriminator, source: &Discriminator, channel
     } else {
         alike
     };
+    // Codes are not learnt by gradient: others find their features soon.
+    let alike = DiscriminatorConfig { quantise: old.quantise.clone(), ..alike };
     if alike != old {
         return Err(other_discriminator(&old, &alike));
     }
     let mut fresh = Fresh::new();
     let mut merged = source.tensors();
+    let own = target.tensors();
+    let fits = |name: &String, tensor: &Tensor| own.get(name).is_some_and(|own| own.size() == tensor.size());
+    merged.retain(|name, tensor| !is_of_codes(name) || fits(name, tensor));
+    if own.keys().any(|name| is_of_codes(name) && !merged.contains_key(name)) {
+        fresh.push("the discriminator's codes".into());
+    }
     if new.c_dim != old.c_dim {
         merged.retain(|name, _| !name.starts_with("mapping.") && !name.starts_with("b4.out."));
         fresh.push("the discriminator's last layer and its class mapping".into());
@@ -119,6 +128,10 @@ fn chosen(old: &Tensor, new: &Tensor, channels: &ChannelMap, axis: i64, gain: f6
     result
 }
 
+fn is_of_codes(name: &str) -> bool {
+    name.contains(".codes.")
+}
+
 fn is_to_image(name: &str) -> bool {
     name.ends_with(".torgb.weight") || name.ends_with(".torgb.bias")
 }
@@ -136,6 +149,17 @@ fn fresh_channels(channels: &ChannelMap) -> Option<String> {
 /// Channels of the layers from 4 pixels up.
 fn widths(of: &GeneratorConfig) -> Vec<i64> {
     resolutions(of.resolution).map(|side| of.channels_at(side)).collect()
+}
+
+const NO_ATTENTION: &str = "none";
+
+/// What makes a network another than StyleGAN2, or does not.
+fn variants(of: &GeneratorConfig) -> [(&'static str, String); 3] {
+    [
+        ("modulation", spelling::name(&of.modulation)),
+        ("resampling", spelling::name(&of.resampling)),
+        ("attention", of.attention.map_or(NO_ATTENTION.to_owned(), |side| side.to_string())),
+    ]
 }
 
 /// Says in words what differs, and which settings make it equal where settings can.
@@ -165,11 +189,22 @@ fn other_sizes(base: &GeneratorConfig, own: &GeneratorConfig) -> Problem {
     }
     let fixed = !differs.is_empty();
     let settings: Vec<_> = sizes(base).into_iter().zip(sizes(own)).filter(|(base, own)| base != own).collect();
-    let set: Vec<String> = settings.iter().map(|((name, value), _)| format!("--set net.{name}={value}")).collect();
+    let mut set: Vec<String> = settings.iter().map(|((name, value), _)| format!("--set net.{name}={value}")).collect();
+    let mut left_out = None;
+    for ((name, base), (_, own)) in variants(base).into_iter().zip(variants(own)).filter(|(base, own)| base != own) {
+        if base == NO_ATTENTION {
+            left_out = Some(format!("leave net.{name} out"));
+        } else {
+            set.push(format!("--set net.{name}={base}"));
+        }
+        differs.push((format!("{name} {base}"), format!("{name} {own}")));
+    }
+    let added = (!set.is_empty()).then(|| format!("add {}", set.join(" ")));
+    let steps: Vec<String> = added.into_iter().chain(left_out).collect();
     differs.extend(settings.iter().map(|((name, base), (_, own))| (format!("{name} {base}"), format!("{name} {own}"))));
     let list = |of: &dyn Fn(&(String, String)) -> &str| differs.iter().map(of).collect::<Vec<_>>().join(", ");
     let advice = if !fixed {
-        format!("add {} (in a study: the same keys under [train.net]), or train with base none", set.join(" "))
+        format!("{} (in a study: the same keys under [train.net]), or train with base none", steps.join(" and "))
     } else if side(base) != side(own) {
         format!("prepare the data with patches of {}, or train with base none", base.resolution)
     } else {
@@ -185,8 +220,9 @@ fn other_discriminator(base: &DiscriminatorConfig, own: &DiscriminatorConfig) ->
     let words = |of: &DiscriminatorConfig| {
         let bound = of.conv_clamp.map_or("without bound".to_owned(), |bound| format!("bounded at {bound}"));
         let channels: Vec<String> = resolutions(of.resolution).map(|side| of.channels_at(side).to_string()).collect();
+        let variants: String = of.departures().iter().map(|(name, word)| format!(", {name} {word}")).collect();
         format!(
-            "{} pixels, layers of {} channels, activations {bound}, deviation over {} images, mapping of {} layers",
+            "{} pixels, layers of {} channels, activations {bound}, deviation over {} images, mapping of {} layers{variants}",
             of.resolution,
             channels.join(", "),
             of.mbstd_group,
@@ -202,7 +238,8 @@ fn other_discriminator(base: &DiscriminatorConfig, own: &DiscriminatorConfig) ->
 mod tests {
     use super::*;
     use crate::latent::seeds;
-    use crate::nets::Noise;
+    use crate::nets::layers::resample::Resampling;
+    use crate::nets::{Modulation, Noise, QuantiseConfig};
     use crate::seed::RunSeed;
     use tch::Device;
 
@@ -270,6 +307,58 @@ mod tests {
         let other = Discriminator::new(&other, RunSeed(0), Device::Cpu).unwrap();
         let problem = discriminator(&mut pair(1, 0, 1).1, &other, &[Some(0)]).unwrap_err().to_string();
         assert!(problem.contains("over 8 images") && problem.contains("--without-discriminator"), "{problem}");
+    }
+
+    #[test]
+    fn another_variant_is_refused_with_what_makes_it_equal() {
+        let plain = || config(1, 0);
+        let adain = GeneratorConfig { modulation: Modulation::Adain, ..plain() };
+        let attention = GeneratorConfig { attention: Some(8), ..plain() };
+        let strided = GeneratorConfig { resampling: Resampling::Transposed, attention: Some(4), ..plain() };
+        for (base, own, says) in [
+            (&adain, &plain(), ["modulation adain; expected modulation weights", "add --set net.modulation=adain (in"]),
+            (&attention, &plain(), ["attention 8; expected attention none", "add --set net.attention=8 (in"]),
+            (&plain(), &attention, ["attention none; expected attention 8", "to do: leave net.attention out (in"]),
+            (
+                &plain(),
+                &strided,
+                ["resampling filter, attention none; expected", "net.resampling=filter and leave net.attention out"],
+            ),
+        ] {
+            let [base, mut own] = [base, own].map(|of| Generator::new(of, RunSeed(1), Device::Cpu).unwrap());
+            let problem = generator(&mut own, &base, &[Some(0)]).unwrap_err().to_string();
+            assert!(says.iter().all(|words| problem.contains(words)), "{problem}");
+        }
+        let mut same = Generator::new(&adain, RunSeed(2), Device::Cpu).unwrap();
+        let base = Generator::new(&adain, RunSeed(1), Device::Cpu).unwrap();
+        assert!(generator(&mut same, &base, &[Some(0)]).unwrap().is_empty());
+        assert!(images(&same, None).equal(&images(&base, None)));
+    }
+
+    #[test]
+    fn codes_are_taken_along_where_both_have_them() {
+        let codes =
+            |sides: &[i64], codes| Some(QuantiseConfig { sides: sides.into(), codes, ..QuantiseConfig::default() });
+        let network = |quantise, seed| {
+            let config = DiscriminatorConfig { quantise, ..DiscriminatorConfig::matching(&config(1, 0)) };
+            Discriminator::new(&config, RunSeed(seed), Device::Cpu).unwrap()
+        };
+        let sum = |of: &Discriminator| of.tensors()["b8.codes.sum"].copy();
+        let anew = ["the discriminator's codes"];
+        for (old, new, fresh, kept) in [
+            (None, codes(&[4], 6), &anew[..], false),
+            (codes(&[4], 6), None, &[], false),
+            (codes(&[4], 6), codes(&[4], 6), &[], true),
+            (codes(&[4], 6), codes(&[4], 7), &anew, false),
+            (codes(&[4], 6), codes(&[8, 4], 6), &anew, true),
+        ] {
+            let (old, mut new) = (network(old, 1), network(new, 2));
+            assert_eq!(discriminator(&mut new, &old, &[Some(0)]).unwrap(), fresh);
+            if kept {
+                assert!(sum(&new).equal(&sum(&old)));
+            }
+            assert!(new.tensors()["b4.fc.weight"].equal(&old.tensors()["b4.fc.weight"]));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rimforge::engine::{DeviceChoice, Engine, EngineConfig, fused};
 use rimforge::latent::seeds::{RandomState, latents};
-use rimforge::nets::layers::resample;
+use rimforge::nets::layers::resample::{self, Resampling};
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Noise};
@@ -226,8 +226,8 @@ fn resampling_gives_the_reference_values() {
     assert_close("low_pass", &same, &ops["filt"], VALUES);
     assert_close("upsample2", &resample::upsample2(x), &ops["up2"], VALUES);
     assert_close("downsample2", &resample::downsample2(x), &ops["down2"], VALUES);
-    assert_close("conv_up2", &resample::conv_up2(x, w, 1.0), &ops["conv_up2"], VALUES);
-    assert_close("conv_down2", &resample::conv_down2(x, w, 1.0), &ops["conv_down2"], VALUES);
+    assert_close("conv_up2", &Resampling::Filter.conv_up2(x, w, 1.0), &ops["conv_up2"], VALUES);
+    assert_close("conv_down2", &Resampling::Filter.conv_down2(x, w, 1.0), &ops["conv_down2"], VALUES);
 }
 
 #[test]

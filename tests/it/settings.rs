@@ -169,6 +169,9 @@ fn table() -> Vec<Row> {
         row("train.net.channel_base", Count, &["64", "16777216"], &["0", "63", "16777217"]),
         row("train.net.channel_max", Count, &["1", "65536"], &["0", "65537"]),
         row("train.net.mapping_layers", Count, &["1", "64"], &["0", "65"]),
+        row("train.net.modulation", Word, &["weights", "adain"], &["styles"]),
+        row("train.net.resampling", Word, &["filter", "transposed"], &["nearest"]),
+        row("train.net.attention", Count, &["4", "32"], &["0", "2", "24", "64", "128"]),
         row("train.lazy.path_length_every", Count, &["0", "1000000"], &["1000001"]),
         row("train.lazy.r1_every", Count, &["0", "1000000"], &["1000001"]),
         row(
@@ -363,6 +366,12 @@ const CLASHES: &[(&str, &[&str], &[&str])] = &[
     ),
     (STUDY, &["train.freeze_discriminator=1"], &["train.freeze_discriminator = 1", "train.base = \"none\""]),
     (STUDY, &["prepare.patch=[24, 128, 128]", "train.net.channel_base=64"], &["train.net.channel_base = 64", "128"]),
+    (STUDY, &["prepare.patch=[24, 32, 32]", "train.net.attention=32"], &["attention = 32", "from 4 to 16"]),
+    (
+        STUDY,
+        &["train.base=embedded", "train.net.modulation=adain"],
+        &["train.base = \"embedded\" with networks of 64 pixels", "modulation adain"],
+    ),
     (
         STUDY,
         &["train.base=embedded", "train.net.preset=paper"],

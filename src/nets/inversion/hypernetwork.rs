@@ -14,7 +14,9 @@ use super::trunk::{LAST, Trunk, TrunkConfig};
 use crate::nets::layers::equalized::{Activation, Linear};
 use crate::nets::layers::offset::Offset;
 use crate::nets::network::{Init, Network, Visitor, join};
-use crate::nets::{Generator, Noise};
+use crate::nets::{Generator, Modulation, Noise};
+use crate::problem::{Problem, Result};
+use crate::records::spelling;
 use crate::seed::RunSeed;
 
 /// What a head gives for its layer.
@@ -40,9 +42,18 @@ pub struct Kernel {
 
 impl Kernel {
     /// Those of a generator, in its order.
-    pub fn of(generator: &Generator) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// Its styles do not scale kernels: offsets are of what is modulated and demodulated.
+    pub fn of(generator: &Generator) -> Result<Vec<Self>> {
+        if generator.config().modulation != Modulation::Weights {
+            let found = spelling::name(&generator.config().modulation);
+            return Err(Problem::usage(format!("offsets of kernels for a network with modulation = {found:?}"))
+                .expected("one with modulation = \"weights\", whose styles scale its kernels")
+                .advice("refine by pivotal tuning, which changes any network"));
+        }
         let kernel = |(name, [outputs, inputs]): (String, [i64; 2])| Self { name, outputs, inputs };
-        generator.synthesis.kernels().into_iter().map(kernel).collect()
+        Ok(generator.synthesis.kernels().into_iter().map(kernel).collect())
     }
 }
 
@@ -177,7 +188,7 @@ mod tests {
     fn config(generator: &Generator, head: Head) -> HypernetworkConfig {
         let GeneratorConfig { channels, resolution, .. } = *generator.config();
         let trunk = TrunkConfig { channels: 2 * channels, side: resolution, width: 4, most: 16 };
-        HypernetworkConfig { trunk, features: 128, head, kernels: Kernel::of(generator) }
+        HypernetworkConfig { trunk, features: 128, head, kernels: Kernel::of(generator).unwrap() }
     }
 
     fn tiny(channels: i64) -> Generator {
@@ -190,12 +201,20 @@ mod tests {
     #[test]
     fn heads_have_as_many_numbers_as_their_layers_say() {
         let generator = Generator::new(&GeneratorConfig::small(64, 1), RunSeed(1), Device::Cpu).unwrap();
-        let pairs: i64 = Kernel::of(&generator).iter().map(|kernel| kernel.outputs * kernel.inputs).sum();
+        let pairs: i64 = Kernel::of(&generator).unwrap().iter().map(|kernel| kernel.outputs * kernel.inputs).sum();
         assert_eq!((pairs, 9 * pairs), (24_320, 218_880), "kernels of 3 x 3");
         for (head, expected) in [(Head::Dense, 3_137_280), (Head::LowRank(4), 454_080)] {
             let network = Hypernetwork::new(&config(&generator, head), RunSeed(1), Device::Cpu);
             assert_eq!(network.head_parameters(), expected);
         }
+    }
+
+    #[test]
+    fn a_network_that_scales_no_kernels_is_refused() {
+        let adain = GeneratorConfig { modulation: Modulation::Adain, ..GeneratorConfig::small(8, 1) };
+        let generator = Generator::new(&adain, RunSeed(1), Device::Cpu).unwrap();
+        let problem = Kernel::of(&generator).unwrap_err().to_string();
+        assert!(problem.contains("modulation = \"adain\"") && problem.contains("pivotal tuning"), "{problem}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::engine::precision;
 use crate::nets::layers::equalized::{Activation, Conv, ConvShape};
+use crate::nets::layers::resample::Resampling;
 use crate::nets::network::{Init, Visitor, join};
 
 /// Side of what is left.
@@ -59,7 +60,7 @@ impl Trunk {
             dimensions: 2,
             activation: Activation::LeakyRelu,
             bias: true,
-            halve: false,
+            halve: None,
             gain: 1.0,
         };
         let block = |side: i64| {
@@ -67,7 +68,11 @@ impl Trunk {
             let init = init.sub(&name);
             let (here, below) = (config.channels_at(side), config.channels_at(side / 2));
             // Two branches are added: each at sqrt(1/2) keeps the variance.
-            let conv1 = ConvShape { halve: true, gain: std::f64::consts::FRAC_1_SQRT_2, ..plain(here, below) };
+            let conv1 = ConvShape {
+                halve: Some(Resampling::Filter),
+                gain: std::f64::consts::FRAC_1_SQRT_2,
+                ..plain(here, below)
+            };
             let skip = ConvShape { activation: Activation::Linear, bias: false, kernel: 1, ..conv1 };
             let block = Block {
                 conv0: Conv::new(&init.sub("conv0"), plain(here, here), None),

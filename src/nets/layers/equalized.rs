@@ -3,7 +3,8 @@
 use tch::Tensor;
 
 use super::activation::{self, clamp, leaky_relu};
-use super::{axes, resample};
+use super::axes;
+use super::resample::{Resampling, downsample2};
 use crate::engine::fused;
 use crate::nets::network::{Init, Role, Visitor, join};
 
@@ -90,7 +91,7 @@ pub struct Conv {
     bias: Option<Tensor>,
     weight_gain: f64,
     activation: Activation,
-    halve: bool,
+    halve: Option<Resampling>,
     /// Bound at gain 1.
     bound: Option<f64>,
     /// Factor on the layer's output, bound included.
@@ -112,8 +113,8 @@ pub struct ConvShape {
     pub activation: Activation,
     /// Whether it adds a bias.
     pub bias: bool,
-    /// Whether each side is halved.
-    pub halve: bool,
+    /// How each side is halved; `None` keeps it.
+    pub halve: Option<Resampling>,
     /// Factor on the output, bound included.
     pub gain: f64,
 }
@@ -140,9 +141,9 @@ impl Conv {
         let pad = self.weight.size()[2] / 2;
         let gain = self.weight_gain * self.output_gain();
         let y = match (self.halve, pad) {
-            (false, _) => fused::convolution(x, &self.weight, gain, 1, pad),
-            (true, 0) => fused::convolution(&resample::downsample2(x), &self.weight, gain, 1, 0),
-            (true, _) => resample::conv_down2(x, &self.weight, gain),
+            (None, _) => fused::convolution(x, &self.weight, gain, 1, pad),
+            (Some(_), 0) => fused::convolution(&downsample2(x), &self.weight, gain, 1, 0),
+            (Some(resampling), _) => resampling.conv_down2(x, &self.weight, gain),
         };
         self.finish(&y)
     }
@@ -151,6 +152,14 @@ impl Conv {
     pub fn forward_image(&self, images: &Tensor) -> Tensor {
         let kernel = &self.weight * (self.weight_gain * self.output_gain());
         self.finish(&fused::from_image(images, &kernel.flatten(1, -1).tr().unsqueeze(0)))
+    }
+
+    /// `forward` of a linear 1x1 convolution that gives images: x \[N, C, H, W\] in any precision -> float32.
+    pub fn forward_to_image(&self, x: &Tensor) -> Tensor {
+        debug_assert_eq!(self.activation, Activation::Linear);
+        let kernel = &self.weight * (self.weight_gain * self.output_gain());
+        let y = fused::to_image(x, &kernel.flatten(1, -1).unsqueeze(0));
+        self.finish(&y)
     }
 
     fn output_gain(&self) -> f64 {
@@ -193,7 +202,7 @@ mod tests {
     }
 
     fn shape(dimensions: i64) -> ConvShape {
-        let (activation, bias, halve, gain) = (Activation::Linear, true, false, 1.0);
+        let (activation, bias, halve, gain) = (Activation::Linear, true, None, 1.0);
         ConvShape { inputs: 2, outputs: 1, kernel: 1, dimensions, activation, bias, halve, gain }
     }
 
@@ -227,6 +236,7 @@ mod tests {
             let x = Tensor::from_slice(&[1.0_f32, 2.0, 10.0, -20.0]).reshape(size);
             let linear = known(shape(dimensions), None).forward(&x);
             near(&linear, &[(3.0 + 50.0) / root + 1.0, (6.0 - 100.0) / root + 1.0]);
+            near(&known(shape(dimensions), Some(40.0)).forward_to_image(&x), &[53.0 / root + 1.0, -40.0]);
             // With the gain of the leaky ReLU the root cancels; below zero a fifth is left.
             let curved = ConvShape { activation: Activation::LeakyRelu, gain: 0.5, ..shape(dimensions) };
             near(&known(curved, None).forward(&x), &[0.5 * (53.0 + root), 0.5 * 0.2 * (-94.0 + root)]);
@@ -241,7 +251,7 @@ mod tests {
 
     #[test]
     fn halving_keeps_a_constant_image_inside() {
-        let halved = known(ConvShape { halve: true, bias: false, ..shape(2) }, None);
+        let halved = known(ConvShape { halve: Some(Resampling::Filter), bias: false, ..shape(2) }, None);
         let y = halved.forward(&Tensor::ones([1, 2, 8, 8], (Kind::Float, Device::Cpu)));
         assert_eq!(y.size(), [1, 1, 4, 4]);
         near(&y.narrow(2, 1, 2).narrow(3, 1, 2), &[8.0 / 2f64.sqrt(); 4]);

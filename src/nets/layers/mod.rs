@@ -10,4 +10,10 @@ pub mod resample;
 
 pub mod modulated;
 
+pub mod adain;
+
+pub mod attention;
+
+pub mod quantise;
+
 pub mod offset;

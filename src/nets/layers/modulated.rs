@@ -6,9 +6,10 @@
 use tch::{Kind, Tensor};
 
 use super::activation::{self, clamp};
+use super::axes;
 use super::equalized::Linear;
 use super::offset::{Layer, Offset};
-use super::{axes, resample};
+use super::resample::Resampling;
 use crate::engine::{fused, precision};
 use crate::nets::network::{Init, Role, Visitor, join};
 
@@ -20,7 +21,7 @@ pub struct StyledConv {
     noise_strength: Tensor,
     noise_const: Tensor,
     affine: Linear,
-    double: bool,
+    double: Option<Resampling>,
     bound: Option<f64>,
 }
 
@@ -37,8 +38,8 @@ pub struct StyledShape {
     pub resolution: i64,
     /// Axes of space: 2 or 3.
     pub dimensions: i64,
-    /// Whether the output's side is twice the input's.
-    pub double: bool,
+    /// How the output's side comes to be twice the input's; `None` keeps it.
+    pub double: Option<Resampling>,
 }
 
 impl StyledConv {
@@ -78,8 +79,9 @@ impl StyledConv {
         let x = fused::scale_channels(&precision::lowered(x), &styles);
         // The activation's gain goes into the kernel, bias and noise; the demodulation undoes only the styles.
         let gain = activation::GAIN;
-        let convolve = |x: &Tensor| {
-            if self.double { resample::conv_up2(x, &weight, gain) } else { fused::convolution(x, &weight, gain, 1, 1) }
+        let convolve = |x: &Tensor| match self.double {
+            Some(resampling) => resampling.conv_up2(x, &weight, gain),
+            None => fused::convolution(x, &weight, gain, 1, 1),
         };
         let y = convolve(&x);
         let y = match offset {
@@ -208,7 +210,7 @@ mod tests {
     use crate::engine::precision::Scope;
     use crate::seed::RunSeed;
 
-    fn layer(resolution: i64, dimensions: i64, double: bool) -> StyledConv {
+    fn layer(resolution: i64, dimensions: i64, double: Option<Resampling>) -> StyledConv {
         let shape = StyledShape { inputs: 3, outputs: 2, w_dim: 4, resolution, dimensions, double };
         StyledConv::new(&Init::new(RunSeed(1), Device::Cpu, "layer"), shape, None)
     }
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn without_weights_and_noise_the_bias_is_left() {
         for (dimensions, size) in [(2, vec![1, 3, 4, 4]), (3, vec![1, 3, 4, 4, 4])] {
-            let layer = layer(4, dimensions, false);
+            let layer = layer(4, dimensions, None);
             set(&layer.weight, &layer.weight.zeros_like());
             set(&layer.bias, &Tensor::from_slice(&[1.0_f32, -1.0]));
             let options = (Kind::Float, Device::Cpu);
@@ -259,7 +261,7 @@ mod tests {
         tch::manual_seed(2);
         let options = (Kind::Float, Device::Cpu);
         let (x, w) = (Tensor::randn([2, 3, 8, 8], options), Tensor::randn([2, 4], options));
-        for (double, side, border) in [(false, 8, 0), (true, 16, 3)] {
+        for (double, side, border) in [(None, 8, 0), (Some(Resampling::Filter), 16, 3)] {
             let (flat, deep) = (layer(side, 2, double), layer(side, 3, double));
             let inflated = Tensor::zeros_like(&deep.weight);
             inflated.select(2, 1).copy_(&flat.weight.detach());
@@ -269,7 +271,7 @@ mod tests {
             assert_eq!(found.size(), [2, 2, side, side, side]);
             let inner = found.narrow(2, border, side - 2 * border);
             let error = (inner - expected.unsqueeze(2)).abs().max().double_value(&[]);
-            assert!(error < 1e-5, "{double} {error}");
+            assert!(error < 1e-5, "{double:?} {error}");
         }
     }
 
@@ -277,8 +279,8 @@ mod tests {
     fn float16_holds_large_styles_and_activations() {
         tch::manual_seed(1);
         let init = Init::new(RunSeed(1), Device::Cpu, "layer");
-        for double in [false, true] {
-            let resolution = if double { 16 } else { 8 };
+        for double in [None, Some(Resampling::Filter), Some(Resampling::Transposed)] {
+            let resolution = if double.is_some() { 16 } else { 8 };
             let shape = StyledShape { inputs: 64, outputs: 8, w_dim: 16, resolution, dimensions: 2, double };
             let layer = StyledConv::new(&init.sub("conv"), shape, Some(256.0));
             let options = (Kind::Float, Device::Cpu);

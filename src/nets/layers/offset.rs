@@ -6,8 +6,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::axes;
-use crate::engine::fused::{self, Resample};
+use super::resample::Resampling;
+use crate::engine::fused;
 
 /// Offsets of one layer with O outputs and I inputs, for N images.
 #[derive(Debug)]
@@ -112,23 +112,24 @@ pub(super) struct Layer<'a> {
     pub weight: &'a Tensor,
     /// Factor on it.
     pub gain: f64,
-    /// Whether the output's side is twice the input's.
-    pub double: bool,
+    /// How the output's side comes to be twice the input's; `None` keeps it.
+    pub double: Option<Resampling>,
 }
 
 /// A kernel of its own for each image: the images lie side by side as groups of channels.
 fn grouped(x: &Tensor, delta: &Tensor, Layer { weight, gain, double }: Layer<'_>) -> Tensor {
     let (count, inputs, height, width) = x.size4().expect("offsets for each pair of channels are of images");
     let outputs = delta.size()[1];
+    let gain = gain * double.map_or(1.0, |resampling| resampling.gain_up(x));
     let kernels = weight.unsqueeze(0) * (delta * gain).unsqueeze(3).unsqueeze(4);
     let x_beside = x.contiguous().view([1, count * inputs, height, width]);
     let kernels = kernels.to_kind(x.kind());
     let none = None::<Tensor>;
-    if double {
+    if let Some(resampling) = double {
         let kernels = kernels.transpose(1, 2).reshape([count * inputs, outputs, 3, 3]);
         let y = x_beside.conv_transpose2d(&kernels, none, [2, 2], [0, 0], [0, 0], count, [1, 1]);
         let y = y.view([count, outputs, 2 * height + 1, 2 * width + 1]);
-        fused::low_pass(&y, Resample::Shrink, axes::places(&y))
+        resampling.cut(&y)
     } else {
         let y = x_beside.conv2d(&kernels.reshape([count * outputs, inputs, 3, 3]), none, [1, 1], [1, 1], [1, 1], count);
         y.view([count, outputs, height, width])

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::super::offset::Offset;
+use super::super::resample::Resampling;
 use super::{StyledConv, StyledShape};
 use crate::nets::network::Init;
 use crate::seed::RunSeed;
@@ -11,9 +12,10 @@ const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 const IMAGES: i64 = 3;
 const INPUTS: i64 = 6;
 const OUTPUTS: i64 = 5;
+const WAYS: [Option<Resampling>; 3] = [None, Some(Resampling::Filter), Some(Resampling::Transposed)];
 
-fn layer(double: bool) -> StyledConv {
-    let resolution = if double { 16 } else { 8 };
+fn layer(double: Option<Resampling>) -> StyledConv {
+    let resolution = if double.is_some() { 16 } else { 8 };
     let shape = StyledShape { inputs: INPUTS, outputs: OUTPUTS, w_dim: 4, resolution, dimensions: 2, double };
     StyledConv::new(&Init::new(RunSeed(1), Device::Cpu, "layer"), shape, None)
 }
@@ -38,7 +40,7 @@ fn largest(difference: Tensor) -> f64 {
 }
 
 /// Each image by itself through a layer whose stored kernel is W (1 + delta).
-fn one_by_one(layer: &StyledConv, delta: &Tensor, double: bool) -> Tensor {
+fn one_by_one(layer: &StyledConv, delta: &Tensor, double: Option<Resampling>) -> Tensor {
     let (x, w) = inputs();
     let image = |at: i64| {
         let own = self::layer(double);
@@ -52,14 +54,14 @@ fn one_by_one(layer: &StyledConv, delta: &Tensor, double: bool) -> Tensor {
 #[test]
 fn an_offset_of_zero_changes_no_bit() {
     let (x, w) = inputs();
-    for double in [false, true] {
+    for double in WAYS {
         let layer = layer(double);
         let plain = layer.forward(&x, &w, None);
         let zeros = |size: &[i64]| Tensor::zeros(size, FLOAT);
         let dense = Offset::Dense(zeros(&[IMAGES, OUTPUTS, INPUTS]));
         let one_side = Offset::LowRank { outputs: zeros(&[IMAGES, OUTPUTS, 2]), inputs: draw(&[IMAGES, 2, INPUTS], 4) };
         for offset in [dense, one_side] {
-            assert!(layer.forward_with(&x, &w, None, Some(&offset)).equal(&plain), "{double} {offset:?}");
+            assert!(layer.forward_with(&x, &w, None, Some(&offset)).equal(&plain), "{double:?} {offset:?}");
         }
     }
 }
@@ -67,7 +69,7 @@ fn an_offset_of_zero_changes_no_bit() {
 #[test]
 fn an_offset_of_the_output_channel_alone_changes_nothing() {
     let (x, w) = inputs();
-    for double in [false, true] {
+    for double in WAYS {
         let layer = layer(double);
         let plain = layer.forward(&x, &w, None);
         let constant = (draw(&[IMAGES, OUTPUTS, 1], 5) * 0.3).clamp(-0.8, 2.0);
@@ -75,7 +77,7 @@ fn an_offset_of_the_output_channel_alone_changes_nothing() {
         let factors = Offset::LowRank { outputs: constant, inputs: Tensor::ones([IMAGES, 1, INPUTS], FLOAT) };
         for offset in [dense, factors] {
             let error = largest(layer.forward_with(&x, &w, None, Some(&offset)) - &plain);
-            assert!(error < 1e-5, "{double} {error}");
+            assert!(error < 1e-5, "{double:?} {error}");
         }
     }
 }
@@ -83,7 +85,7 @@ fn an_offset_of_the_output_channel_alone_changes_nothing() {
 #[test]
 fn both_ways_agree_with_kernels_of_each_images_own() {
     let (x, w) = inputs();
-    for double in [false, true] {
+    for double in WAYS {
         let layer = layer(double);
         for rank in [1, 2, 4] {
             let factors = low_rank(rank, 6);
@@ -92,7 +94,7 @@ fn both_ways_agree_with_kernels_of_each_images_own() {
             assert!(largest(&expected - layer.forward(&x, &w, None)) > 0.01, "an offset that matters");
             for offset in [factors, Offset::Dense(delta)] {
                 let error = largest(layer.forward_with(&x, &w, None, Some(&offset)) - &expected);
-                assert!(error < 1e-4, "{double} rank {rank}: {error}");
+                assert!(error < 1e-4, "{double:?} rank {rank}: {error}");
             }
         }
     }
@@ -126,7 +128,7 @@ fn sums_of_passes_are_the_sums_of_their_deltas() {
 #[test]
 fn gradients_reach_the_offsets_both_ways() {
     let (x, w) = inputs();
-    let layer = layer(true);
+    let layer = layer(Some(Resampling::Filter));
     let leaf = |tensor: Tensor| tensor.set_requires_grad(true);
     let (outputs, inputs) = (leaf(draw(&[IMAGES, OUTPUTS, 2], 9) * 0.3), leaf(draw(&[IMAGES, 2, INPUTS], 10) * 0.3));
     let loss = |offset: &Offset| layer.forward_with(&x, &w, None, Some(offset)).square().mean(Kind::Float);

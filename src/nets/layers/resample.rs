@@ -3,6 +3,7 @@
 //!
 //! The filter is symmetric, so correlation and convolution with it are the same.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::axes;
@@ -32,16 +33,55 @@ pub fn downsample2(x: &Tensor) -> Tensor {
     low_pass(x, Resample::Halve, 1.0)
 }
 
-/// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4, for a volume 8.
-/// x \[N, I, H, W\], weight \[O, I, 3, 3\] (oriented as a true convolution) times `gain` -> \[N, O, 2H, 2W\].
-pub fn conv_up2(x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
-    low_pass(&transposed_convolution(x, &weight.transpose(0, 1), gain, 2, 0), Resample::Shrink, axes::places(x))
+/// How a 3x3 convolution doubles or halves each side. What has no such kernel (a discriminator's skip branch, the image
+/// that a generator's resolutions add to) is filtered either way: some interpolation it needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resampling {
+    /// With the low-pass filter, as published.
+    #[default]
+    Filter,
+    /// By the kernel's stride alone.
+    Transposed,
 }
 
-/// Halving convolution: the filter with padding 2, then 3x3 correlation with stride 2.
-/// x \[N, I, H, W\], weight \[O, I, 3, 3\] times `gain` -> \[N, O, H/2, W/2\].
-pub fn conv_down2(x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
-    convolution(&low_pass(x, Resample::Grow, 1.0), weight, gain, 2, 0)
+impl Resampling {
+    /// Doubling convolution: transposed 3x3 convolution with stride 2, then the filter with gain 4, for a volume 8.
+    /// x \[N, I, H, W\], weight \[O, I, 3, 3\] (oriented as a true convolution) times `gain` -> \[N, O, 2H, 2W\].
+    /// Without the filter it is the transposed convolution with padding 1 and one more row and column behind.
+    pub fn conv_up2(self, x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
+        self.cut(&transposed_convolution(x, &weight.transpose(0, 1), gain * self.gain_up(x), 2, 0))
+    }
+
+    /// Halving convolution: the filter with padding 2, then 3x3 correlation with stride 2; without the filter with
+    /// padding 1. x \[N, I, H, W\], weight \[O, I, 3, 3\] times `gain` -> \[N, O, H/2, W/2\].
+    pub fn conv_down2(self, x: &Tensor, weight: &Tensor, gain: f64) -> Tensor {
+        match self {
+            Self::Filter => convolution(&low_pass(x, Resample::Grow, 1.0), weight, gain, 2, 0),
+            Self::Transposed => convolution(x, weight, gain, 2, 1),
+        }
+    }
+
+    /// Factor on a doubling kernel. An output of a transposed convolution sees a quarter of the taps on average, so that
+    /// without a factor of 2 its second moment is a quarter of the usual; with the filter, the filter has it.
+    pub(super) fn gain_up(self, x: &Tensor) -> f64 {
+        match self {
+            Self::Filter => 1.0,
+            Self::Transposed => axes::places(x).sqrt(),
+        }
+    }
+
+    /// What a doubling layer gives, of a transposed convolution of stride 2 without padding:
+    /// \[N, C, 2H + 1, 2W + 1\] -> \[N, C, 2H, 2W\].
+    pub(super) fn cut(self, y: &Tensor) -> Tensor {
+        match self {
+            Self::Filter => low_pass(y, Resample::Shrink, axes::places(y)),
+            Self::Transposed => {
+                let without_first = |y: Tensor, axis: i64| y.narrow(axis, 1, y.size()[axis as usize] - 1);
+                axes::of_space(y).into_iter().fold(y.shallow_clone(), without_first)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,11 +128,55 @@ mod tests {
             let taps = kernel.iter().product::<i64>() as f32;
             let ones = Tensor::ones(&kernel, (Kind::Float, Device::Cpu));
             // Halving, every output sees the whole kernel; doubling, each of 2^d outputs its share of it.
-            let half = conv_down2(&constant(&size), &ones, 2.0);
+            let half = Resampling::Filter.conv_down2(&constant(&size), &ones, 2.0);
             assert!(inside(&half, 1).iter().all(|value| (value - 6.0 * taps).abs() < 1e-3), "{half}");
-            let double = conv_up2(&constant(&size), &ones, 2.0);
+            let double = Resampling::Filter.conv_up2(&constant(&size), &ones, 2.0);
             assert_eq!(double.size()[2..], vec![16; size.len() - 2]);
             assert!(inside(&double, 3).iter().all(|value| (value - 6.0 * taps).abs() < 1e-3), "{double}");
         }
+    }
+
+    /// Without a filter: libtorch's own transposed convolution with one more row and column behind, times 2, and its
+    /// convolution of stride 2; values, gradients and the gradients' gradients.
+    #[test]
+    fn a_stride_alone_is_that_of_plain_convolutions() {
+        let drawn = |size: &[i64], seed| {
+            tch::manual_seed(seed);
+            Tensor::randn(size, (Kind::Double, Device::Cpu)).set_requires_grad(true)
+        };
+        let (x, weight) = (drawn(&[2, 3, 4, 6], 1), drawn(&[5, 3, 3, 3], 2));
+        let inputs = [&x, &weight];
+        let none = None::<Tensor>;
+        let up = |x: &Tensor, w: &Tensor| {
+            x.conv_transpose2d(&(w.transpose(0, 1) * 3.0), none.as_ref(), [2, 2], [1, 1], [1, 1], 1, [1, 1])
+        };
+        let down = |x: &Tensor, w: &Tensor| x.conv2d(&(w * 1.5), none.as_ref(), [2, 2], [1, 1], [1, 1], 1);
+        let of = Resampling::Transposed;
+        for (found, expected, size) in [
+            (of.conv_up2(&x, &weight, 1.5), up(&x, &weight), [2, 5, 8, 12]),
+            (of.conv_down2(&x, &weight, 1.5), down(&x, &weight), [2, 5, 2, 3]),
+        ] {
+            assert_eq!(found.size(), size);
+            let derivatives = |y: &Tensor| {
+                let first = Tensor::run_backward(&[(y * y.cos()).sum(Kind::Double)], &inputs, true, true);
+                let penalty = first.iter().map(|g| g.square().sum(Kind::Double)).reduce(|a, b| a + b).unwrap();
+                let second = Tensor::run_backward(&[penalty], &inputs, true, false);
+                std::iter::once(y.shallow_clone()).chain(first).chain(second).collect::<Vec<_>>()
+            };
+            for (found, expected) in derivatives(&found).iter().zip(&derivatives(&expected)) {
+                assert!(found.allclose(expected, 1e-9, 1e-9, false), "{found} for {expected}");
+            }
+        }
+    }
+
+    /// What is drawn from N(0, 1) has a mean square of about 1 after doubling, as it has after a layer that does not.
+    #[test]
+    fn doubling_without_a_filter_keeps_the_second_moment() {
+        tch::manual_seed(1);
+        let options = (Kind::Float, Device::Cpu);
+        let (x, weight) = (Tensor::randn([8, 16, 16, 16], options), Tensor::randn([32, 16, 3, 3], options));
+        let y = Resampling::Transposed.conv_up2(&x, &weight, 1.0 / 12.0);
+        let moment = y.square().mean(Kind::Float).double_value(&[]);
+        assert!((moment - 1.0).abs() < 0.1, "{moment}");
     }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::shapes::{self, Shapes};
+use super::variants::{self, Modulation, QuantiseConfig};
+use crate::nets::layers::resample::Resampling;
 use crate::problem::{Problem, Result};
 
 /// Numbers in the tensors of one network, at most: 1 GiB as float32, of which training holds six. The largest published
@@ -43,6 +45,15 @@ pub struct GeneratorConfig {
     /// 2 for images, 3 for volumes with equal sides; files of images do not name it.
     #[serde(skip_serializing_if = "of_images")]
     pub dimensions: i64,
+    /// What styles do; files of StyleGAN2 networks name neither this nor what follows.
+    #[serde(skip_serializing_if = "usual")]
+    pub modulation: Modulation,
+    /// How convolutions double the side.
+    #[serde(skip_serializing_if = "usual")]
+    pub resampling: Resampling,
+    /// Side of the block that self-attention follows; `None` is without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<i64>,
 }
 
 /// Sizes of a discriminator; see [`GeneratorConfig`] for the shared fields.
@@ -68,10 +79,23 @@ pub struct DiscriminatorConfig {
     /// As the generator's.
     #[serde(skip_serializing_if = "of_images")]
     pub dimensions: i64,
+    /// How convolutions halve the side.
+    #[serde(skip_serializing_if = "usual")]
+    pub resampling: Resampling,
+    /// Side of the output of the block that self-attention follows; `None` is without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<i64>,
+    /// Codes that features are held to; `None` is without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantise: Option<QuantiseConfig>,
 }
 
 fn of_images(dimensions: &i64) -> bool {
     *dimensions == 2
+}
+
+fn usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for GeneratorConfig {
@@ -100,6 +124,9 @@ impl GeneratorConfig {
             mapping_layers: 2,
             conv_clamp: Some(256.0),
             dimensions: 2,
+            modulation: Modulation::Weights,
+            resampling: Resampling::Filter,
+            attention: None,
         }
     }
 
@@ -118,12 +145,19 @@ impl GeneratorConfig {
         2 * i64::from(self.resolution.ilog2()) - 2
     }
 
+    /// Names and words of what makes it another network than StyleGAN2, e.g. "modulation" and "adain".
+    pub fn departures(&self) -> Vec<(&'static str, String)> {
+        variants::departures(self.modulation, self.resampling, self.attention)
+    }
+
     /// Refuses sizes that no network can be built from.
     ///
     /// # Errors
     /// Names the field, what it may be, and what it is.
     pub fn validate(&self) -> Result<()> {
         check_image(self.resolution, self.dimensions)?;
+        variants::check_dimensions(self.dimensions, &self.departures())?;
+        variants::check_attention(self.attention, self.resolution)?;
         check_channels(self.channels, self.channel_base, self.channel_max, self.resolution)?;
         within("z_dim", self.z_dim, 1, MOST)?;
         within("w_dim", self.w_dim, 1, MOST)?;
@@ -135,7 +169,7 @@ impl GeneratorConfig {
 }
 
 impl DiscriminatorConfig {
-    /// The discriminator that mirrors `generator`.
+    /// The discriminator that mirrors `generator`; its features are not quantised.
     pub fn matching(generator: &GeneratorConfig) -> Self {
         Self {
             c_dim: generator.c_dim,
@@ -147,7 +181,27 @@ impl DiscriminatorConfig {
             conv_clamp: generator.conv_clamp,
             mbstd_group: 4,
             dimensions: generator.dimensions,
+            resampling: generator.resampling,
+            attention: generator.attention,
+            quantise: None,
         }
+    }
+
+    /// As [`GeneratorConfig::departures`].
+    pub fn departures(&self) -> Vec<(&'static str, String)> {
+        let mut found = variants::departures(Modulation::default(), self.resampling, self.attention);
+        found.extend(self.quantise.as_ref().map(|quantise| ("quantise", format!("{:?}", quantise.sides))));
+        found
+    }
+
+    /// Whether self-attention follows the block of side `resolution`, whose output has half that side.
+    pub(super) fn attends(&self, resolution: i64) -> bool {
+        self.attention == Some(resolution / 2)
+    }
+
+    /// The codes of the block of side `resolution`, where its output is quantised.
+    pub(super) fn codes_of(&self, resolution: i64) -> Option<&QuantiseConfig> {
+        self.quantise.as_ref().filter(|quantise| quantise.sides.contains(&(resolution / 2)))
     }
 
     /// Channels of the activations of side `resolution`.
@@ -161,6 +215,9 @@ impl DiscriminatorConfig {
     /// Names the field, what it may be, and what it is.
     pub fn validate(&self) -> Result<()> {
         check_image(self.resolution, self.dimensions)?;
+        variants::check_dimensions(self.dimensions, &self.departures())?;
+        variants::check_attention(self.attention, self.resolution / 2)?;
+        self.quantise.as_ref().map_or(Ok(()), |quantise| quantise.validate(self.resolution))?;
         check_channels(self.channels, self.channel_base, self.channel_max, self.resolution)?;
         within("c_dim", self.c_dim, 0, MOST)?;
         within("mapping_layers", self.mapping_layers, 1, MOST_LAYERS)?;

@@ -5,7 +5,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::{DiscriminatorConfig, resolutions};
 use super::mapping::MappingLayers;
+use super::variants::QuantiseConfig;
+use crate::nets::layers::attention::Attention;
 use crate::nets::layers::equalized::{Activation, Conv, ConvShape, Linear};
+use crate::nets::layers::quantise::{Codes, CodesShape};
 use crate::nets::network::{Init, Network, Visitor, join};
 use crate::problem::Result;
 use crate::seed::RunSeed;
@@ -19,6 +22,21 @@ struct Block {
     conv0: Conv,
     conv1: Conv,
     skip: Conv,
+    attention: Option<Attention>,
+    codes: Option<Codes>,
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let image = self.from_image.as_ref().map(|layer| layer.forward_image(x));
+        let x = image.as_ref().unwrap_or(x);
+        let skip = self.skip.forward(x);
+        let y = self.conv1.forward(&self.conv0.forward(x)) + skip;
+        match &self.attention {
+            Some(attention) => attention.forward(&y),
+            None => y,
+        }
+    }
 }
 
 /// Images, or volumes, to logits.
@@ -48,7 +66,7 @@ impl Discriminator {
             dimensions: config.dimensions,
             activation: Activation::LeakyRelu,
             bias: true,
-            halve: false,
+            halve: None,
             gain: 1.0,
         };
         let blocks = resolutions(config.resolution)
@@ -60,14 +78,20 @@ impl Discriminator {
                 let (here, below) = (config.channels_at(resolution), config.channels_at(resolution / 2));
                 // Two branches are added: each at sqrt(1/2) keeps the variance.
                 let half = std::f64::consts::FRAC_1_SQRT_2;
-                let conv1 = ConvShape { halve: true, gain: half, ..plain(here, below, 3) };
+                let conv1 = ConvShape { halve: Some(config.resampling), gain: half, ..plain(here, below, 3) };
                 let skip = ConvShape { activation: Activation::Linear, bias: false, kernel: 1, ..conv1 };
+                let codes = |of: &QuantiseConfig| {
+                    let QuantiseConfig { codes, decay, pass_on, .. } = *of;
+                    Codes::new(&init.sub("codes"), CodesShape { codes, channels: below, decay, pass_on })
+                };
                 Block {
                     from_image: (resolution == config.resolution)
                         .then(|| Conv::new(&init.sub("fromrgb"), plain(config.channels, here, 1), bound)),
                     conv0: Conv::new(&init.sub("conv0"), plain(here, here, 3), bound),
                     conv1: Conv::new(&init.sub("conv1"), conv1, bound),
                     skip: Conv::new(&init.sub("skip"), skip, None),
+                    attention: config.attends(resolution).then(|| Attention::new(&init.sub("attention"), below)),
+                    codes: config.codes_of(resolution).map(codes),
                     name,
                 }
             })
@@ -90,19 +114,50 @@ impl Discriminator {
     /// images \[N, C, R, R\], or volumes \[N, C, R, R, R\], c \[N, c_dim\] where conditional -> logits \[N, 1\]. N must
     /// be divisible by min(group, N).
     pub fn forward(&self, images: &Tensor, c: Option<&Tensor>) -> Tensor {
-        self.judge(&self.trunk(images, |_| {}), c)
+        self.forward_quantised(images, c).0
+    }
+
+    /// [`Self::forward`], and the commitment of the images' features to their codes, float32 \[\]: the mean of each
+    /// quantised activation, summed over those; `None` where there is none.
+    pub fn forward_quantised(&self, images: &Tensor, c: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
+        let (x, commitment) = self.trunk(images, None);
+        (self.judge(&x, c), commitment)
     }
 
     /// [`Self::forward`] of two batches, whose images share the layers that see each image alone.
     pub fn forward_both(&self, batches: [(&Tensor, Option<&Tensor>); 2]) -> [Tensor; 2] {
+        self.forward_both_quantised(batches, None).0
+    }
+
+    /// [`Self::forward_both`], and the commitment as [`Self::forward_quantised`] has it, its means over the images of both
+    /// batches. Where `picks` is given, \[K\] int64 for each quantised block, highest resolution first, the codes then
+    /// follow the features of all of these images ([`Codes::update`]).
+    ///
+    /// # Panics
+    /// Other than [`Self::quantised_blocks`] tensors of picks.
+    pub fn forward_both_quantised(
+        &self,
+        batches: [(&Tensor, Option<&Tensor>); 2],
+        picks: Option<&[Tensor]>,
+    ) -> ([Tensor; 2], Option<Tensor>) {
         let images = Tensor::cat(&batches.map(|(images, _)| images), 0);
-        let x = self.trunk(&images, |_| {});
+        let (x, commitment) = self.trunk(&images, picks);
         let mut first = 0;
-        batches.map(|(images, c)| {
+        let logits = batches.map(|(images, c)| {
             let count = images.size()[0];
             first += count;
             self.judge(&x.narrow(0, first - count, count), c)
-        })
+        });
+        (logits, commitment)
+    }
+
+    /// Blocks whose output is quantised.
+    pub fn quantised_blocks(&self) -> usize {
+        self.codes().count()
+    }
+
+    fn codes(&self) -> impl Iterator<Item = &Codes> {
+        self.blocks.iter().filter_map(|block| block.codes.as_ref())
     }
 
     /// Last block: activations \[N, C, 4, 4\] to logits \[N, 1\].
@@ -128,7 +183,7 @@ impl Discriminator {
     /// An unconditional discriminator.
     pub fn class_logits(&self, images: &Tensor) -> Tensor {
         let mapping = self.mapping.as_ref().expect("an unconditional discriminator has no classes");
-        let x = self.trunk(images, |_| {});
+        let (x, _) = self.trunk(images, None);
         // The deviation of an image from itself, as in `minibatch_std`.
         let mut alone = x.size();
         alone[1] = 1;
@@ -139,24 +194,40 @@ impl Discriminator {
         x.matmul(&classes.transpose(0, 1)) / (x.size()[1] as f64).sqrt()
     }
 
-    /// Activations \[N, C_r, r, r\] after each residual block, from R/2 down to 4; independent from image to image.
+    /// Activations \[N, C_r, r, r\] after each residual block, from R/2 down to 4; independent from image to image, and
+    /// as they are: codes are not looked up.
     pub fn features(&self, images: &Tensor) -> Vec<Tensor> {
+        let mut x = images.shallow_clone();
         let mut features = Vec::new();
-        let _ = self.trunk(images, |x| features.push(x.to_kind(Kind::Float)));
+        for block in &self.blocks {
+            x = block.forward(&x);
+            features.push(x.to_kind(Kind::Float));
+        }
         features
     }
 
-    fn trunk(&self, images: &Tensor, mut after: impl FnMut(&Tensor)) -> Tensor {
-        let mut x = images.shallow_clone();
-        for block in &self.blocks {
-            if let Some(from_image) = &block.from_image {
-                x = from_image.forward_image(&x);
-            }
-            let skip = block.skip.forward(&x);
-            x = block.conv1.forward(&block.conv0.forward(&x)) + skip;
-            after(&x);
+    /// All blocks but the last, and the commitment; the codes follow where `picks` is given.
+    fn trunk(&self, images: &Tensor, picks: Option<&[Tensor]>) -> (Tensor, Option<Tensor>) {
+        if let Some(picks) = picks {
+            assert_eq!(picks.len(), self.quantised_blocks(), "picks for each quantised block");
         }
-        x
+        let mut picks = picks.unwrap_or_default().iter();
+        let mut x = images.shallow_clone();
+        let mut commitment: Option<Tensor> = None;
+        for block in &self.blocks {
+            x = block.forward(&x);
+            let Some(codes) = &block.codes else { continue };
+            let (passed, own) = codes.forward(&x);
+            if let Some(picks) = picks.next() {
+                codes.update(&x, picks);
+            }
+            x = passed;
+            commitment = Some(match commitment {
+                Some(sum) => sum + own,
+                None => own,
+            });
+        }
+        (x, commitment)
     }
 
     /// Its sizes.
@@ -190,6 +261,12 @@ impl Network for Discriminator {
             block.conv0.visit(&join(&block.name, "conv0"), visit);
             block.conv1.visit(&join(&block.name, "conv1"), visit);
             block.skip.visit(&join(&block.name, "skip"), visit);
+            if let Some(attention) = &block.attention {
+                attention.visit(&join(&block.name, "attention"), visit);
+            }
+            if let Some(codes) = &block.codes {
+                codes.visit(&join(&block.name, "codes"), visit);
+            }
         }
         self.conv.visit("b4.conv", visit);
         self.fc.visit("b4.fc", visit);

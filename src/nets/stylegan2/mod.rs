@@ -2,9 +2,13 @@
 
 pub mod config;
 
+pub mod variants;
+
 pub mod shapes;
 
 pub mod mapping;
+
+mod styled;
 
 pub mod synthesis;
 
@@ -16,10 +20,17 @@ pub mod discriminator;
 mod contract;
 
 #[cfg(test)]
+mod derivatives;
+
+#[cfg(test)]
 mod volumes;
+
+#[cfg(test)]
+mod variant_tests;
 
 pub use config::{DiscriminatorConfig, GeneratorConfig};
 pub use discriminator::Discriminator;
 pub use generator::Generator;
 pub use mapping::Mapping;
 pub use synthesis::{Noise, Synthesis};
+pub use variants::{Modulation, QuantiseConfig};

@@ -2,7 +2,8 @@
 //! and a network's size to what a machine can hold, before anything is built.
 
 use super::config::{DiscriminatorConfig, GeneratorConfig, resolutions};
-use crate::nets::layers::axes;
+use super::variants::Modulation;
+use crate::nets::layers::{attention, axes};
 use crate::nets::network::join;
 
 /// Shapes by name, each name once.
@@ -34,12 +35,21 @@ pub fn generator(config: &GeneratorConfig) -> Shapes {
             shapes.push((join(&path, "bias"), vec![outputs]));
             shapes.push((join(&path, "noise_strength"), vec![]));
             shapes.push((join(&path, "noise_const"), cube(resolution, dimensions)));
-            linear(&mut shapes, &join(&path, "affine"), w_dim, inputs);
+            let styles = match config.modulation {
+                Modulation::Weights => inputs,
+                Modulation::Adain => 2 * outputs,
+            };
+            linear(&mut shapes, &join(&path, "affine"), w_dim, styles);
+        }
+        if config.attention == Some(resolution) {
+            attended(&mut shapes, &join(&block, "attention"), outputs);
         }
         let path = join(&block, "torgb");
         shapes.push((join(&path, "weight"), axes::kernel(channels, outputs, 1, dimensions)));
         shapes.push((join(&path, "bias"), vec![channels]));
-        linear(&mut shapes, &join(&path, "affine"), w_dim, outputs);
+        if config.modulation == Modulation::Weights {
+            linear(&mut shapes, &join(&path, "affine"), w_dim, outputs);
+        }
         inputs = outputs;
     }
     shapes
@@ -65,6 +75,14 @@ pub fn discriminator(config: &DiscriminatorConfig) -> Shapes {
         convolution("conv0", here, here, 3, true);
         convolution("conv1", here, below, 3, true);
         convolution("skip", here, below, 1, false);
+        if config.attends(resolution) {
+            attended(&mut shapes, &join(&block, "attention"), below);
+        }
+        if let Some(quantise) = config.codes_of(resolution) {
+            let path = join(&block, "codes");
+            shapes.push((join(&path, "count"), vec![quantise.codes]));
+            shapes.push((join(&path, "sum"), vec![quantise.codes, below]));
+        }
     }
     let last = config.channels_at(4);
     shapes.push(("b4.conv.weight".into(), axes::kernel(last, last + 1, 3, dimensions)));
@@ -88,6 +106,20 @@ fn mapping(shapes: &mut Shapes, [z_dim, c_dim, width]: [i64; 3], layers: i64) {
     }
 }
 
+/// Self-attention over activations of so many channels.
+fn attended(shapes: &mut Shapes, path: &str, channels: i64) {
+    let [compared, passed] = attention::widths(channels);
+    for (name, inputs, outputs) in [
+        ("query", channels, compared),
+        ("key", channels, compared),
+        ("value", channels, passed),
+        ("out", passed, channels),
+    ] {
+        shapes.push((join(&join(path, name), "weight"), axes::kernel(outputs, inputs, 1, 2)));
+    }
+    shapes.push((join(path, "gamma"), vec![]));
+}
+
 fn linear(shapes: &mut Shapes, path: &str, inputs: i64, outputs: i64) {
     shapes.push((join(path, "weight"), vec![outputs, inputs]));
     shapes.push((join(path, "bias"), vec![outputs]));
@@ -105,6 +137,8 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::nets::layers::resample::Resampling;
+    use crate::nets::stylegan2::QuantiseConfig;
     use crate::nets::{Discriminator, Generator, Network};
     use crate::seed::RunSeed;
 
@@ -121,6 +155,18 @@ mod tests {
             assert_eq!(numbers(&told), network.tensors().values().map(|tensor| tensor.numel() as u128).sum());
             assert_eq!(told.into_iter().collect::<BTreeMap<_, _>>(), of(&network));
             let config = DiscriminatorConfig { mapping_layers: 2, ..DiscriminatorConfig::matching(&config) };
+            let network = Discriminator::new(&config, RunSeed(0), Device::Cpu).unwrap();
+            assert_eq!(discriminator(&config).into_iter().collect::<BTreeMap<_, _>>(), of(&network));
+        }
+        for (modulation, attention) in
+            [(Modulation::Adain, None), (Modulation::Weights, Some(8)), (Modulation::Adain, Some(4))]
+        {
+            let small = GeneratorConfig { channel_base: 128, channel_max: 24, ..GeneratorConfig::small(16, 2) };
+            let config = GeneratorConfig { modulation, attention, resampling: Resampling::Transposed, ..small };
+            let network = Generator::new(&config, RunSeed(0), Device::Cpu).unwrap();
+            assert_eq!(generator(&config).into_iter().collect::<BTreeMap<_, _>>(), of(&network));
+            let quantise = Some(QuantiseConfig { sides: vec![4, 8], codes: 5, ..QuantiseConfig::default() });
+            let config = DiscriminatorConfig { quantise, ..DiscriminatorConfig::matching(&config) };
             let network = Discriminator::new(&config, RunSeed(0), Device::Cpu).unwrap();
             assert_eq!(discriminator(&config).into_iter().collect::<BTreeMap<_, _>>(), of(&network));
         }

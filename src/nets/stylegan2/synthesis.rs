@@ -4,7 +4,9 @@
 use tch::Tensor;
 
 use super::config::{GeneratorConfig, resolutions};
-use crate::nets::layers::modulated::{StyledConv, StyledShape, ToImage, ToImageShape};
+use super::styled::{Shown, Styled};
+use crate::nets::layers::attention::Attention;
+use crate::nets::layers::modulated::{StyledShape, ToImageShape};
 use crate::nets::layers::offset::Offset;
 use crate::nets::layers::resample::upsample2;
 use crate::nets::network::{Init, Role, Visitor, join};
@@ -26,13 +28,14 @@ pub enum Noise<'a> {
 struct Block {
     name: String,
     /// Absent at 4x4.
-    conv0: Option<StyledConv>,
-    conv1: StyledConv,
-    to_image: ToImage,
+    conv0: Option<Styled>,
+    conv1: Styled,
+    attention: Option<Attention>,
+    to_image: Shown,
 }
 
 impl Block {
-    fn convs(&self) -> impl Iterator<Item = (&'static str, &StyledConv)> {
+    fn convs(&self) -> impl Iterator<Item = (&'static str, &Styled)> {
         self.conv0.iter().map(|conv| ("conv0", conv)).chain(std::iter::once(("conv1", &self.conv1)))
     }
 }
@@ -49,7 +52,7 @@ pub struct Synthesis {
 impl Synthesis {
     pub(crate) fn new(init: &Init, config: &GeneratorConfig) -> Self {
         let mut inputs = config.channels_at(4);
-        let GeneratorConfig { channels, w_dim, dimensions, conv_clamp: bound, .. } = *config;
+        let GeneratorConfig { channels, w_dim, dimensions, modulation, conv_clamp: bound, .. } = *config;
         let start: Vec<i64> = std::iter::once(inputs).chain((0..dimensions).map(|_| 4)).collect();
         let constant = init.sub("b4").normal("const", &start, 1.0);
         let mut blocks = Vec::new();
@@ -57,15 +60,17 @@ impl Synthesis {
             let name = format!("b{resolution}");
             let init = init.sub(&name);
             let outputs = config.channels_at(resolution);
-            let styled = |layer: &str, inputs: i64, double: bool| {
+            let styled = |layer: &str, inputs: i64, double| {
                 let shape = StyledShape { inputs, outputs, w_dim, resolution, dimensions, double };
-                StyledConv::new(&init.sub(layer), shape, bound)
+                Styled::new(&init.sub(layer), modulation, shape, bound)
             };
             let image = ToImageShape { inputs: outputs, channels, w_dim, dimensions };
             blocks.push(Block {
-                conv0: (resolution > 4).then(|| styled("conv0", inputs, true)),
-                conv1: styled("conv1", outputs, false),
-                to_image: ToImage::new(&init.sub("torgb"), image, bound),
+                conv0: (resolution > 4).then(|| styled("conv0", inputs, Some(config.resampling))),
+                conv1: styled("conv1", outputs, None),
+                attention: (config.attention == Some(resolution))
+                    .then(|| Attention::new(&init.sub("attention"), outputs)),
+                to_image: Shown::new(&init.sub("torgb"), modulation, image, bound),
                 name,
             });
             inputs = outputs;
@@ -97,6 +102,9 @@ impl Synthesis {
                 x = conv.forward_with(&x, &ws[layer], noise_of(noise, layer, conv).as_ref(), offsets.get(layer));
                 layer += 1;
             }
+            if let Some(attention) = &block.attention {
+                x = attention.forward(&x);
+            }
             // The image layer takes the next block's first w without using it up.
             let added = block.to_image.forward(&x, &ws[layer]);
             image = Some(match image {
@@ -112,9 +120,10 @@ impl Synthesis {
         self.styled().map(|(name, conv)| (name, conv.resolution())).collect()
     }
 
-    /// Name ("b8.conv0"), channels out and channels in of each styled convolution, in order.
+    /// Name ("b8.conv0"), channels out and channels in of each styled convolution whose kernels can be offset, in order:
+    /// all where styles scale kernels, else none.
     pub fn kernels(&self) -> Vec<(String, [i64; 2])> {
-        self.styled().map(|(name, conv)| (name, conv.channels())).collect()
+        self.styled().filter_map(|(name, conv)| Some((name, conv.kernel()?))).collect()
     }
 
     /// Number of w vectors that `forward` takes.
@@ -122,7 +131,7 @@ impl Synthesis {
         self.num_ws
     }
 
-    fn styled(&self) -> impl Iterator<Item = (String, &StyledConv)> {
+    fn styled(&self) -> impl Iterator<Item = (String, &Styled)> {
         self.blocks
             .iter()
             .flat_map(|block| block.convs().map(move |(layer, conv)| (format!("{}.{layer}", block.name), conv)))
@@ -135,12 +144,15 @@ impl Synthesis {
             for (layer, conv) in block.convs() {
                 conv.visit(&join(&path, layer), visit);
             }
+            if let Some(attention) = &block.attention {
+                attention.visit(&join(&path, "attention"), visit);
+            }
             block.to_image.visit(&join(&path, "torgb"), visit);
         }
     }
 }
 
-fn noise_of(noise: &Noise<'_>, layer: usize, conv: &StyledConv) -> Option<Tensor> {
+fn noise_of(noise: &Noise<'_>, layer: usize, conv: &Styled) -> Option<Tensor> {
     match noise {
         Noise::Const => Some(conv.noise_const().unsqueeze(0).unsqueeze(0)),
         Noise::None => None,

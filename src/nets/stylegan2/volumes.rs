@@ -3,6 +3,7 @@
 use crate::records::label::NetworkLabel;
 use tch::{Device, Kind, Tensor};
 
+use super::derivatives::{second_derivative_is_right, smooth};
 use super::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Noise};
 use crate::nets::{Network, load_image_network, load_network, save_network};
 use crate::seed::RunSeed;
@@ -17,44 +18,6 @@ fn generator() -> Generator {
 
 fn discriminator(of: &Generator) -> Discriminator {
     Discriminator::new(&DiscriminatorConfig::matching(of.config()), RunSeed(1), Device::Cpu).unwrap()
-}
-
-/// Parameters of a network, all of them made positive: where its input is positive, too, no activation comes near the
-/// kink of the leaky ReLU, at which gradients jump and differences say nothing.
-fn smooth(network: &dyn Network, of: &str) -> Vec<Tensor> {
-    let parameters = network.parameters().into_iter().filter(|(name, _)| name.starts_with(of));
-    parameters
-        .map(|(_, tensor)| {
-            let _ = tch::no_grad(|| tensor.shallow_clone().abs_());
-            tensor
-        })
-        .collect()
-}
-
-/// Follows the gradient of `penalty`, itself made of gradients, a little both ways: the penalty changes by as much as
-/// the gradient's length says.
-fn second_derivative_is_right(parameters: &[Tensor], penalty: &dyn Fn() -> Tensor) {
-    let gradients = Tensor::run_backward(&[penalty()], parameters, false, false);
-    let squares = |tensors: &mut dyn Iterator<Item = &Tensor>| {
-        tensors.filter(|t| t.defined()).map(|t| t.square().sum(Kind::Double).double_value(&[])).sum::<f64>()
-    };
-    let length = squares(&mut gradients.iter()).sqrt();
-    let step = 2e-4 * squares(&mut parameters.iter()).sqrt();
-    let after = |sign: f64| {
-        let moved = |amount: f64| {
-            tch::no_grad(|| {
-                for (parameter, gradient) in parameters.iter().zip(&gradients).filter(|(_, g)| g.defined()) {
-                    let _ = parameter.shallow_clone().g_add_(&(gradient * (amount / length)));
-                }
-            });
-        };
-        moved(sign * step);
-        let value = penalty().double_value(&[]);
-        moved(-sign * step);
-        value
-    };
-    let change = (after(1.0) - after(-1.0)) / (2.0 * step);
-    assert!(length > 0.0 && (change / length - 1.0).abs() < 0.02, "{change} where {length} was told");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::records::spelling;
 use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
 use crate::train::BaseChoice;
+use crate::train::config::NetConfig;
 use crate::two_sided::TwoSidedConfig;
 
 /// A section of the printed text: its header line and its lines.
@@ -240,6 +241,16 @@ impl RimStudy {
         ] {
             if set.is_none() {
                 all.push(unset("train.net", key, format!("of the preset ({value})")));
+            }
+        }
+        let usual = NetConfig::default();
+        for (key, meaning, is_usual) in [
+            ("modulation", "\"weights\"; also \"adain\"", net.modulation == usual.modulation),
+            ("resampling", "\"filter\"; also \"transposed\"", net.resampling == usual.resampling),
+            ("attention", "none; 4 to 64, the side of the activations with self-attention", net.attention.is_none()),
+        ] {
+            if is_usual {
+                all.push(unset("train.net", key, meaning));
             }
         }
         if train.ada.speed_kimg.is_none() {

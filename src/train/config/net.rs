@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nets::layers::resample::Resampling;
 use crate::nets::stylegan2::config::{MOST, MOST_CHANNEL_BASE, MOST_LAYERS};
-use crate::nets::{DiscriminatorConfig, GeneratorConfig};
+use crate::nets::{DiscriminatorConfig, GeneratorConfig, Modulation};
 use crate::problem::Result;
 use crate::settings::Settings;
 
@@ -23,6 +24,19 @@ pub struct NetConfig {
     pub channel_max: Option<i64>,
     /// Fully connected layers of the mapping network; absent: of the preset.
     pub mapping_layers: Option<i64>,
+    /// What a style does to a convolution of the generator.
+    #[serde(skip_serializing_if = "usual")]
+    pub modulation: Modulation,
+    /// How convolutions double and halve the side.
+    #[serde(skip_serializing_if = "usual")]
+    pub resampling: Resampling,
+    /// Side of the activations with self-attention, in both networks; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<i64>,
+}
+
+fn usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Sizes by name.
@@ -49,6 +63,9 @@ impl NetConfig {
             channel_base: self.channel_base.unwrap_or(preset.channel_base),
             channel_max: self.channel_max.unwrap_or(preset.channel_max),
             mapping_layers: self.mapping_layers.unwrap_or(preset.mapping_layers),
+            modulation: self.modulation,
+            resampling: self.resampling,
+            attention: self.attention,
             ..preset
         }
     }
@@ -76,7 +93,32 @@ impl Settings for NetConfig {
         within("channel_base", self.channel_base, 8, MOST_CHANNEL_BASE)?;
         within("channel_max", self.channel_max, 1, MOST)?;
         within("mapping_layers", self.mapping_layers, 1, MOST_LAYERS)?;
+        if let Some(side) = self.attention.filter(|side| ![4, 8, 16, 32, 64].contains(side)) {
+            return Err(Self::refuse("attention", side, "4, 8, 16, 32 or 64"));
+        }
         // No images are smaller; those of the data are checked with their own side.
-        self.check_size(8, 1)
+        Self { attention: None, ..self.clone() }.check_size(8, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_reach_both_networks_and_are_not_written_where_they_are_off() {
+        let plain = NetConfig::default();
+        let text = serde_json::to_string(&plain).unwrap();
+        assert!(text.ends_with(r#""mapping_layers":null}"#), "{text}");
+        let attention = NetConfig { attention: Some(16), modulation: Modulation::Adain, ..plain };
+        attention.check().unwrap();
+        assert!(attention.check_size(32, 1).is_ok());
+        let problem = attention.check_size(16, 1).unwrap_err().to_string();
+        assert!(problem.contains("attention = 16") && problem.contains("from 4 to 8"), "{problem}");
+        let sizes = attention.generator(32, 1);
+        assert_eq!((sizes.modulation, sizes.attention), (Modulation::Adain, Some(16)));
+        assert_eq!(DiscriminatorConfig::matching(&sizes).attention, Some(16));
+        let text = serde_json::to_string(&attention).unwrap();
+        assert!(text.ends_with(r#""modulation":"adain","attention":16}"#), "{text}");
     }
 }
