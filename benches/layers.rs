@@ -16,6 +16,7 @@ use rimforge::engine::fused::{self, Before, Resample};
 use rimforge::engine::precision::{self, Scope};
 use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Precision};
 use rimforge::nets::layers::modulated::{StyledConv, StyledShape};
+use rimforge::nets::layers::resample::Resampling;
 use rimforge::nets::network::{Init, Role};
 use rimforge::nets::{Generator, GeneratorConfig, Network};
 use rimforge::optim::{Adam, AdamConfig, Flat};
@@ -162,10 +163,10 @@ fn perceptual(criterion: &mut Criterion) {
 }
 
 fn styled_conv(criterion: &mut Criterion) {
-    for (name, double) in [("styled_conv", false), ("styled_conv doubling", true)] {
+    for (name, double) in [("styled_conv", None), ("styled_conv doubling", Some(Resampling::Filter))] {
         operation(criterion, name, &BOTH, |shape| {
             let Shape { batch, channels, w_dim, .. } = shape;
-            let side = if double { 2 * shape.side } else { shape.side };
+            let side = if double.is_some() { 2 * shape.side } else { shape.side };
             let init = Init::new(RunSeed(1), Device::Cpu, "bench");
             let (inputs, outputs, resolution) = (channels, channels, side);
             let styled = StyledShape { inputs, outputs, w_dim, resolution, dimensions: 2, double };

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import,
-    invert, perturb, prepare, project, read, report, review, run, segment, simulate, train, two_sided,
+    invert, perturb, prepare, project, read, report, review, run, segment, simulate, train, two_sided, variants,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -45,6 +45,8 @@ pub enum Command {
     Prepare(prepare::PrepareArgs),
     /// Train StyleGAN2-ADA on the training rims.
     Train(train::TrainArgs),
+    /// Train variants of the network at equal budget and compare them: distance curves over seeds, classes as asked.
+    Variants(variants::VariantsArgs),
     /// Draw lesions from a trained network.
     Generate(generate::GenerateArgs),
     /// Project lesions into a network's latent space ("denoise" their label).
@@ -114,6 +116,7 @@ impl Cli {
             Command::Simulate(args) => simulate::run(args, console),
             Command::Prepare(args) => prepare::run(args, console),
             Command::Train(args) => train::run(args, console),
+            Command::Variants(args) => variants::run(args, console),
             Command::Generate(args) => generate::run(args, console),
             Command::Project(args) => project::run(args, console),
             Command::Perturb(args) => perturb::run(args, console),

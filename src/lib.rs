@@ -101,6 +101,9 @@ pub mod generate;
 /// 5. Image to latent, and whether to believe the result.
 pub mod project;
 
+/// 3b. Variants of the network trained at equal budget and compared.
+pub mod variants;
+
 /// 5b. Known lesions spoiled and projected back.
 pub mod perturb;
 

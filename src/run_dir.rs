@@ -472,6 +472,37 @@ impl InversionDir {
     }
 }
 
+/// A folder of variants trained at equal budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantsDir(PathBuf);
+
+impl VariantsDir {
+    /// Of the comparison.
+    pub const RECORD: &str = RECORD;
+    /// The same latents in each variant.
+    pub const SHEET: &str = "variants.png";
+
+    /// The results in `root`; nothing is read or made.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    /// The training of a variant, by its name, with a seed; a folder of its own.
+    pub fn training(&self, variant: &str, seed: u64) -> PathBuf {
+        self.0.join(format!("{variant}-{seed}"))
+    }
+
+    /// The comparison, written when all trainings are done.
+    pub fn record(&self) -> PathBuf {
+        self.0.join(Self::RECORD)
+    }
+
+    /// The picture of it.
+    pub fn sheet(&self) -> PathBuf {
+        self.0.join(Self::SHEET)
+    }
+}
+
 /// A folder of spoiled and projected lesions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerturbationDir(PathBuf);

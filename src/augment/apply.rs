@@ -32,11 +32,15 @@ pub fn carry_out(images: &Tensor, tensors: &AugmentTensors) -> Tensor {
     if let Some(centres) = &tensors.cutout {
         x = &x * keep(&x, centres, tensors.cutout_size);
     }
-    restore_masks(x, &moved, &tensors.image_channels)
+    let x = restore_masks(x, &moved, &tensors.image_channels);
+    match &tensors.differentiable {
+        Some(differentiable) => differentiable.apply(&x, &tensors.image_channels),
+        None => x,
+    }
 }
 
 /// Takes the channels that only move from before the operations on values.
-fn restore_masks(x: Tensor, moved: &Tensor, image_channels: &[bool]) -> Tensor {
+pub(super) fn restore_masks(x: Tensor, moved: &Tensor, image_channels: &[bool]) -> Tensor {
     if image_channels.iter().all(|&is_image| is_image) {
         return x;
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::AugmentConfig;
+use super::differentiable::Differentiable;
 use crate::records::spelling;
 
 /// A group of the method's operations (Karras et al. 2020, "Training generative adversarial networks with limited
@@ -32,7 +33,8 @@ impl Group {
     pub const ALL: [Self; 6] = [Self::Blit, Self::Geom, Self::Color, Self::Filter, Self::Noise, Self::Cutout];
 }
 
-/// `train.ada.augment`: "medical", "none", "bgc", or groups joined by +, e.g. "blit+geom".
+/// `train.ada.augment`: "medical", "none", "bgc", "diffaugment", "diffaugment-medical", or groups joined by +, e.g.
+/// "blit+geom".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum AugmentSet {
@@ -43,6 +45,8 @@ pub enum AugmentSet {
     None,
     /// The method's own for photographs: blit, geom and color.
     Bgc,
+    /// DiffAugment, on every image.
+    Differentiable(Differentiable),
     /// Groups of the method, each once.
     Groups(Vec<Group>),
 }
@@ -54,8 +58,14 @@ impl AugmentSet {
             Self::Medical => AugmentConfig::medical(),
             Self::None => AugmentConfig::none(),
             Self::Bgc => AugmentConfig::published(&[Group::Blit, Group::Geom, Group::Color]),
+            Self::Differentiable(kind) => AugmentConfig { differentiable: Some(*kind), ..AugmentConfig::none() },
             Self::Groups(groups) => AugmentConfig::published(groups),
         }
+    }
+
+    /// Whether every image is augmented, whatever p.
+    pub fn is_differentiable(&self) -> bool {
+        matches!(self, Self::Differentiable(_))
     }
 }
 
@@ -65,6 +75,8 @@ impl fmt::Display for AugmentSet {
             Self::Medical => f.write_str("medical"),
             Self::None => f.write_str("none"),
             Self::Bgc => f.write_str("bgc"),
+            Self::Differentiable(Differentiable::Published) => f.write_str("diffaugment"),
+            Self::Differentiable(Differentiable::Medical) => f.write_str("diffaugment-medical"),
             Self::Groups(groups) => f.write_str(&groups.iter().map(spelling::name).collect::<Vec<_>>().join("+")),
         }
     }
@@ -78,6 +90,8 @@ impl FromStr for AugmentSet {
             "medical" => return Ok(Self::Medical),
             "none" => return Ok(Self::None),
             "bgc" => return Ok(Self::Bgc),
+            "diffaugment" => return Ok(Self::Differentiable(Differentiable::Published)),
+            "diffaugment-medical" => return Ok(Self::Differentiable(Differentiable::Medical)),
             _ => {}
         }
         let mut groups = Vec::new();
@@ -88,7 +102,8 @@ impl FromStr for AugmentSet {
                 None => {
                     let known = spelling::names::<Group>().join(", ");
                     return Err(format!(
-                        "augmentation {name:?}, expected medical, none, bgc, or of {known}, joined by +"
+                        "augmentation {name:?}, expected medical, none, bgc, diffaugment, diffaugment-medical, or of {known}, \
+                         joined by +"
                     ));
                 }
             }
@@ -117,7 +132,16 @@ mod tests {
 
     #[test]
     fn sets_are_written_as_they_are_read() {
-        for text in ["medical", "none", "bgc", "blit", "geom+blit", "blit+geom+color+filter+noise+cutout"] {
+        for text in [
+            "medical",
+            "none",
+            "bgc",
+            "diffaugment",
+            "diffaugment-medical",
+            "blit",
+            "geom+blit",
+            "blit+geom+color+filter+noise+cutout",
+        ] {
             let set: AugmentSet = text.parse().unwrap();
             assert_eq!(set.to_string(), text);
             assert_eq!(serde_json::to_value(&set).unwrap(), text);

@@ -7,6 +7,7 @@ use rand_distr::StandardNormal;
 use statrs::function::erf::erf_inv;
 
 use super::affine::Affine;
+use super::differentiable::DifferentiableParams;
 use super::sets::AugmentConfig;
 
 /// Expected power of natural images in the four frequency bands, lowest first (appendix B).
@@ -27,6 +28,8 @@ pub struct AugmentParams {
     pub cutout: Option<Vec<Option<[f64; 2]>>>,
     /// Side of the blanked rectangle as a share of the image's.
     pub cutout_size: f64,
+    /// DiffAugment, whose shapes do not depend on what was drawn.
+    pub differentiable: Option<DifferentiableParams>,
     /// For each channel whether it takes operations on values.
     pub image_channels: Vec<bool>,
     /// Whether anything could have happened: p was above 0.
@@ -130,7 +133,12 @@ impl Draws for Percentile {
 impl AugmentParams {
     /// Draws everything at probability `p` in 0..=1.
     pub fn sample(rng: &mut impl Rng, p: f64, config: &AugmentConfig, size: BatchSize) -> Self {
-        draw(&mut Random(rng), p, config, size)
+        let drawn = draw(&mut Random(rng), p, config, size);
+        let Some(kind) = config.differentiable else {
+            return drawn;
+        };
+        let rgb = size.channels == 3 && (0..3).all(|channel| config.is_image(channel));
+        Self { differentiable: Some(DifferentiableParams::sample(rng, kind, rgb, size)), ..drawn }
     }
 
     /// The same augmentation with every operation that `config` knows carried out on every image, on most to no effect,
@@ -184,6 +192,7 @@ fn draw(draws: &mut impl Draws, p: f64, config: &AugmentConfig, size: BatchSize)
         noise: noise.iter().any(|std| *std != 0.0).then(|| noise_values(draws, &noise, size)),
         cutout: cutout.iter().any(Option::is_some).then_some(cutout),
         cutout_size: config.cutout_size,
+        differentiable: None,
         image_channels,
         drawn: true,
     }

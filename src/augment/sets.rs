@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::differentiable::Differentiable;
 use super::named::Group;
 use crate::problem::{Problem, Result};
 
@@ -75,6 +76,10 @@ pub struct AugmentConfig {
     /// Its side as a share of the image's.
     pub cutout_size: f64,
 
+    /// DiffAugment in the place of all others: on every image, whatever p.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differentiable: Option<Differentiable>,
+
     /// One rule a channel; empty treats all as images.
     pub channels: Vec<ChannelRule>,
 }
@@ -115,6 +120,7 @@ impl AugmentConfig {
             noise_std: 0.1,
             cutout: 0.0,
             cutout_size: 0.5,
+            differentiable: None,
             channels: Vec::new(),
         }
     }

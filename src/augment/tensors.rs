@@ -4,6 +4,7 @@
 use tch::Tensor;
 
 use super::affine::Affine;
+use super::differentiable::DifferentiableTensors;
 use super::params::{AugmentParams, Color};
 use super::warp::{Geometry, Mirrored};
 
@@ -28,6 +29,7 @@ pub struct AugmentTensors {
     /// Centre (x, y) of the blanked rectangle as shares of the sides \[N, 2\]; far outside where nothing is blanked.
     pub(super) cutout: Option<Tensor>,
     pub(super) cutout_size: f64,
+    pub(super) differentiable: Option<DifferentiableTensors>,
     pub(super) image_channels: Vec<bool>,
 }
 
@@ -82,6 +84,7 @@ impl AugmentTensors {
             noise: params.noise.as_deref().map(|values| tensor(values, shape)),
             cutout: params.cutout.as_ref().map(cutout),
             cutout_size: params.cutout_size,
+            differentiable: params.differentiable.as_ref().map(|params| DifferentiableTensors::of(params, shape)),
             image_channels: params.image_channels.clone(),
         }
     }
@@ -98,6 +101,7 @@ impl AugmentTensors {
             noise: self.noise.as_ref().map(|values| other("noise", values)),
             cutout: self.cutout.as_ref().map(|centres| other("cutout", centres)),
             cutout_size: self.cutout_size,
+            differentiable: self.differentiable.as_ref().map(|tensors| tensors.map(other)),
             image_channels: self.image_channels.clone(),
         }
     }

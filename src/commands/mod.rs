@@ -65,3 +65,5 @@ mod simulate_skin;
 pub mod train;
 
 pub mod two_sided;
+
+pub mod variants;

@@ -22,6 +22,8 @@ pub mod prepare;
 
 pub mod training;
 
+pub mod variants;
+
 pub mod synthesis;
 
 pub mod projection;

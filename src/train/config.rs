@@ -1,6 +1,8 @@
 //! The settings of a training run as a person writes them; [`Resolved`] is what they come to for a data set.
 
 mod ada;
+mod objective;
+mod quantise;
 
 mod net;
 
@@ -19,6 +21,8 @@ use crate::settings::Settings;
 
 pub use ada::AdaptiveConfig;
 pub use net::{NetConfig, Preset};
+pub use objective::{Loss, ObjectiveConfig};
+pub use quantise::QuantiseFeatures;
 pub use resolved::Resolved;
 
 /// Everything about training that a person can set. Absent optional values mean "as the method prescribes".
@@ -59,6 +63,12 @@ pub struct TrainConfig {
     pub ema_ramp: f64,
     /// The augmentation and its controller.
     pub ada: AdaptiveConfig,
+    /// What the networks are trained by.
+    #[serde(skip_serializing_if = "ObjectiveConfig::is_usual")]
+    pub objective: ObjectiveConfig,
+    /// Features of the discriminator drawn to codes.
+    #[serde(skip_serializing_if = "QuantiseFeatures::is_usual")]
+    pub quantise: QuantiseFeatures,
     /// Length of a tick (one line of the log) in thousands of images.
     pub tick_kimg: f64,
     /// Ticks between two checkpoints.
@@ -97,6 +107,8 @@ impl Default for TrainConfig {
             ema_kimg: None,
             ema_ramp: 0.05,
             ada: AdaptiveConfig::default(),
+            objective: ObjectiveConfig::default(),
+            quantise: QuantiseFeatures::default(),
             tick_kimg: 1.0,
             checkpoint_ticks: 4,
             preview_ticks: 4,
@@ -174,6 +186,9 @@ impl TrainConfig {
             return Err(NetConfig::refuse("channel_base", base, format!("at least {side}, the side of the images")));
         }
         self.net.check_size(side, rules.len() as i64)?;
+        if let Some(quantise) = self.quantise.of_network() {
+            quantise.validate(side)?;
+        }
         let augment = self.ada.augment.config().with_channels(rules.to_vec());
         augment.validate(rules.len()).map_err(|problem| {
             let set = format!("{:?}", self.ada.augment.to_string());
@@ -194,6 +209,8 @@ impl Settings for TrainConfig {
         self.net.check()?;
         self.lazy.check()?;
         self.ada.check()?;
+        self.objective.check()?;
+        self.quantise.check()?;
         let group = DiscriminatorConfig::default().mbstd_group as u64;
         if !(2..=MOST as u64).contains(&self.batch) || !self.batch.is_multiple_of(group.min(self.batch)) {
             let expected =

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Tensor};
 
-use super::config::Resolved;
+use super::config::{Loss, Resolved};
 use super::schedule::Phase;
 use crate::augment::AugmentParams;
 use crate::augment::params::BatchSize;
@@ -37,6 +37,15 @@ pub struct Mixing {
     pub z: Tensor,
 }
 
+/// What draws depend on beside the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Augmentation probability.
+    pub p: f64,
+    /// Real images shown before the step.
+    pub images: u64,
+}
+
 /// All draws of one phase.
 #[derive(Debug)]
 pub enum Draws {
@@ -46,6 +55,10 @@ pub enum Draws {
         fakes: FakeDraws,
         /// Of the generated images.
         augment: AugmentParams,
+        /// Of the real images that a relativistic loss holds them to.
+        augment_reals: Option<AugmentParams>,
+        /// Share of the images that is learnt from; absent where it is all of them throughout.
+        share: Option<f64>,
     },
     /// Of [`Phase::GeneratorPathLength`].
     GeneratorPathLength {
@@ -62,22 +75,37 @@ pub enum Draws {
         augment_fakes: AugmentParams,
         /// Of the real images.
         augment_reals: AugmentParams,
+        /// Weight of LeCam regularisation; absent where there is none throughout.
+        lecam: Option<f64>,
+        /// For each quantised block positions of the features that take the place of dead codes, \[codes\].
+        picks: Vec<Tensor>,
     },
     /// Of [`Phase::DiscriminatorR1`].
     DiscriminatorR1 {
         /// Of the real images.
         augment: AugmentParams,
+        /// Generated images, where their gradient is penalised, too, and their augmentation.
+        fakes: Option<(FakeDraws, AugmentParams)>,
     },
 }
 
 impl Draws {
-    /// Draws for `phase` at augmentation probability `p`, on the host.
-    pub fn sample(phase: Phase, settings: &Resolved, generator: &Generator, p: f64, draws: &mut impl Rng) -> Self {
-        let batch = settings.batch;
+    /// Draws for `phase` at a `moment` of the run, on the host.
+    pub fn sample(
+        phase: Phase,
+        settings: &Resolved,
+        generator: &Generator,
+        moment: Moment,
+        draws: &mut impl Rng,
+    ) -> Self {
+        let (batch, objective) = (settings.batch, &settings.objective);
+        let Moment { p, images } = moment;
         match phase {
             Phase::GeneratorMain => Self::GeneratorMain {
                 fakes: FakeDraws::sample(settings, generator, batch, draws),
                 augment: augment(settings, p, draws),
+                augment_reals: (objective.loss == Loss::Relativistic).then(|| augment(settings, p, draws)),
+                share: objective.share_at(images),
             },
             Phase::GeneratorPathLength => {
                 let batch = (batch / PATH_LENGTH_SHRINK).max(1);
@@ -92,8 +120,15 @@ impl Draws {
                 fakes: FakeDraws::sample(settings, generator, batch, draws),
                 augment_fakes: augment(settings, p, draws),
                 augment_reals: augment(settings, p, draws),
+                lecam: objective.lecam_at(images),
+                picks: picks(settings, draws),
             },
-            Phase::DiscriminatorR1 => Self::DiscriminatorR1 { augment: augment(settings, p, draws) },
+            Phase::DiscriminatorR1 => Self::DiscriminatorR1 {
+                augment: augment(settings, p, draws),
+                fakes: objective
+                    .r2
+                    .then(|| (FakeDraws::sample(settings, generator, batch, draws), augment(settings, p, draws))),
+            },
         }
     }
 
@@ -152,6 +187,18 @@ fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {
     let size =
         BatchSize { images: settings.batch as usize, channels: net.channels as usize, height: side, width: side };
     AugmentParams::sample(draws, p, &settings.augment, size)
+}
+
+/// Positions for dead codes, as large as int32 holds: the layer takes them modulo its number of places.
+fn picks(settings: &Resolved, draws: &mut impl Rng) -> Vec<Tensor> {
+    let Some(quantise) = &settings.discriminator.quantise else {
+        return Vec::new();
+    };
+    let mut of_a_block = || {
+        let picks: Vec<i64> = (0..quantise.codes).map(|_| draws.random_range(0..i64::from(i32::MAX))).collect();
+        Tensor::from_slice(&picks)
+    };
+    quantise.sides.iter().map(|_| of_a_block()).collect()
 }
 
 /// Standard normal draws, float32.

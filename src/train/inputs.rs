@@ -20,6 +20,10 @@ pub struct GeneratorMain {
     pub fakes: FakeDraws,
     /// Their augmentation.
     pub augment: AugmentTensors,
+    /// The real images that a relativistic loss holds them to, and their augmentation.
+    pub pairs: Option<(RealBatch, AugmentTensors)>,
+    /// Share of the images that is learnt from, scalar; absent: all.
+    pub share: Option<Tensor>,
 }
 
 /// Of path-length regularisation.
@@ -42,6 +46,10 @@ pub struct DiscriminatorMain {
     pub augment_reals: AugmentTensors,
     /// The real images of the step.
     pub reals: RealBatch,
+    /// Weight of LeCam regularisation, scalar; absent: none.
+    pub lecam: Option<Tensor>,
+    /// As drawn.
+    pub picks: Vec<Tensor>,
 }
 
 /// Of the R1 penalty.
@@ -51,6 +59,8 @@ pub struct DiscriminatorR1 {
     pub augment: AugmentTensors,
     /// The real images of the step.
     pub reals: RealBatch,
+    /// Generated images, where their gradient is penalised, too, and their augmentation.
+    pub fakes: Option<(FakeDraws, AugmentTensors)>,
 }
 
 /// What was drawn and shown, by phase.
@@ -123,23 +133,30 @@ impl OfPhase {
         };
         let reals = || reals.shallow_clone();
         match draws {
-            Draws::GeneratorMain { fakes, augment } => {
-                Self::GeneratorMain(GeneratorMain { fakes, augment: operations(&augment) })
-            }
+            Draws::GeneratorMain { fakes, augment, augment_reals, share } => Self::GeneratorMain(GeneratorMain {
+                fakes,
+                augment: operations(&augment),
+                pairs: augment_reals.map(|augment| (reals(), operations(&augment))),
+                share: share.map(scalar),
+            }),
             Draws::GeneratorPathLength { fakes, direction } => {
                 Self::GeneratorPathLength(GeneratorPathLength { fakes, direction })
             }
-            Draws::DiscriminatorMain { fakes, augment_fakes, augment_reals } => {
+            Draws::DiscriminatorMain { fakes, augment_fakes, augment_reals, lecam, picks } => {
                 Self::DiscriminatorMain(DiscriminatorMain {
                     fakes,
                     augment_fakes: operations(&augment_fakes),
                     augment_reals: operations(&augment_reals),
                     reals: reals(),
+                    lecam: lecam.map(scalar),
+                    picks,
                 })
             }
-            Draws::DiscriminatorR1 { augment } => {
-                Self::DiscriminatorR1(DiscriminatorR1 { augment: operations(&augment), reals: reals() })
-            }
+            Draws::DiscriminatorR1 { augment, fakes } => Self::DiscriminatorR1(DiscriminatorR1 {
+                augment: operations(&augment),
+                reals: reals(),
+                fakes: fakes.map(|(fakes, augment)| (fakes, operations(&augment))),
+            }),
         }
     }
 
@@ -154,26 +171,39 @@ impl OfPhase {
 
     fn map(&self, other: &mut Other<'_>) -> Self {
         match self {
-            Self::GeneratorMain(GeneratorMain { fakes, augment }) => {
-                Self::GeneratorMain(GeneratorMain { fakes: fakes.map(other), augment: augment.map(other) })
-            }
+            Self::GeneratorMain(GeneratorMain { fakes, augment, pairs, share }) => Self::GeneratorMain(GeneratorMain {
+                fakes: fakes.map(other),
+                augment: augment.map(other),
+                pairs: pairs.as_ref().map(|(reals, augment)| (reals.map(other), augment.map(other))),
+                share: share.as_ref().map(|share| other("share", share)),
+            }),
             Self::GeneratorPathLength(GeneratorPathLength { fakes, direction }) => {
                 let fakes = fakes.map(other);
                 Self::GeneratorPathLength(GeneratorPathLength { fakes, direction: other("direction", direction) })
             }
-            Self::DiscriminatorMain(DiscriminatorMain { fakes, augment_fakes, augment_reals, reals }) => {
+            Self::DiscriminatorMain(DiscriminatorMain { fakes, augment_fakes, augment_reals, reals, lecam, picks }) => {
                 Self::DiscriminatorMain(DiscriminatorMain {
                     fakes: fakes.map(other),
                     augment_fakes: augment_fakes.map(other),
                     augment_reals: augment_reals.map(other),
                     reals: reals.map(other),
+                    lecam: lecam.as_ref().map(|weight| other("lecam", weight)),
+                    picks: picks.iter().map(|picks| other("picks", picks)).collect(),
                 })
             }
-            Self::DiscriminatorR1(DiscriminatorR1 { augment, reals }) => {
-                Self::DiscriminatorR1(DiscriminatorR1 { augment: augment.map(other), reals: reals.map(other) })
+            Self::DiscriminatorR1(DiscriminatorR1 { augment, reals, fakes }) => {
+                Self::DiscriminatorR1(DiscriminatorR1 {
+                    augment: augment.map(other),
+                    reals: reals.map(other),
+                    fakes: fakes.as_ref().map(|(fakes, augment)| (fakes.map(other), augment.map(other))),
+                })
             }
         }
     }
+}
+
+fn scalar(value: f64) -> Tensor {
+    Tensor::from(value as f32)
 }
 
 impl FakeDraws {

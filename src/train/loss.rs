@@ -13,6 +13,43 @@ pub fn discriminator_logistic(fake: &Tensor, real: &Tensor) -> Tensor {
     fake.softplus().mean(Kind::Float) + (-real).softplus().mean(Kind::Float)
 }
 
+/// The discriminator's loss on pairs, mean of softplus(-(D(x) - D(G(z)))) over logits \[N, 1\] in the order of the pairs
+/// (Jolicoeur-Martineau 2019; Huang et al. 2024, "The GAN is dead", equation 2); the generator's with the two exchanged.
+pub fn relativistic(better: &Tensor, worse: &Tensor) -> Tensor {
+    (worse - better).softplus().mean(Kind::Float)
+}
+
+/// Mean over the images that `kept` \[N, 1\] marks with 1, not over all, of what each costs \[N, 1\].
+pub fn mean_of_kept(costs: &Tensor, kept: &Tensor) -> Tensor {
+    (costs * kept).sum(Kind::Float) / kept.sum(Kind::Float)
+}
+
+/// Marks with 1 the `share` (scalar, 0..1) of the images of each class with the largest logits \[N, 1\], at least one of
+/// each that is there: those that look most real (Sinha et al. 2020, "Top-k training of GANs"). Of equal logits the
+/// earlier ones. `c` is one-hot \[N, c_dim\]; within a class, because a rare one would else not be learnt from at all.
+pub fn most_realistic(logits: &Tensor, c: Option<&Tensor>, share: &Tensor) -> Tensor {
+    let logits = logits.detach().reshape([-1]);
+    let images = logits.size()[0];
+    let of_one_class = match c {
+        Some(c) => c.matmul(&c.tr()),
+        None => Tensor::ones([images, images], (Kind::Float, logits.device())),
+    };
+    let (row, column) = (logits.unsqueeze(1), logits.unsqueeze(0));
+    let earlier = Tensor::ones([images, images], (Kind::Bool, logits.device())).tril(-1);
+    let ahead = column.greater_tensor(&row).logical_or(&column.eq_tensor(&row).logical_and(&earlier));
+    let rank = (&of_one_class * ahead.to_kind(Kind::Float)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+    let count = of_one_class.sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+    // A hair below, so that a share of a whole number of images is that number whatever the rounding.
+    rank.less_tensor(&(count * share - 1e-4).ceil().clamp_min(1.0)).to_kind(Kind::Float)
+}
+
+/// LeCam regularisation (Tseng et al. 2021, equation 3): mean of relu(D(x) - a_fake)^2 plus mean of
+/// relu(a_real - D(G(z)))^2, where `means` \[2\] are running means of real and of generated logits.
+pub fn lecam(real: &Tensor, fake: &Tensor, means: &Tensor) -> Tensor {
+    let over = |difference: Tensor| difference.relu().square().mean(Kind::Float);
+    over(real - means.get(1)) + over(means.get(0) - fake)
+}
+
 /// R1 gradient penalty (Mescheder et al. 2018): gamma / 2 times the mean over images of |grad|^2, where
 /// `gradient` \[N, C, H, W\] is that of the summed real logits by the images.
 pub fn r1_penalty(gradient: &Tensor, gamma: f64) -> Tensor {
@@ -60,6 +97,45 @@ mod tests {
         let (low, high) = (Tensor::from_slice(&[-3f32]).view([1, 1]), Tensor::from_slice(&[3f32]).view([1, 1]));
         assert!(value(&generator_logistic(&high)) < value(&generator_logistic(&low)));
         assert!(value(&discriminator_logistic(&low, &high)) < value(&discriminator_logistic(&high, &low)));
+    }
+
+    fn logits(values: [f32; 4]) -> Tensor {
+        Tensor::from_slice(&values).view([4, 1])
+    }
+
+    /// Real and generated logits; what they cost is worked out by hand from softplus.
+    const REAL: [f32; 4] = [2.0, 0.5, -1.0, 0.25];
+    const FAKE: [f32; 4] = [-1.0, 0.75, -0.5, 1.5];
+
+    #[test]
+    fn losses_of_known_logits() {
+        let (real, fake) = (logits(REAL), logits(FAKE));
+        let near = |found: Tensor, expected: f64| approx::assert_abs_diff_eq!(value(&found), expected, epsilon = 1e-6);
+        near(generator_logistic(&fake), 0.718906);
+        near(discriminator_logistic(&fake, &real), 1.528957);
+        near(relativistic(&real, &fake), 0.837633);
+        near(relativistic(&fake, &real), 1.087633);
+        near(lecam(&real, &fake, &Tensor::from_slice(&[0.4f32, -0.2])), 2.075625);
+        // Of 1.5 and 0.75, the two that look most real; the other end would cost 1.143669.
+        let kept = most_realistic(&fake, None, &Tensor::from(0.5f32));
+        assert_eq!(Vec::<f32>::try_from(kept.reshape([-1])).unwrap(), [0.0, 1.0, 0.0, 1.0]);
+        near(mean_of_kept(&(-&fake).softplus(), &kept), 0.294142);
+        let all = most_realistic(&fake, None, &Tensor::from(1f32));
+        near(mean_of_kept(&(-&fake).softplus(), &all), 0.718906);
+    }
+
+    #[test]
+    fn every_class_keeps_its_own_best() {
+        // Three of one class, one of another, which would be the worst of all.
+        let c = Tensor::from_slice(&[1f32, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).view([4, 2]);
+        let kept = |values: [f32; 4], share: f32| -> Vec<f32> {
+            most_realistic(&logits(values), Some(&c), &Tensor::from(share)).reshape([-1]).try_into().unwrap()
+        };
+        assert_eq!(kept([1.0, 3.0, 2.0, -9.0], 0.5), [0.0, 1.0, 1.0, 1.0]);
+        assert_eq!(kept([1.0, 3.0, 2.0, -9.0], 0.01), [0.0, 1.0, 0.0, 1.0]);
+        // Equal logits: the earlier.
+        assert_eq!(kept([1.0, 1.0, 1.0, 1.0], 0.34), [1.0, 1.0, 0.0, 1.0]);
+        assert_eq!(kept([1.0, 1.0, 1.0, 1.0], 1.0 / 3.0), [1.0, 0.0, 0.0, 1.0]);
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub use base_choice::BaseChoice;
 pub use batch::{RealBatch, RealBatches, Reals};
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
 pub use embedded::check_embedded_base;
-pub use reals::channel_rule;
+pub use reals::{TrainingSet, channel_rule, channel_rules};
 pub use run_folder::RunFolder;
 pub use runner::{Runner, Step};
 pub use stage::run_stage;

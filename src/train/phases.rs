@@ -4,14 +4,15 @@
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
 
-use super::config::{Resolved, Symmetry};
+use super::RealBatch;
+use super::config::{Loss, Resolved, Symmetry};
 use super::draws::{FakeDraws, Mixing};
 use super::inputs::{DiscriminatorMain, DiscriminatorR1, GeneratorMain, GeneratorPathLength, Inputs, OfPhase};
 use super::loss;
 use super::schedule::Phase;
 use super::state::{Optimised, TrainState};
 use super::stats::Quantity;
-use crate::augment::carry_out;
+use crate::augment::{AugmentTensors, carry_out};
 use crate::nets::{Generator, Mapping, Noise};
 use crate::optim::Peers;
 use crate::problem::Result;
@@ -21,6 +22,9 @@ const W_AVG_BETA: f64 = 0.995;
 
 /// Share of a batch's mean in the running path length.
 const PATH_LENGTH_DECAY: f64 = 0.01;
+
+/// Share of a batch's mean in the running means of logits (Tseng et al. 2021, section 4).
+const LOGIT_MEAN_DECAY: f64 = 0.01;
 
 /// What every phase needs besides its inputs and the state.
 struct Shared<'a> {
@@ -46,18 +50,30 @@ pub fn descend(inputs: &Inputs, state: &mut TrainState, settings: &Resolved, pee
 }
 
 fn generator_main(inputs: &GeneratorMain, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
-    let GeneratorMain { fakes, augment } = inputs;
-    let ws = latents(&mut state.generator, fakes, shared.peers)?;
+    let GeneratorMain { fakes, augment, pairs, share } = inputs;
+    let c = classes(fakes, pairs.as_ref().map(|(reals, _)| reals));
+    let ws = latents(&mut state.generator, fakes, c, shared.peers)?;
     let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
-    let logits = state.discriminator.forward(&carry_out(&images, augment), fakes.c.as_ref());
-    let loss = loss::generator_logistic(&logits);
+    let (logits, commitment) = state.discriminator.forward_quantised(&carry_out(&images, augment), c);
+    let against = pairs.as_ref().map(|(reals, augment)| {
+        tch::no_grad(|| state.discriminator.forward(&carry_out(&reals.pixels, augment), reals.classes.as_ref()))
+    });
+    let loss = match (share, against) {
+        (None, None) => loss::generator_logistic(&logits),
+        (None, Some(against)) => loss::relativistic(&logits, &against),
+        (Some(share), against) => {
+            let better = against.map_or_else(|| logits.shallow_clone(), |against| &logits - against);
+            loss::mean_of_kept(&(-better).softplus(), &loss::most_realistic(&logits, c, share))
+        }
+    };
     state.tick_sums.add(Quantity::LossGenerator, &loss);
+    let loss = committed(loss, commitment, shared.settings);
     step_down(Phase::GeneratorMain, &loss, state, shared)
 }
 
 fn generator_path_length(inputs: &GeneratorPathLength, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
     let GeneratorPathLength { fakes, direction } = inputs;
-    let ws = latents(&mut state.generator, fakes, shared.peers)?;
+    let ws = latents(&mut state.generator, fakes, fakes.c.as_ref(), shared.peers)?;
     let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
     let pixels = (images.size()[2] * images.size()[3]) as f64;
     let projected = (images * (direction / pixels.sqrt())).sum(Kind::Float);
@@ -73,16 +89,27 @@ fn generator_path_length(inputs: &GeneratorPathLength, state: &mut TrainState, s
 }
 
 fn discriminator_main(inputs: &DiscriminatorMain, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
-    let DiscriminatorMain { fakes, augment_fakes, augment_reals, reals: shown } = inputs;
-    let images = tch::no_grad(|| -> Result<Tensor> {
-        let ws = latents(&mut state.generator, fakes, shared.peers)?;
-        Ok(carry_out(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment_fakes))
-    })?;
+    let DiscriminatorMain { fakes, augment_fakes, augment_reals, reals: shown, lecam, picks } = inputs;
+    let relativistic = shared.settings.objective.loss == Loss::Relativistic;
+    let c = classes(fakes, relativistic.then_some(shown));
+    let images = shown_fakes((fakes, c, augment_fakes), state, shared)?;
     let reals = carry_out(&shown.pixels, augment_reals);
-    let both = [(&images, fakes.c.as_ref()), (&reals, shown.classes.as_ref())];
-    let [fake_logits, real_logits] = state.discriminator.forward_both(both);
-    let loss = loss::discriminator_logistic(&fake_logits, &real_logits);
+    let both = [(&images, c), (&reals, shown.classes.as_ref())];
+    let ([fake_logits, real_logits], commitment) =
+        state.discriminator.forward_both_quantised(both, Some(picks.as_slice()));
+    let loss = match shared.settings.objective.loss {
+        Loss::Logistic => loss::discriminator_logistic(&fake_logits, &real_logits),
+        Loss::Relativistic => loss::relativistic(&real_logits, &fake_logits),
+    };
     state.tick_sums.add(Quantity::LossDiscriminator, &loss);
+    let loss = committed(loss, commitment, shared.settings);
+    let loss = match lecam {
+        Some(weight) => {
+            let means = running_means(state, &real_logits, &fake_logits, shared.peers)?;
+            loss + loss::lecam(&real_logits, &fake_logits, &means) * weight
+        }
+        None => loss,
+    };
     let signs = real_logits.detach().sign();
     state.tick_sums.add(Quantity::RealSign, &signs);
     let sum = signs.sum(Kind::Double);
@@ -91,14 +118,61 @@ fn discriminator_main(inputs: &DiscriminatorMain, state: &mut TrainState, shared
 }
 
 fn discriminator_r1(inputs: &DiscriminatorR1, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
-    let DiscriminatorR1 { augment, reals: shown } = inputs;
+    let DiscriminatorR1 { augment, reals: shown, fakes } = inputs;
+    let gamma = shared.settings.r1_gamma;
     // The penalty is on the discriminator's own input: the augmented image.
-    let images = carry_out(&shown.pixels, augment).detach().set_requires_grad(true);
-    let logits = state.discriminator.forward(&images, shown.classes.as_ref());
-    let gradient = Tensor::run_backward(&[logits.sum(Kind::Float)], &[&images], true, true);
-    let loss = loss::r1_penalty(&gradient[0], shared.settings.r1_gamma);
+    let penalty = |state: &TrainState, images: Tensor, c: Option<&Tensor>| {
+        let images = images.detach().set_requires_grad(true);
+        let logits = state.discriminator.forward(&images, c);
+        let gradient = Tensor::run_backward(&[logits.sum(Kind::Float)], &[&images], true, true);
+        loss::r1_penalty(&gradient[0], gamma)
+    };
+    let loss = penalty(state, carry_out(&shown.pixels, augment), shown.classes.as_ref());
     state.tick_sums.add(Quantity::R1, &loss);
+    let loss = match fakes {
+        Some((fakes, augment)) => {
+            let images = shown_fakes((fakes, fakes.c.as_ref(), augment), state, shared)?;
+            loss + penalty(state, images, fakes.c.as_ref())
+        }
+        None => loss,
+    };
     step_down(Phase::DiscriminatorR1, &loss, state, shared)
+}
+
+/// Of generated images: those of the real ones that they are held to, pair by pair, where there are some, else as drawn.
+fn classes<'a>(fakes: &'a FakeDraws, pairs: Option<&'a RealBatch>) -> Option<&'a Tensor> {
+    pairs.map_or(fakes.c.as_ref(), |reals| reals.classes.as_ref())
+}
+
+/// Generated images of these draws and classes, augmented, as the discriminator is shown them: without gradient.
+fn shown_fakes(
+    (fakes, c, augment): (&FakeDraws, Option<&Tensor>, &AugmentTensors),
+    state: &mut TrainState,
+    shared: &Shared<'_>,
+) -> Result<Tensor> {
+    tch::no_grad(|| {
+        let ws = latents(&mut state.generator, fakes, c, shared.peers)?;
+        Ok(carry_out(&state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise)), augment))
+    })
+}
+
+/// The loss with what features are away from their codes.
+fn committed(loss: Tensor, commitment: Option<Tensor>, settings: &Resolved) -> Tensor {
+    match (commitment, settings.commitment) {
+        (Some(distance), Some(weight)) => loss + distance * weight,
+        _ => loss,
+    }
+}
+
+/// Moves the running means of logits \[N, 1\] and returns those of real and of generated images, \[2\], free of the zeros
+/// that they began with.
+fn running_means(state: &mut TrainState, real: &Tensor, fake: &Tensor, peers: &dyn Peers) -> Result<Tensor> {
+    let mean = |logits: &Tensor| logits.detach().mean(Kind::Float);
+    let real = mean(real);
+    let mut new = Tensor::stack(&[real.shallow_clone(), mean(fake), real.ones_like()], 0);
+    peers.mean(&mut new)?;
+    state.logit_means.copy_(&state.logit_means.lerp(&new, LOGIT_MEAN_DECAY));
+    Ok(state.logit_means.narrow(0, 0, 2) / state.logit_means.get(2))
 }
 
 /// One optimiser step down the phase's gain x `loss`, by the gradient of all processes. Returns loss + squared norm of
@@ -111,9 +185,9 @@ fn step_down(phase: Phase, loss: &Tensor, state: &mut TrainState, shared: &Share
     Ok(adam.step(&gradient, shared.rates) + loss.detach())
 }
 
-/// ws \[batch, num_ws, w_dim\], some mixed of two; moves w_avg.
-fn latents(generator: &mut Generator, draws: &FakeDraws, peers: &dyn Peers) -> Result<Tensor> {
-    let ws = generator.mapping.forward(&draws.z, draws.c.as_ref());
+/// ws \[batch, num_ws, w_dim\] of classes `c`, some mixed of two; moves w_avg.
+fn latents(generator: &mut Generator, draws: &FakeDraws, c: Option<&Tensor>, peers: &dyn Peers) -> Result<Tensor> {
+    let ws = generator.mapping.forward(&draws.z, c);
     let mut mean = Mapping::mean(&ws.detach());
     peers.mean(&mut mean)?;
     generator.mapping.update_w_avg(&mean, W_AVG_BETA);
@@ -122,7 +196,7 @@ fn latents(generator: &mut Generator, draws: &FakeDraws, peers: &dyn Peers) -> R
     };
     let (batch, layers) = (ws.size()[0], ws.size()[1]);
     let layer = Tensor::arange(layers, (cutoffs.kind(), ws.device())).view([1, layers, 1]);
-    let second = generator.mapping.forward(z, draws.c.as_ref());
+    let second = generator.mapping.forward(z, c);
     Ok(ws.where_self(&layer.less_tensor(&cutoffs.view([batch, 1, 1])), &second))
 }
 

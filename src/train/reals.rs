@@ -88,10 +88,10 @@ impl TrainingSet {
     }
 }
 
-/// What the augmentation may do to a contrast in `unit`: maps of probability, which are no intensities, are moved, not
-/// recoloured.
+/// What the augmentation may do to a contrast in `unit`: maps of probability and of regions, which are no intensities,
+/// are moved, not recoloured.
 pub fn channel_rule(unit: &str) -> ChannelRule {
-    if unit == "probability" { ChannelRule::GeometryOnly } else { ChannelRule::Image }
+    if ["probability", "region"].contains(&unit) { ChannelRule::GeometryOnly } else { ChannelRule::Image }
 }
 
 /// That of each channel of a data set.

@@ -5,7 +5,7 @@ use tch::Device;
 
 use super::RealBatch;
 use super::config::Resolved;
-use super::draws::Draws;
+use super::draws::{Draws, Moment};
 use super::inputs::{self, Inputs};
 use super::phases;
 use super::schedule::{self, Phase};
@@ -69,7 +69,8 @@ impl Runner {
     /// The GPU reports a failure, or cannot record the phase.
     pub fn run(&mut self, phase: Phase, state: &mut TrainState, step: &Step<'_>) -> Result<()> {
         let mut stream = step.seed.stream(stream(phase), step.index);
-        let draws = Draws::sample(phase, step.settings, &state.generator, state.ada.p, &mut stream);
+        let moment = Moment { p: state.ada.p, images: step.index * step.settings.batch };
+        let draws = Draws::sample(phase, step.settings, &state.generator, moment, &mut stream);
         self.run_with(draws, state, step)
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::checkpoint::{Contents, Verified};
+use super::config::Resolved;
 use super::identity::{self, Identity, Told};
 use super::state::{Counters, TrainState};
 use crate::augment::Ada;
@@ -84,7 +85,7 @@ impl TrainState {
                 (discriminator, self.discriminator.tensors()),
                 (average, self.average.tensors()),
                 (optimisers, self.optimisers()),
-                (scalars, self.scalars()?),
+                (scalars, self.scalars(identity.settings)?),
             ],
             texts: vec![(COUNTERS, header), (STATS, stats)],
             copies: self.counters.best_sha256.iter().map(|sha256| (BEST, best.clone(), sha256.clone())).collect(),
@@ -119,7 +120,7 @@ impl TrainState {
         state.average.load(&checkpoint.tensors(average)?)?;
         state.load_optimisers(&checkpoint.tensors(optimisers)?).map_err(|p| p.at(&checkpoint.path))?;
         state.ada = header.ada;
-        state.load_scalars(&checkpoint.tensors(scalars)?).map_err(|p| p.at(&checkpoint.path))?;
+        state.load_scalars(&checkpoint.tensors(scalars)?, identity.settings).map_err(|p| p.at(&checkpoint.path))?;
         state.counters = header.counters;
         state.stats = checkpoint.text(STATS)?.lines().map(str::to_owned).collect();
         Ok(state)
@@ -149,7 +150,7 @@ impl TrainState {
         Ok(())
     }
 
-    fn scalars(&self) -> Result<Named> {
+    fn scalars(&self, settings: &Resolved) -> Result<Named> {
         let mut named = BTreeMap::from([
             ("path_length_mean".to_owned(), self.path_length_mean.shallow_clone()),
             ("ada_p_and_rt".to_owned(), Tensor::from_slice(&[self.ada.p, self.ada.rt])),
@@ -157,14 +158,20 @@ impl TrainState {
             ("ada_reading".to_owned(), self.ada_reading.values()?.shallow_clone()),
             ("tick_sums".to_owned(), self.tick_sums.sums.shallow_clone()),
         ]);
+        if settings.objective.lecam > 0.0 {
+            named.insert("logit_means".to_owned(), self.logit_means.shallow_clone());
+        }
         if let Some(distance) = self.best_distance {
             named.insert("best_distance".to_owned(), Tensor::from(distance));
         }
         Ok(named)
     }
 
-    fn load_scalars(&mut self, named: &Named) -> Result<()> {
+    fn load_scalars(&mut self, named: &Named, settings: &Resolved) -> Result<()> {
         let device = self.device();
+        if settings.objective.lecam > 0.0 {
+            self.logit_means = get(named, "logit_means", &[3])?.to_device(device);
+        }
         self.path_length_mean = get(named, "path_length_mean", &[])?.to_device(device);
         // The same numbers as in the text; checkpoints of a time when reading JSON rounded its fractions have them
         // exactly here.

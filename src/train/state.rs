@@ -36,6 +36,9 @@ pub struct TrainState {
     pub optimised_discriminator: Optimised,
     /// Running mean of the path lengths, float32 scalar.
     pub path_length_mean: Tensor,
+    /// Running means of real and of generated logits, and of ones, by which the others count, float32 \[3\]; of LeCam
+    /// regularisation.
+    pub logit_means: Tensor,
     /// Augmentation probability and its controller.
     pub ada: Ada,
     /// Sum of sign D(real) and number of images in the controller's present interval, float64 \[2\]; with a fixed p in
@@ -113,6 +116,7 @@ impl TrainState {
             probes: Probes::new(device),
             ada_reading: Download::new(&ada_signal)?,
             path_length_mean: Tensor::zeros([0i64; 0], (Kind::Float, device)),
+            logit_means: Tensor::zeros([3], (Kind::Float, device)),
             ada: Ada::new(&settings.ada),
             ada_signal,
             tick_sums: TickSums::new(device),

@@ -5,6 +5,9 @@
 mod architecture;
 mod bench;
 
+/// One test at a time on a card.
+mod gpu;
+
 /// Values and gradients of networks and augmentation against the reference's.
 mod parity;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rimforge::engine::{DeviceChoice, Engine, EngineConfig, fused};
+use rimforge::engine::fused;
 use rimforge::latent::seeds::{RandomState, latents};
 use rimforge::nets::layers::resample::{self, Resampling};
 use rimforge::nets::network::Named;
@@ -12,6 +12,8 @@ use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
 use rimforge::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Noise};
 use rimforge::seed::RunSeed;
 use tch::{Device, Kind, Tensor};
+
+use crate::gpu;
 
 const VALUES: f64 = 1e-4;
 const GRADIENTS: f64 = 1e-3;
@@ -205,7 +207,7 @@ fn the_conditional_networks_give_the_reference_values_and_gradients() {
 #[test]
 #[ignore = "needs a GPU"]
 fn on_a_gpu_the_networks_give_the_reference_values_and_gradients() {
-    let engine = Engine::start(&EngineConfig { device: DeviceChoice::Cuda, ..EngineConfig::default() }).unwrap();
+    let (_alone, engine) = gpu::card(true);
     for reference in [unconditional(engine.device), conditional(engine.device)] {
         reference.check_values();
         reference.check_gmain();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rimforge::engine::{DeviceChoice, Engine, EngineConfig};
+use crate::gpu;
 use rimforge::latent::cloud::LatentCloud;
 use rimforge::latent::seeds::{RandomState, latents};
 use rimforge::nets::features::{FeatureNet, PixelPyramid, RandomVgg};
@@ -147,7 +147,7 @@ fn forty_steps_follow_the_reference_with_its_draws() {
 #[test]
 #[ignore = "needs a GPU"]
 fn forty_steps_on_a_gpu_follow_the_reference_with_its_draws() {
-    let engine = Engine::start(&EngineConfig { device: DeviceChoice::Cuda, ..EngineConfig::default() }).unwrap();
+    let (_alone, engine) = gpu::card(true);
     follow(engine.device, 2e-3);
 }
 

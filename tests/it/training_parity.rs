@@ -2,7 +2,7 @@
 
 use rimforge::augment::params::Color;
 use rimforge::augment::{AugmentConfig, AugmentParams, ChannelRule};
-use rimforge::engine::{DeviceChoice, Engine, EngineConfig, SideStream};
+use rimforge::engine::SideStream;
 use rimforge::latent::seeds::RandomState;
 use rimforge::nets::network::Named;
 use rimforge::nets::weights::{part, read_tensors, without_resample_filters};
@@ -15,6 +15,7 @@ use rimforge::train::stats::Quantity;
 use rimforge::train::{RealBatch, Resolved, Runner, Step, TrainConfig, TrainState};
 use tch::{Device, Kind, Tensor};
 
+use crate::gpu;
 use crate::parity::fixture;
 
 const BATCH: i64 = 4;
@@ -99,7 +100,8 @@ fn recoloured(iteration: i64, phase: i64, kind: i64) -> AugmentParams {
 fn draws(phase: Phase, it: i64) -> Draws {
     match phase {
         Phase::GeneratorMain => {
-            Draws::GeneratorMain { fakes: fakes(&mut Stream::of(it, 0), it, 0, BATCH), augment: recoloured(it, 0, 0) }
+            let fakes = fakes(&mut Stream::of(it, 0), it, 0, BATCH);
+            Draws::GeneratorMain { fakes, augment: recoloured(it, 0, 0), augment_reals: None, share: None }
         }
         Phase::GeneratorPathLength => {
             let mut stream = Stream::of(it, 1);
@@ -110,8 +112,10 @@ fn draws(phase: Phase, it: i64) -> Draws {
             fakes: fakes(&mut Stream::of(it, 2), it, 2, BATCH),
             augment_fakes: recoloured(it, 2, 0),
             augment_reals: recoloured(it, 2, 1),
+            lecam: None,
+            picks: vec![],
         },
-        Phase::DiscriminatorR1 => Draws::DiscriminatorR1 { augment: recoloured(it, 3, 1) },
+        Phase::DiscriminatorR1 => Draws::DiscriminatorR1 { augment: recoloured(it, 3, 1), fakes: None },
     }
 }
 
@@ -145,7 +149,7 @@ fn twenty_iterations_end_where_the_reference_does() {
 #[test]
 #[ignore = "needs a GPU"]
 fn twenty_iterations_on_a_gpu_end_where_the_reference_does() {
-    let engine = Engine::start(&EngineConfig { device: DeviceChoice::Cuda, ..EngineConfig::default() }).unwrap();
+    let (_alone, engine) = gpu::card(true);
     let _stream = SideStream::enter(engine.device).unwrap();
     follow(engine.device, 100.0);
 }
@@ -155,8 +159,7 @@ fn twenty_iterations_on_a_gpu_end_where_the_reference_does() {
 #[ignore = "needs a GPU"]
 fn on_a_gpu_recorded_phases_do_what_plain_ones_do() {
     let train = |graphs: bool| {
-        let engine =
-            Engine::start(&EngineConfig { device: DeviceChoice::Cuda, graphs, ..EngineConfig::default() }).unwrap();
+        let (_alone, engine) = gpu::card(graphs);
         let _stream = SideStream::enter(engine.device).unwrap();
         let mut settings = settings();
         (settings.lazy.path_length_every, settings.lazy.r1_every) = (1, 1);

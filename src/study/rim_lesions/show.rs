@@ -13,7 +13,7 @@ use crate::records::spelling;
 use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::{CohortConfig, InversionMethod};
 use crate::train::BaseChoice;
-use crate::train::config::NetConfig;
+use crate::train::config::{NetConfig, ObjectiveConfig, QuantiseFeatures};
 use crate::two_sided::TwoSidedConfig;
 
 /// A section of the printed text: its header line and its lines.
@@ -265,6 +265,14 @@ impl RimStudy {
     /// Sections that are not there, with the keys that they would have.
     fn unset_sections(&self) -> Vec<(&'static str, &'static str, Vec<Unset>)> {
         let mut all = Vec::new();
+        if self.train.objective.is_usual() {
+            let keys = usual_keys("train.objective", &ObjectiveConfig::default());
+            all.push(("train.objective", "StyleGAN2's own", keys));
+        }
+        if self.train.quantise.is_usual() {
+            let keys = usual_keys("train.quantise", &QuantiseFeatures::default());
+            all.push(("train.quantise", "none; `sides` says which features of the discriminator have codes", keys));
+        }
         if self.conditional.is_none() {
             let meaning = "none; the section adds a generator that is told rims from non-rims";
             all.push(("conditional", meaning, vec![self.kimg_of("conditional")]));

@@ -10,8 +10,9 @@ use crate::settings::Settings;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaptiveConfig {
-    /// Set of augmentations: "medical", "none", "bgc" (the method's own for photographs), or groups of the method
-    /// joined by +, e.g. "blit+geom" (groups: blit, geom, color, filter, noise, cutout).
+    /// Set of augmentations: "medical", "none", "bgc" (the method's own for photographs), groups of the method
+    /// joined by +, e.g. "blit+geom" (groups: blit, geom, color, filter, noise, cutout), "diffaugment" or
+    /// "diffaugment-medical" (on every image at full strength: p means nothing).
     pub augment: AugmentSet,
     /// Probability at the start.
     pub initial_p: f64,

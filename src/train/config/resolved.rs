@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Symmetry, TrainConfig};
+use super::{ObjectiveConfig, Symmetry, TrainConfig};
 use crate::augment::{AdaConfig, AugmentConfig, ChannelRule};
 use crate::engine::Precision;
 use crate::nets::{DiscriminatorConfig, GeneratorConfig};
@@ -49,6 +49,12 @@ pub struct Resolved {
     pub ada: AdaConfig,
     /// Whether p stays at its start.
     pub ada_fixed: bool,
+    /// What the networks are trained by.
+    #[serde(default, skip_serializing_if = "ObjectiveConfig::is_usual")]
+    pub objective: ObjectiveConfig,
+    /// Weight of the distance between the discriminator's features and their codes, where it has codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<f64>,
     /// Steps a tick.
     pub tick_steps: u64,
     /// Ticks between two checkpoints.
@@ -75,7 +81,9 @@ impl TrainConfig {
         let c_dim = class_counts.len() as i64;
         let generator = GeneratorConfig { c_dim, ..self.net.generator(resolution, rules.len() as i64) };
         generator.validate()?;
-        let discriminator = DiscriminatorConfig::matching(&generator);
+        let quantise = self.quantise.of_network();
+        let commitment = quantise.is_some().then_some(self.quantise.weight);
+        let discriminator = DiscriminatorConfig { quantise, ..DiscriminatorConfig::matching(&generator) };
         discriminator.validate()?;
         let batch = self.batch as f64;
         let augment = self.ada.augment.config().with_channels(rules.to_vec());
@@ -96,7 +104,9 @@ impl TrainConfig {
             ema_half_life: self.ema_kimg_or_usual() * 1000.0,
             ema_ramp: (self.ema_ramp > 0.0).then_some(self.ema_ramp),
             augment,
-            ada_fixed: self.ada.target.is_none(),
+            ada_fixed: self.ada.target.is_none() || self.ada.augment.is_differentiable(),
+            objective: self.objective.clone(),
+            commitment,
             ada,
             tick_steps: ((self.tick_kimg * 1000.0 / batch).round() as u64).max(1),
             checkpoint_ticks: self.checkpoint_ticks,
