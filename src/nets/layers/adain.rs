@@ -18,8 +18,8 @@ const EPSILON: f64 = 1e-8;
 /// gradient is 1 / sqrt(epsilon): 1e4 with the published value.
 const EPSILON_OF_START: f64 = 1e-5;
 
-/// One styled convolution of the synthesis: 3x3, noise, bias, leaky ReLU, then each map at mean 0 and variance 1, scaled
-/// and shifted by the style.
+/// One styled convolution of the synthesis: 3x3, noise, bias, leaky ReLU, then each map at mean 0 and variance 1,
+/// scaled and shifted by the style.
 #[derive(Debug)]
 pub struct AdainConv {
     weight: Tensor,

@@ -65,8 +65,8 @@ impl Codes {
     }
 
     /// Moves the codes towards the features h \[N, C, H, W\] that are nearest to them. A dead one becomes the feature
-    /// that `picks` \[K\], int64, says, counted modulo N H W. In place and without a look by the host, so that a GPU can
-    /// record it.
+    /// that `picks` \[K\], int64, says, counted modulo N H W. In place and without a look by the host, so that a GPU
+    /// can record it.
     pub fn update(&self, h: &Tensor, picks: &Tensor) {
         tch::no_grad(|| {
             let features = flat(h);
@@ -104,8 +104,8 @@ fn flat(h: &Tensor) -> Tensor {
     h.to_kind(Kind::Float).permute([0, 2, 3, 1]).reshape([-1, h.size()[1]])
 }
 
-/// For each of the features \[M, C\] which of the codes \[K, C\] is nearest, int64 \[M\]. What all distances of a feature
-/// have in common, its own square, is left out.
+/// For each of the features \[M, C\] which of the codes \[K, C\] is nearest, int64 \[M\]. What all distances of a
+/// feature have in common, its own square, is left out.
 fn nearest(features: &Tensor, codes: &Tensor) -> Tensor {
     let squares = codes.square().sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
     (squares - features.matmul(&codes.tr()) * 2.0).argmin(1, false)
@@ -156,7 +156,8 @@ mod tests {
         near(&codes.forward(&features()).1, &[0.022153]);
     }
 
-    /// The commitment pulls features towards codes; through what is passed on a gradient goes as if nothing had been done.
+    /// The commitment pulls features towards codes; through what is passed on a gradient goes as if nothing had been
+    /// done.
     #[test]
     fn gradients_reach_the_features_alone() {
         for pass_on in [true, false] {

@@ -62,8 +62,8 @@ impl Resampling {
         }
     }
 
-    /// Factor on a doubling kernel. An output of a transposed convolution sees a quarter of the taps on average, so that
-    /// without a factor of 2 its second moment is a quarter of the usual; with the filter, the filter has it.
+    /// Factor on a doubling kernel. An output of a transposed convolution sees a quarter of the taps on average, so
+    /// that without a factor of 2 its second moment is a quarter of the usual; with the filter, the filter has it.
     pub(super) fn gain_up(self, x: &Tensor) -> f64 {
         match self {
             Self::Filter => 1.0,

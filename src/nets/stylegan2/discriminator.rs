@@ -129,9 +129,9 @@ impl Discriminator {
         self.forward_both_quantised(batches, None).0
     }
 
-    /// [`Self::forward_both`], and the commitment as [`Self::forward_quantised`] has it, its means over the images of both
-    /// batches. Where `picks` is given, \[K\] int64 for each quantised block, highest resolution first, the codes then
-    /// follow the features of all of these images ([`Codes::update`]).
+    /// [`Self::forward_both`], and the commitment as [`Self::forward_quantised`] has it, its means over the images of
+    /// both batches. Where `picks` is given, \[K\] int64 for each quantised block, highest resolution first, the codes
+    /// then follow the features of all of these images ([`Codes::update`]).
     ///
     /// # Panics
     /// Other than [`Self::quantised_blocks`] tensors of picks.

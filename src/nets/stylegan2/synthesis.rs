@@ -120,8 +120,8 @@ impl Synthesis {
         self.styled().map(|(name, conv)| (name, conv.resolution())).collect()
     }
 
-    /// Name ("b8.conv0"), channels out and channels in of each styled convolution whose kernels can be offset, in order:
-    /// all where styles scale kernels, else none.
+    /// Name ("b8.conv0"), channels out and channels in of each styled convolution whose kernels can be offset, in
+    /// order: all where styles scale kernels, else none.
     pub fn kernels(&self) -> Vec<(String, [i64; 2])> {
         self.styled().filter_map(|(name, conv)| Some((name, conv.kernel()?))).collect()
     }

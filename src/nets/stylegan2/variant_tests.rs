@@ -132,7 +132,8 @@ fn attention_changes_nothing_until_it_is_learnt() {
     }
 }
 
-/// Neither scaled kernels nor scaled maps to the image: two styled convolutions a block with 2 C styles, none elsewhere.
+/// Neither scaled kernels nor scaled maps to the image: two styled convolutions a block with 2 C styles, none
+/// elsewhere.
 #[test]
 fn a_network_with_adaptive_normalisation_scales_no_kernel() {
     let network = generator(&GeneratorConfig { modulation: Modulation::Adain, ..config() });
