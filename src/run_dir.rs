@@ -100,6 +100,11 @@ impl StudyDir {
         self.0.join("denoised-multi-contrast")
     }
 
+    /// Variants of the generator at equal budget.
+    pub fn variants(&self) -> PathBuf {
+        self.0.join("variants")
+    }
+
     /// Known lesions spoiled and projected back.
     pub fn perturbed(&self) -> PathBuf {
         self.0.join("perturbed")

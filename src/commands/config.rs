@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::console::Console;
 use crate::problem::Result;
-use crate::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind};
+use crate::study::{DermatoscopyStudy, GliomaStudy, RimStudy, StudyFile, StudyKind};
 
 /// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
@@ -41,6 +41,10 @@ pub fn run(args: &ConfigArgs, console: &Console) -> Result<()> {
         }
         StudyKind::Dermatoscopy => {
             let study: DermatoscopyStudy = file.settings()?;
+            console.result(&study, || study.resolved())
+        }
+        StudyKind::Glioma => {
+            let study: GliomaStudy = file.settings()?;
             console.result(&study, || study.resolved())
         }
     }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::classify;
 use super::console::Console;
+use super::{classify, variants};
 use crate::engine::Engine;
 use crate::name::shown_path;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
-use crate::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind, dermatoscopy, rim_lesions};
+use crate::study::{DermatoscopyStudy, GliomaStudy, RimStudy, StudyFile, StudyKind, dermatoscopy, glioma, rim_lesions};
 
 /// Arguments of `rimforge run`.
 #[derive(Args, Debug)]
@@ -32,6 +32,7 @@ pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
     match StudyKind::of(&file)? {
         StudyKind::RimLesions => run_rim_lesions(&file.settings()?, console),
         StudyKind::Dermatoscopy => run_dermatoscopy(&file.settings()?, console),
+        StudyKind::Glioma => run_glioma(&file.settings()?, console),
     }
 }
 
@@ -51,6 +52,16 @@ fn run_dermatoscopy(study: &DermatoscopyStudy, console: &Console) -> Result<()> 
     let record = dermatoscopy::run(study, &engine, observer)?;
     console.result(&record, || {
         let table = classify::table(&record.classify, record.simulated);
+        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
+    })
+}
+
+fn run_glioma(study: &GliomaStudy, console: &Console) -> Result<()> {
+    let observer = console.observer()?;
+    let engine = Engine::start(&study.engine)?;
+    let record = glioma::run(study, &engine, observer)?;
+    console.result(&record, || {
+        let table = record.variants.as_ref().map_or_else(String::new, variants::table);
         format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
     })
 }

@@ -123,6 +123,8 @@ mod dermoscopy;
 
 pub mod brats;
 
+pub mod brats_inputs;
+
 pub mod prepare_config;
 
 mod extracted;

@@ -8,6 +8,7 @@ use crate::files::{self, OutFolder};
 use crate::name::shown_lines;
 use crate::problem::{Problem, Result};
 use crate::records::dermatoscopy::DermatoscopyRecord;
+use crate::records::glioma::GliomaRecord;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -34,6 +35,8 @@ mod explanation;
 
 mod figures;
 
+mod glioma;
+
 mod images;
 
 mod multi_contrast;
@@ -56,6 +59,8 @@ mod svg;
 
 mod two_sided;
 
+mod variants;
+
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.
 const LARGEST: u64 = 256 << 20;
 
@@ -63,6 +68,7 @@ const LARGEST: u64 = 256 << 20;
 enum Results {
     RimLesions(Box<StudyRecord>),
     Dermatoscopy(Box<DermatoscopyRecord>),
+    Glioma(Box<GliomaRecord>),
 }
 
 /// The one key that tells a record's kind; a study of rim lesions has none.
@@ -91,6 +97,7 @@ pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
     let page = match read_any(dir)? {
         Results::RimLesions(study) => page::render(&study, dir)?,
         Results::Dermatoscopy(study) => dermatoscopy::render(&study, dir)?,
+        Results::Glioma(study) => glioma::render(&study, dir)?,
     };
     // A record is data: what turns the reading direction, or moves the cursor of a terminal, is shown and does nothing.
     let html = shown_lines(&page);
@@ -106,9 +113,14 @@ pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
 pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
     match read_any(dir)? {
         Results::RimLesions(study) => Ok(*study),
-        Results::Dermatoscopy(_) => Err(Problem::input(dir.results(), "results of a study of the kind dermatoscopy")
-            .expected("those of a study of rim lesions")),
+        Results::Dermatoscopy(_) => Err(of_another_kind(dir, DermatoscopyRecord::KIND)),
+        Results::Glioma(_) => Err(of_another_kind(dir, GliomaRecord::KIND)),
     }
+}
+
+fn of_another_kind(dir: &StudyDir, kind: &str) -> Problem {
+    Problem::input(dir.results(), format!("results of a study of the kind {kind}"))
+        .expected("those of a study of rim lesions")
 }
 
 fn read_any(dir: &StudyDir) -> Result<Results> {
@@ -126,6 +138,9 @@ fn read_any(dir: &StudyDir) -> Result<Results> {
     match kind.as_deref() {
         Some(DermatoscopyRecord::KIND) => {
             files::parse_json(&path, &text, what).map(|study| Results::Dermatoscopy(Box::new(study))).map_err(old)
+        }
+        Some(GliomaRecord::KIND) => {
+            files::parse_json(&path, &text, what).map(|study| Results::Glioma(Box::new(study))).map_err(old)
         }
         _ => files::parse_json(&path, &text, what).map(|study| Results::RimLesions(Box::new(study))).map_err(old),
     }

@@ -15,6 +15,8 @@ pub enum StudyKind {
     RimLesions,
     /// Photographs of skin, inverted and edited: does that help a classifier of seven classes?
     Dermatoscopy,
+    /// Slices of brains with gliomas: a generator that is told plane, tumour and population, and variants of it.
+    Glioma,
 }
 
 /// The one key that every study file has; all others are its recipe's.

@@ -21,9 +21,12 @@ pub mod rim_lesions;
 
 pub mod dermatoscopy;
 
+pub mod glioma;
+
 use crate::engine::Engine;
 
 pub use dermatoscopy::DermatoscopyStudy;
+pub use glioma::GliomaStudy;
 pub use kind::StudyKind;
 pub use rim_lesions::RimStudy;
 pub use settings::StudyFile;

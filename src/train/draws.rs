@@ -189,13 +189,14 @@ fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {
     AugmentParams::sample(draws, p, &settings.augment, size)
 }
 
-/// Positions for dead codes, as large as int32 holds: the layer takes them modulo its number of places.
+/// Positions for dead codes, which the layer takes modulo its number of places; small enough for float32, by way of which
+/// a GPU gets them.
 fn picks(settings: &Resolved, draws: &mut impl Rng) -> Vec<Tensor> {
     let Some(quantise) = &settings.discriminator.quantise else {
         return Vec::new();
     };
     let mut of_a_block = || {
-        let picks: Vec<i64> = (0..quantise.codes).map(|_| draws.random_range(0..i64::from(i32::MAX))).collect();
+        let picks: Vec<i64> = (0..quantise.codes).map(|_| draws.random_range(0..1 << 24)).collect();
         Tensor::from_slice(&picks)
     };
     quantise.sides.iter().map(|_| of_a_block()).collect()

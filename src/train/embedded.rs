@@ -19,15 +19,21 @@ const MULTI_CONTRAST: &[u8] = include_bytes!("../../assets/base-multi-contrast.s
 /// of a seed of its own.
 const SKIN: &[u8] = include_bytes!("../../assets/base-skin.safetensors");
 
-/// What each of the three shows.
-const SHOWN: [&[&str]; 3] = [&[SUSCEPTIBILITY], &[SUSCEPTIBILITY, "rim", "flair"], &["image0", "image1", "image2"]];
+/// Slices of brains with gliomas, T1 after contrast, FLAIR and labels, told plane, tumour and population: by
+/// `scripts/make_base_brain.sh`, on simulated cases of a seed of its own.
+const BRAIN: &[u8] = include_bytes!("../../assets/base-brain.safetensors");
 
-/// Which of them is the base for data with these contrasts: the third for images in colour, the second where one is
-/// beyond the first.
+/// What each of the four shows.
+const SHOWN: [&[&str]; 4] =
+    [&[SUSCEPTIBILITY], &[SUSCEPTIBILITY, "rim", "flair"], &["image0", "image1", "image2"], &["t1c", "t2f", "seg"]];
+
+/// Which of them is the base for data with these contrasts: the third for images in colour, the fourth for any of
+/// BraTS, the second where one is beyond the first.
 fn place<'a>(contrasts: impl IntoIterator<Item = &'a str>) -> usize {
     let contrasts: Vec<&str> = contrasts.into_iter().collect();
     match contrasts.iter().any(|name| ["rim", "flair"].contains(name)) {
         _ if contrasts == SHOWN[2] => 2,
+        _ if contrasts.iter().any(|name| ["t1n", "t1c", "t2w", "t2f", "seg"].contains(name)) => 3,
         several => usize::from(several),
     }
 }
@@ -57,7 +63,7 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
             "0: layers that see new contrasts have to learn",
         ));
     }
-    let bytes = [ONE_CONTRAST, MULTI_CONTRAST, SKIN][place];
+    let bytes = [ONE_CONTRAST, MULTI_CONTRAST, SKIN, BRAIN][place];
     let embedded = crate::nets::weights::description(bytes)?.generator;
     let own = config.net.generator(side, embedded.channels);
     if own != (GeneratorConfig { c_dim: own.c_dim, ..embedded.clone() }) {
@@ -84,7 +90,8 @@ pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, S
     let (name, bytes) = match place(contrasts.iter().map(|contrast| contrast.name.as_str())) {
         0 => ("embedded base generator", ONE_CONTRAST),
         1 => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
-        _ => ("embedded base generator of dermoscopy", SKIN),
+        2 => ("embedded base generator of dermoscopy", SKIN),
+        _ => ("embedded base generator of slices of brains with gliomas", BRAIN),
     };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
     std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;
@@ -99,8 +106,10 @@ mod tests {
     fn the_embedded_network_fits_the_default_settings_and_says_what_it_shows() {
         let config = TrainConfig { base: BaseChoice::Embedded, ..TrainConfig::default() };
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        for shown in SHOWN {
-            check_embedded_base(&config, 64, &names(shown)).unwrap();
+        for (at, shown) in SHOWN.into_iter().enumerate() {
+            let (fits, other) = if at == 3 { (32, 64) } else { (64, 32) };
+            check_embedded_base(&config, fits, &names(shown)).unwrap();
+            assert!(check_embedded_base(&config, other, &names(shown)).is_err());
             let contrasts: Vec<Contrast> =
                 shown.iter().map(|name| crate::data::intensity::default_contrast(name)).collect();
             let (_, network) = base_network(&contrasts, Device::Cpu).unwrap();

@@ -95,8 +95,9 @@ fn discriminator_main(inputs: &DiscriminatorMain, state: &mut TrainState, shared
     let images = shown_fakes((fakes, c, augment_fakes), state, shared)?;
     let reals = carry_out(&shown.pixels, augment_reals);
     let both = [(&images, c), (&reals, shown.classes.as_ref())];
-    let ([fake_logits, real_logits], commitment) =
-        state.discriminator.forward_both_quantised(both, Some(picks.as_slice()));
+    // What went by way of a GPU's fixed tensors is float32.
+    let picks: Vec<Tensor> = picks.iter().map(|picks| picks.to_kind(Kind::Int64)).collect();
+    let ([fake_logits, real_logits], commitment) = state.discriminator.forward_both_quantised(both, Some(&picks));
     let loss = match shared.settings.objective.loss {
         Loss::Logistic => loss::discriminator_logistic(&fake_logits, &real_logits),
         Loss::Relativistic => loss::relativistic(&real_logits, &fake_logits),

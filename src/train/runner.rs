@@ -132,9 +132,13 @@ mod tests {
     use super::*;
     use tch::Tensor;
 
+    use crate::augment::ChannelRule;
     use crate::engine::watch::{self, PlainOperations, operations};
-    use crate::nets::Network;
+    use crate::nets::layers::resample::Resampling;
+    use crate::nets::{Modulation, Network};
     use crate::optim::Alone;
+    use crate::train::TrainConfig;
+    use crate::train::config::Loss;
 
     fn settings() -> Resolved {
         Resolved::tiny(16, &[1, 1])
@@ -146,20 +150,35 @@ mod tests {
         RealBatch { pixels: Tensor::from_slice(&values).view([4, 1, 16, 16]), classes: Some(classes) }
     }
 
-    fn trained(runner: &mut Runner, p: f64) -> TrainState {
-        let settings = settings();
-        let mut state = TrainState::new(&settings, RunSeed(1), Device::Cpu).unwrap();
+    /// What each setting beyond the usual ones makes of [`settings`].
+    fn departures() -> Vec<Resolved> {
+        let of = |change: &dyn Fn(&mut TrainConfig)| {
+            let mut config = TrainConfig { batch: 4, ..TrainConfig::default() };
+            (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
+            change(&mut config);
+            config.resolve(16, &[ChannelRule::Image], &[1, 1]).unwrap()
+        };
+        vec![
+            of(&|config| config.net.attention = Some(8)),
+            of(&|config| config.net.modulation = Modulation::Adain),
+            of(&|config| config.net.resampling = Resampling::Transposed),
+            of(&|config| (config.quantise.sides, config.quantise.codes) = (vec![8, 4], 6)),
+            of(&|config| (config.quantise.sides, config.quantise.pass_on) = (vec![4], false)),
+            of(&|config| (config.objective.top_k, config.objective.top_k_kimg) = (0.5, 0.004)),
+            of(&|config| (config.objective.lecam, config.objective.lecam_from_kimg) = (0.3, 0.004)),
+            of(&|config| (config.objective.loss, config.objective.r2) = (Loss::Relativistic, true)),
+            of(&|config| config.ada.augment = "diffaugment".parse().unwrap()),
+            of(&|config| config.ada.augment = "diffaugment-medical".parse().unwrap()),
+        ]
+    }
+
+    fn trained(runner: &mut Runner, settings: &Resolved, p: f64) -> TrainState {
+        let mut state = TrainState::new(settings, RunSeed(1), Device::Cpu).unwrap();
         state.ada.p = p;
         for index in 0..3 {
             let reals = reals(index);
-            let step = Step {
-                settings: &settings,
-                seed: RunSeed(1),
-                index,
-                learning_rate_scale: 1.0,
-                reals: &reals,
-                peers: &Alone,
-            };
+            let step =
+                Step { settings, seed: RunSeed(1), index, learning_rate_scale: 1.0, reals: &reals, peers: &Alone };
             for phase in settings.lazy.due(index) {
                 runner.run(phase, &mut state, &step).unwrap();
             }
@@ -170,10 +189,11 @@ mod tests {
 
     #[test]
     fn by_way_of_fixed_tensors_it_is_the_same_training() {
-        for (p, tolerance) in [(0.0, 0.0), (0.3, 2e-3)] {
+        let plain = [(settings(), 0.0, 0.0), (settings(), 0.3, 2e-3)];
+        for (settings, p, tolerance) in plain.into_iter().chain(departures().into_iter().map(|one| (one, 0.0, 0.0))) {
             let mut direct = Runner::new(Device::Cpu, true);
             let mut staged = Runner { staged: true, ..Runner::new(Device::Cpu, true) };
-            let (one, other) = (trained(&mut direct, p), trained(&mut staged, p));
+            let (one, other) = (trained(&mut direct, &settings, p), trained(&mut staged, &settings, p));
             assert!(direct.programs.is_empty());
             // One for each phase: shapes do not depend on what was drawn.
             assert_eq!(staged.programs.len(), 4);
@@ -188,25 +208,29 @@ mod tests {
 
     #[test]
     fn a_phase_neither_waits_for_the_device_nor_brings_it_numbers() {
-        let settings = settings();
-        let mut state = TrainState::new(&settings, RunSeed(1), Device::Cpu).unwrap();
-        state.ada.p = 0.5;
         let _plain = PlainOperations::enter();
+        std::iter::once(settings()).chain(departures()).for_each(|settings| runs_on_the_device_alone(&settings));
+        // The test sees what it looks for.
+        let found = operations(|| {
+            let _ = Tensor::from_slice(&[1f32]).double_value(&[0]);
+        });
+        for name in ["aten::zeros", "aten::item"] {
+            assert!(found.iter().any(|found| found == name), "{found:?}");
+        }
+    }
+
+    fn runs_on_the_device_alone(settings: &Resolved) {
+        let mut state = TrainState::new(settings, RunSeed(1), Device::Cpu).unwrap();
+        state.ada.p = 0.5;
         let mut runner = Runner { staged: true, ..Runner::new(Device::Cpu, true) };
         let reals = reals(0);
-        let step = Step {
-            settings: &settings,
-            seed: RunSeed(1),
-            index: 0,
-            learning_rate_scale: 1.0,
-            reals: &reals,
-            peers: &Alone,
-        };
+        let step =
+            Step { settings, seed: RunSeed(1), index: 0, learning_rate_scale: 1.0, reals: &reals, peers: &Alone };
         for phase in settings.lazy.due(0) {
             // Once before, as before a recording: matrices that depend on sizes only are made and kept.
             runner.run(phase, &mut state, &step).unwrap();
             let program = runner.programs.iter().find(|program| program.inputs.phase() == phase).unwrap();
-            let names = operations(|| phases::descend(&program.inputs, &mut state, &settings, &Alone).unwrap());
+            let names = operations(|| phases::descend(&program.inputs, &mut state, settings, &Alone).unwrap());
             assert!(names.len() > 300, "{phase:?}: {} operations", names.len());
             for name in watch::NOT_TO_RECORD {
                 let at = names.iter().position(|found| found == name);
@@ -216,13 +240,6 @@ mod tests {
                     at.map(|at| &names[at.saturating_sub(4)..at + 4])
                 );
             }
-        }
-        // The test sees what it looks for.
-        let found = operations(|| {
-            let _ = Tensor::from_slice(&[1f32]).double_value(&[0]);
-        });
-        for name in ["aten::zeros", "aten::item"] {
-            assert!(found.iter().any(|found| found == name), "{found:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::augment::AugmentSet;
 use crate::augment::differentiable::Differentiable;
 use crate::nets::Modulation;
 use crate::nets::layers::resample::Resampling;
-use crate::train::config::Loss;
+use crate::train::config::{Loss, ObjectiveConfig, QuantiseFeatures};
 use crate::train::{BaseChoice, TrainConfig};
 
 /// A network, or a way to train it.
@@ -39,9 +39,6 @@ pub enum Variant {
 
 /// Weight of LeCam regularisation (Tseng et al. 2021 for sets of thousands of images).
 const LECAM: f64 = 0.01;
-
-/// Of the gradient penalty's weight: the relativistic loss asks for ten times StyleGAN2's (Huang et al. 2024).
-const RELATIVISTIC_GAMMA: f64 = 10.0;
 
 impl Variant {
     /// In the order of the tables.
@@ -76,9 +73,16 @@ impl Variant {
         }
     }
 
-    /// The settings of its training on square images of `side` pixels: `usual` with random weights, one switch moved.
+    /// The settings of its training on square images of `side` pixels: `usual` with random weights and StyleGAN2's own
+    /// objective, one switch moved.
     pub fn of(self, usual: &TrainConfig, side: i64) -> TrainConfig {
-        let mut config = TrainConfig { base: BaseChoice::None, freeze_discriminator: 0, ..usual.clone() };
+        let mut config = TrainConfig {
+            base: BaseChoice::None,
+            freeze_discriminator: 0,
+            objective: ObjectiveConfig::default(),
+            quantise: QuantiseFeatures::default(),
+            ..usual.clone()
+        };
         let adaptive = config.ada.clone();
         config.ada.augment = AugmentSet::None;
         match self {
@@ -104,7 +108,6 @@ impl Variant {
             Self::Relativistic => {
                 config.objective.loss = Loss::Relativistic;
                 config.objective.r2 = true;
-                config.r1_gamma = Some(RELATIVISTIC_GAMMA * config.r1_gamma_at(side));
             }
         }
         config

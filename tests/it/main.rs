@@ -134,6 +134,7 @@ mod kill_chains;
 mod faults;
 
 mod dermatoscopy;
+mod glioma;
 mod early_signals;
 
 mod evaluate;

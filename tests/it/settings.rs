@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use rimforge::problem::{Kind, Problem, Result};
-use rimforge::study::{DermatoscopyStudy, RimStudy, StudyFile, StudyKind};
+use rimforge::study::{DermatoscopyStudy, GliomaStudy, RimStudy, StudyFile, StudyKind};
 
 /// A study that is good as it stands.
 pub const STUDY: &str = "[cohort.simulate]\npreset = \"demo\"\n";
@@ -578,6 +578,7 @@ pub fn load_any(path: &Path) -> Result<()> {
     match StudyKind::of(&file)? {
         StudyKind::RimLesions => file.settings::<RimStudy>().map(drop),
         StudyKind::Dermatoscopy => file.settings::<DermatoscopyStudy>().map(drop),
+        StudyKind::Glioma => file.settings::<GliomaStudy>().map(drop),
     }
 }
 

@@ -38,7 +38,7 @@ pub fn known() -> impl Iterator<Item = &'static str> {
 
 /// One examination.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CaseFiles {
+pub(in crate::data) struct CaseFiles {
     /// "BraTS-SSA-00002-000".
     pub id: Name,
     /// "BraTS-SSA-00002": what all examinations of one person share.
@@ -58,7 +58,7 @@ impl CaseFiles {
 
 /// The cases of a folder, by id, and what to say of what was passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(in crate::data) struct Layout {
     pub cases: Vec<CaseFiles>,
     pub notes: Vec<String>,
 }

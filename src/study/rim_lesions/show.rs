@@ -224,7 +224,10 @@ impl RimStudy {
         let mut all = Vec::new();
         if train.r1_gamma.is_none() {
             let value = train.r1_gamma_at(side);
-            let meaning = format!("0.0002 x side^2 / batch ({value} at batch {} and {side} pixels)", train.batch);
+            let meaning = format!(
+                "0.0002 x side^2 / batch, relativistic 16 times that ({value} at batch {} and {side} pixels)",
+                train.batch
+            );
             all.push(unset("train", "r1_gamma", meaning));
         }
         if train.ema_kimg.is_none() {

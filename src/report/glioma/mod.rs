@@ -1,0 +1,5 @@
+//! The page of a glioma study.
+
+mod page;
+
+pub use page::render;

@@ -1,0 +1,158 @@
+//! The glioma study from end to end on a few simulated brains, and variants on their own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use rimforge::records::glioma::GliomaRecord;
+use rimforge::records::variants::VariantsRecord;
+
+const STUDY: &str = r#"
+kind = "glioma"
+name = "tiny"
+out = "study"
+
+[engine]
+device = "cpu"
+threads = 1
+
+[brains.simulate]
+africa = 3
+others = 3
+seed = 5
+
+[prepare]
+side = 16
+brats = { step = 12 }
+
+[train]
+kimg = 0.064
+batch = 16
+
+[train.net]
+z_dim = 16
+w_dim = 16
+channel_base = 256
+channel_max = 16
+
+[generate]
+seeds = "0-23"
+
+[variants]
+names = ["normal", "attention", "feature-quantisation", "top-k", "adain", "lecam", "relativistic"]
+seeds = 1
+kimg = 0.064
+points = 2
+drawn = 24
+"#;
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(study: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::write(place.path("study.toml"), study).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.current_dir(self.0.path()).args(arguments.split_whitespace()).output().unwrap()
+    }
+
+    fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {said}");
+        said
+    }
+
+    fn refused(&self, code: i32, arguments: &str, says: &str) {
+        let output = self.run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {text}");
+        assert!(text.contains(says) && !text.contains("panicked"), "{arguments}: {text}");
+    }
+
+    fn results(&self) -> GliomaRecord {
+        serde_json::from_slice(&fs::read(self.path("study/results.json")).unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn brains_become_a_report_and_nothing_is_done_twice() {
+    let place = Place::new(STUDY);
+    let said = place.done("run study.toml");
+    assert!(said.contains("SIMULATED") && said.contains("feature-quantisation"), "{said}");
+    let record = place.results();
+    assert!(record.simulated && record.prepare.simulated);
+    assert_eq!(record.brains.as_ref().unwrap().cases, 6);
+    assert_eq!(record.prepare.patients_on_two_sides, 0);
+    let classes = &record.training.classes;
+    assert!(classes.contains(&"axial-tumour-SSA".to_owned()) && classes.contains(&"sagittal-GLI".to_owned()));
+    assert_eq!(record.synthesis.channels, ["t1c", "t2f", "seg"]);
+    let variants = record.variants.as_ref().unwrap();
+    assert_eq!(variants.variants.len(), 7);
+    for variant in &variants.variants {
+        assert_eq!((variant.runs.len(), variant.runs[0].points.len()), (1, 2), "{}", variant.key);
+        assert!(variant.at_equal_images.mean.is_finite() && variant.at_equal_images.mean > 0.0);
+        let words = variant.verdict.map(|verdict| verdict.words());
+        assert_eq!(words, (variant.key != "normal").then_some("no difference shown"), "one training shows none");
+    }
+    assert!(variants.reader.as_ref().unwrap().accuracy > 1.0 / classes.len() as f64);
+    let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
+    for says in ["SIMULATED", "Variants at equal budget", "no difference shown", "axial-tumour-SSA", "relativistic"] {
+        assert!(page.contains(says), "{says}");
+    }
+    assert!(!page.contains(">NaN") && !page.contains(" NaN"));
+
+    // Kept as it is; the report alone, too.
+    let bytes = fs::read(place.path("study/results.json")).unwrap();
+    place.done("run study.toml");
+    assert_eq!(fs::read(place.path("study/results.json")).unwrap(), bytes);
+    fs::remove_file(place.path("study/report/index.html")).unwrap();
+    place.done("report study");
+    assert_eq!(fs::read_to_string(place.path("study/report/index.html")).unwrap(), page);
+
+    variants_alone(&place);
+    given_volumes(&place);
+}
+
+/// The command trains what it is told; a run that has it all goes on with nothing.
+fn variants_alone(place: &Place) {
+    let command = "variants --data study/data --out v --names normal,commitment,diffaugment,transposed --seeds 2 --kimg \
+                   0.032 --points 1 --drawn 12 --device cpu --threads 1 --set condition=labels --set batch=16 --set \
+                   net.z_dim=16 --set net.w_dim=16 --set net.channel_base=256 --set net.channel_max=16";
+    let said = place.done(command);
+    assert!(said.contains("2 trainings of each variant") && said.contains("transposed"), "{said}");
+    let record: VariantsRecord = serde_json::from_slice(&fs::read(place.path("v/record.json")).unwrap()).unwrap();
+    assert_eq!(record.variants.iter().map(|variant| variant.runs.len()).collect::<Vec<_>>(), [2; 4]);
+    let network = fs::read(place.path("v/transposed-1/network-last.safetensors")).unwrap();
+    place.done(command);
+    assert_eq!(fs::read(place.path("v/transposed-1/network-last.safetensors")).unwrap(), network);
+    place.refused(2, "variants --data study/data --out w --names normal,normal", "each once");
+    place.refused(2, "variants --data study/data --out w --names nonsense", "nonsense");
+    assert!(!place.path("w").exists());
+}
+
+/// The same volumes as a user's own: one that changes makes the slices anew.
+fn given_volumes(place: &Place) {
+    let study = STUDY
+        .replace("[brains.simulate]\nafrica = 3\nothers = 3\nseed = 5\n", "[brains]\nbrats = \"study/cohort\"\n")
+        .replace("out = \"study\"", "out = \"given\"");
+    let study = &study[..study.find("[variants]").unwrap()];
+    fs::write(place.path("given.toml"), study).unwrap();
+    place.done("run given.toml");
+    let record: GliomaRecord = serde_json::from_slice(&fs::read(place.path("given/results.json")).unwrap()).unwrap();
+    assert!(record.brains.is_none() && record.variants.is_none() && record.simulated);
+    assert_eq!(record.prepare.lesions, place.results().prepare.lesions);
+    place.refused(3, "run given.toml --set brains.brats=nosuch --set out=x", "brains.brats names it");
+    place.refused(2, "run given.toml --set brains.simulate.africa=2 --set out=x", "at once");
+    place.refused(2, "run study.toml --set train.condition=none --set out=x", "train.condition");
+    place.refused(2, "run study.toml --set train.base=embedded --set out=x", "train.base = \"embedded\"");
+    assert!(!place.path("x").exists());
+}
