@@ -92,7 +92,7 @@ impl Width {
             Self::Small => 8,
             Self::Large => 16,
         };
-        UNetConfig { channels, widths: [1, 2, 4, 8].map(|times| first * times) }
+        UNetConfig { channels, widths: [1, 2, 4, 8].map(|times| first * times), outputs: 1 }
     }
 }
 

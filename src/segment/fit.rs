@@ -15,7 +15,7 @@ use crate::problem::Result;
 use crate::seed::RunSeed;
 
 /// Steps between two looks at the clock, the loss and the wish to stop.
-const CHUNK: u64 = 10;
+pub(crate) const CHUNK: u64 = 10;
 
 /// Power of the fall of the learning rate, as in nnU-Net.
 const POWER: f64 = 0.9;
@@ -41,7 +41,8 @@ impl Plan {
         (self.batch / 4).max(1)
     }
 
-    fn rate(&self, step: u64) -> f64 {
+    /// Of the optimiser at a step.
+    pub(crate) fn rate(&self, step: u64) -> f64 {
         self.learning_rate * (1.0 - step as f64 / self.steps as f64).powf(POWER)
     }
 }
@@ -147,7 +148,7 @@ mod tests {
         let learnt = phantoms();
         let config = SegmentConfig { batch: 8, ..SegmentConfig::default() };
         let set = learnt.set(arm, 0, RunSeed(0), &config).unwrap();
-        let network = UNetConfig { channels: 1, widths: [4, 4, 8, 8] };
+        let network = UNetConfig { channels: 1, widths: [4, 4, 8, 8], outputs: 1 };
         let plan = Plan { network, steps: 240, batch: 8, learning_rate: 1e-2, extra_weight };
         let (network, losses) = fit(&set, &learnt, &plan, RunSeed(seed), &Silent).unwrap();
         let images = learnt.pairs.narrow(1, 0, 1);

@@ -2,7 +2,8 @@
 //! and is measured on held-out lesions.
 //!
 //! [`material`] says what is learnt from and what is held out, with the leak proof of `classify`; [`fit`] trains,
-//! [`runs`] does so for every arm and repetition; [`judge`] measures lesion by lesion, [`compare`] gives the numbers
+//! [`runs`] does so for every arm and repetition,
+//! each fit [`kept`] in a file; [`judge`] measures lesion by lesion, [`compare`] gives the numbers
 //! intervals over patients, [`ceiling`] says how far two readers agree, [`figure`] shows some lesions.
 
 pub mod config;
@@ -11,13 +12,15 @@ pub mod arms;
 
 mod material;
 
-mod fit;
+pub(crate) mod fit;
+
+pub(crate) mod kept;
 
 mod runs;
 
 mod judge;
 
-mod compare;
+pub(crate) mod compare;
 
 mod ceiling;
 

@@ -22,6 +22,27 @@ pub fn dice_loss(logits: &Tensor, target: &Tensor) -> Tensor {
     (both * 2.0 + SMOOTH) / (all + SMOOTH) * -1.0 + 1.0
 }
 
+/// Mean cross-entropy of `logits` \[N, K, H, W\] of labels that exclude each other against `masks` of the same shape,
+/// 1 for a pixel's label and 0 for the others.
+pub fn label_cross_entropy(logits: &Tensor, masks: &Tensor) -> Tensor {
+    // Over masks and not over numbers of labels: the gradient of the latter has no deterministic kernel on a GPU.
+    let own = (logits.log_softmax(1, Kind::Float) * masks).sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+    own.mean(Kind::Float) * -1.0
+}
+
+/// The mean of [`dice_loss`]'s form over the labels but the first, which is the background, with p the softmax of
+/// `logits` \[N, K, H, W\] and g the `masks` of the same shape ("batch Dice" of nnU-Net without background). A label
+/// that the batch lacks costs what is given to it.
+pub fn label_dice_loss(logits: &Tensor, masks: &Tensor) -> Tensor {
+    let labels = logits.size()[1] - 1;
+    let p = logits.softmax(1, Kind::Float).narrow(1, 1, labels);
+    let masks = masks.narrow(1, 1, labels);
+    let by_label = |values: &Tensor| values.sum_dim_intlist([0i64, 2, 3].as_slice(), false, Kind::Float);
+    let both = by_label(&(&p * &masks));
+    let all = by_label(&p) + by_label(&masks);
+    ((both * 2.0 + SMOOTH) / (all + SMOOTH)).mean(Kind::Float) * -1.0 + 1.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +64,21 @@ mod tests {
             0.0,
             epsilon = 1e-6
         );
+    }
+
+    /// Four pixels at probability 1/4 for each of four labels: two are background, one each of labels 1 and 2, none of
+    /// 3. Cross-entropy ln 4; Dice of labels 1 and 2: 2 x 1/4 / (1 + 1) = 1/4, of label 3: 0.
+    #[test]
+    fn undecided_labels_by_hand() {
+        let logits = Tensor::zeros([1, 4, 2, 2], (Kind::Float, tch::Device::Cpu));
+        let labels = Tensor::from_slice(&[0i64, 0, 1, 2]).view([1, 2, 2]);
+        let masks = labels.one_hot(4).permute([0, 3, 1, 2]).to_kind(Kind::Float);
+        let of = |loss: Tensor| f64::try_from(loss).unwrap();
+        assert_abs_diff_eq!(of(label_cross_entropy(&logits, &masks)), 4f64.ln(), epsilon = 1e-6);
+        assert_abs_diff_eq!(of(label_dice_loss(&logits, &masks)), 1.0 - 0.5 / 3.0, epsilon = 1e-5);
+        // Sure and right costs nothing, of the label that is not there either.
+        let sure: Tensor = (&masks - 0.5) * 100.0;
+        assert_abs_diff_eq!(of(label_cross_entropy(&sure, &masks)), 0.0, epsilon = 1e-6);
+        assert_abs_diff_eq!(of(label_dice_loss(&sure, &masks)), 0.0, epsilon = 1e-6);
     }
 }

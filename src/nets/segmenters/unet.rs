@@ -31,6 +31,17 @@ pub struct UNetConfig {
     pub channels: i64,
     /// Channels of the levels from the top.
     pub widths: [i64; LEVELS],
+    /// Answers a pixel: 1, inside or not; more, one for each of so many labels that exclude each other.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub outputs: i64,
+}
+
+fn one() -> i64 {
+    1
+}
+
+fn is_one(outputs: &i64) -> bool {
+    *outputs == 1
 }
 
 /// Convolution 3x3, instance normalisation, leaky ReLU.
@@ -98,8 +109,8 @@ impl Up {
 pub struct UNet {
     down: Vec<[Unit; 2]>,
     up: Vec<Up>,
-    head_weight: Tensor, // [1, W, 1, 1]
-    head_bias: Tensor,   // [1]
+    head_weight: Tensor, // [K, W, 1, 1]
+    head_bias: Tensor,   // [K]
 }
 
 impl UNet {
@@ -123,12 +134,13 @@ impl UNet {
         Self {
             down,
             up,
-            head_weight: head.normal("weight", &[1, width, 1, 1], (1.0 / width as f64).sqrt()),
-            head_bias: head.constant("bias", &[1], 0.0),
+            head_weight: head.normal("weight", &[config.outputs, width, 1, 1], (1.0 / width as f64).sqrt()),
+            head_bias: head.constant("bias", &[config.outputs], 0.0),
         }
     }
 
-    /// Images \[N, C, H, W\] in \[-1, 1\], H and W multiples of [`MULTIPLE`] -> logits \[N, 1, H, W\].
+    /// Images \[N, C, H, W\] in \[-1, 1\], H and W multiples of [`MULTIPLE`] -> logits \[N, K, H, W\], K being
+    /// the answers a pixel.
     pub fn forward(&self, images: &Tensor) -> Tensor {
         let mut levels: Vec<Tensor> = Vec::with_capacity(LEVELS);
         for units in &self.down {
@@ -142,9 +154,12 @@ impl UNet {
         x.conv2d(&self.head_weight, Some(&self.head_bias), [1i64, 1], [0i64, 0], [1i64, 1], 1)
     }
 
-    /// Probabilities \[N, 1, H, W\] without gradient.
+    /// Probabilities \[N, K, H, W\] without gradient; of several labels they sum to 1.
     pub fn probabilities(&self, images: &Tensor) -> Tensor {
-        tch::no_grad(|| self.forward(images).sigmoid().to_kind(Kind::Float))
+        tch::no_grad(|| match self.forward(images) {
+            logits if logits.size()[1] == 1 => logits.sigmoid().to_kind(Kind::Float),
+            logits => logits.softmax(1, Kind::Float),
+        })
     }
 }
 
@@ -193,7 +208,7 @@ mod tests {
     #[test]
     fn agrees_with_pytorch() {
         let reference: Reference = serde_json::from_str(include_str!("../../../tests/fixtures/unet.json")).unwrap();
-        let config = UNetConfig { channels: reference.channels, widths: reference.widths };
+        let config = UNetConfig { channels: reference.channels, widths: reference.widths, outputs: 1 };
         let mut unet = UNet::new(&config, RunSeed(0), Device::Cpu);
         let weights = reference.weights.iter().map(|(name, array)| (name.clone(), array.tensor())).collect();
         unet.load(&weights).unwrap();
@@ -211,7 +226,7 @@ mod tests {
 
     #[test]
     fn first_values_are_of_the_seed_and_an_image_does_not_know_of_its_neighbours() {
-        let config = UNetConfig { channels: 2, widths: [4, 4, 8, 8] };
+        let config = UNetConfig { channels: 2, widths: [4, 4, 8, 8], outputs: 1 };
         let of = |seed| UNet::new(&config, RunSeed(seed), Device::Cpu);
         let x = Tensor::arange(2 * 2 * 256, (Kind::Float, Device::Cpu)).view([2, 2, 16, 16]).sin();
         let both = of(1).probabilities(&x);
@@ -219,5 +234,26 @@ mod tests {
         let alone = of(1).probabilities(&x.narrow(0, 1, 1));
         assert!(f64::try_from((alone - both.narrow(0, 1, 1)).abs().max()).unwrap() < 1e-6);
         assert_eq!(both.size(), [2, 1, 16, 16]);
+    }
+
+    #[test]
+    fn a_network_of_one_answer_is_written_as_it_always_was_and_labels_share_a_probability_of_1() {
+        let one = UNetConfig { channels: 2, widths: [4, 4, 8, 8], outputs: 1 };
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(text, r#"{"channels":2,"widths":[4,4,8,8]}"#);
+        assert_eq!(serde_json::from_str::<UNetConfig>(&text).unwrap(), one);
+        let shape = |config: &UNetConfig| {
+            let tensors = UNet::new(config, RunSeed(1), Device::Cpu).tensors();
+            (tensors["head.weight"].size(), tensors["head.bias"].size(), tensors.len())
+        };
+        let four = UNetConfig { outputs: 4, ..one };
+        let (weight, bias, count) = shape(&one);
+        assert_eq!((weight, bias), (vec![1, 4, 1, 1], vec![1]));
+        assert_eq!(shape(&four), (vec![4, 4, 1, 1], vec![4], count));
+        let x = Tensor::arange(2 * 256, (Kind::Float, Device::Cpu)).view([1, 2, 16, 16]).sin();
+        let p = UNet::new(&four, RunSeed(1), Device::Cpu).probabilities(&x);
+        assert_eq!(p.size(), [1, 4, 16, 16]);
+        let sum = p.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        assert!(f64::try_from((sum - 1.0).abs().max()).unwrap() < 1e-6);
     }
 }
