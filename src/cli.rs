@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import,
-    invert, perturb, prepare, project, read, report, review, run, segment, simulate, train, two_sided, variants,
+    invert, perturb, prepare, project, read, report, review, run, segment, simulate, train, tumours, two_sided,
+    variants,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -73,6 +74,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Learn masks of rims, one network per arm, and measure them on held-out lesions.
     Segment(segment::SegmentArgs),
+    /// Learn regions of gliomas with and without drawn pairs of a rare population; measure them on held-out patients.
+    Tumours(tumours::TumoursArgs),
     /// Let people judge blinded images of a study in a browser: real or synthetic, rim or not.
     Read(read::ReadArgs),
     /// Let people accept or reject directions in a browser; every decision is a line of a log.
@@ -130,6 +133,7 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(args, console),
             Command::Explain(args) => explain::run(args, console),
             Command::Segment(args) => segment::run(args, console),
+            Command::Tumours(args) => tumours::run(args, console),
             Command::Read(args) => read::run(args, console),
             Command::Review(args) => review::run(args, console),
             Command::Report(args) => report::run(args, console),

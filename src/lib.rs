@@ -131,6 +131,9 @@ pub mod explain;
 /// 6d. Masks of rims: one network an arm, measured on held-out lesions.
 pub mod segment;
 
+/// 6e. Regions of gliomas: what drawn pairs of an under-represented population are worth.
+pub mod tumours;
+
 /// 7. Run folder to one HTML file.
 pub mod report;
 

@@ -253,7 +253,7 @@ fn require_shares(config: &ClassifyConfig, material: &Material, data: &Prepared)
 }
 
 /// The real part: one unit a lesion.
-pub(super) fn real(training: &TrainSlices) -> Material {
+pub(crate) fn real(training: &TrainSlices) -> Material {
     let data = training.prepared();
     let interest = data.classes().interest();
     let none = vec![vec![]; data.classes().count()];

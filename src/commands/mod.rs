@@ -56,6 +56,8 @@ pub mod run;
 
 pub mod segment;
 
+pub mod tumours;
+
 pub mod simulate;
 
 mod simulate_brain;

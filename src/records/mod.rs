@@ -52,6 +52,8 @@ pub mod evidence;
 
 pub mod segment;
 
+pub mod tumours;
+
 pub mod reading;
 
 pub mod review;

@@ -146,6 +146,10 @@ mod explain;
 mod directions;
 
 mod segment;
+
+/// Drawn slice-mask pairs of a rare population of gliomas.
+mod tumours;
+
 mod exact_resume;
 
 mod folders_gone_on_with;
