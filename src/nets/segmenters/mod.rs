@@ -1,4 +1,5 @@
-//! Networks that say of each pixel whether it belongs to what is looked for, or to which of several labels, and what they are trained with.
+//! Networks that say of each pixel whether it belongs to what is looked for, or to which of several labels, and
+//! what they are trained with.
 
 mod loss;
 
