@@ -100,6 +100,11 @@ impl StudyDir {
         self.0.join("denoised-multi-contrast")
     }
 
+    /// Tumours found with and without drawn pairs.
+    pub fn tumours(&self) -> PathBuf {
+        self.0.join("tumours")
+    }
+
     /// Variants of the generator at equal budget.
     pub fn variants(&self) -> PathBuf {
         self.0.join("variants")

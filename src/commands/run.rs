@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::console::Console;
-use super::{classify, variants};
+use super::{classify, tumours, variants};
 use crate::engine::Engine;
 use crate::name::shown_path;
 use crate::problem::Result;
@@ -61,7 +61,8 @@ fn run_glioma(study: &GliomaStudy, console: &Console) -> Result<()> {
     let engine = Engine::start(&study.engine)?;
     let record = glioma::run(study, &engine, observer)?;
     console.result(&record, || {
-        let table = record.variants.as_ref().map_or_else(String::new, variants::table);
+        let tumours = record.tumours.as_ref().map_or_else(String::new, tumours::table);
+        let table = tumours + &record.variants.as_ref().map_or_else(String::new, variants::table);
         format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
     })
 }

@@ -100,7 +100,7 @@ pub fn run(args: &TumoursArgs, console: &Console) -> Result<()> {
 }
 
 /// What the record says, for a terminal.
-fn table(record: &TumoursRecord) -> String {
+pub fn table(record: &TumoursRecord) -> String {
     let mut text = if record.simulated { "SIMULATED. ".to_owned() } else { String::new() };
     text.push_str("Dice per patient over all slices; less that of the arm \"frequent\" on the same patients\n");
     for (group, test) in &record.test {

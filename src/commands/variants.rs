@@ -86,8 +86,8 @@ pub fn table(record: &VariantsRecord) -> String {
     );
     let _ = writeln!(
         text,
-        "{:<22} {:>24} {:<20} {:>24} {:<20} {:>8} {:>7} {:>9}",
-        "variant", "distance, equal images", "", "equal seconds", "", "classes", "planes", "images/s"
+        "{:<22} {:>24} {:<20} {:>24} {:<20} {:>8} {:>7} {:>8} {:>9}",
+        "variant", "distance, equal images", "", "equal seconds", "", "classes", "planes", "variety", "images/s"
     );
     let range = |range: &Range| format!("{:.4} ({:.4}-{:.4})", range.mean, range.low, range.high);
     let share =
@@ -96,7 +96,7 @@ pub fn table(record: &VariantsRecord) -> String {
     for variant in &record.variants {
         let _ = writeln!(
             text,
-            "{:<22} {:>24} {:<20} {:>24} {:<20} {:>8} {:>7} {:>9.0}",
+            "{:<22} {:>24} {:<20} {:>24} {:<20} {:>8} {:>7} {:>8} {:>9.0}",
             variant.key,
             range(&variant.at_equal_images),
             words(variant.verdict),
@@ -104,6 +104,7 @@ pub fn table(record: &VariantsRecord) -> String {
             words(variant.verdict_at_equal_seconds),
             share(&variant.fidelity),
             share(&variant.planes),
+            share(&variant.variety),
             variant.images_per_s.mean
         );
     }

@@ -7,6 +7,7 @@ use super::prepare::PrepareRecord;
 use super::study::StageRun;
 use super::synthesis::SynthesisRecord;
 use super::training::{TimingRecord, TrainingRecord};
+use super::tumours::TumoursRecord;
 use super::variants::VariantsRecord;
 
 /// Everything that such a study found.
@@ -42,6 +43,9 @@ pub struct GliomaRecord {
     pub timing: Vec<TimingRecord>,
     /// What it draws.
     pub synthesis: SynthesisRecord,
+    /// What its pairs are worth to a segmentation; absent where not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tumours: Option<TumoursRecord>,
     /// Variants of it at equal budget; absent where not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variants: Option<VariantsRecord>,

@@ -71,6 +71,11 @@ pub struct VariantRecord {
     pub fidelity: Option<Range>,
     /// Share read as of its plane.
     pub planes: Option<Range>,
+    /// How far apart drawn images of a class lie, as a share of what its training slices do, mean over classes: deviation of
+    /// each pixel over the images. Of a network that draws one image of each class, 0.
+    pub variety: Option<Range>,
+    /// The same of the class that is least varied.
+    pub least_variety: Option<Range>,
     /// Against the first variant, after all images; absent for the first.
     pub verdict: Option<Verdict>,
     /// The same at equal time.
@@ -90,6 +95,10 @@ pub struct VariantRun {
     pub fidelity: Option<f64>,
     /// As [`VariantRecord::planes`].
     pub planes: Option<f64>,
+    /// As [`VariantRecord::variety`].
+    pub variety: Option<f64>,
+    /// As [`VariantRecord::least_variety`].
+    pub least_variety: Option<f64>,
     /// Times that it diverged and was rolled back.
     pub rollbacks: u64,
 }

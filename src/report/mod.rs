@@ -57,6 +57,8 @@ mod segmentation;
 
 mod svg;
 
+mod tumours;
+
 mod two_sided;
 
 mod variants;

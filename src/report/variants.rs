@@ -34,7 +34,8 @@ pub struct VariantRow {
     pub key: String,
     /// What it changes.
     pub about: String,
-    /// Distance at equal images, verdict, at equal seconds, verdict, classes, planes, parameters, images a second.
+    /// Distance at equal images, verdict, at equal seconds, verdict, classes, planes, variety, that of the least varied
+    /// class, parameters, images a second.
     pub cells: Vec<String>,
 }
 
@@ -84,6 +85,8 @@ fn row(variant: &VariantRecord) -> VariantRow {
             verdict(variant.verdict_at_equal_seconds),
             share(&variant.fidelity),
             share(&variant.planes),
+            share(&variant.variety),
+            share(&variant.least_variety),
             count(variant.parameters),
             number(variant.images_per_s.mean, 0),
         ],

@@ -190,7 +190,10 @@ impl TrainConfig {
         }
         self.net.check_size(side, rules.len() as i64)?;
         if let Some(quantise) = self.quantise.of_network() {
-            quantise.validate(side)?;
+            quantise.validate(side).map_err(|problem| {
+                let expected = format!("sides of blocks' outputs, each once: powers of two from 4 to {}", side / 2);
+                QuantiseFeatures::refuse("sides", format!("{:?}", quantise.sides), expected).because(problem)
+            })?;
         }
         let augment = self.ada.augment.config().with_channels(rules.to_vec());
         augment.validate(rules.len()).map_err(|problem| {

@@ -12,6 +12,8 @@ pub mod reader;
 
 mod compared;
 
+mod eye;
+
 mod sheet;
 
 pub mod stage;

@@ -2,36 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::{Device, Tensor};
-
 use super::compared;
 use super::config::VariantsConfig;
+use super::eye::Eye;
 use super::named::Variant;
-use super::reader::{self, ClassReader};
 use super::sheet::{self, Row};
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::feed::batches::Images;
-use crate::feed::padding;
 use crate::files::{self, Input, OutFolder, Owner};
-use crate::latent::draw::{BATCH, NoiseMode, draw, filled};
-use crate::nets::class::one_hot;
-use crate::nets::features::FrechetFeatures;
-use crate::nets::{Generator, load_image_network};
+use crate::nets::load_image_network;
 use crate::problem::{Problem, Result};
-use crate::records::label::Padding;
 use crate::records::spelling;
 use crate::records::training::{TimingRecord, TrainingRecord};
-use crate::records::variants::{ClassReaderRecord, CurvePoint, VariantRun, VariantsRecord};
+use crate::records::variants::{CurvePoint, VariantRun, VariantsRecord};
 use crate::run_dir::{GanDir, VariantsDir};
 use crate::settings::Settings;
 use crate::train::{self, TrainConfig, TrainingSet};
 
 /// Knows the stage's folders; none is older than marks.
 pub const OWNER: Owner = Owner::of("variants", |_| Ok(None));
-
-/// First words of classes that are planes.
-const PLANES: [&str; 3] = ["axial", "coronal", "sagittal"];
 
 /// One training to do.
 struct Planned {
@@ -79,15 +68,17 @@ pub fn run_stage(
         let lab = Lab { engine: lab.engine, seed: lab.seed.child("variants", one.seed), observer: lab.observer };
         let record = train::run_stage(data, &one.config, &one.folder, &lab)?;
         let generator = load_image_network(GanDir::new(&one.folder).last_network(), lab.engine.device)?.generator;
-        let (fidelity, planes) = eye.fidelity(&generator, config.drawn)?;
+        let seen = eye.look(&generator, config.drawn)?;
         if one.seed == 0 {
             rows.push(Row { name, images: sheet::images(&generator, &eye.padding)? });
         }
         let run = VariantRun {
             seed: one.seed,
             points: points(&record, &one.folder)?,
-            fidelity,
-            planes,
+            fidelity: seen.fidelity,
+            planes: seen.planes,
+            variety: seen.variety,
+            least_variety: seen.least_variety,
             rollbacks: record.rollbacks.len() as u64,
         };
         trained.push(Trained { variant: one.variant, record, run });
@@ -143,83 +134,4 @@ fn points(record: &TrainingRecord, folder: &Path) -> Result<Vec<CurvePoint>> {
         Some(CurvePoint { images: tick.images, seconds: seconds_until(tick.tick), distance })
     };
     Ok(record.curve.iter().filter_map(point).collect())
-}
-
-/// Reads classes.
-struct Eye {
-    features: FrechetFeatures,
-    padding: Padding,
-    classes: Vec<String>,
-    planes: Option<Vec<usize>>,
-    reader: Option<(ClassReader, ClassReaderRecord)>,
-}
-
-impl Eye {
-    fn open(data: &Prepared, set: &TrainingSet, device: Device) -> Result<Self> {
-        let features = FrechetFeatures::new(set.images.pixels.size()[1], device);
-        let classes: Vec<String> = set.chosen.names.clone();
-        let planes = reader::grouped(&classes, &PLANES);
-        let mut eye = Self { features, padding: set.padding, planes, classes, reader: None };
-        if eye.classes.is_empty() {
-            return Ok(eye);
-        }
-        let numbers: Vec<i64> = set.chosen.classes.iter().map(|&class| class as i64).collect();
-        let reader = ClassReader::fit(&eye.of(&set.images.pixels), &numbers, eye.classes.len())?;
-        let mut held = Images::load(&data.validation(), Device::Cpu)?;
-        held.pixels = padding::pad(&set.padding, &held.pixels);
-        let number = |lesion: &u32| -> Option<i64> {
-            let class = data.class_of(data.lesion(*lesion))?;
-            let name = data.classes().names.get(class)?.to_string();
-            eye.classes.iter().position(|known| *known == name).map(|at| at as i64)
-        };
-        let (rows, asked): (Vec<i64>, Vec<i64>) =
-            (0i64..).zip(&held.lesions).filter_map(|(row, lesion)| Some((row, number(lesion)?))).unzip();
-        if asked.is_empty() {
-            return Ok(eye);
-        }
-        let found = reader.read(&eye.of(&held.pixels.index_select(0, &Tensor::from_slice(&rows))))?;
-        let (accuracy, planes) = eye.shares(&found, &asked);
-        let record = ClassReaderRecord {
-            name: format!("a linear map from {}, fitted to the training slices", eye.features.name()),
-            classes: eye.classes.clone(),
-            held_out: asked.len() as u64,
-            accuracy,
-            planes,
-        };
-        eye.reader = Some((reader, record));
-        Ok(eye)
-    }
-
-    /// Features of any number of images.
-    fn of(&self, images: &Tensor) -> Tensor {
-        let parts: Vec<Tensor> = images.split(50, 0).iter().map(|part| self.features.of(part)).collect();
-        Tensor::cat(&parts, 0)
-    }
-
-    /// Shares read as asked, by class and by plane.
-    fn shares(&self, found: &[i64], asked: &[i64]) -> (f64, Option<f64>) {
-        let planes = self.planes.as_ref().map(|planes| reader::share(found, asked, |class| planes[class as usize]));
-        (reader::share(found, asked, |class| class as usize), planes)
-    }
-
-    /// The same of so many drawn images, each class in turn; nothing without classes.
-    fn fidelity(&self, generator: &Generator, drawn: u64) -> Result<(Option<f64>, Option<f64>)> {
-        let Some((reader, _)) = self.reader.as_ref().filter(|_| drawn > 0) else {
-            return Ok((None, None));
-        };
-        let count = self.classes.len() as i64;
-        let asked: Vec<i64> = (0..drawn as i64).map(|image| image % count).collect();
-        let mut found = Vec::new();
-        for (at, classes) in asked.chunks(BATCH).enumerate() {
-            let seeds: Vec<u32> = (0..classes.len()).map(|image| (at * BATCH + image) as u32).collect();
-            let c = one_hot(&filled(classes), count, generator.device());
-            found.extend(reader.read(&self.of(&draw(generator, &seeds, Some(&c), 1.0, NoiseMode::Const)))?);
-        }
-        let (fidelity, planes) = self.shares(&found, &asked);
-        Ok((Some(fidelity), planes))
-    }
-
-    fn record(self) -> Option<ClassReaderRecord> {
-        self.reader.map(|(_, record)| record)
-    }
 }

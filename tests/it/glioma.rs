@@ -38,6 +38,14 @@ channel_max = 16
 [generate]
 seeds = "0-23"
 
+[tumours]
+arms = ["frequent", "frequent+synthetic"]
+seeds = 1
+steps = 4
+batch = 4
+width = "tiny"
+shown = 1
+
 [variants]
 names = ["normal", "attention", "feature-quantisation", "top-k", "adain", "lecam", "relativistic"]
 seeds = 1
@@ -95,6 +103,9 @@ fn brains_become_a_report_and_nothing_is_done_twice() {
     let classes = &record.training.classes;
     assert!(classes.contains(&"axial-tumour-SSA".to_owned()) && classes.contains(&"sagittal-GLI".to_owned()));
     assert_eq!(record.synthesis.channels, ["t1c", "t2f", "seg"]);
+    let tumours = record.tumours.as_ref().unwrap();
+    assert_eq!((tumours.arms.len(), tumours.test.len()), (2, 2));
+    assert_eq!(tumours.arms.iter().map(|arm| arm.learns.drawn > 0).collect::<Vec<_>>(), [false, true]);
     let variants = record.variants.as_ref().unwrap();
     assert_eq!(variants.variants.len(), 7);
     for variant in &variants.variants {
@@ -105,7 +116,14 @@ fn brains_become_a_report_and_nothing_is_done_twice() {
     }
     assert!(variants.reader.as_ref().unwrap().accuracy > 1.0 / classes.len() as f64);
     let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
-    for says in ["SIMULATED", "Variants at equal budget", "no difference shown", "axial-tumour-SSA", "relativistic"] {
+    for says in [
+        "SIMULATED",
+        "Variants at equal budget",
+        "Frequent + drawn rare",
+        "no difference shown",
+        "axial-tumour-SSA",
+        "relativistic",
+    ] {
         assert!(page.contains(says), "{says}");
     }
     assert!(!page.contains(">NaN") && !page.contains(" NaN"));
@@ -144,7 +162,7 @@ fn given_volumes(place: &Place) {
     let study = STUDY
         .replace("[brains.simulate]\nafrica = 3\nothers = 3\nseed = 5\n", "[brains]\nbrats = \"study/cohort\"\n")
         .replace("out = \"study\"", "out = \"given\"");
-    let study = &study[..study.find("[variants]").unwrap()];
+    let study = &study[..study.find("[tumours]").unwrap()];
     fs::write(place.path("given.toml"), study).unwrap();
     place.done("run given.toml");
     let record: GliomaRecord = serde_json::from_slice(&fs::read(place.path("given/results.json")).unwrap()).unwrap();

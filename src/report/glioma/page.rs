@@ -9,6 +9,7 @@ use crate::report::figures;
 use crate::report::images::data_uri;
 use crate::report::numbers::{count, number, thousands};
 use crate::report::page::filters;
+use crate::report::tumours::{self, Tumours};
 use crate::report::variants::{self, Variants};
 use crate::run_dir::StudyDir;
 
@@ -29,6 +30,7 @@ struct Page<'a> {
     augmentation_curves: String,
     real_grid: Option<String>,
     synthetic_grid: String,
+    tumours: Option<Tumours<'a>>,
     variants: Option<Variants<'a>>,
 }
 
@@ -62,6 +64,7 @@ pub fn render(study: &GliomaRecord, dir: &StudyDir) -> Result<String> {
         augmentation_curves: figures::augmentation_curves(training),
         real_grid: study.synthesis.real_grid.as_ref().map(|f| data_uri(root, &dir.synthetic(), f)).transpose()?,
         synthetic_grid: data_uri(root, &dir.synthetic(), &study.synthesis.synthetic_grid)?,
+        tumours: tumours::section(study.tumours.as_ref(), dir)?,
         variants: variants::section(study.variants.as_ref(), dir)?,
         study,
     };

@@ -26,6 +26,7 @@ impl Settings for GliomaStudy {
         self.prepare.check()?;
         self.train.check()?;
         self.generate.check()?;
+        self.tumours.iter().try_for_each(Settings::check)?;
         self.variants.iter().try_for_each(Settings::check)?;
         if let Some(side) = self.prepare.side {
             check_embedded_base(&self.train, side as i64, &self.prepare.contrasts)?;

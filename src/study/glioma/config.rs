@@ -16,6 +16,7 @@ use crate::study::StudyKind;
 use crate::study::settings::over;
 use crate::train::TrainConfig;
 use crate::train::config::{Loss, ObjectiveConfig, Symmetry};
+use crate::tumours::TumoursConfig;
 use crate::variants::VariantsConfig;
 
 /// All that a study file of the kind "glioma" says.
@@ -43,6 +44,9 @@ pub struct GliomaStudy {
     /// What it draws, each class in turn.
     #[serde(deserialize_with = "generate")]
     pub generate: GenerateConfig,
+    /// What drawn pairs of the rare population are worth to a segmentation of tumours; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tumours: Option<TumoursConfig>,
     /// Variants of it at equal budget, trained as it is but from random weights; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variants: Option<VariantsConfig>,
@@ -110,6 +114,7 @@ impl Default for GliomaStudy {
             prepare: defaults::prepare(),
             train: defaults::train(),
             generate: defaults::generate(),
+            tumours: None,
             variants: None,
         }
     }

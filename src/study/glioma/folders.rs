@@ -7,19 +7,20 @@ use crate::files::Owner;
 use crate::run_dir::StudyDir;
 use crate::simulate::brain;
 use crate::train::BaseChoice;
-use crate::{data, generate, train, variants};
+use crate::{data, generate, train, tumours, variants};
 
 impl GliomaStudy {
     /// Every stage's folder that this study will use, and whose it is.
     pub(super) fn stage_folders(&self, dir: &StudyDir) -> Vec<(Owner, PathBuf)> {
         let simulated = self.brains.simulate.iter().map(|_| (brain::OWNER, dir.cohort()));
+        let tumours = self.tumours.iter().map(|_| (tumours::stage::OWNER, dir.tumours()));
         let variants = self.variants.iter().map(|_| (variants::stage::OWNER, dir.variants()));
         let folders = [
             (data::prepare::OWNER, dir.data()),
             (train::run_folder::OWNER, dir.gan().root().to_owned()),
             (generate::stage::OWNER, dir.synthetic()),
         ];
-        folders.into_iter().chain(simulated).chain(variants).collect()
+        folders.into_iter().chain(simulated).chain(tumours).chain(variants).collect()
     }
 
     /// The files that the settings name.

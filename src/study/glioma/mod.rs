@@ -1,5 +1,6 @@
 //! The glioma study: volumes of two populations cut into slices of three planes, a generator that is told plane, tumour
-//! and population and draws images with their labels, and variants of it at equal budget.
+//! and population and draws images with their labels, what those are worth to a segmentation of the rare population's tumours, and
+//! variants of the generator at equal budget.
 //!
 //! [`run`] is the whole experiment from top to bottom; [`stages`] holds its stages.
 
@@ -60,6 +61,7 @@ pub fn run(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer) -> Res
     let prepared = Prepared::open(dir.data())?;
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
+    let tumours = run.tumours(&prepared, &synthetic.key)?;
     let variants = run.variants(&prepared, &data.key)?;
 
     run.stages.require_same()?;
@@ -79,6 +81,7 @@ pub fn run(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer) -> Res
         training: gan.record,
         timing: files::read_json_lines::<TimingRecord>(&dir.gan().timing())?,
         synthesis: synthetic.record.without_images(),
+        tumours: tumours.map(|done| done.record),
         variants: variants.map(|done| done.record),
     };
     files::write_json(dir.results(), &record)?;

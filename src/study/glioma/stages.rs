@@ -10,11 +10,12 @@ use crate::records::brain::BrainRecord;
 use crate::records::prepare::PrepareRecord;
 use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
+use crate::records::tumours::TumoursRecord;
 use crate::records::variants::VariantsRecord;
 use crate::simulate::brain;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
-use crate::{generate, train, variants};
+use crate::{generate, train, tumours, variants};
 
 /// Where the volumes lie.
 pub struct Brains {
@@ -86,6 +87,16 @@ impl Run<'_> {
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
         let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
         self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+    }
+
+    /// Learns to find tumours with and without drawn pairs, where asked for.
+    pub fn tumours(&mut self, prepared: &Prepared, synthetic_key: &str) -> Result<Option<Done<TumoursRecord>>> {
+        let Some(config) = &self.study.tumours else { return Ok(None) };
+        let stage = Stage::new("tumours", self.dir.tumours(), &(config, self.study.seed), &[synthetic_key])?;
+        let lab = self.lab.of_stage("tumours");
+        let synthetic = self.dir.synthetic();
+        let inputs = tumours::Inputs { data: prepared, synthetic: Some(&synthetic) };
+        self.stages.run(stage, |folder| tumours::run_stage(inputs, config, folder, &lab)).map(Some)
     }
 
     /// Trains variants at equal budget, where asked for.
