@@ -1,5 +1,6 @@
-//! DiffAugment (Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training"): brightness, saturation
-//! and contrast, a shift, a blanked square, on every image that the discriminator sees and at full strength always.
+//! DiffAugment (Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training"): brightness,
+//! saturation and contrast, a shift, a blanked square, on every image that the discriminator sees and at full strength
+//! always.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};

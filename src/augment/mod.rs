@@ -2,7 +2,8 @@
 //! with limited data", appendix B).
 //!
 //! [`AugmentParams::sample`] makes every random choice; [`apply`] only computes, and can be differentiated twice;
-//! [`Ada`] moves the probability p; [`differentiable`] is another one, which knows no p. What is augmented: \[N, C, H, W\] in -1..1, real and generated images alike.
+//! [`Ada`] moves the probability p; [`differentiable`] is another one, which knows no p. What is augmented: \[N, C, H,
+//! W\] in -1..1, real and generated images alike.
 
 pub mod sets;
 

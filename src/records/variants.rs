@@ -71,8 +71,8 @@ pub struct VariantRecord {
     pub fidelity: Option<Range>,
     /// Share read as of its plane.
     pub planes: Option<Range>,
-    /// How far apart drawn images of a class lie, as a share of what its training slices do, mean over classes: deviation of
-    /// each pixel over the images. Of a network that draws one image of each class, 0.
+    /// How far apart drawn images of a class lie, as a share of what its training slices do, mean over classes:
+    /// deviation of each pixel over the images. Of a network that draws one image of each class, 0.
     pub variety: Option<Range>,
     /// The same of the class that is least varied.
     pub least_variety: Option<Range>,

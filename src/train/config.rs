@@ -161,9 +161,9 @@ impl TrainConfig {
         ((self.kimg * 1000.0 / self.batch as f64).ceil() as u64).max(1) * self.batch
     }
 
-    /// Weight of the R1 penalty for square images of `side` pixels: as set, or 0.0002 side^2 / batch, and sixteen times
-    /// that with the relativistic loss, whose penalties carry more of the training (its authors begin with .05 at 32 pixels
-    /// and 2 at 64).
+    /// Weight of the R1 penalty for square images of `side` pixels: as set, or 0.0002 side^2 / batch, and sixteen
+    /// times that with the relativistic loss, whose penalties carry more of the training (its authors begin with .05
+    /// at 32 pixels and 2 at 64).
     pub fn r1_gamma_at(&self, side: i64) -> f64 {
         let factor = if self.objective.loss == Loss::Relativistic { 16.0 } else { 1.0 };
         self.r1_gamma.unwrap_or(factor * 2e-4 * (side * side) as f64 / self.batch as f64)

@@ -189,8 +189,8 @@ fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {
     AugmentParams::sample(draws, p, &settings.augment, size)
 }
 
-/// Positions for dead codes, which the layer takes modulo its number of places; small enough for float32, by way of which
-/// a GPU gets them.
+/// Positions for dead codes, which the layer takes modulo its number of places; small enough for float32, by way of
+/// which a GPU gets them.
 fn picks(settings: &Resolved, draws: &mut impl Rng) -> Vec<Tensor> {
     let Some(quantise) = &settings.discriminator.quantise else {
         return Vec::new();

@@ -13,8 +13,9 @@ pub fn discriminator_logistic(fake: &Tensor, real: &Tensor) -> Tensor {
     fake.softplus().mean(Kind::Float) + (-real).softplus().mean(Kind::Float)
 }
 
-/// The discriminator's loss on pairs, mean of softplus(-(D(x) - D(G(z)))) over logits \[N, 1\] in the order of the pairs
-/// (Jolicoeur-Martineau 2019; Huang et al. 2024, "The GAN is dead", equation 2); the generator's with the two exchanged.
+/// The discriminator's loss on pairs, mean of softplus(-(D(x) - D(G(z)))) over logits \[N, 1\] in the order of the
+/// pairs (Jolicoeur-Martineau 2019; Huang et al. 2024, "The GAN is dead", equation 2); the generator's with the two
+/// exchanged.
 pub fn relativistic(better: &Tensor, worse: &Tensor) -> Tensor {
     (worse - better).softplus().mean(Kind::Float)
 }
@@ -24,8 +25,8 @@ pub fn mean_of_kept(costs: &Tensor, kept: &Tensor) -> Tensor {
     (costs * kept).sum(Kind::Float) / kept.sum(Kind::Float)
 }
 
-/// Marks with 1 the `share` (scalar, 0..1) of the images of each class with the largest logits \[N, 1\], at least one of
-/// each that is there: those that look most real (Sinha et al. 2020, "Top-k training of GANs"). Of equal logits the
+/// Marks with 1 the `share` (scalar, 0..1) of the images of each class with the largest logits \[N, 1\], at least one
+/// of each that is there: those that look most real (Sinha et al. 2020, "Top-k training of GANs"). Of equal logits the
 /// earlier ones. `c` is one-hot \[N, c_dim\]; within a class, because a rare one would else not be learnt from at all.
 pub fn most_realistic(logits: &Tensor, c: Option<&Tensor>, share: &Tensor) -> Tensor {
     let logits = logits.detach().reshape([-1]);

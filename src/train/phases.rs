@@ -140,7 +140,8 @@ fn discriminator_r1(inputs: &DiscriminatorR1, state: &mut TrainState, shared: &S
     step_down(Phase::DiscriminatorR1, &loss, state, shared)
 }
 
-/// Of generated images: those of the real ones that they are held to, pair by pair, where there are some, else as drawn.
+/// Of generated images: those of the real ones that they are held to, pair by pair, where there are some, else as
+/// drawn.
 fn classes<'a>(fakes: &'a FakeDraws, pairs: Option<&'a RealBatch>) -> Option<&'a Tensor> {
     pairs.map_or(fakes.c.as_ref(), |reals| reals.classes.as_ref())
 }
@@ -165,8 +166,8 @@ fn committed(loss: Tensor, commitment: Option<Tensor>, settings: &Resolved) -> T
     }
 }
 
-/// Moves the running means of logits \[N, 1\] and returns those of real and of generated images, \[2\], free of the zeros
-/// that they began with.
+/// Moves the running means of logits \[N, 1\] and returns those of real and of generated images, \[2\], free of the
+/// zeros that they began with.
 fn running_means(state: &mut TrainState, real: &Tensor, fake: &Tensor, peers: &dyn Peers) -> Result<Tensor> {
     let mean = |logits: &Tensor| logits.detach().mean(Kind::Float);
     let real = mean(real);

@@ -72,7 +72,7 @@ fn table() -> Vec<Row> {
     let conditional = &["train.condition=readers", "generate.class=rim", "project.condition=rim"];
     let above_0 = &["0", "-1", "1e10"];
     vec![
-        row("kind", Word, &["rim-lesions"], &["glioma"]),
+        row("kind", Word, &["rim-lesions"], &["rim-lesion"]),
         row("name", Text, &["a", "\"a b\""], &["\" \""]),
         row("out", Text, &["x/y"], &[]),
         row("seed", Count, &["0", "9223372036854775807"], &[]),

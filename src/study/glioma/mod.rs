@@ -1,6 +1,6 @@
-//! The glioma study: volumes of two populations cut into slices of three planes, a generator that is told plane, tumour
-//! and population and draws images with their labels, what those are worth to a segmentation of the rare population's tumours, and
-//! variants of the generator at equal budget.
+//! The glioma study: volumes of two populations cut into slices of three planes, a generator that is told plane,
+//! tumour and population and draws images with their labels, what those are worth to a segmentation of the rare
+//! population's tumours, and variants of the generator at equal budget.
 //!
 //! [`run`] is the whole experiment from top to bottom; [`stages`] holds its stages.
 

@@ -1,5 +1,5 @@
-//! `[train.quantise]`: features of the discriminator drawn to codes (Zhao et al. 2020, "Feature quantization improves GAN
-//! training").
+//! `[train.quantise]`: features of the discriminator drawn to codes (Zhao et al. 2020, "Feature quantization improves
+//! GAN training").
 
 use serde::{Deserialize, Serialize};
 
