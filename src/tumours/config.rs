@@ -46,7 +46,7 @@ impl Default for TumoursConfig {
             arms: Arm::ALL.to_vec(),
             rare: "SSA".into(),
             seeds: 3,
-            steps: 400,
+            steps: 1500,
             batch: 16,
             learning_rate: 2e-3,
             width: Width::Small,

@@ -377,7 +377,7 @@ mod tests {
         let text = simulated().shown();
         for line in [
             "kind = \"rim-lesions\"",
-            "# r1_gamma: 0.0002 x side^2 / batch (0.0256 at batch 32 and 64 pixels)",
+            "# r1_gamma: 0.0002 x side^2 / batch, relativistic 16 times that (0.0256 at batch 32 and 64 pixels)",
             "# ema_kimg: batch x 10 / 32 (10 at batch 32)",
             "# z_dim: of the preset (128)",
             "# speed_kimg: 500, or 100 from a trained network (500 with train.base = \"none\")",
