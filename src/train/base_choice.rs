@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,16 @@ pub enum BaseChoice {
     Embedded,
     /// A network file, or the folder of a training run or an import.
     File(PathBuf),
+}
+
+impl BaseChoice {
+    /// The file or folder that it names, where it does.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::None | Self::Embedded => None,
+        }
+    }
 }
 
 impl fmt::Display for BaseChoice {

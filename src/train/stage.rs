@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::reals::{self, TrainingSet};
 use super::run_folder::OWNER;
 use super::watch::Watch;
-use super::{BaseChoice, Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
+use super::{Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::files::{self, Input, OutFolder};
@@ -28,10 +28,7 @@ use crate::seed::RunSeed;
 /// full disk, or stopped on request.
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
     let &Lab { engine, seed, observer } = lab;
-    let base = match &config.base {
-        BaseChoice::File(file) => Some(Input::of(file)),
-        BaseChoice::None | BaseChoice::Embedded => None,
-    };
+    let base = config.base.file().map(Input::of);
     let inputs = std::iter::once(Input::of(data.root())).chain(base);
     OutFolder::new(OWNER, out).apart_from(inputs).check()?;
     let set = TrainingSet::load(data, config, seed)?;

@@ -68,7 +68,7 @@ impl<'a> Watch<'a> {
         let compared = Tensor::from_slice(&set.compared());
         let distance = if measure {
             let features = FrechetFeatures::new(reals.size()[1], device);
-            let of = |images: &Tensor| Features::new(&all_features(&features, images));
+            let of = |images: &Tensor| Features::new(&features.of_all(images));
             let real = of(&reals.index_select(0, &compared))?;
             let all = set.chosen.interest.map(|_| of(reals)).transpose()?;
             Some(Distance { real, all, features })
@@ -101,7 +101,7 @@ impl<'a> Watch<'a> {
         };
         let distance = |reals: &Features, class: Option<i64>| -> Result<f64> {
             let fakes = fixed_images(average, &self.classes.draw(FRECHET_IMAGES, class), FRECHET_IMAGES);
-            Ok(frechet::distance(reals, &Features::new(&all_features(features, &fakes))?)?.distance)
+            Ok(frechet::distance(reals, &Features::new(&features.of_all(&fakes))?)?.distance)
         };
         let all_classes = all.as_ref().map(|all| distance(all, None)).transpose()?;
         Ok(Some(Scores { distance: distance(real, self.classes.interest)?, all_classes }))
@@ -181,7 +181,7 @@ impl<'a> Watch<'a> {
         }
         let of = |picks: &[i64]| {
             let picks = Tensor::from_slice(picks);
-            Features::new(&all_features(features, &images.pixels.index_select(0, &picks)))
+            Features::new(&features.of_all(&images.pixels.index_select(0, &picks)))
         };
         Ok(Some(frechet::distance(&of(&even)?, &of(&odd)?)?.distance))
     }
@@ -205,12 +205,6 @@ impl Watcher for Watch<'_> {
         self.log(record, timing)?;
         Ok(Next::GoOn)
     }
-}
-
-/// Features \[N, F\] of any number of images.
-fn all_features(features: &FrechetFeatures, images: &Tensor) -> Tensor {
-    let parts: Vec<Tensor> = images.split(BATCH, 0).iter().map(|part| features.of(part)).collect();
-    Tensor::cat(&parts, 0)
 }
 
 /// The images of seeds 0..`count` with the network's own noise; `c` is \[count, c_dim\].

@@ -72,7 +72,7 @@ impl Eye {
         }
         let numbers: Vec<i64> = set.chosen.classes.iter().map(|&class| class as i64).collect();
         eye.deviations = apart_by_class(&set.images.pixels, &numbers, eye.classes.len());
-        let reader = ClassReader::fit(&eye.of(&set.images.pixels), &numbers, eye.classes.len())?;
+        let reader = ClassReader::fit(&eye.features.of_all(&set.images.pixels), &numbers, eye.classes.len())?;
         let mut held = Images::load(&data.validation(), Device::Cpu)?;
         held.pixels = padding::pad(&set.padding, &held.pixels);
         let number = |lesion: &u32| -> Option<i64> {
@@ -85,7 +85,7 @@ impl Eye {
         if asked.is_empty() {
             return Ok(eye);
         }
-        let found = reader.read(&eye.of(&held.pixels.index_select(0, &Tensor::from_slice(&rows))))?;
+        let found = reader.read(&eye.features.of_all(&held.pixels.index_select(0, &Tensor::from_slice(&rows))))?;
         let (accuracy, planes) = eye.shares(&found, &asked);
         let record = ClassReaderRecord {
             name: format!("a linear map from {}, fitted to the training slices", eye.features.name()),
@@ -96,12 +96,6 @@ impl Eye {
         };
         eye.reader = Some((reader, record));
         Ok(eye)
-    }
-
-    /// Features of any number of images.
-    fn of(&self, images: &Tensor) -> Tensor {
-        let parts: Vec<Tensor> = images.split(50, 0).iter().map(|part| self.features.of(part)).collect();
-        Tensor::cat(&parts, 0)
     }
 
     /// Shares read as asked, by class and by plane.
@@ -122,7 +116,7 @@ impl Eye {
             let seeds: Vec<u32> = (0..classes.len()).map(|image| (at * BATCH + image) as u32).collect();
             let c = one_hot(&filled(classes), count, generator.device());
             let drawn = draw(generator, &seeds, Some(&c), 1.0, NoiseMode::Const);
-            found.extend(reader.read(&self.of(&drawn))?);
+            found.extend(reader.read(&self.features.of_all(&drawn))?);
             images.push(drawn);
         }
         let (fidelity, planes) = self.shares(&found, &asked);

@@ -7,6 +7,9 @@ use tch::{Device, Tensor};
 
 use super::random_vgg::{RandomVgg, WEIGHT_SEED};
 
+/// Images that pass through the net at a time.
+const AT_A_TIME: i64 = 50;
+
 /// Channels taken of each block; the weights are random, so any are as good as the first.
 const CHANNELS: i64 = 8;
 
@@ -27,6 +30,12 @@ impl FrechetFeatures {
     /// What the distance is to be called after.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// [`Self::of`] of any number of images, some at a time.
+    pub fn of_all(&self, images: &Tensor) -> Tensor {
+        let parts: Vec<Tensor> = images.split(AT_A_TIME, 0).iter().map(|part| self.of(part)).collect();
+        Tensor::cat(&parts, 0)
     }
 
     /// Features without gradient of images on any device, float32 \[N, F\].

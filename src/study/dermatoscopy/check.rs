@@ -75,16 +75,10 @@ impl DermatoscopyStudy {
     /// # Errors
     /// The photographs or the base network are missing.
     pub fn check_files(&self) -> Result<()> {
-        let base = match &self.train.base {
-            BaseChoice::File(file) => Some(("train.base", file.as_path())),
-            BaseChoice::None | BaseChoice::Embedded => None,
-        };
+        let base = self.train.base.file().map(|path| ("train.base", path));
         let images = self.images.path().map(|path| ("images", path));
         let external = self.external.as_ref().and_then(ImageSource::path).map(|path| ("external", path));
-        let second = match self.second.as_ref().map(|second| &second.base) {
-            Some(BaseChoice::File(file)) => Some(("second.base", file.as_path())),
-            _ => None,
-        };
+        let second = self.second.as_ref().and_then(|second| second.base.file()).map(|path| ("second.base", path));
         match [images, external, base, second].into_iter().flatten().find(|(_, path)| !path.exists()) {
             Some((key, path)) => {
                 Err(Problem::input(path, format!("nothing there, and {key} names it")).advice(format!("correct {key}")))

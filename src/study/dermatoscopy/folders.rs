@@ -7,7 +7,6 @@ use crate::data::Source;
 use crate::files::Owner;
 use crate::run_dir::StudyDir;
 use crate::simulate::skin;
-use crate::train::BaseChoice;
 use crate::{classify, data, directions, edit, generate, invert, train};
 
 impl ImageSource {
@@ -49,9 +48,6 @@ impl DermatoscopyStudy {
     /// The files that the settings name.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         let bases = [Some(&self.train), self.second.as_ref()].into_iter().flatten().map(|train| &train.base);
-        bases.filter_map(|base| match base {
-            BaseChoice::File(file) => Some(file.as_path()),
-            BaseChoice::None | BaseChoice::Embedded => None,
-        })
+        bases.filter_map(|base| base.file())
     }
 }

@@ -9,7 +9,7 @@ use crate::generate::config::EACH;
 use crate::problem::{Problem, Result};
 use crate::settings::Settings;
 use crate::study::StudyKind;
-use crate::train::{BaseChoice, check_embedded_base};
+use crate::train::check_embedded_base;
 
 impl Settings for GliomaStudy {
     const SECTION: &'static str = "";
@@ -58,10 +58,7 @@ impl GliomaStudy {
     /// # Errors
     /// The volumes or the base network are missing.
     pub fn check_files(&self) -> Result<()> {
-        let base = match &self.train.base {
-            BaseChoice::File(file) => Some(("train.base", file.as_path())),
-            BaseChoice::None | BaseChoice::Embedded => None,
-        };
+        let base = self.train.base.file().map(|path| ("train.base", path));
         let brains = self.brains.brats.as_deref().map(|path| ("brains.brats", path));
         match [brains, base].into_iter().flatten().find(|(_, path)| !path.exists()) {
             Some((key, path)) => {

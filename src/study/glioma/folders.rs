@@ -6,7 +6,6 @@ use super::config::GliomaStudy;
 use crate::files::Owner;
 use crate::run_dir::StudyDir;
 use crate::simulate::brain;
-use crate::train::BaseChoice;
 use crate::{data, generate, train, tumours, variants};
 
 impl GliomaStudy {
@@ -25,10 +24,6 @@ impl GliomaStudy {
 
     /// The files that the settings name.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let base = match &self.train.base {
-            BaseChoice::File(file) => Some(file.as_path()),
-            BaseChoice::None | BaseChoice::Embedded => None,
-        };
-        base.into_iter()
+        self.train.base.file().into_iter()
     }
 }
