@@ -62,6 +62,8 @@ pub mod simulate;
 
 mod simulate_brain;
 
+mod simulate_diffusion;
+
 mod simulate_skin;
 
 pub mod train;

@@ -9,6 +9,7 @@ use super::choices::choice;
 use super::console::Console;
 use super::options::Options;
 use super::simulate_brain::{self, BrainArgs};
+use super::simulate_diffusion::{self, DiffusionArgs};
 use super::simulate_skin::{self, SkinArgs};
 use crate::data::PrepareConfig;
 use crate::gates::examine::{describe, require_passed};
@@ -70,6 +71,8 @@ pub struct SimulateArgs {
 enum Other {
     /// Brains of two populations with gliomas, in the layout of BraTS-Africa and BraTS 2023, with their truth.
     Brain(BrainArgs),
+    /// Maps of fractional anisotropy of the healthy and of multiple sclerosis, as BIDS has derivatives of diffusion.
+    Diffusion(DiffusionArgs),
     /// Dermoscopic pictures of seven classes, in the layout of HAM10000, with the truth of every factor.
     Skin(SkinArgs),
 }
@@ -110,6 +113,7 @@ struct Typed {
 pub fn run(args: &SimulateArgs, console: &Console) -> Result<()> {
     match &args.other {
         Some(Other::Brain(brain)) => return simulate_brain::run(brain, console),
+        Some(Other::Diffusion(diffusion)) => return simulate_diffusion::run(diffusion, console),
         Some(Other::Skin(skin)) => return simulate_skin::run(skin, console),
         None => {}
     }

@@ -16,6 +16,8 @@ pub mod cohort;
 
 pub mod brain;
 
+pub mod diffusion;
+
 pub mod skin;
 
 pub mod prepare;

@@ -9,6 +9,9 @@ pub mod skin;
 /// Whole heads with gliomas, measured by several scanners, in the layout of BraTS-Africa.
 pub mod brain;
 
+/// Diffusion-weighted examinations and maps of anisotropy, of the healthy and of multiple sclerosis.
+pub mod diffusion;
+
 /// Smooth random fields.
 mod field;
 
