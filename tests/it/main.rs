@@ -55,6 +55,9 @@ mod simulate;
 
 mod prepare;
 
+/// Maps of anisotropy, simulated and small.
+mod diffusion;
+
 /// Gliomas as BraTS has them, simulated and small.
 mod brats;
 

@@ -1,4 +1,4 @@
-//! A sheet of examples: axial slices of anisotropy, of FLAIR and of where the lesions are, SIMULATED on its face.
+//! A sheet of examples: axial slices of anisotropy, of FLAIR, of where the lesions are; SIMULATED on its face.
 
 use super::head::SHAPE;
 use super::plan::Subject;
@@ -24,29 +24,31 @@ const SLICES: [usize; 5] = [37, 42, 47, 53, 59];
 /// Anisotropy that is white.
 const BRIGHTEST: f32 = 0.85;
 
-/// The sheet; a row of anisotropy and one of FLAIR a person.
+/// The sheet; rows of anisotropy, of FLAIR and of anisotropy with lesions outlined a person.
 pub(super) fn of(examples: &[(&Subject, Examined)]) -> Canvas {
     let [wide, deep, _] = SHAPE;
     let (cell, tall) = (ZOOM * wide + GAP, ZOOM * deep + GAP);
     let line = GLYPH_HEIGHT + 2 * GAP;
     let top = 2 * GLYPH_HEIGHT + 3 * GAP;
-    let mut sheet = Canvas::new(SLICES.len() * cell, top + examples.len() * (line + 2 * tall), BACKGROUND);
+    let mut sheet = Canvas::new(SLICES.len() * cell, top + examples.len() * (line + 3 * tall), BACKGROUND);
     sheet.text(GAP, GAP, "SIMULATED: no patient", WARNING, 2);
     for (row, (subject, examined)) in examples.iter().enumerate() {
-        let y = top + row * (line + 2 * tall);
+        let y = top + row * (line + 3 * tall);
         let lesions = examined.lesions.count;
-        let told = format!("{}, {:.0} years, {lesions} lesions: anisotropy, FLAIR", subject.id, subject.age);
+        let told = format!("{}, {:.0} years, {lesions} lesions: anisotropy, FLAIR, lesions", subject.id, subject.age);
         sheet.text(GAP, y + GAP, &told, QUIET, 1);
         let brightest = brightest(&examined.flair);
         for (column, z) in SLICES.into_iter().enumerate() {
             let gray = |level: f32| [(level.clamp(0.0, 1.0) * 255.0) as u8; 3];
             let fa = slice(z, |at| gray(examined.fa[at] / BRIGHTEST));
-            let flair = slice(z, |at| match is_edge(&examined.lesions.mask, at) {
+            let flair = slice(z, |at| gray(examined.flair[at] / brightest));
+            let outlined = slice(z, |at| match is_edge(&examined.lesions.mask, at) {
                 true => LESION,
-                false => gray(examined.flair[at] / brightest),
+                false => gray(examined.fa[at] / BRIGHTEST),
             });
             sheet.blit(&fa.enlarged(ZOOM), column * cell, y + line);
             sheet.blit(&flair.enlarged(ZOOM), column * cell, y + line + tall);
+            sheet.blit(&outlined.enlarged(ZOOM), column * cell, y + line + 2 * tall);
         }
     }
     sheet

@@ -188,3 +188,31 @@ pub(super) fn capsule([x, y, z]: [f64; 3]) -> f64 {
     let tall = rise(z, -14.0, -9.0) * (1.0 - rise(z, 22.0, 28.0));
     (1.0 - rise(off, 2.4, 4.4)) * long * tall
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::RunSeed;
+
+    #[test]
+    fn a_head_lies_where_mni_has_it() {
+        let head = Head::new(&Person::draw(RunSeed(3)));
+        assert_eq!(head.grid.affine().place([0.0; 3]), ORIGIN_MM);
+        let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
+        for at in (0..head.grid.voxels()).filter(|&at| head.brain[at]) {
+            let sum = head.csf[at] + head.grey[at] + head.white[at];
+            assert!((sum - 1.0).abs() < 1e-5 && head.white[at] >= -1e-6);
+            let mm = head.grid.affine().place(head.grid.voxel(at).map(|one| one as f64));
+            (0..3).for_each(|axis| {
+                low[axis] = low[axis].min(mm[axis]);
+                high[axis] = high[axis].max(mm[axis]);
+            });
+        }
+        // The box of MNI152's mask: -72 to 72, -108 to 72, -72 to 82.
+        for (found, wanted) in low.into_iter().chain(high).zip([-72.0, -108.0, -72.0, 72.0, 72.0, 82.0]) {
+            assert!((found - wanted).abs() <= 12.0, "{low:?} {high:?}");
+        }
+        let ventricles = head.from_ventricles();
+        assert!(ventricles.contains(&0.0) && ventricles.iter().all(|&mm| (0.0..=60.0).contains(&mm)));
+    }
+}

@@ -42,7 +42,7 @@ impl Burden {
         let mut rng = seed.stream("burden", 0);
         let is_severe = rng.random_range(0.0..1.0) < 0.2;
         let draw: f64 = StandardNormal.sample(&mut rng);
-        let median: f64 = if is_severe { 36.0 } else { 16.0 };
+        let median: f64 = if is_severe { 38.0 } else { 17.0 };
         let count = (median.ln() + 0.6 * draw).exp().clamp(3.0, 60.0) as u32;
         Self { count, is_severe, damage: rng.random_range(0.45..0.8) }
     }
@@ -149,7 +149,7 @@ impl Lesion {
             mean + deviation * draw
         };
         let is_large = burden.is_severe && site == Site::Ventricle;
-        let median: f64 = if is_large { 10.5 } else { 7.0 };
+        let median: f64 = if is_large { 11.0 } else { 8.0 };
         let size = normal(median.ln(), 0.4).exp().clamp(SIZES_MM[0], SIZES_MM[1]);
         let longer = match site {
             Site::Ventricle => normal(1.7, 0.25).clamp(1.2, 2.3),
@@ -182,4 +182,26 @@ fn away(head: &Head, ventricles: &[f32], at: usize) -> Way {
     let slope =
         strides.map(|stride| f64::from(ventricles[(at + stride).min(last)] - ventricles[at.saturating_sub(stride)]));
     if head.brain[at] { unit(slope) } else { [0.0, 0.0, 1.0] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::brain::anatomy::Person;
+
+    #[test]
+    fn lesions_lie_in_white_matter_and_follow_their_burden() {
+        let head = Head::new(&Person::draw(RunSeed(3)));
+        let few = Lesions::draw(&head, Burden { count: 6, is_severe: false, damage: 0.6 }, RunSeed(1));
+        let many = Lesions::draw(&head, Burden { count: 40, is_severe: true, damage: 0.6 }, RunSeed(1));
+        let marked = |lesions: &Lesions| lesions.mask.iter().filter(|&&marked| marked > 0).count();
+        assert!(few.count >= 3 && many.count > 20 && marked(&many) > 3 * marked(&few));
+        for (at, &marked) in many.mask.iter().enumerate() {
+            assert!(marked == 0 || head.white[at] > 0.5);
+            assert!((0.0..=1.0).contains(&many.damage[at]));
+        }
+        let none = Lesions::draw(&head, HEALTHY, RunSeed(1));
+        assert!(none.count == 0 && none.damage.iter().all(|&lost| lost == 0.0) && marked(&none) == 0);
+        assert_eq!(few, Lesions::draw(&head, Burden { count: 6, is_severe: false, damage: 0.6 }, RunSeed(1)));
+    }
 }

@@ -83,8 +83,10 @@ pub fn run_stage<E>(
     files::write_json(out.join(DESCRIPTION), &description)?;
     let mut record = pool.install(|| judge(out, observer))?;
     tell_failed(&record.gates, observer);
-    let of = |group: Group, count: usize| plan.iter().filter(move |one| one.group == group).take(count);
-    let examples = of(Group::Healthy, 1).chain(of(Group::Ms, 2));
+    // Of the sick the first and the one with the most.
+    let of = |group: Group| plan.iter().filter(move |one| one.group == group);
+    let worst = of(Group::Ms).skip(1).max_by_key(|one| one.burden.count);
+    let examples = of(Group::Healthy).take(1).chain(of(Group::Ms).take(1)).chain(worst);
     let examples: Vec<(&Subject, Examined)> = examples.map(|one| (one, Examined::new(one))).collect();
     gallery::of(&examples)
         .write_png(out.join(GALLERY), &[("Description", "SIMULATED maps of fractional anisotropy and FLAIR")])?;

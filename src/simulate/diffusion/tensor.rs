@@ -148,6 +148,38 @@ mod tests {
         assert!(close(eigenvalues(axial(unit([1.0, 2.0, -1.0]), 1.7, 0.3)), [1.7, 0.3, 0.3]));
     }
 
+    #[derive(serde::Deserialize)]
+    struct Reference {
+        ways: Vec<Way>,
+        unweighted: usize,
+        voxels: Vec<Voxel>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Voxel {
+        signals: Vec<f32>,
+        tensor: Tensor,
+        eigenvalues: [f64; 3],
+        fa: f64,
+    }
+
+    #[test]
+    fn weighted_fits_are_those_of_dipy() {
+        let text = include_str!("../../../tests/fixtures/diffusion.json");
+        let reference: Reference = serde_json::from_str(text).unwrap();
+        let first = std::iter::repeat_n((0.0, [0.0; 3]), reference.unweighted);
+        let table: Vec<(f64, Way)> = first.chain(reference.ways.into_iter().map(|way| (1.0, way))).collect();
+        let fitter = Fitter::new(&table);
+        for voxel in reference.voxels {
+            let tensor = fitter.fit(&voxel.signals).unwrap();
+            let values = eigenvalues(tensor);
+            // Signals are read as 32 bits.
+            assert!(tensor.iter().zip(voxel.tensor).all(|(a, b)| (a - b).abs() < 1e-5), "{tensor:?}");
+            assert!(values.iter().zip(voxel.eigenvalues).all(|(a, b)| (a - b).abs() < 1e-5), "{values:?}");
+            assert!((fractional_anisotropy(values) - voxel.fa).abs() < 1e-5);
+        }
+    }
+
     #[test]
     fn signals_without_noise_give_the_tensor_back() {
         let table = table();
