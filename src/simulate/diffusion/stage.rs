@@ -72,7 +72,7 @@ pub fn run_stage<E>(
     files::write(out.join(PARTICIPANTS), participants(&rows?).as_bytes())?;
     files::write_json(out.join(PARTICIPANTS_TOLD), &told())?;
     files::write(out.join(README), TOLD.as_bytes())?;
-    files::write(out.join(IGNORED), format!("{GALLERY}\n{RECORD}\n").as_bytes())?;
+    files::write(out.join(IGNORED), format!("{GALLERY}\n{RECORD}\n*_dwimap.*\n").as_bytes())?;
     let description = json!({
         "Name": "SIMULATED fractional anisotropy of healthy persons and of multiple sclerosis",
         "BIDSVersion": "1.10.0",

@@ -132,7 +132,7 @@ mod tests {
     fn anisotropy_by_hand() {
         // Mean 2.3/3, sqrt(3/2) sqrt(2 (1.4)^2 / 3) / sqrt(1.7^2 + 2 (.3)^2) = 1.4 / sqrt(3.07).
         assert!((fractional_anisotropy([1.7, 0.3, 0.3]) - 0.799_021_6).abs() < 1e-6);
-        assert_eq!(fractional_anisotropy([0.8; 3]), 0.0);
+        assert!(fractional_anisotropy([0.8; 3]) < 1e-12);
         assert_eq!(fractional_anisotropy([1.0, 0.0, 0.0]), 1.0);
         assert_eq!(fractional_anisotropy([1.0, -0.1, 0.0]), 1.0);
         assert_eq!(fractional_anisotropy([0.0; 3]), 0.0);
@@ -174,8 +174,11 @@ mod tests {
             let tensor = fitter.fit(&voxel.signals).unwrap();
             let values = eigenvalues(tensor);
             // Signals are read as 32 bits.
-            assert!(tensor.iter().zip(voxel.tensor).all(|(a, b)| (a - b).abs() < 1e-5), "{tensor:?}");
-            assert!(values.iter().zip(voxel.eigenvalues).all(|(a, b)| (a - b).abs() < 1e-5), "{values:?}");
+            // DIPY rebuilds a tensor from eigenvalues that it has raised to 1e-6; the last voxel has one below 0.
+            if values[2] > 0.0 {
+                assert!(tensor.iter().zip(voxel.tensor).all(|(a, b)| (a - b).abs() < 1e-5), "{tensor:?}");
+            }
+            assert!(values.iter().zip(voxel.eigenvalues).all(|(a, b)| (a.max(0.0) - b).abs() < 1e-5), "{values:?}");
             assert!((fractional_anisotropy(values) - voxel.fa).abs() < 1e-5);
         }
     }
