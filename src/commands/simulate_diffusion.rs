@@ -23,8 +23,8 @@ pub struct DiffusionArgs {
     #[command(flatten)]
     settings: Options<DiffusionConfig, Typed>,
 
-    /// Folder to write, as BIDS has derivatives of diffusion; new, empty, or one that an earlier run of the same command
-    /// was stopped in. A person takes about 2 MB.
+    /// Folder to write, as BIDS has derivatives of diffusion; new, empty, or one that an earlier run of the same
+    /// command was stopped in. A person takes about 2 MB.
     #[arg(long, required_unless_present = "check", conflicts_with = "check")]
     out: Option<PathBuf>,
 

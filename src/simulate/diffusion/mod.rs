@@ -1,10 +1,10 @@
 //! Simulated diffusion-weighted examinations and their maps of fractional anisotropy: healthy persons, and persons with
 //! multiple sclerosis.
 //!
-//! plan (whose brains, how many lesions) -> head (shares of tissue on MNI's grid) and lesions -> tracts (which way fibres
-//! run) -> signal (compartments, spread, Rician noise) -> tensor and maps -> files as BIDS has derivatives of diffusion.
-//! Gates hold the files to published sizes. After the data of Güllmar, Hsu, Ropele and Reichenbach (ISMRM): 408 maps, 79
-//! of them of healthy persons, to ask what a generator makes of lesions.
+//! plan (whose brains, how many lesions) -> head (shares of tissue on MNI's grid) and lesions -> tracts (which way
+//! fibres run) -> signal (compartments, spread, Rician noise) -> tensor and maps -> files as BIDS has derivatives of
+//! diffusion. Gates hold the files to published sizes. After the data of Güllmar, Hsu, Ropele and Reichenbach (ISMRM):
+//! 408 maps, 79 of them of healthy persons, to ask what a generator makes of lesions.
 
 mod vectors;
 

@@ -1,8 +1,8 @@
 //! The diffusion tensor of a voxel from its signals, and how anisotropic it is.
 //!
 //! Log-linear least squares, first without and then with the weights that logarithms of Rician signals ask for: the
-//! square of what the first fit predicts (Basser, Mattiello and LeBihan 1994; Salvador et al. 2005). MRtrix3 and DIPY do
-//! the same.
+//! square of what the first fit predicts (Basser, Mattiello and LeBihan 1994; Salvador et al. 2005). MRtrix3 and DIPY
+//! do the same.
 
 use super::vectors::Way;
 
