@@ -146,8 +146,8 @@ impl AugmentConfig {
         }
     }
 
-    /// For volumes of heads: left-right mirror, turns of up to 15 degrees about each axis, scale by a tenth of an octave,
-    /// shifts by a thirtieth of the side, and gains; no quarter turns, which no patient lies in.
+    /// For volumes of heads: left-right mirror, turns of up to 15 degrees about each axis, scale by a tenth of an
+    /// octave, shifts by a thirtieth of the side, and gains; no quarter turns, which no patient lies in.
     pub fn volumes() -> Self {
         Self {
             flip: 1.0,

@@ -10,13 +10,14 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
+use super::volumes;
 use crate::classify::Arm;
-use crate::data::{AnyPrepared, PreparedVolumes};
-use crate::engine::{Engine, Lab};
-use crate::evaluate::{EvaluateConfig, Inputs, folders_named, run_stage, volumes};
+use crate::data::AnyPrepared;
+use crate::engine::Lab;
+use crate::evaluate::{EvaluateConfig, Inputs, folders_named, run_stage};
 use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::Interval;
 use crate::records::evaluate::{Comparison, EvaluationRecord, Measure};
 use crate::run_dir::RECORD;
@@ -86,7 +87,11 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     config.check()?;
     let engine = args.engine.start()?;
     let data = match args.data.as_ref().map(AnyPrepared::open).transpose()? {
-        Some(AnyPrepared::Volumes(data)) => return of_volumes(&data, args, &engine, console),
+        Some(AnyPrepared::Volumes(data)) => {
+            let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
+            let settings = (&config, !args.synthetic.is_empty());
+            return volumes::evaluate(&data, args.network.as_deref(), settings, &args.out, (&lab, console));
+        }
         Some(AnyPrepared::Slices(data)) => Some(data),
         None => None,
     };
@@ -95,26 +100,6 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(inputs, &config, &args.out, &lab)?;
     console.result(&record, || format!("{}record {}\n", tables(&record), shown_path(&args.out.join(RECORD))))
-}
-
-/// The same for volumes, drawn by a network.
-fn of_volumes(data: &PreparedVolumes, args: &EvaluateArgs, engine: &Engine, console: &Console) -> Result<()> {
-    let Some(network) = args.network.as_deref().filter(|_| args.synthetic.is_empty()) else {
-        return Err(Problem::usage("volumes without --network, or with --synthetic")
-            .expected("--network FILE|DIR, from which as many volumes are drawn as are compared"));
-    };
-    let lab = Lab { engine, seed: args.seed.run_seed(), observer: console.observer()? };
-    let record = volumes::run_volume_stage(data, network, &args.out, &lab)?;
-    console.result(&record, || {
-        let mut text = if record.simulated { "SIMULATED. ".to_owned() } else { String::new() };
-        let _ = writeln!(text, "{} volumes in each set; drawn against reals (reals against reals)", record.volumes);
-        for measure in &record.measures {
-            let _ =
-                writeln!(text, "{}\n  {:.5} ({:.5}), {}", measure.name, measure.drawn, measure.real, measure.meaning);
-        }
-        record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
-        text
-    })
 }
 
 /// What the record says, for a terminal.

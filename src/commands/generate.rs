@@ -9,16 +9,17 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::Options;
+use super::volumes;
 use crate::data::Prepared;
-use crate::engine::{Engine, Lab};
+use crate::engine::Lab;
 use crate::generate::explore::Exploration;
-use crate::generate::volumes;
+use crate::generate::volumes::draws_volumes;
 use crate::generate::{Format, GenerateConfig, Inputs, run_stage_with_sheets};
 use crate::latent::draw::NoiseMode;
 use crate::latent::paths;
 use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::synthesis::SynthesisRecord;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
@@ -95,8 +96,10 @@ pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
     config.check()?;
     sheets.check()?;
     let engine = args.engine.start()?;
-    if volumes::draws_volumes(&args.network)? {
-        return of_volumes(args, &config, &sheets, &engine, console);
+    if draws_volumes(&args.network)? {
+        let lab = Lab { engine: &engine, seed: RunSeed(0), observer: console.observer()? };
+        let beside = args.data.is_some() || !sheets.is_empty();
+        return volumes::generate(&args.network, &config, (&args.out, beside), &lab, console);
     }
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let inputs = Inputs { network: &args.network, data: data.as_ref() };
@@ -108,24 +111,6 @@ pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
         let sheets: String = written.iter().map(|name| format!("{}\n", shown_path(&args.out.join(name)))).collect();
         images + &sheets + &rims(&record)
     })
-}
-
-/// The same for a network of volumes, which is drawn from alone.
-fn of_volumes(
-    args: &GenerateArgs,
-    config: &GenerateConfig,
-    sheets: &Exploration,
-    engine: &Engine,
-    console: &Console,
-) -> Result<()> {
-    if args.data.is_some() || !sheets.is_empty() {
-        return Err(Problem::usage("--data or sheets with a network of volumes")
-            .expected("volumes of seeds alone")
-            .advice("look at reals in the folder of the training run: previews/reals.png"));
-    }
-    let lab = Lab { engine, seed: RunSeed(0), observer: console.observer()? };
-    let record = volumes::run_volume_stage(&args.network, config, &args.out, &lab)?;
-    console.result(&record, || format!("{} volumes in {}\n", record.count, shown_path(&args.out)))
 }
 
 /// How much rim the images show; nothing where it was not measured.

@@ -69,3 +69,5 @@ pub mod train;
 pub mod two_sided;
 
 pub mod variants;
+
+mod volumes;

@@ -63,7 +63,8 @@ fn squared_norms(gradient: &Tensor) -> Tensor {
 }
 
 /// Path lengths \[N\] (StyleGAN2, section 3.2): root of the squared gradient summed over the latent's
-/// components and averaged over its layers; `gradient` \[N, layers, w\] is that of sum(image x noise / sqrt(H W)), of volumes sqrt(D H W).
+/// components and averaged over its layers; `gradient` \[N, layers, w\] is that of
+/// sum(image x noise / sqrt(H W)), of volumes sqrt(D H W).
 pub fn path_lengths(gradient: &Tensor) -> Tensor {
     gradient.square().sum_dim_intlist(2i64, false, Kind::Float).mean_dim(1i64, false, Kind::Float).sqrt()
 }

@@ -151,6 +151,13 @@ impl Settings for BratsConfig {
             let found = format!("{:?}", spelling::name(&self.volume_classes));
             return Err(Self::refuse("volume_classes", found, "whole volumes: prepare.brats.volumes (--volumes)"));
         }
+        let slices = Self { volumes: false, volume_classes: VolumeClasses::default(), ..self.clone() };
+        let usual =
+            Self { window: self.window, labels: self.labels, other_neoplasms: self.other_neoplasms, ..Self::default() };
+        if self.volumes && slices != usual {
+            let found = "true beside planes, classes, areas or steps of slices";
+            return Err(Self::refuse("volumes", found, "settings of volumes alone: window, labels, volume_classes"));
+        }
         Self::within("least_area", self.least_area, 0.0, 1.0)?;
         Self::within("least_tumour", self.least_tumour, 1, 1_000_000)?;
         Self::within("step", self.step, 1, 1000)

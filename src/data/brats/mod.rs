@@ -2,8 +2,8 @@
 //! it cuts a tumour, and whose it is.
 //!
 //! layout (which files) -> case (volumes in one orientation, labels by their scheme, a window of each volume) -> planes
-//! (slices), or whole (one volume a case) -> patches of one slice, split by patient over all planes. MSD's Task01 has all contrasts in one file of
-//! four dimensions, which is not read.
+//! (slices), or whole (one volume a case) -> patches of one slice, or of one volume, split by patient over all planes.
+//! MSD's Task01 has all contrasts in one file of four dimensions, which is not read.
 
 pub mod config;
 

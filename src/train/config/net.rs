@@ -43,8 +43,8 @@ fn usual<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// For CPUs: channel base 1024, at most 64 channels, latents of 128; of volumes 256 and 32, from 128 voxels a side on
-    /// 2048 and 128.
+    /// For CPUs: channel base 1024, at most 64 channels, latents of 128; of volumes 256 and 32, from 128 voxels a side
+    /// on 2048 and 128.
     #[default]
     Small,
     /// The published size: channel base 16384, at most 512 channels, latents of 512; of volumes 2048, 128 and 128.

@@ -4,6 +4,9 @@ mod set;
 
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use tch::Device;
