@@ -27,7 +27,7 @@ pub fn for_volumes(chosen: Precision, device: Device) -> (Precision, Option<Stri
         Some(away) => {
             let name = chosen.name();
             let told = format!(
-                "convolutions of volumes in {name} are wrong on this machine ({:.0} % off); going on in float32",
+                "convolutions of volumes in {name} differ from float32 by up to {:.0} % on this machine; going on in float32",
                 100.0 * away
             );
             (Precision::Float32, Some(told))
