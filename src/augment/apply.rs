@@ -13,8 +13,11 @@ pub fn apply(images: &Tensor, params: &AugmentParams) -> Tensor {
     carry_out(images, &tensors.map(&mut |_, tensor| tensor.to_device(images.device())))
 }
 
-/// Augments images \[N, C, H, W\] by tensors on their device.
+/// Augments images \[N, C, H, W\], or volumes \[N, C, D, H, W\], by tensors on their device.
 pub fn carry_out(images: &Tensor, tensors: &AugmentTensors) -> Tensor {
+    if let Some(volume) = &tensors.volume {
+        return volume.apply(images);
+    }
     let mut x = images.shallow_clone();
     if let Some(geometry) = &tensors.geometry {
         x = warp(&x, geometry);

@@ -2,8 +2,8 @@
 //! with limited data", appendix B).
 //!
 //! [`AugmentParams::sample`] makes every random choice; [`apply`] only computes, and can be differentiated twice;
-//! [`Ada`] moves the probability p; [`differentiable`] is another one, which knows no p. What is augmented: \[N, C, H,
-//! W\] in -1..1, real and generated images alike.
+//! [`Ada`] moves the probability p; [`differentiable`] is another one, which knows no p; [`volume`] is that of volumes.
+//! What is augmented: \[N, C, H, W\] in -1..1, real and generated images alike.
 
 pub mod sets;
 
@@ -25,6 +25,8 @@ pub mod bands;
 
 pub mod apply;
 
+pub mod volume;
+
 pub mod ada;
 
 pub use ada::{Ada, AdaConfig};
@@ -33,3 +35,4 @@ pub use named::{AugmentSet, Group};
 pub use params::AugmentParams;
 pub use sets::{AugmentConfig, ChannelRule};
 pub use tensors::{AugmentTensors, Margin};
+pub use volume::{VolumeParams, VolumesSize};

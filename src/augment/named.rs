@@ -63,6 +63,35 @@ impl AugmentSet {
         }
     }
 
+    /// The operations on volumes: all of them, none, or those of groups; `None` where one has no counterpart there.
+    pub fn volumes(&self) -> Option<AugmentConfig> {
+        let all = AugmentConfig::volumes();
+        let groups = match self {
+            Self::Medical | Self::Bgc => return Some(all),
+            Self::None => return Some(AugmentConfig::none()),
+            Self::Differentiable(_) => return None,
+            Self::Groups(groups) => groups,
+        };
+        let mut config = AugmentConfig::none();
+        for group in groups {
+            config = match group {
+                Group::Blit => AugmentConfig { flip: all.flip, ..config },
+                Group::Geom => AugmentConfig {
+                    scale: all.scale,
+                    scale_std: all.scale_std,
+                    rotate: all.rotate,
+                    rotate_max: all.rotate_max,
+                    fine_shift: all.fine_shift,
+                    fine_shift_std: all.fine_shift_std,
+                    ..config
+                },
+                Group::Color => AugmentConfig { contrast: all.contrast, contrast_std: all.contrast_std, ..config },
+                Group::Filter | Group::Noise | Group::Cutout => return None,
+            };
+        }
+        Some(config)
+    }
+
     /// Whether every image is augmented, whatever p.
     pub fn is_differentiable(&self) -> bool {
         matches!(self, Self::Differentiable(_))

@@ -9,6 +9,7 @@ use statrs::function::erf::erf_inv;
 use super::affine::Affine;
 use super::differentiable::DifferentiableParams;
 use super::sets::AugmentConfig;
+use super::volume::{VolumeParams, VolumesSize};
 
 /// Expected power of natural images in the four frequency bands, lowest first (appendix B).
 const BAND_POWER: [f64; 4] = [10.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0];
@@ -30,6 +31,8 @@ pub struct AugmentParams {
     pub cutout_size: f64,
     /// DiffAugment, whose shapes do not depend on what was drawn.
     pub differentiable: Option<DifferentiableParams>,
+    /// Of volumes, in the place of all others.
+    pub volume: Option<VolumeParams>,
     /// For each channel whether it takes operations on values.
     pub image_channels: Vec<bool>,
     /// Whether anything could have happened: p was above 0.
@@ -141,10 +144,19 @@ impl AugmentParams {
         Self { differentiable: Some(DifferentiableParams::sample(rng, kind, rgb, size)), ..drawn }
     }
 
+    /// The same for a batch of volumes.
+    pub fn sample_volumes(rng: &mut impl Rng, p: f64, config: &AugmentConfig, size: VolumesSize) -> Self {
+        let image_channels = (0..size.channels).map(|channel| config.is_image(channel)).collect();
+        let known = [config.flip, config.scale, config.rotate, config.fine_shift, config.contrast];
+        let drawn = p > 0.0 && known.into_iter().any(|probability| probability > 0.0);
+        let volume = drawn.then(|| VolumeParams::sample(rng, p, config, size));
+        Self { volume, image_channels, drawn, ..Self::default() }
+    }
+
     /// The same augmentation with every operation that `config` knows carried out on every image, on most to no effect,
     /// so that what is computed does not depend on what was drawn. At p = 0, as it is.
     pub fn in_full(&self, config: &AugmentConfig, size: BatchSize) -> Self {
-        if !self.drawn {
+        if !self.drawn || self.volume.is_some() {
             return self.clone();
         }
         let values = size.images * size.channels * size.height * size.width;
@@ -193,6 +205,7 @@ fn draw(draws: &mut impl Draws, p: f64, config: &AugmentConfig, size: BatchSize)
         cutout: cutout.iter().any(Option::is_some).then_some(cutout),
         cutout_size: config.cutout_size,
         differentiable: None,
+        volume: None,
         image_channels,
         drawn: true,
     }

@@ -146,6 +146,23 @@ impl AugmentConfig {
         }
     }
 
+    /// For volumes of heads: left-right mirror, turns of up to 15 degrees about each axis, scale by a tenth of an
+    /// octave, shifts by a thirtieth of the side, and gains; no quarter turns, which no patient lies in.
+    pub fn volumes() -> Self {
+        Self {
+            flip: 1.0,
+            scale: 1.0,
+            scale_std: 0.1,
+            rotate: 1.0,
+            rotate_max: 1.0 / 12.0,
+            fine_shift: 1.0,
+            fine_shift_std: 1.0 / 30.0,
+            contrast: 1.0,
+            contrast_std: 0.15,
+            ..Self::none()
+        }
+    }
+
     /// The paper's operations of these groups, each with multiplier 1.
     pub fn published(groups: &[Group]) -> Self {
         let mut config = Self::none();

@@ -6,6 +6,7 @@ use tch::Tensor;
 use super::affine::Affine;
 use super::differentiable::DifferentiableTensors;
 use super::params::{AugmentParams, Color};
+use super::volume::VolumeTensors;
 use super::warp::{Geometry, Mirrored};
 
 /// How far beyond its border a moved image is known.
@@ -30,6 +31,7 @@ pub struct AugmentTensors {
     pub(super) cutout: Option<Tensor>,
     pub(super) cutout_size: f64,
     pub(super) differentiable: Option<DifferentiableTensors>,
+    pub(super) volume: Option<VolumeTensors>,
     pub(super) image_channels: Vec<bool>,
 }
 
@@ -85,6 +87,11 @@ impl AugmentTensors {
             cutout: params.cutout.as_ref().map(cutout),
             cutout_size: params.cutout_size,
             differentiable: params.differentiable.as_ref().map(|params| DifferentiableTensors::of(params, shape)),
+            volume: match (&params.volume, margin) {
+                // Shapes stay the same whatever was drawn.
+                (Some(volume), Margin::AsNeeded) if volume.is_still() => None,
+                (volume, _) => volume.as_ref().map(|volume| volume.tensors()),
+            },
             image_channels: params.image_channels.clone(),
         }
     }
@@ -102,6 +109,7 @@ impl AugmentTensors {
             cutout: self.cutout.as_ref().map(|centres| other("cutout", centres)),
             cutout_size: self.cutout_size,
             differentiable: self.differentiable.as_ref().map(|tensors| tensors.map(other)),
+            volume: self.volume.as_ref().map(|tensors| tensors.map(other)),
             image_channels: self.image_channels.clone(),
         }
     }

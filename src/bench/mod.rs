@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use self::clock::Clock;
 use crate::classify::config::Width;
 use crate::engine::{Engine, Precision};
-use crate::nets::GeneratorConfig;
 use crate::problem::{Problem, Result};
-use crate::train::config::Preset;
 use crate::train::stats;
 
 mod clock;
 
 mod nets;
+
+mod sizes;
 
 mod classifier;
 
@@ -26,11 +26,12 @@ mod cohort;
 pub mod record;
 
 pub use record::BenchRecord;
+pub use sizes::BenchNet;
 
 /// Repetitions of a piece of work, at most: hours of the slowest.
 const MOST_REPETITIONS: u32 = 10_000;
 
-/// Side of the images: that of a prepared slice.
+/// Side of a classifier's images: that of a prepared slice.
 const SIDE: i64 = 64;
 
 /// What is timed.
@@ -50,42 +51,22 @@ pub enum Work {
     Classify(Width),
 }
 
-/// Random networks of a published size.
+/// Random networks.
 #[derive(Clone, Copy, Debug)]
 pub struct Nets {
     /// Of generator and discriminator.
-    pub size: Preset,
+    pub size: BenchNet,
     /// Of activations and kernels.
     pub precision: Precision,
-    /// Images at once, 1 to 4096; absent: 32 for small nets, 8 for the paper's.
+    /// Images at once, 1 to 4096; absent: as many as the network usually takes.
     pub batch: Option<u64>,
 }
 
 impl Nets {
     fn batch(&self) -> Result<u64> {
-        let usual = match self.size {
-            Preset::Small => 32,
-            Preset::Paper => 8,
-        };
-        match self.batch.unwrap_or(usual) {
+        match self.batch.unwrap_or(self.size.batch()) {
             batch @ 1..=4096 => Ok(batch),
             batch => Err(Problem::usage(format!("--batch {batch}")).expected("1 to 4096")),
-        }
-    }
-
-    /// Arithmetic of training on one image (forward and backward of both networks), by hand from the layers: for the
-    /// share of the convolution rate only.
-    fn training_gflop(&self) -> f64 {
-        match self.size {
-            Preset::Small => 1.15,
-            Preset::Paper => 200.0,
-        }
-    }
-
-    fn generator(&self) -> GeneratorConfig {
-        match self.size {
-            Preset::Small => GeneratorConfig::small(SIDE, 1),
-            Preset::Paper => GeneratorConfig::paper(SIDE, 1),
         }
     }
 }
@@ -110,12 +91,14 @@ pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord
         Work::Classify(width) => (classifier::classify(&clock, *width, engine)?, None),
     };
     record.conv_fp32_gflops = before.max(clock.convolution_rate());
-    record.precision = nets.map(|nets| nets.precision.resolve(engine.device, true)).transpose()?.map(Precision::name);
+    record.precision = nets.map(|nets| nets::precision(&clock, nets)).transpose()?.map(Precision::name);
     record.device = format!("{:?}", engine.device).to_lowercase();
     record.threads = engine.facts.threads;
     record.peak_bytes = stats::peak_memory(engine.device);
     if let (Work::Train(nets), Some(rate)) = (work, record.images_per_s) {
-        record.share_of_conv_rate = Some(rate * nets.training_gflop() / record.conv_fp32_gflops);
+        let gflop = nets.size.training_gflop();
+        record.gflop_per_image = Some(gflop);
+        record.share_of_conv_rate = Some(rate * gflop / record.conv_fp32_gflops);
     }
     Ok(record)
 }

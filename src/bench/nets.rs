@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
-use super::{BenchRecord, Nets, SIDE};
+use super::{BenchNet, BenchRecord, Nets};
 use crate::augment::ChannelRule;
 use crate::engine::precision::Scope;
-use crate::engine::{Place, SideStream};
+use crate::engine::{Place, Precision, SideStream, conv3d};
 use crate::latent::cloud::LatentCloud;
 use crate::nets::features::RandomVgg;
 use crate::nets::{Generator, Noise};
@@ -18,19 +18,32 @@ use crate::project::{Aims, Descent, Draws, ProjectConfig, Projection, optimise};
 use crate::records::label::NetworkLabel;
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
-use crate::train::config::NetConfig;
+use crate::train::config::{NetConfig, Preset};
 use crate::train::identity::Identity;
 use crate::train::schedule::Phase;
 use crate::train::{RealBatch, Resolved, RunFolder, Runner, Step, TrainConfig, TrainState};
 
 /// The settings of a training run with these networks.
 fn settings(nets: &Nets) -> Result<Resolved> {
-    let net_config = NetConfig { preset: nets.size, ..NetConfig::default() };
-    TrainConfig { net: net_config, batch: nets.batch()?, ..TrainConfig::default() }.resolve(
-        SIDE,
-        &[ChannelRule::Image],
-        &[],
-    )
+    let generator = nets.size.generator();
+    let (channel_base, channel_max) = (Some(generator.channel_base), Some(generator.channel_max));
+    let preset = if nets.size == BenchNet::Paper { Preset::Paper } else { Preset::Small };
+    let net = NetConfig { preset, channel_base, channel_max, ..NetConfig::default() };
+    let config = TrainConfig { net, batch: nets.batch()?, ..TrainConfig::default() };
+    let (side, rules) = (generator.resolution, [ChannelRule::Image]);
+    match generator.dimensions {
+        2 => config.resolve(side, &rules, &[]),
+        _ => config.resolve_volumes(side, &rules, &[]),
+    }
+}
+
+/// The precision that is computed in, low where it can be trusted.
+pub(super) fn precision(clock: &Clock, nets: &Nets) -> Result<Precision> {
+    let chosen = nets.precision.resolve(clock.device, true)?;
+    Ok(match nets.size.generator().dimensions {
+        2 => chosen,
+        _ => conv3d::for_volumes(chosen, clock.device).0,
+    })
 }
 
 /// Milliseconds an image of each phase of a training step, of the moving average and of checkpoints.
@@ -38,11 +51,11 @@ fn settings(nets: &Nets) -> Result<Resolved> {
 /// # Errors
 /// Work that fails.
 pub fn train(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
-    let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
+    let _precision = Scope::enter(precision(clock, nets)?);
     let settings = settings(nets)?;
     let batch = settings.batch as f64;
     let mut state = TrainState::new(&settings, RunSeed(1), clock.device)?;
-    let reals = Tensor::randn([settings.batch as i64, 1, SIDE, SIDE], (Kind::Float, Device::Cpu)) * 0.3;
+    let reals = Tensor::randn(settings.generator.images(settings.batch as i64), (Kind::Float, Device::Cpu)) * 0.3;
     let reals = RealBatch { pixels: reals, classes: None };
     let _stream = SideStream::enter(clock.device)?;
     let mut runner = Runner::new(clock.device, clock.graphs);
@@ -136,8 +149,8 @@ fn checkpoint_seconds(clock: &Clock, settings: &Resolved, state: &mut TrainState
 /// # Errors
 /// Work that fails.
 pub fn generate(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
-    let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
-    let generator = Generator::new(&nets.generator(), RunSeed(1), clock.device)?;
+    let _precision = Scope::enter(precision(clock, nets)?);
+    let generator = Generator::new(&nets.size.generator(), RunSeed(1), clock.device)?;
     let batch = nets.batch()?;
     let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
     let seconds = clock.seconds(|| {
@@ -161,11 +174,15 @@ fn projector_steps(device: Device) -> u64 {
 /// # Errors
 /// Work that fails.
 pub fn project(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
-    let _precision = Scope::enter(nets.precision.resolve(clock.device, true)?);
-    let generator = Generator::new(&nets.generator(), RunSeed(1), clock.device)?;
+    let _precision = Scope::enter(precision(clock, nets)?);
+    let config = nets.size.generator();
+    if config.dimensions != 2 {
+        return Err(Problem::usage("a projector of volumes").expected("--net small, paper or slice-256"));
+    }
+    let generator = Generator::new(&config, RunSeed(1), clock.device)?;
     let features = RandomVgg::new(1, clock.device);
     let batch = nets.batch()?;
-    let targets = Tensor::randn([batch as i64, 1, SIDE, SIDE], (Kind::Float, clock.device)) * 0.3;
+    let targets = Tensor::randn(generator.config().images(batch as i64), (Kind::Float, clock.device)) * 0.3;
     let cloud = LatentCloud::sample(&generator, 256, None);
     let steps = projector_steps(clock.device);
     let names: Vec<String> = (0..batch).map(|image| image.to_string()).collect();

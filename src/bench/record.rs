@@ -13,7 +13,7 @@ use crate::records::spelling;
 pub struct BenchRecord {
     /// "train", "project", "generate", "simulate", "prepare" or "classify".
     pub benchmark: &'static str,
-    /// Size of the networks: "small" or "paper".
+    /// The networks: "small", "paper", "slice-256", "volume-32" or "volume-64".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub net: Option<String>,
     /// Images at once.
@@ -39,6 +39,9 @@ pub struct BenchRecord {
     pub seconds_per_patient: Option<f64>,
     /// Forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8, float32: before and after.
     pub conv_fp32_gflops: f64,
+    /// Arithmetic of training on one image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gflop_per_image: Option<f64>,
     /// Arithmetic of training as a share of that rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share_of_conv_rate: Option<f64>,
@@ -68,6 +71,7 @@ impl BenchRecord {
             image_steps_per_s: None,
             seconds_per_patient: None,
             conv_fp32_gflops: 0.0,
+            gflop_per_image: None,
             share_of_conv_rate: None,
             checkpoint_share: None,
             peak_bytes: 0,
@@ -94,6 +98,7 @@ impl BenchRecord {
         line("image steps", self.image_steps_per_s, "/s");
         line("patient", self.seconds_per_patient, "s");
         line("float32 convolution rate", Some(self.conv_fp32_gflops), "GFLOP/s");
+        line("arithmetic of an image", self.gflop_per_image, "GFLOP");
         line("share of it", self.share_of_conv_rate, "");
         line("share of time in checkpoints", self.checkpoint_share.map(|share| 100.0 * share), "%");
         line("peak memory", Some(self.peak_bytes as f64 / f64::from(1 << 20)), "MiB");

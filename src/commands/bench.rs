@@ -7,11 +7,10 @@ use clap::{Args, Subcommand};
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
-use crate::bench::{self, Nets, Work};
+use crate::bench::{self, BenchNet, Nets, Work};
 use crate::classify::config::Width;
 use crate::engine::Precision;
 use crate::problem::Result;
-use crate::train::config::Preset;
 
 /// Arguments of `rimforge bench`.
 #[derive(Args, Debug)]
@@ -60,13 +59,13 @@ enum What {
 
 #[derive(Args, Debug)]
 struct NetArgs {
-    /// Size of the networks.
-    #[arg(long, default_value = "small", value_parser = choice::<Preset>())]
-    net: Preset,
+    /// The networks: of images of 64 pixels, slices of 256, volumes of 32 or 64 voxels each way.
+    #[arg(long, default_value = "small", value_parser = choice::<BenchNet>())]
+    net: BenchNet,
     /// Of activations and kernels; auto is what the device is made for.
     #[arg(long, default_value = "auto", value_parser = choice::<Precision>())]
     precision: Precision,
-    /// Images at once; absent: 32 for the small net, 8 for the paper's.
+    /// Images at once; absent: 32 for the small net, 16 for volumes of 32 voxels, 8 for the others.
     #[arg(long)]
     batch: Option<u64>,
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use crate::data::brats::config::{Plane, SliceClasses, VolumeWindow};
+use crate::data::brats::config::{Plane, SliceClasses, VolumeClasses, VolumeWindow};
 use crate::data::brats::labels::Scheme;
 
 #[derive(Args, Clone, Debug, Serialize)]
@@ -39,4 +39,12 @@ pub(super) struct BratsArgs {
     #[arg(long)]
     #[serde(rename = "brats.other_neoplasms", skip_serializing_if = "std::ops::Not::not")]
     other_neoplasms: bool,
+    /// Brains: each case one volume of --side voxels each way (32 unless told), padded and averaged, not slices.
+    #[arg(long)]
+    #[serde(rename = "brats.volumes", skip_serializing_if = "std::ops::Not::not")]
+    volumes: bool,
+    /// Volumes: a class is a population, whether tumour enhances, or both (population unless told).
+    #[arg(long, value_name = "CLASSES", value_parser = choice::<VolumeClasses>(), requires = "volumes")]
+    #[serde(rename = "brats.volume_classes")]
+    volume_classes: Option<VolumeClasses>,
 }

@@ -10,8 +10,9 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
+use super::volumes;
 use crate::classify::Arm;
-use crate::data::Prepared;
+use crate::data::AnyPrepared;
 use crate::engine::Lab;
 use crate::evaluate::{EvaluateConfig, Inputs, folders_named, run_stage};
 use crate::name::shown_path;
@@ -85,7 +86,15 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let config = args.settings.config()?;
     config.check()?;
     let engine = args.engine.start()?;
-    let data = args.data.as_ref().map(Prepared::open).transpose()?;
+    let data = match args.data.as_ref().map(AnyPrepared::open).transpose()? {
+        Some(AnyPrepared::Volumes(data)) => {
+            let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
+            let settings = (&config, !args.synthetic.is_empty());
+            return volumes::evaluate(&data, args.network.as_deref(), settings, &args.out, (&lab, console));
+        }
+        Some(AnyPrepared::Slices(data)) => Some(data),
+        None => None,
+    };
     let sets = folders_named(&args.synthetic)?;
     let inputs = Inputs { data: data.as_ref(), sets: &sets, network: args.network.as_deref() };
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };

@@ -9,9 +9,11 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::Options;
+use super::volumes;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::generate::explore::Exploration;
+use crate::generate::volumes::draws_volumes;
 use crate::generate::{Format, GenerateConfig, Inputs, run_stage_with_sheets};
 use crate::latent::draw::NoiseMode;
 use crate::latent::paths;
@@ -94,6 +96,11 @@ pub fn run(args: &GenerateArgs, console: &Console) -> Result<()> {
     config.check()?;
     sheets.check()?;
     let engine = args.engine.start()?;
+    if draws_volumes(&args.network)? {
+        let lab = Lab { engine: &engine, seed: RunSeed(0), observer: console.observer()? };
+        let beside = args.data.is_some() || !sheets.is_empty();
+        return volumes::generate(&args.network, &config, (&args.out, beside), &lab, console);
+    }
     let data = args.data.as_ref().map(Prepared::open).transpose()?;
     let inputs = Inputs { network: &args.network, data: data.as_ref() };
     // Every draw is a function of an image's own seed.

@@ -71,3 +71,5 @@ pub mod train;
 pub mod two_sided;
 
 pub mod variants;
+
+mod volumes;

@@ -9,7 +9,7 @@ use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
-use crate::data::{Condition, Prepared};
+use crate::data::{AnyPrepared, Condition};
 use crate::engine::Lab;
 use crate::name::shown_path;
 use crate::problem::Result;
@@ -17,7 +17,7 @@ use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::study::settings;
 use crate::train::config::Preset;
-use crate::train::{TrainConfig, run_stage};
+use crate::train::{TrainConfig, run_stage, run_volume_stage};
 
 /// Arguments of `rimforge train`.
 #[derive(Args, Debug)]
@@ -73,9 +73,12 @@ impl TrainArgs {
 pub fn run(args: &TrainArgs, console: &Console) -> Result<()> {
     let config = args.config()?;
     let engine = args.engine.start()?;
-    let data = Prepared::open(&args.data)?;
+    let data = AnyPrepared::open(&args.data)?;
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
-    let record = run_stage(&data, &config, &args.out, &lab)?;
+    let record = match &data {
+        AnyPrepared::Slices(data) => run_stage(data, &config, &args.out, &lab)?,
+        AnyPrepared::Volumes(data) => run_volume_stage(data, &config, &args.out, &lab)?,
+    };
     console.result(&record, || {
         format!("{}best network {}\n", summary(&record), shown_path(&GanDir::new(&args.out).best_network()))
     })

@@ -62,7 +62,7 @@ impl Prepared {
             Items::Slices => Ok(data),
             Items::Volumes => Err(Problem::input(data.root().join(MANIFEST), "items that are whole volumes")
                 .expected("slices: what was asked for works on images [channels, height, width]")
-                .advice("prepare again without items = \"volumes\"")),
+                .advice("prepare again without items = \"volumes\" (a cohort) or --volumes (brains)")),
         }
     }
 

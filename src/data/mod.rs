@@ -147,4 +147,4 @@ pub use prepare_config::{PrepareConfig, Source};
 
 pub use dataset::Prepared;
 pub use slices::{SliceImage, TestSlices, TrainSlices, ValidationSlices};
-pub use volumes::PreparedVolumes;
+pub use volumes::{AnyPrepared, PreparedVolumes};

@@ -13,7 +13,7 @@ use super::dataset::{MANIFEST, MAX_MANIFEST_BYTES};
 use super::dermoscopy::{self, Origin};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::from_images::Target;
-use super::manifest::{Class, Lesion, Manifest, SCHEMA, Split};
+use super::manifest::{Class, Items, Lesion, Manifest, SCHEMA, Split};
 use super::patient_figure;
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
@@ -119,7 +119,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         voxel_mm: extracted.voxel_mm,
         seed: seed.0,
         classes: extracted.classes,
-        items: config.items,
+        items: if config.brats.volumes { Items::Volumes } else { config.items },
         lesions: extracted.lesions,
         slices: extracted.slices,
         inputs: extracted.inputs,

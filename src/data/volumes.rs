@@ -29,6 +29,29 @@ pub type TestVolumes = Volumes<Test>;
 #[derive(Clone, Debug)]
 pub struct PreparedVolumes(Prepared);
 
+/// A prepared data set of slices or of volumes, as its manifest says.
+#[derive(Clone, Debug)]
+pub enum AnyPrepared {
+    /// Its items are slices.
+    Slices(Prepared),
+    /// Its items are volumes.
+    Volumes(PreparedVolumes),
+}
+
+impl AnyPrepared {
+    /// Opens the data set in `root` and checks its manifest, its split and the hash of every patch.
+    ///
+    /// # Errors
+    /// No data set, one of another layout, or a file that changed since.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self> {
+        let data = Prepared::open_any(root.as_ref())?;
+        Ok(match data.manifest().items {
+            Items::Slices => Self::Slices(data),
+            Items::Volumes => Self::Volumes(PreparedVolumes(data)),
+        })
+    }
+}
+
 /// One volume.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volume {
@@ -51,7 +74,7 @@ impl PreparedVolumes {
             Items::Volumes => Ok(Self(data)),
             Items::Slices => Err(Problem::input(data.root().join(MANIFEST), "items that are slices")
                 .expected("whole volumes [channels, depth, height, width]")
-                .advice("prepare again with items = \"volumes\"")),
+                .advice("prepare again with items = \"volumes\" (a cohort) or --volumes (brains)")),
         }
     }
 

@@ -15,6 +15,8 @@ pub mod fused;
 
 pub mod precision;
 
+pub mod conv3d;
+
 pub mod stream;
 
 pub mod transfer;

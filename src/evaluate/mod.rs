@@ -24,6 +24,8 @@ mod sets;
 
 pub mod stage;
 
+pub mod volumes;
+
 pub use config::EvaluateConfig;
 pub use sets::{folders_named, require_images};
 pub use stage::{Inputs, SetFolder, run_stage};

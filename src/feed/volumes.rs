@@ -2,9 +2,50 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::image::Image;
+use super::pictures::Look;
 use crate::data::sides::Side;
 use crate::data::volumes::Volumes;
 use crate::problem::Result;
+use crate::raster::{BLACK, Canvas};
+
+/// Axes of \[N, C, D, H, W\] that planes lie across: axial, coronal and sagittal, as brains are prepared.
+pub const PLANES: [i64; 3] = [2, 3, 4];
+
+/// Their names.
+pub const PLANE_NAMES: [&str; 3] = ["axial", "coronal", "sagittal"];
+
+/// Pixels between two pictures of a sheet.
+const GAP: usize = 2;
+
+/// Every second slice of the inner half along the axis `plane` of volumes \[N, C, S, S, S\]: \[N S / 4, C, S, S\], the
+/// slices of a volume side by side.
+pub fn inner_slices(volumes: &Tensor, plane: i64) -> Tensor {
+    let side = volumes.size()[plane as usize];
+    let inner = volumes.slice(plane, side / 4, side - side / 4, 2);
+    inner.movedim_int(plane, 1).flatten(0, 1).contiguous()
+}
+
+/// Middle slices of volumes \[N, C, S, S, S\], a row each: axial, coronal and sagittal, of each channel side by side.
+///
+/// # Errors
+/// Values that cannot be read.
+pub fn three_views(volumes: &Tensor, look: Look) -> Result<Canvas> {
+    let views = PLANES.map(|plane| {
+        let middle = volumes.size()[plane as usize] / 2;
+        Image::split(&volumes.select(plane, middle))
+    });
+    let [axial, coronal, sagittal] = views;
+    let cells: Vec<Canvas> = axial?
+        .iter()
+        .zip(coronal?.iter().zip(&sagittal?))
+        .flat_map(|(axial, (coronal, sagittal))| [axial, coronal, sagittal].map(|image| image.canvas(look)))
+        .collect();
+    // Two volumes a row where they are small.
+    let columns = if cells.first().is_some_and(|cell| cell.width() <= 128) { 6 } else { 3 };
+    let sheet = Canvas::tiled(&cells, columns, GAP, BLACK);
+    Ok(if sheet.width() < 512 { sheet.enlarged(2) } else { sheet })
+}
 
 /// Some volumes of a set in memory.
 #[derive(Debug)]

@@ -12,5 +12,7 @@ pub mod stage;
 
 pub mod explore;
 
+pub mod volumes;
+
 pub use config::{Format, GenerateConfig};
 pub use stage::{Inputs, run_stage, run_stage_with_sheets};

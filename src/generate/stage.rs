@@ -210,7 +210,15 @@ impl Opened {
     /// No usable network, or a class that it does not have.
     pub fn load(network: &Path, class: Option<&ClassChoice>, device: Device) -> Result<Self> {
         let file = network_file(network)?;
-        let network = weights::load_image_network(&file, device)?;
+        Self::of(weights::load_image_network(&file, device)?, file, class)
+    }
+
+    /// The network of `file`, already read.
+    ///
+    /// # Errors
+    /// A class that it does not have.
+    pub(super) fn of(network: SavedNetwork, file: PathBuf, class: Option<&ClassChoice>) -> Result<Self> {
+        let device = network.generator.device();
         let source = NetworkImages::of(&network.description);
         let c_dim = network.generator.config().c_dim;
         let is_each =

@@ -18,6 +18,8 @@ pub mod mmd;
 
 pub mod prdc;
 
+pub mod volume_similarity;
+
 pub mod wasserstein;
 
 pub mod rim_contrast;

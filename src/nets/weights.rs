@@ -226,7 +226,9 @@ pub fn load_image_network(path: impl AsRef<Path>, device: Device) -> Result<Save
     let network = load_network(&path, device)?;
     match network.generator.config().dimensions {
         2 => Ok(network),
-        _ => Err(Problem::input(path, "a network of volumes").expected("a network of images")),
+        _ => Err(Problem::input(path, "a network of volumes")
+            .expected("a network of images")
+            .advice("what was asked for works on images; `train` and `generate` take networks of volumes, too")),
     }
 }
 

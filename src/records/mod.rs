@@ -26,6 +26,8 @@ pub mod training;
 
 pub mod variants;
 
+pub mod volumes;
+
 pub mod glioma;
 
 pub mod synthesis;

@@ -4,10 +4,12 @@ use tch::Device;
 
 use super::{BaseChoice, embedded};
 use crate::feed::network_source::{NetworkImages, network_file};
+use crate::nets::stylegan2::inflate;
 use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
 use crate::records::label::{Contrast, Provenance, UNKNOWN_DATA};
 use crate::records::training::BaseGenerator;
+use crate::seed::RunSeed;
 use crate::train::TrainState;
 
 /// A network to start from.
@@ -38,6 +40,32 @@ impl Base {
         let NetworkImages { contrasts, classes, .. } = NetworkImages::of(&network.description);
         let embedded = *base == BaseChoice::Embedded;
         Ok(Some(Self { name, network, contrasts, classes, embedded }))
+    }
+
+    /// The same for volumes: a network of images is inflated, its noise drawn by `seed`.
+    ///
+    /// # Errors
+    /// As [`Base::open`]; a network of images that cannot be inflated.
+    pub fn of_volumes(base: &BaseChoice, own: &[Contrast], seed: RunSeed, device: Device) -> Result<Option<Self>> {
+        let (name, network) = match base {
+            BaseChoice::None => return Ok(None),
+            BaseChoice::Embedded => embedded::base_network(own, device)?,
+            BaseChoice::File(file) => {
+                let path = network_file(file)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (name, weights::load_network(path, device)?)
+            }
+        };
+        let NetworkImages { contrasts, classes, .. } = NetworkImages::of(&network.description);
+        let embedded = *base == BaseChoice::Embedded;
+        if network.generator.config().dimensions == 3 {
+            return Ok(Some(Self { name, network, contrasts, classes, embedded }));
+        }
+        let generator = inflate::generator(&network.generator, seed).map_err(|problem| problem.at(&name))?;
+        let discriminator = network.discriminator.as_ref().map(|images| inflate::discriminator(images, seed));
+        let discriminator = discriminator.transpose().map_err(|problem| problem.at(&name))?;
+        let network = SavedNetwork { generator, discriminator, ..network };
+        Ok(Some(Self { name: format!("{name}, inflated from images"), network, contrasts, classes, embedded }))
     }
 
     /// What a network that starts here says of the data sets that its weights knew before, `own` apart.

@@ -7,7 +7,7 @@ use crate::feed::batches::Batches;
 /// Real images of one step, on the host.
 #[derive(Debug)]
 pub struct RealBatch {
-    /// \[batch, C, R, R\] in -1..1.
+    /// \[batch, C, R, R\] in -1..1; volumes \[batch, C, R, R, R\].
     pub pixels: Tensor,
     /// One-hot \[batch, c_dim\]; absent without classes.
     pub classes: Option<Tensor>,

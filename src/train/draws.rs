@@ -7,8 +7,8 @@ use tch::{Device, Tensor};
 
 use super::config::{Loss, Resolved};
 use super::schedule::Phase;
-use crate::augment::AugmentParams;
 use crate::augment::params::BatchSize;
+use crate::augment::{AugmentParams, VolumesSize};
 use crate::nets::Generator;
 use crate::nets::class::one_hot;
 
@@ -24,7 +24,7 @@ pub struct FakeDraws {
     pub c: Option<Tensor>,
     /// Second latents; absent where no styles are mixed.
     pub mixing: Option<Mixing>,
-    /// One \[N, 1, r, r\] for each styled convolution.
+    /// One \[N, 1, r, r\] for each styled convolution, of volumes \[N, 1, r, r, r\].
     pub noise: Vec<Tensor>,
 }
 
@@ -64,7 +64,7 @@ pub enum Draws {
     GeneratorPathLength {
         /// Latents of the generated images.
         fakes: FakeDraws,
-        /// Standard normals \[N, C, R, R\], the image's direction.
+        /// Standard normals of the images' shape, their direction.
         direction: Tensor,
     },
     /// Of [`Phase::DiscriminatorMain`].
@@ -110,7 +110,7 @@ impl Draws {
             Phase::GeneratorPathLength => {
                 let batch = (batch / PATH_LENGTH_SHRINK).max(1);
                 let net = &settings.generator;
-                let shape = [batch as i64, net.channels, net.resolution, net.resolution];
+                let shape = net.images(batch as i64);
                 Self::GeneratorPathLength {
                     fakes: FakeDraws::sample(settings, generator, batch, draws),
                     direction: normal(&shape, draws),
@@ -157,7 +157,9 @@ impl FakeDraws {
             Mixing { cutoffs: Tensor::from_slice(&cutoffs), z: normal(&shape, draws) }
         });
         let shapes = generator.synthesis.noise_shapes();
-        let noise = shapes.into_iter().map(|(_, side)| normal(&[count, 1, side, side], draws)).collect();
+        let dimensions = settings.generator.dimensions;
+        let maps = |side: i64| -> Vec<i64> { [count, 1].into_iter().chain((0..dimensions).map(|_| side)).collect() };
+        let noise = shapes.into_iter().map(|(_, side)| normal(&maps(side), draws)).collect();
         Self { z, c, mixing, noise }
     }
 }
@@ -184,6 +186,10 @@ pub fn class_at(shares: &[f64], quantile: f64) -> i64 {
 fn augment(settings: &Resolved, p: f64, draws: &mut impl Rng) -> AugmentParams {
     let net = &settings.generator;
     let side = net.resolution as usize;
+    if net.dimensions == 3 {
+        let size = VolumesSize { volumes: settings.batch as usize, channels: net.channels as usize, side };
+        return AugmentParams::sample_volumes(draws, p, &settings.augment, size);
+    }
     let size =
         BatchSize { images: settings.batch as usize, channels: net.channels as usize, height: side, width: side };
     AugmentParams::sample(draws, p, &settings.augment, size)

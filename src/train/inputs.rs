@@ -31,7 +31,7 @@ pub struct GeneratorMain {
 pub struct GeneratorPathLength {
     /// What images are generated from.
     pub fakes: FakeDraws,
-    /// Standard normals \[N, C, R, R\], the images' direction.
+    /// Standard normals of the images' shape, their direction.
     pub direction: Tensor,
 }
 
@@ -126,7 +126,7 @@ impl OfPhase {
         let net = &settings.generator;
         let (channels, side) = (net.channels as usize, net.resolution as usize);
         let size = BatchSize { images: settings.batch as usize, channels, height: side, width: side };
-        let shape = [settings.batch as i64, net.channels, net.resolution, net.resolution];
+        let shape = net.images(settings.batch as i64);
         let operations = |params: &AugmentParams| match shapes {
             Shapes::AsDrawn => AugmentTensors::of(params, &shape, Margin::AsNeeded),
             Shapes::Fixed => AugmentTensors::of(&params.in_full(&settings.augment, size), &shape, Margin::Full),

@@ -52,17 +52,19 @@ pub fn lecam(real: &Tensor, fake: &Tensor, means: &Tensor) -> Tensor {
 }
 
 /// R1 gradient penalty (Mescheder et al. 2018): gamma / 2 times the mean over images of |grad|^2, where
-/// `gradient` \[N, C, H, W\] is that of the summed real logits by the images.
+/// `gradient` \[N, C, H, W\], of volumes \[N, C, D, H, W\], is that of the summed real logits by the images.
 pub fn r1_penalty(gradient: &Tensor, gamma: f64) -> Tensor {
     squared_norms(gradient).mean(Kind::Float) * (gamma / 2.0)
 }
 
 fn squared_norms(gradient: &Tensor) -> Tensor {
-    gradient.square().sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Float)
+    let axes: Vec<i64> = (1..gradient.dim() as i64).collect();
+    gradient.square().sum_dim_intlist(axes.as_slice(), false, Kind::Float)
 }
 
 /// Path lengths \[N\] (StyleGAN2, section 3.2): root of the squared gradient summed over the latent's
-/// components and averaged over its layers; `gradient` \[N, layers, w\] is that of sum(image x noise / sqrt(H W)).
+/// components and averaged over its layers; `gradient` \[N, layers, w\] is that of
+/// sum(image x noise / sqrt(H W)), of volumes sqrt(D H W).
 pub fn path_lengths(gradient: &Tensor) -> Tensor {
     gradient.square().sum_dim_intlist(2i64, false, Kind::Float).mean_dim(1i64, false, Kind::Float).sqrt()
 }

@@ -83,6 +83,8 @@ mod outcome;
 
 pub mod stage;
 
+pub mod volumes;
+
 pub use base_choice::BaseChoice;
 pub use batch::{RealBatch, RealBatches, Reals};
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
@@ -93,4 +95,5 @@ pub use runner::{Runner, Step};
 pub use stage::run_stage;
 pub use state::TrainState;
 pub use training::{MAX_ROLLBACKS, Training, train};
+pub use volumes::run_volume_stage;
 pub use watcher::{At, Next, Scores, Unwatched, Watcher};

@@ -1,6 +1,5 @@
 //! What a finished run leaves on record.
 
-use super::reals::TrainingSet;
 use super::{TrainState, Training};
 use crate::files;
 use crate::nets::Network;
@@ -11,9 +10,17 @@ use crate::records::training::{BaseGenerator, TickRecord, TimingRecord, Training
 pub(super) struct Outcome<'a> {
     pub(super) run: &'a Training<'a>,
     pub(super) state: &'a TrainState,
-    pub(super) set: &'a TrainingSet,
+    pub(super) items: Items<'a>,
     /// The network that it started from, where there is one.
     pub(super) base: Option<BaseGenerator>,
+}
+
+/// What it learnt from.
+pub(super) struct Items<'a> {
+    pub(super) lesions: u64,
+    pub(super) images: u64,
+    /// Names of the classes; empty without condition.
+    pub(super) classes: &'a [String],
 }
 
 impl Outcome<'_> {
@@ -24,7 +31,7 @@ impl Outcome<'_> {
     /// A log or the best network cannot be read.
     pub(super) fn record(self, features: String, floor: Option<f64>) -> Result<TrainingRecord> {
         let network = self.network();
-        let Self { run, state, set, base } = self;
+        let Self { run, state, items, base } = self;
         let (settings, dir) = (run.settings, &run.folder.dir);
         let timing = files::read_json_lines::<TimingRecord>(&dir.timing())?;
         let seconds: f64 = timing.iter().map(|tick| tick.seconds).sum();
@@ -33,9 +40,9 @@ impl Outcome<'_> {
             network,
             generator_parameters: state.generator.parameter_count(),
             discriminator_parameters: state.discriminator.parameter_count(),
-            train_lesions: set.lesions(),
-            train_slices: set.images.len() as u64,
-            classes: set.chosen.names.clone(),
+            train_lesions: items.lesions,
+            train_slices: items.images,
+            classes: items.classes.to_vec(),
             precision: settings.precision.name().to_owned(),
             images: state.images(settings),
             batch: settings.batch,
@@ -58,14 +65,16 @@ impl Outcome<'_> {
     /// The networks' sizes in words.
     fn network(&self) -> String {
         let generator = &self.run.settings.generator;
-        let (side, channels) = (generator.resolution, generator.channels);
+        let side = generator.resolution.to_string();
+        let sides = vec![side; generator.dimensions as usize].join("x");
+        let channels = generator.channels;
         format!(
-            "{side}x{side}, {channels} {}{}, channel base {}, at most {} channels, z {}, w {}, mapping {}",
+            "{sides}, {channels} {}{}, channel base {}, at most {} channels, z {}, w {}, mapping {}",
             if channels == 1 { "contrast" } else { "contrasts" },
-            if self.set.c_dim() > 0 {
-                format!(", classes {}", self.set.chosen.names.join(", "))
-            } else {
+            if self.items.classes.is_empty() {
                 String::new()
+            } else {
+                format!(", classes {}", self.items.classes.join(", "))
             },
             generator.channel_base,
             generator.channel_max,

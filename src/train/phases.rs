@@ -75,7 +75,7 @@ fn generator_path_length(inputs: &GeneratorPathLength, state: &mut TrainState, s
     let GeneratorPathLength { fakes, direction } = inputs;
     let ws = latents(&mut state.generator, fakes, fakes.c.as_ref(), shared.peers)?;
     let images = state.generator.synthesis.forward(&ws, &Noise::Given(&fakes.noise));
-    let pixels = (images.size()[2] * images.size()[3]) as f64;
+    let pixels = images.size()[2..].iter().product::<i64>() as f64;
     let projected = (images * (direction / pixels.sqrt())).sum(Kind::Float);
     let gradient = Tensor::run_backward(&[projected], &[&ws], true, true);
     let lengths = loss::path_lengths(&gradient[0]);
@@ -207,9 +207,10 @@ pub fn symmetric(images: &Tensor, symmetry: Symmetry, draws: &mut impl Rng) -> T
     let count = images.size()[0];
     let mut chosen = || {
         let picks: Vec<bool> = (0..count).map(|_| draws.random_bool(0.5)).collect();
-        Tensor::from_slice(&picks).to_device(images.device()).view([count, 1, 1, 1])
+        let each: Vec<i64> = std::iter::once(count).chain((1..images.dim()).map(|_| 1)).collect();
+        Tensor::from_slice(&picks).to_device(images.device()).view(each.as_slice())
     };
-    let mirrored = |images: &Tensor, picks: Tensor| images.flip([3]).where_self(&picks, images);
+    let mirrored = |images: &Tensor, picks: Tensor| images.flip([-1]).where_self(&picks, images);
     match symmetry {
         Symmetry::None => images.shallow_clone(),
         Symmetry::Mirror => mirrored(images, chosen()),

@@ -6,7 +6,7 @@ use tch::Device;
 
 use super::base::Base;
 use super::identity::Identity;
-use super::outcome::Outcome;
+use super::outcome::{Items, Outcome};
 use super::reals::{self, TrainingSet};
 use super::run_folder::OWNER;
 use super::watch::Watch;
@@ -59,7 +59,8 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
         peers: &Alone,
     };
     let state = train(&run, || Ok(start.state()?.0), &mut watch)?;
-    let outcome = Outcome { run: &run, state: &state, set: &set, base: base_record };
+    let items = Items { lesions: set.lesions(), images: set.images.len() as u64, classes: &set.chosen.names };
+    let outcome = Outcome { run: &run, state: &state, items, base: base_record };
     let record = outcome.record(watch.features_name(), watch.real_floor(data, &set)?)?;
     files::write_json(dir.record(), &record)?;
     Ok(record)

@@ -129,24 +129,7 @@ impl<'a> Watch<'a> {
     fn log(&mut self, record: &TickRecord, timing: &TimingRecord) -> Result<()> {
         let frechet =
             self.distance.as_ref().map(|distance| format!("Frechet distance on {}", distance.features.name()));
-        self.with_events(|events| {
-            let mut scalar = |tag: &str, value: Option<f64>| match value {
-                Some(value) => events.scalar(tag, record.images, value),
-                None => Ok(()),
-            };
-            scalar("loss/generator", Some(record.loss_g))?;
-            scalar("loss/discriminator", Some(record.loss_d))?;
-            scalar("loss/R1 penalty", record.r1)?;
-            scalar("loss/path length", record.path_length)?;
-            scalar("augmentation/p", Some(record.ada_p))?;
-            scalar("augmentation/r_t", Some(record.ada_rt))?;
-            let frechet = frechet.unwrap_or_default();
-            scalar(&frechet, record.frechet)?;
-            scalar(&format!("{frechet}, all classes"), record.frechet_all_classes)?;
-            scalar("machine/images per second", Some(timing.images_per_s))?;
-            scalar("machine/peak memory in GiB", Some(timing.peak_bytes as f64 / f64::from(1 << 30)))?;
-            events.flush()
-        })
+        self.with_events(|events| log(events, record, timing, &frechet.unwrap_or_default()))
     }
 
     fn with_events(&mut self, act: impl FnOnce(&mut EventWriter) -> Result<()>) -> Result<()> {
@@ -205,6 +188,25 @@ impl Watcher for Watch<'_> {
         self.log(record, timing)?;
         Ok(Next::GoOn)
     }
+}
+
+/// The numbers of a tick; `frechet` is what a distance is called.
+pub(super) fn log(events: &mut EventWriter, record: &TickRecord, timing: &TimingRecord, frechet: &str) -> Result<()> {
+    let mut scalar = |tag: &str, value: Option<f64>| match value {
+        Some(value) => events.scalar(tag, record.images, value),
+        None => Ok(()),
+    };
+    scalar("loss/generator", Some(record.loss_g))?;
+    scalar("loss/discriminator", Some(record.loss_d))?;
+    scalar("loss/R1 penalty", record.r1)?;
+    scalar("loss/path length", record.path_length)?;
+    scalar("augmentation/p", Some(record.ada_p))?;
+    scalar("augmentation/r_t", Some(record.ada_rt))?;
+    scalar(frechet, record.frechet)?;
+    scalar(&format!("{frechet}, all classes"), record.frechet_all_classes)?;
+    scalar("machine/images per second", Some(timing.images_per_s))?;
+    scalar("machine/peak memory in GiB", Some(timing.peak_bytes as f64 / f64::from(1 << 30)))?;
+    events.flush()
 }
 
 /// The images of seeds 0..`count` with the network's own noise; `c` is \[count, c_dim\].

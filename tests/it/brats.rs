@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use rimforge::data::Prepared;
 use rimforge::data::manifest::Manifest;
+use rimforge::data::{Prepared, PreparedVolumes};
 use rimforge::nifti::{self, Affine, Grid, Volume};
 use rimforge::records::brain::BrainRecord;
 use rimforge::records::prepare::PrepareRecord;
@@ -301,4 +301,42 @@ fn a_simulated_case_is_read_as_it_is_written() {
         .unwrap_or_else(|said| panic!("{said}"));
     assert!(manifest.simulated && record.windows.len() == 1);
     assert!((30..80).contains(&manifest.lesions.len()), "{}", manifest.lesions.len());
+}
+
+#[test]
+fn a_case_is_one_volume_the_same_whichever_way_it_is_stored() {
+    let place = Place::new();
+    place.set("ras", Stored::Ras);
+    place.set("lps", Stored::Lps);
+    let prepare = |set: &str, more: &[&str]| {
+        let out = place.at(&format!("{set}-{}", more.len()));
+        let mut command = Command::cargo_bin("rimforge").unwrap();
+        command.args(["prepare", "--brats"]).arg(place.at(set)).arg("--out").arg(&out);
+        let output = command.args(["--volumes", "--side", "8", "--contrasts", "t1c,seg"]).args(more).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        if output.status.success() { Ok(PreparedVolumes::open(&out).unwrap()) } else { Err(said) }
+    };
+    let (ras, lps) = (prepare("ras", &[]).unwrap(), prepare("lps", &[]).unwrap());
+    assert_eq!(hashes(ras.manifest()), hashes(lps.manifest()));
+    assert_eq!((ras.shape(), ras.manifest().slices.len()), ([2, 8, 8, 8], 0));
+    assert_eq!(ras.manifest().voxel_mm, Some([3.0; 3]), "24 voxels of 1 mm become 8");
+    assert_eq!(ras.manifest().classes.listed(), "GLI, SSA");
+    assert!(Prepared::open(ras.root()).unwrap_err().to_string().contains("whole volumes"));
+    // The tumour lies to the right: in the first half of the width.
+    let volume = &ras.training().read(&[0]).unwrap()[0];
+    let mask = volume.mask.as_ref().unwrap();
+    let right = mask.iter().enumerate().filter(|(at, inside)| **inside == 1 && at % 8 < 4).count();
+    assert!(right > 0 && right * 2 > mask.iter().filter(|inside| **inside == 1).count());
+    let said = prepare("ras", &["--volume-classes", "enhancement"]).map(|data| data.manifest().classes.listed());
+    assert_eq!(said.unwrap(), "enhancing");
+
+    place.set("empty", Stored::Ras);
+    let path = place.at("empty/BraTS-GLI-00006-000/BraTS-GLI-00006-000-seg.nii.gz");
+    nifti::write(&path, &volume_of_nothing(), "of a test").unwrap();
+    let said = prepare("empty", &[]).map(|_| ()).unwrap_err();
+    assert!(said.contains("without a labelled voxel") && said.contains("BraTS-GLI-00006-000"), "{said}");
+}
+
+fn volume_of_nothing() -> Volume<f32> {
+    volume(Stored::Ras, |_| 0.0)
 }

@@ -139,6 +139,8 @@ fn table() -> Vec<Row> {
         row("prepare.brats.window", Word, &["percentile"], &["min-max", "max"]),
         row("prepare.brats.labels", Word, &["by-name"], &["msd", "brats"]),
         row("prepare.brats.other_neoplasms", Flag, &["false"], &["true"]),
+        row("prepare.brats.volumes", Flag, &["false"], &["true"]),
+        row("prepare.brats.volume_classes", Word, &["population"], &["enhancement", "region"]),
         row("prepare.max_files", Count, &["1", "10000000"], &["0", "10000001"]),
         row("train.batch", Count, &["2", "3", "4", "65536"], &["0", "1", "6", "65540"]),
         row("train.kimg", Number, &["1", "0.001", "1e9"], above_0),

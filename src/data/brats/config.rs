@@ -1,9 +1,10 @@
-//! What a person sets about slices of brains.
+//! What a person sets about slices and volumes of brains.
 
 use serde::{Deserialize, Serialize};
 
 use super::labels::Scheme;
 use crate::problem::Result;
+use crate::records::spelling;
 use crate::settings::Settings;
 
 /// A plane through the head.
@@ -51,6 +52,19 @@ pub enum SliceClasses {
     PlaneTumourPopulation,
 }
 
+/// What a whole volume's class says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeClasses {
+    /// Its population: "SSA".
+    #[default]
+    Population,
+    /// Whether enhancing tumour is labelled: "enhancing", "not-enhancing".
+    Enhancement,
+    /// Both: "enhancing-SSA".
+    EnhancementPopulation,
+}
+
 /// What of a volume's levels maps to -1..1; of voxels of the brain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -95,6 +109,16 @@ pub struct BratsConfig {
     pub labels: Scheme,
     /// Also cases of BraTS-Africa that are no gliomas.
     pub other_neoplasms: bool,
+    /// Each case one volume, not slices.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub volumes: bool,
+    /// With `volumes`: what classes say.
+    #[serde(skip_serializing_if = "of_populations")]
+    pub volume_classes: VolumeClasses,
+}
+
+fn of_populations(classes: &VolumeClasses) -> bool {
+    *classes == VolumeClasses::Population
 }
 
 impl Default for BratsConfig {
@@ -108,6 +132,8 @@ impl Default for BratsConfig {
             window: VolumeWindow::default(),
             labels: Scheme::default(),
             other_neoplasms: false,
+            volumes: false,
+            volume_classes: VolumeClasses::default(),
         }
     }
 }
@@ -120,6 +146,17 @@ impl Settings for BratsConfig {
         if self.planes.is_empty() || twice {
             let found: Vec<&str> = self.planes.iter().map(|plane| plane.key()).collect();
             return Err(Self::refuse("planes", format!("{found:?}"), "axial, coronal or sagittal, each once"));
+        }
+        if !self.volumes && !of_populations(&self.volume_classes) {
+            let found = format!("{:?}", spelling::name(&self.volume_classes));
+            return Err(Self::refuse("volume_classes", found, "whole volumes: prepare.brats.volumes (--volumes)"));
+        }
+        let slices = Self { volumes: false, volume_classes: VolumeClasses::default(), ..self.clone() };
+        let usual =
+            Self { window: self.window, labels: self.labels, other_neoplasms: self.other_neoplasms, ..Self::default() };
+        if self.volumes && slices != usual {
+            let found = "true beside planes, classes, areas or steps of slices";
+            return Err(Self::refuse("volumes", found, "settings of volumes alone: window, labels, volume_classes"));
         }
         Self::within("least_area", self.least_area, 0.0, 1.0)?;
         Self::within("least_tumour", self.least_tumour, 1, 1_000_000)?;

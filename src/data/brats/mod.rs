@@ -2,8 +2,8 @@
 //! it cuts a tumour, and whose it is.
 //!
 //! layout (which files) -> case (volumes in one orientation, labels by their scheme, a window of each volume) -> planes
-//! (slices) -> patches of one slice, split by patient over all planes. MSD's Task01 has all contrasts in one file of
-//! four dimensions, which is not read.
+//! (slices), or whole (one volume a case) -> patches of one slice, or of one volume, split by patient over all planes.
+//! MSD's Task01 has all contrasts in one file of four dimensions, which is not read.
 
 pub mod config;
 
@@ -14,6 +14,8 @@ pub(super) mod layout;
 mod case;
 
 mod planes;
+
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -58,10 +60,15 @@ pub(super) fn extract(
 ) -> Result<Extracted> {
     let layout = Layout::read(root, config.brats.other_neoplasms)?;
     let contrasts = config.brats_contrasts();
-    let side = config.side.unwrap_or(SIDE) as usize;
+    let usual = if config.brats.volumes { whole::SIDE } else { SIDE };
+    let side = config.side.unwrap_or(usual) as usize;
     let work = Work { config, contrasts: &contrasts, side, root, target };
     crate::files::make_folder(&target.out.join(PATCHES))?;
-    observer.begin("cutting slices", "cases", layout.cases.len() as u64);
+    observer.begin(
+        if config.brats.volumes { "averaging volumes" } else { "cutting slices" },
+        "cases",
+        layout.cases.len() as u64,
+    );
     let one = |case: &CaseFiles| {
         stop_if_asked(observer)?;
         let done = work.case(case)?;
@@ -115,7 +122,8 @@ impl Work<'_> {
             FileHash { path: path.display().to_string(), ..file }
         };
         let regions = volumes.regions.as_deref();
-        if regions.is_none() && self.config.brats.classes != SliceClasses::Plane {
+        let of_slices = !self.config.brats.volumes;
+        if regions.is_none() && of_slices && self.config.brats.classes != SliceClasses::Plane {
             let place = case.place();
             return Err(Problem::input(place.parent().unwrap_or(&place), format!("no labels of {}", case.id))
                 .expected("seg, which says whether a slice cuts a tumour")
@@ -136,6 +144,10 @@ impl Work<'_> {
             between: 0,
             labelled: [has(1), has(2), has(3)],
         };
+        if !of_slices {
+            self.whole(case, &volumes, &mut done)?;
+            return Ok(done);
+        }
         for &plane in &self.config.brats.planes {
             self.plane(case, &volumes, plane, &mut done)?;
         }
@@ -251,7 +263,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     };
     let mut all = Extracted {
         contrasts: work.contrasts.iter().map(contrast).collect(),
-        patch: [1, side, side],
+        patch: if work.config.brats.volumes { [side; 3] } else { [1, side, side] },
         patient_source: "the cases' names; examinations of one person together".into(),
         notes: layout.notes.clone(),
         ..Extracted::default()
@@ -292,10 +304,17 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         all.notes.push(format!("voxels of several sizes, in mm: {}", listed.join("; ")));
     } else {
         all.voxel_mm = done.first().map(|case| case.mm);
+        if let (Some([x, y, z]), true) = (all.voxel_mm, work.config.brats.volumes) {
+            // As the items lie: depth from above, height from the front, width from the right.
+            all.voxel_mm = Some([z, y, x]);
+        }
     }
     for case in done {
         all.simulated |= case.simulated;
         for voxels in case.voxels {
+            if work.config.brats.volumes {
+                continue;
+            }
             all.slices.push(Slice { lesion: all.slices.len() as u32, z: 0, voxels });
         }
         all.lesions.extend(case.lesions);
@@ -304,7 +323,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         all.windows.extend(case.windows);
     }
     let present: BTreeSet<&str> = all.lesions.iter().map(|lesion| lesion.class.name()).collect();
-    if present.len() < 2 {
+    if present.len() < 2 && !work.config.brats.volumes {
         return Err(Problem::new(Kind::Input, format!("slices of {} classes", present.len()))
             .at(work.root)
             .expected("at least two: planes, or slices with and without a tumour")

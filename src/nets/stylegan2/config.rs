@@ -140,6 +140,17 @@ impl GeneratorConfig {
         (self.channel_base / resolution).min(self.channel_max)
     }
 
+    /// For volumes of `resolution` voxels each way: up to 64 what two CPU cores can train, larger ones for a GPU.
+    pub fn volumes(resolution: i64, channels: i64) -> Self {
+        let (channel_base, channel_max) = if resolution <= 64 { (256, 32) } else { (2048, 128) };
+        Self { channel_base, channel_max, dimensions: 3, ..Self::small(resolution, channels) }
+    }
+
+    /// Shape of a batch of `count`: \[count, C, R, R\], of volumes \[count, C, R, R, R\].
+    pub fn images(&self, count: i64) -> Vec<i64> {
+        [count, self.channels].into_iter().chain((0..self.dimensions).map(|_| self.resolution)).collect()
+    }
+
     /// Number of w vectors that the synthesis takes: 2 log2(R) - 2.
     pub fn num_ws(&self) -> i64 {
         2 * i64::from(self.resolution.ilog2()) - 2

@@ -16,6 +16,8 @@ pub mod generator;
 
 pub mod discriminator;
 
+pub mod inflate;
+
 #[cfg(test)]
 mod contract;
 

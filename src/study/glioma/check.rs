@@ -81,6 +81,9 @@ impl GliomaStudy {
         if self.prepare.items != Items::Slices {
             return wrong("prepare.items", "\"volumes\"".into(), "slices");
         }
+        if self.prepare.brats.volumes {
+            return wrong("prepare.brats.volumes", "true".into(), "slices");
+        }
         if self.train.condition != Condition::Labels {
             return wrong("train.condition", "another".into(), "\"labels\": the generator is told the class");
         }

@@ -43,10 +43,11 @@ fn usual<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// For CPUs: channel base 1024, at most 64 channels, latents of 128.
+    /// For CPUs: channel base 1024, at most 64 channels, latents of 128; of volumes 256 and 32, from 128 voxels a side
+    /// on 2048 and 128.
     #[default]
     Small,
-    /// The published size: channel base 16384, at most 512 channels, latents of 512.
+    /// The published size: channel base 16384, at most 512 channels, latents of 512; of volumes 2048, 128 and 128.
     Paper,
 }
 
@@ -67,6 +68,27 @@ impl NetConfig {
             resampling: self.resampling,
             attention: self.attention,
             ..preset
+        }
+    }
+
+    /// Sizes of the generator for volumes of `resolution` voxels each way: of the small preset
+    /// [`GeneratorConfig::volumes`], of the other channel base 2048 and at most 128 channels whatever the side.
+    pub fn volumes(&self, resolution: i64, channels: i64) -> GeneratorConfig {
+        let usual = GeneratorConfig::volumes(resolution, channels);
+        let (base, most) = match self.preset {
+            Preset::Small => (usual.channel_base, usual.channel_max),
+            Preset::Paper => (2048, 128),
+        };
+        GeneratorConfig {
+            z_dim: self.z_dim.unwrap_or(usual.z_dim),
+            w_dim: self.w_dim.unwrap_or(usual.w_dim),
+            channel_base: self.channel_base.unwrap_or(base),
+            channel_max: self.channel_max.unwrap_or(most),
+            mapping_layers: self.mapping_layers.unwrap_or(usual.mapping_layers),
+            modulation: self.modulation,
+            resampling: self.resampling,
+            attention: self.attention,
+            ..usual
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectiveConfig, Symmetry, TrainConfig};
+use super::{AdaptiveConfig, ObjectiveConfig, Symmetry, TrainConfig};
 use crate::augment::{AdaConfig, AugmentConfig, ChannelRule};
 use crate::engine::Precision;
 use crate::nets::{DiscriminatorConfig, GeneratorConfig};
@@ -78,15 +78,53 @@ impl TrainConfig {
     pub fn resolve(&self, resolution: i64, rules: &[ChannelRule], class_counts: &[u64]) -> Result<Resolved> {
         self.check()?;
         self.check_for(resolution, rules)?;
-        let c_dim = class_counts.len() as i64;
-        let generator = GeneratorConfig { c_dim, ..self.net.generator(resolution, rules.len() as i64) };
+        let generator = self.net.generator(resolution, rules.len() as i64);
+        self.settle(generator, self.ada.augment.config(), rules, class_counts)
+    }
+
+    /// The same for volumes of `side` voxels each way.
+    ///
+    /// # Errors
+    /// As [`TrainConfig::resolve`]; what volumes are not trained with.
+    pub fn resolve_volumes(&self, side: i64, rules: &[ChannelRule], class_counts: &[u64]) -> Result<Resolved> {
+        self.check()?;
+        if self.symmetry == Symmetry::Dihedral {
+            return Err(Self::refuse(
+                "symmetry",
+                "\"dihedral\"",
+                "\"mirror\" (left and right) or \"none\" for volumes",
+            ));
+        }
+        let Some(augment) = self.ada.augment.volumes() else {
+            let set = format!("{:?}", self.ada.augment.to_string());
+            let expected = "\"medical\", \"none\", or of the groups blit, geom and color for volumes";
+            return Err(AdaptiveConfig::refuse("augment", set, expected));
+        };
+        let blocks = u64::from(side.max(8).ilog2()) - 2;
+        if self.freeze_discriminator > blocks {
+            let expected = format!("at most {blocks} blocks at {side} voxels");
+            return Err(Self::refuse("freeze_discriminator", self.freeze_discriminator, expected));
+        }
+        self.settle(self.net.volumes(side, rules.len() as i64), augment, rules, class_counts)
+    }
+
+    /// What is settled alike for images and volumes.
+    fn settle(
+        &self,
+        generator: GeneratorConfig,
+        augment: AugmentConfig,
+        rules: &[ChannelRule],
+        class_counts: &[u64],
+    ) -> Result<Resolved> {
+        let resolution = generator.resolution;
+        let generator = GeneratorConfig { c_dim: class_counts.len() as i64, ..generator };
         generator.validate()?;
         let quantise = self.quantise.of_network();
         let commitment = quantise.is_some().then_some(self.quantise.weight);
         let discriminator = DiscriminatorConfig { quantise, ..DiscriminatorConfig::matching(&generator) };
         discriminator.validate()?;
         let batch = self.batch as f64;
-        let augment = self.ada.augment.config().with_channels(rules.to_vec());
+        let augment = augment.with_channels(rules.to_vec());
         augment.validate(rules.len())?;
         let ada = self.ada.controller(self.base != BaseChoice::None);
         ada.validate()?;
@@ -134,7 +172,7 @@ impl Resolved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::{AdaptiveConfig, FakeClasses};
+    use crate::train::config::FakeClasses;
 
     const GREY: [ChannelRule; 1] = [ChannelRule::Image];
 

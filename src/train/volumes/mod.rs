@@ -1,0 +1,123 @@
+//! Training on whole volumes: the same loop, losses and checkpoints, other items.
+
+mod set;
+
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use tch::Device;
+
+use self::set::VolumeSet;
+use self::watch::VolumeWatch;
+use super::base::Base;
+use super::identity::Identity;
+use super::outcome::{Items, Outcome};
+use super::reals;
+use super::run_folder::OWNER;
+use super::{Resolved, RunFolder, TrainConfig, TrainState, Training, train};
+use crate::data::PreparedVolumes;
+use crate::engine::{Lab, conv3d};
+use crate::files::{self, Input, OutFolder};
+use crate::optim::Alone;
+use crate::problem::Result;
+use crate::records::label::{NetworkLabel, Provenance};
+use crate::records::training::TrainingRecord;
+use crate::run_dir::GanDir;
+use crate::seed::RunSeed;
+
+/// Trains a network of volumes on the data set's training volumes, or on its classes, in `out` and leaves `record.json`
+/// there.
+///
+/// # Errors
+/// As [`super::run_stage`]; volumes whose sides are not equal.
+pub fn run_volume_stage(
+    data: &PreparedVolumes,
+    config: &TrainConfig,
+    out: &Path,
+    lab: &Lab<'_>,
+) -> Result<TrainingRecord> {
+    let &Lab { engine, seed, observer } = lab;
+    let base = config.base.file().map(Input::of);
+    OutFolder::new(OWNER, out).apart_from(std::iter::once(Input::of(data.root())).chain(base)).check()?;
+    let set = VolumeSet::load(data, config)?;
+    let (settings, fallen_back) = settings(data, config, &set, engine.device)?;
+    if let Some(told) = fallen_back {
+        observer.note(&told);
+    }
+    let contrasts = &data.manifest().contrasts;
+    let base = Base::of_volumes(&config.base, contrasts, seed, engine.device)?;
+    let start = || -> Result<(TrainState, Vec<String>)> {
+        let mut state = TrainState::new(&settings, seed, engine.device)?;
+        let fresh = match &base {
+            Some(base) => base.start(&mut state, contrasts, &set.names, settings.freeze_discriminator)?,
+            None => vec![],
+        };
+        Ok((state, fresh))
+    };
+    let base_record = match &base {
+        Some(base) => Some(base.describe(&start()?.1)),
+        None => None,
+    };
+    let identity = set.sha256(base.as_ref().map(Base::sha256))?;
+    let batches = set.batches(settings.batch, seed)?;
+    let dir = GanDir::new(out);
+    let ancestors = base.as_ref().map_or_else(Vec::new, |base| base.ancestor_data(data.sha256()));
+    let identity = Identity { seed, settings: &settings, data_sha256: &identity };
+    let label = label(data, &set, seed, ancestors);
+    let folder = RunFolder::open(dir.clone(), identity, label, engine.device, engine.place.clone())?;
+    let mut watch = VolumeWatch::new(&folder, data, &set, settings.frechet_ticks > 0)?;
+    let run = Training {
+        reals: &batches,
+        settings: &settings,
+        total_images: config.total_images(),
+        seed,
+        folder: &folder,
+        graphs: engine.graphs,
+        observer,
+        peers: &Alone,
+    };
+    let state = train(&run, || Ok(start()?.0), &mut watch)?;
+    let items = Items { lesions: set.len(), images: set.len(), classes: &set.names };
+    let outcome = Outcome { run: &run, state: &state, items, base: base_record };
+    let record = outcome.record(watch.features_name(), watch.real_floor(data, &set)?)?;
+    files::write_json(dir.record(), &record)?;
+    Ok(record)
+}
+
+/// All settings of the run, and what is to be told where low precision cannot be trusted.
+fn settings(
+    data: &PreparedVolumes,
+    config: &TrainConfig,
+    set: &VolumeSet,
+    device: Device,
+) -> Result<(Resolved, Option<String>)> {
+    let rules = reals::channel_rules(data.manifest());
+    let mut settings = config.resolve_volumes(set.side, &rules, &set.counts())?;
+    let chosen = settings.precision.resolve(device, settings.generator.conv_clamp.is_some())?;
+    let (precision, told) = conv3d::for_volumes(chosen, device);
+    settings.precision = precision;
+    Ok((settings, told))
+}
+
+/// What the network files of the run say about it.
+fn label(data: &PreparedVolumes, set: &VolumeSet, seed: RunSeed, ancestor_data: Vec<String>) -> NetworkLabel {
+    let manifest = data.manifest();
+    let provenance = Provenance {
+        ancestor_data,
+        rimforge: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        simulated: Some(manifest.simulated),
+        voxel_mm: Some(manifest.voxel_mm),
+        data_sha256: Some(data.sha256().to_owned()),
+        train_lesions: Some(set.len()),
+        train_slices: Some(set.len()),
+        seed: Some(seed.0),
+        classes: Some(set.names.clone()),
+        rim_class: Some(None),
+        ..Provenance::default()
+    };
+    NetworkLabel { contrasts: manifest.contrasts.clone(), provenance }
+}
