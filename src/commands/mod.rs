@@ -16,6 +16,8 @@ pub mod check_table;
 
 mod brats_args;
 
+mod fa_args;
+
 pub mod classify;
 
 pub mod config;
@@ -57,6 +59,8 @@ pub mod run;
 pub mod segment;
 
 pub mod tumours;
+
+mod sources;
 
 pub mod simulate;
 

@@ -10,40 +10,18 @@ use serde::{Serialize, Serializer};
 use super::brats_args::BratsArgs;
 use super::choices::choice;
 use super::console::Console;
+use super::fa_args::FaArgs;
 use super::options::{Options, SeedArgs};
+use super::sources::SourceArgs;
 use crate::data::manifest::Items;
 use crate::data::prepare_config::ClassSource;
-use crate::data::{PrepareConfig, Source, run_stage};
+use crate::data::{PrepareConfig, run_stage};
 use crate::lab::Lab;
 use crate::name::shown_path;
 use crate::nifti::Form;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::label::Window;
 use crate::records::prepare::{PrepareRecord, SplitCount};
-
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct SourceArgs {
-    /// BIDS cohort: sub-*/anat/*_Chimap.nii.gz, lesions and readers under derivatives/lesions.
-    #[arg(long, value_name = "DIR")]
-    cohort: Option<PathBuf>,
-    /// Folder of PNGs, or of JPEGs; labels from dataset.json, labels.tsv or the sub-folders.
-    #[arg(long, value_name = "DIR")]
-    images: Option<PathBuf>,
-    /// StyleGAN2-ADA data set.
-    #[arg(long, value_name = "FILE")]
-    zip: Option<PathBuf>,
-    /// HAM10000 as downloaded, folder or zip: HAM10000_metadata.csv (.tab, no ending) and photographs.
-    #[arg(long, value_name = "DIR")]
-    ham10000: Option<PathBuf>,
-    /// Training set of ISIC 2018 (task 3) or 2019 as downloaded, folder or zip: *_GroundTruth.csv, lesions,
-    /// photographs.
-    #[arg(long, value_name = "DIR")]
-    isic: Option<PathBuf>,
-    /// Brains with gliomas as downloaded: BraTS-Africa, BraTS 2017 to 2024; folders of cases at any depth.
-    #[arg(long, value_name = "DIR")]
-    brats: Option<PathBuf>,
-}
 
 /// Arguments of `rimforge prepare`.
 #[derive(Args, Debug)]
@@ -124,6 +102,9 @@ struct Typed {
     #[command(flatten)]
     #[serde(flatten)]
     brains: BratsArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    maps: FaArgs,
     /// Images: refuse folders and zips with more files.
     #[arg(long)]
     max_files: Option<u64>,
@@ -140,26 +121,6 @@ fn window(text: &str) -> std::result::Result<(String, Window), String> {
         Some((contrast.to_owned(), Window { low: low.parse().ok()?, high: high.parse().ok()? }))
     });
     parsed.ok_or_else(|| "expected CONTRAST=LOW:HIGH, e.g. chimap=-120:160".to_owned())
-}
-
-/// A path where it was typed, and the source that it is.
-type Given<'a> = (&'a Option<PathBuf>, fn(PathBuf) -> Source);
-
-impl SourceArgs {
-    fn source(&self) -> Result<Source> {
-        let sources: [Given<'_>; 6] = [
-            (&self.cohort, Source::Cohort),
-            (&self.images, Source::Images),
-            (&self.zip, Source::Zip),
-            (&self.ham10000, Source::Ham10000),
-            (&self.isic, Source::Isic),
-            (&self.brats, Source::Brats),
-        ];
-        let given = sources.into_iter().find_map(|(path, of)| path.clone().map(of));
-        given.ok_or_else(|| {
-            Problem::usage("no source").expected("--cohort, --images, --zip, --ham10000, --isic or --brats")
-        })
-    }
 }
 
 /// Prepares the data set and prints what it holds.

@@ -125,6 +125,10 @@ pub mod brats;
 
 pub mod brats_inputs;
 
+pub mod fa_maps;
+
+pub mod fa_inputs;
+
 pub mod prepare_config;
 
 mod extracted;

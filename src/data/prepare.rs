@@ -17,7 +17,7 @@ use super::manifest::{Class, Items, Lesion, Manifest, SCHEMA, Split};
 use super::patient_figure;
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
-use super::{brats, from_cohort, from_images};
+use super::{brats, fa_maps, from_cohort, from_images};
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::lab::Lab;
 use crate::problem::{Kind, Problem, Result};
@@ -76,7 +76,8 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         | Source::Zip(path)
         | Source::Ham10000(path)
         | Source::Isic(path)
-        | Source::Brats(path) => Input::of(path),
+        | Source::Brats(path)
+        | Source::Fa(path) => Input::of(path),
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
@@ -91,6 +92,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         Source::Ham10000(root) => dermoscopy::extract(root, Origin::Ham10000, target, config, (seed, observer)),
         Source::Isic(root) => dermoscopy::extract(root, Origin::Isic, target, config, (seed, observer)),
         Source::Brats(root) => brats::extract(root, target, config, (seed, observer)),
+        Source::Fa(root) => fa_maps::extract(root, target, config, (seed, observer)),
     };
     if extracted.is_err() && !matches!(source, Source::Cohort(_)) {
         // Patients are gone on with, images are not. The first error is the one to show.
@@ -98,7 +100,9 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     }
     let mut extracted = extracted?;
     let advice = match source {
-        Source::Cohort(_) | Source::Brats(_) => "find out which patient they belong to and remove the other",
+        Source::Cohort(_) | Source::Brats(_) | Source::Fa(_) => {
+            "find out which patient they belong to and remove the other"
+        }
         _ => {
             "remove one of each pair, or give both the same patient in a table of file and patient (prepare.patients, \
              --patients)"

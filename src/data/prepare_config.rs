@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::bids::Pick;
 use super::brats::config::BratsConfig;
 use super::brats::layout;
+use super::fa_maps::FA;
+use super::fa_maps::config::FaConfig;
 use super::manifest::Items;
 use super::split::Shares;
 use crate::nifti::Form;
@@ -31,6 +33,8 @@ pub enum Source {
     Isic(PathBuf),
     /// BraTS-Africa or BraTS of another year as it is downloaded, a folder.
     Brats(PathBuf),
+    /// Maps of fractional anisotropy, a folder.
+    Fa(PathBuf),
 }
 
 impl Source {
@@ -121,6 +125,9 @@ pub struct PrepareConfig {
     /// For brains with gliomas.
     #[serde(skip_serializing_if = "is_default_brats")]
     pub brats: BratsConfig,
+    /// For maps of fractional anisotropy.
+    #[serde(skip_serializing_if = "is_default_fa")]
+    pub fa: FaConfig,
     /// For plain images: files and folders in the folder, or entries of the zip, at most; about 2 kB of memory for
     /// each image.
     #[serde(skip_serializing_if = "is_default_files")]
@@ -144,6 +151,10 @@ fn is_default_pixels(pixels: &u64) -> bool {
 
 fn is_default_brats(brats: &BratsConfig) -> bool {
     *brats == BratsConfig::default()
+}
+
+fn is_default_fa(fa: &FaConfig) -> bool {
+    *fa == FaConfig::default()
 }
 
 fn is_off(switch: &bool) -> bool {
@@ -177,6 +188,7 @@ impl Default for PrepareConfig {
             side: None,
             near_duplicates: false,
             brats: BratsConfig::default(),
+            fa: FaConfig::default(),
             max_files: DEFAULT_FILES,
         }
     }
@@ -215,7 +227,13 @@ impl PrepareConfig {
         let cohort = matches!(source, Source::Cohort(_));
         let images = ["image0", "image1", "image2"].map(str::to_owned);
         self.check_for_brats(source)?;
-        let known: &[String] = if cohort { &self.contrasts } else { &images };
+        self.check_for_fa(source)?;
+        let maps = [FA.to_owned()];
+        let known: &[String] = match source {
+            Source::Cohort(_) => &self.contrasts,
+            Source::Fa(_) => &maps,
+            _ => &images,
+        };
         let names: HashSet<&str> = known.iter().map(|name| known_as(name)).collect();
         if let Some((name, window)) = self.windows.iter().find(|(name, _)| !names.contains(known_as(name))) {
             let found = format!("{:?}: a window for {name:?}", [window.low, window.high]);
@@ -234,7 +252,7 @@ impl PrepareConfig {
             return Err(Self::refuse("items", "\"volumes\"", "a cohort: these are images of one slice")
                 .advice("leave prepare.items out"));
         }
-        let has_headers = cohort || matches!(source, Source::Brats(_));
+        let has_headers = cohort || matches!(source, Source::Brats(_) | Source::Fa(_));
         if !has_headers && !self.form.is_sform() {
             return Err(Self::refuse("form", "\"qform\"", "a cohort: plain images have no header that says it")
                 .advice("leave prepare.form out"));
@@ -252,7 +270,7 @@ impl PrepareConfig {
         let unused: Vec<(&str, &Option<String>)> = match source {
             Source::Cohort(_) => of_images.into_iter().chain([("side", &side)]).collect(),
             Source::Images(_) | Source::Zip(_) => of_cohort.to_vec(),
-            Source::Ham10000(_) | Source::Isic(_) | Source::Brats(_) => {
+            Source::Ham10000(_) | Source::Isic(_) | Source::Brats(_) | Source::Fa(_) => {
                 of_cohort.into_iter().chain(of_images).collect()
             }
         };
@@ -261,6 +279,7 @@ impl PrepareConfig {
                 let expected = match source {
                     Source::Cohort(_) => "plain images: a cohort says it itself",
                     Source::Brats(_) => "plain images or a cohort: the cases' names say it",
+                    Source::Fa(_) => "plain images or a cohort: the maps' names and participants.tsv say it",
                     _ if source.is_dermoscopy() && !["session", "entities"].contains(&name) => {
                         "plain images: the set's own tables say it"
                     }
@@ -298,11 +317,28 @@ impl PrepareConfig {
     }
 }
 
+impl PrepareConfig {
+    /// Settings of maps of anisotropy go with them, and they are the one channel.
+    fn check_for_fa(&self, source: &Source) -> Result<()> {
+        if !matches!(source, Source::Fa(_)) {
+            if is_default_fa(&self.fa) {
+                return Ok(());
+            }
+            return Err(Self::refuse("fa", "settings other than the defaults", "maps of fractional anisotropy (--fa)"));
+        }
+        if self.contrasts != Self::default().contrasts && self.contrasts != [FA] {
+            return Err(Self::refuse("contrasts", format!("{:?}", self.contrasts), format!("{FA}, and no other")));
+        }
+        Ok(())
+    }
+}
+
 impl Settings for PrepareConfig {
     const SECTION: &'static str = "prepare";
 
     fn check(&self) -> Result<()> {
         self.brats.check()?;
+        self.fa.check()?;
         if let Err(expected) = check_contrasts(&self.contrasts) {
             return Err(Self::refuse("contrasts", format!("{:?}", self.contrasts), expected));
         }

@@ -38,7 +38,7 @@ pub(super) struct CaseVolumes {
 }
 
 /// Voxels of a volume: 256 x 256 x 256. Every set of this kind is on one grid of 240 x 240 x 155.
-const MOST_VOXELS: usize = 1 << 24;
+pub(in crate::data) const MOST_VOXELS: usize = 1 << 24;
 
 /// Degrees between a volume's axis and the patient's, at most.
 const MOST_TILT: f64 = 20.0;
@@ -184,7 +184,7 @@ impl CaseVolumes {
 
 /// The angle between a stored axis and the patient's nearest one, where it is so large that planes would not be those
 /// of their names.
-fn tilt(grid: &Grid) -> Option<f64> {
+pub(in crate::data) fn tilt(grid: &Grid) -> Option<f64> {
     let off = |axis: usize| {
         let step = grid.affine().column(axis);
         let most = step.iter().fold(0.0f64, |most, part| most.max(part.abs()));
@@ -195,7 +195,7 @@ fn tilt(grid: &Grid) -> Option<f64> {
 }
 
 /// "RAS", "LPS": where each stored axis leads.
-fn stored_as(grid: &Grid) -> String {
+pub(in crate::data) fn stored_as(grid: &Grid) -> String {
     const WAYS: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
     let way = |axis: usize| {
         let step = grid.affine().column(axis);
@@ -206,7 +206,7 @@ fn stored_as(grid: &Grid) -> String {
 }
 
 /// The values with x, to the right, fastest.
-fn upright(volume: &RasVolume) -> Vec<f32> {
+pub(in crate::data) fn upright(volume: &RasVolume) -> Vec<f32> {
     let [nx, ny, nz] = volume.axes.grid.shape;
     let mut values = Vec::with_capacity(volume.data.len());
     for z in 0..nz {

@@ -30,7 +30,7 @@ impl Plane {
     }
 
     /// The RAS+ axis that it lies across.
-    pub(super) fn across(self) -> usize {
+    pub(in crate::data) fn across(self) -> usize {
         match self {
             Self::Axial => 2,
             Self::Coronal => 1,

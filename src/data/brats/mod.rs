@@ -11,9 +11,9 @@ pub mod labels;
 
 pub(super) mod layout;
 
-mod case;
+pub(super) mod case;
 
-mod planes;
+pub(super) mod planes;
 
 mod whole;
 

@@ -7,7 +7,7 @@ use crate::nifti::Grid;
 
 /// One plane of volumes on a grid.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
+pub(in crate::data) struct Cut {
     shape: [usize; 3],
     plane: Plane,
     /// Pixels of the square that a slice is padded to.

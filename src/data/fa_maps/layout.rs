@@ -1,0 +1,281 @@
+//! Which files of a folder are maps of fractional anisotropy, masks of brains and masks of lesions, and whose, at any
+//! depth: BIDS derivatives of diffusion, or files called after what they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::data::bids_name::{BidsName, file_name};
+use crate::data::name_join::listed;
+use crate::data::near_names::{look_alikes, near_id_key, spelled};
+use crate::data::passed_over::passed_over;
+use crate::data::table;
+use crate::files::kind_of;
+use crate::name::{Name, shown_path};
+use crate::problem::{Problem, Result};
+
+use super::config::FaConfig;
+
+/// Folders nested deeper than this are a mistake.
+const MAX_DEPTH: usize = 8;
+
+/// Files and folders in a set.
+const MOST_FILES: usize = 1_000_000;
+
+/// Who took part, as BIDS calls the table.
+pub(super) const PARTICIPANTS: &str = "participants.tsv";
+
+/// What a volume is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Fractional anisotropy.
+    Map,
+    /// Of the brain.
+    Brain,
+    /// Of lesions.
+    Lesions,
+}
+
+/// One examination of one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::data) struct Person {
+    /// "sub-MS001", "sub-MS001_ses-2".
+    pub id: Name,
+    /// "sub-MS001".
+    pub patient: String,
+    /// What the table says of them; empty where it says nothing.
+    pub group: String,
+    /// The map.
+    pub map: PathBuf,
+    /// Of the brain.
+    pub brain: Option<PathBuf>,
+    /// Of lesions.
+    pub lesions: Option<PathBuf>,
+}
+
+/// The persons of a folder, by id, and what to say of what was passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::data) struct Layout {
+    pub persons: Vec<Person>,
+    pub notes: Vec<String>,
+    /// The table of participants, where there is one.
+    pub table: Option<PathBuf>,
+}
+
+impl Layout {
+    /// Lists `root`; links to files are followed, links to folders are not.
+    ///
+    /// # Errors
+    /// No such folder, no map in it, two files for one thing, or a file that is empty or no file.
+    pub fn read(root: &Path, config: &FaConfig) -> Result<Self> {
+        let mut found = Found { root, seen: 0, links: 0, volumes: BTreeMap::new(), unknown: vec![] };
+        found.walk(root, "", 0)?;
+        let mut notes = vec![];
+        let mut persons = vec![];
+        let (table, groups) = groups(root, config)?;
+        for (id, mut files) in found.volumes {
+            let Some(map) = files.remove(&Kind::Map) else {
+                let lying: Vec<String> = files.values().map(|path| shown_path(path).to_string()).collect();
+                notes.push(format!("no map of {id} beside {}: passed over", listed(&lying)));
+                continue;
+            };
+            let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the map"))?;
+            let patient = id.split("_ses-").next().unwrap_or(&id).to_owned();
+            let group = groups.get(patient.as_str()).cloned().unwrap_or_default();
+            let (brain, lesions) = (files.remove(&Kind::Brain), files.remove(&Kind::Lesions));
+            persons.push(Person { id: name, patient, group, map, brain, lesions });
+        }
+        if persons.is_empty() {
+            return Err(Problem::input(root, "no map of fractional anisotropy")
+                .expected("*_param-FA_dwimap.nii.gz as BIDS names it, or *_FA.nii.gz, at any depth")
+                .advice(
+                    "make them with a tool for diffusion (dwi2tensor and tensor2metric, dtifit), aligned to one \
+                         space",
+                ));
+        }
+        if !found.unknown.is_empty() {
+            notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
+        }
+        if found.links > 0 {
+            notes.push(format!("{} links to folders are not followed: give the folder itself", found.links));
+        }
+        let patients: BTreeSet<&str> = persons.iter().map(|person| person.patient.as_str()).collect();
+        if let Some((one, other)) = look_alikes(patients, near_id_key) {
+            let found =
+                format!("persons whose names differ in spelling alone: {} and {}", spelled(one), spelled(other));
+            return Err(Problem::input(root, found)
+                .expected("one spelling for one person")
+                .advice("rename one, or join their examinations under one name"));
+        }
+        Ok(Self { persons, notes, table })
+    }
+
+    /// All files that results depend on.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let files = self.persons.iter().flat_map(|one| std::iter::once(&one.map).chain(&one.brain).chain(&one.lesions));
+        files.chain(&self.table)
+    }
+}
+
+/// The table of participants where it has the column, and the group of each.
+fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<String, String>)> {
+    let path = root.join(PARTICIPANTS);
+    if !crate::files::is_there(&path)? {
+        return Ok((None, BTreeMap::new()));
+    }
+    let table = table::read(&path, &["participant_id"], &[&config.group])?;
+    if !table.has(1) {
+        return Ok((Some(path), BTreeMap::new()));
+    }
+    let mut groups = BTreeMap::new();
+    for row in table.rows() {
+        let id = row.cell(0);
+        let id = if id.starts_with("sub-") { id.to_owned() } else { format!("sub-{id}") };
+        if groups.insert(id.clone(), row.cell(1).to_owned()).is_some() {
+            return Err(Problem::input(&path, format!("line {}: {} twice", row.line(), crate::name::shown(&id)))
+                .expected("one line for each person"));
+        }
+    }
+    Ok((Some(path), groups))
+}
+
+/// Whose volume it is and what it shows, by its path; `None` for what is no NIfTI volume, no kind for one that is none
+/// of the three.
+fn volume(path: &Path) -> Option<(String, Option<Kind>)> {
+    let stem = [".nii.gz", ".nii"].iter().find_map(|ending| file_name(path).strip_suffix(ending))?;
+    if let Some(name) = BidsName::of_volume(path).filter(|name| name.value("sub").is_some()) {
+        let session = name.value("ses").map(|session| format!("_ses-{session}")).unwrap_or_default();
+        let id = format!("sub-{}{session}", name.value("sub").unwrap_or_default());
+        let says = |key: &str, value: &str| name.value(key).is_some_and(|own| own.eq_ignore_ascii_case(value));
+        let is_map = name.suffix.eq_ignore_ascii_case("FA")
+            || (["dwimap", "mdp"].contains(&name.suffix)
+                && ["param", "desc", "model"].iter().any(|key| says(key, "FA")));
+        let lesions = ["label", "desc"].iter().any(|key| says(key, "lesion") || says(key, "lesions"));
+        let kind = match name.suffix {
+            _ if is_map => Some(Kind::Map),
+            "mask" if lesions => Some(Kind::Lesions),
+            "mask" if says("desc", "brain") || says("label", "brain") => Some(Kind::Brain),
+            _ => None,
+        };
+        return Some((id, kind));
+    }
+    let kinds = [("_FA", Kind::Map), ("_fa", Kind::Map), ("_brain_mask", Kind::Brain), ("_lesion_mask", Kind::Lesions)];
+    let found = kinds.into_iter().find_map(|(ending, kind)| Some((stem.strip_suffix(ending)?, kind)));
+    let Some((own, kind)) = found.filter(|(own, _)| !own.is_empty()) else {
+        return Some((stem.to_owned(), None));
+    };
+    // "dti_FA.nii.gz" in a folder a person, as FSL's dtifit leaves it.
+    let folder = path.parent().map(file_name).unwrap_or_default();
+    let id = if own == "dti" { folder } else { own };
+    let id = if id.starts_with("sub-") { id.to_owned() } else { format!("sub-{id}") };
+    Some((id, Some(kind)))
+}
+
+struct Found<'a> {
+    root: &'a Path,
+    seen: usize,
+    /// To folders.
+    links: usize,
+    volumes: BTreeMap<String, BTreeMap<Kind, PathBuf>>,
+    unknown: Vec<String>,
+}
+
+impl Found<'_> {
+    fn walk(&mut self, folder: &Path, below: &str, depth: usize) -> Result<()> {
+        let failed = |error| Problem::io(folder, "listing", error);
+        if depth > MAX_DEPTH {
+            return Err(Problem::input(folder, format!("folders nested more than {MAX_DEPTH} deep"))
+                .expected("folders of persons"));
+        }
+        let mut entries: Vec<_> =
+            std::fs::read_dir(folder).map_err(failed)?.collect::<std::io::Result<_>>().map_err(failed)?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            self.seen += 1;
+            if self.seen > MOST_FILES {
+                return Err(Problem::input(self.root, format!("more than {MOST_FILES} files and folders"))
+                    .expected("a folder of maps"));
+            }
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let path = entry.path();
+            let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+            if passed_over(&relative).is_some() {
+                continue;
+            }
+            if entry.file_type().map_err(failed)?.is_dir() {
+                self.walk(&path, &relative, depth + 1)?;
+            } else if path.is_dir() {
+                self.links += 1;
+            } else if let Some((id, kind)) = volume(&path) {
+                self.add(id, kind, path, relative)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, id: String, kind: Option<Kind>, path: PathBuf, relative: String) -> Result<()> {
+        let Some(kind) = kind else {
+            self.unknown.push(relative);
+            return Ok(());
+        };
+        let facts = kind_of::facts(&path)?;
+        if !facts.is_file() {
+            return Err(Problem::input(path, "not a regular file").expected("a NIfTI volume"));
+        }
+        if facts.len() == 0 {
+            return Err(Problem::input(path, "an empty file").expected("a NIfTI volume").advice("fetch it again"));
+        }
+        let own = self.volumes.entry(id.clone()).or_default();
+        if let Some(first) = own.insert(kind, path.clone()) {
+            return Err(Problem::input(path, format!("a second file of one kind for {}", crate::name::shown(&id)))
+                .expected(format!("one: the other is {}", shown_path(&first)))
+                .advice("maps of several runs, spaces or models? give a folder with one of them"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_bids_and_of_other_tools_are_read() {
+        for (path, expected) in [
+            ("a/sub-01_space-MNI_model-tensor_param-FA_dwimap.nii.gz", Some(("sub-01", Some(Kind::Map)))),
+            ("a/sub-01_ses-2_model-DTI_param-fa_dwimap.nii", Some(("sub-01_ses-2", Some(Kind::Map)))),
+            ("a/sub-01_desc-FA_mdp.nii.gz", Some(("sub-01", Some(Kind::Map)))),
+            ("a/sub-01_model-tensor_param-MD_dwimap.nii.gz", Some(("sub-01", None))),
+            ("a/sub-01_space-MNI_label-lesion_mask.nii.gz", Some(("sub-01", Some(Kind::Lesions)))),
+            ("a/sub-01_desc-brain_mask.nii.gz", Some(("sub-01", Some(Kind::Brain)))),
+            ("a/patient7_FA.nii.gz", Some(("sub-patient7", Some(Kind::Map)))),
+            ("patient8/dti_FA.nii.gz", Some(("sub-patient8", Some(Kind::Map)))),
+            ("patient8/dti_MD.nii.gz", Some(("dti_MD", None))),
+            ("patient8/notes.txt", None),
+        ] {
+            let found = volume(Path::new(path));
+            assert_eq!(found.as_ref().map(|(id, kind)| (id.as_str(), *kind)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn persons_are_told_apart_by_the_table_and_a_second_map_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("sub-1/dwi/sub-1_param-FA_dwimap.nii.gz", "x");
+        write("sub-2/dwi/sub-2_param-FA_dwimap.nii.gz", "x");
+        write("sub-2/anat/sub-2_label-lesion_mask.nii.gz", "x");
+        write("participants.tsv", "participant_id\tgroup\nsub-1\thealthy\nsub-2\tms\n");
+        let layout = Layout::read(dir.path(), &FaConfig::default()).unwrap();
+        let shown: Vec<_> = layout.persons.iter().map(|one| (one.group.as_str(), one.lesions.is_some())).collect();
+        assert_eq!(shown, [("healthy", false), ("ms", true)]);
+        assert_eq!(layout.files().count(), 4);
+        write("sub-1/dwi/sub-1_space-MNI_param-FA_dwimap.nii.gz", "x");
+        let problem = Layout::read(dir.path(), &FaConfig::default()).unwrap_err().to_string();
+        assert!(problem.contains("a second file of one kind for sub-1"), "{problem}");
+    }
+}

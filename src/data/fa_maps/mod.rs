@@ -1,0 +1,287 @@
+//! Maps of fractional anisotropy, aligned to one space, as tools for diffusion leave them: axial slices of healthy
+//! persons and of patients, with masks of lesions where there are any.
+//!
+//! layout (which files, whose) -> person (volumes in one orientation) -> axial slices -> patches of one slice, split by
+//! person.
+
+pub mod config;
+
+pub(super) mod layout;
+
+mod person;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use self::config::Learns;
+use self::layout::{Layout, Person};
+use self::person::Volumes;
+use super::brats::config::Plane;
+use super::brats::planes::Cut;
+use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
+use super::from_images::Target;
+use super::manifest::{Class, Classes, Lesion, Slice, Split};
+use super::patch_file;
+use super::place_notes::PlaceNotes;
+use super::prepare_config::PrepareConfig;
+use super::split::{self, PixelHash};
+use crate::name::{Inside, Name};
+use crate::observer::Observer;
+use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
+use crate::records::label::{Contrast, Window};
+use crate::seed::RunSeed;
+
+/// The name of the one channel, and its unit.
+pub const FA: &str = "fa";
+
+/// Side of a slice where nothing else is asked for, in pixels.
+const SIDE: u32 = 64;
+
+/// A map that no table tells the group of.
+const UNKNOWN: &str = "unknown";
+
+/// All groups but the healthy one, where there are several.
+const OTHERS: &str = "patient";
+
+/// Reads the maps below `root`.
+///
+/// # Errors
+/// Files that are no maps, lie on several grids or contradict each other, a split that cannot be made, or a request to
+/// stop.
+pub(super) fn extract(
+    root: &Path,
+    target: Target<'_>,
+    config: &PrepareConfig,
+    (seed, observer): (RunSeed, &dyn Observer),
+) -> Result<Extracted> {
+    let layout = Layout::read(root, &config.fa)?;
+    let classes = classes(&layout, config);
+    let side = config.side.unwrap_or(SIDE) as usize;
+    let work = Work { config, side, root, target, classes: &classes };
+    crate::files::make_folder(&target.out.join(PATCHES))?;
+    observer.begin("cutting slices", "maps", layout.persons.len() as u64);
+    let one = |person: &Person| {
+        stop_if_asked(observer)?;
+        let done = work.person(person)?;
+        observer.advance(1);
+        Ok(done)
+    };
+    let done = layout.persons.par_iter().with_max_len(1).map(one).collect::<Result<Vec<Done>>>();
+    observer.end();
+    let mut all = assemble(&work, &layout, done?)?;
+    deal(&mut all, config, (seed, observer)).map_err(|problem| problem.at(root))?;
+    Ok(all)
+}
+
+/// What items are told apart by: healthy or not, where the table says so.
+fn classes(layout: &Layout, config: &PrepareConfig) -> Classes {
+    let healthy = config.fa.healthy.as_str();
+    let groups: BTreeSet<&str> = layout.persons.iter().map(|person| person.group.as_str()).collect();
+    if !groups.contains(healthy) {
+        let name = if groups.len() == 1 { groups.first().copied().filter(|one| !one.is_empty()) } else { None };
+        return Classes { names: vec![Class::new(name.unwrap_or(UNKNOWN))], contested: None, of_interest: None };
+    }
+    let others: Vec<&str> = groups.into_iter().filter(|group| *group != healthy).collect();
+    let other = match others.as_slice() {
+        [] => None,
+        [one] if !one.is_empty() => Some(*one),
+        _ => Some(OTHERS),
+    };
+    let names: Vec<Class> = other.into_iter().chain([healthy]).map(Class::new).collect();
+    let apart = names.len() == 2 && config.fa.learns == Learns::Healthy;
+    Classes { names, contested: None, of_interest: apart.then(|| Class::new(healthy)) }
+}
+
+/// What cutting a map needs.
+struct Work<'a> {
+    config: &'a PrepareConfig,
+    side: usize,
+    root: &'a Path,
+    target: Target<'a>,
+    classes: &'a Classes,
+}
+
+/// Slices of one map.
+struct Done {
+    lesions: Vec<Lesion>,
+    voxels: Vec<u32>,
+    hashes: Vec<PixelHash>,
+    volumes: Volumes,
+}
+
+impl Work<'_> {
+    fn class(&self, person: &Person) -> Class {
+        let healthy = self.config.fa.healthy.as_str();
+        let mut names = self.classes.names.iter();
+        let own = names.find(|name| (name.name() == healthy) == (person.group == healthy));
+        own.unwrap_or(&self.classes.names[0]).clone()
+    }
+
+    fn person(&self, person: &Person) -> Result<Done> {
+        let mut volumes = Volumes::read(person, self.config.form)?;
+        for file in &mut volumes.inputs {
+            let path = Path::new(&file.path);
+            file.path = path.strip_prefix(self.root).unwrap_or(path).display().to_string();
+        }
+        let cut = Cut::new(&volumes.grid, Plane::Axial, self.side);
+        let across = Plane::Axial.across();
+        let mut areas = vec![0usize; cut.count()];
+        for at in (0..volumes.brain.len()).filter(|&at| volumes.brain[at]) {
+            areas[volumes.grid.voxel(at)[across]] += 1;
+        }
+        let (map, mut lesions, mut voxels, mut hashes) = (std::mem::take(&mut volumes.map), vec![], vec![], vec![]);
+        for at in spread(&areas, self.config.fa.least_area, self.config.fa.slices as usize) {
+            let (places, size) = cut.places(at);
+            let slice = (places.as_slice(), size);
+            let levels = cut.levels(&map, slice);
+            let id = person.id.with(&format!("_axial-{at:03}"));
+            let patch = Inside::of(PATCHES, &id, ".npy");
+            (self.target.free)(vec![patch.as_str().to_owned()])?;
+            let shape = [1, 1, self.side, self.side].map(|size| size as u64);
+            let sha256 = patch_file::write(&self.target.out.join(&patch), &shape, &levels)?;
+            let mask = self.mask(person, &volumes, &cut, slice);
+            let inside = mask.as_deref().map_or(0, |mask| mask.iter().filter(|&&inside| inside == 1).count() as u32);
+            let (mask, mask_sha256) = match mask {
+                None => (None, None),
+                Some(mask) => {
+                    let path = Inside::of(PATCHES, &id, "_mask.npy");
+                    let sha256 = patch_file::write(&self.target.out.join(&path), &shape[1..], &mask)?;
+                    (Some(path), Some(sha256))
+                }
+            };
+            let mut centre = volumes.grid.shape.map(|size| size as i64 / 2);
+            centre[across] = at as i64;
+            let name = format!("{} axial {at}", person.id);
+            hashes.push(PixelHash { sha256: hash_pixels(&levels), patient: person.patient.clone(), name });
+            voxels.push(inside);
+            lesions.push(Lesion {
+                id,
+                patient: person.patient.clone(),
+                centre,
+                affine: volumes.grid.affine(),
+                reader1: None,
+                reader2: None,
+                label: Some(person.group.clone()).filter(|group| !group.is_empty()),
+                class: self.class(person),
+                split: Split::Train,
+                voxels: u64::from(inside),
+                patch,
+                mask,
+                sha256,
+                mask_sha256,
+            });
+        }
+        Ok(Done { lesions, voxels, hashes, volumes })
+    }
+
+    /// Lesions on a slice: none in a healthy person; unknown in a patient without a mask.
+    fn mask(&self, person: &Person, volumes: &Volumes, cut: &Cut, slice: (&[usize], [usize; 2])) -> Option<Vec<u8>> {
+        match &volumes.lesions {
+            Some(lesions) => {
+                let least = self.config.fa.lesion_share as f32 - 1e-6;
+                Some(cut.levels(lesions, slice).into_iter().map(|share| u8::from(share >= least)).collect())
+            }
+            None if person.group == self.config.fa.healthy => Some(vec![0; self.side * self.side]),
+            None => None,
+        }
+    }
+}
+
+/// Indices of `count` slices at equal distances between the lowest and the highest whose area is at least `share` of
+/// the largest; each once, fewer where there are not so many.
+fn spread(areas: &[usize], share: f64, count: usize) -> Vec<usize> {
+    let largest = areas.iter().copied().max().unwrap_or_default();
+    let usable: Vec<usize> =
+        (0..areas.len()).filter(|&at| areas[at] > 0 && areas[at] as f64 >= share * largest as f64).collect();
+    let (Some(&low), Some(&high)) = (usable.first(), usable.last()) else { return vec![] };
+    if count == 1 {
+        return vec![(low + high) / 2];
+    }
+    let step = (high - low) as f64 / (count - 1) as f64;
+    let mut chosen: Vec<usize> = (0..count).map(|at| low + (at as f64 * step).round() as usize).collect();
+    chosen.dedup();
+    chosen
+}
+
+fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extracted> {
+    let side = work.side as u32;
+    let contrast = Contrast { name: Name::of_known(FA), unit: "FA".into(), window: Window { low: 0.0, high: 1.0 } };
+    let mut all = Extracted {
+        contrasts: vec![work.config.with_window(contrast)],
+        patch: [1, side, side],
+        patient_source: "the maps' names; sessions of one person together".into(),
+        classes: work.classes.clone(),
+        notes: layout.notes.clone(),
+        ..Extracted::default()
+    };
+    let first = done.first().map(|one| one.volumes.grid);
+    for one in &done {
+        if let Some(found) = first.and_then(|first| first.mismatch(&one.volumes.grid)) {
+            let id = one.lesions.first().map_or("a map", |lesion| lesion.id.as_str());
+            return Err(Problem::new(Kind::Input, format!("maps on several grids: {id} differs in {found}"))
+                .at(work.root)
+                .expected("one grid for all: maps are compared pixel by pixel")
+                .advice("align all maps to one template (flirt, reg_aladin) and resample them to its grid"));
+        }
+    }
+    all.voxel_mm = first.map(|grid| grid.voxel_mm());
+    let masked = layout.persons.iter().filter(|person| person.lesions.is_some()).count();
+    all.notes.push(format!("{} maps, {masked} with a mask of lesions", layout.persons.len()));
+    if work.classes.names.len() == 1 {
+        let (table, column) = (layout::PARTICIPANTS, &work.config.fa.group);
+        all.notes.push(format!(
+            "nobody is known to be healthy or nobody to be a patient ({table}, column {column}): one class, of which a \
+             generator can be trained; a detector needs both"
+        ));
+    }
+    let clipped: u64 = done.iter().map(|one| one.volumes.above_one).sum();
+    if clipped > 0 {
+        all.notes.push(format!("{clipped} voxels above 1, where a fit of the tensor failed, were taken as 1"));
+    }
+    let mut places = PlaceNotes::default();
+    for one in done {
+        all.simulated |= one.volumes.simulated;
+        places.join(one.volumes.places);
+        for voxels in one.voxels {
+            all.slices.push(Slice { lesion: all.slices.len() as u32, z: 0, voxels });
+        }
+        all.lesions.extend(one.lesions);
+        all.hashes.extend(one.hashes);
+        all.inputs.extend(one.volumes.inputs);
+    }
+    if let Some(table) = &layout.table {
+        let path = table.strip_prefix(work.root).unwrap_or(table).display().to_string();
+        all.inputs.push(FileHash { path, sha256: crate::files::sha256(table)? });
+    }
+    all.notes.extend(places.words(work.config.form));
+    Ok(all)
+}
+
+/// Deals persons out to the sides, each group in its share.
+fn deal(all: &mut Extracted, config: &PrepareConfig, (seed, observer): (RunSeed, &dyn Observer)) -> Result<()> {
+    let kinds = split::kinds(&all.classes);
+    let own = all.lesions.iter().map(|lesion| (lesion.patient.as_str(), &lesion.class));
+    let patients = split::count_lesions(own, &kinds);
+    let sides = split::assign(&patients, &kinds, config.shares(), seed, observer)?;
+    let side_of: HashMap<String, Split> = patients.into_iter().map(|patient| patient.id).zip(sides).collect();
+    all.lesions.iter_mut().for_each(|lesion| lesion.split = side_of[&lesion.patient]);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_lie_at_equal_distances_where_there_is_enough_brain() {
+        let areas = [0, 1, 5, 8, 10, 9, 8, 6, 5, 2, 0];
+        // At least 5: 2 to 8.
+        assert_eq!(spread(&areas, 0.5, 4), [2, 4, 6, 8]);
+        assert_eq!(spread(&areas, 0.5, 1), [5]);
+        assert_eq!(spread(&areas, 0.5, 100), [2, 3, 4, 5, 6, 7, 8]);
+        assert!(spread(&[0, 0], 0.5, 4).is_empty());
+    }
+}
