@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::commands::console::{Console, print};
 use crate::commands::{
     bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import,
-    invert, perturb, prepare, project, read, report, review, run, segment, simulate, train, tumours, two_sided,
-    variants,
+    invert, perturb, prepare, project, read, report, residuals, review, run, segment, simulate, train, tumours,
+    two_sided, variants,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -58,6 +58,8 @@ pub enum Command {
     Invert(invert::InvertArgs),
     /// Compare lesions projected as of one class and as of the other: a probability for the contested.
     TwoSided(two_sided::TwoSidedArgs),
+    /// Project healthy, lesioned and spoiled images; say how far to trust it, and whether residuals tell lesions.
+    Residuals(residuals::ResidualsArgs),
     /// Find directions of a network's latent space, and name each by what it moves.
     Directions(directions::DirectionsArgs),
     /// Edit inverted training images along accepted directions, each as of its class.
@@ -125,6 +127,7 @@ impl Cli {
             Command::Perturb(args) => perturb::run(args, console),
             Command::Invert(args) => invert::run(args, console),
             Command::TwoSided(args) => two_sided::run(args, console),
+            Command::Residuals(args) => residuals::run(args, console),
             Command::Directions(args) => directions::run(args, console),
             Command::Edit(args) => edit::run(args, console),
             Command::Import(args) => import::run(args, console),

@@ -107,6 +107,9 @@ pub mod variants;
 /// 5b. Known lesions spoiled and projected back.
 pub mod perturb;
 
+/// 5g. How projections differ from images: how far to trust them, and whether that tells lesions.
+pub mod residuals;
+
 /// 5d. Images to codes for editing: by encoder or descent, and the generator mended for them.
 pub mod invert;
 

@@ -105,6 +105,11 @@ impl StudyDir {
         self.0.join("tumours")
     }
 
+    /// What projections leave out.
+    pub fn residuals(&self) -> PathBuf {
+        self.0.join("residuals")
+    }
+
     /// Variants of the generator at equal budget.
     pub fn variants(&self) -> PathBuf {
         self.0.join("variants")

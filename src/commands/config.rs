@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::console::Console;
 use crate::problem::Result;
-use crate::study::{DermatoscopyStudy, GliomaStudy, RimStudy, StudyFile, StudyKind};
+use crate::study::{DermatoscopyStudy, GliomaStudy, ProjectionAccuracyStudy, RimStudy, StudyFile, StudyKind};
 
 /// Arguments of `rimforge config`.
 #[derive(Args, Debug)]
@@ -41,6 +41,10 @@ pub fn run(args: &ConfigArgs, console: &Console) -> Result<()> {
         }
         StudyKind::Dermatoscopy => {
             let study: DermatoscopyStudy = file.settings()?;
+            console.result(&study, || study.resolved())
+        }
+        StudyKind::ProjectionAccuracy => {
+            let study: ProjectionAccuracyStudy = file.settings()?;
             console.result(&study, || study.resolved())
         }
         StudyKind::Glioma => {

@@ -51,6 +51,7 @@ pub mod project;
 pub mod read;
 
 pub mod report;
+pub mod residuals;
 
 pub mod review;
 

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::console::Console;
-use super::{classify, tumours, variants};
+use super::{classify, residuals, tumours, variants};
 use crate::engine::Engine;
 use crate::name::shown_path;
 use crate::problem::Result;
 use crate::run_dir::StudyDir;
-use crate::study::{DermatoscopyStudy, GliomaStudy, RimStudy, StudyFile, StudyKind, dermatoscopy, glioma, rim_lesions};
+use crate::study::{
+    DermatoscopyStudy, GliomaStudy, ProjectionAccuracyStudy, RimStudy, StudyFile, StudyKind, dermatoscopy, glioma,
+    projection_accuracy, rim_lesions,
+};
 
 /// Arguments of `rimforge run`.
 #[derive(Args, Debug)]
@@ -32,6 +35,7 @@ pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
     match StudyKind::of(&file)? {
         StudyKind::RimLesions => run_rim_lesions(&file.settings()?, console),
         StudyKind::Dermatoscopy => run_dermatoscopy(&file.settings()?, console),
+        StudyKind::ProjectionAccuracy => run_projection_accuracy(&file.settings()?, console),
         StudyKind::Glioma => run_glioma(&file.settings()?, console),
     }
 }
@@ -63,6 +67,16 @@ fn run_glioma(study: &GliomaStudy, console: &Console) -> Result<()> {
     console.result(&record, || {
         let tumours = record.tumours.as_ref().map_or_else(String::new, tumours::table);
         let table = tumours + &record.variants.as_ref().map_or_else(String::new, variants::table);
+        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
+    })
+}
+
+fn run_projection_accuracy(study: &ProjectionAccuracyStudy, console: &Console) -> Result<()> {
+    let observer = console.observer()?;
+    let engine = Engine::start(&study.engine)?;
+    let record = projection_accuracy::run(study, &engine, observer)?;
+    console.result(&record, || {
+        let table = residuals::table(&record.residuals);
         format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
     })
 }

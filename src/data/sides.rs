@@ -10,7 +10,7 @@ pub struct Train;
 #[derive(Clone, Copy, Debug)]
 pub struct Validation;
 
-/// The test side: scored once, shown to no generator, projector or fit.
+/// The test side: scored once, shown to no generator or fit, and to no projector but that whose residuals are scored.
 #[derive(Clone, Copy, Debug)]
 pub struct Test;
 

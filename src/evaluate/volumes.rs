@@ -210,7 +210,7 @@ fn regions(
         notes.push("no channel holds regions: volumes of tumours were not compared".into());
         return Ok(());
     };
-    let (low, high) = (f64::from(contrasts[channel].window.low), f64::from(contrasts[channel].window.high));
+    let (low, high) = (contrasts[channel].window.low, contrasts[channel].window.high);
     let Some(mm) = data.manifest().voxel_mm else {
         notes.push("voxels of unknown or several sizes: volumes of tumours were not compared".into());
         return Ok(());

@@ -13,7 +13,32 @@ const SIGMA: f64 = 1.5;
 ///
 /// # Errors
 /// Lengths that do not fit, an image smaller than the window, or a range that is not positive.
-pub fn ssim(a: &[f64], b: &[f64], (height, width): (usize, usize), range: f64) -> Result<f64> {
+pub fn ssim(a: &[f64], b: &[f64], size: (usize, usize), range: f64) -> Result<f64> {
+    let map = map(a, b, size, range)?;
+    Ok(map.iter().sum::<f64>() / map.len() as f64)
+}
+
+/// Mean over the pixels of `mask` \[height, width\] alone; of those whose window lies inside the image. `None` where
+/// there is none.
+///
+/// # Errors
+/// As [`ssim`].
+pub fn ssim_within(
+    a: &[f64],
+    b: &[f64],
+    (height, width): (usize, usize),
+    range: f64,
+    mask: &[bool],
+) -> Result<Option<f64>> {
+    let map = map(a, b, (height, width), range)?;
+    let inner = width - 2 * RADIUS;
+    let is_in = |at: usize| mask[(at / inner + RADIUS) * width + at % inner + RADIUS];
+    let values: Vec<f64> = map.iter().enumerate().filter(|(at, _)| is_in(*at)).map(|(_, value)| *value).collect();
+    Ok((!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64))
+}
+
+/// Of every pixel whose window lies inside the image: (height - 10) x (width - 10).
+fn map(a: &[f64], b: &[f64], (height, width): (usize, usize), range: f64) -> Result<Vec<f64>> {
     if a.len() != height * width || b.len() != height * width || height < WINDOW || width < WINDOW {
         return Err(Problem::usage(format!("images of {} and {} values as {height} x {width}", a.len(), b.len()))
             .expected(format!("two images of that size, at least {WINDOW} x {WINDOW}")));
@@ -31,12 +56,12 @@ pub fn ssim(a: &[f64], b: &[f64], (height, width): (usize, usize), range: f64) -
     let square_b = smooth(&|i| b[i] * b[i]);
     let product = smooth(&|i| a[i] * b[i]);
     let (c1, c2) = ((0.01 * range).powi(2), (0.03 * range).powi(2));
-    let map = (0..mean_a.len()).map(|i| {
+    let of = |i: usize| {
         let (ma, mb) = (mean_a[i], mean_b[i]);
         let (va, vb, cov) = (square_a[i] - ma * ma, square_b[i] - mb * mb, product[i] - ma * mb);
         (2.0 * ma * mb + c1) * (2.0 * cov + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
-    });
-    Ok(map.sum::<f64>() / mean_a.len() as f64)
+    };
+    Ok((0..mean_a.len()).map(of).collect())
 }
 
 /// Separable Gaussian, valid part only: (height - 10) x (width - 10).
@@ -85,6 +110,20 @@ mod tests {
         let case = crate::metrics::tests::fixture().ssim;
         let found = ssim(&case.a, &case.b, (case.height, case.width), case.range).unwrap();
         assert_relative_eq!(found, case.value, epsilon = 1e-7);
+    }
+
+    #[test]
+    fn a_mask_takes_its_pixels_alone() {
+        // 11 x 12: two windows, one at column 5, one at column 6.
+        let a: Vec<f64> = (0..132).map(|i| f64::from(i % 12)).collect();
+        let b: Vec<f64> = (0..132).map(|i| f64::from(i % 12) * if i % 12 > 10 { 2.0 } else { 1.0 }).collect();
+        let mask = |column: usize| (0..132).map(|i| i % 12 == column).collect::<Vec<bool>>();
+        let within = |column: usize| ssim_within(&a, &b, (11, 12), 10.0, &mask(column)).unwrap();
+        let (left, right) = (within(5).unwrap(), within(6).unwrap());
+        assert_relative_eq!(left, 1.0, epsilon = 1e-12);
+        assert!(right < 1.0);
+        assert_relative_eq!((left + right) / 2.0, ssim(&a, &b, (11, 12), 10.0).unwrap(), epsilon = 1e-12);
+        assert_eq!(within(0), None);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub enum Split {
     Train,
     /// For thresholds and early choices.
     Validation,
-    /// Scored once; shown to no generator, projector or fit.
+    /// Scored once; shown to no generator or fit, and to no projector but that whose residuals are the score.
     Test,
 }
 

@@ -30,11 +30,15 @@ pub mod volumes;
 
 pub mod glioma;
 
+pub mod projection_accuracy;
+
 pub mod synthesis;
 
 pub mod projection;
 
 pub mod perturbation;
+
+pub mod residuals;
 
 pub mod directions;
 

@@ -9,6 +9,7 @@ use crate::name::shown_lines;
 use crate::problem::{Problem, Result};
 use crate::records::dermatoscopy::DermatoscopyRecord;
 use crate::records::glioma::GliomaRecord;
+use crate::records::projection_accuracy::ProjectionAccuracyRecord;
 use crate::records::study::StudyRecord;
 use crate::run_dir::StudyDir;
 
@@ -49,7 +50,11 @@ mod paper;
 
 mod patient;
 
+mod projection_accuracy;
+
 mod reading;
+
+mod residuals;
 
 mod schematics;
 
@@ -71,6 +76,7 @@ enum Results {
     RimLesions(Box<StudyRecord>),
     Dermatoscopy(Box<DermatoscopyRecord>),
     Glioma(Box<GliomaRecord>),
+    ProjectionAccuracy(Box<ProjectionAccuracyRecord>),
 }
 
 /// The one key that tells a record's kind; a study of rim lesions has none.
@@ -100,6 +106,7 @@ pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
         Results::RimLesions(study) => page::render(&study, dir)?,
         Results::Dermatoscopy(study) => dermatoscopy::render(&study, dir)?,
         Results::Glioma(study) => glioma::render(&study, dir)?,
+        Results::ProjectionAccuracy(study) => projection_accuracy::render(&study, dir)?,
     };
     // A record is data: what turns the reading direction, or moves the cursor of a terminal, is shown and does nothing.
     let html = shown_lines(&page);
@@ -117,6 +124,7 @@ pub fn read_results(dir: &StudyDir) -> Result<StudyRecord> {
         Results::RimLesions(study) => Ok(*study),
         Results::Dermatoscopy(_) => Err(of_another_kind(dir, DermatoscopyRecord::KIND)),
         Results::Glioma(_) => Err(of_another_kind(dir, GliomaRecord::KIND)),
+        Results::ProjectionAccuracy(_) => Err(of_another_kind(dir, ProjectionAccuracyRecord::KIND)),
     }
 }
 
@@ -143,6 +151,9 @@ fn read_any(dir: &StudyDir) -> Result<Results> {
         }
         Some(GliomaRecord::KIND) => {
             files::parse_json(&path, &text, what).map(|study| Results::Glioma(Box::new(study))).map_err(old)
+        }
+        Some(ProjectionAccuracyRecord::KIND) => {
+            files::parse_json(&path, &text, what).map(|study| Results::ProjectionAccuracy(Box::new(study))).map_err(old)
         }
         _ => files::parse_json(&path, &text, what).map(|study| Results::RimLesions(Box::new(study))).map_err(old),
     }

@@ -17,6 +17,8 @@ pub enum StudyKind {
     Dermatoscopy,
     /// Slices of brains with gliomas: a generator that is told plane, tumour and population, and variants of it.
     Glioma,
+    /// Maps of anisotropy, projected: how far to trust it, and whether residuals tell lesions.
+    ProjectionAccuracy,
 }
 
 /// The one key that every study file has; all others are its recipe's.

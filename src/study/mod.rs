@@ -23,11 +23,14 @@ pub mod dermatoscopy;
 
 pub mod glioma;
 
+pub mod projection_accuracy;
+
 use crate::engine::Engine;
 
 pub use dermatoscopy::DermatoscopyStudy;
 pub use glioma::GliomaStudy;
 pub use kind::StudyKind;
+pub use projection_accuracy::ProjectionAccuracyStudy;
 pub use rim_lesions::RimStudy;
 pub use settings::StudyFile;
 

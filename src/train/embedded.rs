@@ -23,16 +23,26 @@ const SKIN: &[u8] = include_bytes!("../../assets/base-skin.safetensors");
 /// `scripts/make_base_brain.sh`, on simulated cases of a seed of its own.
 const BRAIN: &[u8] = include_bytes!("../../assets/base-brain.safetensors");
 
-/// What each of the four shows.
-const SHOWN: [&[&str]; 4] =
-    [&[SUSCEPTIBILITY], &[SUSCEPTIBILITY, "rim", "flair"], &["image0", "image1", "image2"], &["t1c", "t2f", "seg"]];
+/// Axial maps of fractional anisotropy of healthy persons: by `scripts/make_base_fa.sh`, on simulated persons of a seed
+/// of its own.
+const ANISOTROPY: &[u8] = include_bytes!("../../assets/base-fa.safetensors");
+
+/// What each of the five shows.
+const SHOWN: [&[&str]; 5] = [
+    &[SUSCEPTIBILITY],
+    &[SUSCEPTIBILITY, "rim", "flair"],
+    &["image0", "image1", "image2"],
+    &["t1c", "t2f", "seg"],
+    &["fa"],
+];
 
 /// Which of them is the base for data with these contrasts: the third for images in colour, the fourth for any of
-/// BraTS, the second where one is beyond the first.
+/// BraTS, the fifth for maps of anisotropy, the second where one is beyond the first.
 fn place<'a>(contrasts: impl IntoIterator<Item = &'a str>) -> usize {
     let contrasts: Vec<&str> = contrasts.into_iter().collect();
     match contrasts.iter().any(|name| ["rim", "flair"].contains(name)) {
         _ if contrasts == SHOWN[2] => 2,
+        _ if contrasts == SHOWN[4] => 4,
         _ if contrasts.iter().any(|name| ["t1n", "t1c", "t2w", "t2f", "seg"].contains(name)) => 3,
         several => usize::from(several),
     }
@@ -63,7 +73,7 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
             "0: layers that see new contrasts have to learn",
         ));
     }
-    let bytes = [ONE_CONTRAST, MULTI_CONTRAST, SKIN, BRAIN][place];
+    let bytes = [ONE_CONTRAST, MULTI_CONTRAST, SKIN, BRAIN, ANISOTROPY][place];
     let embedded = crate::nets::weights::description(bytes)?.generator;
     let own = config.net.generator(side, embedded.channels);
     if own != (GeneratorConfig { c_dim: own.c_dim, ..embedded.clone() }) {
@@ -91,7 +101,8 @@ pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, S
         0 => ("embedded base generator", ONE_CONTRAST),
         1 => ("embedded base generator of QSM, rim map and FLAIR", MULTI_CONTRAST),
         2 => ("embedded base generator of dermoscopy", SKIN),
-        _ => ("embedded base generator of slices of brains with gliomas", BRAIN),
+        3 => ("embedded base generator of slices of brains with gliomas", BRAIN),
+        _ => ("embedded base generator of maps of fractional anisotropy", ANISOTROPY),
     };
     let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
     std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;

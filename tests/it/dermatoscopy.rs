@@ -1,11 +1,11 @@
 //! The dermatoscopy study from end to end on a few simulated photographs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use rimforge::records::dermatoscopy::DermatoscopyRecord;
 use rimforge::records::edit::EditRecord;
+
+use crate::place::{Place, read};
 
 const STUDY: &str = r#"
 kind = "dermatoscopy"
@@ -76,47 +76,6 @@ epochs = 1
 maps = 1
 "#;
 
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new(study: &str) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        fs::write(place.path("study.toml"), study).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-        command.current_dir(self.0.path()).args(arguments.split_whitespace()).output().unwrap()
-    }
-
-    fn done(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments}: {said}");
-        said
-    }
-
-    fn refused(&self, arguments: &str, says: &str) {
-        self.refused_with(2, arguments, says);
-    }
-
-    fn refused_with(&self, code: i32, arguments: &str, says: &str) {
-        let output = self.run(arguments);
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{arguments}: {text}");
-        assert!(text.contains(says) && !text.contains("panicked"), "{arguments}: {text}");
-    }
-}
-
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
 #[test]
 fn photographs_become_a_report_and_nothing_is_done_twice() {
     let place = Place::new(STUDY);
@@ -168,7 +127,7 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
     assert_eq!((alone.images.len(), alone.classes.len()), (7, 7));
     let nosuch = "edit --data study/data --network study/gan --inverted study/inverted --directions study/directions \
                   --accept nosuch --out x";
-    place.refused_with(3, nosuch, "no direction nosuch");
+    place.refused(3, nosuch, "no direction nosuch");
     what_is_of_another_split_or_was_replaced_is_refused(&place);
 
     // That no direction is accepted is a result, too.
@@ -190,11 +149,11 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
              study/directions --accept closed-form_all_01 --images 7 --out {out} --device cpu --threads 1"
         )
     };
-    place.refused_with(5, &edit("other", "study/inverted", "x"), "inversions of data");
+    place.refused(5, &edit("other", "study/inverted", "x"), "inversions of data");
     let invert = "invert --data other --network study/gan/network-best.safetensors --out elsewhere --embed encoder \
                   --refine none --encoder-steps 1 --images 20 --compared 2 --device cpu --threads 1";
     place.done(invert);
-    place.refused_with(5, &edit("other", "elsewhere", "x"), "directions of data");
+    place.refused(5, &edit("other", "elsewhere", "x"), "directions of data");
     assert!(!place.path("x").exists());
 
     let classify = "classify --data study/data --edited alone --arms sa-2k --seeds 1 --epochs 1 --out c --device cpu";
@@ -204,11 +163,11 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
     let sha256 = edits.edited_sha256.unwrap();
     fs::write(&record, own.replace(&format!("\"edited_sha256\": \"{sha256}\""), "\"edited_sha256\": \"of another\""))
         .unwrap();
-    place.refused_with(5, classify, "edits of data of another");
+    place.refused(5, classify, "edits of data of another");
     let data = rimforge::data::Prepared::open(place.path("study/data")).unwrap();
     let tested = data.manifest().lesions.iter().find(|lesion| lesion.split == rimforge::data::manifest::Split::Test);
     fs::write(&record, own.replacen(edits.edits[0].lesion_id.as_str(), tested.unwrap().id.as_str(), 1)).unwrap();
-    place.refused_with(5, classify, "an edit of ");
+    place.refused(5, classify, "an edit of ");
     fs::write(&record, own).unwrap();
 
     // Photographs of the data set's own lesions, which are others only where somebody says so.
@@ -216,8 +175,8 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
     let own = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, own.replacen("\"simulated\": true", "\"simulated\": false", 1)).unwrap();
     let external = "classify --data study/data --external other --arms none --seeds 1 --epochs 1 --out e --device cpu";
-    place.refused_with(5, external, "lesions that the data set has, too");
-    place.refused_with(5, &format!("{external} --external-apart"), "of the external test set is one of the data set's");
+    place.refused(5, external, "lesions that the data set has, too");
+    place.refused(5, &format!("{external} --external-apart"), "of the external test set is one of the data set's");
     fs::write(&manifest, own).unwrap();
 
     let record = place.path("study/inverted/record.json");
@@ -226,7 +185,7 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
     let methods = turned["methods"].as_array_mut().unwrap();
     methods.iter_mut().for_each(|method| method["codes"]["images"].as_array_mut().unwrap().reverse());
     fs::write(&record, turned.to_string()).unwrap();
-    place.refused_with(3, &edit("study/data", "study/inverted", "x"), "in another order");
+    place.refused(3, &edit("study/data", "study/inverted", "x"), "in another order");
     fs::write(&record, own).unwrap();
 
     for (file, says) in [
@@ -239,7 +198,7 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
         let mut other = own.clone();
         *other.last_mut().unwrap() ^= 1;
         fs::write(&path, other).unwrap();
-        place.refused_with(3, &edit("study/data", "study/inverted", "x"), says);
+        place.refused(3, &edit("study/data", "study/inverted", "x"), says);
         fs::write(&path, own).unwrap();
     }
 }
@@ -260,7 +219,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         ("second.kimg=0", "kimg"),
         ("train.kimgs=4", "did you mean `train.kimg`?"),
     ] {
-        place.refused(&format!("run study.toml --set {set}"), says);
+        place.refused(2, &format!("run study.toml --set {set}"), says);
         assert!(!place.path("study").exists(), "{set}");
     }
     let shown = place.done("config show study.toml");
@@ -272,7 +231,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
 #[test]
 fn an_arm_that_wants_more_than_will_be_drawn_is_told_before_training() {
     let place = Place::new(STUDY);
-    place.refused("run study.toml --set generate.seeds='0-4'", "generate.seeds: 5 images, and \"synthetic-2k\"");
-    place.refused("run study.toml --set edit.images=3", "edit.images: 3 images, and \"sa-2k\"");
+    place.refused(2, "run study.toml --set generate.seeds='0-4'", "generate.seeds: 5 images, and \"synthetic-2k\"");
+    place.refused(2, "run study.toml --set edit.images=3", "edit.images: 3 images, and \"sa-2k\"");
     assert!(place.path("study/data").exists() && !place.path("study/gan").exists());
 }

@@ -1,11 +1,11 @@
 //! The glioma study from end to end on a few simulated brains, and variants on their own.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use rimforge::records::glioma::GliomaRecord;
 use rimforge::records::variants::VariantsRecord;
+
+use crate::place::{Place, read};
 
 const STUDY: &str = r#"
 kind = "glioma"
@@ -54,41 +54,8 @@ points = 2
 drawn = 24
 "#;
 
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new(study: &str) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        fs::write(place.path("study.toml"), study).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-        command.current_dir(self.0.path()).args(arguments.split_whitespace()).output().unwrap()
-    }
-
-    fn done(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments}: {said}");
-        said
-    }
-
-    fn refused(&self, code: i32, arguments: &str, says: &str) {
-        let output = self.run(arguments);
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{arguments}: {text}");
-        assert!(text.contains(says) && !text.contains("panicked"), "{arguments}: {text}");
-    }
-
-    fn results(&self) -> GliomaRecord {
-        serde_json::from_slice(&fs::read(self.path("study/results.json")).unwrap()).unwrap()
-    }
+fn results(place: &Place) -> GliomaRecord {
+    read(&place.path("study/results.json"))
 }
 
 #[test]
@@ -96,7 +63,7 @@ fn brains_become_a_report_and_nothing_is_done_twice() {
     let place = Place::new(STUDY);
     let said = place.done("run study.toml");
     assert!(said.contains("SIMULATED") && said.contains("feature-quantisation"), "{said}");
-    let record = place.results();
+    let record = results(&place);
     assert!(record.simulated && record.prepare.simulated);
     assert_eq!(record.brains.as_ref().unwrap().cases, 6);
     assert_eq!(record.prepare.patients_on_two_sides, 0);
@@ -147,7 +114,7 @@ fn variants_alone(place: &Place) {
                    net.z_dim=16 --set net.w_dim=16 --set net.channel_base=256 --set net.channel_max=16";
     let said = place.done(command);
     assert!(said.contains("2 trainings of each variant") && said.contains("transposed"), "{said}");
-    let record: VariantsRecord = serde_json::from_slice(&fs::read(place.path("v/record.json")).unwrap()).unwrap();
+    let record: VariantsRecord = read(&place.path("v/record.json"));
     assert_eq!(record.variants.iter().map(|variant| variant.runs.len()).collect::<Vec<_>>(), [2; 4]);
     let network = fs::read(place.path("v/transposed-1/network-last.safetensors")).unwrap();
     place.done(command);
@@ -165,9 +132,9 @@ fn given_volumes(place: &Place) {
     let study = &study[..study.find("[tumours]").unwrap()];
     fs::write(place.path("given.toml"), study).unwrap();
     place.done("run given.toml");
-    let record: GliomaRecord = serde_json::from_slice(&fs::read(place.path("given/results.json")).unwrap()).unwrap();
+    let record: GliomaRecord = read(&place.path("given/results.json"));
     assert!(record.brains.is_none() && record.variants.is_none() && record.simulated);
-    assert_eq!(record.prepare.lesions, place.results().prepare.lesions);
+    assert_eq!(record.prepare.lesions, results(place).prepare.lesions);
     place.refused(3, "run given.toml --set brains.brats=nosuch --set out=x", "brains.brats names it");
     place.refused(2, "run given.toml --set brains.simulate.africa=2 --set out=x", "at once");
     place.refused(2, "run study.toml --set train.condition=none --set out=x", "train.condition");

@@ -138,6 +138,8 @@ mod faults;
 
 mod dermatoscopy;
 mod glioma;
+mod projection_accuracy;
+mod place;
 mod early_signals;
 
 mod evaluate;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use rimforge::problem::{Kind, Problem, Result};
-use rimforge::study::{DermatoscopyStudy, GliomaStudy, RimStudy, StudyFile, StudyKind};
+use rimforge::study::{DermatoscopyStudy, GliomaStudy, ProjectionAccuracyStudy, RimStudy, StudyFile, StudyKind};
 
 /// A study that is good as it stands.
 pub const STUDY: &str = "[cohort.simulate]\npreset = \"demo\"\n";
@@ -141,6 +141,12 @@ fn table() -> Vec<Row> {
         row("prepare.brats.other_neoplasms", Flag, &["false"], &["true"]),
         row("prepare.brats.volumes", Flag, &["false"], &["true"]),
         row("prepare.brats.volume_classes", Word, &["population"], &["enhancement", "region"]),
+        row("prepare.fa.slices", Count, &["21"], &["0", "1001", "20"]),
+        row("prepare.fa.least_area", Number, &["0.5"], &["-0.1", "1.1", "0.3"]),
+        row("prepare.fa.group", Text, &["group"], &["arm"]),
+        row("prepare.fa.healthy", Text, &["healthy"], &["control"]),
+        row("prepare.fa.learns", Word, &["healthy"], &["all"]),
+        row("prepare.fa.lesion_share", Number, &["0.5"], &["0", "1.1", "0.3"]),
         row("prepare.max_files", Count, &["1", "10000000"], &["0", "10000001"]),
         row("train.batch", Count, &["2", "3", "4", "65536"], &["0", "1", "6", "65540"]),
         row("train.kimg", Number, &["1", "0.001", "1e9"], above_0),
@@ -580,6 +586,7 @@ pub fn load_any(path: &Path) -> Result<()> {
     match StudyKind::of(&file)? {
         StudyKind::RimLesions => file.settings::<RimStudy>().map(drop),
         StudyKind::Dermatoscopy => file.settings::<DermatoscopyStudy>().map(drop),
+        StudyKind::ProjectionAccuracy => file.settings::<ProjectionAccuracyStudy>().map(drop),
         StudyKind::Glioma => file.settings::<GliomaStudy>().map(drop),
     }
 }

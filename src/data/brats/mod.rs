@@ -13,7 +13,7 @@ pub(super) mod layout;
 
 pub(super) mod case;
 
-pub(super) mod planes;
+mod planes;
 
 mod whole;
 

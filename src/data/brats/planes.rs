@@ -7,7 +7,7 @@ use crate::nifti::Grid;
 
 /// One plane of volumes on a grid.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::data) struct Cut {
+pub(super) struct Cut {
     shape: [usize; 3],
     plane: Plane,
     /// Pixels of the square that a slice is padded to.

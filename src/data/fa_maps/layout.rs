@@ -138,8 +138,8 @@ fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<S
     Ok((Some(path), groups))
 }
 
-/// Whose volume it is and what it shows, by its path; `None` for what is no NIfTI volume, no kind for one that is none
-/// of the three.
+/// Whose volume it is and what it shows, by its path; `None` for what is no NIfTI volume or one that BIDS knows as
+/// something else, no kind for one whose name says nothing.
 fn volume(path: &Path) -> Option<(String, Option<Kind>)> {
     let stem = [".nii.gz", ".nii"].iter().find_map(|ending| file_name(path).strip_suffix(ending))?;
     if let Some(name) = BidsName::of_volume(path).filter(|name| name.value("sub").is_some()) {
@@ -156,7 +156,7 @@ fn volume(path: &Path) -> Option<(String, Option<Kind>)> {
             "mask" if says("desc", "brain") || says("label", "brain") => Some(Kind::Brain),
             _ => None,
         };
-        return Some((id, kind));
+        return kind.map(|kind| (id, Some(kind)));
     }
     let kinds = [("_FA", Kind::Map), ("_fa", Kind::Map), ("_brain_mask", Kind::Brain), ("_lesion_mask", Kind::Lesions)];
     let found = kinds.into_iter().find_map(|(ending, kind)| Some((stem.strip_suffix(ending)?, kind)));
@@ -245,7 +245,7 @@ mod tests {
             ("a/sub-01_space-MNI_model-tensor_param-FA_dwimap.nii.gz", Some(("sub-01", Some(Kind::Map)))),
             ("a/sub-01_ses-2_model-DTI_param-fa_dwimap.nii", Some(("sub-01_ses-2", Some(Kind::Map)))),
             ("a/sub-01_desc-FA_mdp.nii.gz", Some(("sub-01", Some(Kind::Map)))),
-            ("a/sub-01_model-tensor_param-MD_dwimap.nii.gz", Some(("sub-01", None))),
+            ("a/sub-01_model-tensor_param-MD_dwimap.nii.gz", None),
             ("a/sub-01_space-MNI_label-lesion_mask.nii.gz", Some(("sub-01", Some(Kind::Lesions)))),
             ("a/sub-01_desc-brain_mask.nii.gz", Some(("sub-01", Some(Kind::Brain)))),
             ("a/patient7_FA.nii.gz", Some(("sub-patient7", Some(Kind::Map)))),

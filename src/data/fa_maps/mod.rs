@@ -8,6 +8,8 @@ pub mod config;
 
 pub(super) mod layout;
 
+mod field;
+
 mod person;
 
 use std::collections::{BTreeSet, HashMap};
@@ -16,10 +18,10 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use self::config::Learns;
+use self::field::{Extent, Field};
 use self::layout::{Layout, Person};
 use self::person::Volumes;
 use super::brats::config::Plane;
-use super::brats::planes::Cut;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
@@ -28,8 +30,9 @@ use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
 use crate::name::{Inside, Name};
+use crate::nifti::Grid;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::{Contrast, Window};
 use crate::seed::RunSeed;
@@ -60,7 +63,8 @@ pub(super) fn extract(
     let layout = Layout::read(root, &config.fa)?;
     let classes = classes(&layout, config);
     let side = config.side.unwrap_or(SIDE) as usize;
-    let work = Work { config, side, root, target, classes: &classes };
+    let field = field(root, &layout, config, side, observer)?;
+    let work = Work { config, side, field, root, target, classes: &classes };
     crate::files::make_folder(&target.out.join(PATCHES))?;
     observer.begin("cutting slices", "maps", layout.persons.len() as u64);
     let one = |person: &Person| {
@@ -74,6 +78,39 @@ pub(super) fn extract(
     let mut all = assemble(&work, &layout, done?)?;
     deal(&mut all, config, (seed, observer)).map_err(|problem| problem.at(root))?;
     Ok(all)
+}
+
+/// The square that every image shows. A pass over all maps of its own: how large brains are is known before a slice
+/// is cut, and no more than a few are in memory at once.
+fn field(root: &Path, layout: &Layout, config: &PrepareConfig, side: usize, observer: &dyn Observer) -> Result<Field> {
+    observer.begin("looking at brains", "maps", layout.persons.len() as u64);
+    let one = |person: &Person| {
+        stop_if_asked(observer)?;
+        let volumes = Volumes::read(person, config.form)?;
+        observer.advance(1);
+        Ok((volumes.grid, Extent::of(&volumes.grid, &volumes.brain)))
+    };
+    let found = layout.persons.par_iter().with_max_len(1).map(one).collect::<Result<Vec<_>>>()?;
+    observer.end();
+    let mut whole: Option<(Grid, Option<Extent>)> = None;
+    for (person, (grid, extent)) in layout.persons.iter().zip(found) {
+        let (first, so_far) = whole.get_or_insert((grid, extent));
+        if let Some(found) = first.mismatch(&grid) {
+            return Err(Problem::input(&person.map, format!("another grid than the first map: {found}"))
+                .expected("one grid for all: maps are compared pixel by pixel")
+                .advice("align all maps to one template (flirt, reg_aladin) and resample them to its grid"));
+        }
+        *so_far = so_far.zip(extent).map(|(one, other)| one.with(other)).or(*so_far).or(extent);
+    }
+    let (grid, extent) = whole.ok_or_else(|| Problem::input(root, "no map"))?;
+    let extent = extent.ok_or_else(|| Problem::input(root, "no brain in any map"))?;
+    let field = Field::new(&grid, extent, side);
+    if field.square < side {
+        return Err(Problem::input(root, format!("brains of {} voxels across for {side} pixels", field.square))
+            .expected("at least as many voxels as pixels: they are averaged and none is made up")
+            .advice("lower prepare.side (--side)"));
+    }
+    Ok(field)
 }
 
 /// What items are told apart by: healthy or not, where the table says so.
@@ -99,6 +136,7 @@ fn classes(layout: &Layout, config: &PrepareConfig) -> Classes {
 struct Work<'a> {
     config: &'a PrepareConfig,
     side: usize,
+    field: Field,
     root: &'a Path,
     target: Target<'a>,
     classes: &'a Classes,
@@ -126,23 +164,20 @@ impl Work<'_> {
             let path = Path::new(&file.path);
             file.path = path.strip_prefix(self.root).unwrap_or(path).display().to_string();
         }
-        let cut = Cut::new(&volumes.grid, Plane::Axial, self.side);
         let across = Plane::Axial.across();
-        let mut areas = vec![0usize; cut.count()];
+        let mut areas = vec![0usize; volumes.grid.shape[across]];
         for at in (0..volumes.brain.len()).filter(|&at| volumes.brain[at]) {
             areas[volumes.grid.voxel(at)[across]] += 1;
         }
         let (map, mut lesions, mut voxels, mut hashes) = (std::mem::take(&mut volumes.map), vec![], vec![], vec![]);
         for at in spread(&areas, self.config.fa.least_area, self.config.fa.slices as usize) {
-            let (places, size) = cut.places(at);
-            let slice = (places.as_slice(), size);
-            let levels = cut.levels(&map, slice);
+            let levels = self.field.levels(&map, at);
             let id = person.id.with(&format!("_axial-{at:03}"));
             let patch = Inside::of(PATCHES, &id, ".npy");
             (self.target.free)(vec![patch.as_str().to_owned()])?;
             let shape = [1, 1, self.side, self.side].map(|size| size as u64);
             let sha256 = patch_file::write(&self.target.out.join(&patch), &shape, &levels)?;
-            let mask = self.mask(person, &volumes, &cut, slice);
+            let mask = self.mask(person, &volumes, at);
             let inside = mask.as_deref().map_or(0, |mask| mask.iter().filter(|&&inside| inside == 1).count() as u32);
             let (mask, mask_sha256) = match mask {
                 None => (None, None),
@@ -178,11 +213,11 @@ impl Work<'_> {
     }
 
     /// Lesions on a slice: none in a healthy person; unknown in a patient without a mask.
-    fn mask(&self, person: &Person, volumes: &Volumes, cut: &Cut, slice: (&[usize], [usize; 2])) -> Option<Vec<u8>> {
+    fn mask(&self, person: &Person, volumes: &Volumes, at: usize) -> Option<Vec<u8>> {
         match &volumes.lesions {
             Some(lesions) => {
                 let least = self.config.fa.lesion_share as f32 - 1e-6;
-                Some(cut.levels(lesions, slice).into_iter().map(|share| u8::from(share >= least)).collect())
+                Some(self.field.levels(lesions, at).into_iter().map(|share| u8::from(share >= least)).collect())
             }
             None if person.group == self.config.fa.healthy => Some(vec![0; self.side * self.side]),
             None => None,
@@ -217,17 +252,11 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         notes: layout.notes.clone(),
         ..Extracted::default()
     };
-    let first = done.first().map(|one| one.volumes.grid);
-    for one in &done {
-        if let Some(found) = first.and_then(|first| first.mismatch(&one.volumes.grid)) {
-            let id = one.lesions.first().map_or("a map", |lesion| lesion.id.as_str());
-            return Err(Problem::new(Kind::Input, format!("maps on several grids: {id} differs in {found}"))
-                .at(work.root)
-                .expected("one grid for all: maps are compared pixel by pixel")
-                .advice("align all maps to one template (flirt, reg_aladin) and resample them to its grid"));
-        }
-    }
-    all.voxel_mm = first.map(|grid| grid.voxel_mm());
+    all.voxel_mm = done.first().map(|one| one.volumes.grid.voxel_mm());
+    let square = work.field.square;
+    all.notes.push(format!(
+        "images show {square} x {square} voxels, what the largest brain needs, in {side} x {side} pixels"
+    ));
     let masked = layout.persons.iter().filter(|person| person.lesions.is_some()).count();
     all.notes.push(format!("{} maps, {masked} with a mask of lesions", layout.persons.len()));
     if work.classes.names.len() == 1 {

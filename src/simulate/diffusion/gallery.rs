@@ -42,10 +42,11 @@ pub(super) fn of(examples: &[(&Subject, Examined)]) -> Canvas {
             let gray = |level: f32| [(level.clamp(0.0, 1.0) * 255.0) as u8; 3];
             let fa = slice(z, |at| gray(examined.fa[at] / BRIGHTEST));
             let flair = slice(z, |at| gray(examined.flair[at] / brightest));
-            let outlined = slice(z, |at| match is_edge(&examined.lesions.mask, at) {
-                true => LESION,
-                false => gray(examined.fa[at] / BRIGHTEST),
-            });
+            let outlined =
+                slice(
+                    z,
+                    |at| if is_edge(&examined.lesions.mask, at) { LESION } else { gray(examined.fa[at] / BRIGHTEST) },
+                );
             sheet.blit(&fa.enlarged(ZOOM), column * cell, y + line);
             sheet.blit(&flair.enlarged(ZOOM), column * cell, y + line + tall);
             sheet.blit(&outlined.enlarged(ZOOM), column * cell, y + line + 2 * tall);

@@ -101,13 +101,13 @@ impl Head {
     fn cleave(&mut self) {
         let (thick, half) = (self.person.cortex_mm, 0.3 + self.person.sulcus_mm / 2.0);
         let sway = smooth_field(self.grid, [16.0; 3], self.person.seed, "sylvian");
-        for at in 0..self.grid.voxels() {
+        for (at, sway) in sway.into_iter().enumerate() {
             let place = self.place(at);
             if !self.brain[at] || place[0].abs() < 30.0 {
                 continue;
             }
             let [x, y, z] = place;
-            let fluid = sylvian([x, y, z + 3.5 * f64::from(sway[at])]) - half;
+            let fluid = sylvian([x, y, z + 3.5 * f64::from(sway)]) - half;
             let csf = share(fluid, VOXEL_MM) as f32;
             let grey = share(fluid - thick, VOXEL_MM) as f32;
             self.csf[at] = self.csf[at].max(csf);

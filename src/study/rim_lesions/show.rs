@@ -184,8 +184,13 @@ impl RimStudy {
         // A study of rim lesions has no use for them.
         all.push(unset("prepare", "near_duplicates", images));
         let brains = "of brains with gliomas only (`rimforge prepare --brats`)";
-        for key in ["planes", "classes", "least_area", "least_tumour", "step", "window", "labels", "other_neoplasms"] {
+        let of_slices = ["planes", "classes", "least_area", "least_tumour", "step"];
+        for key in of_slices.into_iter().chain(["window", "labels", "other_neoplasms", "volumes", "volume_classes"]) {
             all.push(unset("prepare.brats", key, brains));
+        }
+        let maps = "of maps of fractional anisotropy only (`rimforge prepare --fa`)";
+        for key in ["slices", "least_area", "group", "healthy", "learns", "lesion_share"] {
+            all.push(unset("prepare.fa", key, maps));
         }
         // Not written at their defaults.
         let usual = PrepareConfig::default();

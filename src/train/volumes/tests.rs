@@ -15,6 +15,7 @@ use crate::train::BaseChoice;
 
 /// Six patients with three lesions each, a ball of its own size and level in each volume.
 fn volumes(root: &Path) -> PreparedVolumes {
+    std::fs::create_dir_all(root).unwrap();
     let mut manifest = small(root);
     (manifest.items, manifest.patch) = (Items::Volumes, [8; 3]);
     manifest.slices.clear();
@@ -57,7 +58,7 @@ fn run(data: &PreparedVolumes, config: &TrainConfig, out: &Path, observer: &dyn 
 #[test]
 fn a_run_that_is_stopped_ends_in_the_bytes_of_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
-    let data = volumes(folder.path());
+    let data = volumes(&folder.path().join("data"));
     let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
     let record = run(&data, &config(), &straight, &Silent).unwrap();
     assert_eq!((record.images, record.train_lesions, record.classes.len()), (24, 4, 2));
@@ -77,7 +78,7 @@ fn a_run_that_is_stopped_ends_in_the_bytes_of_one_that_was_not() {
 #[test]
 fn classes_are_told_and_a_run_starts_from_slices_or_says_why_not() {
     let folder = tempfile::tempdir().unwrap();
-    let data = volumes(folder.path());
+    let data = volumes(&folder.path().join("data"));
     let out = folder.path().join("first");
     run(&data, &config(), &out, &Silent).unwrap();
     let file = GanDir::new(&out).last_network();
