@@ -32,7 +32,8 @@ impl VolumeSet {
     pub fn load(data: &PreparedVolumes, config: &TrainConfig) -> Result<Self> {
         let [_, depth, height, width] = data.shape();
         if depth != height || height != width || !depth.is_power_of_two() || !(8..=256).contains(&depth) {
-            return Err(Problem::input(data.root(), format!("volumes of {depth} x {height} x {width} voxels"))
+            let found = format!("items that are whole volumes of {depth} x {height} x {width} voxels");
+            return Err(Problem::input(data.root(), found)
                 .expected("equal sides of 8, 16, 32, 64, 128 or 256 voxels")
                 .advice(
                     "prepare with --volumes and --side (brains), or with prepare.patch of equal sides (a cohort)",
