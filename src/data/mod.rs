@@ -127,6 +127,8 @@ pub mod brats_inputs;
 
 pub mod fa_maps;
 
+mod volume_files;
+
 pub mod fa_inputs;
 
 pub mod prepare_config;

@@ -1,5 +1,6 @@
 //! How numbers and intervals are written in the report.
 
+use crate::records::prepare::SplitCount;
 use crate::records::{Confusion, Interval};
 use crate::statistics::bootstrap::NO_INTERVAL;
 
@@ -44,6 +45,13 @@ pub fn confusion(counts: &Confusion) -> String {
         "TP {}, FP {}, TN {}, FN {}",
         counts.true_positive, counts.false_positive, counts.true_negative, counts.false_negative
     )
+}
+
+/// Items of a class on each side of the split.
+pub fn of_class(sides: &[SplitCount], class: &str) -> Vec<String> {
+    let items =
+        |side: &SplitCount| side.classes.iter().find(|one| one.class.name() == class).map_or(0, |one| one.items);
+    sides.iter().map(items).map(count).collect()
 }
 
 /// Thousands apart: "12 345".

@@ -5,16 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, spelled};
-use crate::data::passed_over::passed_over;
+use crate::data::volume_files;
 use crate::files::kind_of;
 use crate::name::{Name, shown, shown_path};
 use crate::problem::{Problem, Result};
-
-/// Folders nested deeper than this are a mistake.
-const MAX_DEPTH: usize = 8;
-
-/// Files and folders in a set: a hundred thousand cases.
-const MOST_FILES: usize = 1_000_000;
 
 /// The folder of BraTS-Africa's cases that are no gliomas.
 const OTHER_NEOPLASMS: &str = "51_OtherNeoplasms";
@@ -70,17 +64,12 @@ impl Layout {
     /// No such folder, no case in it, two files for one volume, a file that is empty or no file, or one that was not
     /// fetched.
     pub fn read(root: &Path, other_neoplasms: bool) -> Result<Self> {
-        let mut found = Found {
-            root,
-            seen: 0,
-            volumes: BTreeMap::new(),
-            others: 0,
-            unknown: vec![],
-            links: 0,
-            odd_names: 0,
-            neoplasms: other_neoplasms,
-        };
-        found.walk(root, "", 0)?;
+        let mut found =
+            Found { root, volumes: BTreeMap::new(), others: 0, unknown: vec![], neoplasms: other_neoplasms };
+        let skipped = volume_files::each(root, "cases", &mut |path, name, relative| match volume(name) {
+            Some((case, kind)) => found.add(case, kind, path, relative),
+            None => Ok(()),
+        })?;
         if found.volumes.is_empty() {
             return Err(Problem::input(root, "no case of BraTS")
                 .expected("BraTS-SSA-00002-000-{t1n,t1c,t2w,t2f,seg}.nii.gz or the older names, at any depth")
@@ -96,12 +85,7 @@ impl Layout {
         if !found.unknown.is_empty() {
             notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
         }
-        if found.links > 0 {
-            notes.push(format!("{} links to folders are not followed: give the folder itself", found.links));
-        }
-        if found.odd_names > 0 {
-            notes.push(format!("{} files whose names are no Unicode were passed over", found.odd_names));
-        }
+        notes.extend(skipped.notes());
         let mut cases = vec![];
         for (id, files) in found.volumes {
             let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the case"))?;
@@ -152,55 +136,14 @@ fn volume(name: &str) -> Option<(&str, Option<&'static str>)> {
 
 struct Found<'a> {
     root: &'a Path,
-    seen: usize,
     volumes: BTreeMap<String, BTreeMap<&'static str, PathBuf>>,
     /// Files of cases that are no gliomas.
     others: usize,
     unknown: Vec<String>,
-    /// To folders.
-    links: usize,
-    /// Files whose names are no Unicode.
-    odd_names: usize,
     neoplasms: bool,
 }
 
 impl Found<'_> {
-    fn walk(&mut self, folder: &Path, below: &str, depth: usize) -> Result<()> {
-        let failed = |error| Problem::io(folder, "listing", error);
-        if depth > MAX_DEPTH {
-            return Err(Problem::input(folder, format!("folders nested more than {MAX_DEPTH} deep"))
-                .expected("folders of cases"));
-        }
-        let mut entries: Vec<_> =
-            std::fs::read_dir(folder).map_err(failed)?.collect::<std::io::Result<_>>().map_err(failed)?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            self.seen += 1;
-            if self.seen > MOST_FILES {
-                return Err(Problem::input(self.root, format!("more than {MOST_FILES} files and folders"))
-                    .expected("a folder of cases"));
-            }
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                self.odd_names += 1;
-                continue;
-            };
-            let path = entry.path();
-            let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            if passed_over(&relative).is_some() {
-                continue;
-            }
-            if entry.file_type().map_err(failed)?.is_dir() {
-                self.walk(&path, &relative, depth + 1)?;
-            } else if path.is_dir() {
-                self.links += 1;
-            } else if let Some((case, kind)) = volume(name) {
-                self.add(case, kind, path, &relative)?;
-            }
-        }
-        Ok(())
-    }
-
     fn add(&mut self, case: &str, kind: Option<&'static str>, path: PathBuf, relative: &str) -> Result<()> {
         if !self.neoplasms && relative.split('/').any(|part| part == OTHER_NEOPLASMS) {
             self.others += 1;

@@ -7,19 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::data::bids_name::{BidsName, file_name};
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, spelled};
-use crate::data::passed_over::passed_over;
-use crate::data::table;
+use crate::data::{table, volume_files};
 use crate::files::kind_of;
 use crate::name::{Name, shown_path};
 use crate::problem::{Problem, Result};
 
 use super::config::FaConfig;
-
-/// Folders nested deeper than this are a mistake.
-const MAX_DEPTH: usize = 8;
-
-/// Files and folders in a set.
-const MOST_FILES: usize = 1_000_000;
 
 /// Who took part, as BIDS calls the table.
 pub(super) const PARTICIPANTS: &str = "participants.tsv";
@@ -67,8 +60,11 @@ impl Layout {
     /// # Errors
     /// No such folder, no map in it, two files for one thing, or a file that is empty or no file.
     pub fn read(root: &Path, config: &FaConfig) -> Result<Self> {
-        let mut found = Found { root, seen: 0, links: 0, volumes: BTreeMap::new(), unknown: vec![] };
-        found.walk(root, "", 0)?;
+        let mut found = Found { volumes: BTreeMap::new(), unknown: vec![] };
+        let skipped = volume_files::each(root, "persons", &mut |path, _, relative| match volume(&path) {
+            Some((id, kind)) => found.add(id, kind, path, relative),
+            None => Ok(()),
+        })?;
         let mut notes = vec![];
         let mut persons = vec![];
         let (table, groups) = groups(root, config)?;
@@ -95,9 +91,7 @@ impl Layout {
         if !found.unknown.is_empty() {
             notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
         }
-        if found.links > 0 {
-            notes.push(format!("{} links to folders are not followed: give the folder itself", found.links));
-        }
+        notes.extend(skipped.notes());
         let patients: BTreeSet<&str> = persons.iter().map(|person| person.patient.as_str()).collect();
         if let Some((one, other)) = look_alikes(patients, near_id_key) {
             let found =
@@ -170,52 +164,15 @@ fn volume(path: &Path) -> Option<(String, Option<Kind>)> {
     Some((id, Some(kind)))
 }
 
-struct Found<'a> {
-    root: &'a Path,
-    seen: usize,
-    /// To folders.
-    links: usize,
+struct Found {
     volumes: BTreeMap<String, BTreeMap<Kind, PathBuf>>,
     unknown: Vec<String>,
 }
 
-impl Found<'_> {
-    fn walk(&mut self, folder: &Path, below: &str, depth: usize) -> Result<()> {
-        let failed = |error| Problem::io(folder, "listing", error);
-        if depth > MAX_DEPTH {
-            return Err(Problem::input(folder, format!("folders nested more than {MAX_DEPTH} deep"))
-                .expected("folders of persons"));
-        }
-        let mut entries: Vec<_> =
-            std::fs::read_dir(folder).map_err(failed)?.collect::<std::io::Result<_>>().map_err(failed)?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            self.seen += 1;
-            if self.seen > MOST_FILES {
-                return Err(Problem::input(self.root, format!("more than {MOST_FILES} files and folders"))
-                    .expected("a folder of maps"));
-            }
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let path = entry.path();
-            let relative = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            if passed_over(&relative).is_some() {
-                continue;
-            }
-            if entry.file_type().map_err(failed)?.is_dir() {
-                self.walk(&path, &relative, depth + 1)?;
-            } else if path.is_dir() {
-                self.links += 1;
-            } else if let Some((id, kind)) = volume(&path) {
-                self.add(id, kind, path, relative)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, id: String, kind: Option<Kind>, path: PathBuf, relative: String) -> Result<()> {
+impl Found {
+    fn add(&mut self, id: String, kind: Option<Kind>, path: PathBuf, relative: &str) -> Result<()> {
         let Some(kind) = kind else {
-            self.unknown.push(relative);
+            self.unknown.push(relative.to_owned());
             return Ok(());
         };
         let facts = kind_of::facts(&path)?;

@@ -7,7 +7,7 @@ use crate::records::cohort::Gate;
 use crate::records::glioma::GliomaRecord;
 use crate::report::figures;
 use crate::report::images::data_uri;
-use crate::report::numbers::{count, number, thousands};
+use crate::report::numbers::{count, number, of_class, thousands};
 use crate::report::page::filters;
 use crate::report::tumours::{self, Tumours};
 use crate::report::variants::{self, Variants};
@@ -89,13 +89,6 @@ fn headline(study: &GliomaRecord) -> Vec<Fact> {
 fn splits(study: &GliomaRecord) -> Vec<Row> {
     let sides = &study.prepare.counts;
     let patients = Row { name: "patients".into(), cells: sides.iter().map(|side| count(side.patients)).collect() };
-    let of = |class: &String| Row {
-        name: class.clone(),
-        cells: sides
-            .iter()
-            .map(|side| side.classes.iter().find(|one| one.class.name() == class).map_or(0, |one| one.items))
-            .map(count)
-            .collect(),
-    };
+    let of = |class: &String| Row { name: class.clone(), cells: of_class(sides, class) };
     std::iter::once(patients).chain(study.training.classes.iter().map(of)).collect()
 }

@@ -7,7 +7,7 @@ use crate::records::cohort::Gate;
 use crate::records::projection_accuracy::ProjectionAccuracyRecord;
 use crate::report::figures;
 use crate::report::images::data_uri;
-use crate::report::numbers::{count, number, thousands};
+use crate::report::numbers::{count, number, of_class, thousands};
 use crate::report::page::filters;
 use crate::report::residuals::{self, Residuals};
 use crate::run_dir::StudyDir;
@@ -90,13 +90,6 @@ fn splits(study: &ProjectionAccuracyRecord) -> Vec<Row> {
     let sides = &study.prepare.counts;
     let patients = Row { name: "persons".into(), cells: sides.iter().map(|side| count(side.patients)).collect() };
     let residuals = &study.residuals;
-    let of = |class: &String| Row {
-        name: format!("slices, {class}"),
-        cells: sides
-            .iter()
-            .map(|side| side.classes.iter().find(|one| one.class.name() == class).map_or(0, |one| one.items))
-            .map(count)
-            .collect(),
-    };
+    let of = |class: &String| Row { name: format!("slices, {class}"), cells: of_class(sides, class) };
     std::iter::once(patients).chain(residuals.healthy.iter().chain(&residuals.lesioned).map(of)).collect()
 }
