@@ -33,6 +33,7 @@ fn main() {
         .flag("-fopenmp")
         .include("shim")
         .include("shim/cuda")
+        .include("shim/distributed")
         // Their headers, not ours to warn about.
         .flag("-isystem")
         .flag(torch.join("include").to_str().expect("libtorch's path is UTF-8"))

@@ -14,6 +14,7 @@ struct Event;
 }  // namespace c10
 namespace rimforge {
 struct Graph;
+struct Group;
 }
 using at::Tensor;
 
@@ -115,6 +116,16 @@ Tensor* rf_squared_distance(const Tensor* a, const Tensor* b);
 // differentiable.
 Tensor* rf_adam(const Tensor* values, const Tensor* first, const Tensor* second, const Tensor* gradient,
                 const Tensor* rates, double beta1, double beta2, double epsilon);
+
+// group.cpp; -1, or null, on failure.
+// Joins `size` processes as number `rank`, found by a table that the first keeps at host:port (`serves`), or that a
+// launcher keeps there; `prefix` tells the table's users apart. Waits connect_s seconds for the table and the others,
+// and later wait_s for each answer of theirs.
+rimforge::Group* rf_group_new(const char* host, int port, int rank, int size, int serves, const char* prefix,
+                              int connect_s, int wait_s);
+void rf_group_free(rimforge::Group* group);
+// Everyone's `own`, of like shape and kind, into the tensors `all`, one a process by rank; all of the CPU.
+int rf_group_gather(const rimforge::Group* group, const Tensor* own, const Tensor* const* all);
 
 // resample.cpp
 // x [N, C, H, W]; mode: a Resample of kernels.h.

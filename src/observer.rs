@@ -36,6 +36,20 @@ impl Observer for Silent {
     }
 }
 
+/// Tells nothing, and passes the wish to stop on: of a process beside the one that reports.
+pub struct Quiet<'a>(pub &'a dyn Observer);
+
+impl Observer for Quiet<'_> {
+    fn begin(&self, _label: &str, _unit: &str, _total: u64) {}
+    fn advance(&self, _steps: u64) {}
+    fn status(&self, _text: &str) {}
+    fn note(&self, _text: &str) {}
+    fn end(&self) {}
+    fn stop_requested(&self) -> bool {
+        self.0.stop_requested()
+    }
+}
+
 #[cfg(test)]
 /// An observer that asks to stop in the middle of something.
 pub mod tests {

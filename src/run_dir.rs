@@ -241,6 +241,11 @@ impl GanDir {
         self.0.join("timing.jsonl")
     }
 
+    /// What the precision was chosen by, where it was measured.
+    pub fn precision_speed(&self) -> PathBuf {
+        self.0.join("precision.json")
+    }
+
     /// TensorBoard event files lie directly in the run folder, as TensorBoard expects.
     pub fn events(&self) -> &Path {
         &self.0

@@ -15,6 +15,8 @@ mod clock;
 
 mod nets;
 
+mod training;
+
 mod sizes;
 
 mod classifier;
@@ -27,6 +29,7 @@ pub mod record;
 
 pub use record::BenchRecord;
 pub use sizes::BenchNet;
+pub use training::Way;
 
 /// Repetitions of a piece of work, at most: hours of the slowest.
 const MOST_REPETITIONS: u32 = 10_000;
@@ -37,8 +40,8 @@ const SIDE: i64 = 64;
 /// What is timed.
 #[derive(Clone, Debug)]
 pub enum Work {
-    /// Every phase of a training step.
-    Train(Nets),
+    /// Every phase of a training step, its batch in so many parts; absent: as training would divide it.
+    Train(Nets, Option<u64>),
     /// Steps of the projector on many images at once.
     Project(Nets),
     /// Drawing images.
@@ -83,7 +86,7 @@ pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord
     let clock = Clock { repetitions, device: engine.device, graphs: engine.graphs };
     let before = clock.convolution_rate();
     let (mut record, nets) = match work {
-        Work::Train(nets) => (nets::train(&clock, nets)?, Some(nets)),
+        Work::Train(nets, parts) => (training::train(&clock, nets, (*parts, engine.facts.threads))?, None),
         Work::Project(nets) => (nets::project(&clock, nets)?, Some(nets)),
         Work::Generate(nets) => (nets::generate(&clock, nets)?, Some(nets)),
         Work::Simulate => (patient::simulate(&clock)?, None),
@@ -91,11 +94,13 @@ pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord
         Work::Classify(width) => (classifier::classify(&clock, *width, engine)?, None),
     };
     record.conv_fp32_gflops = before.max(clock.convolution_rate());
-    record.precision = nets.map(|nets| nets::precision(&clock, nets)).transpose()?.map(Precision::name);
+    if let Some(nets) = nets {
+        record.precision = Some(training::precision(&clock, nets)?.0.name());
+    }
     record.device = format!("{:?}", engine.device).to_lowercase();
     record.threads = engine.facts.threads;
     record.peak_bytes = stats::peak_memory(engine.device);
-    if let (Work::Train(nets), Some(rate)) = (work, record.images_per_s) {
+    if let (Work::Train(nets, _), Some(rate)) = (work, record.images_per_s) {
         let gflop = nets.size.training_gflop();
         record.gflop_per_image = Some(gflop);
         record.share_of_conv_rate = Some(rate * gflop / record.conv_fp32_gflops);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Nets;
+use super::{Nets, Way};
 use crate::problem::Result;
+use crate::records::precision::PrecisionSpeed;
 use crate::records::spelling;
 
 /// What a benchmark found; absent what does not apply.
@@ -22,6 +23,12 @@ pub struct BenchRecord {
     /// Of activations and kernels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<&'static str>,
+    /// What it was chosen by, where it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision_speed: Option<PrecisionSpeed>,
+    /// Ways of computing that were tried; first the one that training takes, of which the other numbers are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
     /// "cpu" or "cuda(0)".
     pub device: String,
     /// Of one operation.
@@ -64,6 +71,8 @@ impl BenchRecord {
             net: nets.map(|nets| spelling::name(&nets.size)),
             batch: nets.map(Nets::batch).transpose()?,
             precision: None,
+            precision_speed: None,
+            ways: vec![],
             device: String::new(),
             threads: 0,
             parts_ms,
@@ -94,6 +103,11 @@ impl BenchRecord {
                 text.push_str(&format!("  {name:<34} {value:>10.2} {unit}\n"));
             }
         };
+        for Way { precision, replicas, threads, images_per_s } in &self.ways {
+            let parts = if *replicas == 1 { "1 part".to_owned() } else { format!("{replicas} parts") };
+            let of_threads = if *threads == 1 { String::new() } else { format!(" x {threads} threads") };
+            line(&format!("{precision}, {parts}{of_threads}"), Some(*images_per_s), "images/s");
+        }
         line("images", self.images_per_s, "/s");
         line("image steps", self.image_steps_per_s, "/s");
         line("patient", self.seconds_per_patient, "s");
@@ -102,6 +116,9 @@ impl BenchRecord {
         line("share of it", self.share_of_conv_rate, "");
         line("share of time in checkpoints", self.checkpoint_share.map(|share| 100.0 * share), "%");
         line("peak memory", Some(self.peak_bytes as f64 / f64::from(1 << 20)), "MiB");
+        if let Some(speed) = &self.precision_speed {
+            text.push_str(&format!("  bfloat16 on one thread: {}\n", speed.in_words()));
+        }
         text
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::nets::GeneratorConfig;
+use crate::train::parts::training_gflop;
 
 /// Side of the images of the small and the paper's networks: that of a prepared slice.
 const SIDE: i64 = 64;
@@ -53,31 +54,9 @@ impl BenchNet {
             // As they were counted first, so that shares stay comparable.
             Self::Small => 1.15,
             Self::Paper => 200.0,
-            _ => of_a_step(&self.generator()),
+            _ => training_gflop(&self.generator()),
         }
     }
-}
-
-/// Two for each product and sum of the convolutions; 4.75 forward passes of the generator and 8.4 of the discriminator,
-/// which is what all phases of lazy regularisation come to for an image.
-fn of_a_step(config: &GeneratorConfig) -> f64 {
-    let (taps, places) = (3i64.pow(config.dimensions as u32), |side: i64| side.pow(config.dimensions as u32));
-    let width = |side: i64| config.channels_at(side);
-    let (mut generator, mut discriminator) = (0, taps * (width(4) + 1) * width(4) * places(4));
-    let mut side = 4;
-    while side <= config.resolution {
-        let here = width(side);
-        generator += taps * here * here * places(side) + config.channels * here * places(side);
-        if side > 4 {
-            let below = width(side / 2);
-            generator += taps * below * here * places(side / 2);
-            discriminator += taps * (here * here * places(side) + here * below * places(side / 2));
-            discriminator += here * below * places(side / 2);
-        }
-        side *= 2;
-    }
-    discriminator += config.channels * width(config.resolution) * places(config.resolution);
-    2e-9 * (4.75 * generator as f64 + 8.4 * discriminator as f64)
 }
 
 #[cfg(test)]
@@ -91,6 +70,6 @@ mod tests {
             let found = net.training_gflop();
             assert!((found / gflop - 1.0).abs() < 0.06, "{net:?}: {found}");
         }
-        assert!((of_a_step(&BenchNet::Small.generator()) / 1.17 - 1.0).abs() < 0.06);
+        assert!((training_gflop(&BenchNet::Small.generator()) / 1.17 - 1.0).abs() < 0.06);
     }
 }

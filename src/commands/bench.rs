@@ -30,6 +30,9 @@ enum What {
     Train {
         #[command(flatten)]
         net: NetArgs,
+        /// Parts of a batch, each on a thread of its own; absent: as training would divide it, and 1 beside it.
+        #[arg(long)]
+        replicas: Option<u64>,
     },
     /// Steps of the projector on many images at once.
     Project {
@@ -62,7 +65,7 @@ struct NetArgs {
     /// The networks: of images of 64 pixels, slices of 256, volumes of 32 or 64 voxels each way.
     #[arg(long, default_value = "small", value_parser = choice::<BenchNet>())]
     net: BenchNet,
-    /// Of activations and kernels; auto is what the device is made for.
+    /// Of activations and kernels; auto is measured on a CPU, and training is timed in both.
     #[arg(long, default_value = "auto", value_parser = choice::<Precision>())]
     precision: Precision,
     /// Images at once; absent: 32 for the small net, 16 for volumes of 32 voxels, 8 for the others.
@@ -79,7 +82,7 @@ impl NetArgs {
 impl What {
     fn work(&self) -> Work {
         match self {
-            Self::Train { net } => Work::Train(net.nets()),
+            Self::Train { net, replicas } => Work::Train(net.nets(), *replicas),
             Self::Project { net } => Work::Project(net.nets()),
             Self::Generate { net } => Work::Generate(net.nets()),
             Self::Simulate => Work::Simulate,

@@ -41,6 +41,20 @@ impl EngineArgs {
         Engine::start(&self.config()?)
     }
 
+    /// Starts libtorch beside other processes of the same work, `processes` of them on this machine: without --threads
+    /// each takes its share of the cores.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_beside(&self, processes: usize) -> Result<Engine> {
+        let mut config = self.config()?;
+        if config.threads == 0 && processes > 1 {
+            let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+            config.threads = (cores / processes).max(1);
+        }
+        Engine::start(&config)
+    }
+
     fn config(&self) -> Result<EngineConfig> {
         Ok(EngineConfig { graphs: !self.no_graphs, elsewhere: self.elsewhere, ..self.settings.config()? })
     }

@@ -24,6 +24,8 @@ pub mod config;
 
 pub mod directions;
 
+mod distributed;
+
 pub mod doctor;
 
 pub mod edit;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::choices::choice;
 use super::console::Console;
+use super::distributed::Distributed;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::data::{AnyPrepared, Condition};
@@ -17,7 +18,7 @@ use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::study::settings;
 use crate::train::config::Preset;
-use crate::train::{TrainConfig, run_stage, run_volume_stage};
+use crate::train::{TrainConfig, run_stage_among, run_volume_stage};
 
 /// Arguments of `rimforge train`.
 #[derive(Args, Debug)]
@@ -34,6 +35,10 @@ pub struct TrainArgs {
     seed: SeedArgs,
     #[command(flatten)]
     engine: EngineArgs,
+    /// Whether this is one of several processes that train together, and who says which: env (RANK, WORLD_SIZE,
+    /// MASTER_ADDR, MASTER_PORT), slurm (srun), mpi (mpiexec), off; auto takes env where RANK and WORLD_SIZE are set.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = choice::<Distributed>())]
+    distributed: Distributed,
     /// Any setting by its dotted name, e.g. ada.target=0.5; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -72,13 +77,16 @@ impl TrainArgs {
 /// Settings that make no sense, no prepared data set, or training that fails or is stopped.
 pub fn run(args: &TrainArgs, console: &Console) -> Result<()> {
     let config = args.config()?;
-    let engine = args.engine.start()?;
+    let engine = args.engine.start_beside(args.distributed.on_this_machine())?;
+    let group = args.distributed.group()?;
     let data = AnyPrepared::open(&args.data)?;
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = match &data {
-        AnyPrepared::Slices(data) => run_stage(data, &config, &args.out, &lab)?,
-        AnyPrepared::Volumes(data) => run_volume_stage(data, &config, &args.out, &lab)?,
+        AnyPrepared::Slices(data) => run_stage_among(data, &config, &args.out, &lab, group)?,
+        AnyPrepared::Volumes(data) => run_volume_stage(data, &config, &args.out, &lab, group)?,
     };
+    // Another process reports.
+    let Some(record) = record else { return Ok(()) };
     console.result(&record, || {
         format!("{}best network {}\n", summary(&record), shown_path(&GanDir::new(&args.out).best_network()))
     })

@@ -35,6 +35,13 @@ pub(super) struct RawGraph {
     _opaque: Opaque,
 }
 
+/// `rimforge::Group`: processes that answer each other.
+#[repr(C)]
+pub(super) struct RawGroup {
+    _bytes: [u8; 0],
+    _opaque: Opaque,
+}
+
 unsafe extern "C" {
     pub(super) fn rf_last_error() -> *const c_char;
     pub(super) fn rf_compiled_version() -> *const c_char;
@@ -113,6 +120,19 @@ unsafe extern "C" {
         beta2: f64,
         epsilon: f64,
     ) -> *mut RawTensor;
+    pub(super) fn rf_group_new(
+        host: *const c_char,
+        port: c_int,
+        rank: c_int,
+        size: c_int,
+        serves: c_int,
+        prefix: *const c_char,
+        connect_s: c_int,
+        wait_s: c_int,
+    ) -> *mut RawGroup;
+    pub(super) fn rf_group_free(group: *mut RawGroup);
+    pub(super) fn rf_group_gather(group: *const RawGroup, own: *const RawTensor, all: *const *const RawTensor)
+    -> c_int;
     pub(super) fn rf_low_pass(x: *const RawTensor, mode: c_int, gain: f64) -> *mut RawTensor;
     pub(super) fn rf_scale_channels(x: *const RawTensor, scale: *const RawTensor) -> *mut RawTensor;
 }

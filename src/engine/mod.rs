@@ -15,22 +15,30 @@ pub mod fused;
 
 pub mod precision;
 
+pub mod speed;
+
 pub mod conv3d;
 
 pub mod stream;
+
+pub mod threads;
 
 pub mod transfer;
 
 pub mod graph;
 
+pub mod group;
+
 #[cfg(test)]
 pub mod watch;
 
 pub use graph::{GraphMemory, Repeated};
+pub use group::{Group, Rendezvous};
 pub use place::Place;
 pub use precision::Precision;
 pub use start::{DeviceChoice, Engine, EngineConfig, Facts};
 pub use stream::SideStream;
+pub use threads::Threads;
 pub use transfer::{Download, Upload};
 
 impl From<tch::TchError> for Problem {

@@ -6,22 +6,20 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::{ffi, fused};
+use super::ffi;
 use crate::problem::{Problem, Result};
 
 /// Precision of convolutional networks' activations and kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// bfloat16 where the device has instructions for it; else float16 on a GPU (where activations are bounded) and
-    /// float32 on a CPU. A fact, not a measurement, so that a run that goes on on a busy machine goes on as it began
-    /// ([`speed_up`] measures what it brings).
+    /// On a GPU bfloat16 where it has it, else float16 (where activations are bounded) or float32; on a CPU what a
+    /// measurement on the networks at hand chooses ([`super::speed`]).
     #[default]
     Auto,
     /// 24 bits of mantissa.
@@ -103,8 +101,9 @@ impl Precision {
         }
     }
 
-    /// Settles "auto" on `device` for networks whose activations are bounded (`conv_clamp`) or not: without a bound
-    /// they may leave what float16 holds.
+    /// Settles "auto" on a GPU, and refuses what `device` does not have, for networks whose activations are bounded
+    /// (`conv_clamp`) or not: without a bound they may leave what float16 holds. On a CPU "auto" is for
+    /// [`super::speed`] to settle, and counts as float32 here.
     ///
     /// # Errors
     /// A precision that only GPUs have, on a CPU; float16 without a bound.
@@ -112,7 +111,7 @@ impl Precision {
         // SAFETY: a query without arguments, of a GPU that is there.
         let gpu_has_bfloat16 = || unsafe { ffi::rf_gpu_has_bfloat16() } != 0;
         match (self, device == Device::Cpu) {
-            (Self::Auto, true) => Ok(if has_bfloat16() { Self::Bfloat16 } else { Self::Float32 }),
+            (Self::Auto, true) => Ok(Self::Float32),
             (Self::Auto, false) if gpu_has_bfloat16() => Ok(Self::Bfloat16),
             (Self::Auto, false) => Ok(if bounded { Self::Float16 } else { Self::Float32 }),
             (Self::Tf32 | Self::Float16, true) => Err(Problem::usage(format!("precision {:?} on a CPU", self.name()))
@@ -128,34 +127,12 @@ impl Precision {
     }
 }
 
-/// Time of a float32 convolution over that of a bfloat16 one, casts included, measured once; `None` on a CPU without
-/// such instructions.
-pub fn speed_up() -> Option<f64> {
-    static MEASURED: OnceLock<Option<f64>> = OnceLock::new();
-    *MEASURED.get_or_init(|| has_bfloat16().then(|| time(Precision::Float32) / time(Precision::Bfloat16)))
-}
-
-fn has_bfloat16() -> bool {
+/// Whether the processor has instructions for it.
+pub(super) fn has_bfloat16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
-}
-
-/// Best of three of forward and backward, after one that is not counted.
-fn time(precision: Precision) -> f64 {
-    let _scope = Scope::enter(precision);
-    let options = (Kind::Float, Device::Cpu);
-    let x = Tensor::ones([8, 64, 16, 16], options).set_requires_grad(true);
-    let weight = Tensor::ones([64, 64, 3, 3], options).set_requires_grad(true);
-    let pass = || {
-        let start = Instant::now();
-        let y = fused::convolution(&lowered(&x), &weight, 1.0, 1, 1);
-        drop(Tensor::run_backward(&[y.sum(Kind::Float)], &[&x, &weight], false, false));
-        start.elapsed().as_secs_f64()
-    };
-    pass();
-    (0..3).map(|_| pass()).fold(f64::INFINITY, f64::min)
 }
 
 /// Kind of activations here: float32 outside every scope.
@@ -174,6 +151,7 @@ pub fn lowered(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fused;
 
     fn convolve(x: &Tensor, weight: &Tensor) -> Tensor {
         fused::convolution(&lowered(x), weight, 1.0, 1, 1)
@@ -222,12 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn auto_is_settled_by_what_the_machine_has() {
+    fn on_a_cpu_only_what_it_has_is_taken() {
         let resolved = |precision: Precision| precision.resolve(Device::Cpu, true).unwrap();
-        assert_eq!(resolved(Precision::Float32), Precision::Float32);
-        let expected = if has_bfloat16() { Precision::Bfloat16 } else { Precision::Float32 };
-        assert_eq!(speed_up().is_some(), has_bfloat16());
-        assert_eq!(resolved(Precision::Auto), expected);
+        assert_eq!(resolved(Precision::Bfloat16), Precision::Bfloat16);
+        assert_eq!(resolved(Precision::Auto), Precision::Float32);
         let problem = Precision::Float16.resolve(Device::Cpu, true).unwrap_err().to_string();
         assert!(problem.contains("float16") && problem.contains("bfloat16"), "{problem}");
     }

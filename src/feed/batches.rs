@@ -96,6 +96,11 @@ impl Batches {
         Ok(Self { images, size, epochs })
     }
 
+    /// The same batches of the same images, which are not copied.
+    pub fn shallow_clone(&self) -> Self {
+        Self { images: self.images.shallow_clone(), size: self.size, epochs: self.epochs.clone() }
+    }
+
     /// The set that they are drawn from.
     pub fn images(&self) -> &Images {
         &self.images

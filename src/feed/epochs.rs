@@ -8,7 +8,7 @@ use crate::seed::RunSeed;
 
 /// Which item a draw gets: a function of (seed, purpose, number of items, draw) alone. The order of the epoch that was
 /// last asked for is kept, so that draws one after the other shuffle once an epoch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Epochs {
     items: usize,
     seed: RunSeed,

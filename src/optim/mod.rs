@@ -9,6 +9,9 @@ pub mod flat;
 
 pub mod peers;
 
+pub mod team;
+
 pub use adam::{Adam, AdamConfig};
 pub use flat::Flat;
 pub use peers::{Alone, Peers};
+pub use team::{Member, Team};

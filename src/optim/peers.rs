@@ -1,12 +1,9 @@
-//! What processes that train one network together tell each other.
+//! What replicas that train one network together tell each other, threads ([`super::Member`]) or processes.
 //!
-//! Whatever a step takes from all images of a batch goes through here: gradients, the running mean of w, the sums of
-//! the log, the signs that steer augmentation, and whether all is well or somebody wants to stop. So far there is one
-//! member, [`Alone`]; the interface is what data-parallel training needs beyond it: each process computes from its own
-//! rows of the batch, all of them take the same branch at the same step, and the first one alone writes, scores and
-//! reports.
-//!
-//! The running mean of path lengths does not go through here: its share of the gradient would span the processes.
+//! Whatever a step takes from all images of a batch goes through here: gradients, the running means of w and of path
+//! lengths, the sums of the log, the signs that steer augmentation, and whether all is well or somebody wants to stop.
+//! Each replica computes from its own rows of the batch, all of them take the same branch at the same step, and the
+//! first one alone writes, scores and reports.
 
 use std::fmt::Debug;
 
@@ -14,52 +11,51 @@ use tch::Tensor;
 
 use crate::problem::Result;
 
-/// All processes of a run. Each calls the same methods in the same order.
+/// All replicas of a run. Each calls the same methods in the same order.
 pub trait Peers: Debug {
-    /// This process among them, 0..`size`.
+    /// This replica among them, 0..`size`.
     fn rank(&self) -> usize;
 
     /// How many they are, at least 1.
     fn size(&self) -> usize;
 
-    /// Puts the sum over all processes in the place of `tensor`'s values, on its device; the same bits in all of them.
-    /// May be recorded by a GPU.
+    /// Makes `tensor` the sum over all replicas, on its device; the same bits in all of them.
     ///
     /// # Errors
-    /// Another process has gone.
+    /// Another replica has gone.
     fn sum(&self, tensor: &mut Tensor) -> Result<()>;
 
-    /// Whether any process says so.
+    /// Whether any replica says so.
     ///
     /// # Errors
-    /// Another process has gone.
+    /// Another replica has gone.
     fn any(&self, said: bool) -> Result<bool>;
 
     /// Returns when all have come here.
     ///
     /// # Errors
-    /// Another process has gone.
+    /// Another replica has gone.
     fn barrier(&self) -> Result<()>;
 
-    /// Puts the mean over all processes in the place of `tensor`'s values.
+    /// Makes `tensor` the mean over all replicas.
     ///
     /// # Errors
-    /// Another process has gone.
+    /// Another replica has gone.
     fn mean(&self, tensor: &mut Tensor) -> Result<()> {
         self.sum(tensor)?;
         if self.size() > 1 {
-            *tensor /= self.size() as f64;
+            *tensor = tch::no_grad(|| &*tensor / self.size() as f64);
         }
         Ok(())
     }
 
-    /// Whether this process is the one that writes, scores and reports.
+    /// Whether this replica is the one that writes, scores and reports.
     fn is_first(&self) -> bool {
         self.rank() == 0
     }
 }
 
-/// A process that trains by itself: everything is what it says, and nothing is copied.
+/// Who trains alone: everything is what it says, and nothing is copied.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 

@@ -12,6 +12,8 @@ pub mod classes;
 
 pub mod arithmetic;
 
+pub mod precision;
+
 pub mod cohort;
 
 pub mod brain;

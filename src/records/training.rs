@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::Stretch;
+use super::precision::PrecisionSpeed;
 
 /// One tick; a line of `stats.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,12 @@ pub struct TrainingRecord {
     /// Of activations and kernels: "float32", "bfloat16", "tf32" or "float16".
     #[serde(default)]
     pub precision: String,
+    /// What the precision was chosen by; absent where it was given, or not a CPU's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision_speed: Option<PrecisionSpeed>,
+    /// Parts of a batch, each computed on a thread of its own.
+    #[serde(default = "one")]
+    pub replicas: u64,
     /// Real images shown to the discriminator, repeats counted.
     pub images: u64,
     /// Images of a step.
@@ -94,6 +101,11 @@ pub struct TrainingRecord {
     /// How it was computed: one entry where all of it was computed in one way; empty where an older version trained.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub computed_with: Vec<Stretch>,
+}
+
+/// Older versions divided no batch.
+fn one() -> u64 {
+    1
 }
 
 /// The network that training started from.

@@ -26,7 +26,7 @@ const DAMAGED: &str = "damaged-";
 const SUMS: &str = "SHA256SUMS";
 
 /// Bytes of a text in a checkpoint, at most: the log of a million ticks has some 200 MB.
-const LONGEST_TEXT: u64 = 1 << 30;
+pub(super) const LONGEST_TEXT: u64 = 1 << 30;
 
 /// Checkpoints that are kept.
 pub(super) const KEPT: usize = 2;

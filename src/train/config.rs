@@ -24,6 +24,7 @@ pub use net::{NetConfig, Preset};
 pub use objective::{Loss, ObjectiveConfig};
 pub use quantise::QuantiseFeatures;
 pub use resolved::Resolved;
+pub(super) use resolved::one;
 
 /// Everything about training that a person can set. Absent optional values mean "as the method prescribes".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +84,11 @@ pub struct TrainConfig {
     /// Of activations and kernels: "float32", "bfloat16", on a GPU also "tf32" and "float16"; "auto" takes the lowest
     /// that the device is made for.
     pub precision: Precision,
+    /// Parts of a batch that are computed each on a thread of its own, on a CPU: a divisor of the batch's groups of 4.
+    /// The result depends on how many there are, not on how many threads or cores compute them. Absent: as many as the
+    /// engine has threads, at least 2, for networks of up to 20 GFLOP an image; for larger ones 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u64>,
     /// Highest-resolution discriminator blocks that fine-tuning leaves as they are (Mo et al. 2020).
     pub freeze_discriminator: u64,
 }
@@ -115,6 +121,7 @@ impl Default for TrainConfig {
             frechet_ticks: 4,
             base: BaseChoice::None,
             precision: Precision::Auto,
+            replicas: None,
             freeze_discriminator: 0,
         }
     }
@@ -236,6 +243,7 @@ impl Settings for TrainConfig {
         Self::within("ema_ramp", self.ema_ramp, 0.0, 1e9)?;
         Self::positive("tick_kimg", self.tick_kimg, 1e9)?;
         Self::at_least("checkpoint_ticks", self.checkpoint_ticks, 1)?;
+        self.check_replicas(group)?;
         Self::named("base", &self.base.to_string())?;
         if self.freeze_discriminator > 0 && self.base == BaseChoice::None {
             let expected = "0 with train.base = \"none\": random weights are not worth keeping";

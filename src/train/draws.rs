@@ -1,9 +1,15 @@
 //! Everything random about a training phase, drawn before anything is computed: what is computed is then a plain
 //! function, and can be held against another implementation.
+//!
+//! What belongs to one image comes from a stream of its own, so that a replica draws its images alone; what is decided
+//! over the batch (augmentation, replacements of dead codes) from one stream, by every replica alike.
 
 use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Tensor};
+
+use super::Rows;
 
 use super::config::{Loss, Resolved};
 use super::schedule::Phase;
@@ -11,6 +17,7 @@ use crate::augment::params::BatchSize;
 use crate::augment::{AugmentParams, VolumesSize};
 use crate::nets::Generator;
 use crate::nets::class::one_hot;
+use crate::seed::RunSeed;
 
 /// The path-length phase takes this part of the batch.
 const PATH_LENGTH_SHRINK: u64 = 2;
@@ -40,10 +47,14 @@ pub struct Mixing {
 /// What draws depend on beside the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
+    /// Of the present attempt.
+    pub seed: RunSeed,
+    /// Step, counted from 0.
+    pub step: u64,
     /// Augmentation probability.
     pub p: f64,
-    /// Real images shown before the step.
-    pub images: u64,
+    /// Images that are drawn.
+    pub rows: Rows,
 }
 
 /// All draws of one phase.
@@ -90,44 +101,36 @@ pub enum Draws {
 }
 
 impl Draws {
-    /// Draws for `phase` at a `moment` of the run, on the host.
-    pub fn sample(
-        phase: Phase,
-        settings: &Resolved,
-        generator: &Generator,
-        moment: Moment,
-        draws: &mut impl Rng,
-    ) -> Self {
+    /// Draws for `phase` at a `moment` of the run, on the host: of the moment's rows what each image has of its own,
+    /// of the whole batch the augmentation.
+    pub fn sample(phase: Phase, settings: &Resolved, generator: &Generator, moment: Moment) -> Self {
         let (batch, objective) = (settings.batch, &settings.objective);
-        let Moment { p, images } = moment;
+        let images = moment.step * batch;
+        let mut whole = moment.seed.stream(names(phase).batch, moment.step);
+        let mut augment = || augment(settings, moment.p, &mut whole);
+        let fakes = |batch: u64| Fakes { settings, generator, streams: moment.streams(phase, batch, settings) };
         match phase {
             Phase::GeneratorMain => Self::GeneratorMain {
-                fakes: FakeDraws::sample(settings, generator, batch, draws),
-                augment: augment(settings, p, draws),
-                augment_reals: (objective.loss == Loss::Relativistic).then(|| augment(settings, p, draws)),
+                fakes: fakes(batch).sample(),
+                augment: augment(),
+                augment_reals: (objective.loss == Loss::Relativistic).then(&mut augment),
                 share: objective.share_at(images),
             },
             Phase::GeneratorPathLength => {
-                let batch = (batch / PATH_LENGTH_SHRINK).max(1);
-                let net = &settings.generator;
-                let shape = net.images(batch as i64);
-                Self::GeneratorPathLength {
-                    fakes: FakeDraws::sample(settings, generator, batch, draws),
-                    direction: normal(&shape, draws),
-                }
+                let mut fakes = fakes((batch / PATH_LENGTH_SHRINK).max(1));
+                let of_one = settings.generator.images(1);
+                Self::GeneratorPathLength { fakes: fakes.sample(), direction: normal(&of_one[1..], &mut fakes.streams) }
             }
             Phase::DiscriminatorMain => Self::DiscriminatorMain {
-                fakes: FakeDraws::sample(settings, generator, batch, draws),
-                augment_fakes: augment(settings, p, draws),
-                augment_reals: augment(settings, p, draws),
+                fakes: fakes(batch).sample(),
+                augment_fakes: augment(),
+                augment_reals: augment(),
                 lecam: objective.lecam_at(images),
-                picks: picks(settings, draws),
+                picks: picks(settings, &mut whole),
             },
             Phase::DiscriminatorR1 => Self::DiscriminatorR1 {
-                augment: augment(settings, p, draws),
-                fakes: objective
-                    .r2
-                    .then(|| (FakeDraws::sample(settings, generator, batch, draws), augment(settings, p, draws))),
+                augment: augment(),
+                fakes: objective.r2.then(|| (fakes(batch).sample(), augment())),
             },
         }
     }
@@ -143,31 +146,67 @@ impl Draws {
     }
 }
 
-impl FakeDraws {
-    fn sample(settings: &Resolved, generator: &Generator, batch: u64, draws: &mut impl Rng) -> Self {
-        let count = batch as i64;
-        let shape = [count, settings.generator.z_dim];
-        let z = normal(&shape, draws);
-        let c = classes(&settings.fake_classes, batch, draws);
+/// Names of the random streams of a phase.
+struct Names {
+    /// One for each image, numbered through all steps.
+    image: &'static str,
+    /// One for each step.
+    batch: &'static str,
+}
+
+fn names(phase: Phase) -> Names {
+    let (image, batch) = match phase {
+        Phase::GeneratorMain => ("train.generator-main", "train.generator-main/batch"),
+        Phase::GeneratorPathLength => ("train.generator-path-length", "train.generator-path-length/batch"),
+        Phase::DiscriminatorMain => ("train.discriminator-main", "train.discriminator-main/batch"),
+        Phase::DiscriminatorR1 => ("train.discriminator-r1", "train.discriminator-r1/batch"),
+    };
+    Names { image, batch }
+}
+
+impl Moment {
+    /// One for each own image of `images` at this step.
+    fn streams(&self, phase: Phase, images: u64, settings: &Resolved) -> Vec<ChaCha8Rng> {
+        let first = self.step * settings.batch;
+        let stream = |image: u64| self.seed.stream(names(phase).image, first + image);
+        self.rows.positions(images).into_iter().map(stream).collect()
+    }
+}
+
+/// What generated images are drawn by.
+struct Fakes<'a> {
+    settings: &'a Resolved,
+    generator: &'a Generator,
+    /// One an image.
+    streams: Vec<ChaCha8Rng>,
+}
+
+impl Fakes<'_> {
+    fn sample(&mut self) -> FakeDraws {
+        let Self { settings, generator, streams } = self;
+        let z_dim = settings.generator.z_dim;
+        let z = normal(&[z_dim], streams);
+        let c = classes(&settings.fake_classes, streams);
         let mixing = (settings.style_mixing > 0.0).then(|| {
             let layers = settings.generator.num_ws();
-            let cutoffs: Vec<i64> = (0..batch)
-                .map(|_| if draws.random_bool(settings.style_mixing) { draws.random_range(1..layers) } else { layers })
-                .collect();
-            Mixing { cutoffs: Tensor::from_slice(&cutoffs), z: normal(&shape, draws) }
+            let cutoff = |draws: &mut ChaCha8Rng| {
+                if draws.random_bool(settings.style_mixing) { draws.random_range(1..layers) } else { layers }
+            };
+            let cutoffs: Vec<i64> = streams.iter_mut().map(cutoff).collect();
+            Mixing { cutoffs: Tensor::from_slice(&cutoffs), z: normal(&[z_dim], streams) }
         });
-        let shapes = generator.synthesis.noise_shapes();
         let dimensions = settings.generator.dimensions;
-        let maps = |side: i64| -> Vec<i64> { [count, 1].into_iter().chain((0..dimensions).map(|_| side)).collect() };
-        let noise = shapes.into_iter().map(|(_, side)| normal(&maps(side), draws)).collect();
-        Self { z, c, mixing, noise }
+        let map = |side: i64| -> Vec<i64> { std::iter::once(1).chain((0..dimensions).map(|_| side)).collect() };
+        let shapes = generator.synthesis.noise_shapes();
+        let noise = shapes.into_iter().map(|(_, side)| normal(&map(side), streams)).collect();
+        FakeDraws { z, c, mixing, noise }
     }
 }
 
 /// One-hot classes drawn with `shares`; `None` where there are none.
-fn classes(shares: &[f64], batch: u64, draws: &mut impl Rng) -> Option<Tensor> {
+fn classes(shares: &[f64], streams: &mut [ChaCha8Rng]) -> Option<Tensor> {
     (!shares.is_empty()).then(|| {
-        let drawn: Vec<i64> = (0..batch).map(|_| class_at(shares, draws.random())).collect();
+        let drawn: Vec<i64> = streams.iter_mut().map(|draws| class_at(shares, draws.random())).collect();
         one_hot(&drawn, shares.len() as i64, Device::Cpu)
     })
 }
@@ -208,26 +247,29 @@ fn picks(settings: &Resolved, draws: &mut impl Rng) -> Vec<Tensor> {
     quantise.sides.iter().map(|_| of_a_block()).collect()
 }
 
-/// Standard normal draws, float32.
-fn normal(shape: &[i64], draws: &mut impl Rng) -> Tensor {
-    let count = shape.iter().product::<i64>() as usize;
-    let values: Vec<f32> = StandardNormal.sample_iter(draws).take(count).collect();
-    Tensor::from_slice(&values).reshape(shape)
+/// Standard normal draws, float32, of this shape from each stream.
+fn normal(of_one: &[i64], streams: &mut [ChaCha8Rng]) -> Tensor {
+    let count = of_one.iter().product::<i64>() as usize;
+    let mut values: Vec<f32> = Vec::with_capacity(count * streams.len());
+    for draws in &mut *streams {
+        values.extend(Distribution::<f32>::sample_iter(StandardNormal, draws).take(count));
+    }
+    let shape: Vec<i64> = std::iter::once(streams.len() as i64).chain(of_one.iter().copied()).collect();
+    Tensor::from_slice(&values).reshape(&shape)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::RunSeed;
     use tch::Kind;
 
     #[test]
     fn classes_come_as_often_as_their_shares() {
-        let mut draws = RunSeed(3).stream("classes", 0);
-        let drawn = classes(&[0.25, 0.0, 0.75], 4000, &mut draws).unwrap();
+        let mut streams: Vec<_> = (0..4000).map(|image| RunSeed(3).stream("classes", image)).collect();
+        let drawn = classes(&[0.25, 0.0, 0.75], &mut streams).unwrap();
         let counts = Vec::<f64>::try_from(drawn.sum_dim_intlist([0i64].as_slice(), false, Kind::Double)).unwrap();
         assert_eq!((counts[1], counts.iter().sum::<f64>()), (0.0, 4000.0));
         assert!((counts[0] - 1000.0).abs() < 110.0, "{counts:?}");
-        assert!(classes(&[], 4, &mut draws).is_none());
+        assert!(classes(&[], &mut streams).is_none());
     }
 }

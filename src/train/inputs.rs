@@ -3,10 +3,10 @@
 
 use tch::Tensor;
 
-use super::RealBatch;
 use super::config::Resolved;
 use super::draws::{Draws, FakeDraws, Mixing};
 use super::schedule::Phase;
+use super::{RealBatch, Rows};
 use crate::augment::params::BatchSize;
 use crate::augment::{AugmentParams, AugmentTensors, Margin};
 
@@ -94,10 +94,14 @@ pub enum Shapes {
     Fixed,
 }
 
+/// What the tensors' form depends on.
+pub type Form<'a> = (&'a Resolved, Shapes);
+
 impl Inputs {
-    /// On the host. `rates` are of [`crate::optim::Adam::next`].
-    pub fn of(draws: Draws, reals: &RealBatch, rates: Tensor, settings: &Resolved, shapes: Shapes) -> Self {
-        Self { of_phase: OfPhase::of(draws, reals, settings, shapes), rates }
+    /// On the host. `rates` are of [`crate::optim::Adam::next`]; of `reals`, and of what was drawn for a whole batch,
+    /// the `rows` are taken.
+    pub fn of(draws: Draws, reals: &RealBatch, rows: Rows, rates: Tensor, (settings, shapes): Form<'_>) -> Self {
+        Self { of_phase: OfPhase::of(draws, reals, rows, (settings, shapes)), rates }
     }
 
     /// The phase that they are for.
@@ -122,16 +126,25 @@ impl Inputs {
 }
 
 impl OfPhase {
-    fn of(draws: Draws, reals: &RealBatch, settings: &Resolved, shapes: Shapes) -> Self {
+    fn of(draws: Draws, reals: &RealBatch, rows: Rows, (settings, shapes): Form<'_>) -> Self {
         let net = &settings.generator;
         let (channels, side) = (net.channels as usize, net.resolution as usize);
         let size = BatchSize { images: settings.batch as usize, channels, height: side, width: side };
         let shape = net.images(settings.batch as i64);
-        let operations = |params: &AugmentParams| match shapes {
-            Shapes::AsDrawn => AugmentTensors::of(params, &shape, Margin::AsNeeded),
-            Shapes::Fixed => AugmentTensors::of(&params.in_full(&settings.augment, size), &shape, Margin::Full),
+        let rows = rows.chosen(settings.batch);
+        // Which operations there are and how far images are padded follows from the whole batch: every replica computes
+        // its images as one that has them all.
+        let operations = |params: &AugmentParams| {
+            let all = match shapes {
+                Shapes::AsDrawn => AugmentTensors::of(params, &shape, Margin::AsNeeded),
+                Shapes::Fixed => AugmentTensors::of(&params.in_full(&settings.augment, size), &shape, Margin::Full),
+            };
+            match &rows {
+                Some(rows) => all.map(&mut |_, tensor| tensor.index_select(0, rows)),
+                None => all,
+            }
         };
-        let reals = || reals.shallow_clone();
+        let reals = || reals.at(rows.as_ref());
         match draws {
             Draws::GeneratorMain { fakes, augment, augment_reals, share } => Self::GeneratorMain(GeneratorMain {
                 fakes,

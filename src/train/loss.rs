@@ -69,15 +69,35 @@ pub fn path_lengths(gradient: &Tensor) -> Tensor {
     gradient.square().sum_dim_intlist(2i64, false, Kind::Float).mean_dim(1i64, false, Kind::Float).sqrt()
 }
 
-/// The running mean of the path lengths after a batch: `decay` is the share of the batch's mean (0.01). The penalty is
-/// against this mean, and its gradient flows through the batch's share of it; detach what is carried to the next step.
-pub fn path_length_mean(mean: &Tensor, lengths: &Tensor, decay: f64) -> Tensor {
-    mean.lerp(&lengths.mean(Kind::Float), decay)
+/// Share of a batch's mean in the running mean of path lengths.
+const PATH_LENGTH_DECAY: f64 = 0.01;
+
+/// Means of path lengths, scalars without gradient.
+#[derive(Debug)]
+pub struct PathLengthMeans {
+    /// Of a batch: of the images of all replicas.
+    pub of_batch: Tensor,
+    /// The running mean with this batch in it.
+    pub running: Tensor,
 }
 
-/// Path-length penalty: `weight` times the mean of (length - mean)^2 over \[N\] lengths.
-pub fn path_length_penalty(lengths: &Tensor, mean: &Tensor, weight: f64) -> Tensor {
-    (lengths - mean).square().mean(Kind::Float) * weight
+impl PathLengthMeans {
+    /// `before` is the running mean until this batch.
+    pub fn after(before: &Tensor, of_batch: Tensor) -> Self {
+        Self { running: before.lerp(&of_batch, PATH_LENGTH_DECAY), of_batch }
+    }
+}
+
+/// Path-length penalty, the mean of (length - m)^2 over \[N\] lengths against the running mean m.
+///
+/// The batch has a part in m, and the gradient goes through it: with a share b of the batch's mean l in m the gradient
+/// is the mean of 2 (length - m) (d length - b dl). The second term is linear in dl, so that it may be taken from
+/// the lengths of one replica at a time: their mean is the gradient of the batch.
+pub fn path_length_penalty(lengths: &Tensor, means: &PathLengthMeans) -> Tensor {
+    let PathLengthMeans { of_batch, running } = means;
+    let through_mean = (running - of_batch) * (2.0 * PATH_LENGTH_DECAY) * lengths.mean(Kind::Float);
+    // What is subtracted has no gradient: the value stays that of the penalty.
+    (lengths - running).square().mean(Kind::Float) + &through_mean - through_mean.detach()
 }
 
 #[cfg(test)]
@@ -154,9 +174,27 @@ mod tests {
         let gradient = Tensor::from_slice(&[3f32, 4.0, 7f32.sqrt(), 0.0]).view([1, 2, 2]);
         let lengths = path_lengths(&gradient);
         approx::assert_relative_eq!(lengths.double_value(&[0]), 4.0, max_relative = 1e-6);
-        let mean = path_length_mean(&Tensor::from(0f32), &lengths, 0.01);
-        approx::assert_relative_eq!(value(&mean), 0.04, max_relative = 1e-6);
-        let penalty = path_length_penalty(&lengths, &mean, 2.0);
-        approx::assert_relative_eq!(value(&penalty), 2.0 * 3.96f64.powi(2), max_relative = 1e-6);
+        let means = PathLengthMeans::after(&Tensor::from(0f32), lengths.mean(Kind::Float));
+        approx::assert_relative_eq!(value(&means.running), 0.04, max_relative = 1e-6);
+        let penalty = path_length_penalty(&lengths, &means);
+        approx::assert_relative_eq!(value(&penalty), 3.96f64.powi(2), max_relative = 1e-6);
+    }
+
+    #[test]
+    fn the_gradient_of_path_lengths_goes_through_their_mean_and_may_be_taken_in_parts() {
+        let before = Tensor::from(0.5f32);
+        let lengths = Tensor::from_slice(&[1f32, 4.0, 2.0, 0.5]).set_requires_grad(true);
+        let gradient = |loss: &Tensor| Tensor::run_backward(&[loss], &[&lengths], false, false).remove(0);
+        // As published: the running mean is part of the graph.
+        let mean = before.lerp(&lengths.mean(Kind::Float), PATH_LENGTH_DECAY);
+        let expected = gradient(&(&lengths - mean).square().mean(Kind::Float));
+        let means = || PathLengthMeans::after(&before, lengths.detach().mean(Kind::Float));
+        let whole = path_length_penalty(&lengths, &means());
+        let parts = [0, 2].map(|first| path_length_penalty(&lengths.narrow(0, first, 2), &means()));
+        let parts = (&parts[0] + &parts[1]) / 2.0;
+        approx::assert_relative_eq!(value(&parts), value(&whole), max_relative = 1e-6);
+        for found in [gradient(&whole), gradient(&parts)] {
+            assert!(found.allclose(&expected, 1e-6, 1e-7, false), "{found} and {expected}");
+        }
     }
 }

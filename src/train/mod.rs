@@ -4,12 +4,15 @@
 //!
 //! **Start.** [`stage`] opens everything: `reals` the images and their classes, `base` (chosen by [`base_choice`],
 //! perhaps `embedded` in the program) the network to start from, of which [`transfer`] copies what fits; [`identity`]
-//! is what a checkpoint must agree with. It calls [`training::train`], whose loop takes steps until a tick is over.
+//! is what a checkpoint must agree with. [`settled`] settles the precision by measurement and the parts of a batch
+//! ([`parts`]), or takes both from the checkpoint. [`replicas`] gives each part a thread, which calls
+//! [`training::train`], whose loop takes steps until a tick is over.
 //!
 //! **A step**, in `Training::step`:
 //!
 //! 1. [`batch`]: the real images of this step, a function of the step's number alone; [`phases::symmetric`] turns each
 //!    by a random element of the symmetry that the data are declared to have.
+//!    [`rows`] says which of them this replica computes.
 //! 2. [`schedule`]: which of the four phases are due: always the generator's and the discriminator's loss, by default
 //!    path lengths at every fourth step and R1 at every sixteenth.
 //! 3. For each phase [`runner`] takes these ways:
@@ -18,7 +21,7 @@
 //!    - [`inputs`]: the draws and the real images as tensors, one type a phase; on a GPU they travel in one copy to
 //!      places that stay, so that the phase can be recorded once and repeated;
 //!    - [`phases`]: the networks run, [`loss`] gives the scalar, [`crate::optim::Flat`] its gradient over all
-//!      parameters, [`crate::optim::Peers`] the mean of it over all processes, and [`crate::optim::Adam`] one step at
+//!      parameters, [`crate::optim::Peers`] the mean of it over all replicas, and [`crate::optim::Adam`] one step at
 //!      the rate that [`schedule`] corrects for lazy regularisation.
 //!    - On the way [`stats`] sums up losses and the signs of D(real), and adds to the probes whether all was finite.
 //! 4. [`state`]: the step is counted; the generator's moving average follows by [`crate::optim::ema`]; at the end of an
@@ -34,6 +37,8 @@
 //! interrupted leaves no trace in its result.
 
 pub mod batch;
+
+pub mod rows;
 
 pub mod config;
 
@@ -71,6 +76,12 @@ pub mod watcher;
 
 pub mod training;
 
+mod replicas;
+
+pub mod parts;
+
+pub mod settled;
+
 mod base;
 
 mod embedded;
@@ -90,9 +101,11 @@ pub use batch::{RealBatch, RealBatches, Reals};
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
 pub use embedded::check_embedded_base;
 pub use reals::{TrainingSet, channel_rule, channel_rules};
+pub use replicas::train_in_parts;
+pub use rows::Rows;
 pub use run_folder::RunFolder;
 pub use runner::{Runner, Step};
-pub use stage::run_stage;
+pub use stage::{run_stage, run_stage_among};
 pub use state::TrainState;
 pub use training::{MAX_ROLLBACKS, Training, train};
 pub use volumes::run_volume_stage;

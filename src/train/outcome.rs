@@ -44,6 +44,8 @@ impl Outcome<'_> {
             train_slices: items.images,
             classes: items.classes.to_vec(),
             precision: settings.precision.name().to_owned(),
+            precision_speed: files::read_note(dir.precision_speed())?,
+            replicas: settings.replicas,
             images: state.images(settings),
             batch: settings.batch,
             seed: run.seed.0,

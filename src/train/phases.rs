@@ -8,7 +8,7 @@ use super::RealBatch;
 use super::config::{Loss, Resolved, Symmetry};
 use super::draws::{FakeDraws, Mixing};
 use super::inputs::{DiscriminatorMain, DiscriminatorR1, GeneratorMain, GeneratorPathLength, Inputs, OfPhase};
-use super::loss;
+use super::loss::{self, PathLengthMeans};
 use super::schedule::Phase;
 use super::state::{Optimised, TrainState};
 use super::stats::Quantity;
@@ -19,9 +19,6 @@ use crate::problem::Result;
 
 /// Share of a batch's mean w in w_avg, complement of.
 const W_AVG_BETA: f64 = 0.995;
-
-/// Share of a batch's mean in the running path length.
-const PATH_LENGTH_DECAY: f64 = 0.01;
 
 /// Share of a batch's mean in the running means of logits (Tseng et al. 2021, section 4).
 const LOGIT_MEAN_DECAY: f64 = 0.01;
@@ -36,7 +33,7 @@ struct Shared<'a> {
 /// Runs one phase and tells the state's probes how it went.
 ///
 /// # Errors
-/// Another process of the run has gone.
+/// Another replica of the run has gone.
 pub fn descend(inputs: &Inputs, state: &mut TrainState, settings: &Resolved, peers: &dyn Peers) -> Result<()> {
     let shared = &Shared { rates: &inputs.rates, settings, peers };
     let probe = match &inputs.of_phase {
@@ -79,12 +76,13 @@ fn generator_path_length(inputs: &GeneratorPathLength, state: &mut TrainState, s
     let projected = (images * (direction / pixels.sqrt())).sum(Kind::Float);
     let gradient = Tensor::run_backward(&[projected], &[&ws], true, true);
     let lengths = loss::path_lengths(&gradient[0]);
-    let mean = loss::path_length_mean(&state.path_length_mean, &lengths, PATH_LENGTH_DECAY);
-    let loss = loss::path_length_penalty(&lengths, &mean, shared.settings.path_length_weight);
+    let mut of_batch = lengths.detach().mean(Kind::Float);
+    shared.peers.mean(&mut of_batch)?;
+    let means = PathLengthMeans::after(&state.path_length_mean, of_batch);
+    let loss = loss::path_length_penalty(&lengths, &means) * shared.settings.path_length_weight;
     state.tick_sums.add(Quantity::PathLength, &lengths);
     let probe = step_down(Phase::GeneratorPathLength, &loss, state, shared)?;
-    // After the gradient, which the mean of before has a part in.
-    state.path_length_mean.copy_(&mean.detach());
+    state.path_length_mean.copy_(&means.running);
     Ok(probe)
 }
 
@@ -111,10 +109,7 @@ fn discriminator_main(inputs: &DiscriminatorMain, state: &mut TrainState, shared
         }
         None => loss,
     };
-    let signs = real_logits.detach().sign();
-    state.tick_sums.add(Quantity::RealSign, &signs);
-    let sum = signs.sum(Kind::Double);
-    state.ada_signal += Tensor::stack(&[sum.shallow_clone(), sum.full_like(signs.numel() as f64)], 0);
+    state.tick_sums.add(Quantity::RealSign, &real_logits.detach().sign());
     step_down(Phase::DiscriminatorMain, &loss, state, shared)
 }
 
@@ -177,7 +172,7 @@ fn running_means(state: &mut TrainState, real: &Tensor, fake: &Tensor, peers: &d
     Ok(state.logit_means.narrow(0, 0, 2) / state.logit_means.get(2))
 }
 
-/// One optimiser step down the phase's gain x `loss`, by the gradient of all processes. Returns loss + squared norm of
+/// One optimiser step down the phase's gain x `loss`, by the gradient of all replicas. Returns loss + squared norm of
 /// the gradient, float64: where that is finite, so are the gradient, Adam's moments and the new weights.
 fn step_down(phase: Phase, loss: &Tensor, state: &mut TrainState, shared: &Shared<'_>) -> Result<Tensor> {
     let scaled = loss * shared.settings.lazy.gain(phase);

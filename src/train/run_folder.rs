@@ -14,7 +14,7 @@ use crate::engine::Place;
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::nets::weights;
 use crate::observer::Observer;
-use crate::problem::Result;
+use crate::problem::{Kind, Problem, Result};
 use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
 use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
@@ -27,7 +27,8 @@ pub const OWNER: Owner = Owner::of("train", unmarked);
 /// What a run writes beside checkpoints, previews and event files; these have names of their own each time, which are
 /// noted as they come.
 fn written(dir: &GanDir) -> Vec<String> {
-    let paths = [dir.stats(), dir.timing(), dir.best_network(), dir.last_network(), dir.record()];
+    let paths =
+        [dir.stats(), dir.timing(), dir.precision_speed(), dir.best_network(), dir.last_network(), dir.record()];
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths.iter().map(name).chain([in_folder(PREVIEWS, REALS)]).collect()
 }
@@ -89,7 +90,8 @@ pub struct RunFolder<'a> {
     pub device: Device,
     /// What the last bits depend on here.
     pub place: Place,
-    claim: Mutex<Claim>,
+    /// Absent in a process that writes nothing.
+    claim: Option<Mutex<Claim>>,
 }
 
 impl<'a> RunFolder<'a> {
@@ -110,12 +112,19 @@ impl<'a> RunFolder<'a> {
             claim.narrow(PREVIEWS, adopted(dir.root())?)?;
         }
         claim.will_write(written(&dir))?;
-        Ok(Self { dir, identity, label, device, place, claim: Mutex::new(claim) })
+        Ok(Self { dir, identity, label, device, place, claim: Some(Mutex::new(claim)) })
+    }
+
+    /// The folder of a run that another process has claimed, for one that reads there and writes nothing.
+    pub fn joined(dir: GanDir, identity: Identity<'a>, device: Device, place: Place) -> Self {
+        Self { dir, identity, label: NetworkLabel::default(), device, place, claim: None }
     }
 
     /// The claim; what a panic left of it is as good as before.
-    fn claim(&self) -> MutexGuard<'_, Claim> {
-        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    fn claim(&self) -> Result<MutexGuard<'_, Claim>> {
+        let claim = self.claim.as_ref();
+        let claim = claim.ok_or_else(|| Problem::new(Kind::Internal, "a process that writes nothing would write"))?;
+        Ok(claim.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Refuses what lies at the names of checkpoints and previews to come, of more than `from` images up to `to`, and
@@ -124,7 +133,7 @@ impl<'a> RunFolder<'a> {
     /// # Errors
     /// `Kind::Usage`, with the name.
     pub fn require_way_free(&self, from: u64, to: u64) -> Result<()> {
-        let claim = self.claim();
+        let claim = self.claim()?;
         checkpoint::require_way_free(&claim, &self.dir.checkpoints(), (from, to))?;
         let previews = files::list_if_there(&self.dir.previews())?;
         let names = previews.iter().filter_map(|path| path.file_name()?.to_str());
@@ -137,7 +146,7 @@ impl<'a> RunFolder<'a> {
     /// # Errors
     /// Something lies there that is not this run's; it cannot be written.
     pub fn write_preview(&self, images: u64, png: &[u8]) -> Result<()> {
-        self.claim().will_write([in_folder(PREVIEWS, &preview(images))])?;
+        self.claim()?.will_write([in_folder(PREVIEWS, &preview(images))])?;
         files::write(self.dir.previews().join(preview(images)), png)
     }
 
@@ -147,7 +156,7 @@ impl<'a> RunFolder<'a> {
     /// It cannot be made or noted.
     pub fn begin_events(&self, resumed_at: Option<u64>) -> Result<EventWriter> {
         let name = tensorboard::new_name();
-        self.claim().will_write([name.clone()])?;
+        self.claim()?.will_write([name.clone()])?;
         EventWriter::create(self.dir.events().join(name), resumed_at)
     }
 
@@ -172,12 +181,21 @@ impl<'a> RunFolder<'a> {
     pub fn newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
         let found = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)?;
         let images = found.as_ref().map(|found| found.images);
-        checkpoint::set_aside(&mut self.claim(), &self.dir.checkpoints(), images, observer)?;
+        checkpoint::set_aside(&mut *self.claim()?, &self.dir.checkpoints(), images, observer)?;
         let Some(found) = found else { return Ok(None) };
         let mut state = TrainState::restore(&found, &self.identity, self.device)?;
         state.saved_images = Some(found.images);
         self.restore_best(&state, &found)?;
         Ok(Some(state))
+    }
+
+    /// The same for a replica that writes nothing; the first one has been here.
+    ///
+    /// # Errors
+    /// As [`Self::newest`].
+    pub fn read_newest(&self, observer: &dyn Observer) -> Result<Option<TrainState>> {
+        let found = checkpoint::newest(&self.dir.checkpoints(), &saved::required, observer)?;
+        found.map(|found| TrainState::restore(&found, &self.identity, self.device)).transpose()
     }
 
     /// Notes in a state that is about to be trained on how that is computed.
@@ -226,7 +244,7 @@ impl<'a> RunFolder<'a> {
             return Ok(());
         }
         let contents = state.contents(&self.identity, self.dir.best_network())?;
-        checkpoint::save(&mut self.claim(), &self.dir.checkpoints(), images, &contents)?;
+        checkpoint::save(&mut *self.claim()?, &self.dir.checkpoints(), images, &contents)?;
         self.save_network(&self.dir.last_network(), state, None)?;
         state.saved_images = Some(images);
         Ok(())
@@ -251,7 +269,7 @@ impl<'a> RunFolder<'a> {
     pub fn finish(&self, state: &mut TrainState) -> Result<()> {
         self.save(state)?;
         // A run that was killed at its very end may have left more than are kept.
-        checkpoint::prune(&mut self.claim(), &self.dir.checkpoints())?;
+        checkpoint::prune(&mut *self.claim()?, &self.dir.checkpoints())?;
         self.save_network(&self.dir.last_network(), state, None)?;
         if state.counters.best_sha256.is_none() {
             files::copy(&self.dir.last_network(), &self.dir.best_network())?;
@@ -286,7 +304,7 @@ impl<'a> RunFolder<'a> {
         let text: String = state.stats.iter().map(|line| format!("{line}\n")).collect();
         files::write(self.dir.stats(), text.as_bytes())?;
         files::cut_torn_line(&self.dir.timing())?;
-        let claim = self.claim();
+        let claim = self.claim()?;
         tensorboard::cut_torn_records(self.dir.events(), |name| claim.owns(name))
     }
 }

@@ -3,13 +3,13 @@
 
 use tch::Device;
 
-use super::RealBatch;
 use super::config::Resolved;
 use super::draws::{Draws, Moment};
 use super::inputs::{self, Inputs};
 use super::phases;
 use super::schedule::{self, Phase};
 use super::state::TrainState;
+use super::{RealBatch, Rows};
 use crate::engine::{GraphMemory, Repeated, Upload};
 use crate::optim::Peers;
 use crate::problem::Result;
@@ -25,13 +25,20 @@ pub struct Step<'a> {
     pub index: u64,
     /// Factor on the learning rates (halved by each rollback).
     pub learning_rate_scale: f64,
-    /// Real images of the step, on the host.
+    /// Real images of the step, on the host: of all replicas.
     pub reals: &'a RealBatch,
-    /// The processes that train together.
+    /// The replicas that train together.
     pub peers: &'a dyn Peers,
 }
 
-/// Runs phases of one state. Each draws from a stream of its own name and step, never from libtorch's shared
+impl Step<'_> {
+    /// Own images of the batch.
+    fn rows(&self) -> Rows {
+        Rows::of(self.peers, self.settings.groups())
+    }
+}
+
+/// Runs phases of one state. Each draws from streams of its own name and step, never from libtorch's shared
 /// generator, so that it repeats wherever training was interrupted and whatever else the process does.
 #[derive(Debug)]
 pub struct Runner {
@@ -68,13 +75,12 @@ impl Runner {
     /// # Errors
     /// The GPU reports a failure, or cannot record the phase.
     pub fn run(&mut self, phase: Phase, state: &mut TrainState, step: &Step<'_>) -> Result<()> {
-        let mut stream = step.seed.stream(stream(phase), step.index);
-        let moment = Moment { p: state.ada.p, images: step.index * step.settings.batch };
-        let draws = Draws::sample(phase, step.settings, &state.generator, moment, &mut stream);
+        let moment = Moment { seed: step.seed, step: step.index, p: state.ada.p, rows: step.rows() };
+        let draws = Draws::sample(phase, step.settings, &state.generator, moment);
         self.run_with(draws, state, step)
     }
 
-    /// Runs the phase that `draws` are of.
+    /// Runs the phase that `draws` are of: of the step's own rows.
     ///
     /// # Errors
     /// As [`Runner::run`].
@@ -84,7 +90,7 @@ impl Runner {
         let learning_rate = schedule::learning_rate(step.settings, network, step.learning_rate_scale);
         let rates = state.optimised(network).adam.next(learning_rate);
         let shapes = if self.staged { inputs::Shapes::Fixed } else { inputs::Shapes::AsDrawn };
-        let inputs = Inputs::of(draws, step.reals, rates, step.settings, shapes);
+        let inputs = Inputs::of(draws, step.reals, step.rows(), rates, (step.settings, shapes));
         if !self.staged {
             return phases::descend(&inputs, state, step.settings, step.peers);
         }
@@ -118,15 +124,6 @@ impl Runner {
     }
 }
 
-fn stream(phase: Phase) -> &'static str {
-    match phase {
-        Phase::GeneratorMain => "train.generator-main",
-        Phase::GeneratorPathLength => "train.generator-path-length",
-        Phase::DiscriminatorMain => "train.discriminator-main",
-        Phase::DiscriminatorR1 => "train.discriminator-r1",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,7 +133,7 @@ mod tests {
     use crate::engine::watch::{self, PlainOperations, operations};
     use crate::nets::layers::resample::Resampling;
     use crate::nets::{Modulation, Network};
-    use crate::optim::Alone;
+    use crate::optim::{Alone, Team};
     use crate::train::TrainConfig;
     use crate::train::config::Loss;
 
@@ -202,6 +199,61 @@ mod tests {
                 let twin = all.into_iter().find(|(at, twin)| *at == name && twin.size() == tensor.size()).unwrap().1;
                 let error = (&tensor - &twin).abs().max().double_value(&[]);
                 assert!(error <= tolerance, "p {p}, {name}: {error}");
+            }
+        }
+    }
+
+    /// What a phase leaves in a fresh state: the gradient (the first moment, without a decay), and what is in common.
+    fn after(phase: Phase, settings: &Resolved, p: f64, peers: &dyn Peers) -> Vec<Tensor> {
+        let mut state = TrainState::new(settings, RunSeed(1), Device::Cpu).unwrap();
+        state.ada.p = p;
+        let wave = Tensor::arange(16 * 256, (tch::Kind::Float, Device::Cpu)).sin().view([16, 1, 16, 16]);
+        let classes = Tensor::arange(16, (tch::Kind::Int64, Device::Cpu)).remainder(2).one_hot(2);
+        let reals = RealBatch { pixels: wave, classes: Some(classes.to_kind(tch::Kind::Float)) };
+        let step = Step { settings, seed: RunSeed(1), index: 0, learning_rate_scale: 1.0, reals: &reals, peers };
+        Runner::new(Device::Cpu, true).run(phase, &mut state, &step).unwrap();
+        state.end_step(settings, peers).unwrap();
+        let w_avg = state.generator.mapping.w_avg.shallow_clone();
+        // What is logged are means: a loss is one value a replica.
+        let sums = state.tick_sums.sums;
+        let means = (sums.select(1, 0) / sums.select(1, 1)).nan_to_num(0.0, 0.0, 0.0);
+        let of_batch = [w_avg, state.path_length_mean, means, state.ada_signal, state.logit_means];
+        let gradients = [state.optimised_generator, state.optimised_discriminator].map(|one| one.adam.first);
+        gradients.into_iter().chain(of_batch).map(|tensor| tensor.to_kind(tch::Kind::Double)).collect()
+    }
+
+    #[test]
+    fn replicas_of_whole_groups_compute_what_one_does_with_the_whole_batch() {
+        let of = |change: &dyn Fn(&mut TrainConfig)| {
+            let mut config = TrainConfig { batch: 16, betas: (0.0, 0.99), ..TrainConfig::default() };
+            (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
+            change(&mut config);
+            config.resolve(16, &[ChannelRule::Image], &[1, 1]).unwrap()
+        };
+        let usual = of(&|_| ());
+        let lecam = of(&|config| (config.objective.lecam, config.objective.lecam_from_kimg) = (0.3, 0.0));
+        let pairs = of(&|config| (config.objective.loss, config.objective.r2) = (Loss::Relativistic, true));
+        for (settings, p) in [(&usual, 0.0), (&usual, 0.7), (&lecam, 0.0), (&pairs, 0.7)] {
+            for phase in settings.lazy.due(0) {
+                let whole = after(phase, settings, p, &Alone);
+                assert!(whole.iter().take(2).any(|gradient| gradient.abs().max().double_value(&[]) > 1e-6));
+                for replicas in [2, 4] {
+                    let members = Team::new(replicas).members(None);
+                    let parts = std::thread::scope(|scope| {
+                        let part = |member| scope.spawn(move || after(phase, settings, p, &member));
+                        let threads: Vec<_> = members.into_iter().map(part).collect();
+                        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+                    });
+                    for part in &parts {
+                        for (at, (found, expected)) in part.iter().zip(&whole).enumerate() {
+                            let largest = expected.abs().max().double_value(&[]).max(1e-3);
+                            let error = (found - expected).abs().max().double_value(&[]) / largest;
+                            assert!(error < 1e-5, "{phase:?} in {replicas}, p {p}, number {at}: {error:.1e}");
+                        }
+                        // The same bits in all of them.
+                        assert!(part.iter().zip(&parts[0]).all(|(one, other)| one.equal(other)), "{phase:?}");
+                    }
+                }
             }
         }
     }

@@ -3,16 +3,17 @@
 //! If a field matters for the next step it is in [`TrainState`], and [`TrainState::contents`] stores it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::checkpoint::{Contents, Verified};
-use super::config::Resolved;
+use super::checkpoint::{self, Contents, Verified};
+use super::config::{self, Resolved};
 use super::identity::{self, Identity, Told};
 use super::state::{Counters, TrainState};
 use crate::augment::Ada;
+use crate::engine::Precision;
 use crate::files;
 use crate::nets::Network;
 use crate::nets::network::Named;
@@ -39,6 +40,40 @@ struct Header {
     data_sha256: String,
     counters: Counters,
     ada: Ada,
+}
+
+/// What a run settled when it began, beside its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Of activations and kernels.
+    pub precision: Precision,
+    /// Parts of a batch.
+    pub replicas: u64,
+    /// Threads of one operation of the CPU, where it is known and a CPU computed.
+    pub threads: Option<u64>,
+}
+
+/// What the run settled whose checkpoints are in `folder`; `None` where there is none that says so. What is damaged is
+/// left to [`checkpoint::newest`] to tell.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn begun(folder: &Path) -> Result<Option<Begun>> {
+    #[derive(Deserialize)]
+    struct Settled {
+        precision: Precision,
+        #[serde(default = "config::one")]
+        replicas: u64,
+    }
+    let of = |images: u64| {
+        let path = folder.join(checkpoint::name(images)).join(COUNTERS);
+        let bytes = files::read(&path, checkpoint::LONGEST_TEXT, "a text of a checkpoint").ok()?;
+        let header = serde_json::from_slice::<Header>(&bytes).ok()?;
+        let settled = serde_json::from_value::<Settled>(header.settings).ok()?;
+        let threads = header.counters.computed_with.last().and_then(|stretch| stretch.arithmetic.threads);
+        Some(Begun { precision: settled.precision, replicas: settled.replicas, threads })
+    };
+    Ok(checkpoint::list(folder)?.into_iter().rev().find_map(of))
 }
 
 /// Names of all files that a checkpoint may have.

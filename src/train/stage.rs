@@ -9,13 +9,15 @@ use super::identity::Identity;
 use super::outcome::{Items, Outcome};
 use super::reals::{self, TrainingSet};
 use super::run_folder::OWNER;
+use super::settled::{Settled, require_alike, settle};
 use super::watch::Watch;
-use super::{Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, train};
+use super::{Resolved, RunFolder, Symmetry, TrainConfig, TrainState, Training, Unwatched, train_in_parts};
 use crate::data::Prepared;
-use crate::engine::Lab;
+use crate::engine::{Group, Lab, Threads};
 use crate::files::{self, Input, OutFolder};
+use crate::observer::Quiet;
 use crate::optim::Alone;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::label::{NetworkLabel, Provenance};
 use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
@@ -27,14 +29,34 @@ use crate::seed::RunSeed;
 /// No items to learn from, a folder with something else in it, in use or with another run's settings, divergence, a
 /// full disk, or stopped on request.
 pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_>) -> Result<TrainingRecord> {
+    let record = run_stage_among(data, config, out, lab, None)?;
+    record.ok_or_else(|| Problem::new(Kind::Internal, "a process alone leaves a record"))
+}
+
+/// The same as one of the processes of `group`, where there are several: the first leaves and returns the record.
+///
+/// # Errors
+/// As [`run_stage`]; another process has gone.
+pub fn run_stage_among(
+    data: &Prepared,
+    config: &TrainConfig,
+    out: &Path,
+    lab: &Lab<'_>,
+    group: Option<Group>,
+) -> Result<Option<TrainingRecord>> {
     let &Lab { engine, seed, observer } = lab;
     let base = config.base.file().map(Input::of);
     let inputs = std::iter::once(Input::of(data.root())).chain(base);
-    OutFolder::new(OWNER, out).apart_from(inputs).check()?;
+    let writes = group.as_ref().is_none_or(|group| group.rank() == 0);
+    if writes {
+        OutFolder::new(OWNER, out).apart_from(inputs).check()?;
+    }
     let set = TrainingSet::load(data, config, seed)?;
-    let settings = settings(data, config, &set, engine.device)?;
+    let dir = GanDir::new(out);
+    let settled = settle(settings(data, config, &set)?, config, &dir, (engine, group.as_ref()))?;
+    let settings = &settled.settings;
     let base = Base::open(&config.base, data.contrasts(), engine.device)?;
-    let start = Start { data, set: &set, settings: &settings, base: base.as_ref(), seed, device: engine.device };
+    let start = Start { data, set: &set, settled: &settled, base: base.as_ref(), seed, device: engine.device };
     let base_record = match &base {
         Some(base) => Some(base.describe(&start.state()?.1)),
         None => None,
@@ -42,34 +64,38 @@ pub fn run_stage(data: &Prepared, config: &TrainConfig, out: &Path, lab: &Lab<'_
     let identity = set.sha256(base.as_ref().map(Base::sha256))?;
     let batches = set.batches(settings.batch, seed)?;
 
-    let dir = GanDir::new(out);
     let ancestors = base.as_ref().map_or_else(Vec::new, |base| base.ancestor_data(data.sha256()));
     let label = label(data, &set, seed, ancestors);
-    let identity = Identity { seed, settings: &settings, data_sha256: &identity };
-    let folder = RunFolder::open(dir.clone(), identity, label, engine.device, engine.place.clone())?;
+    let identity = Identity { seed, settings, data_sha256: &identity };
+    let place = settled.place(engine);
+    if let Some(group) = &group {
+        require_alike(group, &identity, &place)?;
+    }
+    let _threads = Threads::enter(settled.threads);
+    let start_state = || Ok(start.state()?.0);
+    let total_images = config.total_images();
+    let (reals, graphs, peers) = (&batches, engine.graphs, &Alone);
+    if !writes {
+        let (folder, observer) = (&RunFolder::joined(dir, identity, engine.device, place), &Quiet(observer));
+        let run = Training { reals, settings, total_images, seed, folder, graphs, observer, peers };
+        return train_in_parts(&run, group, start_state, &mut Unwatched).map(|_| None);
+    }
+    let folder = RunFolder::open(dir.clone(), identity, label, engine.device, place)?;
+    settled.note(&folder)?;
     let mut watch = Watch::new(&folder, data, &set, settings.frechet_ticks > 0)?;
-    let run = Training {
-        reals: &batches,
-        settings: &settings,
-        total_images: config.total_images(),
-        seed,
-        folder: &folder,
-        graphs: engine.graphs,
-        observer,
-        peers: &Alone,
-    };
-    let state = train(&run, || Ok(start.state()?.0), &mut watch)?;
+    let run = Training { reals, settings, total_images, seed, folder: &folder, graphs, observer, peers };
+    let state = train_in_parts(&run, group, start_state, &mut watch)?;
     let items = Items { lesions: set.lesions(), images: set.images.len() as u64, classes: &set.chosen.names };
     let outcome = Outcome { run: &run, state: &state, items, base: base_record };
     let record = outcome.record(watch.features_name(), watch.real_floor(data, &set)?)?;
     files::write_json(dir.record(), &record)?;
-    Ok(record)
+    Ok(Some(record))
 }
 
-/// All settings of the run, now that the images and the device are known.
-fn settings(data: &Prepared, config: &TrainConfig, set: &TrainingSet, device: Device) -> Result<Resolved> {
+/// The settings of the run, now that the images are known.
+fn settings(data: &Prepared, config: &TrainConfig, set: &TrainingSet) -> Result<Resolved> {
     let side = set.padding.side as i64;
-    let mut settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
+    let settings = config.resolve(side, &reals::channel_rules(data.manifest()), &set.chosen.counts())?;
     if config.symmetry == Symmetry::Dihedral && set.padding.height != set.padding.width {
         return Err(Problem::usage(format!(
             "symmetry dihedral on images of {} x {} pixels",
@@ -79,7 +105,6 @@ fn settings(data: &Prepared, config: &TrainConfig, set: &TrainingSet, device: De
         .expected("square images, which a quarter turn leaves in their frame")
         .advice("train with symmetry = \"mirror\" or \"none\""));
     }
-    settings.precision = settings.precision.resolve(device, settings.generator.conv_clamp.is_some())?;
     Ok(settings)
 }
 
@@ -87,7 +112,7 @@ fn settings(data: &Prepared, config: &TrainConfig, set: &TrainingSet, device: De
 struct Start<'a> {
     data: &'a Prepared,
     set: &'a TrainingSet,
-    settings: &'a Resolved,
+    settled: &'a Settled,
     base: Option<&'a Base>,
     seed: RunSeed,
     device: Device,
@@ -96,10 +121,12 @@ struct Start<'a> {
 impl Start<'_> {
     /// The state before the first step, and what of it the base network did not know.
     fn state(&self) -> Result<(TrainState, Vec<String>)> {
-        let mut state = TrainState::new(self.settings, self.seed, self.device)?;
+        let settings = &self.settled.settings;
+        let mut state = TrainState::new(settings, self.seed, self.device)?;
+
         let fresh = match self.base {
             Some(base) => {
-                let frozen = self.settings.freeze_discriminator;
+                let frozen = settings.freeze_discriminator;
                 base.start(&mut state, self.data.contrasts(), &self.set.chosen.names, frozen)?
             }
             None => vec![],

@@ -4,6 +4,7 @@
 //! draws need no state: each is a function of the run's seed, its purpose and the step.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use super::config::Resolved;
@@ -164,6 +165,23 @@ impl TrainState {
         }
     }
 
+    /// A hash of both networks' trained weights, float64 \[4\], whole numbers of 16 bits each.
+    ///
+    /// # Errors
+    /// The GPU reports a failure.
+    pub fn weights_in_short(&self) -> Result<Tensor> {
+        let mut hash = Sha256::new();
+        for optimised in [&self.optimised_generator, &self.optimised_discriminator] {
+            let values = optimised.flat.values().to_device(Device::Cpu);
+            let mut bytes = vec![0; values.numel() * size_of::<f32>()];
+            values.f_copy_data_u8(&mut bytes, values.numel())?;
+            hash.update(&bytes);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let words: Vec<f64> = hash[..8].chunks(2).map(|two| f64::from(u16::from_le_bytes([two[0], two[1]]))).collect();
+        Ok(Tensor::from_slice(&words))
+    }
+
     /// Real images shown so far.
     pub fn images(&self, settings: &Resolved) -> u64 {
         self.counters.step * settings.batch
@@ -180,11 +198,13 @@ impl TrainState {
         });
     }
 
-    /// Tells the controller of the augmentation probability that a batch is done.
+    /// Ends the sums of the step over all replicas, and tells the controller of the augmentation probability that a
+    /// batch is done.
     ///
     /// # Errors
-    /// The GPU reports a failure, or another process of the run has gone.
-    pub fn update_augmentation(&mut self, settings: &Resolved, peers: &dyn Peers) -> Result<()> {
+    /// The GPU reports a failure, or another replica of the run has gone.
+    pub fn end_step(&mut self, settings: &Resolved, peers: &dyn Peers) -> Result<()> {
+        self.ada_signal += self.tick_sums.end_step(peers)?;
         if settings.ada_fixed {
             return Ok(());
         }
@@ -195,7 +215,6 @@ impl TrainState {
         let before = self.ada_reading.values()?;
         let (sum, count) = (before.double_value(&[0]), before.double_value(&[1]));
         self.ada.observe(&settings.ada, settings.batch, sum, count as u64);
-        peers.sum(&mut self.ada_signal)?;
         self.ada_reading.start(&self.ada_signal)?;
         let _ = self.ada_signal.zero_();
         Ok(())

@@ -4,6 +4,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::schedule::Phase;
 use crate::engine::peak_device_bytes;
+use crate::optim::Peers;
+use crate::problem::Result;
 
 /// A quantity whose mean over the tick is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,25 +31,41 @@ impl Quantity {
 /// Sums and counts on the device, so that no step waits for a number.
 #[derive(Debug)]
 pub struct TickSums {
-    /// float64 \[quantities, 2\]: sum, count.
+    /// float64 \[quantities, 2\]: sum, count; of all replicas.
     pub sums: Tensor,
+    /// The same of the present step, of this replica's images.
+    of_step: Tensor,
 }
 
 impl TickSums {
     /// Zeros.
     pub fn new(device: Device) -> Self {
-        Self { sums: Tensor::zeros([Quantity::ALL.len() as i64, 2], (Kind::Double, device)) }
+        let zeros = || Tensor::zeros([Quantity::ALL.len() as i64, 2], (Kind::Double, device));
+        Self { sums: zeros(), of_step: zeros() }
     }
 
-    /// Counts every element of `values` once.
+    /// Counts every element of `values` once, in the present step.
     pub fn add(&mut self, quantity: Quantity, values: &Tensor) {
         let sum = values.detach().sum(Kind::Double);
-        let mut row = self.sums.get(quantity as i64);
+        let mut row = self.of_step.get(quantity as i64);
         let count = values.numel() as f64;
         row += Tensor::stack(&[sum.shallow_clone(), sum.full_like(count)], 0);
     }
 
-    /// Mean of what was added since the last [`TickSums::clear`]; `None` where nothing was.
+    /// Ends the step: its sums over all replicas are added to the tick's. Returns those of sign D(real), float64 \[2\].
+    ///
+    /// # Errors
+    /// Another replica has gone.
+    pub fn end_step(&mut self, peers: &dyn Peers) -> Result<Tensor> {
+        // A copy: the fixed tensor is what recorded work adds to.
+        let mut of_all = self.of_step.copy();
+        peers.sum(&mut of_all)?;
+        self.sums += &of_all;
+        let _ = self.of_step.zero_();
+        Ok(of_all.get(Quantity::RealSign as i64))
+    }
+
+    /// Mean of what the steps since the last [`TickSums::clear`] added; `None` where nothing was.
     pub fn mean(&self, quantity: Quantity) -> Option<f64> {
         let at = |column| self.sums.double_value(&[quantity as i64, column]);
         (at(1) > 0.0).then(|| at(0) / at(1))
@@ -100,6 +118,7 @@ pub fn peak_memory(device: Device) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Alone;
 
     #[test]
     fn means_count_elements_and_start_anew() {
@@ -108,10 +127,14 @@ mod tests {
         sums.add(Quantity::R1, &Tensor::from_slice(&[1f32, 2.0]));
         sums.add(Quantity::R1, &Tensor::from_slice(&[6f32]));
         sums.add(Quantity::RealSign, &Tensor::from(-1f32));
+        assert_eq!(sums.mean(Quantity::R1), None);
+        let signs = sums.end_step(&Alone).unwrap();
+        assert_eq!(Vec::<f64>::try_from(signs).unwrap(), [-1.0, 1.0]);
         assert_eq!(sums.mean(Quantity::R1), Some(3.0));
         assert_eq!(sums.mean(Quantity::RealSign), Some(-1.0));
         assert_eq!(sums.mean(Quantity::PathLength), None);
         sums.clear();
+        let _ = sums.end_step(&Alone).unwrap();
         assert_eq!(sums.mean(Quantity::R1), None);
     }
 

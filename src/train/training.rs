@@ -38,7 +38,7 @@ pub struct Training<'a> {
     pub graphs: bool,
     /// Progress out, the wish to stop in.
     pub observer: &'a dyn Observer,
-    /// The processes that train together.
+    /// The replicas that train together; this one is computed.
     pub peers: &'a dyn Peers,
 }
 
@@ -100,19 +100,19 @@ pub fn train(
 }
 
 impl Training<'_> {
-    /// The folder, in the one process that writes it.
+    /// The folder, in the one replica that writes it.
     fn written(&self) -> Option<&RunFolder<'_>> {
         self.peers.is_first().then_some(self.folder)
     }
 
-    /// The state to go on from. The first process sees to it that there is a checkpoint; the others read that.
+    /// The state to go on from. The first replica sees to it that there is a checkpoint; the others read that.
     fn open(&self, start: &Start<'_>) -> Result<TrainState> {
         if !self.peers.is_first() {
             self.peers.barrier()?;
-            return self.folder.newest(self.observer)?.ok_or_else(|| {
-                Problem::new(Kind::Environment, "no checkpoint of the first process")
+            return self.folder.read_newest(self.observer)?.ok_or_else(|| {
+                Problem::new(Kind::Environment, "no checkpoint of the first replica")
                     .at(self.folder.root())
-                    .expected("a folder that all processes of the run see")
+                    .expected("a folder that all replicas of the run see")
             });
         }
         let state = match self.folder.newest(self.observer)? {
@@ -169,10 +169,10 @@ impl Training<'_> {
         }
         state.counters.step += 1;
         state.update_average(self.settings);
-        state.update_augmentation(self.settings, self.peers)
+        state.end_step(self.settings, self.peers)
     }
 
-    /// What went wrong since the last look in any process, if anything: between two ticks nobody waits for the device
+    /// What went wrong since the last look in any replica, if anything: between two ticks nobody waits for the device
     /// to tell.
     fn failed(&self, state: &mut TrainState) -> Result<Option<String>> {
         self.peers.sum(&mut state.probes.sums)?;
@@ -202,17 +202,35 @@ impl Training<'_> {
         Ok(state)
     }
 
+    /// Refuses to save a state that not all replicas have: one bit that differs between them would be carried on.
+    fn require_same_weights(&self, state: &TrainState) -> Result<()> {
+        let size = self.peers.size() as f64;
+        if size == 1.0 {
+            return Ok(());
+        }
+        let own = state.weights_in_short()?;
+        let mut sum = own.copy();
+        self.peers.sum(&mut sum)?;
+        if sum.equal(&(own * size)) {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Environment, "replicas of the run have come apart")
+            .at(self.folder.root())
+            .expected("the same weights in all of them")
+            .advice("run it on machines of one kind, with one libtorch; the last checkpoint is kept"))
+    }
+
     fn save(&self, state: &mut TrainState) -> Result<()> {
+        self.require_same_weights(state)?;
         if let Some(folder) = self.written() {
             folder.save(state)?;
         }
         self.peers.barrier()
     }
 
-    /// Counts a tick and ends its sums; the first process reports it, as far as that is due.
+    /// Counts a tick; the first replica reports it, as far as that is due.
     fn tick(&self, state: &mut TrainState, last: bool, since: &Since, watcher: &mut dyn Watcher) -> Result<Next> {
         state.counters.tick += 1;
-        self.peers.sum(&mut state.tick_sums.sums)?;
         let now = Tick { number: state.counters.tick, last, since };
         let next = match self.written() {
             Some(folder) => self.report(folder, state, &now, watcher)?,

@@ -95,6 +95,7 @@ mod large_lists;
 
 /// Every key of a study file.
 mod settings;
+mod several_processes;
 
 mod training_parity;
 

@@ -142,6 +142,8 @@ pub fn study() -> StudyRecord {
             seed: 1,
         },
         training: TrainingRecord {
+            precision_speed: None,
+            replicas: 1,
             computed_with: vec![],
             classes: vec![],
             precision: "float32".into(),

@@ -170,6 +170,7 @@ fn table() -> Vec<Row> {
         row("train.frechet_ticks", Count, &["0", "1000000"], &[]),
         row("train.base", Text, &["none", "embedded", "out/gan"], &["\" \""]),
         row("train.precision", Word, &["auto", "float32", "tf32", "bfloat16", "float16"], &["float64"]),
+        row("train.replicas", Count, &["1", "2", "4"], &["0", "3", "65536"]),
         row("train.freeze_discriminator", Count, &["0", "4"], &["5", "9"]).with(&["train.base=embedded"]),
         row("train.net.preset", Word, &["small", "paper"], &["large"]),
         row("train.net.z_dim", Count, &["1", "65536"], &["0", "65537"]),

@@ -13,7 +13,7 @@ use rimforge::engine::{DeviceChoice, Engine, EngineConfig, Place};
 use rimforge::nets::weights;
 use rimforge::nets::{Discriminator, Generator, Network, Noise};
 use rimforge::observer::{Observer, Silent};
-use rimforge::optim::{Alone, Peers};
+use rimforge::optim::Alone;
 use rimforge::problem::Kind;
 use rimforge::records::label::NetworkLabel;
 use rimforge::records::training::{TickRecord, TimingRecord, TrainingRecord};
@@ -22,7 +22,7 @@ use rimforge::seed::RunSeed;
 use rimforge::train::identity::Identity;
 use rimforge::train::{
     At, Next, RealBatch, Reals, Resolved, RunFolder, Scores, TrainConfig, TrainState, Training, Unwatched, Watcher,
-    loss, train,
+    loss, train, train_in_parts,
 };
 use tch::{Device, Tensor};
 
@@ -36,9 +36,14 @@ fn tiny(data: &Path, out: &Path) -> Command {
 
 /// The same of another length, with settings that take the place of its own.
 fn tiny_with(data: &Path, out: &Path, kimg: &str, settings: &[&str]) -> Command {
+    tiny_on((data, out), kimg, ("4", "1"), settings)
+}
+
+/// The same with so many images a step, and threads.
+fn tiny_on((data, out): (&Path, &Path), kimg: &str, (batch, threads): (&str, &str), settings: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
-    command.args(["--kimg", kimg, "--batch", "4", "--threads", "1", "--device", "cpu", "--seed", "5"]);
+    command.args(["--kimg", kimg, "--batch", batch, "--threads", threads, "--device", "cpu", "--seed", "5"]);
     let key = |setting: &str| setting.split_once('=').map(|(key, _)| key.to_owned());
     let given: Vec<_> = settings.iter().map(|setting| key(setting)).collect();
     let own = [
@@ -224,41 +229,39 @@ fn fine_tuning_starts_from_the_given_network_and_names_it() {
 
 /// Batches of noise that turn to NaN at one step of the first `poisoned` attempts.
 struct Poison {
+    images: usize,
     step: u64,
     attempts: u64,
 }
 
 impl Reals for Poison {
     fn at(&self, step: u64) -> RealBatch {
-        let values: Vec<f32> = RunSeed(step).stream("reals", 0).random_iter().take(256).collect();
-        let images = Tensor::from_slice(&values).reshape([4, 1, 8, 8]);
+        let values: Vec<f32> = RunSeed(step).stream("reals", 0).random_iter().take(64 * self.images).collect();
+        let images = Tensor::from_slice(&values).reshape([self.images as i64, 1, 8, 8]);
         let (attempt, step) = (step >> 40, step & ((1 << 40) - 1));
         let pixels = if step == self.step && attempt < self.attempts { images * f64::NAN } else { images };
         RealBatch { pixels, classes: None }
     }
+
+    fn shared(&self) -> Box<dyn Reals + Send> {
+        Box::new(Self { ..*self })
+    }
 }
 
-fn settings(tick_kimg: f64) -> Resolved {
+fn tiny_config(tick_kimg: f64) -> TrainConfig {
     let mut config =
         TrainConfig { batch: 4, tick_kimg, checkpoint_ticks: 1, frechet_ticks: 0, ..TrainConfig::default() };
     (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
     (config.net.z_dim, config.net.w_dim) = (Some(8), Some(8));
-    config.resolve(8, &[ChannelRule::Image], &[]).unwrap()
+    config
+}
+
+fn settings(tick_kimg: f64) -> Resolved {
+    tiny_config(tick_kimg).resolve(8, &[ChannelRule::Image], &[]).unwrap()
 }
 
 /// Trains 20 steps of 4 images in `folder`, a tick and a checkpoint every second one.
 fn train_on(
-    reals: &dyn Reals,
-    folder: &Path,
-    observer: &dyn Observer,
-    watcher: &mut dyn Watcher,
-) -> rimforge::problem::Result<TrainState> {
-    train_among(&Alone, reals, folder, observer, watcher)
-}
-
-/// As [`train_on`], as one of several processes.
-fn train_among(
-    peers: &dyn Peers,
     reals: &dyn Reals,
     folder: &Path,
     observer: &dyn Observer,
@@ -269,7 +272,7 @@ fn train_among(
     let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
     let label = NetworkLabel::default();
     let folder = RunFolder::open(GanDir::new(folder), identity, label, Device::Cpu, Place::here(Device::Cpu))?;
-    let (settings, seed) = (&settings, RunSeed(1));
+    let (settings, seed, peers) = (&settings, RunSeed(1), &Alone);
     let run = Training { reals, settings, total_images: 80, seed, folder: &folder, graphs: true, observer, peers };
     train(&run, || TrainState::new(settings, seed, Device::Cpu), watcher)
 }
@@ -311,7 +314,7 @@ impl Watcher for Notes {
 fn a_poisoned_batch_rolls_back_halves_the_rate_and_is_logged() {
     let out = tempfile::tempdir().unwrap();
     let mut notes = Notes::default();
-    let state = train_on(&Poison { step: 7, attempts: 2 }, out.path(), &Silent, &mut notes).unwrap();
+    let state = train_on(&Poison { images: 4, step: 7, attempts: 2 }, out.path(), &Silent, &mut notes).unwrap();
     // Step 7 fails twice; the last checkpoint before it is that of step 6.
     assert_eq!(notes.opened, [0, 24, 24]);
     let log = &state.counters.rollbacks;
@@ -328,7 +331,8 @@ fn a_poisoned_batch_rolls_back_halves_the_rate_and_is_logged() {
 #[test]
 fn a_run_that_diverges_four_times_is_given_up_with_its_checkpoint_intact() {
     let out = tempfile::tempdir().unwrap();
-    let problem = train_on(&Poison { step: 3, attempts: 9 }, out.path(), &Silent, &mut Unwatched).unwrap_err();
+    let problem =
+        train_on(&Poison { images: 4, step: 3, attempts: 9 }, out.path(), &Silent, &mut Unwatched).unwrap_err();
     assert_eq!(problem.kind(), Kind::Gate);
     assert!(problem.to_string().contains("diverged 4 times"), "{problem}");
     assert!(out.path().join("checkpoints/checkpoint-000000000008/SHA256SUMS").exists());
@@ -355,7 +359,7 @@ fn moments(state: &TrainState) -> &Tensor {
 #[test]
 fn stopped_within_a_tick_it_goes_on_from_that_very_step() {
     let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let clean = Poison { step: 0, attempts: 0 };
+    let clean = Poison { images: 4, step: 0, attempts: 0 };
     let whole = train_on(&clean, straight.path(), &Silent, &mut Unwatched).unwrap();
     let observer = StopAfter(AtomicU64::new(5));
     let problem = train_on(&clean, stopped.path(), &observer, &mut Unwatched).unwrap_err();
@@ -373,7 +377,7 @@ fn stopped_within_a_tick_it_goes_on_from_that_very_step() {
 #[test]
 fn a_watcher_may_stop_training_after_a_tick() {
     let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let clean = Poison { step: 0, attempts: 0 };
+    let clean = Poison { images: 4, step: 0, attempts: 0 };
     let mut notes = Notes { stop_at: Some(3), ..Notes::default() };
     let problem = train_on(&clean, stopped.path(), &Silent, &mut notes).unwrap_err();
     assert_eq!((problem.kind(), notes.ticks), (Kind::Interrupted, vec![1, 2, 3]));
@@ -383,37 +387,6 @@ fn a_watcher_may_stop_training_after_a_tick() {
     assert_eq!((notes.opened, notes.ticks), (vec![24], (4..=10).collect()));
     let whole = train_on(&clean, straight.path(), &Silent, &mut Unwatched).unwrap();
     assert!(moments(&whole).equal(moments(&again)));
-}
-
-/// Another process that always has the very same numbers, so that means stay and sums double, exactly.
-#[derive(Debug)]
-struct Twin {
-    rank: usize,
-    sums: AtomicU64,
-}
-
-impl Peers for Twin {
-    fn rank(&self) -> usize {
-        self.rank
-    }
-
-    fn size(&self) -> usize {
-        2
-    }
-
-    fn sum(&self, tensor: &mut Tensor) -> rimforge::problem::Result<()> {
-        self.sums.fetch_add(1, Ordering::SeqCst);
-        *tensor *= 2.0;
-        Ok(())
-    }
-
-    fn any(&self, said: bool) -> rimforge::problem::Result<bool> {
-        Ok(said)
-    }
-
-    fn barrier(&self) -> rimforge::problem::Result<()> {
-        Ok(())
-    }
 }
 
 /// Every file below `folder` but the times.
@@ -433,48 +406,107 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-#[test]
-fn two_processes_with_the_same_images_train_as_one_and_the_first_alone_writes() {
-    let (alone, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let noise = Poison { step: 7, attempts: 1 };
-    let one = train_on(&noise, alone.path(), &Silent, &mut Unwatched).unwrap();
-    // The first of two: the same state and the same files, though every mean and sum went by way of the other.
-    let first = Twin { rank: 0, sums: AtomicU64::new(0) };
-    let mut notes = Notes::default();
-    let state = train_among(&first, &noise, folder.path(), &Silent, &mut notes).unwrap();
-    // Only the signs on their way to the controller are of both: twice the sum of twice the number.
-    let same = |folder: &Path| -> BTreeMap<String, Vec<u8>> {
-        let of_both = |name: &str| name.ends_with("/scalars.safetensors") || name.ends_with("/SHA256SUMS");
-        files(folder).into_iter().filter(|(name, _)| !of_both(name)).collect()
-    };
-    assert_same("first of two", &same(folder.path()), &same(alone.path()));
-    assert!(moments(&state).equal(moments(&one)));
-    assert_eq!((notes.opened, notes.ticks.len()), (vec![0, 24], 10));
-    // Steps 0 to 7, and again from 6 to 19: 22 of them, with path lengths at 0, 4, 8, 12, 16 and R1 at 0 and 16. Each
-    // phase has a gradient, each but R1 the mean of w; then 2 + 4 intervals of augmentation, 4 + 7 looks at the
-    // probes, 3 + 7 ticks.
-    let (gradients, means) = (22 + 22 + 5 + 2, 22 + 22 + 5);
-    assert_eq!(first.sums.load(Ordering::SeqCst), gradients + means + 6 + 11 + 10);
+/// As [`train_on`], 8 images a step in two replicas, each operation on so many threads.
+fn train_in_two(
+    threads: usize,
+    reals: &dyn Reals,
+    folder: &Path,
+    observer: &dyn Observer,
+    watcher: &mut dyn Watcher,
+) -> rimforge::problem::Result<TrainState> {
+    Engine::start(&EngineConfig { device: DeviceChoice::Cpu, threads, ..EngineConfig::default() })?;
+    let mut config = TrainConfig { batch: 8, ..tiny_config(0.016) };
+    config.lazy.r1_every = 3;
+    let settings = Resolved { replicas: 2, ..config.resolve(8, &[ChannelRule::Image], &[]).unwrap() };
+    let identity = Identity { seed: RunSeed(1), settings: &settings, data_sha256: "none" };
+    let place = Place::here(Device::Cpu);
+    let folder = RunFolder::open(GanDir::new(folder), identity, NetworkLabel::default(), Device::Cpu, place)?;
+    let (settings, seed, peers) = (&settings, RunSeed(1), &Alone);
+    let run = Training { reals, settings, total_images: 160, seed, folder: &folder, graphs: true, observer, peers };
+    train_in_parts(&run, None, || TrainState::new(settings, seed, Device::Cpu), watcher)
+}
 
-    // The second goes on from the first one's checkpoint and leaves nothing.
-    let stopped = tempfile::tempdir().unwrap();
+#[test]
+fn two_replicas_stop_roll_back_and_go_on_as_one_run() {
+    let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let clean = || Poison { images: 8, step: 0, attempts: 0 };
+    let whole = train_in_two(1, &clean(), straight.path(), &Silent, &mut Unwatched).unwrap();
+    // Stopped by the watcher at a tick, then by the observer between two; each time all replicas end, and the files are
+    // those of the run in one piece.
     let mut until = Notes { stop_at: Some(2), ..Notes::default() };
-    assert!(train_on(&noise, stopped.path(), &Silent, &mut until).is_err());
-    let before = files(stopped.path());
-    let second = Twin { rank: 1, sums: AtomicU64::new(0) };
-    let mut notes = Notes::default();
-    let clean = Poison { step: 0, attempts: 0 };
-    let state = train_among(&second, &clean, stopped.path(), &Silent, &mut notes).unwrap();
-    assert_same("second of two", &files(stopped.path()), &before);
-    assert!(notes.opened.is_empty() && notes.ticks.is_empty());
-    let one = train_on(&clean, stopped.path(), &Silent, &mut Unwatched).unwrap();
-    assert!(moments(&state).equal(moments(&one)));
+    let problem = train_in_two(1, &clean(), stopped.path(), &Silent, &mut until).unwrap_err();
+    assert_eq!((problem.kind(), until.ticks), (Kind::Interrupted, vec![1, 2]));
+    let observer = StopAfter(AtomicU64::new(3));
+    let problem = train_in_two(1, &clean(), stopped.path(), &observer, &mut Unwatched).unwrap_err();
+    assert_eq!(problem.kind(), Kind::Interrupted, "{problem}");
+    let again = train_in_two(1, &clean(), stopped.path(), &Silent, &mut Unwatched).unwrap();
+    assert!(moments(&whole).equal(moments(&again)));
+    let logs = |folder: &Path| fs::read_to_string(folder.join("stats.jsonl")).unwrap();
+    assert_eq!(logs(stopped.path()), logs(straight.path()));
+    let last = "checkpoints/checkpoint-000000000160/";
+    let of_last = |folder: &Path| -> BTreeMap<String, Vec<u8>> {
+        files(folder).into_iter().filter(|(name, _)| name.starts_with(last)).collect()
+    };
+    assert_same("in two pieces", &of_last(stopped.path()), &of_last(straight.path()));
+
+    // The poisoned step is within the fourth tick of two steps; all replicas go back.
+    let (poisoned, mut notes) = (tempfile::tempdir().unwrap(), Notes::default());
+    let noise = Poison { images: 8, step: 7, attempts: 1 };
+    let state = train_in_two(1, &noise, poisoned.path(), &Silent, &mut notes).unwrap();
+    assert_eq!((notes.opened, notes.ticks.len(), state.counters.rollbacks.len()), (vec![0, 48], 10, 1));
+}
+
+#[test]
+fn an_error_of_the_first_replica_ends_all_of_them_and_is_told() {
+    struct Refuses;
+    impl Watcher for Refuses {
+        fn opened(&mut self, _: At) -> rimforge::problem::Result<()> {
+            Ok(())
+        }
+        fn score(&mut self, _: At, _: &Generator) -> rimforge::problem::Result<Option<Scores>> {
+            Ok(None)
+        }
+        fn preview(&mut self, _: At, _: &Generator) -> rimforge::problem::Result<()> {
+            Ok(())
+        }
+        fn tick(&mut self, _: &TickRecord, _: &TimingRecord) -> rimforge::problem::Result<Next> {
+            Err(rimforge::problem::Problem::new(Kind::Environment, "the watcher's own trouble"))
+        }
+    }
+    let out = tempfile::tempdir().unwrap();
+    let clean = Poison { images: 8, step: 0, attempts: 0 };
+    let problem = train_in_two(1, &clean, out.path(), &Silent, &mut Refuses).unwrap_err().to_string();
+    assert!(problem.contains("the watcher's own trouble"), "{problem}");
+}
+
+#[test]
+fn the_number_of_threads_leaves_no_trace_in_a_run_in_parts() {
+    let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    phantoms::rings(data.path(), 6, 3, 16);
+    let of = |name: &str| out.path().join(name);
+    let settings = ["precision=float32", "preview_ticks=0"];
+    let run = |name: &str, kimg: &str, threads: &str| {
+        tiny_on((data.path(), &of(name)), kimg, ("8", threads), &settings).output().unwrap()
+    };
+    assert!(run("one", "0.16", "1").status.success());
+    assert!(run("two", "0.16", "2").status.success());
+    // Begun on one thread, gone on with on two.
+    let partly = run("both", "0.08", "1");
+    assert!(partly.status.success(), "{}", String::from_utf8_lossy(&partly.stderr));
+    let output = run("both", "0.16", "2");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let network = |name: &str| fs::read(of(name).join("network-last.safetensors")).unwrap();
+    assert_eq!(network("one"), network("two"));
+    assert_eq!(network("one"), network("both"));
+    let record: TrainingRecord = serde_json::from_slice(&fs::read(of("two").join("record.json")).unwrap()).unwrap();
+    assert_eq!((record.replicas, record.precision.as_str()), (2, "float32"));
+    assert_eq!(record.computed_with[0].arithmetic.threads, Some(1));
 }
 
 #[test]
 fn a_damaged_checkpoint_costs_one_checkpoint_and_not_the_result() {
     let (straight, damaged) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let clean = Poison { step: 0, attempts: 0 };
+    let clean = Poison { images: 4, step: 0, attempts: 0 };
     let whole = train_on(&clean, straight.path(), &Silent, &mut Unwatched).unwrap();
     let observer = StopAfter(AtomicU64::new(9));
     assert!(train_on(&clean, damaged.path(), &observer, &mut Unwatched).is_err());
@@ -494,7 +526,7 @@ fn a_damaged_checkpoint_costs_one_checkpoint_and_not_the_result() {
 fn a_second_run_in_the_folder_is_refused() {
     let out = tempfile::tempdir().unwrap();
     let _held = rimforge::files::lock(GanDir::new(out.path()).lock()).unwrap();
-    let clean = Poison { step: 0, attempts: 0 };
+    let clean = Poison { images: 4, step: 0, attempts: 0 };
     let problem = train_on(&clean, out.path(), &Silent, &mut Unwatched).unwrap_err();
     assert_eq!(problem.kind(), Kind::Environment);
     assert!(problem.to_string().contains("working in this folder"), "{problem}");
@@ -503,7 +535,7 @@ fn a_second_run_in_the_folder_is_refused() {
 #[test]
 fn a_lower_score_becomes_the_best_network() {
     let out = tempfile::tempdir().unwrap();
-    let clean = Poison { step: 0, attempts: 0 };
+    let clean = Poison { images: 4, step: 0, attempts: 0 };
     let mut config = TrainConfig { batch: 4, tick_kimg: 0.008, frechet_ticks: 1, ..TrainConfig::default() };
     (config.net.channel_base, config.net.channel_max) = (Some(64), Some(8));
     let settings = config.resolve(8, &[ChannelRule::Image], &[]).unwrap();
@@ -562,6 +594,9 @@ fn the_losses_agree_with_the_reference() {
     let gradient = Tensor::run_backward(&[projected], &[&ws], true, true);
     let lengths = loss::path_lengths(&gradient[0]);
     assert_close("path lengths", &lengths, &expected["pl.lengths"], 1e-4);
-    let penalty = loss::path_length_penalty(&lengths, &Tensor::from(0.5f32), 2.0);
+    // The mean of before such that with this batch in it it is .5, as in the reference.
+    let of_batch = lengths.mean(tch::Kind::Float);
+    let means = loss::PathLengthMeans { running: Tensor::from(0.5f32), of_batch };
+    let penalty = loss::path_length_penalty(&lengths, &means) * 2.0;
     assert_close("path-length penalty", &penalty, &expected["pl.loss"], 1e-4);
 }

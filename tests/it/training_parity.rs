@@ -205,6 +205,7 @@ fn follow(device: Device, slack: f64) {
         for phase in settings.lazy.due(it as u64) {
             runner.run_with(draws(phase, it), &mut state, &step).unwrap();
         }
+        state.end_step(&settings, &Alone).unwrap();
         let logged = [Quantity::LossGenerator, Quantity::LossDiscriminator, Quantity::R1, Quantity::PathLength];
         for (losses, quantity) in losses.iter_mut().zip(logged) {
             losses.extend(state.tick_sums.mean(quantity));
@@ -213,7 +214,6 @@ fn follow(device: Device, slack: f64) {
         assert!(slack > 1.0 || sign == trace("sign")[it as usize], "signs of {it}");
         state.counters.step += 1;
         state.update_average(&settings);
-        state.update_augmentation(&settings, &Alone).unwrap();
         means.push(state.path_length_mean.double_value(&[]));
         ps.push(state.ada.p);
     }

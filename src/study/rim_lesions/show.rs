@@ -239,6 +239,9 @@ impl RimStudy {
             let meaning = format!("batch x 10 / 32 ({} at batch {})", train.ema_kimg_or_usual(), train.batch);
             all.push(unset("train", "ema_kimg", meaning));
         }
+        if train.replicas.is_none() {
+            all.push(unset("train", "replicas", "as many as there are threads, at least 2; of large networks 1"));
+        }
         let (net, sizes) = (&train.net, train.net.generator(side, 1));
         for (key, set, value) in [
             ("z_dim", net.z_dim, sizes.z_dim),

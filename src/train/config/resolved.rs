@@ -67,6 +67,25 @@ pub struct Resolved {
     pub freeze_discriminator: u64,
     /// "auto" counts as float32 until it is settled on a machine.
     pub precision: Precision,
+    /// Parts of a batch that are computed each on a thread of its own.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicas: u64,
+}
+
+/// The number of replicas where nothing is said.
+pub(in crate::train) fn one() -> u64 {
+    1
+}
+
+fn is_one(replicas: &u64) -> bool {
+    *replicas == 1
+}
+
+impl Resolved {
+    /// Groups of the minibatch deviation in a batch.
+    pub fn groups(&self) -> u64 {
+        self.batch / (self.discriminator.mbstd_group as u64).clamp(1, self.batch)
+    }
 }
 
 impl TrainConfig {
@@ -152,6 +171,7 @@ impl TrainConfig {
             frechet_ticks: self.frechet_ticks,
             freeze_discriminator: self.freeze_discriminator,
             precision: self.precision,
+            replicas: 1,
             generator,
             discriminator,
         })

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tch::Device;
+
 use super::*;
 use crate::data::dataset::{MANIFEST, Prepared, tests::small};
 use crate::data::manifest::Items;
@@ -52,7 +54,8 @@ fn config() -> TrainConfig {
 
 fn run(data: &PreparedVolumes, config: &TrainConfig, out: &Path, observer: &dyn Observer) -> Result<TrainingRecord> {
     let engine = engine();
-    run_volume_stage(data, config, out, &Lab { engine: &engine, seed: RunSeed(5), observer })
+    let lab = Lab { engine: &engine, seed: RunSeed(5), observer };
+    Ok(run_volume_stage(data, config, out, &lab, None)?.expect("a process alone leaves a record"))
 }
 
 #[test]

@@ -1,0 +1,62 @@
+// Processes that train one network together: what libtorch calls a process group, over Gloo, on CPUs.
+#define USE_C10D_GLOO
+#include "tensors.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+namespace rimforge {
+struct Group {
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> processes;
+  int size;
+};
+}  // namespace rimforge
+
+using rimforge::attempted;
+using rimforge::Group;
+
+Group* rf_group_new(const char* host, int port, int rank, int size, int serves, const char* prefix, int connect_s,
+                    int wait_s) {
+  return rimforge::made<Group>([&] {
+    c10d::TCPStoreOptions options;
+    options.port = static_cast<uint16_t>(port);
+    options.isServer = serves != 0;
+    options.numWorkers = static_cast<size_t>(size);
+    // Who is late is waited for where it is first needed: a launcher's own store counts other members than these.
+    options.waitWorkers = false;
+    options.timeout = std::chrono::seconds(connect_s);
+    auto table = c10::make_intrusive<c10d::TCPStore>(host, options);
+    c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::PrefixStore>(prefix, table);
+    // All have come before any waits for as long as work may take.
+    const auto mark = [](int of) { return "here/" + std::to_string(of); };
+    store->set(mark(rank), std::vector<uint8_t>{1});
+    std::vector<std::string> marks;
+    for (int other = 0; other < size; ++other) marks.push_back(mark(other));
+    store->wait(marks, std::chrono::seconds(connect_s));
+    auto how = c10d::ProcessGroupGloo::Options::create_default(std::chrono::seconds(wait_s));
+    auto group = std::make_unique<Group>();
+    group->processes = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, how);
+    group->size = size;
+    std::vector<Tensor> first{at::ones({1}, at::kFloat)};
+    group->processes->allreduce(first)->wait();
+    TORCH_CHECK(first[0].item<float>() == static_cast<float>(size), "the processes do not add up");
+    return group.release();
+  });
+}
+
+void rf_group_free(Group* group) { delete group; }
+
+int rf_group_gather(const Group* group, const Tensor* own, const Tensor* const* all) {
+  return attempted([&] {
+    std::vector<std::vector<Tensor>> places(1);
+    for (int rank = 0; rank < group->size; ++rank) places[0].push_back(*all[rank]);
+    std::vector<Tensor> given{own->detach().contiguous()};
+    group->processes->allgather(places, given)->wait();
+  });
+}
