@@ -2,7 +2,7 @@
 // derivatives of each of the three are again among them, to any order. libtorch's own second derivative takes a detour
 // over convolutions with kernels as large as the image. Activations keep their precision, kernels theirs, and a factor
 // on the kernel is part of the form, so that neither its cast nor its scaling is a step of the graph.
-#include "tensors.h"
+#include "winograd.h"
 
 #include <vector>
 
@@ -37,6 +37,9 @@ Tensor scaled(const Tensor& w, const Geometry& g, const Tensor& like) {
 }
 
 Tensor filtered(const Tensor& x, const Tensor& w, const Geometry& g) {
+  if (has_tiles(x, w.size(0), w.sizes(), g.stride, g.padding, kTilesOfImages)) {
+    return filtered_in_tiles(x, scaled(w, g, x));
+  }
   const Sides stride = each(x, g.stride), padding = each(x, g.padding), one = each(x, 1), none = each(x, 0);
   return at::convolution(laid_out(x), scaled(w, g, x), {}, stride, padding, one, false, none, 1);
 }
@@ -44,6 +47,9 @@ Tensor filtered(const Tensor& x, const Tensor& w, const Geometry& g) {
 // libtorch wants all three tensors of a convolution for each derivative, and of the one it does not read only the
 // shape.
 Tensor by_input(const Tensor& grad, const Tensor& w, const Geometry& g) {
+  if (has_tiles(grad, w.size(1), w.sizes(), g.stride, g.padding, kTilesOfImages)) {
+    return by_input_in_tiles(grad, scaled(w, g, grad));
+  }
   const Tensor x = at::empty(g.input, grad.options(), last_format(g.input.size()));
   const Sides stride = each(x, g.stride), padding = each(x, g.padding), one = each(x, 1), none = each(x, 0);
   return std::get<0>(at::convolution_backward(laid_out(grad), x, scaled(w, g, grad), at::OptionalIntArrayRef(), stride,
@@ -51,6 +57,9 @@ Tensor by_input(const Tensor& grad, const Tensor& w, const Geometry& g) {
 }
 
 Tensor by_kernel(const Tensor& grad, const Tensor& x, const Geometry& g) {
+  if (has_tiles(x, grad.size(1), g.kernel, g.stride, g.padding, kTilesOfKernels)) {
+    return times(by_kernel_in_tiles(grad, x), g.gain, g.kernel_kind);
+  }
   const Tensor w = at::empty(g.kernel, grad.options());
   const Sides stride = each(x, g.stride), padding = each(x, g.padding), one = each(x, 1), none = each(x, 0);
   const Tensor sum =

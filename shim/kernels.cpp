@@ -419,6 +419,8 @@ void to_float(const void* from, float gain, float* to, int64_t count) {
   });
 }
 
+#include "tiles.inl"
+
 }  // namespace
 
 extern const Kernels table;
@@ -437,6 +439,11 @@ const Kernels table = {
     adam,
     {from_float<float>, from_float<BFloat16>},
     {to_float<float>, to_float<BFloat16>},
+    into_tiles<true>,
+    into_tiles<false>,
+    from_tiles,
+    kernel_to_tiles,
+    kernel_from_tiles,
 };
 
 }  // namespace rimforge::RIMFORGE_ISA

@@ -95,6 +95,14 @@ struct Mix {
   int64_t channels, planes, plane;
 };
 
+// A batch of images, or what is computed from its tiles of 4x4 pixels; see tiles.inl.
+struct Tiles {
+  const float* x;  // [N, height, width, C], read
+  float* y;        // the same, written
+  float* v;        // [36, tiles, C], planes `apart` numbers from each other
+  int64_t height, width, channels, apart;
+};
+
 // One step of Adam (Kingma and Ba 2015, algorithm 1).
 struct AdamStep {
   float rate;             // learning rate / (1 - beta1^t)
@@ -126,6 +134,14 @@ struct Kernels {
   // to[i] = from[i] gain, from float32 and to float32.
   void (*from_float[2])(const float* from, float gain, void* to, int64_t count);
   void (*to_float[2])(const void* from, float gain, float* to, int64_t count);
+  // Tiles from `first` to `last`: windows of x, or of a derivative by the result, to v; v to y.
+  void (*data_to_tiles)(const Tiles&, int64_t first, int64_t last);
+  void (*result_to_tiles)(const Tiles&, int64_t first, int64_t last);
+  void (*from_tiles)(const Tiles&, int64_t first, int64_t last);
+  // Kernels from `first` to `last`, nine numbers each, to 36 planes `apart` numbers from each other; of the derivative,
+  // back. `turned` turns them by half a turn.
+  void (*kernel_to_tiles)(const float* g, bool turned, float* u, int64_t apart, int64_t first, int64_t last);
+  void (*kernel_from_tiles)(const float* u, int64_t apart, float* g, int64_t first, int64_t last);
 };
 
 // Those for the instruction set of this machine.

@@ -117,6 +117,10 @@ Tensor* rf_squared_distance(const Tensor* a, const Tensor* b);
 Tensor* rf_adam(const Tensor* values, const Tensor* first, const Tensor* second, const Tensor* gradient,
                 const Tensor* rates, double beta1, double beta2, double epsilon);
 
+// winograd.cpp: whether this process may compute convolutions in tiles, as it does from the start.
+void rf_set_tiles(int on);
+int rf_has_tiles();
+
 // group.cpp; -1, or null, on failure.
 // Joins `size` processes as number `rank`, found by a table that the first keeps at host:port (`serves`), or that a
 // launcher keeps there; `prefix` tells the table's users apart. Waits connect_s seconds for the table and the others,

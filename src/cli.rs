@@ -7,9 +7,9 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, config, directions, doctor, edit, evaluate, explain, export, generate, import,
-    invert, perturb, prepare, project, read, report, residuals, review, run, segment, simulate, train, tumours,
-    two_sided, variants,
+    bench, check_table, classify, completions, config, directions, doctor, edit, evaluate, explain, export, generate,
+    import, invert, man, perturb, prepare, project, read, report, residuals, review, run, segment, simulate, train,
+    tumours, two_sided, variants,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -92,6 +92,10 @@ pub enum Command {
     Bench(bench::BenchArgs),
     /// Show what was found on this machine: libtorch, CPU features, threads, GPU.
     Doctor(doctor::DoctorArgs),
+    /// Print a script by which a shell completes commands and options.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of the program or of a command.
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -144,6 +148,8 @@ impl Cli {
             Command::Config(args) => config::run(args, console),
             Command::Bench(args) => bench::run(args, console),
             Command::Doctor(args) => doctor::run(args, console),
+            Command::Completions(args) => completions::run(args),
+            Command::Man(args) => man::run(args),
         }
     }
 }

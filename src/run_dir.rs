@@ -242,7 +242,7 @@ impl GanDir {
     }
 
     /// What the precision was chosen by, where it was measured.
-    pub fn precision_speed(&self) -> PathBuf {
+    pub fn precision(&self) -> PathBuf {
         self.0.join("precision.json")
     }
 

@@ -15,6 +15,9 @@ pub struct EngineArgs {
     /// On a GPU: do not record steps of training and projection to repeat them.
     #[arg(long, global = true)]
     no_graphs: bool,
+    /// On a CPU: compute all convolutions directly, none by Winograd's minimal filtering.
+    #[arg(long, global = true)]
+    no_winograd: bool,
     /// Go on with work that was begun with other threads, another processor or another device: what is made then
     /// differs in its last bits from what a run in one piece makes, and the record says so.
     #[arg(long, global = true)]
@@ -56,7 +59,8 @@ impl EngineArgs {
     }
 
     fn config(&self) -> Result<EngineConfig> {
-        Ok(EngineConfig { graphs: !self.no_graphs, elsewhere: self.elsewhere, ..self.settings.config()? })
+        let Self { no_graphs, no_winograd, elsewhere, .. } = *self;
+        Ok(EngineConfig { graphs: !no_graphs, winograd: !no_winograd, elsewhere, ..self.settings.config()? })
     }
 }
 
@@ -69,7 +73,7 @@ mod tests {
     fn flags_set_settings() {
         let config = |arguments: &[&str]| parsed::<EngineArgs>(arguments).unwrap().config().unwrap();
         assert_eq!(config(&[]), EngineConfig::default());
-        let some = config(&["--threads", "3", "--no-graphs", "--elsewhere"]);
-        assert_eq!((some.threads, some.graphs, some.elsewhere), (3, false, true));
+        let some = config(&["--threads", "3", "--no-graphs", "--no-winograd", "--elsewhere"]);
+        assert_eq!((some.threads, some.graphs, some.winograd, some.elsewhere), (3, false, false, true));
     }
 }

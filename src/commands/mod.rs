@@ -20,11 +20,15 @@ mod fa_args;
 
 pub mod classify;
 
+pub mod completions;
+
 pub mod config;
 
 pub mod directions;
 
 mod distributed;
+
+pub mod man;
 
 pub mod doctor;
 

@@ -75,6 +75,8 @@ unsafe extern "C" {
     pub(super) fn rf_graph_larger_by(bytes: i64) -> c_int;
     pub(super) fn rf_set_deterministic(on: c_int) -> c_int;
     pub(super) fn rf_set_allow_tf32(on: c_int) -> c_int;
+    pub(super) fn rf_set_tiles(on: c_int);
+    pub(super) fn rf_has_tiles() -> c_int;
     pub(super) fn rf_set_flush_denormal(on: c_int) -> c_int;
     pub(super) fn rf_styled_activation(
         x: *const RawTensor,

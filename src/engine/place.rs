@@ -82,6 +82,10 @@ fn instructions() -> String {
     let libtorch = unsafe { ffi::text(ffi::rf_cpu_capability()) };
     let mut words = vec![libtorch, format!("kernels {}", kernels())];
     words.extend(start::cpu_low_precision());
+    // SAFETY: a query without arguments.
+    if unsafe { ffi::rf_has_tiles() } != 0 {
+        words.push("winograd".to_owned());
+    }
     let set = |name: &&str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
     words.extend(LIBRARIES.iter().filter_map(set));
     words.join(", ")

@@ -20,6 +20,10 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Whether a GPU records the steps of training and projection and repeats them.
     pub graphs: bool,
+    /// Whether float32 convolutions of a CPU with 3x3 kernels and many channels are computed in tiles by Winograd's
+    /// minimal filtering, with a quarter of the products and errors of about 1e-5 of the largest value, or directly.
+    #[serde(skip_serializing_if = "is_true")]
+    pub winograd: bool,
     /// Whether to go on with work that was begun with other threads, instructions or another device; it then does not
     /// end in the bytes of a run in one piece.
     pub elsewhere: bool,
@@ -27,8 +31,12 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { device: DeviceChoice::Auto, threads: 0, graphs: true, elsewhere: false }
+        Self { device: DeviceChoice::Auto, threads: 0, graphs: true, winograd: true, elsewhere: false }
     }
+}
+
+fn is_true(on: &bool) -> bool {
+    *on
 }
 
 /// Threads of one operation, at most: more than any machine has cores.
@@ -118,6 +126,8 @@ impl Engine {
         checked(set == [0; 2], "setting up libtorch")?;
         // SAFETY: sets a flag of this thread. A CPU that cannot do it computes the same, but slower.
         unsafe { ffi::rf_set_flush_denormal(1) };
+        // SAFETY: sets a flag of the process, before any convolution.
+        unsafe { ffi::rf_set_tiles(i32::from(config.winograd)) };
         let device = super::device(config.device)?;
         tracing::info!("libtorch {loaded} from {} on {device:?}, {threads} threads; GPU {gpu}", folder.display());
         Ok(Self {

@@ -16,6 +16,15 @@ pub struct PrecisionSpeed {
     pub pairs: u64,
 }
 
+/// `precision.json` of a training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChosenPrecision {
+    /// "float32" or "bfloat16".
+    pub precision: String,
+    /// What it was chosen by; the one part that does not repeat.
+    pub timing: PrecisionSpeed,
+}
+
 impl PrecisionSpeed {
     /// "2.31 times as fast (2.25 to 2.40 in 9 pairs)".
     pub fn in_words(&self) -> String {

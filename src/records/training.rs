@@ -65,7 +65,7 @@ pub struct TrainingRecord {
     #[serde(default)]
     pub precision: String,
     /// What the precision was chosen by; absent where it was given, or not a CPU's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "timing", skip_serializing_if = "Option::is_none")]
     pub precision_speed: Option<PrecisionSpeed>,
     /// Parts of a batch, each computed on a thread of its own.
     #[serde(default = "one")]

@@ -27,8 +27,7 @@ pub const OWNER: Owner = Owner::of("train", unmarked);
 /// What a run writes beside checkpoints, previews and event files; these have names of their own each time, which are
 /// noted as they come.
 fn written(dir: &GanDir) -> Vec<String> {
-    let paths =
-        [dir.stats(), dir.timing(), dir.precision_speed(), dir.best_network(), dir.last_network(), dir.record()];
+    let paths = [dir.stats(), dir.timing(), dir.precision(), dir.best_network(), dir.last_network(), dir.record()];
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths.iter().map(name).chain([in_folder(PREVIEWS, REALS)]).collect()
 }

@@ -12,7 +12,7 @@ use crate::engine::{Engine, Group, Place, Precision, speed};
 use crate::files;
 use crate::nets::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Noise};
 use crate::problem::{Problem, Result};
-use crate::records::precision::PrecisionSpeed;
+use crate::records::precision::{ChosenPrecision, PrecisionSpeed};
 use crate::run_dir::GanDir;
 use crate::seed::RunSeed;
 
@@ -135,7 +135,10 @@ impl Settled {
     /// It cannot be written.
     pub fn note(&self, folder: &RunFolder<'_>) -> Result<()> {
         match &self.speed {
-            Some(speed) => files::write_json(folder.dir.precision_speed(), speed),
+            Some(timing) => {
+                let precision = self.settings.precision.name().to_owned();
+                files::write_json(folder.dir.precision(), &ChosenPrecision { precision, timing: *timing })
+            }
             None => Ok(()),
         }
     }

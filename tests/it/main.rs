@@ -96,6 +96,7 @@ mod large_lists;
 /// Every key of a study file.
 mod settings;
 mod several_processes;
+mod supply_chain;
 
 mod training_parity;
 

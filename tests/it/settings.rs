@@ -79,6 +79,7 @@ fn table() -> Vec<Row> {
         row("engine.device", Word, &["auto", "cpu", "cuda"], &["tpu", "cuda:1", "CPU"]),
         row("engine.threads", Count, &["0", "1", "4096"], &["4097"]),
         row("engine.graphs", Flag, &["true", "false"], &[]),
+        row("engine.winograd", Flag, &["true", "false"], &["1"]),
         row("engine.elsewhere", Flag, &["true", "false"], &[]),
         row("cohort.path", Text, &["my/cohort"], &["\" \""]).of_real(),
         row("cohort.simulate.preset", Word, &["paper", "paper-optimist", "tiny", "hard"], &["big"]),

@@ -111,6 +111,40 @@ fn convolutions_are_those_of_libtorch() {
     alike(&[&x, &w], || transposed_convolution(&x, &w, GAIN, 2, 0), libtorch);
 }
 
+/// Enough channels and places for Winograd's tiles, which do not fill the image evenly; held to float64.
+#[test]
+fn convolutions_in_tiles_are_those_of_libtorch() {
+    let (x, w) = (varied(&[6, 70, 13, 9], 0.7), varied(&[40, 70, 3, 3], 1.1));
+    let exact = |tensor: &Tensor| tensor.detach().to_kind(Kind::Double).set_requires_grad(true);
+    let (x64, w64) = (exact(&x), exact(&w));
+    // Value, both gradients, and those of their squared norm: convolutions of each kind, by x and by w.
+    let all = |y: Tensor, inputs: [&Tensor; 2]| {
+        let first = Tensor::run_backward(&[(&y * y.sin()).mean(y.kind())], &inputs, true, true);
+        let norm = (first[0].square().sum(y.kind()) + first[1].square().sum(y.kind())) * 1e3;
+        let second = Tensor::run_backward(&[norm], &inputs, false, false);
+        std::iter::once(y).chain(first).chain(second).collect::<Vec<_>>()
+    };
+    let scale = 0.05;
+    let found = all(convolution(&x, &w, scale, 1, 1), [&x, &w]);
+    let expected = all(x64.conv2d(&(&w64 * scale), None::<Tensor>, [1, 1], [1, 1], [1, 1], 1), [&x64, &w64]);
+    for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let error = ((found - expected).abs().max() / expected.abs().max()).double_value(&[]);
+        assert!(found.size() == expected.size() && error < 1e-4, "{at}: {error:.1e}");
+    }
+    // It is another way of computing, and can be done without.
+    let direct = {
+        let _plain = PlainOperations::enter();
+        convolution(&x, &w, scale, 1, 1)
+    };
+    assert!(!direct.equal(&found[0]));
+    // By hand: ones filtered by ones count the taps within the image, 4, 6 or 9 of them, for each channel.
+    let counted = convolution(&Tensor::ones([8, 64, 6, 6], OPTIONS), &Tensor::ones([32, 64, 3, 3], OPTIONS), 1.0, 1, 1);
+    for ((row, column), taps) in [((0, 0), 4.0), ((0, 3), 6.0), ((2, 3), 9.0), ((5, 5), 4.0), ((4, 4), 9.0)] {
+        let value = counted.double_value(&[7, 31, row, column]);
+        assert!((value - 64.0 * taps).abs() < 1e-2, "{row}, {column}: {value}");
+    }
+}
+
 #[test]
 fn a_linear_layer_is_a_matrix_product() {
     let (x, w, b) = (varied(&[4, 3], 0.7), varied(&[2, 3], 1.1), varied(&[2], 0.4));

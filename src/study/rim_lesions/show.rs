@@ -58,6 +58,9 @@ impl RimStudy {
     /// Keys of the sections that are there.
     fn unset(&self) -> Vec<Unset> {
         let mut all = self.unset_of_cohort();
+        if self.engine.winograd {
+            all.push(unset("engine", "winograd", "true: float32 convolutions in tiles"));
+        }
         all.extend(self.unset_of_prepare());
         all.extend(self.unset_of_train());
         let no_class = "none: the generator knows no classes (train.condition)";
