@@ -1,9 +1,11 @@
 # Everything below `setup` needs no environment variable.
 
-.PHONY: setup demo test test-gpu attack lint clean
+.PHONY: setup demo test test-python test-python-torch test-gpu attack lint clean
 .DEFAULT_GOAL := setup
 
 STUDY ?= studies/demo.toml
+PYTHON ?= python3
+export PYTHON
 
 setup:
 	@scripts/setup.sh
@@ -12,8 +14,16 @@ demo: setup
 	target/release/rimforge run $(STUDY)
 
 # Cheapest checks first.
-test: setup lint
+test: setup lint test-python
 	cargo test --release --locked
+
+# The Python reader, on folders that the program makes.
+test-python: setup
+	@scripts/test_python.sh
+
+# The same where PYTHON has torch, onnx, onnxscript and onnxruntime: fails if it has not.
+test-python-torch: setup
+	@scripts/test_python.sh torch
 
 # On a machine with an NVIDIA GPU: the reference values there, by recorded steps too.
 test-gpu: setup

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Tests the Python reader: test_python.sh [torch]. With "torch" what needs torch and ONNX must run, too, and PYTHON (python3
+# unless told) has to have them; nothing of theirs is fetched here, as they take gigabytes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+
+fail() { echo "$1" >&2; exit 4; }
+command -v "$python" >/dev/null 2>&1 || fail "missing: $python (runs the tests of the Python reader: apt-get install python3)"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+  fail "too old: $("$python" --version) (the Python reader is for 3.10 and later; name another: make test PYTHON=python3.12)"
+"$python" -m pip --version >/dev/null 2>&1 ||
+  fail "missing: pip for $python (fetches what the tests of the Python reader need: apt-get install python3-pip)"
+
+# Beside each other for each Python, as compiled packages are of one; a virtual environment is not needed, and may not be there.
+pins=python/requirements-test.txt
+packages=target/python/$("$python" -c 'import sys; print("%s-%d.%d" % (sys.implementation.name, *sys.version_info[:2]))')
+stamp=$(sha256sum <"$pins" | cut -d' ' -f1)
+if [ "$(cat "$packages/stamp" 2>/dev/null || true)" != "$stamp" ]; then
+  echo "fetching what the tests of the Python reader need into $packages/"
+  rm -rf "$packages" "$packages.part"
+  "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes \
+    --target "$packages.part" --requirement "$pins" ||
+    fail "pip could not fetch $pins; the Python reader was not tested"
+  echo "$stamp" >"$packages.part/stamp"
+  mv "$packages.part" "$packages"
+fi
+
+export PYTHONPATH=$PWD/$packages PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONDONTWRITEBYTECODE=1
+if [ "${1:-}" = torch ]; then
+  export RIMFORGE_NEEDS="torch onnx"
+fi
+cd python
+"$python" -m mypy --cache-dir ../target/python/mypy
+exec "$python" -m pytest -p no:cacheprovider
