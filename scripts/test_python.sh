@@ -27,6 +27,8 @@ if [ "$(cat "$packages/stamp" 2>/dev/null || true)" != "$stamp" ]; then
 fi
 
 export PYTHONPATH=$PWD/$packages PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONDONTWRITEBYTECODE=1
+# Of many small products threads make a queue.
+export OPENBLAS_NUM_THREADS=1
 if [ "${1:-}" = torch ]; then
   export RIMFORGE_NEEDS="torch onnx"
 fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -237,7 +238,7 @@ def test_patches_that_are_damaged_or_changed_are_refused(rim: Path, tmp_path: Pa
     for content, says in [
         (good[:-1], "bytes of values"),
         (good + b"\0", "bytes of values"),
-        (good + b"\0" * (1 << 17), "more than"),
+        (good + b"\0" * (1 << 17), "of at most"),
         (good[:50], "no npy file"),
         (b"", "no npy file"),
         (good.replace(b"(1, 24, 64, 64, )", b"(1, 24, 64, 65, )"), "shape [1, 24, 64, 65]"),
@@ -254,4 +255,8 @@ def test_patches_that_are_damaged_or_changed_are_refused(rim: Path, tmp_path: Pa
         read_patches(folder)
     place.mkdir()
     with pytest.raises(Problem, match="cannot be read: Is a directory"):
+        read_patches(folder)
+    place.rmdir()
+    os.mkfifo(place)
+    with pytest.raises(Problem, match="no plain file"):
         read_patches(folder)

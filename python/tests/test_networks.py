@@ -87,7 +87,9 @@ def test_outputs_are_those_of_the_reference(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", ["normal", "adain", "attention", "transposed", "volume"])
-def test_images_are_those_that_the_program_draws(every: dict[str, Path], name: str, backend: str) -> None:
+def test_images_are_those_that_the_program_draws(
+    every: dict[str, Path], name: str, backend: str, record_property: Callable[[str, object], None]
+) -> None:
     drawn = read_drawn(every[name] / "drawn", values="network")
     network = Backend(every[name], backend)
     sizes = network.description.sizes
@@ -102,7 +104,9 @@ def test_images_are_those_that_the_program_draws(every: dict[str, Path], name: s
     c = network.description.conditions(drawn.table.column("class")) if sizes.c_dim else None
     images = network("all", z, c, truncation=0.8)
     assert images.shape[1:] == (sizes.channels, *(sizes.resolution,) * sizes.dimensions)
-    assert off(network.description.crop(images), drawn.images) < 1e-4
+    difference = off(network.description.crop(images), drawn.images)
+    record_property("images", difference)
+    assert difference < 1e-4
     # What is compared is no flat image, and each seed draws its own.
     assert drawn.images.std() > 0.05 and np.abs(drawn.images[0] - drawn.images[1]).max() > 0.05
 

@@ -46,6 +46,7 @@ def test_names_and_paths_are_those_that_the_program_allows(tmp_path: Path) -> No
         ("a\\b", "has a path separator"),
         ("a\0b", "control character"),
         ("a\u202eb", "control character"),
+        ("a\ud800b", "control character"),
         ("x" * 201, "has 201 bytes"),
         ("ä" * 101, "has 202 bytes"),
     ]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
+import stat
 import warnings
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,21 @@ def read_bytes(path: Path, most: int, what: str) -> bytes:
     """The bytes of a file of at most `most`.
 
     Raises:
-        Problem: No such file, a folder, one that may not be read, or a longer one.
+        Problem: No such file, a folder or a device, one that may not be read, or a longer one.
     """
     try:
+        found = os.stat(path)
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise Problem(path, "no plain file", what)
+        if found.st_size > most:
+            raise Problem(path, f"{found.st_size} bytes", f"{what} of at most {most}")
         with open(path, "rb") as file:
-            content = file.read(most + 1)
+            # Never more than was promised, so that nobody's memory is asked for more.
+            content = file.read(found.st_size + 1)
     except OSError as error:
         raise Problem(path, f"cannot be read: {error.strerror or error}", what) from error
-    if len(content) > most:
-        raise Problem(path, f"more than {most} bytes", f"{what} of at most so many")
+    if len(content) > found.st_size:
+        raise Problem(path, "a file that grows while it is read", what)
     return content
 
 
@@ -87,7 +94,9 @@ def _unpacked(path: Path, key: str | None, sha256: str | None) -> dict[str, byte
                 raise Problem(path, f"arrays of more than {_MOST_ARRAY} bytes", "at most so many")
             for one in entries:
                 found[one.filename.removesuffix(".npy")] = archive.read(one)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except Problem:
+        raise
+    except Exception as error:  # Of a damaged archive zipfile and zlib raise half a dozen kinds, ValueErrors among them.
         raise Problem(path, f"no whole npz file: {shortened(str(error))}", "one as `rimforge` writes it") from error
     return found
 

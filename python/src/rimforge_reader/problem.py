@@ -33,8 +33,8 @@ class Problem(ValueError):
 
 
 def is_control(letter: str) -> bool:
-    """Whether a letter could move a terminal's cursor, colour it, or turn the reading direction."""
-    return unicodedata.category(letter) == "Cc" or ord(letter) in _TURNING
+    """Whether a letter could move a terminal's cursor, colour it, or turn the reading direction, or is half of one."""
+    return unicodedata.category(letter) in ("Cc", "Cs") or ord(letter) in _TURNING
 
 
 def shown(text: str) -> str:
