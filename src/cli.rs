@@ -7,9 +7,9 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::console::{Console, print};
 use crate::commands::{
-    bench, check_table, classify, completions, config, directions, doctor, edit, evaluate, explain, export, generate,
-    import, invert, man, perturb, prepare, project, read, report, residuals, review, run, segment, simulate, train,
-    tumours, two_sided, variants,
+    bench, bids_app, check_table, classify, completions, config, directions, doctor, edit, evaluate, explain, export,
+    generate, import, invert, man, merge, perturb, plan, prepare, project, read, report, residuals, review, run,
+    segment, simulate, train, tumours, two_sided, variants,
 };
 use crate::name::shown;
 use crate::problem::{Kind, Result};
@@ -17,8 +17,8 @@ use crate::problem::{Kind, Result};
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
 /// Exit codes: 0 done; 1 internal error; 2 usage; 3 unusable input; 4 the machine (disk, libtorch, folder in use); 5 a
-/// gate did not pass, or stated numbers cannot be; 130 stopped on request. A reader that closes the pipe (`| head`) is
-/// no error: what is left to print is dropped, the work is finished, and the exit code is the work's.
+/// gate did not pass, stated numbers cannot be, or a merge lacks units; 130 stopped on request. A reader that closes the
+/// pipe (`| head`) is no error: what is left to print is dropped, the work is finished, and the exit code is the work's.
 #[derive(Parser, Debug)]
 #[command(name = "rimforge", version, about, max_term_width = 110)]
 pub struct Cli {
@@ -40,6 +40,10 @@ pub struct Cli {
 pub enum Command {
     /// Run the whole experiment of a study; stages that are done are kept.
     Run(run::RunArgs),
+    /// List the units of a study, and which are done: what `run --shard` makes, and what is made as a whole.
+    Plan(plan::PlanArgs),
+    /// Put what shards made in place, and nothing else: a unit that is missing is named.
+    Merge(merge::MergeArgs),
     /// Write a simulated cohort in BIDS, or check one.
     Simulate(simulate::SimulateArgs),
     /// Cut a cohort, a folder or zip of images or photographs of skin into float32 patches with a patient-wise split.
@@ -86,6 +90,9 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Ask whether the numbers of a published table can come from its test set.
     CheckTable(check_table::CheckTableArgs),
+    /// Do the study of rim lesions as a BIDS App is called: BIDS_DIR OUTPUT_DIR participant|group.
+    #[command(version)]
+    BidsApp(bids_app::BidsAppArgs),
     /// Show the settings of a study as they will be used.
     Config(config::ConfigArgs),
     /// Measure this machine: images a second beside its convolution rate.
@@ -122,6 +129,8 @@ impl Cli {
     pub fn run(&self, console: &Console) -> Result<()> {
         match &self.command {
             Command::Run(args) => run::run(args, console),
+            Command::Plan(args) => plan::run(args, console),
+            Command::Merge(args) => merge::run(args, console),
             Command::Simulate(args) => simulate::run(args, console),
             Command::Prepare(args) => prepare::run(args, console),
             Command::Train(args) => train::run(args, console),
@@ -145,6 +154,7 @@ impl Cli {
             Command::Review(args) => review::run(args, console),
             Command::Report(args) => report::run(args, console),
             Command::CheckTable(args) => check_table::run(args, console),
+            Command::BidsApp(args) => bids_app::run(args, console),
             Command::Config(args) => config::run(args, console),
             Command::Bench(args) => bench::run(args, console),
             Command::Doctor(args) => doctor::run(args, console),

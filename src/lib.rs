@@ -40,6 +40,9 @@ pub mod files;
 /// The one place that knows the names of a study's files.
 pub mod run_dir;
 
+/// Parts of a stage that other processes make, in files that whoever does the whole takes in.
+pub mod units;
+
 /// Small pictures: canvas, text, PNG.
 pub mod raster;
 

@@ -22,7 +22,7 @@ pub enum Kind {
     /// The machine: disk full, no permission, libtorch missing, folder in use by another run.
     Environment = 4,
     /// A check that was asked for did not pass (cohort gates, split proof, diverged training, numbers of a table that
-    /// cannot be).
+    /// cannot be, units that a merge lacks).
     Gate = 5,
     /// Stopped on request at a safe point; the same command goes on from there.
     Interrupted = 130,

@@ -19,6 +19,11 @@ impl StudyDir {
         &self.0
     }
 
+    /// Units of stages that shards left.
+    pub fn units(&self) -> PathBuf {
+        self.0.join("units")
+    }
+
     /// BIDS, simulated or linked.
     pub fn cohort(&self) -> PathBuf {
         self.0.join("cohort")

@@ -45,6 +45,8 @@ pub mod pool;
 
 pub mod runs;
 
+pub mod units;
+
 mod weights;
 
 pub mod scores;
@@ -69,4 +71,4 @@ pub mod stage;
 
 pub use arms::Arm;
 pub use config::ClassifyConfig;
-pub use stage::{Inputs, run_stage};
+pub use stage::{Inputs, run_stage, run_with};

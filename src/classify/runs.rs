@@ -16,10 +16,12 @@ use super::on_threads::on_threads;
 use super::pool::{Pool, Scoring};
 use super::start;
 use super::training_set::TrainingSet;
+use super::units;
 use crate::data::Prepared;
 use crate::digest;
 use crate::engine::Place;
 use crate::files::{self, Claim};
+use crate::name::Name;
 use crate::nets::classifiers::{Classifier, ClassifierConfig};
 use crate::nets::network::Named;
 use crate::nets::weights::{part, read_tensors, write_tensors};
@@ -29,6 +31,7 @@ use crate::records::FileHash;
 use crate::records::arithmetic::Arithmetic;
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
+use crate::units::Ready;
 
 /// Version of the procedure; a fit of another is done again. 2: descends by the program's own Adam.
 const PROCEDURE: u32 = 2;
@@ -155,17 +158,17 @@ pub struct Asked<'a> {
     pub seed: RunSeed,
 }
 
-/// Fits every arm in every repetition, or reads what an earlier call left in `out`.
-///
-/// # Errors
-/// One class only, a loss that is not a number, a full disk, or stopped on request; fits to do beside those of another
-/// arithmetic.
-pub fn run(
-    Asked { data, pool, config, seed }: Asked<'_>,
-    place: Workplace<'_>,
-    claim: &mut Claim,
-    observer: &dyn Observer,
-) -> Result<Runs> {
+/// All fits, before any is made.
+struct Composed {
+    plan: Plan,
+    /// Arm by arm and repetition by repetition.
+    sets: Vec<Vec<TrainingSet>>,
+    /// In the same order.
+    jobs: Vec<Job>,
+}
+
+fn composed(asked: Asked<'_>, place: Workplace<'_>) -> Result<Composed> {
+    let Asked { data, pool, config, seed } = asked;
     let (plan, sets) = compose(data, pool, config, seed)?;
     let pixels = pool.sha256()?;
     let mut jobs = Vec::new();
@@ -193,9 +196,48 @@ pub fn run(
             });
         }
     }
+    Ok(Composed { plan, sets, jobs })
+}
+
+/// Fits that others made, and at which weight of what arms add they are looked for (`None`: the settings' own).
+#[derive(Clone, Copy)]
+pub struct Elsewhere<'a> {
+    /// Where they are.
+    pub ready: &'a Ready,
+    /// Part of their names.
+    pub weight: Option<f64>,
+}
+
+/// Fits every arm in every repetition, or reads what an earlier call left in `out` or a shard elsewhere.
+///
+/// # Errors
+/// One class only, a loss that is not a number, a full disk, or stopped on request; fits to do beside those of another
+/// arithmetic, or where none is to be made.
+pub fn run(
+    asked: Asked<'_>,
+    place: Workplace<'_>,
+    (claim, Elsewhere { ready, weight }): (&mut Claim, Elsewhere<'_>),
+    observer: &dyn Observer,
+) -> Result<Runs> {
+    let Asked { pool, config, .. } = asked;
+    let Composed { plan, sets, jobs } = composed(asked, place)?;
     observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
     let here = place.place.with_threads(1);
-    let kept = jobs.iter().map(|job| finished(job, pool, &here, observer)).collect::<Result<Vec<_>>>()?;
+    let mut kept = jobs.iter().map(|job| finished(job, pool, &here, observer)).collect::<Result<Vec<_>>>()?;
+    let none_known = kept.iter().all(Option::is_none);
+    if kept.iter().any(Option::is_none) && ready.is_any() {
+        forget_what_spoke_of_them(place)?;
+        for (job, kept) in jobs.iter().zip(&mut kept).filter(|(_, kept)| kept.is_none()) {
+            files::remove(&job.file)?;
+            let name = fit_name(job.arm, job.repetition);
+            if ready.take(&units::fit(weight, job.arm, job.repetition), place.out, &[name])? {
+                *kept = finished(job, pool, &here, observer)?;
+            }
+        }
+        let missing = jobs.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+        let missing: Vec<Name> = missing.map(|(job, _)| units::fit(weight, job.arm, job.repetition)).collect();
+        ready.require_none(&missing)?;
+    }
     let mut computed: Vec<Option<Arithmetic>> = kept.iter().flatten().map(|(_, how)| how.clone()).collect();
     if kept.iter().any(Option::is_none) {
         for begun in Arithmetic::distinct(computed.iter().flatten()) {
@@ -207,21 +249,21 @@ pub fn run(
             observer.note("finished fits of an older version do not say with which instructions they were made");
         }
         computed.push(Some(here.arithmetic.clone()));
-        // They speak of the fits that are about to be replaced; and whatever fails or is killed from here on, no fit of
-        // other settings is left that could be taken for one of these.
-        files::remove(&place.out.join(RECORD))?;
-        files::remove(&place.out.join(MAPS))?;
+        // Whatever fails or is killed from here on, no fit of other settings is left that could be taken for one of
+        // these.
+        forget_what_spoke_of_them(place)?;
         for (job, _) in jobs.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
             files::remove(&job.file)?;
         }
-        if kept.iter().all(Option::is_none) {
-            // Nothing here is known to be of these settings: neither are the fits of arms that are not asked for now.
-            let within = place.out.strip_prefix(claim.folder()).unwrap_or(Path::new("")).to_owned();
-            let named = |name: &str| within.join(name).to_string_lossy().into_owned();
-            let asked: Vec<String> = jobs.iter().map(|job| named(&fit_name(job.arm, job.repetition))).collect();
-            let fits = named(FITS);
-            claim.forget(|name| name.starts_with(&fits) && !asked.iter().any(|fit| fit == name))?;
-        }
+    }
+    if none_known {
+        // Nothing that lay here is known to be of these settings: neither are the fits of arms that are not asked for
+        // now.
+        let within = place.out.strip_prefix(claim.folder()).unwrap_or(Path::new("")).to_owned();
+        let named = |name: &str| within.join(name).to_string_lossy().into_owned();
+        let asked: Vec<String> = jobs.iter().map(|job| named(&fit_name(job.arm, job.repetition))).collect();
+        let fits = named(FITS);
+        claim.forget(|name| name.starts_with(&fits) && !asked.iter().any(|fit| fit == name))?;
     }
     let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };
     let fitted = all(&jobs, kept, work, place);
@@ -238,6 +280,40 @@ pub fn run(
         computed_with: Arithmetic::distinct(computed.iter().flatten()),
         files: jobs.iter().map(file).collect::<Result<_>>()?,
     })
+}
+
+/// Removes what speaks of the fits that are about to be replaced.
+fn forget_what_spoke_of_them(place: Workplace<'_>) -> Result<()> {
+    files::remove(&place.out.join(RECORD))?;
+    files::remove(&place.out.join(MAPS))
+}
+
+/// Makes the fits that `is_to_do` says so of, by arm and repetition, and hands over the name of each one's file in the
+/// place's folder once it is there.
+///
+/// # Errors
+/// As [`run`], and what `done` reports.
+pub fn run_some(
+    asked: Asked<'_>,
+    place: Workplace<'_>,
+    is_to_do: impl Fn(Arm, u64) -> bool,
+    done: impl Fn(Arm, u64, &str) -> Result<()> + Sync,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let Asked { pool, config, .. } = asked;
+    let Composed { plan, mut jobs, .. } = composed(asked, place)?;
+    jobs.retain(|job| is_to_do(job.arm, job.repetition));
+    observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
+    let here = place.place.with_threads(1);
+    let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };
+    let fit = |pool: &Pool, at: usize| {
+        let job = &jobs[at];
+        one(job, None, Work { pool, ..work })?;
+        done(job.arm, job.repetition, &fit_name(job.arm, job.repetition))
+    };
+    on_threads(jobs.len(), place, || pool.clone_for_thread(), fit)?;
+    observer.end();
+    Ok(())
 }
 
 /// The training sets, arm by arm and repetition by repetition, and the plan that they share.

@@ -12,7 +12,7 @@ use super::extras::{Denoised, Extras, Wanted};
 use super::label_tables::ENRICHED;
 use super::labelled::{self, Kind};
 use super::pool::Pool;
-use super::runs::{self, Asked, Runs, Workplace};
+use super::runs::{self, Asked, Elsewhere, Runs, Workplace};
 use super::source::{Given, Source};
 use super::test_lesions::{self, TestLesions};
 use super::{Arm, arms, cam, external, extras, made, start, weights};
@@ -28,6 +28,7 @@ use crate::records::classify::{ClassifyRecord, TestSetRecord};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
+use crate::units::Ready;
 
 /// What a comparison reads.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,19 @@ fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
 /// generated slices that may not be used here, a class without training lesions, a diverged fit, a folder in use, a
 /// full disk, or stopped on request.
 pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &Lab<'_>) -> Result<ClassifyRecord> {
+    run_with(inputs, config, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the fits that are ready ([`super::units`]).
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: &ClassifyConfig,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<ClassifyRecord> {
     let &Lab { engine, seed, observer } = lab;
     config.check()?;
     check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
@@ -134,14 +148,11 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     claim.will_write(written(config))?;
     let truth = inputs.truth.map(|path| truth::read(path, data.manifest())).transpose()?;
     let mut notes = Vec::new();
-    let mut extras = load_extras(inputs, config, engine.device, &mut notes, observer)?;
-    // The one arm that learns from it is a control, and says so.
-    extras.truth = truth.clone().filter(|_| arms::sources(&config.arms).contains(&Source::Oracle));
-    let place = Workplace { out, device: engine.device, place: &engine.place, threads: engine.facts.threads };
+    let place = workplace(out, lab);
     engine.set_deterministic(true)?;
-    let (pool, said) = Pool::load(data, &extras, config, seed, place, observer)?;
-    notes.extend(said);
-    let runs = runs::run(Asked { data, pool: &pool, config, seed }, place, &mut claim, observer)?;
+    let pool = pool(inputs, config, (place, truth.as_deref(), lab), &mut notes)?;
+    let elsewhere = Elsewhere { ready, weight: None };
+    let runs = runs::run(Asked { data, pool: &pool, config, seed }, place, (&mut claim, elsewhere), observer)?;
 
     notes.extend(start::told(&runs.plan.classifier, config.weights.as_deref()));
     let fits = Fits { data, pool: &pool, runs: &runs, config, seed };
@@ -149,7 +160,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
         Some(_) => fits.against_the_other(truth.as_deref(), &mut notes, observer)?,
         None => fits.against_the_rest(observer)?,
     };
-    let weights = weights::curve(&fits, truth.as_deref(), place, &mut claim, observer)?;
+    let weights = weights::curve(&fits, truth.as_deref(), place, (&mut claim, ready), observer)?;
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
     let score = |set: &Prepared| external::score(set, (data, &pool, &runs), config, (place, seed), observer);
     let external = inputs.external.map(score).transpose()?;
@@ -163,8 +174,29 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ClassifyConfig, out: &Path, lab: &
     Ok(record)
 }
 
+/// Where fits are made and kept.
+pub(super) fn workplace<'a>(out: &'a Path, lab: &Lab<'a>) -> Workplace<'a> {
+    let engine = lab.engine;
+    Workplace { out, device: engine.device, place: &engine.place, threads: engine.facts.threads }
+}
+
+/// All slices that fits see or are scored on; `notes` are told what a reader should know of them.
+pub(super) fn pool(
+    inputs: Inputs<'_>,
+    config: &ClassifyConfig,
+    (place, truth, lab): (Workplace<'_>, Option<&[bool]>, &Lab<'_>),
+    notes: &mut Vec<String>,
+) -> Result<Pool> {
+    let mut extras = load_extras(inputs, config, place.device, notes, lab.observer)?;
+    // The one arm that learns from it is a control, and says so.
+    extras.truth = truth.map(<[bool]>::to_vec).filter(|_| arms::sources(&config.arms).contains(&Source::Oracle));
+    let (pool, said) = Pool::load(inputs.data, &extras, config, lab.seed, place, lab.observer)?;
+    notes.extend(said);
+    Ok(pool)
+}
+
 /// Refuses a data set that the classifier or an arm cannot take.
-fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
+pub(super) fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
     let data = inputs.data;
     inputs.external.map(|set| external::require(set, data, config)).transpose()?;
     let [channels, height, width] = data.image_shape();

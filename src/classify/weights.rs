@@ -5,23 +5,24 @@ use std::path::PathBuf;
 
 use super::Arm;
 use super::config::ClassifyConfig;
-use super::runs::{self, Asked, Runs, Workplace};
+use super::runs::{self, Asked, Elsewhere, Runs, Workplace};
 use super::stage::Fits;
 use crate::files::Claim;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::classify::{ArmRecord, DifferenceRecord, WeightPoint};
+use crate::units::Ready;
 
 /// Metrics of the curve.
 const METRICS: [&str; 2] = ["auprc", "auroc"];
 
 /// Folder of the fits at a weight inside the stage's.
-fn folder(weight: f64) -> PathBuf {
+pub(super) fn folder(weight: f64) -> PathBuf {
     PathBuf::from("weights").join(weight.to_string())
 }
 
 /// Arms whose additions are weighed: all but those that add nothing.
-fn arms(config: &ClassifyConfig) -> Vec<Arm> {
+pub(super) fn arms(config: &ClassifyConfig) -> Vec<Arm> {
     config.arms.iter().copied().filter(|arm| arm.adds()).collect()
 }
 
@@ -36,7 +37,7 @@ pub(super) fn written(config: &ClassifyConfig) -> Vec<String> {
 }
 
 /// The other settings at one weight.
-fn at_weight(config: &ClassifyConfig, weight: f64, arms: Vec<Arm>) -> ClassifyConfig {
+pub(super) fn at_weight(config: &ClassifyConfig, weight: f64, arms: Vec<Arm>) -> ClassifyConfig {
     ClassifyConfig { arms, extra_weight: weight, extra_weights: vec![], ..config.clone() }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn curve(
     fits: &Fits<'_>,
     truth: Option<&[bool]>,
     place: Workplace<'_>,
-    claim: &mut Claim,
+    (claim, ready): (&mut Claim, &Ready),
     observer: &dyn Observer,
 ) -> Result<Vec<WeightPoint>> {
     let mut points = vec![];
@@ -57,7 +58,8 @@ pub(super) fn curve(
         let adding = at_weight(fits.config, weight, arms(fits.config));
         let out = place.out.join(folder(weight));
         let asked = Asked { data: fits.data, pool: fits.pool, config: &adding, seed: fits.seed };
-        let found = runs::run(asked, Workplace { out: &out, ..place }, claim, observer)?;
+        let elsewhere = Elsewhere { ready, weight: Some(weight) };
+        let found = runs::run(asked, Workplace { out: &out, ..place }, (claim, elsewhere), observer)?;
         let all: Vec<_> = [none.clone()].into_iter().chain(found.arms).collect();
         let config = at_weight(fits.config, weight, all.iter().map(|arm| arm.arm).collect());
         let runs = Runs { plan: found.plan, arms: all, computed_with: found.computed_with, files: found.files };

@@ -12,6 +12,8 @@ pub mod engine_args;
 
 pub mod bench;
 
+pub mod bids_app;
+
 pub mod check_table;
 
 mod brats_args;
@@ -46,7 +48,11 @@ pub mod import;
 
 pub mod invert;
 
+pub mod merge;
+
 pub mod perturb;
+
+pub mod plan;
 
 pub mod prepare;
 
@@ -64,6 +70,8 @@ pub mod review;
 pub mod run;
 
 pub mod segment;
+
+pub mod shards;
 
 pub mod tumours;
 

@@ -1,29 +1,33 @@
-//! `rimforge run STUDY.toml`: every stage in order, each kept where its settings and inputs did not change.
+//! `rimforge run STUDY.toml`: every stage in order, each kept where its settings and inputs did not change; or stages up
+//! to one, or a share of one.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 
 use super::console::Console;
+use super::shards::{Recipe, ShardArgs, StudyArgs, StudyText, walk};
 use super::{classify, residuals, tumours, variants};
-use crate::engine::Engine;
-use crate::name::shown_path;
+use crate::engine::{Engine, EngineConfig};
+use crate::observer::Observer;
 use crate::problem::Result;
-use crate::run_dir::StudyDir;
+use crate::records::dermatoscopy::DermatoscopyRecord;
+use crate::records::glioma::GliomaRecord;
+use crate::records::projection_accuracy::ProjectionAccuracyRecord;
+use crate::records::study::StudyRecord;
 use crate::study::{
-    DermatoscopyStudy, GliomaStudy, ProjectionAccuracyStudy, RimStudy, StudyFile, StudyKind, dermatoscopy, glioma,
+    DermatoscopyStudy, Errand, GliomaStudy, ProjectionAccuracyStudy, RimStudy, dermatoscopy, glioma,
     projection_accuracy, rim_lesions,
 };
 
 /// Arguments of `rimforge run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// The study's settings, e.g. studies/demo.toml.
-    study: PathBuf,
+    #[command(flatten)]
+    study: StudyArgs,
 
-    /// Override a setting: --set train.kimg=20 (repeatable, each setting once).
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    shards: ShardArgs,
 }
 
 /// Runs the study and prints the arms' table and where the report is.
@@ -31,52 +35,102 @@ pub struct RunArgs {
 /// # Errors
 /// Settings that make no sense, or the first stage that fails.
 pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
-    let file = StudyFile::open(&args.study, &args.set)?;
-    match StudyKind::of(&file)? {
-        StudyKind::RimLesions => run_rim_lesions(&file.settings()?, console),
-        StudyKind::Dermatoscopy => run_dermatoscopy(&file.settings()?, console),
-        StudyKind::ProjectionAccuracy => run_projection_accuracy(&file.settings()?, console),
-        StudyKind::Glioma => run_glioma(&file.settings()?, console),
+    walk(&StudyText::of(&args.study), args.shards.what()?, console)
+}
+
+impl Recipe for RimStudy {
+    type Record = StudyRecord;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn out(&self) -> &Path {
+        &self.out
+    }
+
+    fn engine(&self) -> &EngineConfig {
+        &self.engine
+    }
+
+    fn go(&self, engine: &Engine, observer: &dyn Observer, errand: &Errand) -> Result<Self::Record> {
+        rim_lesions::go(self, engine, observer, errand)
+    }
+
+    fn table(record: &Self::Record) -> String {
+        classify::table(&record.classify, record.simulated)
     }
 }
 
-fn run_rim_lesions(study: &RimStudy, console: &Console) -> Result<()> {
-    let observer = console.observer()?;
-    let engine = Engine::start(&study.engine)?;
-    let record = rim_lesions::run(study, &engine, observer)?;
-    console.result(&record, || {
-        let table = classify::table(&record.classify, record.simulated);
-        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
-    })
+impl Recipe for DermatoscopyStudy {
+    type Record = DermatoscopyRecord;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn out(&self) -> &Path {
+        &self.out
+    }
+
+    fn engine(&self) -> &EngineConfig {
+        &self.engine
+    }
+
+    fn go(&self, engine: &Engine, observer: &dyn Observer, errand: &Errand) -> Result<Self::Record> {
+        dermatoscopy::go(self, engine, observer, errand)
+    }
+
+    fn table(record: &Self::Record) -> String {
+        classify::table(&record.classify, record.simulated)
+    }
 }
 
-fn run_dermatoscopy(study: &DermatoscopyStudy, console: &Console) -> Result<()> {
-    let observer = console.observer()?;
-    let engine = Engine::start(&study.engine)?;
-    let record = dermatoscopy::run(study, &engine, observer)?;
-    console.result(&record, || {
-        let table = classify::table(&record.classify, record.simulated);
-        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
-    })
-}
+impl Recipe for GliomaStudy {
+    type Record = GliomaRecord;
 
-fn run_glioma(study: &GliomaStudy, console: &Console) -> Result<()> {
-    let observer = console.observer()?;
-    let engine = Engine::start(&study.engine)?;
-    let record = glioma::run(study, &engine, observer)?;
-    console.result(&record, || {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn out(&self) -> &Path {
+        &self.out
+    }
+
+    fn engine(&self) -> &EngineConfig {
+        &self.engine
+    }
+
+    fn go(&self, engine: &Engine, observer: &dyn Observer, errand: &Errand) -> Result<Self::Record> {
+        glioma::go(self, engine, observer, errand)
+    }
+
+    fn table(record: &Self::Record) -> String {
         let tumours = record.tumours.as_ref().map_or_else(String::new, tumours::table);
-        let table = tumours + &record.variants.as_ref().map_or_else(String::new, variants::table);
-        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
-    })
+        tumours + &record.variants.as_ref().map_or_else(String::new, variants::table)
+    }
 }
 
-fn run_projection_accuracy(study: &ProjectionAccuracyStudy, console: &Console) -> Result<()> {
-    let observer = console.observer()?;
-    let engine = Engine::start(&study.engine)?;
-    let record = projection_accuracy::run(study, &engine, observer)?;
-    console.result(&record, || {
-        let table = residuals::table(&record.residuals);
-        format!("{table}report: {}\n", shown_path(&StudyDir::new(&study.out).report()))
-    })
+impl Recipe for ProjectionAccuracyStudy {
+    type Record = ProjectionAccuracyRecord;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn out(&self) -> &Path {
+        &self.out
+    }
+
+    fn engine(&self) -> &EngineConfig {
+        &self.engine
+    }
+
+    fn go(&self, engine: &Engine, observer: &dyn Observer, errand: &Errand) -> Result<Self::Record> {
+        projection_accuracy::go(self, engine, observer, errand)
+    }
+
+    fn table(record: &Self::Record) -> String {
+        residuals::table(&record.residuals)
+    }
 }

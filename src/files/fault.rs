@@ -1,8 +1,9 @@
 //! Faults on purpose: the N-th operation on files fails, so that a test sees what a failing disk leaves behind.
 //!
 //! `RIMFORGE_FAULT=KIND:N` in the environment makes the N-th operation (from 1) of a kind fail: "create", "write",
-//! "flush", "rename", "folder" or "remove", or "any". `KIND:N+` makes all from there on fail, as on a disk that stays
-//! full. Creating and writing fail as on a full disk, a write after half of its bytes; the others as on a broken one.
+//! "flush", "rename", "folder", "remove" or "lock", or "any" of them but the last. `KIND:N+` makes all from there on
+//! fail, as on a disk that stays full. Creating and writing fail as on a full disk, a write after half of its bytes;
+//! locking as on a file system that has no locks, which is no failure of the run; the others as on a broken disk.
 //! Without the variable, which nothing but tests sets, an operation costs one look at a number; where it is set, a
 //! warning says so.
 
@@ -32,22 +33,26 @@ pub enum Operation {
     Folder,
     /// Deleting a file or a folder.
     Remove,
+    /// Taking a lock.
+    Lock,
 }
 
 impl Operation {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("create", Self::Create),
         ("write", Self::Write),
         ("flush", Self::Flush),
         ("rename", Self::Rename),
         ("folder", Self::Folder),
         ("remove", Self::Remove),
+        ("lock", Self::Lock),
     ];
 
     fn error(self) -> io::Error {
         io::Error::from_raw_os_error(match self {
             Self::Create | Self::Write | Self::Folder => NO_SPACE,
             Self::Flush | Self::Rename | Self::Remove => INPUT_OUTPUT_ERROR,
+            Self::Lock => libc::ENOLCK,
         })
     }
 }
@@ -57,7 +62,7 @@ impl Operation {
 enum Plan {
     /// None.
     Sound,
-    /// The `at`-th of a kind, or of all; and those after it.
+    /// The `at`-th of a kind, or of all but locking; and those after it.
     Failing { of: Option<Operation>, at: u64, and_on: bool, done: AtomicU64 },
     /// All: the variable's text says nothing.
     Unclear(String),
@@ -84,7 +89,7 @@ impl Plan {
             Self::Sound => Ok(()),
             Self::Unclear(text) => Err(io::Error::other(format!("{VARIABLE} is {text:?}, no KIND:N"))),
             Self::Failing { of, at, and_on, done } => {
-                if of.is_some_and(|of| of != operation) {
+                if of.unwrap_or(operation) != operation || (of.is_none() && operation == Operation::Lock) {
                     return Ok(());
                 }
                 let number = done.fetch_add(1, Ordering::SeqCst) + 1;

@@ -15,10 +15,15 @@ pub struct FolderLock {
     _file: File,
 }
 
+/// What locking answers on file systems that have no locks: Lustre without `-o flock` (ENOSYS), others (ENOTSUP), NFS
+/// whose lock daemon is not there (ENOLCK), and Cray DVS (524, the kernel's own ENOTSUPP).
+const WITHOUT_LOCKS: [i32; 4] = [libc::ENOSYS, libc::ENOTSUP, libc::ENOLCK, 524];
+
 /// Takes the lock file `path` (e.g. `out/demo/.lock`) or says who has it, and deletes what a killed run left of its
 /// unfinished files in the lock's folder.
 ///
-/// The file stays behind: deleting it would let a third run lock a file that the second no longer sees.
+/// The file stays behind: deleting it would let a third run lock a file that the second no longer sees. On a file
+/// system without locks a warning says so, and the run goes on: nothing keeps a second one out then.
 ///
 /// # Errors
 /// `Kind::Environment` where another run has it; a folder that cannot be written to.
@@ -32,33 +37,69 @@ pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
     let mut file = fault::before(Operation::Create, path)
         .and_then(|()| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path))
         .map_err(|error| Problem::io(path, "opening the lock file", error))?;
-    match file.try_lock() {
+    match fault::before(Operation::Lock, path)
+        .map_or_else(|error| Err(TryLockError::Error(error)), |()| file.try_lock())
+    {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             // Only to name the holder: without a readable number the message is vaguer, not wrong.
-            let _ = (&mut file).take(32).read_to_string(&mut holder);
+            let _ = (&mut file).take(LONGEST_HOLDER).read_to_string(&mut holder);
             let who = match holder.trim() {
                 "" => "another run".to_owned(),
-                process => format!("another run (process {process})"),
+                holder => format!("another run ({})", in_words(holder)),
             };
             return Err(Problem::new(Kind::Environment, format!("{who} is working in this folder"))
                 .at(folder)
                 .advice("wait for it to end, or choose another --out (of a study: another `out`)"));
+        }
+        Err(TryLockError::Error(error)) if error.raw_os_error().is_some_and(|code| WITHOUT_LOCKS.contains(&code)) => {
+            tracing::warn!(
+                "{}: the file system has no locks ({error}): see to it that no other run works in this folder",
+                folder.display()
+            );
         }
         Err(TryLockError::Error(error)) => return Err(Problem::io(path, "locking", error)),
     }
     let write_holder = |mut file: &File| {
         fault::before(Operation::Write, path)?;
         file.set_len(0)?;
-        file.write_all(std::process::id().to_string().as_bytes())
+        file.write_all(holder().as_bytes())
     };
     write_holder(&file).map_err(|error| Problem::io(path, "writing the lock file", error))?;
     sweep(folder)?;
     Ok(FolderLock { _file: file })
 }
 
-/// Whether a lock file is at `path`: a regular one that is empty or holds the number of a process.
+/// Longest text of a lock file in bytes.
+const LONGEST_HOLDER: u64 = 200;
+
+/// Variables in which schedulers tell a process its job.
+const JOBS: [&str; 4] = ["SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"];
+
+/// Who holds a lock: "HOST:PROCESS:JOB", each empty where it is not known; on a file system of a network the number of
+/// a process alone says nothing.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    let job = JOBS.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let word = |text: &str| -> String { text.trim().chars().filter(|&c| is_of_word(c)).take(60).collect() };
+    format!("{}:{}:{}", word(&host.unwrap_or_default()), std::process::id(), word(&job))
+}
+
+fn is_of_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "-._[]".contains(letter)
+}
+
+/// A holder for a person; versions before noted the number alone.
+fn in_words(holder: &str) -> String {
+    let mut words = holder.split(':');
+    let (Some(host), Some(process)) = (words.next(), words.next()) else { return format!("process {holder}") };
+    let job = words.next().filter(|job| !job.is_empty()).map_or_else(String::new, |job| format!(", job {job}"));
+    let host = if host.is_empty() { String::new() } else { format!(" on {host}") };
+    format!("process {process}{host}{job}")
+}
+
+/// Whether a lock file is at `path`: a regular one that is empty or names its holder.
 ///
 /// # Errors
 /// It cannot be read just now.
@@ -66,16 +107,47 @@ pub(super) fn is_lock(path: &Path) -> Result<bool> {
     if !path.symlink_metadata().is_ok_and(|facts| facts.is_file()) {
         return Ok(false);
     }
-    match read(path, 32, "a lock file") {
-        Ok(text) => Ok(text.trim_ascii().iter().all(u8::is_ascii_digit)),
+    match read(path, LONGEST_HOLDER, "a lock file") {
+        Ok(text) => Ok(is_holder(&String::from_utf8_lossy(text.trim_ascii()))),
         Err(problem) if problem.kind() == Kind::Environment => Err(problem),
         Err(_) => Ok(false),
     }
 }
 
+/// Whether a lock file's text is one that [`lock`] wrote, in this version or one before.
+fn is_holder(text: &str) -> bool {
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split(':').collect::<Vec<_>>()[..] {
+        [process] => number(process),
+        [host, process, job] => number(process) && host.chars().chain(job.chars()).all(is_of_word),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::fault::tests::under;
     use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_no_reason_not_to_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let (locked, _) = under("lock:1", || lock(folder.path().join(".lock")));
+        locked.unwrap();
+        assert!(is_lock(&folder.path().join(".lock")).unwrap());
+    }
+
+    #[test]
+    fn a_holder_is_known_again_and_told_in_words() {
+        for text in ["", "4711", &holder(), "node7:4711:12_3", ":1:"] {
+            assert!(is_holder(text), "{text}");
+        }
+        for text in ["my notes", "a:b:c", "1:2", "a b:1:"] {
+            assert!(!is_holder(text), "{text}");
+        }
+        assert_eq!(in_words("node7:4711:12"), "process 4711 on node7, job 12");
+        assert_eq!([in_words(":4711:"), in_words("4711")], ["process 4711", "process 4711"]);
+    }
 
     #[test]
     fn a_second_run_in_the_folder_is_the_machines_problem_and_names_the_first() {

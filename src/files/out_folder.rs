@@ -138,6 +138,22 @@ impl<'a> OutFolder<'a> {
         Claim::take(lock, self.folder, self.owner.mark, ledger, marked)
     }
 
+    /// Makes the folder where it is not there and marks it as the command's, without holding it: for a command of which
+    /// several may write into it at once, each file whole and under a name that says what is in it.
+    ///
+    /// # Errors
+    /// Those of [`OutFolder::check`]; it cannot be written to.
+    pub fn share(&self) -> Result<()> {
+        self.check()?;
+        super::folder::make_folder(self.folder)?;
+        let mark = self.folder.join(self.owner.mark);
+        if super::whole::lies_there(&mark)? {
+            return Ok(());
+        }
+        // Two that come at once write the same.
+        super::json::write_json(&mark, &Ledger::new(self.owner.command))
+    }
+
     fn state(&self) -> Result<State> {
         let facts = self.facts()?;
         let out = resolved(self.folder);

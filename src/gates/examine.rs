@@ -21,7 +21,7 @@ use crate::files;
 use crate::nifti::{self, Form};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
-use crate::records::cohort::CohortRecord;
+use crate::records::cohort::{CohortRecord, ParticipantRecord};
 use crate::records::label::known_as;
 use crate::run_dir::RECORD;
 
@@ -101,6 +101,51 @@ pub fn examine(
     require_same_lesions(&cohort.reader_table, &cohort.votes, &mapped)?;
     record.gates = meter.gates()?;
     Ok((record, gallery))
+}
+
+/// Reads the files of the participants of these names ("sub-001", all where none is named) as [`examine`] does, each by
+/// themselves, and hands over what is known of each; in the cohort's order. Writes nothing.
+///
+/// # Errors
+/// No cohort, no such participant, files that do not fit each other, a request to stop, or what `done` reports.
+pub fn participants(
+    root: &Path,
+    (measured, prepare): (&str, &PrepareConfig),
+    wanted: &[String],
+    observer: &dyn Observer,
+    mut done: impl FnMut(ParticipantRecord) -> Result<()>,
+) -> Result<()> {
+    let others = prepare.contrasts.iter().filter(|name| known_as(name) != known_as(measured)).cloned();
+    let contrasts: Vec<String> = std::iter::once(measured.to_owned()).chain(others).collect();
+    let cohort = bids::read(root, &contrasts, &prepare.picks())?;
+    if let Some(none) = wanted.iter().find(|id| cohort.patients.iter().all(|patient| patient.id != **id)) {
+        return Err(Problem::usage(format!("no participant {none}")).at(root).expected("one with a lesion label map"));
+    }
+    let chosen = |patient: &&Patient| wanted.is_empty() || wanted.contains(&patient.id);
+    for patient in cohort.patients.iter().filter(chosen) {
+        if observer.stop_requested() {
+            return Err(Problem::new(Kind::Interrupted, "stopped; the same command goes over all of them again"));
+        }
+        let voxel_mm = places_of(&cohort, patient, prepare.form, &mut PlaceNotes::default())?;
+        let (mut mapped, mut background) = (BTreeSet::new(), BackgroundNotes::default());
+        let mut votes = vec![];
+        let mut seen = Seen { mapped: &mut mapped, background: &mut background };
+        visit(&cohort, patient, prepare.form, &mut seen, |_, lesion| {
+            votes.push(lesion.votes);
+            Ok(())
+        })?;
+        let count = |wanted: &dyn Fn((bool, bool)) -> bool| votes.iter().filter(|&&votes| wanted(votes)).count() as u64;
+        done(ParticipantRecord {
+            participant: patient.id.clone(),
+            simulated: cohort.simulated,
+            voxel_mm,
+            lesions: votes.len() as u64,
+            agreed_rims: count(&|(first, second)| first && second),
+            ambiguous: count(&|(first, second)| first != second),
+            non_rims: count(&|(first, second)| !first && !second),
+        })?;
+    }
+    Ok(())
 }
 
 /// Looks at the headers of a patient's label map and of all contrasts: each must lie on the map's grid. Gives the size

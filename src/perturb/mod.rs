@@ -13,4 +13,4 @@ mod workbench;
 pub mod stage;
 
 pub use config::PerturbConfig;
-pub use stage::{Inputs, Settings, run_stage};
+pub use stage::{Inputs, Settings, run_share, run_stage, run_with};

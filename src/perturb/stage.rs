@@ -13,6 +13,7 @@ use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
 use crate::files::{self, Claim, Input, OutFolder, Owner};
+use crate::name::Name;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::project::acceptance::Levels;
@@ -20,13 +21,14 @@ use crate::project::batches::Batches;
 use crate::project::config::ProjectConfig;
 use crate::project::feature_choice::Features;
 use crate::project::targets::{self, Pick, Target};
-use crate::project::{OneProjected, Session};
+use crate::project::{OneProjected, Session, units};
 use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
 use crate::run_dir::{PerturbationDir, RECORD};
 use crate::seed::RunSeed;
 use crate::settings::Settings as _;
+use crate::units::{Ready, Share};
 
 /// What is projected into, and the data set whose lesions are spoiled.
 #[derive(Clone, Copy)]
@@ -73,13 +75,21 @@ fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
 /// `Kind::Interrupted` once asked to stop; finished batches stay. No rim on the validation side to hold out, or
 /// whatever is wrong with the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &Lab<'_>) -> Result<PerturbationRecord> {
-    let Settings { perturb: config, project } = settings;
-    let strengths = config.strengths();
-    config.check()?;
-    project.check()?;
-    if config.lesions == 0 {
-        return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
-    }
+    run_with(inputs, settings, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the units that are ready: the batches of [`run_share`].
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    settings: Settings<'_>,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<PerturbationRecord> {
+    let project = settings.project;
+    settings.check()?;
     let dir = PerturbationDir::new(out);
     let network = network_file(inputs.network)?;
     let read = [Input::of(&network), Input::of(inputs.data.root())];
@@ -89,18 +99,11 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     claim.will_write([RECORD])?;
     let session = Session::open(inputs.network, inputs.data, project, lab)?;
     let levels = session.known_rims(1)?.levels;
-    let roles = roles(&session, config.lesions)?;
     let net = session.features(session.projector.usual_features())?;
-    let settings = json!([session.settings(), net.identity, strengths]);
-    let bench = Workbench { dir: &dir, gauge: &session.gauge, unit: &session.unit, strengths, settings };
-    let spoiled: Vec<Spoiled> = roles
-        .iter()
-        .flat_map(|role| role.targets.iter().map(move |target| (role, target)))
-        .flat_map(|(role, target)| role.corruptions.iter().map(move |&corruption| (role.name, target, corruption)))
-        .map(|(role, target, corruption)| bench.spoil(role, target, corruption, session.seed))
-        .collect();
+    let (bench, spoiled) = spoiled(&session, &net, settings, &dir)?;
     claim.will_write(spoiled.iter().flat_map(|item| PerturbationDir::files(&item.target.id)))?;
-    let finished = cases(&session, &bench, &net, Work { spoiled: &spoiled, claim: &mut claim }, lab.observer)?;
+    let work = Work { spoiled: &spoiled, claim: &mut claim, ready };
+    let finished = cases(&session, &bench, &net, work, lab.observer)?;
     let computed_with = Arithmetic::distinct(finished.iter().flat_map(|(_, made)| made).map(|made| &made.arithmetic));
     let cases: Vec<PerturbedCase> = finished.into_iter().map(|(case, _)| case).collect();
     if before.is_none_or(|before| before.cases != cases) {
@@ -125,6 +128,76 @@ pub fn run_stage(inputs: Inputs<'_>, settings: Settings<'_>, out: &Path, lab: &L
     };
     files::write_json(dir.record(), &record)?;
     Ok(record)
+}
+
+impl Settings<'_> {
+    fn check(&self) -> Result<()> {
+        self.perturb.check()?;
+        self.project.check()?;
+        if self.perturb.lesions == 0 {
+            return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
+        }
+        Ok(())
+    }
+}
+
+/// All that is projected, spoiled and as it is.
+fn spoiled<'a>(
+    session: &'a Session<'_>,
+    net: &Features<'_>,
+    Settings { perturb: config, .. }: Settings<'_>,
+    dir: &'a PerturbationDir,
+) -> Result<(Workbench<'a>, Vec<Spoiled>)> {
+    let strengths = config.strengths();
+    let roles = roles(session, config.lesions)?;
+    let settings = json!([session.settings(), net.identity, strengths]);
+    let bench = Workbench { dir, gauge: &session.gauge, unit: &session.unit, strengths, settings };
+    let spoiled: Vec<Spoiled> = roles
+        .iter()
+        .flat_map(|role| role.targets.iter().map(move |target| (role, target)))
+        .flat_map(|(role, target)| role.corruptions.iter().map(move |&corruption| (role.name, target, corruption)))
+        .map(|(role, target, corruption)| bench.spoil(role, target, corruption, session.seed))
+        .collect();
+    Ok((bench, spoiled))
+}
+
+/// Makes a share of the units of [`run_with`]: slices that are projected together.
+///
+/// # Errors
+/// `Kind::Interrupted` once asked to stop; finished units stay. Otherwise as [`run_stage`].
+pub fn run_share(inputs: Inputs<'_>, settings: Settings<'_>, share: &Share, lab: &Lab<'_>) -> Result<()> {
+    settings.check()?;
+    let session = Session::open(inputs.network, inputs.data, settings.project, lab)?;
+    let net = session.features(session.projector.usual_features())?;
+    let workplace = share.workplace()?;
+    let dir = PerturbationDir::new(workplace.path());
+    let (bench, spoiled) = spoiled(&session, &net, settings, &dir)?;
+    let size = session.config.batch as usize;
+    let to_do = share.to_do(units::batches(size as u64, spoiled.iter().map(|item| &item.target.id)))?;
+    let prints: Vec<String> = spoiled.iter().map(|item| bench.print(item)).collect();
+    let cut = Batches::new(&prints, size, &session.place);
+    let places = |number: &usize| number * size..spoiled.len().min((number + 1) * size);
+    let images: usize = to_do.iter().map(|number| places(number).len()).sum();
+    lab.observer.begin("perturb", "image steps", images as u64 * session.config.steps);
+    for number in to_do {
+        let places = places(&number);
+        let targets: Vec<&Target> = spoiled[places.clone()].iter().map(|item| &item.target).collect();
+        session.project(&net, &targets, lab.observer, &mut |row, projected: OneProjected| {
+            let at = places.start + row;
+            bench.judge(&spoiled[at], &projected, cut.made(at)).map(drop)
+        })?;
+        share.leave(&units::batch(number), workplace.path(), files_of(&spoiled[places.clone()]))?;
+    }
+    lab.observer.end();
+    Ok(())
+}
+
+/// Files of the cases, their notes behind the images that they speak of.
+fn files_of(spoiled: &[Spoiled]) -> Vec<String> {
+    let files = spoiled.iter().flat_map(|item| PerturbationDir::files(&item.target.id)).map(|name| name.to_string());
+    let mut names: Vec<String> = files.collect();
+    names.sort_by_key(|name| name.starts_with("cases/"));
+    names
 }
 
 /// Lesions of one role and what is done to each.
@@ -185,6 +258,7 @@ fn clear_sheets(claim: &mut Claim) -> Result<()> {
 struct Work<'a> {
     spoiled: &'a [Spoiled],
     claim: &'a mut Claim,
+    ready: &'a Ready,
 }
 
 impl Work<'_> {
@@ -225,11 +299,24 @@ fn cases(
     let spoiled = work.spoiled;
     let steps = session.config.steps;
     observer.begin("perturb", "image steps", spoiled.len() as u64 * steps);
-    let mut cases: Vec<Option<Finished>> = spoiled.iter().map(|item| bench.finished(item)).collect::<Result<_>>()?;
+    let read = || spoiled.iter().map(|item| bench.finished(item)).collect::<Result<Vec<Option<Finished>>>>();
+    let mut cases = read()?;
+    let size = session.config.batch as usize;
+    if cases.iter().any(Option::is_none) && work.ready.is_any() {
+        work.clear(bench, &cases)?;
+        for (number, (batch, cases)) in spoiled.chunks(size).zip(cases.chunks(size)).enumerate() {
+            if cases.iter().any(Option::is_none) {
+                work.ready.take(&units::batch(number), bench.dir.root(), &files_of(batch))?;
+            }
+        }
+        cases = read()?;
+    }
     let prints: Vec<String> = spoiled.iter().map(|item| bench.print(item)).collect();
-    let cut = Batches::new(&prints, session.config.batch as usize, &session.place);
+    let cut = Batches::new(&prints, size, &session.place);
     let finished: Vec<_> = cases.iter().map(|case| case.as_ref().map(|(_, made)| made.as_ref())).collect();
     let to_do = cut.to_do(&finished, &[], bench.dir.root(), observer)?;
+    let missing: BTreeSet<Name> = to_do.places.iter().map(|at| units::batch(at / size)).collect();
+    work.ready.require_none(&missing.into_iter().collect::<Vec<_>>())?;
     if !to_do.places.is_empty() {
         work.clear(bench, &cases)?;
     }

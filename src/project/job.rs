@@ -2,6 +2,7 @@
 //! and written.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use tch::Tensor;
 
@@ -10,11 +11,14 @@ use super::fingerprint::{self, fingerprint};
 use super::items::{self, Captions, Channel, Finished, Item, Outcome};
 use super::projector::{Batch, Projector, Run, pixels_of};
 use super::rim_score::RimScore;
+use super::start::Comparison;
 use super::targets::Target;
 use super::trace::Trace;
+use super::units;
 use crate::digest;
 use crate::engine::Place;
 use crate::files::{self, Claim};
+use crate::name::Name;
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::Result;
@@ -24,6 +28,7 @@ use crate::records::arithmetic::Arithmetic;
 use crate::records::projection::{ProjectedImage, ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
 use crate::seed::RunSeed;
+use crate::units::Ready;
 
 /// One run over targets, with all that its results depend on.
 pub struct Job<'a> {
@@ -55,6 +60,59 @@ pub struct Job<'a> {
     pub before: &'a [Arithmetic],
 }
 
+/// The targets, and how they are projected together.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    targets: &'a [Target],
+    prints: &'a [String],
+    cut: &'a Batches<'a>,
+}
+
+/// What projects one batch after another.
+struct Bench<'a> {
+    job: &'a Job<'a>,
+    work: Work<'a>,
+    /// Names of the noise maps.
+    maps: Vec<String>,
+    trace: Trace<'a>,
+    comparison: Comparison<'a>,
+    run: Run<'a>,
+}
+
+impl Bench<'_> {
+    /// Projects the targets at these places together, judges and writes those that are not `kept`.
+    fn project(&mut self, batch: &[usize], kept: &[bool]) -> Result<Vec<(usize, Item)>> {
+        let Work { targets, prints, cut } = self.work;
+        let (job, config) = (self.job, self.job.config);
+        let captions = Captions {
+            channels: job.channels,
+            width: job.gauge.width,
+            film: config.film,
+            simulated: job.simulated,
+            maps: &self.maps,
+        };
+        tracing::info!("projecting a batch of {} images", batch.len());
+        let chosen: Vec<&Target> = batch.iter().map(|&at| &targets[at]).collect();
+        let projected = job.projector.project(&mut self.comparison, &chosen, &self.run, &mut self.trace)?;
+        let outcomes = job.judge(&chosen, &projected)?;
+        let mut written = vec![];
+        for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
+            if kept[at] {
+                continue;
+            }
+            let (target, fingerprint, made) = (&targets[at], prints[at].clone(), cut.made(at));
+            // The record of an earlier projection of other settings must not stand beside the new files.
+            files::remove(&job.dir.item(&target.id))?;
+            if config.film > 0 {
+                items::write_film(job.dir, target, &self.trace.film(&target.id), &captions)?;
+            }
+            let finished = Finished { target, projected: &projected.projected, index, outcome, fingerprint, made };
+            written.push((at, items::write(job.dir, finished, &captions)?));
+        }
+        Ok(written)
+    }
+}
+
 /// Folders of items' files.
 const OF_ITEMS: [&str; 5] = ["images/", "figures/", "noise/", "films/", "items/"];
 
@@ -64,26 +122,35 @@ pub(super) fn claim_items(claim: &mut Claim, targets: &[Target], film: u64) -> R
 }
 
 /// Names of the files of the targets, films among them where asked for.
-fn files_of<'a>(targets: impl Iterator<Item = &'a Target>, film: bool) -> impl Iterator<Item = String> {
+pub(super) fn files_of<'a>(targets: impl Iterator<Item = &'a Target>, film: bool) -> impl Iterator<Item = String> {
     targets.flat_map(move |target| ProjectionDir::files(&target.id, film)).map(|name| name.to_string())
 }
 
 impl Job<'_> {
-    /// Projects what is not finished yet; the items come in the targets' order.
+    /// Projects what is neither finished nor ready; the items come in the targets' order.
     ///
     /// # Errors
     /// `Kind::Interrupted` once asked to stop; finished batches stay. A failed read or write, or what the feature net
-    /// reports; something to do beside what was computed elsewhere.
-    pub fn run(&self, targets: &[Target], claim: &mut Claim, observer: &dyn Observer) -> Result<Vec<Item>> {
+    /// reports; something to do beside what was computed elsewhere, or where nothing is to be made.
+    pub fn run(
+        &self,
+        targets: &[Target],
+        (claim, ready): (&mut Claim, &Ready),
+        observer: &dyn Observer,
+    ) -> Result<Vec<Item>> {
         let prints: Vec<String> = targets.iter().map(|target| fingerprint(&self.settings, target)).collect();
-        let mut items: Vec<Option<Item>> = Vec::new();
-        for (target, print) in targets.iter().zip(&prints) {
-            items.push(items::finished(self.dir, target, print, self.config.film)?);
-        }
+        let mut items = self.finished(targets, &prints)?;
         let size = self.config.batch as usize;
+        if items.iter().any(Option::is_none) && ready.is_any() {
+            self.clear(targets, &prints, &items, claim)?;
+            self.take(targets, &items, ready)?;
+            items = self.finished(targets, &prints)?;
+        }
         let cut = Batches::new(&prints, size, self.place);
         let finished: Vec<_> = items.iter().map(|item| item.as_ref().map(|item| item.made.as_ref())).collect();
         let to_do = cut.to_do(&finished, self.before, self.dir.root(), observer)?;
+        let missing: BTreeSet<Name> = to_do.places.iter().map(|at| units::batch(at / size)).collect();
+        ready.require_none(&missing.into_iter().collect::<Vec<_>>())?;
         let kept = targets.len() - to_do.places.len();
         if kept < targets.len() {
             self.clear(targets, &prints, &items, claim)?;
@@ -91,39 +158,71 @@ impl Job<'_> {
         tracing::info!("{kept} of {} projections were made before, kept", targets.len());
         observer.begin("project", "image steps", targets.len() as u64 * self.config.steps);
         observer.advance(kept as u64 * self.config.steps);
-        let maps: Vec<String> =
-            self.projector.generator.synthesis.noise_shapes().into_iter().map(|(name, _)| name).collect();
-        let width = self.gauge.width;
-        let captions =
-            Captions { channels: self.channels, width, film: self.config.film, simulated: self.simulated, maps: &maps };
-        let padding = self.projector.source.padding;
-        let traced = cut.traced(&prints)?;
-        let mut trace = Trace::new(self.dir, targets, &traced, padding, self.config.steps, self.config.film);
-        let batches = to_do.places.chunks(size);
-        let mut comparison = self.projector.comparison(self.features, batches.len());
-        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
-        for batch in batches {
-            tracing::info!("projecting a batch of {} images", batch.len());
-            let chosen: Vec<&Target> = batch.iter().map(|&at| &targets[at]).collect();
-            let projected = self.projector.project(&mut comparison, &chosen, &run, &mut trace)?;
-            let outcomes = self.judge(&chosen, &projected)?;
-            for ((index, &at), outcome) in batch.iter().enumerate().zip(outcomes) {
-                if to_do.kept[at] {
-                    continue;
-                }
-                let (target, fingerprint, made) = (&targets[at], prints[at].clone(), cut.made(at));
-                // The record of an earlier projection of other settings must not stand beside the new files.
-                files::remove(&self.dir.item(&target.id))?;
-                if self.config.film > 0 {
-                    items::write_film(self.dir, target, &trace.film(&target.id), &captions)?;
-                }
-                let finished = Finished { target, projected: &projected.projected, index, outcome, fingerprint, made };
-                items[at] = Some(items::write(self.dir, finished, &captions)?);
+        let work = Work { targets, prints: &prints, cut: &cut };
+        let mut bench = self.bench(work, to_do.places.len().div_ceil(size), observer)?;
+        for batch in to_do.places.chunks(size) {
+            for (at, item) in bench.project(batch, &to_do.kept)? {
+                items[at] = Some(item);
             }
         }
         observer.end();
         Trace::clear(self.dir)?;
         Ok(items.into_iter().flatten().collect())
+    }
+
+    /// Projects the batches of these numbers and hands over each that is done with the places of its targets.
+    ///
+    /// # Errors
+    /// `Kind::Interrupted` once asked to stop; a failed write, what the feature net or `done` reports.
+    pub fn run_batches(
+        &self,
+        targets: &[Target],
+        numbers: &[usize],
+        observer: &dyn Observer,
+        mut done: impl FnMut(usize, Range<usize>) -> Result<()>,
+    ) -> Result<()> {
+        let prints: Vec<String> = targets.iter().map(|target| fingerprint(&self.settings, target)).collect();
+        let size = self.config.batch as usize;
+        let cut = Batches::new(&prints, size, self.place);
+        let of = |number: usize| number * size..targets.len().min((number + 1) * size);
+        let images: usize = numbers.iter().map(|&number| of(number).len()).sum();
+        observer.begin("project", "image steps", images as u64 * self.config.steps);
+        let mut bench = self.bench(Work { targets, prints: &prints, cut: &cut }, numbers.len(), observer)?;
+        let none_kept = vec![false; targets.len()];
+        for &number in numbers {
+            bench.project(&of(number).collect::<Vec<_>>(), &none_kept)?;
+            done(number, of(number))?;
+        }
+        observer.end();
+        Trace::clear(self.dir)
+    }
+
+    fn finished(&self, targets: &[Target], prints: &[String]) -> Result<Vec<Option<Item>>> {
+        let pairs = targets.iter().zip(prints);
+        pairs.map(|(target, print)| items::finished(self.dir, target, print, self.config.film)).collect()
+    }
+
+    /// Takes in the batches of which anything is missing and that are ready.
+    fn take(&self, targets: &[Target], items: &[Option<Item>], ready: &Ready) -> Result<()> {
+        let size = self.config.batch as usize;
+        for (number, (targets, items)) in targets.chunks(size).zip(items.chunks(size)).enumerate() {
+            if items.iter().any(Option::is_none) {
+                let names: Vec<String> = files_of(targets.iter(), self.config.film > 0).collect();
+                ready.take(&units::batch(number), self.dir.root(), &names)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ready to project some `batches` of the targets.
+    fn bench<'b>(&'b self, work: Work<'b>, batches: usize, observer: &'b dyn Observer) -> Result<Bench<'b>> {
+        let maps = self.projector.generator.synthesis.noise_shapes().into_iter().map(|(name, _)| name).collect();
+        let Work { targets, prints, cut } = work;
+        let (padding, film) = (self.projector.source.padding, self.config.film);
+        let trace = Trace::new(self.dir, targets, &cut.traced(prints)?, padding, self.config.steps, film);
+        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
+        let comparison = self.projector.comparison(self.features, batches);
+        Ok(Bench { job: self, work, maps, trace, comparison, run })
     }
 
     /// Removes what trying out feature nets, or pulls towards a rim, left, where none are tried.

@@ -58,6 +58,8 @@ pub mod needs;
 
 pub mod stage;
 
+pub mod units;
+
 pub use aims::Aims;
 pub use config::ProjectConfig;
 pub use draws::Draws;
@@ -67,5 +69,5 @@ pub use needs::require_lesions;
 pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
 pub use projector::OneProjected;
 pub use session::Session;
-pub use stage::{From, Inputs, run_stage};
+pub use stage::{From, Inputs, run_stage, run_with};
 pub use start::{Comparison, Start};

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::acceptance::{Gauge, Levels, flag_rates};
 use super::curve;
-use super::feature_choice::{Trial, chosen, named};
+use super::feature_choice::{Features, Trial, chosen, named};
 use super::fingerprint::settings;
 use super::items::{Channel, Item, Outcome};
 use super::job::{Job, claim_items};
@@ -16,6 +16,7 @@ use super::projector::Projector;
 use super::session::{KnownRims, Session};
 use super::targets::{Pick, Selection, Target};
 use super::trace::is_descent;
+use super::units;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
@@ -27,9 +28,11 @@ use crate::project::config::ProjectConfig;
 use crate::project::store;
 use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
+use crate::records::label::Contrast;
 use crate::records::projection::{FeatureChoice, ProjectedLesion, ProjectionRecord, RimMeasure};
 use crate::run_dir::ProjectionDir;
 use crate::settings::Settings;
+use crate::units::Ready;
 
 /// What is projected into, and what is.
 #[derive(Clone, Copy)]
@@ -88,6 +91,19 @@ fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
 /// `Kind::Interrupted` once asked to stop; finished batches stay and are not redone. Otherwise whatever is wrong with
 /// the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &Lab<'_>) -> Result<ProjectionRecord> {
+    run_with(inputs, config, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the units of lesions' projections that are ready ([`super::units`]).
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: &ProjectConfig,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<ProjectionRecord> {
     config.check()?;
     let dir = ProjectionDir::new(out);
     let network = network_file(inputs.network)?;
@@ -101,7 +117,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &L
     match inputs.from {
         From::Data(prepared) => {
             let session = Session::open(inputs.network, prepared, config, lab)?;
-            lesions(&session, &dir, &mut claim, lab.observer)
+            lesions(&session, &dir, (&mut claim, ready), lab.observer)
         }
         From::Images(files) => {
             let projector = Projector::open(inputs.network, config, lab.engine.device, lab.engine.graphs)?;
@@ -115,40 +131,27 @@ pub fn run_stage(inputs: Inputs<'_>, config: &ProjectConfig, out: &Path, lab: &L
 fn lesions(
     session: &Session<'_>,
     dir: &ProjectionDir,
-    claim: &mut Claim,
+    (claim, ready): (&mut Claim, &Ready),
     observer: &dyn Observer,
 ) -> Result<ProjectionRecord> {
-    let Session { projector, prepared, gauge, config, .. } = session;
+    let Session { prepared, config, .. } = session;
     let KnownRims { levels, masked } = session.known_rims(config.slices)?;
     needs::require_masks(prepared, config, masked)?;
     let selection = selected(session, observer)?;
     claim_items(claim, &selection.targets, config.film)?;
+    let all = units::all(config, &selection.targets);
+    if config.choose_features > 0 && !files::is_there(&dir.feature_choice())? {
+        let taken = ready.take(&units::trial(), dir.root(), &units::TRIAL_FILES.map(str::to_owned))?;
+        ready.require_none(&if taken { vec![] } else { units::missing(&all, ready)? })?;
+    }
     let (feature_choice, before) = tried(session, &levels, dir, observer)?;
-    let features = session.features(chosen(&feature_choice)?.unwrap_or(projector.usual_features()))?;
-    let channels: Vec<Channel> = prepared
-        .contrasts()
-        .iter()
-        .map(|c| Channel { name: c.name.to_string(), unit: c.unit.clone(), scale: c.window.scale() })
-        .collect();
-    let job = Job {
-        projector,
-        features: features.net.as_ref(),
-        settings: json!([session.settings(), features.identity, levels.present, levels.absent]),
-        config,
-        seed: session.seed,
-        dir,
-        gauge,
-        levels: Some(levels),
-        channels: &channels,
-        simulated: prepared.manifest().simulated,
-        place: &session.place,
-        rim_score: session.rim_score.as_ref(),
-        before: &before,
-    };
-    let items = job.run(&selection.targets, claim, observer)?;
+    let features = session.features(chosen(&feature_choice)?.unwrap_or(session.projector.usual_features()))?;
+    let channels = channels(prepared);
+    let job = job(session, &levels, &features, (dir, &channels), &before);
+    let items = job.run(&selection.targets, (claim, ready), observer)?;
     let curve = match config.curve.as_slice() {
         [] => Vec::new(),
-        _ => curve::run(session, &features, &selection.targets, &levels, dir, observer)?,
+        _ => curve::run(session, &features, &selection.targets, &levels, (dir, ready), observer)?,
     };
     let lesions = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Lesion(lesion) => Some(lesion.clone()),
@@ -175,8 +178,39 @@ fn lesions(
     job.finish(&items, record)
 }
 
+/// How figures name the channels of a data set.
+pub(super) fn channels(prepared: &Prepared) -> Vec<Channel> {
+    let channel = |c: &Contrast| Channel { name: c.name.to_string(), unit: c.unit.clone(), scale: c.window.scale() };
+    prepared.contrasts().iter().map(channel).collect()
+}
+
+/// The projections of a data set's lesions.
+pub(super) fn job<'a>(
+    session: &'a Session<'_>,
+    levels: &Levels,
+    features: &'a Features<'_>,
+    (dir, channels): (&'a ProjectionDir, &'a [Channel]),
+    before: &'a [Arithmetic],
+) -> Job<'a> {
+    Job {
+        projector: &session.projector,
+        features: features.net.as_ref(),
+        settings: json!([session.settings(), features.identity, levels.present, levels.absent]),
+        config: session.config,
+        seed: session.seed,
+        dir,
+        gauge: &session.gauge,
+        levels: Some(*levels),
+        channels,
+        simulated: session.prepared.manifest().simulated,
+        place: &session.place,
+        rim_score: session.rim_score.as_ref(),
+        before,
+    }
+}
+
 /// The lesions that the settings ask for, and their controls after them.
-fn selected(session: &Session<'_>, observer: &dyn Observer) -> Result<Selection> {
+pub(super) fn selected(session: &Session<'_>, observer: &dyn Observer) -> Result<Selection> {
     let &Session { config, .. } = session;
     let &ProjectConfig { ref class, split, limit, slices, controls, .. } = config;
     let mut selection = session.select(Pick { class: class.clone(), split, limit, slices })?;
@@ -207,7 +241,7 @@ fn add_controls(selection: &mut Selection, control: Selection, class: &Class, as
 }
 
 /// How well each feature net keeps held-out rims, and how that was computed; empty where the settings ask for no trial.
-fn tried(
+pub(super) fn tried(
     session: &Session<'_>,
     levels: &Levels,
     dir: &ProjectionDir,
@@ -271,7 +305,7 @@ fn images(
         rim_score: None,
         before: &[],
     };
-    let items = job.run(&targets, claim, observer)?;
+    let items = job.run(&targets, (claim, &Ready::NONE), observer)?;
     let images = items.iter().filter_map(|item| match &item.outcome {
         Outcome::Image(image) => Some(image.clone()),
         Outcome::Lesion(_) => None,

@@ -39,6 +39,25 @@ pub struct CohortRecord {
     pub gallery: Option<Inside>,
 }
 
+/// What is known of one participant, whose files were read as `prepare` reads them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParticipantRecord {
+    /// "sub-001".
+    pub participant: String,
+    /// Made by a simulator, not read from scans.
+    pub simulated: bool,
+    /// Of the label map, along x, y, z in mm.
+    pub voxel_mm: [f64; 3],
+    /// Lesions with votes of both readers.
+    pub lesions: u64,
+    /// Both readers say rim.
+    pub agreed_rims: u64,
+    /// Exactly one reader says rim.
+    pub ambiguous: u64,
+    /// No reader says rim.
+    pub non_rims: u64,
+}
+
 /// How the readers' votes relate to the true label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TruthCounts {

@@ -48,6 +48,8 @@ pub mod invert;
 
 pub mod two_sided;
 
+pub mod units;
+
 pub mod classify;
 
 pub mod evaluate;

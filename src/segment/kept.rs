@@ -11,6 +11,7 @@ use tch::Device;
 use crate::classify::on_threads::on_threads;
 use crate::classify::runs::Workplace;
 use crate::files;
+use crate::name::Name;
 use crate::nets::Network;
 use crate::nets::network::Named;
 use crate::nets::segmenters::{UNet, UNetConfig};
@@ -19,6 +20,7 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Result};
 use crate::records::arithmetic::Arithmetic;
 use crate::seed::RunSeed;
+use crate::units::{Ready, Share, Unit};
 
 /// A fit to be done, by its file and by what a finished one is known by.
 #[derive(Clone, Debug)]
@@ -31,9 +33,33 @@ pub(crate) struct FitFile {
     pub settings: String,
 }
 
+/// Which fits are done, and where.
+#[derive(Clone, Copy)]
+pub(crate) enum Fits<'a> {
+    /// All; those that are ready are taken in.
+    All(&'a Ready),
+    /// Those of these names, which are left as units.
+    Units(&'a Share, &'a [Name]),
+}
+
+/// The unit of an arm's fit: "none-seed0".
+pub(crate) fn unit(arm: &str, repetition: u64) -> Name {
+    Name::of_known(&format!("{arm}-seed{repetition}"))
+}
+
+/// The names of those units that are a share's and to be made now.
+///
+/// # Errors
+/// As [`Share::to_do`].
+pub(crate) fn to_do(share: &Share, units: &[Unit]) -> Result<Vec<Name>> {
+    Ok(share.to_do(units.to_vec())?.into_iter().map(|place| units[place].name.clone()).collect())
+}
+
 /// What all fits of a comparison share.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
+    /// Which are done.
+    pub fits: Fits<'a>,
     /// What is being done, for the observer.
     pub title: &'static str,
     /// Of every fit.
@@ -56,12 +82,13 @@ struct Description {
     computed_with: Arithmetic,
 }
 
-/// Does every fit with `fit`, which gives a network and its losses, or takes what an earlier call left, and gives each
-/// network to `judge`; what came of it in the order of the fits, and how they were computed, each way once. `handle`
-/// makes what each thread works with.
+/// Does every fit with `fit`, which gives a network and its losses, or takes what an earlier call or a shard left, and
+/// gives each network to `judge`; what came of it in the order of the fits, and how they were computed, each way once.
+/// `handle` makes what each thread works with. Where only units are made, nothing is judged.
 ///
 /// # Errors
-/// What `fit` or `judge` say, a full disk, or fits to do beside those of another arithmetic.
+/// What `fit` or `judge` say, a full disk, or fits to do beside those of another arithmetic, or where none is to be
+/// made.
 pub(crate) fn run<H: Send, T: Send>(
     fits: &[FitFile],
     shared: Shared<'_>,
@@ -69,11 +96,38 @@ pub(crate) fn run<H: Send, T: Send>(
     handle: impl Fn() -> H,
     fit: impl Fn(&H, usize) -> Result<(UNet, Vec<f64>)> + Sync,
     judge: impl Fn(&H, &UNet) -> Result<T> + Sync,
-) -> Result<(Vec<T>, Vec<Arithmetic>)> {
+) -> Result<Option<(Vec<T>, Vec<Arithmetic>)>> {
     let observer = shared.observer;
-    observer.begin(shared.title, "steps", shared.steps * fits.len() as u64);
     let here = place.place.with_threads(1);
-    let kept = fits.iter().map(|fit| finished(fit, shared, place)).collect::<Result<Vec<_>>>()?;
+    let ready = match shared.fits {
+        Fits::All(ready) => ready,
+        Fits::Units(share, wanted) => {
+            let places: Vec<usize> = (0..fits.len()).filter(|&at| wanted.contains(&fits[at].unit())).collect();
+            observer.begin(shared.title, "steps", shared.steps * places.len() as u64);
+            let job = |handle: &H, at: usize| {
+                let file = &fits[places[at]];
+                let (network, losses) = fit(handle, places[at])?;
+                file.write(&network, losses, &here.arithmetic)?;
+                share.leave(&file.unit(), place.out, [file.name_in(place.out)])
+            };
+            on_threads(places.len(), place, handle, job)?;
+            observer.end();
+            return Ok(None);
+        }
+    };
+    observer.begin(shared.title, "steps", shared.steps * fits.len() as u64);
+    let mut kept = fits.iter().map(|fit| finished(fit, shared, place)).collect::<Result<Vec<_>>>()?;
+    if kept.iter().any(Option::is_none) && ready.is_any() {
+        shared.of_all.iter().try_for_each(|name| files::remove(&place.out.join(name)))?;
+        for (fit, kept) in fits.iter().zip(&mut kept).filter(|(_, kept)| kept.is_none()) {
+            files::remove(&fit.file)?;
+            if ready.take(&fit.unit(), place.out, &[fit.name_in(place.out)])? {
+                *kept = finished(fit, shared, place)?;
+            }
+        }
+        let missing = fits.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(fit, _)| fit.unit());
+        ready.require_none(&missing.collect::<Vec<_>>())?;
+    }
     let mut computed: Vec<Arithmetic> = kept.iter().flatten().map(|(_, how)| how.clone()).collect();
     if kept.iter().any(Option::is_none) {
         for begun in Arithmetic::distinct(&computed) {
@@ -107,10 +161,20 @@ pub(crate) fn run<H: Send, T: Send>(
     };
     let judged = on_threads(fits.len(), place, handle, job);
     observer.end();
-    Ok((judged?, Arithmetic::distinct(&computed)))
+    Ok(Some((judged?, Arithmetic::distinct(&computed))))
 }
 
 impl FitFile {
+    /// The unit that it is alone, named as its file.
+    fn unit(&self) -> Name {
+        Name::of_known(&self.file.file_stem().unwrap_or_default().to_string_lossy())
+    }
+
+    /// Relative to the stage's folder.
+    fn name_in(&self, out: &Path) -> String {
+        self.file.strip_prefix(out).unwrap_or(&self.file).to_string_lossy().into_owned()
+    }
+
     fn write(&self, network: &UNet, losses: Vec<f64>, arithmetic: &Arithmetic) -> Result<()> {
         let (key, settings, computed_with) = (self.key.clone(), self.settings.clone(), arithmetic.clone());
         let description = Description { key, settings, losses, computed_with };

@@ -29,4 +29,4 @@ mod figure;
 pub mod stage;
 
 pub use config::SegmentConfig;
-pub use stage::{Inputs, run_stage};
+pub use stage::{Inputs, run_share, run_stage, run_with, units};

@@ -9,7 +9,7 @@ use super::arms::Arm;
 use super::config::SegmentConfig;
 use super::fit::{Plan, fit};
 use super::judge::{HeldLesion, Judged, judge};
-use super::kept::{self, FitFile, Shared};
+use super::kept::{self, FitFile, Fits, Shared};
 use super::material::{Held, Learnt};
 use super::stage::PICTURE;
 use crate::classify::runs::{Workplace, pixels_sha256};
@@ -69,22 +69,22 @@ struct Job {
 }
 
 /// Fits every arm in every repetition, or takes what an earlier call left in the folder, and judges their masks; also
-/// how the fits were computed, each way once.
+/// how the fits were computed, each way once; nothing where only units are made.
 ///
 /// # Errors
 /// A loss that is not a number, a full disk, or stopped on request; fits to do beside those of another arithmetic.
 pub fn run(
     work: Work<'_>,
     seed: RunSeed,
-    place: Workplace<'_>,
+    (place, fits): (Workplace<'_>, Fits<'_>),
     observer: &dyn Observer,
-) -> Result<(Vec<ArmRuns>, Vec<Arithmetic>)> {
+) -> Result<Option<(Vec<ArmRuns>, Vec<Arithmetic>)>> {
     let Work { data, lesions, config, plan, learnt, held } = work;
     let jobs = jobs(work, seed, place)?;
     let files: Vec<FitFile> = jobs.iter().map(|job| job.kept.clone()).collect();
     let (network, steps) = (&plan.network, plan.steps);
-    let shared = Shared { title: "rim masks", network, steps, of_all: &[RECORD, PICTURE], observer };
-    let (judged, computed) = kept::run(
+    let shared = Shared { fits, title: "rim masks", network, steps, of_all: &[RECORD, PICTURE], observer };
+    let done = kept::run(
         &files,
         shared,
         place,
@@ -92,6 +92,7 @@ pub fn run(
         |(learnt, _): &(Learnt, Tensor), at| fit(&jobs[at].set, learnt, plan, jobs[at].seed, observer),
         |(_, images), network| judge(network, images, lesions, data, config),
     )?;
+    let Some((judged, computed)) = done else { return Ok(None) };
     let mut judged = judged.into_iter();
     let mut jobs = jobs.into_iter();
     let mut runs = Vec::new();
@@ -101,7 +102,7 @@ pub fn run(
         let set = sets.into_iter().next().ok_or_else(|| Problem::new(Kind::Internal, "an arm without a fit"))?;
         runs.push(ArmRuns { arm, set, judged });
     }
-    Ok((runs, computed))
+    Ok(Some((runs, computed)))
 }
 
 fn jobs(work: Work<'_>, seed: RunSeed, place: Workplace<'_>) -> Result<Vec<Job>> {

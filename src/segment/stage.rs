@@ -10,6 +10,7 @@ use super::config::SegmentConfig;
 use super::figure;
 use super::fit::Plan;
 use super::judge::{self, HeldLesion, diagonal};
+use super::kept::{self, Fits};
 use super::material::{Channels, Learnt};
 use super::runs::{self, Work};
 use crate::classify::extras::{self, Extras, Wanted};
@@ -22,11 +23,12 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::nets::Network;
 use crate::nets::segmenters::UNet;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::segment::{SegmentRecord, SegmentedArm, SegmentedTest};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
+use crate::units::{Ready, Share, Unit};
 
 /// What the stage reads.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,50 @@ fn written(config: &SegmentConfig) -> Vec<String> {
 /// Settings out of range, a data set without traced rims, an arm without its material, images that may not be used
 /// here, no held-out rim with a traced mask, a diverged fit, a folder in use, a full disk, or stopped on request.
 pub fn run_stage(inputs: Inputs<'_>, config: &SegmentConfig, out: &Path, lab: &Lab<'_>) -> Result<SegmentRecord> {
+    run_with(inputs, config, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the fits that are ready: the units of [`run_share`].
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: &SegmentConfig,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<SegmentRecord> {
+    done(inputs, config, (out, Fits::All(ready)), lab)?
+        .ok_or_else(|| Problem::new(Kind::Internal, "all fits were to be done"))
+}
+
+/// The units of the stage: one fit each, of an arm in a repetition; they follow from the settings alone.
+pub fn units(config: &SegmentConfig) -> Vec<Unit> {
+    let of_arm = |arm: &Arm| (0..config.seeds).map(|seed| Unit::new(kept::unit(&arm.key(), seed))).collect::<Vec<_>>();
+    config.arms.iter().flat_map(of_arm).collect()
+}
+
+/// Makes a share of the fits of [`run_with`].
+///
+/// # Errors
+/// As [`run_stage`].
+pub fn run_share(inputs: Inputs<'_>, config: &SegmentConfig, share: &Share, lab: &Lab<'_>) -> Result<()> {
+    config.check()?;
+    let to_do = kept::to_do(share, &units(config))?;
+    if to_do.is_empty() {
+        return Ok(());
+    }
+    let workplace = share.workplace()?;
+    done(inputs, config, (workplace.path(), Fits::Units(share, &to_do)), lab).map(drop)
+}
+
+/// Fits, and compares where all fits are done.
+fn done(
+    inputs: Inputs<'_>,
+    config: &SegmentConfig,
+    (out, fits): (&Path, Fits<'_>),
+    lab: &Lab<'_>,
+) -> Result<Option<SegmentRecord>> {
     let &Lab { engine, seed, observer } = lab;
     config.check()?;
     let data = inputs.data;
@@ -92,7 +138,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &SegmentConfig, out: &Path, lab: &L
         extra_weight: config.extra_weight,
     };
     let work = Work { data, learnt: &learnt, held: &held, lesions: &lesions, config, plan: &plan };
-    let (runs, computed_with) = runs::run(work, seed, place, observer)?;
+    let Some((runs, computed_with)) = runs::run(work, seed, (place, fits), observer)? else { return Ok(None) };
     observer.note("bootstrap over the test patients");
     let reference = config.arms.iter().position(|arm| *arm == Arm::Real);
     let numbers = compare(&runs, reference, &lesions, data, (config, seed))?;
@@ -134,7 +180,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &SegmentConfig, out: &Path, lab: &L
     }
     picture(work, &record.contrasts, place)?;
     files::write_json(out.join(RECORD), &record)?;
-    Ok(record)
+    Ok(Some(record))
 }
 
 /// Refuses an arm that is not given what it adds.

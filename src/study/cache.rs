@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::errand::{Doing, Errand};
 use crate::digest;
 use crate::files;
 use crate::observer::Observer;
@@ -14,6 +15,7 @@ use crate::problem::{Problem, Result};
 use crate::records::study::StageRun;
 use crate::report::folder::STAMPS;
 use crate::run_dir::RECORD;
+use crate::units::{Ready, Share, Shelf, Unit};
 
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
 fn version(stage: &str) -> u32 {
@@ -143,6 +145,16 @@ impl Stage {
         }
     }
 
+    /// The stage's record where it is done for this key and says all; nothing is written or set aside.
+    fn kept<R: DeserializeOwned>(&self, says_all: &impl Fn(&R) -> bool) -> Result<Option<(R, StageRun)>> {
+        let Some(Stamp { key, seconds, record: Some(record), left_sha256 }) = self.read_stamp::<R>()? else {
+            return Ok(None);
+        };
+        let unchanged = left_sha256.is_none() || sha256_if_there(&self.left())? == left_sha256;
+        let kept = key == self.key && unchanged && says_all(&record);
+        Ok(kept.then(|| (record, self.stage_run(seconds))))
+    }
+
     fn stage_run(&self, seconds: f64) -> StageRun {
         let folder = self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         StageRun { stage: self.name.to_owned(), folder, seconds, key: self.key.clone() }
@@ -194,6 +206,8 @@ pub struct Done<R> {
 /// The stages of a run in the order in which they are done.
 pub struct Stages<'a> {
     observer: &'a dyn Observer,
+    /// Absent where all is to be done, by a recipe that knows no other errand.
+    errand: Option<&'a Errand>,
     runs: Vec<StageRun>,
     left: Vec<Left>,
 }
@@ -201,7 +215,12 @@ pub struct Stages<'a> {
 impl<'a> Stages<'a> {
     /// None is done yet.
     pub fn new(observer: &'a dyn Observer) -> Self {
-        Self { observer, runs: Vec::new(), left: Vec::new() }
+        Self { observer, errand: None, runs: Vec::new(), left: Vec::new() }
+    }
+
+    /// None is done yet, and what is to be done of them is the errand's to say.
+    pub fn on(errand: &'a Errand, observer: &'a dyn Observer) -> Self {
+        Self { errand: Some(errand), ..Self::new(observer) }
     }
 
     /// Does a stage, or keeps what was done before, and notes it.
@@ -235,22 +254,121 @@ impl<'a> Stages<'a> {
         says_all: impl Fn(&R) -> bool,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<Done<R>> {
+        self.go(stage, says_all, |folder, _| work(folder), None::<fn(&Share) -> Result<()>>)
+    }
+
+    /// As [`Stages::run_until`], of a stage that shards can make unit by unit: `work` takes in what is ready, `share`
+    /// makes some units, or lists all.
+    ///
+    /// # Errors
+    /// Those of [`Stages::run`] and of `share`; the errand ends here.
+    pub fn run_in_units<R: Serialize + DeserializeOwned>(
+        &mut self,
+        stage: Stage,
+        says_all: impl Fn(&R) -> bool,
+        work: impl FnOnce(&Path, &Ready) -> Result<R>,
+        share: impl FnOnce(&Share) -> Result<()>,
+    ) -> Result<Done<R>> {
+        self.go(stage, says_all, work, Some(share))
+    }
+
+    fn go<R: Serialize + DeserializeOwned>(
+        &mut self,
+        stage: Stage,
+        says_all: impl Fn(&R) -> bool,
+        work: impl FnOnce(&Path, &Ready) -> Result<R>,
+        share: Option<impl FnOnce(&Share) -> Result<()>>,
+    ) -> Result<Done<R>> {
+        let Some(errand) = self.errand else { return self.work(stage, says_all, |folder| work(folder, &Ready::NONE)) };
+        let name = stage.name;
+        match errand.of(name, &stage.key)? {
+            Doing::Work(ready) => {
+                let done = self.work(stage, says_all, |folder| work(folder, &ready))?;
+                if errand.ends_with(name) { Err(errand.end()) } else { Ok(done) }
+            }
+            Doing::Share(units) => {
+                let units = match (stage.kept(&says_all)?, share) {
+                    (None, Some(share)) => {
+                        share(&units)?;
+                        Some(*units)
+                    }
+                    _ => {
+                        self.observer.note(&format!("{name}: done before, kept"));
+                        None
+                    }
+                };
+                errand.share_done(name, &stage.key, units);
+                Err(errand.end())
+            }
+            Doing::Read => match stage.kept(&says_all)? {
+                Some(kept) if errand.ends_with(name) => {
+                    self.keep(stage, kept)?;
+                    Err(errand.end())
+                }
+                Some(kept) => self.keep(stage, kept),
+                None => Err(errand.lacks(name, &stage.folder)),
+            },
+            Doing::Leave => Err(errand.end()),
+            Doing::List if errand.is_unknown(name) => Err(errand.end()),
+            Doing::List => {
+                let units = share.map(|share| listed(name, &stage.key, share)).transpose()?;
+                let kept = stage.kept(&says_all)?;
+                errand.meet(name, &stage.key, kept.is_some(), units);
+                kept.map_or_else(|| Err(errand.end()), |kept| self.keep(stage, kept))
+            }
+        }
+    }
+
+    fn work<R: Serialize + DeserializeOwned>(
+        &mut self,
+        stage: Stage,
+        says_all: impl Fn(&R) -> bool,
+        work: impl FnOnce(&Path) -> Result<R>,
+    ) -> Result<Done<R>> {
         let of_one_state = |folder: &Path| {
             let record = work(folder)?;
             self.require_same()?;
             Ok(record)
         };
-        let (record, run) = stage.run(self.observer, says_all, of_one_state)?;
+        let done = stage.run(self.observer, says_all, of_one_state)?;
+        self.keep(stage, done)
+    }
+
+    /// Notes a stage that is done.
+    fn keep<R>(&mut self, stage: Stage, (record, run): (R, StageRun)) -> Result<Done<R>> {
         self.runs.push(run);
         let path = stage.left();
         self.left.push(Left { stage: stage.name, sha256: sha256_if_there(&path)?, path });
         Ok(Done { record, key: stage.key })
     }
 
+    /// As [`Errand::aside`].
+    ///
+    /// # Errors
+    /// Those of the part.
+    pub fn aside<T>(&self, went: Result<T>) -> Result<Option<T>> {
+        match self.errand {
+            Some(errand) => errand.aside(went),
+            None => went.map(Some),
+        }
+    }
+
+    /// Whether the errand goes past the stage of this name.
+    pub fn passes(&self, stage: &str) -> bool {
+        self.errand.is_some_and(|errand| errand.passes(stage))
+    }
+
     /// What was done, in order.
     pub fn into_runs(self) -> Vec<StageRun> {
         self.runs
     }
+}
+
+/// The units of a stage.
+fn listed(stage: &str, key: &str, share: impl FnOnce(&Share) -> Result<()>) -> Result<Vec<Unit>> {
+    let list = Share::list(Shelf::new(stage, key));
+    share(&list)?;
+    Ok(list.into_told().all)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ mod changes;
 
 pub mod cache;
 
+pub mod errand;
+
 pub mod rim_lesions;
 
 pub mod dermatoscopy;
@@ -28,6 +30,7 @@ pub mod projection_accuracy;
 use crate::engine::Engine;
 
 pub use dermatoscopy::DermatoscopyStudy;
+pub use errand::{Errand, What};
 pub use glioma::GliomaStudy;
 pub use kind::StudyKind;
 pub use projection_accuracy::ProjectionAccuracyStudy;

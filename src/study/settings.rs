@@ -29,7 +29,15 @@ impl<'a> StudyFile<'a> {
     /// The file is missing, larger than a megabyte, not UTF-8 or not TOML.
     pub fn open(path: &'a Path, assignments: &'a [String]) -> Result<Self> {
         tracing::info!("reading {}", path.display());
-        let text = toml_bounds::text_of(path)?;
+        Self::of(path, &toml_bounds::text_of(path)?, assignments)
+    }
+
+    /// As [`StudyFile::open`], of a text that comes with the program; `path` says where in problems.
+    ///
+    /// # Errors
+    /// It is not TOML.
+    pub fn of(path: &'a Path, text: &str, assignments: &'a [String]) -> Result<Self> {
+        let text = text.to_owned();
         let table = text.parse().map_err(|error: toml::de::Error| {
             let advice = place(&text, &error).unwrap_or("correct it".into());
             Problem::usage(error.message().to_owned()).at(path).advice(advice)

@@ -30,4 +30,4 @@ mod figure;
 pub mod stage;
 
 pub use config::TumoursConfig;
-pub use stage::{Inputs, run_stage};
+pub use stage::{Inputs, run_share, run_stage, run_with, units};

@@ -20,7 +20,7 @@ use crate::records::arithmetic::Arithmetic;
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::segment::fit::Plan;
-use crate::segment::kept::{self, FitFile, Shared};
+use crate::segment::kept::{self, FitFile, Fits, Shared};
 
 /// Version of the procedure; a fit of another is done again.
 const PROCEDURE: &str = "tumours 1";
@@ -55,16 +55,16 @@ pub struct Work<'a> {
 }
 
 /// Fits every arm in every repetition, or takes what an earlier call left in the folder, and judges their labels; also
-/// how the fits were computed, each way once.
+/// how the fits were computed, each way once; nothing where only units are made.
 ///
 /// # Errors
 /// A loss that is not a number, a full disk, or stopped on request; fits to do beside those of another arithmetic.
 pub fn run(
     work: Work<'_>,
     seed: RunSeed,
-    place: Workplace<'_>,
+    (place, fits): (Workplace<'_>, Fits<'_>),
     observer: &dyn Observer,
-) -> Result<(Vec<ArmRuns>, Vec<Arithmetic>)> {
+) -> Result<Option<(Vec<ArmRuns>, Vec<Arithmetic>)>> {
     let Work { learnt, held, config, plan } = work;
     let pixels = pixels_sha256(&[&learnt.pairs])?;
     let device = if place.device == Device::Cpu { "cpu" } else { "gpu" };
@@ -83,9 +83,9 @@ pub fn run(
         }
     }
     let (network, steps) = (&plan.network, plan.steps);
-    let shared = Shared { title: "regions of tumours", network, steps, of_all: &[RECORD, PICTURE], observer };
+    let shared = Shared { fits, title: "regions of tumours", network, steps, of_all: &[RECORD, PICTURE], observer };
     let truth = Truth::of(held);
-    let (judged, computed) = kept::run(
+    let done = kept::run(
         &files,
         shared,
         place,
@@ -93,6 +93,7 @@ pub fn run(
         |(learnt, _): &(Learnt, Tensor), at| fit(&jobs[at].0, learnt, plan, jobs[at].1, observer),
         |(_, images), network| judge(network, images, &truth),
     )?;
+    let Some((judged, computed)) = done else { return Ok(None) };
     let (mut judged, mut jobs) = (judged.into_iter(), jobs.into_iter());
     let mut runs = Vec::new();
     for &arm in &config.arms {
@@ -101,7 +102,7 @@ pub fn run(
         let set = first.ok_or_else(|| Problem::new(Kind::Internal, "an arm without a fit"))?;
         runs.push(ArmRuns { arm, set, judged });
     }
-    Ok((runs, computed))
+    Ok(Some((runs, computed)))
 }
 
 /// The network of the first fit of an arm that [`run`] left in `out`.

@@ -21,12 +21,14 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::nets::Network;
 use crate::nets::segmenters::{UNet, UNetConfig};
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::tumours::{Group, TumourArm, TumourRegion, TumourSlices, TumourTest, TumoursRecord};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::segment::fit::Plan;
+use crate::segment::kept::{self, Fits};
 use crate::settings::Settings;
+use crate::units::{Ready, Share, Unit};
 
 /// What the stage reads.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,50 @@ fn written(config: &TumoursConfig) -> Vec<String> {
 /// that may not be used here, no held-out patient of the rare population, a diverged fit, a folder in use, a full
 /// disk, or stopped on request.
 pub fn run_stage(inputs: Inputs<'_>, config: &TumoursConfig, out: &Path, lab: &Lab<'_>) -> Result<TumoursRecord> {
+    run_with(inputs, config, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the fits that are ready: the units of [`run_share`].
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: &TumoursConfig,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<TumoursRecord> {
+    done(inputs, config, (out, Fits::All(ready)), lab)?
+        .ok_or_else(|| Problem::new(ProblemKind::Internal, "all fits were to be done"))
+}
+
+/// The units of the stage: one fit each, of an arm in a repetition; they follow from the settings alone.
+pub fn units(config: &TumoursConfig) -> Vec<Unit> {
+    let of_arm = |arm: &Arm| (0..config.seeds).map(|seed| Unit::new(kept::unit(&arm.key(), seed))).collect::<Vec<_>>();
+    config.arms.iter().flat_map(of_arm).collect()
+}
+
+/// Makes a share of the fits of [`run_with`].
+///
+/// # Errors
+/// As [`run_stage`].
+pub fn run_share(inputs: Inputs<'_>, config: &TumoursConfig, share: &Share, lab: &Lab<'_>) -> Result<()> {
+    config.check()?;
+    let to_do = kept::to_do(share, &units(config))?;
+    if to_do.is_empty() {
+        return Ok(());
+    }
+    let workplace = share.workplace()?;
+    done(inputs, config, (workplace.path(), Fits::Units(share, &to_do)), lab).map(drop)
+}
+
+/// Fits, and compares where all fits are done.
+fn done(
+    inputs: Inputs<'_>,
+    config: &TumoursConfig,
+    (out, fits): (&Path, Fits<'_>),
+    lab: &Lab<'_>,
+) -> Result<Option<TumoursRecord>> {
     let &Lab { engine, seed, observer } = lab;
     config.check()?;
     let data = inputs.data;
@@ -80,7 +126,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &TumoursConfig, out: &Path, lab: &L
         extra_weight: config.extra_weight,
     };
     let work = Work { learnt: &learnt, held: &held, config, plan: &plan };
-    let (runs, computed_with) = runs::run(work, seed, place, observer)?;
+    let Some((runs, computed_with)) = runs::run(work, seed, (place, fits), observer)? else { return Ok(None) };
     observer.note("bootstrap over the test patients");
     let reference = config.arms.iter().position(|arm| *arm == Arm::Frequent);
     let groups = compare(&runs, reference, &held.patients, (config, seed));
@@ -119,7 +165,7 @@ pub fn run_stage(inputs: Inputs<'_>, config: &TumoursConfig, out: &Path, lab: &L
     }
     picture(work, &record, place)?;
     files::write_json(out.join(RECORD), &record)?;
-    Ok(record)
+    Ok(Some(record))
 }
 
 /// Refuses an arm that is not given what it adds.

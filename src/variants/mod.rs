@@ -20,4 +20,4 @@ pub mod stage;
 
 pub use config::VariantsConfig;
 pub use named::Variant;
-pub use stage::run_stage;
+pub use stage::{run_share, run_stage, run_with, units};

@@ -10,6 +10,7 @@ use super::sheet::{self, Row};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::files::{self, Input, OutFolder, Owner};
+use crate::name::Name;
 use crate::nets::load_image_network;
 use crate::problem::{Problem, Result};
 use crate::records::spelling;
@@ -18,6 +19,7 @@ use crate::records::variants::{CurvePoint, VariantRun, VariantsRecord};
 use crate::run_dir::{GanDir, VariantsDir};
 use crate::settings::Settings;
 use crate::train::{self, TrainConfig, TrainingSet};
+use crate::units::{Ready, Share, Unit};
 
 /// Knows the stage's folders; none is older than marks.
 pub const OWNER: Owner = Owner::of("variants", |_| Ok(None));
@@ -53,20 +55,33 @@ pub fn run_stage(
     out: &Path,
     lab: &Lab<'_>,
 ) -> Result<VariantsRecord> {
+    run_with(data, (usual, config), (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the trainings that are ready: the units of [`run_share`].
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    data: &Prepared,
+    (usual, config): (&TrainConfig, &VariantsConfig),
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<VariantsRecord> {
     config.check()?;
     let dir = VariantsDir::new(out);
     let mut claim = OutFolder::new(OWNER, out).apart_from([Input::of(data.root())]).claim()?;
     claim.will_write([VariantsDir::RECORD, VariantsDir::SHEET])?;
     let set = TrainingSet::load(data, usual, lab.seed)?;
     let planned = plan(data, usual, config, &set, &dir)?;
+    take(&planned, ready)?;
     let eye = Eye::open(data, &set, lab.engine.device)?;
     let mut trained = Vec::new();
     let mut rows = Vec::new();
     for one in &planned {
         let name = spelling::name(&one.variant);
         lab.observer.note(&format!("{name}, training {} of {}", one.seed + 1, config.seeds));
-        let lab = Lab { engine: lab.engine, seed: lab.seed.child("variants", one.seed), observer: lab.observer };
-        let record = train::run_stage(data, &one.config, &one.folder, &lab)?;
+        let record = one.train(data, lab)?;
         let generator = load_image_network(GanDir::new(&one.folder).last_network(), lab.engine.device)?.generator;
         let seen = eye.look(&generator, config.drawn)?;
         if one.seed == 0 {
@@ -87,6 +102,64 @@ pub fn run_stage(
     let record = compared::record(data, config, &trained, eye.record(), lab)?;
     files::write_json(dir.record(), &record)?;
     Ok(record)
+}
+
+/// The units of the stage: one training each, of a variant from a seed; they follow from the settings alone.
+pub fn units(config: &VariantsConfig) -> Vec<Unit> {
+    let of_seed = |seed| config.names.iter().map(move |&variant| Unit::new(unit(variant, seed)));
+    (0..config.seeds).flat_map(of_seed).collect()
+}
+
+fn unit(variant: Variant, seed: u64) -> Name {
+    Name::of_known(&format!("{}-seed{seed}", spelling::name(&variant)))
+}
+
+/// Makes a share of the trainings of [`run_with`]. A unit is the folder of a training, which says how long it took.
+///
+/// # Errors
+/// As [`run_stage`].
+pub fn run_share(
+    data: &Prepared,
+    (usual, config): (&TrainConfig, &VariantsConfig),
+    share: &Share,
+    lab: &Lab<'_>,
+) -> Result<()> {
+    config.check()?;
+    let to_do = share.to_do(units(config))?;
+    if to_do.is_empty() {
+        return Ok(());
+    }
+    let workplace = share.workplace()?;
+    let set = TrainingSet::load(data, usual, lab.seed)?;
+    let planned = plan(data, usual, config, &set, &VariantsDir::new(workplace.path()))?;
+    for one in to_do.into_iter().map(|place| &planned[place]) {
+        let name = unit(one.variant, one.seed);
+        lab.observer.note(&format!("training {name}"));
+        one.train(data, lab)?;
+        share.leave_folder(&name, &one.folder)?;
+        files::remove_folder(&one.folder)?;
+    }
+    Ok(())
+}
+
+/// Puts trainings in place that are ready and not begun here.
+fn take(planned: &[Planned], ready: &Ready) -> Result<()> {
+    let mut missing = vec![];
+    for one in planned {
+        let name = unit(one.variant, one.seed);
+        let done = files::is_there(&GanDir::new(&one.folder).record())?;
+        if !done && !ready.take_folder(&name, &one.folder)? {
+            missing.push(name);
+        }
+    }
+    ready.require_none(&missing)
+}
+
+impl Planned {
+    fn train(&self, data: &Prepared, lab: &Lab<'_>) -> Result<TrainingRecord> {
+        let lab = Lab { engine: lab.engine, seed: lab.seed.child("variants", self.seed), observer: lab.observer };
+        train::run_stage(data, &self.config, &self.folder, &lab)
+    }
 }
 
 /// The trainings in their order: seed by seed, so that a machine that grows slower does so for all variants.

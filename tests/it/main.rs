@@ -142,6 +142,7 @@ mod dermatoscopy;
 mod glioma;
 mod projection_accuracy;
 mod place;
+mod shards;
 mod early_signals;
 
 mod evaluate;

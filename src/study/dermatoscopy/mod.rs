@@ -10,9 +10,12 @@ pub mod config;
 
 mod folders;
 
+mod outline;
+
 mod stages;
 
 use super::cache::{ABSENT, Stages};
+use super::errand::{Errand, What};
 use super::folder;
 use crate::data::Prepared;
 use crate::engine::{Engine, Lab};
@@ -42,6 +45,19 @@ struct Run<'a> {
 /// A file that the settings name is not there, a folder that is not the study's to write, or the first stage that
 /// fails; what was finished is kept, and the same call goes on from there.
 pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) -> Result<DermatoscopyRecord> {
+    go(study, engine, observer, &Errand::new(What::Run))
+}
+
+/// As [`run`], as far as the errand wants it; what that came to is the errand's to say ([`Errand::outcome`]).
+///
+/// # Errors
+/// Those of [`run`]; the errand ended before the end of the study.
+pub fn go(
+    study: &DermatoscopyStudy,
+    engine: &Engine,
+    observer: &dyn Observer,
+    errand: &Errand,
+) -> Result<DermatoscopyRecord> {
     study.check_files()?;
     let dir = StudyDir::new(&study.out);
     let folders = study.stage_folders(&dir);
@@ -53,10 +69,11 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
             .map(|(owner, path)| OutFolder::new(*owner, path).apart_from(paths().map(Input::of)))
             .collect();
         let inputs: Vec<Input<'_>> = paths().chain(study.files()).map(|path| Input::of(path).or_inside()).collect();
-        folder::open(&dir, &study.resolved(), &inputs, &stages)?
+        errand.begin(&dir, study.outline(&dir), &inputs)?;
+        folder::open_for(errand, &dir, &study.resolved(), &inputs, &stages)?
     };
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
-    let mut run = Run { study, dir: &dir, lab, stages: Stages::new(observer) };
+    let mut run = Run { study, dir: &dir, lab, stages: Stages::on(errand, observer) };
 
     let images = run.photographs(&study.images, ("simulate", dir.cohort()))?;
     let data = run.prepare(&images)?;
@@ -75,6 +92,9 @@ pub fn run(study: &DermatoscopyStudy, engine: &Engine, observer: &dyn Observer) 
     let others = external.as_ref().map(|_| Prepared::open(dir.external_data())).transpose()?;
     let external_key = external.as_ref().map_or(ABSENT, |done| &done.key);
     let classify = run.classify(&prepared, others.as_ref(), [&synthetic.key, edited_key, external_key])?;
+    if errand.only_reads() {
+        return Err(errand.end());
+    }
 
     run.stages.require_same()?;
     let record = DermatoscopyRecord {

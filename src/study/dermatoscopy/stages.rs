@@ -23,6 +23,7 @@ use crate::serve::review::together::Consensus;
 use crate::simulate::skin;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{ABSENT, Done, Stage};
+use crate::units::{Ready, Share};
 use crate::{classify, directions, edit, generate, invert, meters, train};
 
 /// Where the photographs lie.
@@ -225,6 +226,8 @@ impl Run<'_> {
             truth: None,
             external,
         };
-        self.stages.run(stage, |folder| classify::run_stage(inputs, config, folder, &lab))
+        let fit = |folder: &Path, ready: &Ready| classify::run_with(inputs, config, (folder, ready), &lab);
+        let share = |share: &Share| classify::units::run_share(inputs, config, share, &lab);
+        self.stages.run_in_units(stage, |_| true, fit, share)
     }
 }

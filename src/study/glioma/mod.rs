@@ -10,9 +10,12 @@ pub mod config;
 
 mod folders;
 
+mod outline;
+
 mod stages;
 
 use super::cache::Stages;
+use super::errand::{Errand, What};
 use super::folder;
 use crate::data::Prepared;
 use crate::engine::{Engine, Lab};
@@ -41,6 +44,14 @@ struct Run<'a> {
 /// A file that the settings name is not there, a folder that is not the study's to write, or the first stage that
 /// fails; what was finished is kept, and the same call goes on from there.
 pub fn run(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer) -> Result<GliomaRecord> {
+    go(study, engine, observer, &Errand::new(What::Run))
+}
+
+/// As [`run`], as far as the errand wants it; what that came to is the errand's to say ([`Errand::outcome`]).
+///
+/// # Errors
+/// Those of [`run`]; the errand ended before the end of the study.
+pub fn go(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer, errand: &Errand) -> Result<GliomaRecord> {
     study.check_files()?;
     let dir = StudyDir::new(&study.out);
     let folders = study.stage_folders(&dir);
@@ -51,18 +62,22 @@ pub fn run(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer) -> Res
             .map(|(owner, path)| OutFolder::new(*owner, path).apart_from(brains().map(Input::of)))
             .collect();
         let inputs: Vec<Input<'_>> = brains().chain(study.files()).map(|path| Input::of(path).or_inside()).collect();
-        folder::open(&dir, &study.resolved(), &inputs, &stages)?
+        errand.begin(&dir, study.outline(&dir), &inputs)?;
+        folder::open_for(errand, &dir, &study.resolved(), &inputs, &stages)?
     };
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
-    let mut run = Run { study, dir: &dir, lab, stages: Stages::new(observer) };
+    let mut run = Run { study, dir: &dir, lab, stages: Stages::on(errand, observer) };
 
     let brains = run.brains()?;
     let data = run.prepare(&brains)?;
     let prepared = Prepared::open(dir.data())?;
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
-    let tumours = run.tumours(&prepared, &synthetic.key)?;
-    let variants = run.variants(&prepared, &data.key)?;
+    let tumours = errand.aside(run.tumours(&prepared, &synthetic.key))?.flatten();
+    let variants = errand.aside(run.variants(&prepared, &data.key))?.flatten();
+    if errand.only_reads() {
+        return Err(errand.end());
+    }
 
     run.stages.require_same()?;
     let record = GliomaRecord {

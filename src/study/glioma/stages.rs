@@ -15,6 +15,7 @@ use crate::records::variants::VariantsRecord;
 use crate::simulate::brain;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
+use crate::units::{Ready, Share};
 use crate::{generate, train, tumours, variants};
 
 /// Where the volumes lie.
@@ -91,21 +92,29 @@ impl Run<'_> {
 
     /// Learns to find tumours with and without drawn pairs, where asked for.
     pub fn tumours(&mut self, prepared: &Prepared, synthetic_key: &str) -> Result<Option<Done<TumoursRecord>>> {
-        let Some(config) = &self.study.tumours else { return Ok(None) };
+        let Some(config) = self.study.tumours.as_ref().filter(|_| !self.stages.passes("tumours")) else {
+            return Ok(None);
+        };
         let stage = Stage::new("tumours", self.dir.tumours(), &(config, self.study.seed), &[synthetic_key])?;
         let lab = self.lab.of_stage("tumours");
         let synthetic = self.dir.synthetic();
         let inputs = tumours::Inputs { data: prepared, synthetic: Some(&synthetic) };
-        self.stages.run(stage, |folder| tumours::run_stage(inputs, config, folder, &lab)).map(Some)
+        let learn = |folder: &Path, ready: &Ready| tumours::run_with(inputs, config, (folder, ready), &lab);
+        let share = |share: &Share| tumours::run_share(inputs, config, share, &lab);
+        self.stages.run_in_units(stage, |_| true, learn, share).map(Some)
     }
 
     /// Trains variants at equal budget, where asked for.
     pub fn variants(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Done<VariantsRecord>>> {
-        let Some(config) = &self.study.variants else { return Ok(None) };
+        let Some(config) = self.study.variants.as_ref().filter(|_| !self.stages.passes("variants")) else {
+            return Ok(None);
+        };
         let settings = (config, &self.study.train, self.study.seed);
         let stage = Stage::new("variants", self.dir.variants(), &settings, &[data_key])?;
         let lab = self.lab.of_stage("variants");
-        let train = &self.study.train;
-        self.stages.run(stage, |folder| variants::run_stage(prepared, train, config, folder, &lab)).map(Some)
+        let settings = (&self.study.train, config);
+        let compare = |folder: &Path, ready: &Ready| variants::run_with(prepared, settings, (folder, ready), &lab);
+        let share = |share: &Share| variants::run_share(prepared, settings, share, &lab);
+        self.stages.run_in_units(stage, |_| true, compare, share).map(Some)
     }
 }

@@ -10,9 +10,12 @@ pub mod config;
 
 mod folders;
 
+mod outline;
+
 mod stages;
 
 use super::cache::Stages;
+use super::errand::{Errand, What};
 use super::folder;
 use crate::data::Prepared;
 use crate::engine::{Engine, Lab};
@@ -45,6 +48,19 @@ pub fn run(
     engine: &Engine,
     observer: &dyn Observer,
 ) -> Result<ProjectionAccuracyRecord> {
+    go(study, engine, observer, &Errand::new(What::Run))
+}
+
+/// As [`run`], as far as the errand wants it; what that came to is the errand's to say ([`Errand::outcome`]).
+///
+/// # Errors
+/// Those of [`run`]; the errand ended before the end of the study.
+pub fn go(
+    study: &ProjectionAccuracyStudy,
+    engine: &Engine,
+    observer: &dyn Observer,
+    errand: &Errand,
+) -> Result<ProjectionAccuracyRecord> {
     study.check_files()?;
     let dir = StudyDir::new(&study.out);
     let folders = study.stage_folders(&dir);
@@ -55,10 +71,11 @@ pub fn run(
             .map(|(owner, path)| OutFolder::new(*owner, path).apart_from(maps().map(Input::of)))
             .collect();
         let inputs: Vec<Input<'_>> = maps().chain(study.files()).map(|path| Input::of(path).or_inside()).collect();
-        folder::open(&dir, &study.resolved(), &inputs, &stages)?
+        errand.begin(&dir, study.outline(&dir), &inputs)?;
+        folder::open_for(errand, &dir, &study.resolved(), &inputs, &stages)?
     };
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
-    let mut run = Run { study, dir: &dir, lab, stages: Stages::new(observer) };
+    let mut run = Run { study, dir: &dir, lab, stages: Stages::on(errand, observer) };
 
     let maps = run.maps()?;
     let data = run.prepare(&maps)?;
@@ -67,6 +84,9 @@ pub fn run(
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let residuals = run.residuals(&prepared, &gan.key)?;
+    if errand.only_reads() {
+        return Err(errand.end());
+    }
 
     run.stages.require_same()?;
     let record = ProjectionAccuracyRecord {

@@ -14,6 +14,7 @@ use crate::records::projection::ProjectionRecord;
 use crate::records::study::{ConditionalRecord, MultiContrastRecord};
 use crate::records::synthesis::SynthesisRecord;
 use crate::study::cache::{ABSENT, Done, Stage};
+use crate::units::{Ready, Share};
 use crate::{generate, project, train};
 
 /// The conditional generator, trained and used.
@@ -28,6 +29,9 @@ impl Run<'_> {
     /// Trains the conditional generator and draws its rims, where that is asked for.
     pub fn conditional(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Conditional>> {
         let Some(conditional) = &self.study.conditional else { return Ok(None) };
+        if self.stages.passes("train-conditional") {
+            return Ok(None);
+        }
         let config = self.study.conditional_train(conditional);
         let gan = self.dir.conditional_gan();
         let folder = gan.root().to_owned();
@@ -52,6 +56,9 @@ impl Run<'_> {
     /// The key is of all that a segmentation learns from: of the data set, the drawn and the denoised.
     pub fn multi_contrast(&mut self, cohort: &Cohort) -> Result<Option<Done<MultiContrastRecord>>> {
         let Some(multi) = &self.study.multi_contrast else { return Ok(None) };
+        if self.stages.passes("prepare-multi-contrast") {
+            return Ok(None);
+        }
         let (config, train_config, project_config) = self.study.multi_contrast_stages(multi);
         let (data, gan) = (self.dir.multi_contrast_data(), self.dir.multi_contrast_gan());
         let seed = self.study.seed;
@@ -107,7 +114,8 @@ impl Run<'_> {
         let stage = Stage::new("project-multi-contrast", folder, &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("project-multi-contrast");
         let inputs = project::Inputs { network, from: project::From::Data(prepared) };
-        let project = |folder: &Path| project::run_stage(inputs, config, folder, &lab);
-        Ok(Some(self.stages.run_until(stage, ProjectionRecord::has_hashes, project)?))
+        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, config, (folder, ready), &lab);
+        let share = |share: &Share| project::units::run_share(inputs, config, share, &lab);
+        Ok(Some(self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)?))
     }
 }

@@ -18,7 +18,9 @@ impl Run<'_> {
         gan_key: &str,
         keys: [&str; 3],
     ) -> Result<Option<EvaluationRecord>> {
-        let Some(config) = &self.study.evaluate else { return Ok(None) };
+        let Some(config) = self.study.evaluate.as_ref().filter(|_| !self.stages.passes("evaluate")) else {
+            return Ok(None);
+        };
         // The class that is drawn, where the generator knows classes.
         let class = config.class.clone().or_else(|| self.study.generate.class.clone());
         let config = EvaluateConfig { class, ..config.clone() };

@@ -19,7 +19,9 @@ impl Run<'_> {
         cohort: &Cohort,
         keys: [&str; 2],
     ) -> Result<Option<ExplanationRecord>> {
-        let Some(config) = &self.study.explain else { return Ok(None) };
+        let Some(config) = self.study.explain.as_ref().filter(|_| !self.stages.passes("explain")) else {
+            return Ok(None);
+        };
         let stage = Stage::new("explain", self.dir.explanation(), &(config, self.study.seed), &keys)?;
         let lab = self.lab.of_stage("explain");
         let classify = self.dir.classify();

@@ -21,6 +21,7 @@ use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
 use crate::study::cache::{Done, Stage};
+use crate::units::{Ready, Share};
 use crate::{classify, evaluate, generate, perturb, project, train};
 
 /// Where the lesions lie.
@@ -127,8 +128,9 @@ impl Run<'_> {
         let stage = Stage::new("project", self.dir.denoised(), &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("project");
         let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-        let project = |folder: &Path| project::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, ProjectionRecord::has_hashes, project)
+        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, config, (folder, ready), &lab);
+        let share = |share: &Share| project::units::run_share(inputs, config, share, &lab);
+        self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)
     }
 
     /// Spoils known lesions and projects them back, where that is asked for.
@@ -139,7 +141,7 @@ impl Run<'_> {
         projection: &ProjectionRecord,
     ) -> Result<Option<PerturbationRecord>> {
         let config = &self.study.perturb;
-        if config.lesions == 0 {
+        if config.lesions == 0 || self.stages.passes("perturb") {
             return Ok(None);
         }
         // What is tested is the projector that made the denoised lesions.
@@ -149,8 +151,9 @@ impl Run<'_> {
         let lab = self.lab.of_stage("perturb");
         let inputs = perturb::Inputs { network: &network, data: prepared };
         let settings = perturb::Settings { perturb: config, project: &project };
-        let done = self.stages.run(stage, |folder| perturb::run_stage(inputs, settings, folder, &lab))?;
-        Ok(Some(done.record))
+        let spoil = |folder: &Path, ready: &Ready| perturb::run_with(inputs, settings, (folder, ready), &lab);
+        let share = |share: &Share| perturb::run_share(inputs, settings, share, &lab);
+        Ok(Some(self.stages.run_in_units(stage, |_| true, spoil, share)?.record))
     }
 
     /// Projects the agreed training lesions of a class, where an arm needs their projections.
@@ -160,7 +163,7 @@ impl Run<'_> {
         agreed: Agreed,
         (projection, gan_key): (&ProjectionRecord, &str),
     ) -> Result<Option<Done<ProjectionRecord>>> {
-        if !self.study.needs_projected(agreed) {
+        if !self.study.needs_projected(agreed) || self.stages.passes(agreed.stage()) {
             return Ok(None);
         }
         // By the projector that made the denoised lesions.
@@ -170,8 +173,9 @@ impl Run<'_> {
         let stage = Stage::new(name, folder, &(&config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage(name);
         let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-        let project = |folder: &Path| project::run_stage(inputs, &config, folder, &lab);
-        Ok(Some(self.stages.run_until(stage, ProjectionRecord::has_hashes, project)?))
+        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, &config, (folder, ready), &lab);
+        let share = |share: &Share| project::units::run_share(inputs, &config, share, &lab);
+        Ok(Some(self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)?))
     }
 
     /// Fits one classifier an arm and compares them; `keys` are those of the slices that arms add.
@@ -203,7 +207,11 @@ impl Run<'_> {
             external: None,
             truth,
         };
-        let fit = |folder: &Path| cohort.unchanged(classify::run_stage(inputs, config, folder, &lab)?, lab.observer);
-        self.stages.run(stage, fit)
+        let fit = |folder: &Path, ready: &Ready| {
+            cohort.unchanged(classify::run_with(inputs, config, (folder, ready), &lab)?, lab.observer)
+        };
+        let share =
+            |share: &Share| cohort.unchanged(classify::units::run_share(inputs, config, share, &lab)?, lab.observer);
+        self.stages.run_in_units(stage, |_| true, fit, share)
     }
 }

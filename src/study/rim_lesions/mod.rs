@@ -19,6 +19,8 @@ pub mod config;
 
 mod main_path;
 
+mod outline;
+
 mod folders;
 
 mod scoring;
@@ -28,6 +30,7 @@ mod show;
 mod two_sided;
 
 use super::cache::{ABSENT, Stages};
+use super::errand::{Errand, What};
 use super::folder;
 use crate::data::Prepared;
 use crate::data::prepare::is_left_to_others;
@@ -56,9 +59,16 @@ struct Run<'a> {
 ///
 /// # Errors
 /// A file that the settings name is not there, a folder that is not the study's to write, or the first stage that
-/// fails; what was finished is kept, and the same
-/// call goes on from there.
+/// fails; what was finished is kept, and the same call goes on from there.
 pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result<StudyRecord> {
+    go(study, engine, observer, &Errand::new(What::Run))
+}
+
+/// As [`run`], as far as the errand wants it; what that came to is the errand's to say ([`Errand::outcome`]).
+///
+/// # Errors
+/// Those of [`run`]; the errand ended before the end of the study.
+pub fn go(study: &RimStudy, engine: &Engine, observer: &dyn Observer, errand: &Errand) -> Result<StudyRecord> {
     study.check_files()?;
     let dir = StudyDir::new(&study.out);
     let folders = study.stage_folders(&dir);
@@ -68,10 +78,11 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
             folders.iter().map(|(owner, path)| OutFolder::new(*owner, path).apart_from(cohort)).collect();
         let files = study.files().map(Input::of);
         let inputs: Vec<Input<'_>> = cohort.into_iter().chain(files).map(Input::or_inside).collect();
-        folder::open(&dir, &study.resolved(), &inputs, &stages)?
+        errand.begin(&dir, study.outline(&dir), &inputs)?;
+        folder::open_for(errand, &dir, &study.resolved(), &inputs, &stages)?
     };
     let lab = Lab { engine, seed: RunSeed(study.seed), observer };
-    let mut run = Run { study, dir: &dir, lab, stages: Stages::new(observer) };
+    let mut run = Run { study, dir: &dir, lab, stages: Stages::on(errand, observer) };
 
     let cohort = run.cohort()?;
     let data = run.prepare(&cohort)?;
@@ -80,28 +91,32 @@ pub fn run(study: &RimStudy, engine: &Engine, observer: &dyn Observer) -> Result
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let denoised = run.project(&prepared, &gan.key)?;
-    let perturbation = run.perturb(&prepared, &gan.key, &denoised.record)?;
-    let conditional = run.conditional(&prepared, &data.key)?;
+    let perturbation = errand.aside(run.perturb(&prepared, &gan.key, &denoised.record))?.flatten();
+    let conditional = errand.aside(run.conditional(&prepared, &data.key))?.flatten();
     let two_sided = match &conditional {
-        Some(conditional) => run.two_sided(&prepared, &denoised.record, &conditional.gan_key)?,
+        Some(conditional) => errand.aside(run.two_sided(&prepared, &denoised.record, &conditional.gan_key))?.flatten(),
         None => None,
     };
-    let multi_contrast = run.multi_contrast(&cohort)?;
-    let segmentation = run.segment(&cohort, multi_contrast.as_ref().map(|done| done.key.as_str()))?;
+    let multi_contrast = errand.aside(run.multi_contrast(&cohort))?.flatten();
+    let segmentation = run.segment(&cohort, multi_contrast.as_ref().map(|done| done.key.as_str()));
+    let segmentation = errand.aside(segmentation)?.flatten();
     let mut agreed_keys = vec![];
     for agreed in Agreed::ALL {
-        let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key))?;
-        agreed_keys.extend(done.map(|done| done.key));
+        let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key));
+        agreed_keys.extend(errand.aside(done)?.flatten().map(|done| done.key));
     }
     let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |conditional| &conditional.drawn.key);
     let keys = [&synthetic.key, &denoised.key, conditional_key];
-    let evaluation = run.evaluate(&prepared, &gan.key, keys)?;
+    let evaluation = errand.aside(run.evaluate(&prepared, &gan.key, keys))?.flatten();
     let judged = two_sided.as_ref().filter(|_| study.needs_two_sided()).map(|done| done.key.as_str());
     let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).chain(judged).collect();
     let classify = run.classify(&prepared, (&cohort, truth.as_deref()), &keys)?;
     let explanation = run.explain(&prepared, &cohort, [&data.key, &classify.key])?;
+    if errand.only_reads() {
+        return Err(errand.end());
+    }
 
     run.stages.require_same()?;
     let results = StudyRecord {

@@ -15,11 +15,15 @@ use crate::segment::arms::Arm;
 use crate::segment::{self, SegmentConfig};
 use crate::settings::Settings;
 use crate::study::cache::Stage;
+use crate::units::{Ready, Share};
 
 impl Run<'_> {
     /// Learns and measures masks where that is asked for; `key` is of what [`Run::multi_contrast`] left.
     pub fn segment(&mut self, cohort: &Cohort, key: Option<&str>) -> Result<Option<SegmentRecord>> {
         let (Some(config), Some(key)) = (&self.study.segment, key) else { return Ok(None) };
+        if self.stages.passes("segment") {
+            return Ok(None);
+        }
         let prepared = Prepared::open(self.dir.multi_contrast_data())?;
         let stage = Stage::new("segment", self.dir.segmentation(), &(config, self.study.seed), &[key])?;
         let lab = self.lab.of_stage("segment");
@@ -31,8 +35,11 @@ impl Run<'_> {
             denoised: needs(Source::Denoised).then_some(denoised.as_path()),
             cohort: Some(&cohort.folder),
         };
-        let learn = |folder: &Path| cohort.unchanged(segment::run_stage(inputs, config, folder, &lab)?, lab.observer);
-        let done = self.stages.run(stage, learn)?;
+        let learn = |folder: &Path, ready: &Ready| {
+            cohort.unchanged(segment::run_with(inputs, config, (folder, ready), &lab)?, lab.observer)
+        };
+        let share = |share: &Share| cohort.unchanged(segment::run_share(inputs, config, share, &lab)?, lab.observer);
+        let done = self.stages.run_in_units(stage, |_| true, learn, share)?;
         Ok(Some(done.record))
     }
 }

@@ -17,6 +17,7 @@ use crate::records::two_sided::TwoSidedRecord;
 use crate::run_dir::StudyDir;
 use crate::study::cache::{Done, Stage};
 use crate::two_sided::{self, TwoSidedConfig};
+use crate::units::{Ready, Share};
 
 /// As what lesions are projected: the class of interest, and the other.
 const AS: [Class; 2] = [Class::RIM, Class::NON_RIM];
@@ -60,6 +61,13 @@ fn groups(config: &TwoSidedConfig) -> Vec<Group> {
 /// The folders of a group of lesions projected as of each class, one list a class.
 fn folders(config: &TwoSidedConfig, dir: &StudyDir) -> [Vec<PathBuf>; 2] {
     AS.map(|class| groups(config).into_iter().map(|group| group.folder(dir, &class)).collect())
+}
+
+/// The stages that project lesions as of either class, and their folders, in their order.
+pub(super) fn projections(config: &TwoSidedConfig, dir: &StudyDir) -> Vec<(&'static str, PathBuf)> {
+    let of_group =
+        |group: Group| AS.iter().zip(group.stages()).map(move |(as_, stage)| (stage, group.folder(dir, as_)));
+    groups(config).into_iter().flat_map(of_group).collect()
 }
 
 impl RimStudy {
@@ -116,15 +124,24 @@ impl Run<'_> {
         let mut keys = vec![];
         for group in groups(config) {
             for (class, name) in AS.iter().zip(group.stages()) {
+                if self.stages.passes(name) {
+                    continue;
+                }
                 let settings = self.study.two_sided_project(config, group, class, &base);
                 let folder = group.folder(self.dir, class);
                 let stage = Stage::new(name, folder, &(&settings, self.study.seed), &[gan_key])?;
                 // The seed of the main projection in both: the same lesions, the same draws.
                 let lab = self.lab.of_stage("project");
                 let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-                let work = |folder: &Path| project::run_stage(inputs, &settings, folder, &lab);
-                keys.push(self.stages.run_until(stage, ProjectionRecord::has_hashes, work)?.key);
+                let work = |folder: &Path, ready: &Ready| project::run_with(inputs, &settings, (folder, ready), &lab);
+                let share = |share: &Share| project::units::run_share(inputs, &settings, share, &lab);
+                let done = self.stages.run_in_units(stage, ProjectionRecord::has_hashes, work, share);
+                // Where one of them ends a list of units, the others are listed all the same.
+                keys.extend(self.stages.aside(done)?.map(|done| done.key));
             }
+        }
+        if self.stages.passes("two-sided") {
+            return Ok(None);
         }
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let stage = Stage::new("two-sided", self.dir.two_sided(), &(config, self.study.seed), &keys)?;

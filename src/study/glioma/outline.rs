@@ -1,0 +1,30 @@
+//! The stages that this study will go through, as they are known before any of them has run.
+
+use super::config::GliomaStudy;
+use crate::run_dir::StudyDir;
+use crate::study::errand::{Planned, Units};
+use crate::{tumours, variants};
+
+impl GliomaStudy {
+    /// In the order in which [`super::run`] does them.
+    pub(super) fn outline(&self, dir: &StudyDir) -> Vec<Planned> {
+        let mut stages = vec![];
+        let mut brains: &[&'static str] = &[];
+        if self.brains.simulate.is_some() {
+            stages.push(Planned::whole("simulate", dir.cohort(), &[]));
+            brains = &["simulate"];
+        }
+        stages.push(Planned::whole("prepare", dir.data(), brains));
+        stages.push(Planned::whole("train", dir.gan().root().to_owned(), &["prepare"]));
+        stages.push(Planned::whole("generate", dir.synthetic(), &["train"]));
+        if let Some(config) = &self.tumours {
+            let fits = Units::Known(tumours::units(config));
+            stages.push(Planned::in_units("tumours", dir.tumours(), &["generate"], fits));
+        }
+        if let Some(config) = &self.variants {
+            let trainings = Units::Known(variants::units(config));
+            stages.push(Planned::in_units("variants", dir.variants(), &["generate"], trainings));
+        }
+        stages
+    }
+}

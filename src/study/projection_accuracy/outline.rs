@@ -1,0 +1,22 @@
+//! The stages that this study will go through, as they are known before any of them has run.
+
+use super::config::ProjectionAccuracyStudy;
+use crate::run_dir::StudyDir;
+use crate::study::errand::Planned;
+
+impl ProjectionAccuracyStudy {
+    /// In the order in which [`super::run`] does them.
+    pub(super) fn outline(&self, dir: &StudyDir) -> Vec<Planned> {
+        let mut stages = vec![];
+        let mut maps: &[&'static str] = &[];
+        if self.maps.simulate.is_some() {
+            stages.push(Planned::whole("simulate", dir.cohort(), &[]));
+            maps = &["simulate"];
+        }
+        stages.push(Planned::whole("prepare", dir.data(), maps));
+        stages.push(Planned::whole("train", dir.gan().root().to_owned(), &["prepare"]));
+        stages.push(Planned::whole("generate", dir.synthetic(), &["train"]));
+        stages.push(Planned::whole("residuals", dir.residuals(), &["generate"]));
+        stages
+    }
+}
