@@ -1,5 +1,5 @@
-//! The units of a comparison: one fit each, of an arm in a repetition, at the settings' weight of what it adds or at one
-//! of the curve.
+//! The units of a comparison: one fit each, of an arm in a repetition, at the settings' weight of what it adds or at
+//! one of the curve.
 
 use super::arms::Arm;
 use super::config::ClassifyConfig;

@@ -1,7 +1,8 @@
 //! `rimforge bids-app BIDS_DIR OUTPUT_DIR participant|group`: the study of rim lesions as a BIDS App is called.
 //!
-//! A generator learns from all persons at once, so the persons' own level only reads and checks their files, as many of
-//! them at once as one likes; the group's level is the study. `clusters/boutiques.json` describes the same to launchers.
+//! A generator learns from all persons at once, so the persons' own level only reads and checks their files, as many
+//! of them at once as one likes; the group's level is the study. `clusters/boutiques.json` describes the same to
+//! launchers.
 
 use std::path::{Path, PathBuf};
 

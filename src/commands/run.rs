@@ -1,5 +1,5 @@
-//! `rimforge run STUDY.toml`: every stage in order, each kept where its settings and inputs did not change; or stages up
-//! to one, or a share of one.
+//! `rimforge run STUDY.toml`: every stage in order, each kept where its settings and inputs did not change; or stages
+//! up to one, or a share of one.
 
 use std::path::Path;
 

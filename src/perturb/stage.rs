@@ -174,6 +174,9 @@ pub fn run_share(inputs: Inputs<'_>, settings: Settings<'_>, share: &Share, lab:
     let (bench, spoiled) = spoiled(&session, &net, settings, &dir)?;
     let size = session.config.batch as usize;
     let to_do = share.to_do(units::batches(size as u64, spoiled.iter().map(|item| &item.target.id)))?;
+    if to_do.is_empty() {
+        return Ok(());
+    }
     let prints: Vec<String> = spoiled.iter().map(|item| bench.print(item)).collect();
     let cut = Batches::new(&prints, size, &session.place);
     let places = |number: &usize| number * size..spoiled.len().min((number + 1) * size);

@@ -131,11 +131,11 @@ impl Errand {
                         .advice("the others are made as a whole: `rimforge run STUDY --until STAGE`"));
                 }
             }
-            What::Until(stage) | What::Before(stage) | What::Merge { until: Some(stage), .. } => {
-                if !outline.iter().any(|planned| planned.stage == stage) {
-                    return Err(Problem::usage(format!("a stage {stage}"))
-                        .expected(format!("one of this study: {}", named(&outline.iter().collect::<Vec<_>>()))));
-                }
+            What::Until(stage) | What::Before(stage) | What::Merge { until: Some(stage), .. }
+                if !outline.iter().any(|planned| planned.stage == stage) =>
+            {
+                return Err(Problem::usage(format!("a stage {stage}"))
+                    .expected(format!("one of this study: {}", named(&outline.iter().collect::<Vec<_>>()))));
             }
             _ => {}
         }

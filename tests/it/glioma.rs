@@ -3,9 +3,11 @@
 use std::fs;
 
 use rimforge::records::glioma::GliomaRecord;
-use rimforge::records::variants::VariantsRecord;
+use rimforge::records::variants::{VariantRun, VariantsRecord};
 
+use crate::fuzz::volumes::copy;
 use crate::place::{Place, read};
+use crate::tiny_runs::outcome;
 
 const STUDY: &str = r#"
 kind = "glioma"
@@ -140,4 +142,40 @@ fn given_volumes(place: &Place) {
     place.refused(2, "run study.toml --set train.condition=none --set out=x", "train.condition");
     place.refused(2, "run study.toml --set train.base=embedded --set out=x", "train.base = \"embedded\"");
     assert!(!place.path("x").exists());
+}
+
+/// Fits of segmentations, and whole trainings: units like any other.
+#[test]
+fn fits_and_trainings_can_be_made_by_shards() {
+    let study = STUDY.replace(", \"attention\", \"feature-quantisation\", \"top-k\", \"adain\", \"lecam\"", "");
+    let (whole, parts) = (Place::new(&study), Place::new(&study));
+    whole.done("run study.toml --before tumours");
+    copy(&whole.path("study"), &parts.path("study"));
+    whole.done("run study.toml");
+    assert!(parts.done("plan study.toml --stages").starts_with("tumours\nvariants\n"));
+    for stage in ["tumours", "variants"] {
+        parts.done(&format!("run study.toml --before {stage}"));
+        parts.done(&format!("run study.toml --stage {stage} --shard 1/2"));
+        parts.refused(5, &format!("merge study.toml --until {stage}"), "1 units of");
+        parts.done(&format!("run study.toml --stage {stage} --shard 0/2"));
+        parts.done(&format!("merge study.toml --until {stage}"));
+    }
+    parts.done("merge study.toml");
+    fs::remove_dir_all(parts.path("study/units")).unwrap();
+    let files = |place: &Place| {
+        let mut files = outcome(&place.path("study"));
+        // What variants are worth in equal time hangs on how long they took.
+        files.retain(|name, _| ![".stages/variants.json", "results.json", "variants/record.json"].contains(&&**name));
+        files
+    };
+    let (left, right) = (files(&whole), files(&parts));
+    let differ: Vec<&String> = left.keys().chain(right.keys()).filter(|at| left.get(*at) != right.get(*at)).collect();
+    assert!(differ.is_empty() && left.keys().any(|name| name.contains("relativistic-0/network-last")), "{differ:?}");
+    let (left, right) = (results(&whole), results(&parts));
+    assert_eq!(left.tumours, right.tumours);
+    for (left, right) in left.variants.unwrap().variants.iter().zip(&right.variants.unwrap().variants) {
+        assert_eq!(left.at_equal_images, right.at_equal_images);
+        let points = |run: &VariantRun| run.points.iter().map(|at| (at.images, at.distance)).collect::<Vec<_>>();
+        assert_eq!(points(&left.runs[0]), points(&right.runs[0]));
+    }
 }

@@ -4,6 +4,7 @@
 /// Imports between modules, as ARCHITECTURE.md allows them.
 mod architecture;
 mod bench;
+mod bids_app;
 
 /// One test at a time on a card.
 mod gpu;

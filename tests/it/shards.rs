@@ -162,7 +162,8 @@ fn any_number_of_shards_comes_to_the_files_of_a_run_in_one_piece() {
 fn shards_at_once_in_one_folder_and_one_of_them_twice_do_not_disturb_each_other() {
     let base = base();
     let out = base.copy("at-once");
-    for stage in STAGES {
+    for stage in ["project", "classify"] {
+        finish(&mut base.command("run", &out, &["--before", stage]));
         let start = |shard| base.shard(&out, stage, shard).spawn().unwrap();
         let children = ["0/2", "0/2", "1/2"].map(start);
         for child in children.map(Child::wait_with_output) {
@@ -184,7 +185,8 @@ fn shards_at_once_in_one_folder_and_one_of_them_twice_do_not_disturb_each_other(
 fn a_shard_that_is_killed_is_repeated_and_makes_what_is_missing() {
     let base = base();
     let out = base.copy("killed");
-    for stage in STAGES {
+    for stage in ["project", "classify"] {
+        finish(&mut base.command("run", &out, &["--before", stage]));
         let mut kills = 0;
         loop {
             let mut child = base.shard(&out, stage, "0/1").spawn().unwrap();
