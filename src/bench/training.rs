@@ -12,6 +12,7 @@ use super::{BenchNet, BenchRecord, Nets};
 use crate::augment::ChannelRule;
 use crate::engine::precision::Scope;
 use crate::engine::{Place, Precision, SideStream, Threads, conv3d, speed};
+use crate::nets::DiscriminatorConfig;
 use crate::optim::{Alone, Peers, Team};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::label::NetworkLabel;
@@ -65,8 +66,8 @@ fn settings(nets: &Nets, replicas: Option<u64>) -> Result<Resolved> {
 pub(super) fn precision(clock: &Clock, nets: &Nets) -> Result<(Precision, Option<PrecisionSpeed>)> {
     let (chosen, measured) = match (nets.precision, clock.device) {
         (Precision::Auto, Device::Cpu) => {
-            let settings = settings(nets, None)?;
-            let measured = settled::compare(&settings.generator, &settings.discriminator)?;
+            let generator = nets.size.generator();
+            let measured = settled::compare(&generator, &DiscriminatorConfig::matching(&generator))?;
             (speed::choose(measured.as_ref()), measured)
         }
         (precision, device) => (precision.resolve(device, true)?, None),

@@ -21,8 +21,8 @@ pub struct PrecisionSpeed {
 pub struct ChosenPrecision {
     /// "float32" or "bfloat16".
     pub precision: String,
-    /// What it was chosen by; the one part that does not repeat.
-    pub timing: PrecisionSpeed,
+    /// The seconds of the two compared, by which it was chosen; the one part that does not repeat.
+    pub seconds: PrecisionSpeed,
 }
 
 impl PrecisionSpeed {

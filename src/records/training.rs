@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::Stretch;
-use super::precision::PrecisionSpeed;
+use super::precision::ChosenPrecision;
 
 /// One tick; a line of `stats.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,8 +65,8 @@ pub struct TrainingRecord {
     #[serde(default)]
     pub precision: String,
     /// What the precision was chosen by; absent where it was given, or not a CPU's.
-    #[serde(default, rename = "timing", skip_serializing_if = "Option::is_none")]
-    pub precision_speed: Option<PrecisionSpeed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision_choice: Option<ChosenPrecision>,
     /// Parts of a batch, each computed on a thread of its own.
     #[serde(default = "one")]
     pub replicas: u64,

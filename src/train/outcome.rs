@@ -4,7 +4,6 @@ use super::{TrainState, Training};
 use crate::files;
 use crate::nets::Network;
 use crate::problem::Result;
-use crate::records::precision::ChosenPrecision;
 use crate::records::training::{BaseGenerator, TickRecord, TimingRecord, TrainingRecord};
 
 /// A finished run.
@@ -45,7 +44,7 @@ impl Outcome<'_> {
             train_slices: items.images,
             classes: items.classes.to_vec(),
             precision: settings.precision.name().to_owned(),
-            precision_speed: files::read_note::<ChosenPrecision>(dir.precision())?.map(|chosen| chosen.timing),
+            precision_choice: files::read_note(dir.precision())?,
             replicas: settings.replicas,
             images: state.images(settings),
             batch: settings.batch,

@@ -17,6 +17,7 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::arithmetic::Stretch;
 use crate::records::label::NetworkLabel;
+use crate::records::precision::ChosenPrecision;
 use crate::records::training::{TickRecord, TimingRecord, TrainingRecord};
 use crate::run_dir::GanDir;
 use crate::tensorboard::{self, EventWriter};
@@ -28,8 +29,11 @@ pub const OWNER: Owner = Owner::of("train", unmarked);
 /// noted as they come.
 fn written(dir: &GanDir) -> Vec<String> {
     let paths = [dir.stats(), dir.timing(), dir.precision(), dir.best_network(), dir.last_network(), dir.record()];
-    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    paths.iter().map(name).chain([in_folder(PREVIEWS, REALS)]).collect()
+    paths.iter().map(|path| name_of(path)).chain([in_folder(PREVIEWS, REALS)]).collect()
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Folders whose files are noted one by one; a version before noted them whole.
@@ -59,7 +63,10 @@ fn preview_images(name: &str) -> Option<u64> {
 fn adopted(folder: &Path) -> Result<Vec<String>> {
     let previews = files::files_in(folder, PREVIEWS, |name| name == REALS || preview_images(name).is_some())?;
     let checkpoints = checkpoint::adopted(folder, &GanDir::new(folder).checkpoints(), &saved::all_files())?;
-    Ok([checkpoints, previews].concat())
+    // Noted since marks are narrow; no other command writes one.
+    let precision = GanDir::new(folder).precision();
+    let ours = files::parses::<ChosenPrecision>(&precision)?.then(|| name_of(&precision));
+    Ok(checkpoints.into_iter().chain(previews).chain(ours).collect())
 }
 
 /// A folder of a version before there were marks: with a record, a log or a checkpoint of a training run.

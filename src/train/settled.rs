@@ -135,9 +135,9 @@ impl Settled {
     /// It cannot be written.
     pub fn note(&self, folder: &RunFolder<'_>) -> Result<()> {
         match &self.speed {
-            Some(timing) => {
+            Some(seconds) => {
                 let precision = self.settings.precision.name().to_owned();
-                files::write_json(folder.dir.precision(), &ChosenPrecision { precision, timing: *timing })
+                files::write_json(folder.dir.precision(), &ChosenPrecision { precision, seconds: *seconds })
             }
             None => Ok(()),
         }

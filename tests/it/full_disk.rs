@@ -204,7 +204,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// The lock, logs of speed, TensorBoard's events, and the report, which shows how long stages took.
 fn tells_the_time(name: &str) -> bool {
-    name.starts_with("events.") || [".lock", "lock", "timing.jsonl", "precision.json", "index.html"].contains(&name)
+    name.starts_with("events.") || [".lock", "lock", "timing.jsonl", "index.html"].contains(&name)
 }
 
 /// The file's bytes; of a JSON file all but what something took in seconds and memory.

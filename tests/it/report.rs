@@ -142,7 +142,7 @@ pub fn study() -> StudyRecord {
             seed: 1,
         },
         training: TrainingRecord {
-            precision_speed: None,
+            precision_choice: None,
             replicas: 1,
             computed_with: vec![],
             classes: vec![],
