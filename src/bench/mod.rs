@@ -85,18 +85,15 @@ pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord
     }
     let clock = Clock { repetitions, device: engine.device, graphs: engine.graphs };
     let before = clock.convolution_rate();
-    let (mut record, nets) = match work {
-        Work::Train(nets, parts) => (training::train(&clock, nets, (*parts, engine.facts.threads))?, None),
-        Work::Project(nets) => (nets::project(&clock, nets)?, Some(nets)),
-        Work::Generate(nets) => (nets::generate(&clock, nets)?, Some(nets)),
-        Work::Simulate => (patient::simulate(&clock)?, None),
-        Work::Prepare(cohort) => (cohort::prepare_cohort(&clock, cohort, engine.facts.threads)?, None),
-        Work::Classify(width) => (classifier::classify(&clock, *width, engine)?, None),
+    let mut record = match work {
+        Work::Train(nets, parts) => training::train(&clock, nets, (*parts, engine.facts.threads))?,
+        Work::Project(nets) => nets::project(&clock, nets)?,
+        Work::Generate(nets) => nets::generate(&clock, nets)?,
+        Work::Simulate => patient::simulate(&clock)?,
+        Work::Prepare(cohort) => cohort::prepare_cohort(&clock, cohort, engine.facts.threads)?,
+        Work::Classify(width) => classifier::classify(&clock, *width, engine)?,
     };
     record.conv_fp32_gflops = before.max(clock.convolution_rate());
-    if let Some(nets) = nets {
-        record.precision = Some(training::precision(&clock, nets)?.0.name());
-    }
     record.device = format!("{:?}", engine.device).to_lowercase();
     record.threads = engine.facts.threads;
     record.peak_bytes = stats::peak_memory(engine.device);

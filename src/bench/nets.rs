@@ -20,7 +20,8 @@ use crate::seed::RunSeed;
 /// # Errors
 /// Work that fails.
 pub fn generate(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
-    let _precision = Scope::enter(precision(clock, nets)?.0);
+    let precision = precision(clock, nets)?.0;
+    let _precision = Scope::enter(precision);
     let generator = Generator::new(&nets.size.generator(), RunSeed(1), clock.device)?;
     let batch = nets.batch()?;
     let z = Tensor::randn([batch as i64, generator.config().z_dim], (Kind::Float, clock.device));
@@ -31,7 +32,7 @@ pub fn generate(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     })?;
     let ms = 1e3 * seconds / batch as f64;
     let report = BenchRecord::new("generate", Some(nets), BTreeMap::from([("forward", ms)]))?;
-    Ok(BenchRecord { images_per_s: Some(1e3 / ms), ..report })
+    Ok(BenchRecord { precision: Some(precision.name()), images_per_s: Some(1e3 / ms), ..report })
 }
 
 /// Steps of one timed projection.
@@ -45,7 +46,8 @@ fn projector_steps(device: Device) -> u64 {
 /// # Errors
 /// Work that fails.
 pub fn project(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
-    let _precision = Scope::enter(precision(clock, nets)?.0);
+    let precision = precision(clock, nets)?.0;
+    let _precision = Scope::enter(precision);
     let config = nets.size.generator();
     if config.dimensions != 2 {
         return Err(Problem::usage("a projector of volumes").expected("--net small, paper or slice-256"));
@@ -74,5 +76,5 @@ pub fn project(clock: &Clock, nets: &Nets) -> Result<BenchRecord> {
     let seconds = clock.seconds(|| optimise(&projection, None, &mut |_| true).map(drop))?;
     let steps = (batch * steps) as f64;
     let report = BenchRecord::new("project", Some(nets), BTreeMap::from([("step", 1e3 * seconds / steps)]))?;
-    Ok(BenchRecord { image_steps_per_s: Some(steps / seconds), ..report })
+    Ok(BenchRecord { precision: Some(precision.name()), image_steps_per_s: Some(steps / seconds), ..report })
 }
