@@ -1,6 +1,6 @@
 # Everything below `setup` needs no environment variable.
 
-.PHONY: setup demo test test-python test-python-torch test-gpu attack lint clean
+.PHONY: setup demo test test-python test-python-torch test-wheel test-gpu wheel attack lint clean
 .DEFAULT_GOAL := setup
 
 STUDY ?= studies/demo.toml
@@ -14,7 +14,7 @@ demo: setup
 	target/release/rimforge run $(STUDY)
 
 # Cheapest checks first.
-test: setup lint test-python
+test: setup lint test-python test-wheel
 	cargo test --release --locked
 
 # The Python reader, on folders that the program makes.
@@ -24,6 +24,14 @@ test-python: setup
 # The same where PYTHON has torch, onnx, onnxscript and onnxruntime: fails if it has not.
 test-python-torch: setup
 	@scripts/test_python.sh torch
+
+# The program as a Python wheel, in target/wheels/ (docs/installing.md).
+wheel: setup
+	@scripts/make_wheel.sh
+
+# The wheel in fresh environments; with torch fetched by pip: scripts/test_wheel.sh torch.
+test-wheel: setup
+	@scripts/test_wheel.sh
 
 # On a machine with an NVIDIA GPU: the reference values there, by recorded steps too.
 test-gpu: setup

@@ -1,4 +1,4 @@
-//! Compiles the C++ shim and leaves the rpath to libtorch in our binaries, so that they run without LD_LIBRARY_PATH.
+//! Compiles the C++ shim and leaves in our binaries where libtorch lies, so that they run without LD_LIBRARY_PATH.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -25,12 +25,16 @@ fn main() {
     let unit: String = shim_files().iter().map(|name| format!("#include \"{name}\"\n")).collect();
     let path = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for outputs")).join("shim.cpp");
     std::fs::write(&path, unit).expect("cargo's folder for outputs can be written");
-    cc::Build::new()
-        .cpp(true)
+    let mut shim = cc::Build::new();
+    // libtorch's parallel_for is a header; without OpenMP it would run on one thread. Apple's compiler takes it
+    // unasked for only by way of its preprocessor; header and library are libtorch's own there.
+    let openmp: &[&str] = if on_macos() { &["-Xpreprocessor", "-fopenmp"] } else { &["-fopenmp"] };
+    openmp.iter().for_each(|flag| {
+        shim.flag(flag);
+    });
+    shim.cpp(true)
         .std("c++17")
         .file(&path)
-        // libtorch's parallel_for is a header; without OpenMP it would run on one thread.
-        .flag("-fopenmp")
         .include("shim")
         .include("shim/cuda")
         .include("shim/distributed")
@@ -45,14 +49,61 @@ fn main() {
         .define("GLOG_USE_GLOG_EXPORT", None)
         .compile("rimforge_shim");
 
-    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    find_at_run_time(&lib);
+    if on_linux() {
+        // Where the C library's own would be called: `shim/hypot.cpp` says why not.
+        for name in ["hypot", "hypotf"] {
+            println!("cargo:rustc-link-arg=-Wl,--wrap={name}");
+        }
+    }
     // What the shim calls itself. libtorch_cuda.so is not among them: the program opens it where it is.
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
     println!("cargo:rustc-link-lib=dl");
-    println!("cargo:rustc-link-lib=gomp");
-    println!("cargo:rustc-env=RIMFORGE_LIBTORCH_LIB={}", lib.display());
+    println!("cargo:rustc-link-lib={}", if on_macos() { "omp" } else { "gomp" });
+}
+
+fn on_linux() -> bool {
+    env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux")
+}
+
+fn on_macos() -> bool {
+    env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("macos")
+}
+
+/// Tells the loader where to look for libtorch, in this order: in the Python environment that the program was installed
+/// into (`bin/rimforge` of a wheel, beside its `lib/python3.x`), then where it was built.
+///
+/// As RPATH, which comes before LD_LIBRARY_PATH, while RUNPATH comes after it: environments of clusters put
+/// a torch of their own there.
+fn find_at_run_time(lib: &Path) {
+    if !on_linux() {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+        return;
+    }
+    println!("cargo:rustc-link-arg=-Wl,--disable-new-dtags");
+    let mut places = vec!["$ORIGIN/../torch/lib".to_owned()];
+    for python in 10..=14 {
+        for (lib, packages) in [("lib", "site"), ("lib64", "site"), ("lib", "dist")] {
+            places.push(format!("$ORIGIN/../{lib}/python3.{python}/{packages}-packages/torch/lib"));
+        }
+    }
+    places.extend(beside_the_program(lib).unwrap_or_else(|| vec![lib.display().to_string()]));
+    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", places.join(":"));
+}
+
+/// libtorch's folder as seen from the program and from the tests, where checkout and target folder lie as ever: then no
+/// path of this machine stands in the program, and the checkout can be moved.
+fn beside_the_program(lib: &Path) -> Option<Vec<String>> {
+    let checkout = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?).canonicalize().ok()?;
+    let inside = lib.canonicalize().ok()?.strip_prefix(&checkout).ok()?.to_owned();
+    // target/release/build/rimforge-0123/out
+    let out = PathBuf::from(env::var_os("OUT_DIR")?).canonicalize().ok()?;
+    let program = out.ancestors().nth(3)?.strip_prefix(&checkout).ok()?;
+    let up = |levels: usize| format!("$ORIGIN/{}{}", "../".repeat(levels), inside.display());
+    let levels = program.components().count();
+    Some(vec![up(levels), up(levels + 1)])
 }
 
 /// The C++ files of `shim/` that make up the one unit, in alphabetical order; `kernels.cpp` is compiled by itself.

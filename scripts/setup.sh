@@ -21,10 +21,16 @@ if command -v python3 >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2
   echo "missing: pip for python3 (fetches libtorch: apt-get install python3-pip)" >&2
   missing=1
 fi
-if [ "$(uname -sm)" != "Linux x86_64" ]; then
-  echo "unsupported: $(uname -sm) (libtorch is pinned for Linux x86_64)" >&2
-  missing=1
-fi
+# "not run": libtorch is pinned for it, but nobody has built or run rimforge there yet.
+case "$(uname -sm)" in
+  "Linux x86_64") system= ;;
+  "Linux aarch64") system=-linux-aarch64 ;;
+  "Darwin arm64") system=-macos-arm64 ;;
+  *)
+    echo "unsupported: $(uname -sm) (libtorch is pinned for Linux x86_64, Linux aarch64 and macOS arm64)" >&2
+    exit 4
+    ;;
+esac
 if command -v rustc >/dev/null 2>&1; then
   version=$(rustc --version | awk '{print $2}')
   if [ "$(printf '%s\n1.95.0\n' "$version" | sort -V | head -n 1)" != "1.95.0" ]; then
@@ -34,6 +40,14 @@ if command -v rustc >/dev/null 2>&1; then
 fi
 [ "$missing" = 0 ] || exit 4
 
+if [ -n "$system" ]; then
+  echo "note: rimforge was not run on $(uname -sm) yet; tell how it went (CONTRIBUTING.md)" >&2
+  if [ "${CUDA:-0}" = 1 ]; then
+    echo "unsupported: the CUDA build of libtorch is pinned for Linux x86_64 only" >&2
+    exit 4
+  fi
+  CUDA=0
+fi
 case "${CUDA:-auto}" in
   1) flavour=cuda ;;
   0) flavour=cpu ;;
@@ -41,15 +55,19 @@ case "${CUDA:-auto}" in
   *) echo "CUDA is 0, 1 or unset, not '${CUDA}'" >&2; exit 2 ;;
 esac
 
-pins="scripts/libtorch-$flavour.txt"
-stamp="$flavour $(sha256sum <"$pins" | cut -d' ' -f1)"
+pins="scripts/libtorch-$flavour$system.txt"
+# Of macOS, shasum.
+sha256=$(command -v sha256sum || echo "shasum -a 256")
+stamp="$flavour $($sha256 <"$pins" | cut -d' ' -f1)"
 if [ "$(cat .libtorch/stamp 2>/dev/null || true)" != "$stamp" ]; then
   echo "fetching libtorch ($flavour) into .libtorch/"
   rm -rf .libtorch.part
   # pip matches a wheel's platform tag exactly, so every glibc level that a wheel may be tagged with is named.
   platforms=()
-  for level in $(seq 5 28); do platforms+=(--platform "manylinux_2_${level}_x86_64"); done
-  for name in manylinux1 manylinux2010 manylinux2014; do platforms+=(--platform "${name}_x86_64"); done
+  machine=$(uname -m | sed s/arm64/x86_64/)  # macOS: of NVIDIA's wheels only headers are used
+  for level in $(seq 5 28); do platforms+=(--platform "manylinux_2_${level}_$machine"); done
+  for name in manylinux1 manylinux2010 manylinux2014; do platforms+=(--platform "${name}_$machine"); done
+  [ "$(uname -s)" = Linux ] || platforms+=(--platform macosx_11_0_arm64)
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
     --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 "${platforms[@]}" \
     --target .libtorch.part --requirement "$pins"

@@ -30,6 +30,9 @@ pub mod graph;
 pub mod group;
 
 #[cfg(test)]
+mod hypot;
+
+#[cfg(test)]
 pub mod watch;
 
 pub use graph::{GraphMemory, Repeated};

@@ -112,7 +112,10 @@ impl Engine {
             return Err(Problem::new(Kind::Environment, format!("libtorch {loaded} is loaded"))
                 .at(&folder)
                 .expected(format!("{compiled}, which rimforge was built for"))
-                .advice("unset LD_LIBRARY_PATH, or run `make setup` and build again"));
+                .advice(
+                    "give rimforge an environment of its own with that version (`pip install rimforge` in a new one), or \
+                     build it again (`make setup`)",
+                ));
         }
         let gpu = open_cuda(&folder);
         let threads = match config.threads {
@@ -157,11 +160,12 @@ impl Engine {
     }
 }
 
-/// Where the loaded libtorch lies: the folder that we were linked with, or one that LD_LIBRARY_PATH puts before it.
+/// Where the loaded libtorch lies: in the Python environment that the program is installed in, or where it was built.
 fn folder() -> PathBuf {
     // SAFETY: a query without arguments.
     let loaded = PathBuf::from(unsafe { ffi::text(ffi::rf_loaded_from()) });
-    loaded.parent().map_or_else(|| PathBuf::from(env!("RIMFORGE_LIBTORCH_LIB")), Path::to_owned)
+    let folder = loaded.parent().unwrap_or(Path::new(""));
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Version of the loaded libtorch, "2.11.0".

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes the wheel of the program in target/wheels/ and looks at what it holds. Whose glibc is newer than 2.34 may need a
+# symbol that older systems lack: then this says which, and nothing is left.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+
+fail() { echo "$1" >&2; exit 4; }
+for tool in objdump readelf; do
+  command -v "$tool" >/dev/null 2>&1 || fail "missing: $tool (looks into the program: apt-get install binutils)"
+done
+
+pin=scripts/maturin.txt
+packages=target/python/maturin
+stamp=$(sha256sum <"$pin" | cut -d' ' -f1)
+if [ "$(cat "$packages/stamp" 2>/dev/null || true)" != "$stamp" ]; then
+  rm -rf "$packages" "$packages.part"
+  "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes \
+    --target "$packages.part" --requirement "$pin" || fail "pip could not fetch $pin; no wheel was made"
+  echo "$stamp" >"$packages.part/stamp"
+  mv "$packages.part" "$packages"
+fi
+
+made=target/wheels.part
+rm -rf "$made" && mkdir -p "$made" target/wheels
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
+export SOURCE_DATE_EPOCH
+"$packages/bin/maturin" build --quiet --release --locked --out "$made"
+wheel=$(echo "$made"/*.whl)
+"$python" -m zipfile -e "$wheel" "$made/in"
+program=$(echo "$made"/in/*.data/scripts/rimforge)
+
+# 13 MB of it are the base networks of assets/.
+[ "$(stat -c %s "$wheel")" -lt 30000000 ] || fail "$wheel has $(stat -c %s "$wheel") bytes: 30 MB at most"
+found=$(find "$made/in" -name '*.so*')
+[ -z "$found" ] || fail "the wheel holds libraries of its environment: $found"
+[ -n "$(find "$made/in" -path '*.dist-info/sboms/*.json')" ] || fail "the wheel holds no list of what it is made of (SBOM)"
+while read -r place; do
+  case "$place" in
+    "\$ORIGIN/"*) ;;
+    *) fail "the program looks for libtorch in $place, which other machines do not have: build with libtorch in .libtorch (make setup)" ;;
+  esac
+done < <(readelf -d "$program" | sed -n 's/.*(RPATH).*\[\(.*\)\]/\1/p' | tr : '\n')
+readelf -d "$program" | grep -q '(RPATH)' || fail "the program has no RPATH"
+for limit in GLIBC_2.34 GLIBCXX_3.4.29; do
+  most=$(objdump -T "$program" | grep -o "${limit%%_*}_[0-9.]*" | sort -uV | tail -n 1)
+  [ "$(printf '%s\n%s\n' "$most" "$limit" | sort -V | tail -n 1)" = "$limit" ] ||
+    fail "the program needs $most, manylinux_2_34 has $limit: $(objdump -T "$program" | grep -w "$most" | awk '{print $NF}' | tr '\n' ' ')(build on Debian 12 or older)"
+done
+
+rm -f target/wheels/rimforge-*.whl
+mv "$wheel" target/wheels/
+rm -rf "$made"
+echo "target/wheels/$(basename "$wheel")"
