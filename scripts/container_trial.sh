@@ -10,7 +10,7 @@ command -v debootstrap >/dev/null 2>&1 || { echo "missing: debootstrap (apt-get 
 root=${1:-$(mktemp -d)}
 trap '[ -n "${1:-}" ] || rm -rf --one-file-system "$root"' EXIT
 packages=$(sed -n '/^FROM.*slim$/,$ s/.*--no-install-recommends \(.*\) && rm.*/\1/p' containers/Containerfile | tr ' ' ,)
-[ -e "$root/etc/debian_version" ] || debootstrap --quiet --variant=minbase --include="$packages" bookworm "$root"
+[ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase --include="$packages" bookworm "$root"
 image=$root/opt/rimforge
 rm -rf "$image" && mkdir -p "$image/target/release" "$image/.libtorch/torch" "$root/work"
 strip -o "$image/target/release/rimforge" target/release/rimforge
@@ -19,17 +19,42 @@ cp -a .libtorch/torch/lib "$image/.libtorch/torch/"
 cat >"$root/work/study.toml" <<'STUDY'
 name = "container"
 out = "/work/out/study"
-[simulate]
-patients = 12
+[engine]
+device = "cpu"
+[cohort.simulate]
+preset = "tiny"
+patients = 14
+[prepare]
+patch = [8, 16, 16]
+[train]
+kimg = 0.024
+batch = 4
+tick_kimg = 0.008
+[train.net]
+channel_base = 64
+channel_max = 8
+z_dim = 8
+w_dim = 8
+[generate]
+seeds = "0-5"
+[project]
+steps = 5
+limit = 5
+w_samples = 100
+candidates = 20
+[classify]
+arms = ["none", "ada-gan+ld"]
+epochs = 1
+seeds = 1
 STUDY
 mkdir -p "$root/work/out"
 du -sh "$root" | sed 's/$/ in all/'
 # Mounts of its own, gone with it; no network; no variables of ours.
 env -i unshare --mount --net bash -euo pipefail -c "
   mount --bind '$root' '$root' && mount -o remount,bind,ro '$root'
-  mount --bind '$root/work/out' '$root/work/out'
+  mount --bind '$root/work/out' '$root/work/out' && mount -o remount,bind,rw '$root/work/out'
   mount -t proc proc '$root/proc'
   chroot '$root' /opt/rimforge/target/release/rimforge doctor
-  cd / && chroot '$root' /opt/rimforge/target/release/rimforge ${RIMFORGE_TRIAL:-simulate --patients 12 --out /work/out/cohort}
+  cd / && chroot '$root' /opt/rimforge/target/release/rimforge run /work/study.toml
 "
 find "$root/work/out" -maxdepth 2 | head -20
