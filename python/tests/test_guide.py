@@ -134,6 +134,34 @@ def test_every_option_that_the_guide_names_exists(known: Words) -> None:
             assert option in known.options, f"{name_of(page)} names {option}, which no command has"
 
 
+def shown_settings(text: str) -> set[str]:
+    """Names of the settings in what `config show` prints: those that are unset stand there as comments."""
+    section, found = "", set()
+    for line in text.splitlines():
+        if heading := re.match(r"\[(.+)\]", line):
+            section = heading[1] + "."
+            found.add(heading[1])
+        elif name := re.match(r"(?:# )?([a-z_0-9]+)(?: =|:)", line):
+            found.add(section + name[1])
+    return found
+
+
+def test_every_setting_that_the_guide_names_exists(program: Program) -> None:
+    studies = sorted((ROOT / "studies").glob("*.toml"))
+    known = set().union(*(shown_settings(program(ROOT, "config", "show", study)) for study in studies))
+    known.add("train.quantise")  # A table that is absent unless it is given.
+    sections = {name.split(".")[0] for name in known}
+    named = 0
+    for page in PAGES:
+        for span in SPAN.findall(page.read_text()):
+            setting = re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: ?=.*)?", span)
+            is_file = span.rsplit(".", 1)[-1] in ("json", "png", "toml", "safetensors", "md", "py", "rs", "npy", "tsv")
+            if setting and not is_file and setting[1].split(".")[0] in sections:
+                assert setting[1] in known, f"{name_of(page)} names {span}, which no study has"
+                named += 1
+    assert named >= 40, named
+
+
 def anchors(page: Path) -> set[str]:
     """Of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
