@@ -17,9 +17,9 @@ use crate::problem::{Kind, Result};
 /// From a cohort of contested lesions to classifiers trained with synthetic and denoised ones, and the evidence.
 ///
 /// Exit codes: 0 done; 1 internal error; 2 usage; 3 unusable input; 4 the machine (disk, libtorch, folder in use); 5 a
-/// gate did not pass, stated numbers cannot be, or a merge lacks units; 130 stopped on request. A reader that closes
-/// the pipe (`| head`) is no error: what is left to print is dropped, the work is finished, and the exit code is the
-/// work's.
+/// check did not pass (a gate, stated numbers that cannot be, units that a merge lacks, a training that diverged,
+/// images of other data among what would be learnt from); 130 stopped on request. A reader that closes the pipe
+/// (`| head`) is no error: what is left to print is dropped, the work is finished, and the exit code is the work's.
 #[derive(Parser, Debug)]
 #[command(name = "rimforge", version, about, max_term_width = 110)]
 pub struct Cli {

@@ -69,7 +69,9 @@ pub struct ContrastFile {
 /// folders.
 pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort> {
     if !kind_of::facts(root)?.is_dir() {
-        return Err(Problem::input(root, "not a folder").expected("a BIDS cohort").advice("unpack it first"));
+        return Err(Problem::input(root, "not a folder")
+            .expected("a BIDS cohort")
+            .advice("give its folder; unpack an archive first"));
     }
     let lesions = root.join("derivatives").join("lesions");
     let reader_table = lesions.join("lesions.tsv");

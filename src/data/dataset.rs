@@ -70,10 +70,9 @@ impl Prepared {
     pub(super) fn open_any(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
         if !files::is_there(&path)? {
-            let missing = std::io::ErrorKind::NotFound.into();
-            return Err(Problem::io(&path, "reading", missing)
+            return Err(Problem::input(&path, "no such file")
                 .expected("a prepared data set")
-                .advice("run `rimforge prepare` first, and give this command its --out folder"));
+                .advice("give the --out folder of `rimforge prepare`, or of a study its folder data/"));
         }
         let text = files::read(&path, MAX_MANIFEST_BYTES, "a manifest")?;
         let schema = serde_json::from_slice::<SchemaOnly>(&text).map(|manifest| manifest.schema);

@@ -91,7 +91,8 @@ impl Placement {
         };
         let found = format!("not on the grid of {}: {found}", reference.display());
         let disagreement = self.disagreement().or_else(|| other.disagreement());
-        let resample = "resample it onto that grid (antsApplyTransforms, mri_vol2vol, flirt)";
+        let resample = "resample one onto the grid of the other (antsApplyTransforms, mri_vol2vol, flirt), a label map by \
+                        its nearest neighbour";
         if torn && fits {
             let words = disagreement.map(|moved| format!(" ({moved})")).unwrap_or_default();
             return Err(problem(format!(
