@@ -195,7 +195,7 @@ def test_every_exit_code_has_its_row() -> None:
     assert kinds is not None
     codes = set(re.findall(r"= (\d+),", kinds[1])) | {"0"}
     rows = set(re.findall(r"^\| (\d+) \|", (DOCS / "exit-codes.md").read_text(), re.MULTILINE))
-    assert codes == rows & {str(code) for code in range(128)} | rows & codes and len(codes) >= 7, (codes, rows)
+    assert codes == rows and len(codes) >= 7, (codes, rows)
 
 
 def sections() -> list[tuple[list[str], list[str]]]:
