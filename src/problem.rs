@@ -21,8 +21,9 @@ pub enum Kind {
     Input = 3,
     /// The machine: disk full, no permission, libtorch missing, folder in use by another run.
     Environment = 4,
-    /// A check that was asked for did not pass (cohort gates, split proof, diverged training, numbers of a table that
-    /// cannot be, units that a merge lacks).
+    /// A check did not pass: cohort gates, split proof, images of a network that saw another split or other data, test
+    /// lesions among what is learnt from, diverged training, numbers of a table that cannot be, units that a merge
+    /// lacks.
     Gate = 5,
     /// Stopped on request at a safe point; the same command goes on from there.
     Interrupted = 130,

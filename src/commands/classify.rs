@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use super::primary_args::PrimaryArgs;
 use crate::classify::augment::Augment;
@@ -188,10 +189,7 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
         return by_class::table(record, simulated);
     }
     const SHOWN: [&str; 5] = ["auprc", "auroc", "precision", "sensitivity", "accuracy"];
-    let cell = |interval: Option<&Interval>| match interval {
-        Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),
-        None => "undefined".into(),
-    };
+    let cell = |interval: Option<&Interval>| bracketed(interval, 2);
     let rows = |title: &str, of: &dyn Fn(&ArmRecord) -> &BTreeMap<String, Interval>| -> String {
         let mut text = format!("\n{title}\n{:<22}", "arm");
         SHOWN.iter().for_each(|metric| text.push_str(&format!("{metric:<19}")));

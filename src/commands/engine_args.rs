@@ -3,8 +3,9 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::choices::choice;
 use super::options::Options;
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::{DeviceChoice, Engine, EngineConfig};
 use crate::problem::Result;
 
 /// Flags that start libtorch.
@@ -28,8 +29,8 @@ pub struct EngineArgs {
 #[group(id = "engine-settings")]
 struct Typed {
     /// auto, cpu or cuda.
-    #[arg(long, global = true)]
-    device: Option<String>,
+    #[arg(long, global = true, value_parser = choice::<DeviceChoice>())]
+    device: Option<DeviceChoice>,
     /// Threads; 0 takes all cores.
     #[arg(long, global = true)]
     threads: Option<usize>,

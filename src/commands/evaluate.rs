@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use super::volumes;
 use crate::classify::Arm;
@@ -18,7 +19,6 @@ use crate::evaluate::{EvaluateConfig, Inputs, folders_named, run_stage};
 use crate::name::shown_path;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use crate::records::Interval;
 use crate::records::evaluate::{Comparison, EvaluationRecord, Measure};
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
@@ -113,7 +113,7 @@ pub fn tables(record: &EvaluationRecord) -> String {
         text.push_str(&table(comparison, record));
     }
     if let Some(length) = record.network.as_ref().and_then(|network| network.path_length.as_ref()) {
-        let _ = writeln!(text, "\n{}: {}", length.name, cell(Some(&length.length)));
+        let _ = writeln!(text, "\n{}: {}", length.name, bracketed(Some(&length.length), 5));
     }
     text.push_str("\nin brackets: 95 % intervals over patients, or over images drawn one by one\n");
     record.warnings.iter().for_each(|warning| text.push_str(&format!("note: {warning}\n")));
@@ -128,17 +128,10 @@ fn table(comparison: &Comparison, record: &EvaluationRecord) -> String {
         let rises = rises.map_or("", |rises| if *rises { "; grows along the steps" } else { "; does NOT grow" });
         let _ = writeln!(text, "  {} {}{rises}", measure.name, measure.unit);
         for set in &comparison.sets {
-            let _ = writeln!(text, "    {:<32} {}", set.name, cell(set.measures.get(&measure.key)));
+            let _ = writeln!(text, "    {:<32} {}", set.name, bracketed(set.measures.get(&measure.key), 5));
         }
     }
     text
-}
-
-fn cell(interval: Option<&Interval>) -> String {
-    match interval {
-        Some(i) => format!("{:.5} [{:.5}, {:.5}]", i.value, i.low, i.high),
-        None => "undefined".into(),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use crate::classify::Arm;
 use crate::data::{PrepareConfig, Prepared};
@@ -16,7 +17,6 @@ use crate::engine::Lab;
 use crate::explain::{CohortSide, ExplainConfig, Inputs, run_stage};
 use crate::name::shown_path;
 use crate::problem::Result;
-use crate::records::Interval;
 use crate::records::explain::{ExplainedArm, ExplanationRecord};
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
@@ -118,7 +118,7 @@ fn tables(record: &ExplanationRecord) -> String {
     for measure in &record.measures {
         let _ = writeln!(text, "\n{}, {} is better", measure.name, measure.better);
         if let Some(chance) = record.chance.get(&measure.key) {
-            let _ = writeln!(text, "  {:<44} {}", "chance", cell(chance));
+            let _ = writeln!(text, "  {:<44} {}", "chance", bracketed(chance, 3));
         }
         for arm in &record.arms {
             text.push_str(&rows(arm, &measure.key));
@@ -129,8 +129,8 @@ fn tables(record: &ExplanationRecord) -> String {
             text,
             "\n{} without the rim: log-odds {} lower; they fall in {} of lesions",
             arm.name,
-            cell(&effect.difference),
-            cell(&effect.falls)
+            bracketed(&effect.difference, 3),
+            bracketed(&effect.falls, 3)
         );
     }
     text.push_str("\nin brackets: 95 % intervals over patients\n");
@@ -141,12 +141,9 @@ fn tables(record: &ExplanationRecord) -> String {
 fn rows(arm: &ExplainedArm, key: &str) -> String {
     let maps = arm.maps.iter().filter_map(|map| Some((map.title.as_str(), map.scores.get(key)?)));
     let random = arm.random.get(key).map(|random| ("random order", random));
-    let row = |(title, score): (&str, _)| format!("  {:<44} {}\n", format!("{} {title}", arm.name), cell(score));
+    let row =
+        |(title, score): (&str, _)| format!("  {:<44} {}\n", format!("{} {title}", arm.name), bracketed(score, 3));
     maps.chain(random).map(row).collect()
-}
-
-fn cell(interval: &Interval) -> String {
-    format!("{:.3} [{:.3}, {:.3}]", interval.value, interval.low, interval.high)
 }
 
 #[cfg(test)]

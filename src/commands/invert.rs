@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -126,8 +127,7 @@ fn table(record: &InversionRecord) -> String {
     for method in &record.methods {
         for side in &method.sides {
             let InvertedSide { l2, distance, ssim, lesion_l2, w_distance, inconsistency, .. } = side;
-            let range =
-                l2.as_ref().map_or_else(|| "-".into(), |i| format!("{:.4} [{:.4}, {:.4}]", i.value, i.low, i.high));
+            let range = l2.as_ref().map_or_else(|| "-".into(), |l2| bracketed(l2, 4));
             let _ = writeln!(
                 text,
                 "{:<28} {:<10} {range:>22} {:>8} {:>6} {:>9} {:>7} {:>6} {:>10}",

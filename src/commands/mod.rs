@@ -4,6 +4,8 @@ pub mod console;
 
 pub mod progress;
 
+mod numbers;
+
 mod choices;
 
 pub mod options;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -205,7 +206,7 @@ fn detection(found: &Detection) -> String {
 
 fn ranged(measured: &Measured, digits: usize) -> String {
     match &measured.interval {
-        Some(range) => format!("{:.digits$} [{:.digits$}, {:.digits$}]", measured.value, range.low, range.high),
+        Some(range) => bracketed(range, digits),
         None => format!("{:.digits$}", measured.value),
     }
 }

@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::name::shown_path;
 use crate::problem::Result;
-use crate::records::Interval;
 use crate::records::segment::SegmentRecord;
 use crate::run_dir::RECORD;
 use crate::segment::arms::Arm;
@@ -116,22 +116,15 @@ fn table(record: &SegmentRecord) -> String {
     for measure in &record.measures {
         let _ = writeln!(text, "  {} {}", measure.name, measure.unit);
         for arm in &record.arms {
-            let _ = writeln!(text, "    {:<24} {}", arm.name, cell(arm.measures.get(&measure.key)));
+            let _ = writeln!(text, "    {:<24} {}", arm.name, bracketed(arm.measures.get(&measure.key), 3));
         }
         if let Some(readers) = record.readers_dice.as_ref().filter(|_| measure.key == "dice") {
-            let _ = writeln!(text, "    {:<24} {}", "between two readers", cell(Some(readers)));
+            let _ = writeln!(text, "    {:<24} {}", "between two readers", bracketed(Some(readers), 3));
         }
     }
     text.push_str("in brackets: 95 % intervals over patients\n");
     record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text
-}
-
-fn cell(interval: Option<&Interval>) -> String {
-    match interval {
-        Some(i) => format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high),
-        None => "undefined".into(),
-    }
 }
 
 #[cfg(test)]

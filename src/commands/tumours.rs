@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::choices::choice;
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::{bracketed, counted, signed};
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::name::shown_path;
 use crate::problem::Result;
-use crate::records::Interval;
 use crate::records::tumours::{Group, TumourArm, TumoursRecord};
 use crate::run_dir::RECORD;
 use crate::segment::config::Width;
@@ -108,7 +108,8 @@ pub fn table(record: &TumoursRecord) -> String {
             Group::Rare => record.rare.clone(),
             Group::Frequent => record.frequent.join(", "),
         };
-        let _ = writeln!(text, "{whose}: {} test patients, {} slices", test.patients, test.slices);
+        let _ =
+            writeln!(text, "{whose}: {}, {}", counted(test.patients, "test patient"), counted(test.slices, "slice"));
         for region in &record.regions {
             let without = test.without.get(&region.key).copied().unwrap_or_default();
             let left = if without > 0 { format!("; {without} patients without") } else { String::new() };
@@ -128,10 +129,8 @@ pub fn table(record: &TumoursRecord) -> String {
 fn cells(arm: &TumourArm, group: Group, region: &str) -> [String; 2] {
     let found = arm.groups.get(&group);
     let dice = found.and_then(|found| found.dice.get(region));
-    let cell = |i: &Interval| format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high);
-    let less = |i: &Interval| format!("{:+.3} [{:+.3}, {:+.3}]", i.value, i.low, i.high);
     let difference = found.and_then(|found| found.differences.get(region));
-    [dice.map_or_else(|| "undefined".into(), cell), difference.map_or_else(String::new, less)]
+    [bracketed(dice, 3), difference.map_or_else(String::new, |less| signed(less, 3))]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::choices::choice;
 use super::console::Console;
+use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::lab::Lab;
@@ -84,10 +85,7 @@ fn table(record: &TwoSidedRecord) -> String {
         let _ =
             writeln!(text, "{:<24} {loss:>12.4} {beside:>12.4} {:>+11.3} {p:>6}", lesion.lesion_id, lesion.difference);
     }
-    let shown = |interval: &Option<Interval>| match interval {
-        Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),
-        None => "undefined".into(),
-    };
+    let shown = |interval: &Option<Interval>| bracketed(interval, 2);
     for side in &record.agreed {
         let brier = side.brier.map_or_else(|| "undefined".into(), |brier| format!("{brier:.3}"));
         let (lesions, own) = (side.lesions, side.of_interest);

@@ -7,8 +7,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
+
 use super::console::Console;
 use super::engine_args::EngineArgs;
+use super::numbers::counted;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -81,8 +83,11 @@ pub fn table(record: &VariantsRecord) -> String {
     let floor = record.floor.map_or_else(String::new, |floor| format!("; two halves of the reals: {floor:.4}"));
     let _ = writeln!(
         text,
-        "{} trainings of each variant on {} slices, {} images each ({}){floor}",
-        record.seeds, record.train_slices, record.images, record.place
+        "{} of each variant on {} slices, {} images each ({}){floor}",
+        counted(record.seeds, "training"),
+        record.train_slices,
+        record.images,
+        record.place
     );
     let _ = writeln!(
         text,

@@ -111,7 +111,8 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
     let unknown: Vec<String> = subject_folders(&lesions)?.into_iter().filter(|id| !subjects.contains(id)).collect();
     if !unknown.is_empty() {
         return Err(Problem::input(&lesions, format!("label maps of patients without a folder: {}", listed(&unknown)))
-            .expected(format!("patients of {}", root.display())));
+            .expected(format!("patients of {}", root.display()))
+            .advice("spell patients as their folders are spelled, zeros included"));
     }
     let find = Patients { root, lesions: &lesions, finder: Finder::new(picks), sidecars: Sidecars::new(root) };
     let mut patients = Vec::new();
@@ -177,9 +178,9 @@ impl Patients<'_> {
                 let near = near(&folder, &["dseg", "lesion", "mask"]).map(|words| format!("; {words}"));
                 let found =
                     format!("no label map for {id}, whose lesions the reader table names{}", near.unwrap_or_default());
-                return Err(
-                    Problem::input(folder.join("anat"), found).expected(format!("{id}_desc-lesions_dseg.nii.gz"))
-                );
+                return Err(Problem::input(folder.join("anat"), found)
+                    .expected(format!("{id}_desc-lesions_dseg.nii.gz"))
+                    .advice("put it there, or take the patient's lesions out of the reader table"));
             }
             return Ok(None);
         };

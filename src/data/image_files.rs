@@ -121,7 +121,7 @@ impl ImageFiles {
             let problem =
                 Problem::input(place, "no PNG and no JPEG here").expected("*.png or *.jpg, or sub-folders of them");
             return Err(match found.formats.as_slice() {
-                [] => problem,
+                [] => problem.advice("name the folder that holds the images, or their sub-folders"),
                 formats => problem.advice(format!("convert to PNG what is there: {}", listed(formats))),
             });
         }

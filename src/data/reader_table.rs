@@ -88,7 +88,10 @@ pub(super) fn yes_or_no(path: &Path, row: Row, column: usize, name: &str) -> Res
         Some(1) => Ok(true),
         Some(0) => Ok(false),
         _ => Err(Problem::input(path, format!("line {}: {name} says \"{}\"", row.line(), shown(row.cell(column))))
-            .expected("1 (rim) or 0 (no rim)")),
+            .expected("1 (rim) or 0 (no rim)")
+            .advice(
+                "take a lesion that a reader did not judge out of the table, and set its voxels in the label map to 0",
+            )),
     }
 }
 

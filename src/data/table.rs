@@ -173,10 +173,9 @@ fn places(path: &Path, header: &[Cow<str>], wanted: &Wanted) -> Result<Vec<Optio
     if missing.is_empty() {
         return Ok(places);
     }
-    Err(bad(format!("no column {}; {}", listed(&missing), known())).expected(format!(
-        "a header line with {}, separated by tabs (or commas in a .csv)",
-        wanted.required.join(", ")
-    )))
+    Err(bad(format!("no column {}; {}", listed(&missing), known()))
+        .expected(format!("a header line with {}, separated by tabs (or commas in a .csv)", wanted.required.join(", ")))
+        .advice("name the columns so: of a column that is called otherwise the program does not guess what it means"))
 }
 
 fn rows(path: &Path, header: &[Cow<str>], places: &[Option<usize>], lines: Lines) -> Result<Table> {

@@ -5,8 +5,8 @@ const OURS: bool = cfg!(target_os = "linux");
 
 #[test]
 fn lengths_that_a_person_knows() {
-    for (x, y, length) in [(3.0, 4.0, 5.0), (-5.0, 12.0, 13.0), (0.0, -0.0, 0.0)] {
-        assert_eq!((x as f64).hypot(y), length);
+    for (x, y, length) in [(3.0f64, 4.0, 5.0), (-5.0, 12.0, 13.0), (0.0, -0.0, 0.0)] {
+        assert_eq!(x.hypot(y), length);
     }
     assert_eq!(3e200f64.hypot(4e200), 5e200, "no square overflows");
     assert_eq!(f64::from_bits(3).hypot(f64::from_bits(4)), f64::from_bits(5), "none vanishes");

@@ -100,9 +100,18 @@ pub fn writer(path: impl AsRef<Path>) -> Result<AtomicWriter> {
     make_folder(folder)?;
     let file = fault::before(Operation::Create, path)
         .and_then(|()| Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(0o666)).tempfile_in(folder))
-        .map_err(|error| Problem::io(path, "creating", error))?;
+        .map_err(|error| Problem::io(path, "creating", systems_own(error)))?;
     let file = Temporary { file, path: path.to_owned() };
     Ok(AtomicWriter { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned() })
+}
+
+/// What the system said, without the temporary name that tempfile puts behind it: of use to nobody.
+fn systems_own(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|told| told.source()).and_then(|told| told.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 /// As [`write()`], for what can be told from its hash or made again: a killed process leaves the old or the new file, a
@@ -352,6 +361,16 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
 mod tests {
     use super::super::fault::tests::under;
     use super::*;
+
+    #[test]
+    fn what_the_system_said_stands_without_a_temporary_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Builder::new().prefix(UNFINISHED).tempfile_in(folder.path().join("none")).unwrap_err();
+        assert!(error.to_string().contains(UNFINISHED), "{error}");
+        let own = systems_own(error);
+        assert_eq!(own.to_string(), io::Error::from_raw_os_error(libc::ENOENT).to_string());
+        assert_eq!(systems_own(io::Error::other("words")).to_string(), "words");
+    }
 
     #[test]
     fn replaces_a_file_whole_and_makes_folders() {

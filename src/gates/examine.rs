@@ -234,5 +234,13 @@ fn visit(
 /// # Errors
 /// `Kind::Gate`, with the gates' names.
 pub fn require_passed(record: &CohortRecord) -> Result<()> {
-    require_all(&record.gates, "results on this cohort do not carry over; see each gate's source for why")
+    require_all(
+        &record.gates,
+        if record.simulated {
+            "results on this cohort do not carry over; see each gate's source for why (--json)"
+        } else {
+            "look at what each names: units, masks and votes first. The ranges are those of published cohorts (--json gives \
+             each gate's source); a cohort that lies outside for a reason can be used all the same"
+        },
+    )
 }

@@ -89,6 +89,16 @@ pub struct Interval {
     pub method: String,
 }
 
+impl Interval {
+    /// How the method of one ends that is a single patient's number, whose limits say nothing.
+    pub const OF_ONE: &str = "one patient alone carries it, so there is no interval";
+
+    /// Whether it has limits in form only, because one patient alone carries the number.
+    pub fn is_of_one(&self) -> bool {
+        self.method.ends_with(Self::OF_ONE)
+    }
+}
+
 /// Counts at one threshold; rim is the positive class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {

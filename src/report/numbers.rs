@@ -2,7 +2,6 @@
 
 use crate::records::prepare::SplitCount;
 use crate::records::{Confusion, Interval};
-use crate::statistics::bootstrap::NO_INTERVAL;
 
 /// "0.73"; a missing or undefined value is an em dash, never a number.
 pub fn number(value: f64, digits: usize) -> String {
@@ -11,7 +10,7 @@ pub fn number(value: f64, digits: usize) -> String {
 
 /// "0.73 (0.61 to 0.82)"; of a single patient "0.73 (no interval: one patient)".
 pub fn interval(interval: &Interval, digits: usize) -> String {
-    if alone(interval) {
+    if interval.is_of_one() {
         return format!("{} (no interval: one patient)", number(interval.value, digits));
     }
     let [value, low, high] = [interval.value, interval.low, interval.high].map(|v| number(v, digits));
@@ -27,16 +26,11 @@ pub fn interval_percent(interval: &Interval) -> String {
 /// "+0.04 (−0.01 to +0.09)".
 pub fn signed_interval(interval: &Interval, digits: usize) -> String {
     let signed = |v: f64| if v > 0.0 { format!("+{}", number(v, digits)) } else { number(v, digits) };
-    if alone(interval) {
+    if interval.is_of_one() {
         return format!("{} (no interval: one patient)", signed(interval.value));
     }
     let [value, low, high] = [interval.value, interval.low, interval.high].map(signed);
     format!("{value} ({low} to {high})")
-}
-
-/// Whether it has none, because one patient alone carries the number.
-fn alone(interval: &Interval) -> bool {
-    interval.method.ends_with(NO_INTERVAL)
 }
 
 /// "TP 12, FP 3, TN 200, FN 4".
@@ -86,7 +80,7 @@ mod tests {
         let i = Interval { value: 0.04, low: -0.01, high: 0.09, level: 0.95, n: 10, method: String::new() };
         assert_eq!(signed_interval(&i, 2), "+0.04 (−0.01 to +0.09)");
         assert_eq!(interval(&i, 2), "0.04 (−0.01 to 0.09)");
-        let alone = Interval { method: format!("bootstrap; {NO_INTERVAL}"), ..i };
+        let alone = Interval { method: format!("bootstrap; {}", Interval::OF_ONE), ..i };
         assert_eq!(signed_interval(&alone, 2), "+0.04 (no interval: one patient)");
     }
 

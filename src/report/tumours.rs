@@ -85,7 +85,12 @@ fn table(record: &TumoursRecord, group: Group) -> Table {
         Row { name: arm.name.clone(), cells: cells.collect() }
     };
     Table {
-        caption: format!("{whose}: {} test patients, {} slices", count(test.patients), count(test.slices)),
+        caption: format!(
+            "{whose}: {} test patient{}, {} slices",
+            count(test.patients),
+            if test.patients == 1 { "" } else { "s" },
+            count(test.slices)
+        ),
         heads: heads.collect(),
         rows: record.arms.iter().map(row).collect(),
     }

@@ -132,7 +132,7 @@ impl Drawn {
         let method = format!("patient-cluster bootstrap, {} draws{note}", self.values.len());
         let n = self.clusters as u64;
         let Some(tail) = expanded_tail(LEVEL, carriers) else {
-            let method = format!("{method}; {NO_INTERVAL}");
+            let method = format!("{method}; {}", Interval::OF_ONE);
             return Some(Interval { value, low: value, high: value, level: LEVEL, n, method });
         };
         let method = format!("{method}, percentiles expanded for {carriers} patients");
@@ -146,9 +146,6 @@ impl Drawn {
         })
     }
 }
-
-/// In the method of what stands without interval.
-pub const NO_INTERVAL: &str = "one patient alone carries it, so there is no interval";
 
 /// Mean of values that are all defined; `None` otherwise, since a mean over the defined ones would be another quantity.
 pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {

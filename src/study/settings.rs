@@ -205,6 +205,9 @@ fn assign(table: &mut Table, key: &str, value: Value) -> Option<()> {
 
 /// Says at the command line what is wrong because of it.
 fn blame(problem: Problem, assignments: &[String]) -> Problem {
+    if assignments.is_empty() {
+        return problem;
+    }
     let said = problem.to_string();
     let mentioned = |assignment: &&String| {
         assignment.split_once('=').is_some_and(|(key, _)| said.contains(&format!("{} =", key.trim())))

@@ -254,10 +254,13 @@ fn facts(notes: &mut Vec<String>, config: &TumoursConfig, learnt: &Learnt, held:
     if let Some(least) = held.patients.iter().filter(|patient| patient.rare).map(|patient| patient.rows.len()).min() {
         let patients = held.patients.iter().filter(|patient| patient.rare).count();
         if patients < 5 {
-            notes.push(format!(
-                "{patients} test patients of {} alone ({least} slices or more each): their intervals are wide.",
-                config.rare
-            ));
+            notes.push(match patients {
+                1 => format!("One test patient of {} alone ({least} slices): no interval.", config.rare),
+                _ => format!(
+                    "{patients} test patients of {} alone ({least} slices or more each): their intervals are wide.",
+                    config.rare
+                ),
+            });
         }
     }
     if !held.patients.iter().any(|patient| !patient.rare) {

@@ -1,5 +1,6 @@
 //! The table of a comparison without a class of interest: every class against the rest, and who is taken for what.
 
+use crate::commands::numbers::bracketed;
 use crate::records::Interval;
 use crate::records::classify::{ArmByClass, ClassifyRecord};
 
@@ -55,11 +56,7 @@ fn heading(first: &str, columns: &[&str]) -> String {
 }
 
 fn row<'a>(name: &str, cells: impl Iterator<Item = Option<&'a Interval>>) -> String {
-    let cell = |interval: Option<&Interval>| match interval {
-        Some(i) => format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high),
-        None => "undefined".into(),
-    };
-    let cells: String = cells.map(|interval| format!("{:<19}", cell(interval))).collect();
+    let cells: String = cells.map(|interval| format!("{:<19}", bracketed(interval, 2))).collect();
     format!("{name:<38}{}\n", cells.trim_end())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::records::Interval;
+use crate::commands::numbers::{bracketed, signed};
 use crate::records::classify::ClassifyRecord;
 
 /// A line for each arm, metric, label and weight; empty where none was asked for.
@@ -10,14 +10,12 @@ pub fn table(record: &ClassifyRecord) -> String {
     if record.weights.is_empty() {
         return String::new();
     }
-    let shown = |i: &Interval| format!("{:.2} [{:.2}, {:.2}]", i.value, i.low, i.high);
-    let signed = |i: &Interval| format!("{:+.3} [{:+.3}, {:+.3}]", i.value, i.low, i.high);
     let mut text = format!(
         "\nby the weight of what an arm adds\n{:<22}{:<8}{:<9}{:>7}  {:<19}minus None\n",
         "arm", "metric", "against", "weight", "value"
     );
     for point in &record.weights {
-        let difference = point.difference.as_ref().map_or_else(|| "-".to_owned(), signed);
+        let difference = point.difference.as_ref().map_or_else(|| "-".to_owned(), |less| signed(less, 3));
         let _ = writeln!(
             text,
             "{:<22}{:<8}{:<9}{:>7}  {:<19}{difference}",
@@ -25,7 +23,7 @@ pub fn table(record: &ClassifyRecord) -> String {
             point.metric,
             point.against,
             point.extra_weight,
-            shown(&point.value)
+            bracketed(&point.value, 2)
         );
     }
     text

@@ -68,6 +68,11 @@ pub struct Items {
 /// # Errors
 /// A folder of the study that is missing or not of one piece, no class of interest, or no image of a source.
 pub fn choose(dir: &StudyDir, config: &ReadConfig) -> Result<Items> {
+    if !files::is_there(&dir.data())? {
+        return Err(Problem::input(dir.root(), "no study with a data set")
+            .expected("the folder that `rimforge run` wrote, with data/ in it")
+            .advice("name what the study's `out` names"));
+    }
     let data = Prepared::open(dir.data())?;
     let Some(interest) = data.classes().of_interest.clone() else {
         return Err(Problem::input(
