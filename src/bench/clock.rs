@@ -6,6 +6,13 @@ use tch::{Device, Kind, Tensor};
 
 use crate::problem::Result;
 
+/// Returns when a GPU has done what it was given; on a CPU that is so at once.
+pub fn wait_for(device: Device) {
+    if let Device::Cuda(index) = device {
+        tch::Cuda::synchronize(index as i64);
+    }
+}
+
 /// Takes the time of work on one device.
 pub struct Clock {
     /// Timed ones, at least 1, after one that is not counted.
@@ -29,22 +36,30 @@ impl Clock {
     ///
     /// # Errors
     /// Those of `before` and `work`.
-    pub fn seconds_after(
+    pub fn seconds_after(&self, before: impl FnMut() -> Result<()>, work: impl FnMut() -> Result<()>) -> Result<f64> {
+        self.fastest(before, work).map(|(seconds, ())| seconds)
+    }
+
+    /// As [`Clock::seconds_after`], with what the fastest repetition came to.
+    ///
+    /// # Errors
+    /// Those of `before` and `work`.
+    pub fn fastest<T>(
         &self,
         mut before: impl FnMut() -> Result<()>,
-        mut work: impl FnMut() -> Result<()>,
-    ) -> Result<f64> {
+        mut work: impl FnMut() -> Result<T>,
+    ) -> Result<(f64, T)> {
         before()?;
-        work()?;
-        let mut best = f64::INFINITY;
+        let mut best = (f64::INFINITY, work()?);
         for _ in 0..self.repetitions {
             before()?;
             let start = Instant::now();
-            work()?;
-            if let Device::Cuda(index) = self.device {
-                tch::Cuda::synchronize(index as i64);
+            let found = work()?;
+            wait_for(self.device);
+            let seconds = start.elapsed().as_secs_f64();
+            if seconds < best.0 {
+                best = (seconds, found);
             }
-            best = best.min(start.elapsed().as_secs_f64());
         }
         Ok(best)
     }

@@ -5,13 +5,17 @@
 
 use std::path::PathBuf;
 
+use tch::Tensor;
+
 use self::clock::Clock;
 use crate::classify::config::Width;
-use crate::engine::{Engine, Precision};
+use crate::engine::{Engine, Group, Precision};
 use crate::problem::{Problem, Result};
 use crate::train::stats;
 
 mod clock;
+
+mod metered;
 
 mod nets;
 
@@ -74,26 +78,27 @@ impl Nets {
     }
 }
 
-/// Times the work, each part the best of `repetitions` (at least 1) after one that is not counted.
+/// Times the work, each part the best of `repetitions` (at least 1) after one that is not counted; training by all
+/// processes of `group` together, of which the first returns what was found.
 ///
 /// # Errors
-/// No repetition, a batch out of its range, or work that fails.
-pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord> {
+/// No repetition, a batch out of its range, or work that fails; another process has gone.
+pub fn run(work: &Work, repetitions: u32, engine: &Engine, mut group: Option<Group>) -> Result<Option<BenchRecord>> {
     if !(1..=MOST_REPETITIONS).contains(&repetitions) {
         let expected = format!("1 to {MOST_REPETITIONS}");
         return Err(Problem::usage(format!("--repetitions {repetitions}")).expected(expected));
     }
     let clock = Clock { repetitions, device: engine.device, graphs: engine.graphs };
-    let before = clock.convolution_rate();
+    let before = of_all(clock.convolution_rate(), group.as_ref())?;
     let mut record = match work {
-        Work::Train(nets, parts) => training::train(&clock, nets, (*parts, engine.facts.threads))?,
+        Work::Train(nets, parts) => training::train(&clock, nets, (*parts, engine.facts.threads), &mut group)?,
         Work::Project(nets) => nets::project(&clock, nets)?,
         Work::Generate(nets) => nets::generate(&clock, nets)?,
         Work::Simulate => patient::simulate(&clock)?,
         Work::Prepare(cohort) => cohort::prepare_cohort(&clock, cohort, engine.facts.threads)?,
         Work::Classify(width) => classifier::classify(&clock, *width, engine)?,
     };
-    record.conv_fp32_gflops = before.max(clock.convolution_rate());
+    record.conv_fp32_gflops = before.max(of_all(clock.convolution_rate(), group.as_ref())?);
     record.device = format!("{:?}", engine.device).to_lowercase();
     record.threads = engine.facts.threads;
     record.peak_bytes = stats::peak_memory(engine.device);
@@ -102,5 +107,11 @@ pub fn run(work: &Work, repetitions: u32, engine: &Engine) -> Result<BenchRecord
         record.gflop_per_image = Some(gflop);
         record.share_of_conv_rate = Some(rate * gflop / record.conv_fp32_gflops);
     }
-    Ok(record)
+    Ok(group.is_none_or(|group| group.rank() == 0).then_some(record))
+}
+
+/// The sum of what each process found, all of them at the same time.
+fn of_all(found: f64, group: Option<&Group>) -> Result<f64> {
+    let Some(group) = group else { return Ok(found) };
+    Ok(group.gather(&Tensor::from(found))?.iter().map(|found| found.double_value(&[])).sum())
 }

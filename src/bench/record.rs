@@ -33,18 +33,26 @@ pub struct BenchRecord {
     pub device: String,
     /// Of one operation.
     pub threads: usize,
+    /// Processes that train together; absent for what one alone does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<usize>,
     /// Parts of the work, in milliseconds of wall-clock time per image (per patient).
     pub parts_ms: BTreeMap<&'static str, f64>,
-    /// Images a second.
+    /// Images a second, of all processes together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images_per_s: Option<f64>,
     /// Images times steps of the projector a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_steps_per_s: Option<f64>,
+    /// Of a training step's time, spent in exchanges between its replicas, threads or processes, as the first of them
+    /// sees it: waiting for the slowest, carrying and adding up. 0 where a batch is computed in one part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_share: Option<f64>,
     /// Seconds a patient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_per_patient: Option<f64>,
-    /// Forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8, float32: before and after.
+    /// Forward and backward of a 3x3 convolution, 512 to 512 channels at 32x32, batch 8, float32: the better of before
+    /// and after; of processes at the same time, added up.
     pub conv_fp32_gflops: f64,
     /// Arithmetic of training on one image.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +63,7 @@ pub struct BenchRecord {
     /// Of training time at the default settings, spent writing checkpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_share: Option<f64>,
-    /// Most memory in use: of the GPU where it is the device, else of the process.
+    /// Most memory in use: of the GPU where it is the device, else of the process; of several the first one's.
     pub peak_bytes: u64,
 }
 
@@ -75,9 +83,11 @@ impl BenchRecord {
             ways: vec![],
             device: String::new(),
             threads: 0,
+            processes: None,
             parts_ms,
             images_per_s: None,
             image_steps_per_s: None,
+            exchange_share: None,
             seconds_per_patient: None,
             conv_fp32_gflops: 0.0,
             gflop_per_image: None,
@@ -94,7 +104,12 @@ impl BenchRecord {
             text.push_str(&format!(", {net} net, batch {batch}"));
         }
         let precision = self.precision.map_or(String::new(), |precision| format!(", {precision}"));
-        text.push_str(&format!("{precision}, {}, {} threads\n", self.device, self.threads));
+        let processes = match self.processes {
+            Some(several) if several > 1 => format!(", {several} processes of"),
+            _ => ",".to_owned(),
+        };
+        let threads = if self.threads == 1 { "thread" } else { "threads" };
+        text.push_str(&format!("{precision}, {}{processes} {} {threads}\n", self.device, self.threads));
         for (part, ms) in &self.parts_ms {
             text.push_str(&format!("  {part:<34} {ms:>10.2} ms\n"));
         }
@@ -109,6 +124,7 @@ impl BenchRecord {
             line(&format!("{precision}, {parts}{of_threads}"), Some(*images_per_s), "images/s");
         }
         line("images", self.images_per_s, "/s");
+        line("share of time in exchanges", self.exchange_share.map(|share| 100.0 * share), "%");
         line("image steps", self.image_steps_per_s, "/s");
         line("patient", self.seconds_per_patient, "s");
         line("float32 convolution rate", Some(self.conv_fp32_gflops), "GFLOP/s");

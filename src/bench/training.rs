@@ -1,5 +1,6 @@
 //! Training as `train` does it: each phase of a step in the precision and the parts that a run here would settle on,
-//! and where these were free, in what it did not choose, too.
+//! and where these were free, in what it did not choose, too; by one process or by several, each of which does as much
+//! of every step as it would of a run.
 
 use std::collections::BTreeMap;
 use std::thread::ScopedJoinHandle;
@@ -8,10 +9,11 @@ use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
 use super::clock::Clock;
+use super::metered::Metered;
 use super::{BenchNet, BenchRecord, Nets};
 use crate::augment::ChannelRule;
 use crate::engine::precision::Scope;
-use crate::engine::{Place, Precision, SideStream, Threads, conv3d, speed};
+use crate::engine::{Group, Place, Precision, SideStream, Threads, conv3d, speed};
 use crate::nets::DiscriminatorConfig;
 use crate::optim::{Alone, Peers, Team};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
@@ -78,40 +80,91 @@ pub(super) fn precision(clock: &Clock, nets: &Nets) -> Result<(Precision, Option
     })
 }
 
-/// Milliseconds an image of each phase of a training step, of the moving average and of checkpoints.
+/// What is computed in, and in how many parts: what a run settles before it begins. The first of several processes
+/// settles it for all.
+struct Settled {
+    precision: Precision,
+    /// What it was chosen by.
+    measured: Option<PrecisionSpeed>,
+    replicas: u64,
+}
+
+impl Settled {
+    fn of(
+        (clock, nets): (&Clock, &Nets),
+        settings: &Resolved,
+        (asked, threads): (Option<u64>, usize),
+        group: Option<&Group>,
+    ) -> Result<Self> {
+        let processes = group.map_or(1, Group::size) as u64;
+        let alone = || {
+            let (precision, measured) = precision(clock, nets)?;
+            let replicas = settings.replicas(asked, clock.device, (threads, processes))?;
+            Ok::<_, Problem>(Self { precision, measured, replicas })
+        };
+        let Some(group) = group else { return alone() };
+        settled::require_cpu(clock.device)?;
+        settled::require_shares(settings, processes)?;
+        let own = if group.rank() == 0 { Some(alone()?) } else { None };
+        let said = own
+            .as_ref()
+            .map_or([0.0; 2], |own| [f64::from(u8::from(own.precision == Precision::Bfloat16)), own.replicas as f64]);
+        let first = group.gather(&Tensor::from_slice(&said))?.remove(0);
+        let low = first.double_value(&[0]) > 0.0;
+        let precision = if low { Precision::Bfloat16 } else { Precision::Float32 };
+        Ok(own.unwrap_or(Self { precision, measured: None, replicas: first.double_value(&[1]) as u64 }))
+    }
+}
+
+/// Milliseconds an image of each phase of a training step, of the moving average and of checkpoints; by the processes
+/// of `group` together where there is one, which stays there for what follows.
 ///
 /// # Errors
-/// Work that fails; replicas that the batch does not allow.
-pub fn train(clock: &Clock, nets: &Nets, (asked, threads): (Option<u64>, usize)) -> Result<BenchRecord> {
-    let (precision, measured) = precision(clock, nets)?;
+/// Work that fails; replicas or processes that the batch does not allow; another process has gone.
+pub fn train(
+    clock: &Clock,
+    nets: &Nets,
+    (asked, threads): (Option<u64>, usize),
+    group: &mut Option<Group>,
+) -> Result<BenchRecord> {
     let settings = settings(nets, asked)?;
-    let replicas = settings.replicas(asked, clock.device, (threads, 1))?;
-    let run = |precision: Precision, replicas: u64| {
+    let processes = group.as_ref().map_or(1, Group::size);
+    let Settled { precision, measured, replicas } =
+        Settled::of((clock, nets), &settings, (asked, threads), group.as_ref())?;
+    let both = group.as_ref().map_or(Ok(measured.is_some()), |group| any(group, measured.is_some()))?;
+    let mut run = |precision: Precision, replicas: u64| {
         let settings = Resolved { precision, replicas, ..settings.clone() };
-        let threads = settings.threads(threads);
-        let timed = Timed::of(clock, &settings, threads)?;
+        let threads = settings.threads(threads * processes);
+        let timed = Timed::of(clock, &settings, threads, group)?;
         let images_per_s = 1e3 / timed.step_ms;
         Ok::<_, Problem>((timed, Way { precision: precision.name(), replicas, threads, images_per_s }))
     };
     let (timed, way) = run(precision, replicas)?;
     let mut ways = vec![way];
-    if let (Precision::Auto, Some(_)) = (nets.precision, &measured) {
+    if nets.precision == Precision::Auto && both {
         let other = if precision == Precision::Float32 { Precision::Bfloat16 } else { Precision::Float32 };
         ways.push(run(other, replicas)?.1);
     }
-    if asked.is_none() && replicas > 1 {
-        ways.push(run(precision, 1)?.1);
+    // As few parts as there can be.
+    if asked.is_none() && replicas > processes as u64 {
+        ways.push(run(precision, processes as u64)?.1);
     }
     let mut parts_ms = timed.parts_ms;
     // A checkpoint's time spread over the images between two.
     let apart = settings.checkpoint_ticks * settings.tick_steps * settings.batch;
-    let checkpoint = 1e3 * checkpoint_seconds(clock, &settings)? / apart as f64;
+    let checkpoint = match group {
+        // The first process writes them.
+        Some(group) if group.rank() > 0 => 0.0,
+        _ => 1e3 * checkpoint_seconds(clock, &settings)? / apart as f64,
+    };
     parts_ms.insert("checkpoint", checkpoint);
     let report = BenchRecord::new("train", Some(nets), parts_ms)?;
     Ok(BenchRecord {
         precision: Some(precision.name()),
         precision_speed: measured,
+        processes: Some(processes),
         images_per_s: Some(1e3 / timed.step_ms),
+        exchange_share: Some(timed.exchange_ms / timed.step_ms),
         ways,
         checkpoint_share: Some(checkpoint / (timed.step_ms + checkpoint)),
         ..report
@@ -124,17 +177,27 @@ struct Timed {
     parts_ms: BTreeMap<&'static str, f64>,
     /// An image, all phases as often as they are due, and the moving average.
     step_ms: f64,
+    /// An image, of that in exchanges.
+    exchange_ms: f64,
+}
+
+/// Whether any process says so.
+fn any(group: &Group, said: bool) -> Result<bool> {
+    let all = group.gather(&Tensor::from(f64::from(u8::from(said))))?;
+    Ok(all.iter().any(|said| said.double_value(&[]) > 0.0))
 }
 
 impl Timed {
-    /// The first replica holds the clock; the others do each phase as often.
-    fn of(clock: &Clock, settings: &Resolved, threads: usize) -> Result<Self> {
+    /// The first replica of each process holds its clock; the others do each phase as often.
+    fn of(clock: &Clock, settings: &Resolved, threads: usize, group: &mut Option<Group>) -> Result<Self> {
+        let _threads = Threads::enter(threads);
         if settings.replicas == 1 {
             return Self::one(clock, settings, &Alone);
         }
-        let _threads = Threads::enter(threads);
-        let team = Team::new(settings.replicas as usize);
-        let mut members = team.members(None).into_iter();
+        let processes = group.as_ref().map_or(1, Group::size);
+        let here = settings.replicas as usize / processes;
+        let team = group.as_ref().map_or_else(|| Team::new(here), |group| Team::among(here, group));
+        let mut members = team.members(group.take()).into_iter();
         let first = members.next().ok_or_else(|| Problem::new(ProblemKind::Internal, "no replica"))?;
         std::thread::scope(|scope| {
             let other = |member| {
@@ -145,7 +208,7 @@ impl Timed {
             };
             let others: Vec<ScopedJoinHandle<'_, Result<()>>> = members.map(other).collect();
             let timed = Self::one(clock, settings, &first);
-            drop(first);
+            *group = first.leave();
             for thread in others {
                 thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
@@ -161,16 +224,27 @@ impl Timed {
         let reals = RealBatch { pixels: wave(&count), classes: None };
         let _stream = SideStream::enter(clock.device)?;
         let mut runner = Runner::new(clock.device, clock.graphs);
+        let peers = &Metered::new(peers, clock.device);
         let steps = Steps { clock, settings, reals: &reals, peers };
-        let (mut parts_ms, mut step_ms) = (BTreeMap::new(), 0.0);
+        let (mut parts_ms, mut step_ms, mut exchange_ms) = (BTreeMap::new(), 0.0, 0.0);
         for (name, phase) in PHASES {
-            let ms = 1e3 * steps.seconds((name, phase), &mut runner, &mut state)? / batch;
+            let (seconds, of_exchanges) = steps.seconds((name, phase), &mut runner, &mut state)?;
+            let ms = 1e3 * seconds / batch;
             parts_ms.insert(name, ms);
-            step_ms += match phase {
-                Phase::GeneratorPathLength => ms / settings.lazy.path_length_every as f64,
-                Phase::DiscriminatorR1 => ms / settings.lazy.r1_every as f64,
-                _ => ms,
-            };
+            let every = match phase {
+                Phase::GeneratorPathLength => settings.lazy.path_length_every,
+                Phase::DiscriminatorR1 => settings.lazy.r1_every,
+                _ => 1,
+            } as f64;
+            step_ms += ms / every;
+            exchange_ms += 1e3 * of_exchanges / batch / every;
+        }
+        if peers.size() > 1 {
+            // As the loop does before every step.
+            let asking = 1e3 * clock.seconds(|| peers.any(false).map(drop))? / batch;
+            parts_ms.insert("whether to stop", asking);
+            step_ms += asking;
+            exchange_ms += asking;
         }
         let average = 1e3 / batch
             * clock.seconds(|| {
@@ -178,7 +252,7 @@ impl Timed {
                 Ok(())
             })?;
         parts_ms.insert("moving average", average);
-        Ok(Self { parts_ms, step_ms: step_ms + average })
+        Ok(Self { parts_ms, step_ms: step_ms + average, exchange_ms })
     }
 }
 
@@ -192,18 +266,19 @@ struct Steps<'a> {
     clock: &'a Clock,
     settings: &'a Resolved,
     reals: &'a RealBatch,
-    peers: &'a dyn Peers,
+    peers: &'a Metered<'a>,
 }
 
 impl Steps<'_> {
-    /// Seconds of one step of a phase.
-    fn seconds(&self, (name, phase): (&str, Phase), runner: &mut Runner, state: &mut TrainState) -> Result<f64> {
+    /// Seconds of one step of a phase, and of these in exchanges.
+    fn seconds(&self, (name, phase): (&str, Phase), runner: &mut Runner, state: &mut TrainState) -> Result<(f64, f64)> {
         let &Self { clock, settings, reals, peers } = self;
         // On a GPU the host draws one step while the device computes the one before: several at a time show what that
         // hides.
         let at_once = if clock.device == Device::Cpu { 1 } else { 16 };
         let mut index = 0;
-        let seconds = clock.seconds(|| {
+        let work = || {
+            let before = peers.seconds();
             for _ in 0..at_once {
                 let seed = RunSeed(1);
                 let step = Step { settings, seed, index, learning_rate_scale: 1.0, reals, peers };
@@ -211,11 +286,12 @@ impl Steps<'_> {
                 runner.run(phase, state, &step)?;
             }
             match state.probes.failed() {
-                None => Ok(()),
+                None => Ok(peers.seconds() - before),
                 Some(_) => Err(Problem::new(ProblemKind::Gate, format!("the loss of {name} is not finite"))),
             }
-        })?;
-        Ok(seconds / f64::from(at_once))
+        };
+        let (seconds, of_exchanges) = clock.fastest(|| Ok(()), work)?;
+        Ok((seconds / f64::from(at_once), of_exchanges / f64::from(at_once)))
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::choices::choice;
 use super::console::Console;
+use super::distributed::DistributedArgs;
 use super::engine_args::EngineArgs;
 use crate::bench::{self, BenchNet, Nets, Work};
 use crate::classify::config::Width;
@@ -26,13 +27,15 @@ pub struct BenchArgs {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// Every phase of a training step.
+    /// Every phase of a training step, by this process or by several together.
     Train {
         #[command(flatten)]
         net: NetArgs,
         /// Parts of a batch, each on a thread of its own; absent: as training would divide it, and 1 beside it.
         #[arg(long)]
         replicas: Option<u64>,
+        #[command(flatten)]
+        distributed: DistributedArgs,
     },
     /// Steps of the projector on many images at once.
     Project {
@@ -82,7 +85,7 @@ impl NetArgs {
 impl What {
     fn work(&self) -> Work {
         match self {
-            Self::Train { net, replicas } => Work::Train(net.nets(), *replicas),
+            Self::Train { net, replicas, .. } => Work::Train(net.nets(), *replicas),
             Self::Project { net } => Work::Project(net.nets()),
             Self::Generate { net } => Work::Generate(net.nets()),
             Self::Simulate => Work::Simulate,
@@ -97,7 +100,13 @@ impl What {
 /// # Errors
 /// Arguments that make no sense, or work that fails.
 pub fn run(args: &BenchArgs, console: &Console) -> Result<()> {
-    let engine = args.engine.start()?;
-    let record = bench::run(&args.what.work(), args.repetitions, &engine)?;
-    console.result(&record, || record.table())
+    let (engine, group) = match &args.what {
+        What::Train { distributed, .. } => distributed.start(&args.engine)?,
+        _ => (args.engine.start()?, None),
+    };
+    match bench::run(&args.what.work(), args.repetitions, &engine, group)? {
+        Some(record) => console.result(&record, || record.table()),
+        // Another process reports.
+        None => Ok(()),
+    }
 }

@@ -1,9 +1,32 @@
 //! As which of several processes a command was started: what launchers say in the environment.
 
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Group, Rendezvous};
+use super::choices::choice;
+use super::engine_args::EngineArgs;
+use crate::engine::{Engine, Group, Rendezvous};
 use crate::problem::{Problem, Result};
+
+/// The flag of every command that several processes can do together.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DistributedArgs {
+    /// Whether this is one of several processes that train together, and who says which: env (RANK, WORLD_SIZE,
+    /// MASTER_ADDR, MASTER_PORT), slurm (srun), mpi (mpiexec), off; auto takes env where RANK and WORLD_SIZE are set.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = choice::<Distributed>())]
+    distributed: Distributed,
+}
+
+impl DistributedArgs {
+    /// Starts libtorch with this process's share of the machine, and waits for the others where there are some.
+    ///
+    /// # Errors
+    /// As [`EngineArgs::start_beside`] and [`Distributed::group`].
+    pub fn start(self, engine: &EngineArgs) -> Result<(Engine, Option<Group>)> {
+        let engine = engine.start_beside(self.distributed.on_this_machine())?;
+        Ok((engine, self.distributed.group()?))
+    }
+}
 
 /// Who says which process this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,13 +56,13 @@ impl Distributed {
     ///
     /// # Errors
     /// As [`Distributed::rendezvous`] and [`Group::join`].
-    pub fn group(self) -> Result<Option<Group>> {
+    fn group(self) -> Result<Option<Group>> {
         let rendezvous = self.rendezvous(&|name| std::env::var(name).ok())?;
         rendezvous.map(|rendezvous| Group::join(&rendezvous)).transpose()
     }
 
     /// Processes of the same run on this machine, at least 1: its cores are for all of them.
-    pub fn on_this_machine(self) -> usize {
+    fn on_this_machine(self) -> usize {
         let env: &Env<'_> = &|name| std::env::var(name).ok();
         let names: &[&str] = match self.settled(env) {
             Self::Off | Self::Auto => return 1,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::choices::choice;
 use super::console::Console;
-use super::distributed::Distributed;
+use super::distributed::DistributedArgs;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::data::{AnyPrepared, Condition};
@@ -35,10 +35,8 @@ pub struct TrainArgs {
     seed: SeedArgs,
     #[command(flatten)]
     engine: EngineArgs,
-    /// Whether this is one of several processes that train together, and who says which: env (RANK, WORLD_SIZE,
-    /// MASTER_ADDR, MASTER_PORT), slurm (srun), mpi (mpiexec), off; auto takes env where RANK and WORLD_SIZE are set.
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = choice::<Distributed>())]
-    distributed: Distributed,
+    #[command(flatten)]
+    distributed: DistributedArgs,
     /// Any setting by its dotted name, e.g. ada.target=0.5; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -77,8 +75,7 @@ impl TrainArgs {
 /// Settings that make no sense, no prepared data set, or training that fails or is stopped.
 pub fn run(args: &TrainArgs, console: &Console) -> Result<()> {
     let config = args.config()?;
-    let engine = args.engine.start_beside(args.distributed.on_this_machine())?;
-    let group = args.distributed.group()?;
+    let (engine, group) = args.distributed.start(&args.engine)?;
     let data = AnyPrepared::open(&args.data)?;
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = match &data {

@@ -124,6 +124,11 @@ impl Member {
 }
 
 impl Member {
+    /// Ends this member as if it were dropped, and gives back the other processes, which may compute on together.
+    pub fn leave(mut self) -> Option<Group> {
+        self.group.take()
+    }
+
     /// `own`, of this process, and the same of all others, by rank; in every member of it. `None` without others.
     fn of_all_processes(&self, own: &Tensor) -> Result<Option<Vec<Tensor>>> {
         let (_, processes) = self.team.process;

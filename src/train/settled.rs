@@ -48,13 +48,7 @@ pub fn settle(
     let Some(group) = group else { return alone(settings, config, dir, (engine, 1)) };
     require_cpu(engine.device)?;
     let processes = group.size() as u64;
-    let groups = settings.groups();
-    if !groups.is_multiple_of(processes) {
-        let list: Vec<String> = super::parts::divisions(groups).iter().map(u64::to_string).collect();
-        return Err(Problem::usage(format!("{processes} processes for a batch of {}", settings.batch)).expected(
-            format!("a divisor of its {groups} groups of the minibatch deviation: {} processes", list.join(", ")),
-        ));
-    }
+    require_shares(&settings, processes)?;
     // What the first settles, and whatever keeps it from settling, holds for all: the others wait for it here.
     let own = match group.rank() {
         0 => Some(alone(settings.clone(), config, dir, (engine, processes))?),
@@ -72,6 +66,22 @@ pub fn settle(
     let precision = if said(0) > 0.0 { Precision::Bfloat16 } else { Precision::Float32 };
     let (replicas, threads) = (said(1) as u64, said(2) as usize);
     Ok(Settled { settings: Resolved { precision, replicas, ..settings }, threads, speed: None })
+}
+
+/// Refuses processes among which the groups of a batch cannot be shared.
+///
+/// # Errors
+/// `Kind::Usage`: that, with the numbers of processes that can.
+pub fn require_shares(settings: &Resolved, processes: u64) -> Result<()> {
+    let groups = settings.groups();
+    if groups.is_multiple_of(processes) {
+        return Ok(());
+    }
+    let list: Vec<String> = super::parts::divisions(groups).iter().map(u64::to_string).collect();
+    Err(Problem::usage(format!("{processes} processes for a batch of {}", settings.batch)).expected(format!(
+        "a divisor of its {groups} groups of the minibatch deviation: {} processes",
+        list.join(", ")
+    )))
 }
 
 /// Refuses processes of one run that would compute different things.
@@ -93,7 +103,10 @@ pub fn require_alike(group: &Group, identity: &Identity<'_>, place: &Place) -> R
 }
 
 /// Several processes exchange tensors of the CPU.
-fn require_cpu(device: Device) -> Result<()> {
+///
+/// # Errors
+/// `Kind::Usage`: another device.
+pub fn require_cpu(device: Device) -> Result<()> {
     if device == Device::Cpu {
         return Ok(());
     }

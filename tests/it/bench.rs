@@ -1,6 +1,7 @@
 //! `rimforge bench` through the program: what it prints is what a reader of the numbers needs.
 
-use std::process::Command;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
 
 use crate::cohort_files::CohortFiles;
 
@@ -24,6 +25,53 @@ fn training_is_given_beside_the_convolution_rate() {
     // 1.15 GFLOP an image, by the table of the networks' layers.
     let share = number("images_per_s") * 1.15 / number("conv_fp32_gflops");
     assert!((number("share_of_conv_rate") - share).abs() < 1e-9 * share, "{text}");
+}
+
+/// `bench train` of two groups of images by so many processes, by rank.
+fn together(processes: usize, more: &[&str]) -> Vec<Output> {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let quick = ["bench", "train", "--batch", "8", "--precision", "float32", "--repetitions", "1"];
+    let process = |rank: usize| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.args(quick).args(["--device", "cpu", "--threads", "1"]).args(more);
+        command.env("RANK", rank.to_string()).env("WORLD_SIZE", processes.to_string());
+        command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", &port);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = (0..processes).map(process).collect();
+    children.into_iter().map(|child| child.wait_with_output().unwrap()).collect()
+}
+
+#[test]
+fn processes_that_train_together_give_one_rate_and_what_they_lose_to_exchanges() {
+    let found = |processes: usize, more: &[&str]| {
+        let outputs = together(processes, &[more, &["--json"]].concat());
+        for output in &outputs {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert!(outputs[1..].iter().all(|output| output.stdout.is_empty()), "{outputs:?}");
+        serde_json::from_slice::<serde_json::Value>(&outputs[0].stdout).unwrap()
+    };
+    let share = |record: &serde_json::Value| record["exchange_share"].as_f64().unwrap();
+    let two = found(2, &[]);
+    assert_eq!((two["processes"].as_u64(), two["threads"].as_u64()), (Some(2), Some(1)), "{two}");
+    assert_eq!(two["ways"][0]["replicas"], 2, "{two}");
+    assert!(share(&two) > 0.0 && share(&two) < 1.0 && two["images_per_s"].as_f64().unwrap() > 0.0, "{two}");
+    assert!(two["parts_ms"]["whether to stop"].as_f64().unwrap() > 0.0, "{two}");
+    // A launcher's one process.
+    let one = found(1, &[]);
+    assert!(one["processes"] == 1 && one["ways"].as_array().unwrap().len() == 2, "{one}");
+    assert!(share(&one) > 0.0, "two threads: {one}");
+    let whole = found(1, &["--replicas", "1"]);
+    assert!(share(&whole) == 0.0 && whole["parts_ms"].get("whether to stop").is_none(), "{whole}");
+
+    let outputs = together(2, &[]);
+    let table = String::from_utf8_lossy(&outputs[0].stdout);
+    assert!(table.contains("2 processes of 1 thread\n") && table.contains("share of time in exchanges"), "{table}");
+    for output in together(3, &[]) {
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && text.contains("1, 2 processes"), "{text}");
+    }
 }
 
 #[test]
