@@ -6,6 +6,8 @@ pub mod config;
 
 mod drawing;
 
+pub mod ranges;
+
 mod reals;
 
 pub mod stage;
@@ -15,4 +17,5 @@ pub mod explore;
 pub mod volumes;
 
 pub use config::{Format, GenerateConfig};
-pub use stage::{Inputs, run_stage, run_stage_with_sheets};
+pub use ranges::{run_share, units};
+pub use stage::{Inputs, run_stage, run_stage_with_sheets, run_with};

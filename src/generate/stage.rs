@@ -20,6 +20,7 @@ use crate::problem::{Problem, Result};
 use crate::records::synthesis::SynthesisRecord;
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
+use crate::units::Ready;
 
 /// Images in the grids, at most.
 const GRID: usize = 100;
@@ -63,6 +64,19 @@ pub fn run_stage(inputs: Inputs<'_>, config: &GenerateConfig, out: &Path, lab: &
     run_stage_with_sheets(inputs, config, &Exploration::default(), out, lab).map(|(record, _)| record)
 }
 
+/// As [`run_stage`], taking in the ranges of seeds that are ready ([`super::ranges`]).
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: &GenerateConfig,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<SynthesisRecord> {
+    draw(inputs, (config, &Exploration::default()), (out, ready), lab).map(|(record, _)| record)
+}
+
 /// As [`run_stage`], with the sheets of an exploration, whose names come beside the record.
 ///
 /// A folder holds the images of one run: those of a run before are replaced, all at once, when the new ones are drawn.
@@ -77,13 +91,12 @@ pub fn run_stage_with_sheets(
     out: &Path,
     lab: &Lab<'_>,
 ) -> Result<(SynthesisRecord, Vec<&'static str>)> {
-    config.check()?;
-    sheets.check()?;
-    let file = network_file(inputs.network)?;
-    let read = [Some(file.as_path()), inputs.data.map(Prepared::root)].into_iter().flatten().map(Input::of);
-    let folder = OutFolder::new(OWNER, out).apart_from(read);
-    folder.check()?;
-    let opened = Opened::load(&file, config.class.as_ref(), lab.engine.device)?;
+    draw(inputs, (config, sheets), (out, &Ready::NONE), lab)
+}
+
+/// The network that is drawn from, and the class of it.
+pub(super) fn opened(inputs: Inputs<'_>, config: &GenerateConfig, lab: &Lab<'_>) -> Result<Opened> {
+    let opened = Opened::load(&network_file(inputs.network)?, config.class.as_ref(), lab.engine.device)?;
     if let Some(data) = inputs.data {
         opened.source.require_of(opened.network.generator.config().channels, data)?;
         opened.source.notes_beside(data).iter().for_each(|note| lab.observer.note(note));
@@ -93,6 +106,22 @@ pub fn run_stage_with_sheets(
             .expected("a network trained by `rimforge train`, or imported with --window")
             .advice("take \"nifti\" out of generate.formats (--format), or import it again with --window LOW,HIGH"));
     }
+    Ok(opened)
+}
+
+fn draw(
+    inputs: Inputs<'_>,
+    (config, sheets): (&GenerateConfig, &Exploration),
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<(SynthesisRecord, Vec<&'static str>)> {
+    config.check()?;
+    sheets.check()?;
+    let file = network_file(inputs.network)?;
+    let read = [Some(file.as_path()), inputs.data.map(Prepared::root)].into_iter().flatten().map(Input::of);
+    let folder = OutFolder::new(OWNER, out).apart_from(read);
+    folder.check()?;
+    let opened = opened(inputs, config, lab)?;
     if opened.in_turn.is_some() && !sheets.is_empty() {
         return Err(Problem::usage(format!("sheets of images with generate.class (--class) = {EACH:?}"))
             .expected("one class, whose images they show")
@@ -105,7 +134,7 @@ pub fn run_stage_with_sheets(
     let grids = std::iter::once(SYNTHETIC_GRID).chain(inputs.data.map(|_| REAL_GRID));
     let others = grids.chain([RECORD]).chain(sheets.names()).map(str::to_owned);
     claim.require_free(all_names(config, &config.seed_numbers()?, &opened.source).chain(others))?;
-    let making = Making { opened: &opened, config, sheets, out: &claim.staging()? };
+    let making = Making { opened: &opened, config, sheets, ready, out: &claim.staging()? };
     let made = making.all(inputs.data, lab).and_then(|(record, drawn)| {
         let images = record.images.iter().map(|image| image.path.clone());
         let grids = std::iter::once(SYNTHETIC_GRID).chain(record.real_grid.as_ref().map(|_| REAL_GRID));
@@ -125,13 +154,14 @@ struct Making<'a> {
     opened: &'a Opened,
     config: &'a GenerateConfig,
     sheets: &'a Exploration,
+    ready: &'a Ready,
     out: &'a Path,
 }
 
 impl Making<'_> {
     /// Images, grids, record and sheets.
     fn all(&self, data: Option<&Prepared>, lab: &Lab<'_>) -> Result<(SynthesisRecord, Vec<&'static str>)> {
-        let &Self { opened, config, sheets, out } = self;
+        let &Self { opened, config, sheets, ready, out } = self;
         let source = &opened.source;
         let seeds = config.seed_numbers()?;
         files::make_folder(out)?;
@@ -140,7 +170,7 @@ impl Making<'_> {
         let mut meters = Meters::new(source);
         let mut shown = Vec::new();
         let (images, image_classes) =
-            Drawing { opened, config, seeds: &seeds, out }.write(lab.observer, &mut |image| {
+            Drawing { opened, config, seeds: &seeds, out }.write(ready, lab.observer, &mut |image| {
                 meters.synthetic(&image.pixels);
                 if shown.len() < cells {
                     shown.push(image.canvas(source.look()));

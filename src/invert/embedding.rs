@@ -1,5 +1,7 @@
 //! The first stage: codes of images, batch by batch, each finished batch of a descent kept until all are.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use tch::Tensor;
 
@@ -68,48 +70,98 @@ pub(super) fn embed(
     descended(bench, (embed, space), images, which)
 }
 
+/// The images of a list that are embedded by descent, and what they are known by.
+struct Listed<'a> {
+    bench: &'a Bench<'a>,
+    images: &'a Images,
+    ids: Vec<&'a str>,
+    /// "w-training".
+    name: String,
+    key: String,
+}
+
+impl<'a> Listed<'a> {
+    fn new(bench: &'a Bench<'a>, embed: Embed, (images, which): (&'a Images, &str)) -> Self {
+        let ids: Vec<&str> = images.items.iter().map(|item| item.id.as_str()).collect();
+        let key = bench.key("embedding", &json!([bench.config.of_embedding(embed), which, ids]));
+        Self { bench, images, ids, name: list_name(embed, which), key }
+    }
+
+    fn begin(&self, space: Space, images: usize) {
+        let steps = images as u64 * self.bench.config.descent_steps;
+        self.bench.observer.begin(&format!("descents in {}", space.name()), "image steps", steps);
+    }
+
+    /// Places of a batch among the images.
+    fn places(&self, number: usize) -> Vec<usize> {
+        let size = self.bench.config.batch as usize;
+        (number * size..self.images.len().min((number + 1) * size)).collect()
+    }
+
+    fn file(&self, number: usize) -> PathBuf {
+        self.bench.dir.underway(&numbered(&self.name, number))
+    }
+
+    /// Codes of a batch: read back, or found and kept.
+    fn batch(&self, descents: &mut Descents<'_>, number: usize) -> Result<Codes> {
+        let Self { bench, images, .. } = self;
+        let (file, key, places) = (self.file(number), format!("{} {number}", self.key), self.places(number));
+        let done = kept::read(bench, &file, &key)?;
+        if let Some(codes) = done.as_ref().and_then(|kept| Codes::from_tensors(&kept.tensors, bench.device())) {
+            bench.observer.advance(places.len() as u64 * bench.config.descent_steps);
+            return Ok(codes);
+        }
+        let codes = descents.of(&images.of(&places), "")?;
+        kept::write(&file, codes.tensors(), Note::new(bench, &key, Value::Null, vec![]))?;
+        Ok(codes)
+    }
+}
+
+/// The name of a list's files: "w-training".
+pub(super) fn list_name(embed: Embed, which: &str) -> String {
+    let space = if embed == Embed::WPlusDescent { Space::WPlus } else { Space::W };
+    format!("{}-{which}", space.name())
+}
+
+/// The name of the file of a batch: "w-training-0003".
+pub(super) fn batch_name(embed: Embed, which: &str, number: usize) -> String {
+    numbered(&list_name(embed, which), number)
+}
+
+fn numbered(list: &str, number: usize) -> String {
+    format!("{list}-{number:04}")
+}
+
+/// Codes of one batch of a list by descent, which stay in a file of their own; read back where they are there.
+///
+/// # Errors
+/// As [`embed`].
+pub(super) fn batch(bench: &Bench<'_>, embed: Embed, list: (&Images, &str), number: usize) -> Result<Codes> {
+    let space = if embed == Embed::WPlusDescent { Space::WPlus } else { Space::W };
+    let listed = Listed::new(bench, embed, list);
+    listed.begin(space, listed.places(number).len());
+    let codes = listed.batch(&mut Descents::new(bench, space), number)?;
+    bench.observer.end();
+    Ok(codes)
+}
+
 /// Codes by descent.
 fn descended(bench: &Bench<'_>, (embed, space): (Embed, Space), images: &Images, which: &str) -> Result<Codes> {
-    let name = format!("{}-{which}", space.name());
-    let ids: Vec<&str> = images.items.iter().map(|item| item.id.as_str()).collect();
-    let key = bench.key("embedding", &json!([bench.config.of_embedding(embed), which, ids]));
-    let path = bench.dir.embedded(&name);
+    let listed = Listed::new(bench, embed, (images, which));
+    let path = bench.dir.embedded(&listed.name);
     let of = |kept: &kept::Kept| Codes::from_tensors(&kept.tensors, bench.device());
-    if let Some(codes) = kept::read(bench, &path, &key)?.as_ref().and_then(of) {
+    if let Some(codes) = kept::read(bench, &path, &listed.key)?.as_ref().and_then(of) {
         return Ok(codes);
     }
     bench.unpublish()?;
-    let batch = bench.config.batch as usize;
-    let places: Vec<usize> = (0..images.len()).collect();
-    bench.observer.begin(
-        &format!("descents in {}", space.name()),
-        "image steps",
-        places.len() as u64 * bench.config.descent_steps,
-    );
+    listed.begin(space, images.len());
     let mut descents = Descents::new(bench, space);
-    let mut parts = Vec::new();
-    let mut underway = Vec::new();
-    for (number, places) in places.chunks(batch).enumerate() {
-        let file = bench.dir.underway(&format!("{name}-{number:04}"));
-        let key = format!("{key} {number}");
-        let done = kept::read(bench, &file, &key)?;
-        parts.push(match done.as_ref().and_then(of) {
-            Some(codes) => {
-                bench.observer.advance(places.len() as u64 * bench.config.descent_steps);
-                codes
-            }
-            None => {
-                let codes = descents.of(&images.of(places), "")?;
-                kept::write(&file, codes.tensors(), Note::new(bench, &key, Value::Null, vec![]))?;
-                codes
-            }
-        });
-        underway.push(file);
-    }
+    let numbers = 0..images.len().div_ceil(bench.config.batch as usize);
+    let parts = numbers.clone().map(|number| listed.batch(&mut descents, number)).collect::<Result<Vec<_>>>()?;
     bench.observer.end();
     let codes = Codes::joined(&parts);
-    kept::write(&path, codes.tensors(), Note::new(bench, &key, json!(ids), vec![]))?;
-    underway.iter().try_for_each(|file| files::remove(file))?;
+    kept::write(&path, codes.tensors(), Note::new(bench, &listed.key, json!(listed.ids), vec![]))?;
+    numbers.into_iter().try_for_each(|number| files::remove(&listed.file(number)))?;
     Ok(codes)
 }
 

@@ -35,6 +35,8 @@ mod measure;
 
 mod rows;
 
+pub mod units;
+
 mod sheet;
 
 pub mod opened;
@@ -47,4 +49,5 @@ mod overfit;
 pub use config::InvertConfig;
 pub use method::{Embed, Method, Refine};
 pub use opened::Inversion;
-pub use stage::{Inputs, run_stage};
+pub use stage::{Inputs, run_stage, run_with};
+pub use units::run_share;

@@ -176,7 +176,15 @@ struct TunedNote {
 }
 
 /// The generator that is tuned on all training images.
-fn tuned_for_all(bench: &Bench<'_>, by: Embed, material: &Material, trained: &mut Trained) -> Result<Generator> {
+///
+/// # Errors
+/// Stopped on request, a loss that is not a number, a failed read or write.
+pub(super) fn tuned_for_all(
+    bench: &Bench<'_>,
+    by: Embed,
+    material: &Material,
+    trained: &mut Trained,
+) -> Result<Generator> {
     let name = spelling::name(&by);
     let (path, note_path) = (bench.dir.tuned(&name), bench.dir.tuned_note(&name));
     let key = bench.key("tuned", &bench.config.of_tuning(by));
@@ -250,7 +258,16 @@ fn label(bench: &Bench<'_>, images: u64) -> NetworkLabel {
 }
 
 /// A generator for each image in its own file; those that are there of the same key stay.
-fn tuned_for_each(bench: &Bench<'_>, method: Method, images: &Images, w: &Tensor, files: &[PathBuf]) -> Result<()> {
+///
+/// # Errors
+/// As [`tuned_for_all`].
+pub(super) fn tuned_for_each(
+    bench: &Bench<'_>,
+    method: Method,
+    images: &Images,
+    w: &Tensor,
+    files: &[PathBuf],
+) -> Result<()> {
     for ((at, item), file) in (0i64..).zip(&images.items).zip(files) {
         let key = bench.key("tuned for one", &json!([bench.config.of_tuning(method.embed), item.id]));
         if kept::read(bench, file, &key)?.is_some() {

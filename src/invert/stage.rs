@@ -18,6 +18,7 @@ use super::measure;
 use super::method::{Embed, Method, Refine};
 use super::rows::{Row, Trained, invert};
 use super::sheet::Gallery;
+use super::units;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::feed::network_source::network_file;
@@ -41,6 +42,7 @@ use crate::records::label::Padding;
 use crate::records::spelling;
 use crate::run_dir::InversionDir;
 use crate::settings::Settings;
+use crate::units::Ready;
 
 /// What is inverted, and by what its pictures are measured.
 #[derive(Clone, Copy)]
@@ -65,10 +67,50 @@ const DRAWN: i64 = 64;
 /// `Kind::Interrupted` once asked to stop; what was finished stays and the rest goes on where it was. Settings that
 /// make no sense, data that are not what the network draws, a fit that diverged, a failed read or write.
 pub fn run_stage(inputs: Inputs<'_>, config: &InvertConfig, out: &Path, lab: &Lab<'_>) -> Result<InversionRecord> {
+    run_with(inputs, config, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in what is ready ([`super::units`]).
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: &InvertConfig,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<InversionRecord> {
     config.check()?;
     let Inputs { network, data, meters } = inputs;
     let file = network_file(network)?;
     let mut claim = OutFolder::new(OWNER, out).apart_from([Input::of(&file), Input::of(data.root())]).claim()?;
+    at_bench(inputs, config, &InversionDir::new(out), lab, |bench, material, padding| {
+        let wanted = written(bench, material);
+        let before: Vec<String> = claim.written().filter(|name| !wanted.contains(*name)).map(str::to_owned).collect();
+        if !before.is_empty() {
+            // Of other settings: what the record says of them goes first.
+            bench.unpublish()?;
+            claim.forget(|name| !wanted.contains(name))?;
+        }
+        claim.will_write(wanted.iter().map(String::as_str))?;
+        units::take(bench, material, ready)?;
+        Work { bench, material, meters, data, padding }.run()
+    })
+}
+
+/// Does `work` with everything that a run or a share of one needs, in `dir`.
+///
+/// # Errors
+/// Data that are not what the network draws, no such feature net, a failed read; those of `work`.
+pub(super) fn at_bench<T>(
+    inputs: Inputs<'_>,
+    config: &InvertConfig,
+    dir: &InversionDir,
+    lab: &Lab<'_>,
+    work: impl FnOnce(&Bench<'_>, &Material, Padding) -> Result<T>,
+) -> Result<T> {
+    let Inputs { network, data, .. } = inputs;
+    let file = network_file(network)?;
     lab.engine.set_deterministic(true)?;
     let saved = load_image_network(&file, lab.engine.device)?;
     if config.methods().iter().any(|method| method.refine == Refine::Hypernetwork) {
@@ -87,7 +129,6 @@ pub fn run_stage(inputs: Inputs<'_>, config: &InvertConfig, out: &Path, lab: &La
     let place = Place { padding: &padding, device: projector.device, seed: lab.seed };
     let counts = Counts { images: config.images, compared: config.compared };
     let material = Material::load(data, projector.generator.config().c_dim, counts, place)?;
-    let dir = InversionDir::new(out);
     let bench = Bench {
         generator: &projector.generator,
         cloud: bench::cloud(&projector.generator, config.w_samples as i64),
@@ -95,22 +136,14 @@ pub fn run_stage(inputs: Inputs<'_>, config: &InvertConfig, out: &Path, lab: &La
         config,
         seed: lab.seed,
         place: &lab.engine.place,
-        dir: &dir,
+        dir,
         observer: lab.observer,
         identity: json!([saved.sha256, data.sha256(), features.identity]),
         graphs: lab.engine.graphs,
         file: &saved,
         data_sha256: data.sha256(),
     };
-    let wanted = written(&bench, &material);
-    let before: Vec<String> = claim.written().filter(|name| !wanted.contains(*name)).map(str::to_owned).collect();
-    if !before.is_empty() {
-        // Of other settings: what the record says of them goes first.
-        bench.unpublish()?;
-        claim.forget(|name| !wanted.contains(name))?;
-    }
-    claim.will_write(wanted.iter().map(String::as_str))?;
-    Work { bench: &bench, material: &material, meters, data, padding }.run()
+    work(&bench, &material, padding)
 }
 
 /// Names of all that may be written.
@@ -183,8 +216,8 @@ impl Work<'_> {
         for (at, &method) in methods.iter().enumerate() {
             // The first is the chosen one, and has all images.
             let (images, which, places): (&Images, _, Vec<i64>) = match at {
-                0 => (&material.inverted, "inverted", material.compared.iter().map(|&at| at as i64).collect()),
-                _ => (&compared, "compared", (0..compared.len() as i64).collect()),
+                0 => (&material.inverted, units::asked(at), material.compared.iter().map(|&at| at as i64).collect()),
+                _ => (&compared, units::asked(at), (0..compared.len() as i64).collect()),
             };
             let row = invert(bench, method, material, (images, which), &mut trained)?;
             let drawn = row.inverted.draw(&places, None)?;

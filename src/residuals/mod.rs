@@ -32,4 +32,4 @@ mod sheets;
 pub mod stage;
 
 pub use config::ResidualsConfig;
-pub use stage::{Inputs, OWNER, run_stage};
+pub use stage::{Inputs, OWNER, run_share, run_stage, run_with};

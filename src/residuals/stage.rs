@@ -19,15 +19,16 @@ use crate::feed::network_source::network_file;
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::perturb::corruption::{Corruption, corrupt};
 use crate::problem::{Problem, Result};
-use crate::project::ProjectConfig;
-use crate::project::feature_choice::named;
+use crate::project::feature_choice::{Features, named};
 use crate::project::fingerprint::settings;
 use crate::project::projector::Projector;
 use crate::project::targets::Target;
+use crate::project::{ProjectConfig, units};
 use crate::records::residuals::{AccuracyRow, ResidualSheet, ResidualsRecord};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings as _;
+use crate::units::{Ready, Share};
 
 /// What is projected into, and the data set whose images are projected.
 #[derive(Clone, Copy)]
@@ -116,6 +117,19 @@ fn target(item: &Item) -> Target {
 /// `Kind::Interrupted` once asked to stop; finished batches stay. No image without lesions, or whatever is wrong with
 /// the data, the network or the settings.
 pub fn run_stage(inputs: Inputs<'_>, config: Settings<'_>, out: &Path, lab: &Lab<'_>) -> Result<ResidualsRecord> {
+    run_with(inputs, config, (out, &Ready::NONE), lab)
+}
+
+/// As [`run_stage`], taking in the units that are ready: the batches of [`run_share`].
+///
+/// # Errors
+/// Those of [`run_stage`]; a unit that is not what it should be, or is missing where none is to be made.
+pub fn run_with(
+    inputs: Inputs<'_>,
+    config: Settings<'_>,
+    (out, ready): (&Path, &Ready),
+    lab: &Lab<'_>,
+) -> Result<ResidualsRecord> {
     let Settings { residuals: config, project } = config;
     config.check()?;
     project.check()?;
@@ -125,30 +139,13 @@ pub fn run_stage(inputs: Inputs<'_>, config: Settings<'_>, out: &Path, lab: &Lab
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     let pictures = sheets::NAMES.map(|name| sheets::file(name).to_string());
     claim.will_write(pictures.iter().cloned().chain([RECORD.to_owned()]))?;
-    network_file(inputs.network)?;
-    let projector = Projector::open(inputs.network, project, lab.engine.device, lab.engine.graphs)?;
-    projector.source.require_of(projector.generator.config().channels, data)?;
-    let knew = projector.source.data_sha256.as_deref();
-    if !config.trust_origin {
-        data.require_made_of_it(inputs.network, "a network", knew).map_err(|problem| {
-            problem
-                .advice("or, where no test patient can have been among them: residuals.trust_origin (--trust-origin)")
-        })?;
-    }
-    projector.source.notes_beside(data).iter().for_each(|note| lab.observer.note(note));
+    let projector = opened(inputs, (config, project), lab)?;
     let net = named(&projector, &project.features, projector.usual_features())?;
     let chosen = Chosen::new(data, &view, config, lab.seed)?;
     let targets: Vec<Target> = chosen.all().map(target).collect();
     claim.will_write(targets.iter().flat_map(|target| files_of(&target.id)))?;
-    let descents = Descents {
-        out,
-        projector: &projector,
-        net: &net,
-        config: project,
-        settings: json!(["residuals", settings(project, &projector, lab.seed), net.identity]),
-        place: &lab.engine.place,
-    };
-    let (images, computed_with) = descents.all(&targets, &mut claim, lab)?;
+    let descents = descents(out, (&projector, &net), project, lab);
+    let (images, computed_with) = descents.all(&targets, (&mut claim, ready), lab)?;
     let mut rest = images.as_slice();
     let mut paired = |items: usize| {
         let (own, others) = rest.split_at(items);
@@ -213,6 +210,61 @@ pub fn run_stage(inputs: Inputs<'_>, config: Settings<'_>, out: &Path, lab: &Lab
     };
     files::write_json(out.join(RECORD), &record)?;
     Ok(record)
+}
+
+/// The network, as far as it may be used beside the data set.
+fn opened(
+    inputs: Inputs<'_>,
+    (config, project): (&ResidualsConfig, &ProjectConfig),
+    lab: &Lab<'_>,
+) -> Result<Projector> {
+    let Inputs { network, data } = inputs;
+    network_file(network)?;
+    let projector = Projector::open(network, project, lab.engine.device, lab.engine.graphs)?;
+    projector.source.require_of(projector.generator.config().channels, data)?;
+    let knew = projector.source.data_sha256.as_deref();
+    if !config.trust_origin {
+        data.require_made_of_it(network, "a network", knew).map_err(|problem| {
+            problem
+                .advice("or, where no test patient can have been among them: residuals.trust_origin (--trust-origin)")
+        })?;
+    }
+    projector.source.notes_beside(data).iter().for_each(|note| lab.observer.note(note));
+    Ok(projector)
+}
+
+fn descents<'a>(
+    out: &'a Path,
+    (projector, net): (&'a Projector, &'a Features<'a>),
+    project: &'a ProjectConfig,
+    lab: &'a Lab<'_>,
+) -> Descents<'a> {
+    let settings = json!(["residuals", settings(project, projector, lab.seed), net.identity]);
+    Descents { out, projector, net, config: project, settings, place: &lab.engine.place }
+}
+
+/// Makes a share of the units of [`run_with`]: images that are projected together, cut from the whole list of those of
+/// all roles.
+///
+/// # Errors
+/// `Kind::Interrupted` once asked to stop; finished units stay. Otherwise as [`run_stage`].
+pub fn run_share(inputs: Inputs<'_>, config: Settings<'_>, share: &Share, lab: &Lab<'_>) -> Result<()> {
+    let Settings { residuals: config, project } = config;
+    config.check()?;
+    project.check()?;
+    let view = View::of(inputs.data, config)?;
+    let chosen = Chosen::new(inputs.data, &view, config, lab.seed)?;
+    let targets: Vec<Target> = chosen.all().map(target).collect();
+    let to_do = share.to_do(units::batches(project.batch, targets.iter().map(|target| &target.id)))?;
+    if to_do.is_empty() {
+        return Ok(());
+    }
+    let projector = opened(inputs, (config, project), lab)?;
+    let net = named(&projector, &project.features, projector.usual_features())?;
+    let workplace = share.workplace()?;
+    let out = workplace.path();
+    let descents = descents(out, (&projector, &net), project, lab);
+    descents.batches(&targets, &to_do, lab, |number, files| share.leave(&units::batch(number), out, files))
 }
 
 fn pairs<'a>(items: &'a [Item], images: &'a [Vec<f32>]) -> Vec<Pair<'a>> {

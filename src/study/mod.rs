@@ -19,6 +19,8 @@ pub mod cache;
 
 pub mod errand;
 
+mod drawn;
+
 pub mod rim_lesions;
 
 pub mod dermatoscopy;

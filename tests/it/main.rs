@@ -144,6 +144,7 @@ mod glioma;
 mod projection_accuracy;
 mod place;
 mod shards;
+mod shards_of_each_kind;
 mod early_signals;
 
 mod evaluate;

@@ -2,6 +2,7 @@
 
 use super::config::DermatoscopyStudy;
 use crate::run_dir::StudyDir;
+use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
 
 impl DermatoscopyStudy {
@@ -16,8 +17,8 @@ impl DermatoscopyStudy {
         }
         stages.push(whole("prepare", dir.data(), images));
         stages.push(whole("train", dir.gan().root().to_owned(), &["prepare"]));
-        stages.push(whole("generate", dir.synthetic(), &["train"]));
-        stages.push(whole("invert", dir.inverted(), &["generate"]));
+        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
+        stages.push(Planned::in_units("invert", dir.inverted(), &["generate"], Units::Found));
         let mut last = "invert";
         if self.second.is_some() {
             stages.push(whole("train-second", dir.second_gan().root().to_owned(), &["prepare"]));

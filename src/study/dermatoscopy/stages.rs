@@ -23,6 +23,7 @@ use crate::serve::review::together::Consensus;
 use crate::simulate::skin;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{ABSENT, Done, Stage};
+use crate::study::drawn::draw;
 use crate::units::{Ready, Share};
 use crate::{classify, directions, edit, generate, invert, meters, train};
 
@@ -129,8 +130,7 @@ impl Run<'_> {
         let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
         let lab = self.lab.of_stage("generate");
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+        draw(&mut self.stages, stage, (inputs, config), &lab)
     }
 
     /// Inverts training photographs.
@@ -139,7 +139,9 @@ impl Run<'_> {
         let stage = Stage::new("invert", self.dir.inverted(), &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("invert");
         let inputs = invert::Inputs { network: &network, data: prepared, meters: &meters::Skin };
-        self.stages.run(stage, |folder| invert::run_stage(inputs, config, folder, &lab))
+        let invert = |folder: &Path, ready: &Ready| invert::run_with(inputs, config, (folder, ready), &lab);
+        let share = |share: &Share| invert::run_share(inputs, config, share, &lab);
+        self.stages.run_in_units(stage, |_| true, invert, share)
     }
 
     /// Finds directions of the latent space and says what each moves.

@@ -2,6 +2,7 @@
 
 use super::config::GliomaStudy;
 use crate::run_dir::StudyDir;
+use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
 use crate::{tumours, variants};
 
@@ -16,7 +17,7 @@ impl GliomaStudy {
         }
         stages.push(Planned::whole("prepare", dir.data(), brains));
         stages.push(Planned::whole("train", dir.gan().root().to_owned(), &["prepare"]));
-        stages.push(Planned::whole("generate", dir.synthetic(), &["train"]));
+        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         if let Some(config) = &self.tumours {
             let fits = Units::Known(tumours::units(config));
             stages.push(Planned::in_units("tumours", dir.tumours(), &["generate"], fits));

@@ -15,6 +15,7 @@ use crate::records::variants::VariantsRecord;
 use crate::simulate::brain;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
+use crate::study::drawn::draw;
 use crate::units::{Ready, Share};
 use crate::{generate, train, tumours, variants};
 
@@ -86,8 +87,7 @@ impl Run<'_> {
         let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
         let lab = self.lab.of_stage("generate");
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+        draw(&mut self.stages, stage, (inputs, config), &lab)
     }
 
     /// Learns to find tumours with and without drawn pairs, where asked for.

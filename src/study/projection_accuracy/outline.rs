@@ -2,7 +2,8 @@
 
 use super::config::ProjectionAccuracyStudy;
 use crate::run_dir::StudyDir;
-use crate::study::errand::Planned;
+use crate::study::drawn::ranges;
+use crate::study::errand::{Planned, Units};
 
 impl ProjectionAccuracyStudy {
     /// In the order in which [`super::run`] does them.
@@ -15,8 +16,8 @@ impl ProjectionAccuracyStudy {
         }
         stages.push(Planned::whole("prepare", dir.data(), maps));
         stages.push(Planned::whole("train", dir.gan().root().to_owned(), &["prepare"]));
-        stages.push(Planned::whole("generate", dir.synthetic(), &["train"]));
-        stages.push(Planned::whole("residuals", dir.residuals(), &["generate"]));
+        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
+        stages.push(Planned::in_units("residuals", dir.residuals(), &["generate"], Units::Found));
         stages
     }
 }

@@ -16,6 +16,8 @@ use crate::residuals::stage::Settings;
 use crate::simulate::diffusion;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
+use crate::study::drawn::draw;
+use crate::units::{Ready, Share};
 use crate::{files, generate, residuals, train};
 
 /// Where the maps lie.
@@ -89,8 +91,7 @@ impl Run<'_> {
         let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
         let lab = self.lab.of_stage("generate");
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+        draw(&mut self.stages, stage, (inputs, config), &lab)
     }
 
     /// Projects, compares and detects.
@@ -107,6 +108,8 @@ impl Run<'_> {
         let network = self.dir.gan().best_network();
         let inputs = residuals::Inputs { network: &network, data: prepared };
         let settings = Settings { residuals: config, project };
-        self.stages.run(stage, |folder| residuals::run_stage(inputs, settings, folder, &lab))
+        let project = |folder: &Path, ready: &Ready| residuals::run_with(inputs, settings, (folder, ready), &lab);
+        let share = |share: &Share| residuals::run_share(inputs, settings, share, &lab);
+        self.stages.run_in_units(stage, |_| true, project, share)
     }
 }

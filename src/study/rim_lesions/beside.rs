@@ -14,6 +14,7 @@ use crate::records::projection::ProjectionRecord;
 use crate::records::study::{ConditionalRecord, MultiContrastRecord};
 use crate::records::synthesis::SynthesisRecord;
 use crate::study::cache::{ABSENT, Done, Stage};
+use crate::study::drawn::draw;
 use crate::units::{Ready, Share};
 use crate::{generate, project, train};
 
@@ -46,8 +47,7 @@ impl Run<'_> {
         let lab = self.lab.of_stage("generate-conditional");
         let network = gan.best_network();
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let draw = |folder: &Path| generate::run_stage(inputs, &config, folder, &lab);
-        let drawn = self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)?;
+        let drawn = draw(&mut self.stages, stage, (inputs, &config), &lab)?;
         let record = ConditionalRecord { training: trained.record, synthesis: drawn.record.without_images() };
         Ok(Some(Conditional { drawn: Done { record, key: drawn.key }, gan_key: trained.key }))
     }
@@ -95,8 +95,7 @@ impl Run<'_> {
         let stage = Stage::new("generate-multi-contrast", folder, config, &[gan_key])?;
         let lab = self.lab.of_stage("generate-multi-contrast");
         let inputs = generate::Inputs { network, data: Some(prepared) };
-        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+        draw(&mut self.stages, stage, (inputs, config), &lab)
     }
 
     fn multi_contrast_denoised(

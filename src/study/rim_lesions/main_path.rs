@@ -21,6 +21,7 @@ use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
 use crate::study::cache::{Done, Stage};
+use crate::study::drawn::draw;
 use crate::units::{Ready, Share};
 use crate::{classify, evaluate, generate, perturb, project, train};
 
@@ -117,8 +118,7 @@ impl Run<'_> {
         let stage = Stage::new("generate", self.dir.synthetic(), config, &[gan_key])?;
         let lab = self.lab.of_stage("generate");
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let draw = |folder: &Path| generate::run_stage(inputs, config, folder, &lab);
-        self.stages.run_until(stage, SynthesisRecord::has_hashes, draw)
+        draw(&mut self.stages, stage, (inputs, config), &lab)
     }
 
     /// Projects the contested lesions into the generator's latent space.

@@ -4,6 +4,7 @@ use super::agreed::Agreed;
 use super::config::RimStudy;
 use super::two_sided::projections;
 use crate::run_dir::StudyDir;
+use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
 use crate::{classify, segment};
 
@@ -20,7 +21,7 @@ impl RimStudy {
         let projected = |stage, folder, needs: &[_]| Planned::in_units(stage, folder, needs, Units::Found);
         stages.push(whole("prepare", dir.data(), cohort));
         stages.push(whole("train", dir.gan().root().to_owned(), &["prepare"]));
-        stages.push(whole("generate", dir.synthetic(), &["train"]));
+        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         stages.push(projected("project", dir.denoised(), &["generate"]));
         if self.perturb.lesions > 0 {
             stages.push(projected("perturb", dir.perturbed(), &["project"]));
@@ -28,7 +29,9 @@ impl RimStudy {
         let mut of_classify = vec!["project"];
         if self.conditional.is_some() {
             stages.push(whole("train-conditional", dir.conditional_gan().root().to_owned(), &["prepare"]));
-            stages.push(whole("generate-conditional", dir.conditional_synthetic(), &["train-conditional"]));
+            let drawn = dir.conditional_synthetic();
+            let seeds = ranges(&self.generate);
+            stages.push(Planned::in_units("generate-conditional", drawn, &["train-conditional"], seeds));
             of_classify.push("generate-conditional");
             if let Some(config) = &self.two_sided {
                 let as_either = projections(config, dir);
@@ -69,7 +72,7 @@ impl RimStudy {
             // The patients of the main data set are held out here, too.
             Planned::whole(prepare, dir.multi_contrast_data(), if cohort.is_empty() { &["prepare"] } else { cohort }),
             Planned::whole(train, gan, &[prepare]),
-            Planned::whole(generate, dir.multi_contrast_synthetic(), &[train]),
+            Planned::in_units(generate, dir.multi_contrast_synthetic(), &[train], ranges(&self.generate)),
         ];
         let mut last = generate;
         if multi.denoise > 0 {

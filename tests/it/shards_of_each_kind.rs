@@ -1,0 +1,130 @@
+//! Stages that only some kinds of study have, made by shards: the same files and results as in one piece.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use rimforge::records::units::{PlanRecord, ShardRecord};
+
+use crate::fuzz::volumes::copy;
+use crate::place::Place;
+use crate::tiny_runs::{assert_same, outcome};
+
+/// Few maps, some batches of images that are projected.
+const ACCURACY: &str = r#"
+kind = "projection-accuracy"
+name = "tiny"
+out = "study"
+engine = { device = "cpu", threads = 1 }
+maps.simulate = { healthy = 5, ms = 5, seed = 5 }
+prepare = { side = 16, fa = { slices = 7 }, test_fraction = 0.4, validation_fraction = 0.2 }
+train = { kimg = 0.032, batch = 16, net = { z_dim = 8, w_dim = 8, channel_base = 64, channel_max = 8 } }
+generate = { seeds = "3,0-2,4-39", formats = ["png"] }
+project = { steps = 3, candidates = 8, w_samples = 64, batch = 4 }
+residuals = { accuracy = 2, spoiled = 1, calibration = 5, validation = 3, test = 4, draws = 100, shown = 1 }
+"#;
+
+/// Every kind of method of inversion, so every kind of unit.
+const SKIN: &str = r#"
+kind = "dermatoscopy"
+name = "tiny"
+out = "study"
+engine = { device = "cpu", threads = 1 }
+images.simulate = { lesions = 70, least = 10, seed = 5 }
+train = { kimg = 0.032, batch = 16, net = { z_dim = 8, w_dim = 8, channel_base = 64, channel_max = 8 } }
+generate = { seeds = "0-20" }
+directions = { samples = 100, codes = 4, random = 20, count = 1, layers = ["all"], methods = ["closed-form"], shown = 1, threshold = 1e-6 }
+classify = { arms = ["none"], seeds = 1, epochs = 1, maps = 1 }
+[invert]
+images = 7
+compared = 2
+edits = 0
+batch = 3
+encoder_steps = 4
+hyper_steps = 2
+hyper_batch = 2
+pivotal_steps = 2
+descent_steps = 2
+w_samples = 200
+compare = ["encoder+hypernetwork", "encoder+pivotal-each", "w-descent", "w-descent+pivotal-each", "w-plus-descent+pivotal-all"]
+"#;
+
+/// `stages` by one, then by three shards each, merged, and the rest of the study: as a run in one piece. Gives the
+/// names of the units of each stage.
+fn by_shards(study: &str, stages: &[&str]) -> Vec<Vec<String>> {
+    let whole = Place::new(study);
+    whole.done(&format!("run study.toml --before {}", stages[0]));
+    let begun = whole.path("begun");
+    copy(&whole.path("study"), &begun);
+    whole.done("run study.toml");
+    let expected = outcome(&whole.path("study"));
+    assert!(expected.contains_key("results.json"));
+    let mut units = vec![];
+    for count in [1, 3] {
+        let parts = Place::new(study);
+        copy(&begun, &parts.path("study"));
+        units.clear();
+        for stage in stages {
+            parts.done(&format!("run study.toml --before {stage}"));
+            let shard = |index: usize| -> ShardRecord {
+                let output = parts.run(&format!("run study.toml --json --stage {stage} --shard {index}/{count}"));
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                serde_json::from_slice(&output.stdout).unwrap()
+            };
+            let first = shard(0);
+            if count > 1 {
+                parts.refused(
+                    5,
+                    &format!("merge study.toml --until {stage}"),
+                    &format!("units of {stage} are missing"),
+                );
+            }
+            let records: Vec<ShardRecord> = std::iter::once(first).chain((1..count).map(shard)).collect();
+            let all: Vec<String> = records.iter().flat_map(|record| record.units.clone()).collect();
+            assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{stage}: a unit of two shards");
+            // Before it is merged a plan knows its units, and that they lie there.
+            let plan: PlanRecord = serde_json::from_str(plan(&parts).trim()).unwrap();
+            let planned: Vec<_> = plan.units.iter().filter(|unit| unit.stage == *stage).collect();
+            assert!(planned.len() == all.len() && planned.iter().all(|unit| unit.done), "{planned:?}");
+            assert!(shard(0).made.is_empty(), "{stage}: made twice");
+            parts.done(&format!("merge study.toml --until {stage}"));
+            units.push(all);
+        }
+        parts.done("run study.toml");
+        fs::remove_dir_all(parts.path("study/units")).unwrap();
+        assert_same(&format!("{count} shards"), &parts.path("study"), &expected);
+    }
+    units
+}
+
+fn plan(place: &Place) -> String {
+    let output = place.run("plan study.toml --json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn projections_of_healthy_and_lesioned_images_and_ranges_of_seeds() {
+    let units = by_shards(ACCURACY, &["generate", "residuals"]);
+    // Without arrays of their own: the pictures alone do not say what is measured.
+    assert_eq!(units[0].len(), 3);
+    assert!(units[1].len() > 4, "{units:?}");
+}
+
+#[test]
+fn networks_descents_and_tunings_of_an_inversion() {
+    let units = by_shards(SKIN, &["generate", "invert"]);
+    assert_eq!(units[0].len(), 2);
+    let names: BTreeSet<&str> = units[1].iter().map(String::as_str).collect();
+    let expected = [
+        "encoder",
+        "hypernetwork",
+        "tuned-encoder",
+        "w-compared-0000",
+        "w-compared-0001",
+        "w-plus-training-0000",
+        "tuned-w-plus-descent",
+        "encoder-then-pivotal-each-0001",
+        "w-descent-then-pivotal-each-0000",
+    ];
+    assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");
+}
