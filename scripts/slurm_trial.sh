@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# clusters/slurm.sh on a real Slurm of one node, in a folder of its own, beside a run in one piece; as root on Debian:
+# clusters/slurm.sh and clusters/train.sh on a real Slurm of one node, in a folder of its own; as root on Debian:
 #
 #   apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
 #   scripts/slurm_trial.sh PROGRAM STUDY.toml OUT      # OUT is the study's `out`
 #
-# Starts munged, slurmctld and slurmd, submits, waits for the queue to be empty, and ends what it started. The exit
-# code is 0 where the study's last job ended with 0.
+# Starts munged, slurmctld and slurmd, submits the study, waits for the queue to be empty, then trains for a moment on
+# its data set by two tasks of srun and by one process alone, and ends what it started. The exit code is 0 where the
+# study's last job ended with 0 and both trainings left the same network.
 set -euo pipefail
 program=$(realpath "$1") study=$(realpath "$2") out=$3
 scripts=$(realpath "$(dirname "$0")/../clusters")
@@ -73,3 +74,14 @@ if ! scontrol show job "$last" | grep -q 'JobState=COMPLETED'; then
     exit 1
 fi
 test -s "$out/results.json"
+
+# In two replicas of one thread each, whoever computes them; nothing of this training needs more than one group each.
+training=(--data "$out/data" --seed 5 --device cpu --batch 16 --kimg 0.064 --set tick_kimg=0.032 --set frechet_ticks=0
+    --set net.channel_base=128 --set net.channel_max=16 --set precision=float32 --set replicas=2)
+RIMFORGE=$program sbatch --wait --ntasks 2 --cpus-per-task 1 --output "$work/train.log" \
+    "$scripts/train.sh" "${training[@]}" --out "$work/two" || { cat "$work/train.log"; exit 1; }
+grep 'images/s' "$work/train.log"
+"$program" train "${training[@]}" --out "$work/one" --threads 2 >"$work/one.log" 2>&1 || { cat "$work/one.log"; exit 1; }
+hashes=$(cd "$work" && sha256sum two/network-last.safetensors one/network-last.safetensors)
+echo "$hashes"
+[ "$(echo "$hashes" | cut -d ' ' -f 1 | sort -u | wc -l)" = 1 ]
