@@ -2,6 +2,7 @@
 #define USE_C10D_GLOO
 #include "tensors.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -13,7 +14,9 @@
 
 namespace rimforge {
 struct Group {
+  c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> processes;
+  int rank;
   int size;
 };
 }  // namespace rimforge
@@ -42,6 +45,8 @@ Group* rf_group_new(const char* host, int port, int rank, int size, int serves, 
     auto how = c10d::ProcessGroupGloo::Options::create_default(std::chrono::seconds(wait_s));
     auto group = std::make_unique<Group>();
     group->processes = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, how);
+    group->store = store;
+    group->rank = rank;
     group->size = size;
     std::vector<Tensor> first{at::ones({1}, at::kFloat)};
     group->processes->allreduce(first)->wait();
@@ -58,5 +63,17 @@ int rf_group_gather(const Group* group, const Tensor* own, const Tensor* const* 
     for (int rank = 0; rank < group->size; ++rank) places[0].push_back(*all[rank]);
     std::vector<Tensor> given{own->detach().contiguous()};
     group->processes->allgather(places, given)->wait();
+  });
+}
+
+int rf_group_tell(const Group* group, const char* name, uint8_t* bytes, int64_t count) {
+  return attempted([&] {
+    if (group->rank == 0) {
+      group->store->set(name, std::vector<uint8_t>(bytes, bytes + count));
+      return;
+    }
+    const std::vector<uint8_t> told = group->store->get(name);
+    TORCH_CHECK(told.size() == static_cast<size_t>(count), told.size(), " bytes instead of ", count);
+    std::copy(told.begin(), told.end(), bytes);
   });
 }

@@ -13,6 +13,7 @@ class Stream;
 struct Event;
 }  // namespace c10
 namespace rimforge {
+struct Cards;
 struct Graph;
 struct Group;
 }
@@ -130,6 +131,23 @@ rimforge::Group* rf_group_new(const char* host, int port, int rank, int size, in
 void rf_group_free(rimforge::Group* group);
 // Everyone's `own`, of like shape and kind, into the tensors `all`, one a process by rank; all of the CPU.
 int rf_group_gather(const rimforge::Group* group, const Tensor* own, const Tensor* const* all);
+// The bytes that process 0 has, to all others by way of the table, under a name that is used once.
+int rf_group_tell(const rimforge::Group* group, const char* name, uint8_t* bytes, int64_t count);
+
+// cards.cpp
+// Opens NCCL: what is loaded already, else the file `beside`, else what the system has. Its version, such as 22809, or
+// -1.
+int rf_nccl_open(const char* beside);
+// Fills 128 bytes by which cards find each other.
+int rf_nccl_id(uint8_t* id);
+// Joins `size` cards as number `rank` with the card `index`; null on failure. Waits for all of them.
+rimforge::Cards* rf_cards_new(const uint8_t* id, int rank, int size, int index);
+void rf_cards_free(rimforge::Cards* cards);
+// Everyone's `own`, of like bytes, side by side into `all`, by rank; on the card, in the order of this thread's stream,
+// and waited for, wait_s seconds at most. After a failure the cards have parted.
+int rf_cards_gather(rimforge::Cards* cards, const Tensor* own, const Tensor* all, int wait_s);
+// This thread's current card.
+int rf_use_card(int index);
 
 // resample.cpp
 // x [N, C, H, W]; mode: a Resample of kernels.h.

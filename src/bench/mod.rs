@@ -88,7 +88,9 @@ pub fn run(work: &Work, repetitions: u32, engine: &Engine, mut group: Option<Gro
         let expected = format!("1 to {MOST_REPETITIONS}");
         return Err(Problem::usage(format!("--repetitions {repetitions}")).expected(expected));
     }
-    let clock = Clock { repetitions, device: engine.device, graphs: engine.graphs };
+    // As training has it.
+    let graphs = engine.graphs && group.is_none();
+    let clock = Clock { repetitions, device: engine.device, graphs };
     let before = of_all(clock.convolution_rate(), group.as_ref())?;
     let mut record = match work {
         Work::Train(nets, parts) => training::train(&clock, nets, (*parts, engine.facts.threads), &mut group)?,

@@ -103,15 +103,11 @@ impl Settled {
             Ok::<_, Problem>(Self { precision, measured, replicas })
         };
         let Some(group) = group else { return alone() };
-        settled::require_cpu(clock.device)?;
         settled::require_shares(settings, processes)?;
         let own = if group.rank() == 0 { Some(alone()?) } else { None };
-        let said = own
-            .as_ref()
-            .map_or([0.0; 2], |own| [f64::from(u8::from(own.precision == Precision::Bfloat16)), own.replicas as f64]);
+        let said = own.as_ref().map_or([0.0; 2], |own| [own.precision.to_number(), own.replicas as f64]);
         let first = group.gather(&Tensor::from_slice(&said))?.remove(0);
-        let low = first.double_value(&[0]) > 0.0;
-        let precision = if low { Precision::Bfloat16 } else { Precision::Float32 };
+        let precision = Precision::of_number(first.double_value(&[0]))?;
         Ok(own.unwrap_or(Self { precision, measured: None, replicas: first.double_value(&[1]) as u64 }))
     }
 }

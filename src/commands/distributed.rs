@@ -24,7 +24,8 @@ impl DistributedArgs {
     /// As [`EngineArgs::start_beside`] and [`Distributed::group`].
     pub fn start(self, engine: &EngineArgs) -> Result<(Engine, Option<Group>)> {
         let engine = engine.start_beside(self.distributed.on_this_machine())?;
-        Ok((engine, self.distributed.group()?))
+        let group = self.distributed.group()?.map(|group| group.on(engine.device)).transpose()?;
+        Ok((engine, group))
     }
 }
 
@@ -61,18 +62,27 @@ impl Distributed {
         rendezvous.map(|rendezvous| Group::join(&rendezvous)).transpose()
     }
 
-    /// Processes of the same run on this machine, at least 1: its cores are for all of them.
-    fn on_this_machine(self) -> usize {
-        let env: &Env<'_> = &|name| std::env::var(name).ok();
-        let names: &[&str] = match self.settled(env) {
-            Self::Off | Self::Auto => return 1,
-            Self::Env => &["LOCAL_WORLD_SIZE"],
-            Self::Slurm => &["SLURM_STEP_TASKS_PER_NODE"],
-            Self::Mpi => &["MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE"],
+    /// This process among those of the same run on this machine, and how many they are, at least 1: its cores are for
+    /// all of them, its cards one for each.
+    fn on_this_machine(self) -> (usize, usize) {
+        self.here(&|name| std::env::var(name).ok())
+    }
+
+    fn here(self, env: &Env<'_>) -> (usize, usize) {
+        // Who is not told its number here has one among all, which is as good on one machine.
+        let (which, how_many): (&[&str], &[&str]) = match self.settled(env) {
+            Self::Off | Self::Auto => return (0, 1),
+            Self::Env => (&["LOCAL_RANK", "RANK"], &["LOCAL_WORLD_SIZE"]),
+            Self::Slurm => (&["SLURM_LOCALID"], &["SLURM_STEP_TASKS_PER_NODE"]),
+            Self::Mpi => (
+                &["MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "PMI_RANK"],
+                &["MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE"],
+            ),
         };
         // "2(x3)": two on each of three machines.
         let leading = |text: String| text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
-        names.iter().find_map(|name| leading(env(name)?)).unwrap_or(1).max(1)
+        let first = |names: &[&str]| names.iter().find_map(|name| leading(env(name)?));
+        (first(which).unwrap_or(0), first(how_many).unwrap_or(1).max(1))
     }
 
     fn settled(self, env: &Env<'_>) -> Self {
@@ -193,6 +203,21 @@ mod tests {
             assert_eq!((found.rank, found.size, found.port), (0, 2, PORT));
         }
         assert_eq!(with(Distributed::Env, &[("RANK", "0"), ("WORLD_SIZE", "1")]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_process_knows_its_place_on_its_machine() {
+        let here = |choice: Distributed, variables: &[(&str, &str)]| {
+            choice.here(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned()))
+        };
+        let torchrun = [("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "4")];
+        assert_eq!(here(Distributed::Auto, &torchrun), (1, 4));
+        assert_eq!(here(Distributed::Env, &torchrun[..2]), (5, 1));
+        assert_eq!(here(Distributed::Off, &torchrun), (0, 1));
+        let srun = [("SLURM_LOCALID", "1"), ("SLURM_STEP_TASKS_PER_NODE", "2(x3)")];
+        assert_eq!(here(Distributed::Slurm, &srun), (1, 2));
+        let mpirun = [("OMPI_COMM_WORLD_LOCAL_RANK", "3"), ("OMPI_COMM_WORLD_LOCAL_SIZE", "4")];
+        assert_eq!(here(Distributed::Mpi, &mpirun), (3, 4));
     }
 
     #[test]

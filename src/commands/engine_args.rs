@@ -45,18 +45,18 @@ impl EngineArgs {
         Engine::start(&self.config()?)
     }
 
-    /// Starts libtorch beside other processes of the same work, `processes` of them on this machine: without --threads
-    /// each takes its share of the cores.
+    /// Starts libtorch as the process of this number beside others of the same work, `processes` of them on this
+    /// machine: without --threads each takes its share of the cores, and each its card.
     ///
     /// # Errors
     /// As [`Engine::start`].
-    pub fn start_beside(&self, processes: usize) -> Result<Engine> {
+    pub fn start_beside(&self, (process, processes): (usize, usize)) -> Result<Engine> {
         let mut config = self.config()?;
         if config.threads == 0 && processes > 1 {
             let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
             config.threads = (cores / processes).max(1);
         }
-        Engine::start(&config)
+        Engine::start_as(&config, process)
     }
 
     fn config(&self) -> Result<EngineConfig> {

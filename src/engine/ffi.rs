@@ -42,6 +42,13 @@ pub(super) struct RawGroup {
     _opaque: Opaque,
 }
 
+/// `rimforge::Cards`: the cards of such processes.
+#[repr(C)]
+pub(super) struct RawCards {
+    _bytes: [u8; 0],
+    _opaque: Opaque,
+}
+
 unsafe extern "C" {
     pub(super) fn rf_last_error() -> *const c_char;
     pub(super) fn rf_compiled_version() -> *const c_char;
@@ -135,6 +142,18 @@ unsafe extern "C" {
     pub(super) fn rf_group_free(group: *mut RawGroup);
     pub(super) fn rf_group_gather(group: *const RawGroup, own: *const RawTensor, all: *const *const RawTensor)
     -> c_int;
+    pub(super) fn rf_group_tell(group: *const RawGroup, name: *const c_char, bytes: *mut u8, count: i64) -> c_int;
+    pub(super) fn rf_nccl_open(beside: *const c_char) -> c_int;
+    pub(super) fn rf_nccl_id(id: *mut u8) -> c_int;
+    pub(super) fn rf_cards_new(id: *const u8, rank: c_int, size: c_int, index: c_int) -> *mut RawCards;
+    pub(super) fn rf_cards_free(cards: *mut RawCards);
+    pub(super) fn rf_cards_gather(
+        cards: *mut RawCards,
+        own: *const RawTensor,
+        all: *const RawTensor,
+        wait_s: c_int,
+    ) -> c_int;
+    pub(super) fn rf_use_card(index: c_int) -> c_int;
     pub(super) fn rf_low_pass(x: *const RawTensor, mode: c_int, gain: f64) -> *mut RawTensor;
     pub(super) fn rf_scale_channels(x: *const RawTensor, scale: *const RawTensor) -> *mut RawTensor;
 }

@@ -1,11 +1,13 @@
 //! Processes that compute one thing together, on one machine or several: they find each other by a table at a known
-//! address, and then exchange tensors of the CPU over Gloo, which is inside libtorch.
+//! address, and then exchange tensors of the CPU over Gloo, which is inside libtorch, and where each has a card, those
+//! of the cards over NCCL ([`super::cards`]).
 
 use std::ffi::CString;
 use std::time::Duration;
 
-use tch::Tensor;
+use tch::{Device, Kind as Type, Tensor};
 
+use super::cards::{self, Cards, ID_BYTES, Nccl};
 use super::fused::handle;
 use super::{checked, ffi};
 use crate::problem::{Kind, Problem, Result};
@@ -39,6 +41,8 @@ pub struct Group {
     raw: *mut ffi::RawGroup,
     rank: usize,
     size: usize,
+    /// Where each has a card.
+    cards: Option<Cards>,
 }
 
 // SAFETY: the group is not bound to the thread that made it, and as it is not `Sync` one thread at a time has it.
@@ -78,7 +82,46 @@ impl Group {
                      do not know their own names, set GLOO_SOCKET_IFNAME to the network interface",
                 )
         })?;
-        Ok(Self { raw, rank: *rank, size: *size })
+        Ok(Self { raw, rank: *rank, size: *size, cards: None })
+    }
+
+    /// All of them compute on `device`, a card of this process's own or the CPU.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: on a card here and on a CPU there. `Kind::Environment`: no NCCL, two processes with one card, or
+    /// another process has gone.
+    pub fn on(mut self, device: Device) -> Result<Self> {
+        let index = match device {
+            Device::Cuda(index) => Some(index),
+            _ => None,
+        };
+        let all = self.hear(&Tensor::from(f64::from(u8::from(index.is_some()))))?;
+        if let Some(rank) = all.iter().position(|one| !one.equal(&all[0])) {
+            return Err(Problem::usage(format!("process {rank} computes on another kind of device than process 0"))
+                .expected("a card in each of them, or in none")
+                .advice("name the device: --device cuda, or --device cpu"));
+        }
+        let Some(index) = index else { return Ok(self) };
+        let opened = Nccl::of_libtorch();
+        let told = self.hear(&Tensor::from(f64::from(u8::from(opened.is_ok()))))?;
+        let nccl = cards::all_or_none(opened, &told, "NCCL")?;
+        let made = if self.rank == 0 { nccl.id() } else { Ok([0; ID_BYTES]) };
+        let told = self.hear(&Tensor::from(f64::from(u8::from(made.is_ok()))))?;
+        let mut id = cards::all_or_none(made, &told, "place where cards meet")?;
+        self.tell("nccl", &mut id)?;
+        self.cards = Some(Cards::join(nccl, &id, (self.rank, self.size), index)?);
+        Ok(self)
+    }
+
+    /// Makes `bytes` those of the first process, by way of the table, under a name that is used once.
+    ///
+    /// # Errors
+    /// `Kind::Environment`: the table has gone, or the first process does not tell.
+    fn tell(&self, name: &str, bytes: &mut [u8]) -> Result<()> {
+        let name = CString::new(name).map_err(|_| Problem::usage("a name with a NUL byte"))?;
+        // SAFETY: the group lives; the name is NUL-terminated; as many bytes are read or written as there are.
+        let status = unsafe { ffi::rf_group_tell(self.raw, name.as_ptr(), bytes.as_mut_ptr(), bytes.len() as i64) };
+        checked(status == 0, "hearing the first process")
     }
 
     /// This process among them.
@@ -91,12 +134,30 @@ impl Group {
         self.size
     }
 
-    /// What each process gives, by rank: tensors of the CPU, alike in shape and kind. Every process calls it, in the
-    /// same order.
+    /// What each process gives, by rank: tensors alike in shape, kind and kind of device. Every process calls it, in
+    /// the same order.
     ///
     /// # Errors
     /// `Kind::Environment`: another process has gone, or does not answer.
     pub fn gather(&self, own: &Tensor) -> Result<Vec<Tensor>> {
+        if own.device() == Device::Cpu {
+            return self.hear(own);
+        }
+        let cards = self.cards.as_ref().ok_or_else(|| {
+            Problem::new(Kind::Internal, format!("a tensor on {:?} for processes without cards", own.device()))
+        })?;
+        // By way of the CPUs first: there a process that has gone is noticed at once, while its card would be waited
+        // for; and what the cards exchange has to have one size.
+        let bytes = own.numel() as i64 * own.kind().elt_size_in_bytes() as i64;
+        let all = self.hear(&Tensor::from_slice(&[bytes]).to_kind(Type::Int64))?;
+        if all.iter().any(|one| one.int64_value(&[0]) != bytes) {
+            return Err(Problem::new(Kind::Internal, "processes that are at different steps"));
+        }
+        cards.gather(own)
+    }
+
+    /// What each process gives of its CPU.
+    fn hear(&self, own: &Tensor) -> Result<Vec<Tensor>> {
         let all: Vec<Tensor> = (0..self.size).map(|_| own.detach().contiguous().zeros_like()).collect();
         let places: Vec<_> = all.iter().map(|tensor| handle(Some(tensor))).collect();
         // SAFETY: the group lives; the pointers are of live tensors, one for each process.
@@ -113,6 +174,8 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
+        // Before the processes part, while the table is there.
+        drop(self.cards.take());
         // SAFETY: made by `rf_group_new`, and given back once.
         unsafe { ffi::rf_group_free(self.raw) };
     }
@@ -127,15 +190,71 @@ mod tests {
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
     }
 
+    /// A group of so many, each on a thread that does `work` with its own.
+    fn together<T: Send>(size: usize, work: impl Fn(Group) -> T + Sync) -> Vec<T> {
+        let (port, work) = (port(), &work);
+        let one = move |rank| {
+            let (host, prefix) = ("127.0.0.1".to_owned(), "test".to_owned());
+            work(Group::join(&Rendezvous { host, port, rank, size, kept_by_launcher: false, prefix }).unwrap())
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..size).map(|rank| scope.spawn(move || one(rank))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn what_the_first_tells_by_the_table_reaches_all() {
+        let id = |rank: usize| std::array::from_fn::<u8, ID_BYTES, _>(|at| (at * (rank + 3)) as u8);
+        let told = together(3, |group| {
+            let mut bytes = id(group.rank());
+            group.tell("nccl", &mut bytes).unwrap();
+            // On CPUs nothing of cards is asked for, and the processes hear each other as before.
+            let group = group.on(Device::Cpu).unwrap();
+            assert_eq!(group.gather(&Tensor::from(1.0)).unwrap().len(), 3);
+            bytes
+        });
+        assert_eq!(told, [id(0); 3]);
+    }
+
+    #[test]
+    fn cards_that_are_missing_are_named() {
+        let problem = Nccl::open(std::path::Path::new("/nowhere/libnccl.so.2"));
+        // Where the system has one, that is taken.
+        if let Err(problem) = problem {
+            let text = problem.to_string();
+            assert!(text.contains("libnccl.so.2") && text.contains("--device cpu"), "{text}");
+        }
+        let said = [1.0, 0.0].map(Tensor::from);
+        let problem = cards::all_or_none(Ok(()), &said, "NCCL").unwrap_err().to_string();
+        assert!(problem.contains("process 1 has no NCCL"), "{problem}");
+        cards::all_or_none(Ok(()), &said[..1], "NCCL").unwrap();
+    }
+
+    /// Version, id and its way to the others need no card.
+    #[test]
+    #[ignore = "needs NCCL: RIMFORGE_NCCL names libnccl.so.2"]
+    fn an_id_of_nccls_reaches_all() {
+        let path = std::env::var("RIMFORGE_NCCL").expect("RIMFORGE_NCCL names libnccl.so.2");
+        let nccl = Nccl::open(std::path::Path::new(&path)).unwrap();
+        assert!(nccl.version > 20_400, "{}", nccl.version);
+        let told = together(3, |group| {
+            let mut id = if group.rank() == 0 { nccl.id().unwrap() } else { [0; ID_BYTES] };
+            group.tell("nccl", &mut id).unwrap();
+            id
+        });
+        assert!(told[0] != [0; ID_BYTES] && told == [told[0]; 3], "{told:?}");
+        if !tch::Cuda::is_available() {
+            let text = Cards::join(nccl, &told[0], (0, 1), 0).unwrap_err().to_string();
+            assert!(text.contains("joining the other cards") && text.contains("card 0"), "{text}");
+        }
+    }
+
     #[test]
     fn three_that_meet_hear_each_other_and_learn_of_one_that_goes() {
-        let port = port();
-        let one = |rank| {
-            let host = "127.0.0.1".to_owned();
-            let prefix = "test".to_owned();
-            let group =
-                Group::join(&Rendezvous { host, port, rank, size: 3, kept_by_launcher: false, prefix }).unwrap();
-            assert_eq!((group.rank(), group.size()), (rank, 3));
+        let found = together(3, |group| {
+            let rank = group.rank();
+            assert_eq!(group.size(), 3);
             for turn in 0..3 {
                 let own = Tensor::from_slice(&[rank as f64, f64::from(turn)]);
                 let all = group.gather(&own).unwrap();
@@ -147,10 +266,6 @@ mod tests {
                 return None;
             }
             Some(group.gather(&Tensor::from(1f32)).unwrap_err().to_string())
-        };
-        let found: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..3).map(|rank| scope.spawn(move || one(rank))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         for problem in [&found[0], &found[2]] {
             assert!(problem.as_ref().is_some_and(|text| text.contains("another process")), "{found:?}");

@@ -29,12 +29,15 @@ pub mod graph;
 
 pub mod group;
 
+pub mod cards;
+
 #[cfg(test)]
 mod hypot;
 
 #[cfg(test)]
 pub mod watch;
 
+pub use cards::Nccl;
 pub use graph::{GraphMemory, Repeated};
 pub use group::{Group, Rendezvous};
 pub use place::Place;
@@ -80,15 +83,23 @@ fn checked(succeeded: bool, doing: &str) -> Result<()> {
     Err(Problem::new(Kind::Environment, format!("{doing}: {reason}")))
 }
 
-/// The device that is meant.
+/// The device that is meant, of the process of this number on this machine: each has a card, as long as there are
+/// enough.
 ///
 /// # Errors
 /// A GPU is asked for and none can be used.
-pub fn device(choice: DeviceChoice) -> Result<Device> {
+pub fn device(choice: DeviceChoice, process: usize) -> Result<Device> {
+    let card = || -> Result<Device> {
+        // At least one, since one is available.
+        let index = process % tch::Cuda::device_count().max(1) as usize;
+        cards::use_card(index)?;
+        Ok(Device::Cuda(index))
+    };
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Auto => Ok(if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }),
-        DeviceChoice::Cuda if tch::Cuda::is_available() => Ok(Device::Cuda(0)),
+        DeviceChoice::Auto if !tch::Cuda::is_available() => Ok(Device::Cpu),
+        DeviceChoice::Auto => card(),
+        DeviceChoice::Cuda if tch::Cuda::is_available() => card(),
         DeviceChoice::Cuda => Err(Problem::new(Kind::Environment, "no usable NVIDIA GPU")
             .expected("a CUDA build of libtorch, a driver and a card")
             .advice("run `rimforge doctor` to see what is missing, or use --device cpu")),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::ffi;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind as ProblemKind, Problem, Result};
 
 /// Precision of convolutional networks' activations and kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,27 @@ pub enum Precision {
     Bfloat16,
     /// GPU only: CPUs compute in it many times slower than in float32.
     Float16,
+}
+
+impl Precision {
+    /// What a run can have settled on.
+    pub const SETTLED: [Self; 4] = [Self::Float32, Self::Tf32, Self::Bfloat16, Self::Float16];
+
+    /// The number by which processes tell each other what one of them settled on.
+    pub fn to_number(self) -> f64 {
+        Self::SETTLED.iter().position(|one| *one == self).map_or(f64::NAN, |at| at as f64)
+    }
+
+    /// What was settled on by the process that told this number.
+    ///
+    /// # Errors
+    /// `Kind::Internal`: no such number.
+    pub fn of_number(number: f64) -> Result<Self> {
+        let found = Self::SETTLED.into_iter().find(|one| one.to_number() == number);
+        found.ok_or_else(|| {
+            Problem::new(ProblemKind::Internal, format!("another process settled on precision {number}"))
+        })
+    }
 }
 
 /// What a [`Scope`] brings about.

@@ -54,7 +54,7 @@ impl Settings for EngineConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceChoice {
-    /// The first NVIDIA GPU where there is a usable one, else the CPU.
+    /// The first NVIDIA GPU where there is a usable one, else the CPU; of several processes each takes the next GPU.
     #[default]
     Auto,
     /// The CPU: the same numbers on any machine.
@@ -103,6 +103,14 @@ impl Engine {
     /// Settings out of range, the loaded libtorch is not the version that rimforge was built for, or the asked device
     /// is not there.
     pub fn start(config: &EngineConfig) -> Result<Self> {
+        Self::start_as(config, 0)
+    }
+
+    /// As [`Engine::start`], as the process of this number on this machine, which says which card is its own.
+    ///
+    /// # Errors
+    /// Those of [`Engine::start`].
+    pub fn start_as(config: &EngineConfig, process: usize) -> Result<Self> {
         config.check()?;
         let folder = folder();
         // SAFETY: plain queries without arguments.
@@ -131,7 +139,7 @@ impl Engine {
         unsafe { ffi::rf_set_flush_denormal(1) };
         // SAFETY: sets a flag of the process, before any convolution.
         unsafe { ffi::rf_set_tiles(i32::from(config.winograd)) };
-        let device = super::device(config.device)?;
+        let device = super::device(config.device, process)?;
         tracing::info!("libtorch {loaded} from {} on {device:?}, {threads} threads; GPU {gpu}", folder.display());
         Ok(Self {
             device,
@@ -161,7 +169,7 @@ impl Engine {
 }
 
 /// Where the loaded libtorch lies: in the Python environment that the program is installed in, or where it was built.
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     // SAFETY: a query without arguments.
     let loaded = PathBuf::from(unsafe { ffi::text(ffi::rf_loaded_from()) });
     let folder = loaded.parent().unwrap_or(Path::new(""));

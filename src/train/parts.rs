@@ -74,7 +74,7 @@ impl Resolved {
     /// the processes.
     ///
     /// # Errors
-    /// `Kind::Usage`: several on a GPU, or for processes that cannot share them.
+    /// `Kind::Usage`: several on a card, or for processes that cannot share them.
     pub fn replicas(&self, asked: Option<u64>, device: Device, (threads, processes): (usize, u64)) -> Result<u64> {
         let alone = device != Device::Cpu || self.spans_the_batch();
         if processes > 1 && self.spans_the_batch() {
@@ -87,8 +87,9 @@ impl Resolved {
                 parts,
                 format!("a multiple of the {processes} processes; a run that goes on keeps the number it began with"),
             )),
-            Some(parts) if parts > 1 && device != Device::Cpu => {
-                Err(TrainConfig::refuse("replicas", parts, "1 on a GPU"))
+            Some(parts) if parts > processes && device != Device::Cpu => {
+                let expected = format!("{processes} on a GPU: a card computes one");
+                Err(TrainConfig::refuse("replicas", parts, expected))
             }
             Some(parts) => Ok(parts),
             None if alone || training_gflop(&self.generator) > MOST_GFLOP => Ok(processes),
@@ -159,5 +160,9 @@ mod tests {
         assert!(problem.contains("top_k"), "{problem}");
         let whole = resolved(|_| ());
         assert!(whole.replicas(Some(2), Device::Cuda(0), (2, 1)).unwrap_err().to_string().contains("on a GPU"));
+        // A card each.
+        let on_cards = |asked, processes| whole.replicas(asked, Device::Cuda(0), (8, processes));
+        assert_eq!((on_cards(None, 4).unwrap(), on_cards(Some(2), 2).unwrap()), (4, 2));
+        assert!(on_cards(Some(4), 2).unwrap_err().to_string().contains("2 on a GPU"));
     }
 }

@@ -46,7 +46,6 @@ pub fn settle(
     (engine, group): (&Engine, Option<&Group>),
 ) -> Result<Settled> {
     let Some(group) = group else { return alone(settings, config, dir, (engine, 1)) };
-    require_cpu(engine.device)?;
     let processes = group.size() as u64;
     require_shares(&settings, processes)?;
     // What the first settles, and whatever keeps it from settling, holds for all: the others wait for it here.
@@ -55,15 +54,14 @@ pub fn settle(
         _ => None,
     };
     let said = own.as_ref().map_or([0.0; 3], |settled| {
-        let low = settled.settings.precision == Precision::Bfloat16;
-        [f64::from(u8::from(low)), settled.settings.replicas as f64, settled.threads as f64]
+        [settled.settings.precision.to_number(), settled.settings.replicas as f64, settled.threads as f64]
     });
     let first = group.gather(&Tensor::from_slice(&said))?.remove(0);
     let said = |at| first.double_value(&[at]);
     if let Some(own) = own {
         return Ok(own);
     }
-    let precision = if said(0) > 0.0 { Precision::Bfloat16 } else { Precision::Float32 };
+    let precision = Precision::of_number(said(0))?;
     let (replicas, threads) = (said(1) as u64, said(2) as usize);
     Ok(Settled { settings: Resolved { precision, replicas, ..settings }, threads, speed: None })
 }
@@ -100,17 +98,6 @@ pub fn require_alike(group: &Group, identity: &Identity<'_>, place: &Place) -> R
             .expected("the same data set, settings, seed, libtorch and processor in all processes of a run")
             .advice("start all of them with one command line, on machines of one kind")),
     }
-}
-
-/// Several processes exchange tensors of the CPU.
-///
-/// # Errors
-/// `Kind::Usage`: another device.
-pub fn require_cpu(device: Device) -> Result<()> {
-    if device == Device::Cpu {
-        return Ok(());
-    }
-    Err(Problem::usage("several processes on a GPU").expected("--device cpu, or one process a card"))
 }
 
 /// Settles in the first of so many processes.

@@ -9,8 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rimforge::records::training::TrainingRecord;
+use tch::Cuda;
 
-use crate::phantoms;
+use crate::{gpu, phantoms};
 
 /// Four replicas of one group each: 16 images a step.
 const SETTINGS: [&str; 12] = [
@@ -200,4 +201,78 @@ fn processes_that_do_not_fit_are_refused_by_name() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("MASTER_ADDR"));
+}
+
+/// A process's end, which must come within two minutes: one that waits for a card for ever is killed.
+fn ended_in_time(children: Vec<Child>) -> Vec<Output> {
+    let begun = Instant::now();
+    let one = |mut child: Child| {
+        while child.try_wait().unwrap().is_none() {
+            if begun.elapsed() > Duration::from_secs(120) {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        child.wait_with_output().unwrap()
+    };
+    children.into_iter().map(one).collect()
+}
+
+/// Two processes on a card each train as one does on the CPU, but for rounding; that both cards hold the same bits the
+/// program itself asks at every checkpoint. Where there is one card it says so, and both processes are refused.
+#[test]
+#[ignore = "needs two GPUs"]
+fn gpu_two_processes_train_on_a_card_each() {
+    let (_alone, _engine) = gpu::card(false);
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    let port = port();
+    let run = |name: &str, device: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.arg("train").arg("--data").arg(data.path()).arg("--out").arg(out.path().join(name));
+        command.args(["--kimg", "0.064", "--batch", "16", "--threads", "1", "--seed", "5", "--device", device]);
+        let own = ["ada.initial_p=0", "ada.speed_kimg=1000000", "replicas=2"];
+        let common = SETTINGS.iter().filter(|setting| !setting.starts_with("ada.") && !setting.starts_with("replicas"));
+        common.chain(&own).for_each(|setting| {
+            command.args(["--set", setting]);
+        });
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let process = |rank: &str| {
+        let variables = [
+            ("RANK", rank),
+            ("WORLD_SIZE", "2"),
+            ("LOCAL_RANK", rank),
+            ("MASTER_ADDR", "127.0.0.1"),
+            ("MASTER_PORT", &port),
+        ];
+        run("two", "cuda").envs(variables).spawn().unwrap()
+    };
+    let cards = Cuda::device_count();
+    let outputs = ended_in_time(vec![process("0"), process("1")]);
+    if cards < 2 {
+        println!("NOT TRIED ON TWO CARDS: this machine has {cards}; that two processes with one card are refused was");
+        for output in &outputs {
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(4) && text.contains("with a card each"), "{text}");
+        }
+        return;
+    }
+    for output in &outputs {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let output = run("one", "cpu").env_remove("RANK").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let losses = |name: &str| -> Vec<[f64; 2]> {
+        let record: TrainingRecord =
+            serde_json::from_slice(&fs::read(out.path().join(name).join("record.json")).unwrap()).unwrap();
+        assert_eq!(record.replicas, 2);
+        record.curve.iter().map(|tick| [tick.loss_g, tick.loss_d]).collect()
+    };
+    let (two, one) = (losses("two"), losses("one"));
+    assert!(two.len() == one.len() && !two.is_empty());
+    for (found, expected) in two.iter().zip(&one) {
+        let near = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 0.02);
+        assert!(near, "{two:?} on cards, {one:?} on the CPU");
+    }
 }

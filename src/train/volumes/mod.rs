@@ -80,7 +80,8 @@ pub fn run_volume_stage(
     let _threads = Threads::enter(settled.threads);
     let start_state = || Ok(start()?.0);
     let total_images = config.total_images();
-    let (reals, graphs, peers) = (&batches, engine.graphs, &Alone);
+    // What cards exchange is waited for on the host, which a recording cannot have.
+    let (reals, graphs, peers) = (&batches, engine.graphs && group.is_none(), &Alone);
     if !writes {
         let (folder, observer) = (&RunFolder::joined(dir, identity, engine.device, place), &Quiet(observer));
         let run = Training { reals, settings, total_images, seed, folder, graphs, observer, peers };
