@@ -343,6 +343,7 @@ impl Work<'_> {
             patient: lesion.key.patient.clone(),
             centre,
             affine: labels.placement.grid.affine(),
+            patch_affine: None,
             reader1: Some(lesion.votes.0),
             reader2: Some(lesion.votes.1),
             class: reader_table::class(lesion.votes),

@@ -357,6 +357,7 @@ pub(crate) mod tests {
                     patient: format!("sub-{patient:03}"),
                     centre: [1, 2, 3],
                     affine: crate::nifti::Affine::IDENTITY,
+                    patch_affine: None,
                     reader1: Some(reader1),
                     reader2: Some(reader2),
                     class: Class::of_votes(reader1, reader2),

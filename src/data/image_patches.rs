@@ -265,6 +265,7 @@ impl Job<'_> {
             patient: image.patient,
             centre: [0; 3],
             affine: Affine::IDENTITY,
+            patch_affine: None,
             reader1: image.votes.map(|votes| votes.0),
             reader2: image.votes.map(|votes| votes.1),
             class: image.class,

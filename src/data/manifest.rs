@@ -77,6 +77,10 @@ pub struct Lesion {
     pub centre: [i64; 3],
     /// Voxel-to-world affine of that RAS+ volume; identity for plain images.
     pub affine: Affine,
+    /// Voxel-to-world affine of the patch itself (column, row, slice), where it is no cut about `centre` but averaged,
+    /// mirrored or of another plane; absent for cuts and plain images, and in data sets of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_affine: Option<Affine>,
     /// Whether the first reader sees what is looked for; absent where classes are the source's own labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reader1: Option<bool>,

@@ -209,12 +209,7 @@ fn write_nifti(paths: &[PathBuf], image: &Image, source: &NetworkImages) -> Resu
     let [_, height, width] = image.shape;
     for ((contrast, values), path) in source.contrasts.iter().zip(image.pixels.chunks_exact(height * width)).zip(paths)
     {
-        let physical = |value: f32| match (contrast.unit.as_str(), contrast.window.to_physical(value)) {
-            ("ppb", ppb) => ppb * 1e-3,
-            ("probability", share) => share.clamp(0.0, 1.0),
-            (_, value) => value,
-        };
-        let values: Vec<f32> = values.iter().map(|&value| physical(value)).collect();
+        let values: Vec<f32> = values.iter().map(|&value| contrast.drawn_in_volumes(value)).collect();
         let what = if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" };
         let voxel = source.voxel_mm.unwrap_or([1.0; 3]);
         nifti::write_slice(path, &values, [width, height], voxel, what)?;

@@ -17,7 +17,7 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::nets::class::{ClassChoice, class_number, one_hot};
 use crate::nets::weights::{self, SavedNetwork};
 use crate::problem::{Problem, Result};
-use crate::records::synthesis::SynthesisRecord;
+use crate::records::synthesis::{LearntFrom, SynthesisRecord};
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
 use crate::units::Ready;
@@ -187,6 +187,7 @@ impl Making<'_> {
             network_sha256: opened.network.sha256.clone(),
             data_sha256: source.data_sha256.clone(),
             ancestor_data: source.ancestor_data.clone(),
+            learnt_from: Some(LearntFrom::of(&opened.network.description.label.provenance)),
             count: seeds.len() as u64,
             first_seed: u64::from(*seeds.iter().min().expect("at least one seed")),
             last_seed: u64::from(*seeds.iter().max().expect("at least one seed")),

@@ -18,7 +18,7 @@ use crate::nifti::{self, Affine, Grid, Volume};
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::Contrast;
-use crate::records::synthesis::SynthesisRecord;
+use crate::records::synthesis::{LearntFrom, SynthesisRecord};
 use crate::run_dir::RECORD;
 use crate::settings::Settings;
 
@@ -139,6 +139,7 @@ impl Making<'_> {
             network_sha256: network.sha256.clone(),
             data_sha256: source.data_sha256.clone(),
             ancestor_data: source.ancestor_data.clone(),
+            learnt_from: Some(LearntFrom::of(&network.description.label.provenance)),
             count: seeds.len() as u64,
             first_seed: seeds.iter().copied().map(u64::from).min().unwrap_or_default(),
             last_seed: seeds.iter().copied().map(u64::from).max().unwrap_or_default(),
@@ -196,12 +197,6 @@ impl Making<'_> {
 /// One channel, its centre at the world's origin. Depth runs from the top, height from the front and width from the
 /// right, as brains are prepared: the first voxel is the patient's upper right front, and the affine says so.
 fn write_nifti(path: &Path, contrast: &Contrast, values: &[f32], side: usize, source: &NetworkImages) -> Result<()> {
-    let physical = |value: f32| match (contrast.unit.as_str(), contrast.window.to_physical(value)) {
-        ("ppb", ppb) => ppb * 1e-3,
-        ("probability", share) => share.clamp(0.0, 1.0),
-        ("region", number) => number.round().clamp(contrast.window.low as f32, contrast.window.high as f32),
-        (_, value) => value,
-    };
     let [depth_mm, height_mm, width_mm] = source.voxel_mm.unwrap_or([1.0; 3]);
     let middle = (side as f64 - 1.0) / 2.0;
     let rows = [
@@ -209,7 +204,7 @@ fn write_nifti(path: &Path, contrast: &Contrast, values: &[f32], side: usize, so
         [0.0, -height_mm, 0.0, height_mm * middle],
         [0.0, 0.0, -depth_mm, depth_mm * middle],
     ];
-    let data = values.iter().map(|&value| physical(value)).collect();
+    let data = values.iter().map(|&value| contrast.drawn_in_volumes(value)).collect();
     let volume = Volume { grid: Grid::new([side; 3], Affine(rows)), data };
     nifti::write(path, &volume, if source.simulated { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" })
 }

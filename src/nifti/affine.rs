@@ -42,6 +42,20 @@ impl Affine {
         [cross(b, c), cross(c, a), cross(a, b)].map(|across| dot(way, across) / volume)
     }
 
+    /// Of a volume whose axes run along this one's: its axis k along axis `axes[k].0`, from the (fractional) voxel
+    /// `axes[k].1` in steps of `axes[k].2` voxels. Each axis is named once.
+    pub fn along(&self, axes: [(usize, f64, f64); 3]) -> Self {
+        let mut first = [0.0; 3];
+        axes.iter().for_each(|&(axis, at, _)| first[axis] = at);
+        let origin = self.place(first);
+        let row = |row: usize| {
+            // The sum makes 0 of -0.
+            let [x, y, z] = axes.map(|(axis, _, step)| 0.0 + step * self.0[row][axis]);
+            [x, y, z, origin[row]]
+        };
+        Self([row(0), row(1), row(2)])
+    }
+
     /// Three finite axes that span space in steps of [`PLAUSIBLE_VOXEL_MM`] and start within [`FARTHEST_MM`], or what
     /// is wrong with them.
     ///
@@ -115,6 +129,22 @@ mod tests {
         let steps = affine.steps([0, 1, 2].map(|row| place[row] - first[row]));
         for (found, expected) in steps.into_iter().zip([1.0, -2.0, 5.0]) {
             approx::assert_abs_diff_eq!(found, expected, epsilon = 1e-12);
+        }
+    }
+
+    #[test]
+    fn axes_that_are_mirrored_turned_and_averaged_lie_where_their_voxels_do() {
+        let affine = Affine([[3.0, 0.0, 0.5, -1.0], [4.0, 2.0, 0.0, -2.0], [0.0, 0.3, -0.5, 7.0]]);
+        let same = affine.along([(0, 0.0, 1.0), (1, 0.0, 1.0), (2, 0.0, 1.0)]);
+        assert_eq!(same, affine);
+        // Columns down y from 9.5 by twos, rows down z from 7, slices up x from 4.
+        let turned = affine.along([(1, 9.5, -2.0), (2, 7.0, -1.0), (0, 4.0, 1.0)]);
+        for voxel in [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]] {
+            let [column, row, slice] = voxel;
+            let expected = affine.place([4.0 + slice, 9.5 - 2.0 * column, 7.0 - row]);
+            for (found, expected) in turned.place(voxel).into_iter().zip(expected) {
+                approx::assert_abs_diff_eq!(found, expected, epsilon = 1e-12);
+            }
         }
     }
 

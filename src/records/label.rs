@@ -18,6 +18,29 @@ pub struct Contrast {
     pub window: Window,
 }
 
+impl Contrast {
+    /// The unit that files of volumes have it in: BIDS has susceptibility in ppm.
+    pub fn unit_in_volumes(&self) -> &str {
+        if self.unit == "ppb" { "ppm" } else { &self.unit }
+    }
+
+    /// A value in the contrast's own unit as files of volumes have it.
+    pub fn in_volumes(&self, value: f32) -> f32 {
+        if self.unit == "ppb" { value * 1e-3 } else { value }
+    }
+
+    /// What a network drew, -1..1 or a little beyond, as files of volumes have it: probabilities are from 0 to 1,
+    /// regions whole numbers.
+    pub fn drawn_in_volumes(&self, value: f32) -> f32 {
+        let physical = self.window.to_physical(value);
+        match self.unit.as_str() {
+            "probability" => physical.clamp(0.0, 1.0),
+            "region" => physical.round().clamp(self.window.low as f32, self.window.high as f32),
+            _ => self.in_volumes(physical),
+        }
+    }
+}
+
 /// The susceptibility map, on which the rim study measures.
 pub const SUSCEPTIBILITY: &str = "chimap";
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FileHash;
-use super::label::Contrast;
+use super::label::{Contrast, Provenance};
 use crate::name::Inside;
 
 /// `record.json` of `generate`.
@@ -18,6 +18,9 @@ pub struct SynthesisRecord {
     /// ([`ancestor_data`](super::label::Provenance::ancestor_data)).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestor_data: Vec<String>,
+    /// What the network says of that data set; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learnt_from: Option<LearntFrom>,
     /// Images, one a seed.
     pub count: u64,
     /// The smallest seed.
@@ -69,6 +72,25 @@ impl SynthesisRecord {
     /// Without the list of files, which is of use beside the files alone.
     pub fn without_images(self) -> Self {
         Self { images: vec![], image_classes: vec![], ..self }
+    }
+}
+
+/// What a network says of the data set that it was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearntFrom {
+    /// Whether it is a simulation; absent where the network does not say, as after an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<bool>,
+    /// Depth, height and width of its voxels in mm, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voxel_mm: Option<[f64; 3]>,
+}
+
+impl LearntFrom {
+    /// What a network's label says.
+    pub fn of(provenance: &Provenance) -> Self {
+        Self { simulated: provenance.simulated, voxel_mm: provenance.voxel_mm.flatten() }
     }
 }
 

@@ -95,6 +95,7 @@ pub fn prepared() -> Folders {
                 patient: name.clone(),
                 centre: [0; 3],
                 affine: rimforge::nifti::Affine::IDENTITY,
+                patch_affine: None,
                 reader1: Some(reader1),
                 reader2: Some(reader2),
                 class: Class::of_votes(reader1, reader2),

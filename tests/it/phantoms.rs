@@ -67,6 +67,7 @@ fn write(folder: &Path, lesions: u32, plain: u32, slices: u32, side: u32, map: b
             patient: format!("sub-{index:03}"),
             centre: [0; 3],
             affine: rimforge::nifti::Affine::IDENTITY,
+            patch_affine: None,
             reader1: Some(rim),
             reader2: Some(rim),
             class: if rim { Class::RIM } else { Class::NON_RIM },

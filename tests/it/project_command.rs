@@ -64,6 +64,7 @@ pub fn prepare(root: &Path) {
                 patient: format!("sub-{patient:03}"),
                 centre: [0, 0, 0],
                 affine: rimforge::nifti::Affine::IDENTITY,
+                patch_affine: None,
                 reader1: Some(reader1),
                 reader2: Some(reader2),
                 class: Class::of_votes(reader1, reader2),

@@ -175,6 +175,7 @@ pub fn study() -> StudyRecord {
             map_contrast: None,
             network_sha256: "ef".into(),
             data_sha256: None,
+            learnt_from: None,
             ancestor_data: vec![],
             count: 100,
             first_seed: 0,

@@ -108,7 +108,8 @@ struct Done {
     background: BackgroundNotes,
     /// Labelled voxels where there is no brain.
     outside: u64,
-    mm: [f64; 3],
+    /// Depth, height and width of the items' voxels in mm, each size once.
+    mm: Vec<[f64; 3]>,
     /// Slices that cut too little of a tumour to say which class they are.
     between: usize,
     labelled: [bool; 3],
@@ -140,7 +141,7 @@ impl Work<'_> {
             places: std::mem::take(&mut volumes.places),
             background: std::mem::take(&mut volumes.background),
             outside: volumes.outside,
-            mm: volumes.grid.voxel_mm(),
+            mm: vec![],
             between: 0,
             labelled: [has(1), has(2), has(3)],
         };
@@ -157,6 +158,7 @@ impl Work<'_> {
     /// Adds the slices of a plane that show enough brain.
     fn plane(&self, case: &CaseFiles, volumes: &CaseVolumes, plane: Plane, done: &mut Done) -> Result<()> {
         let cut = Cut::new(&volumes.grid, plane, self.side);
+        done.mm.push(cut.pixel_mm(volumes.grid.voxel_mm()));
         let brats = &self.config.brats;
         // The places of one slice at a time: those of all take eight bytes a voxel.
         let mut areas = vec![0usize; cut.count()];
@@ -224,6 +226,7 @@ impl Work<'_> {
             patient: case.patient.clone(),
             centre,
             affine: volumes.grid.affine(),
+            patch_affine: Some(cut.affine(volumes.grid.affine(), at)),
             reader1: None,
             reader2: None,
             label: Some(class.name().to_owned()),
@@ -298,16 +301,12 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     all.notes.extend(
         stored.iter().map(|(way, cases)| format!("{} cases are stored {way} and were read as RAS", cases.len())),
     );
-    let sizes: BTreeSet<String> = done.iter().map(|case| format!("{:?}", case.mm)).collect();
+    let sizes: BTreeSet<String> = done.iter().flat_map(|case| &case.mm).map(|mm| format!("{mm:?}")).collect();
     if sizes.len() > 1 {
         let listed: Vec<String> = sizes.into_iter().collect();
-        all.notes.push(format!("voxels of several sizes, in mm: {}", listed.join("; ")));
+        all.notes.push(format!("voxels of several sizes, depth, height and width in mm: {}", listed.join("; ")));
     } else {
-        all.voxel_mm = done.first().map(|case| case.mm);
-        if let (Some([x, y, z]), true) = (all.voxel_mm, work.config.brats.volumes) {
-            // As the items lie: depth from above, height from the front, width from the right.
-            all.voxel_mm = Some([z, y, x]);
-        }
+        all.voxel_mm = done.first().and_then(|case| case.mm.first().copied());
     }
     for case in done {
         all.simulated |= case.simulated;

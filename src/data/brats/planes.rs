@@ -3,7 +3,14 @@
 
 use super::config::Plane;
 use crate::data::area_average::means;
-use crate::nifti::Grid;
+use crate::nifti::{Affine, Grid};
+
+/// Along an axis of `count` voxels in the middle of `square`, whose last voxel comes first and of which `factor` become
+/// one: the voxel in the middle of the first one, and the step to the next.
+pub(super) fn last_first(count: usize, square: usize, factor: f64) -> (f64, f64) {
+    let last = (count - 1 + (square - count) / 2) as f64;
+    (last - (factor - 1.0) / 2.0, -factor)
+}
 
 /// One plane of volumes on a grid.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +51,36 @@ impl Cut {
             Plane::Sagittal => index(at, ny - 1 - column, nz - 1 - row),
         };
         ((0..height * width).map(|pixel| place(pixel / width, pixel % width)).collect(), [height, width])
+    }
+
+    /// How many voxels each way a pixel is.
+    fn factor(&self) -> f64 {
+        self.square as f64 / self.side as f64
+    }
+
+    /// The volume's axes that columns, rows and slices run along.
+    fn axes(&self) -> [usize; 3] {
+        match self.plane {
+            Plane::Axial => [0, 1, 2],
+            Plane::Coronal => [0, 2, 1],
+            Plane::Sagittal => [1, 2, 0],
+        }
+    }
+
+    /// Where the pixels (column, row) of slice `at` lie, of a volume that lies where `volume` says.
+    pub fn affine(&self, volume: Affine, at: usize) -> Affine {
+        let [columns, rows, across] = self.axes();
+        let down = |axis: usize| {
+            let (first, step) = last_first(self.shape[axis], self.square, self.factor());
+            (axis, first, step)
+        };
+        volume.along([down(columns), down(rows), (across, at as f64, 1.0)])
+    }
+
+    /// Thickness, height and width of a pixel in mm, of voxels of `mm` along x, y, z.
+    pub fn pixel_mm(&self, mm: [f64; 3]) -> [f64; 3] {
+        let [columns, rows, across] = self.axes();
+        [mm[across], mm[rows] * self.factor(), mm[columns] * self.factor()]
     }
 
     /// A slice's levels in the middle of the square, 0 around, as `side` x `side` means.
@@ -129,5 +166,30 @@ mod tests {
         // Two of four voxels enhance, one is core: the first pixel enhances. Of the others nothing is labelled.
         assert_eq!(cut.regions(&regions, (&places, size)), [3, 0, 0, 0]);
         assert_eq!(cut.count(), 2);
+    }
+
+    #[test]
+    fn a_pixel_lies_in_the_world_where_its_voxels_do() {
+        let (grid, values) = volume();
+        // The middle of the grid of 4 x 3 x 2 voxels of 1 mm is the world's origin.
+        let level = |[x, y, z]: [f64; 3]| 100.0 * (x + 1.5) + 10.0 * (y + 1.0) + (z + 0.5);
+        for plane in [Plane::Axial, Plane::Coronal, Plane::Sagittal] {
+            for side in [2, 4] {
+                let cut = Cut::new(&grid, plane, side);
+                let (places, size) = cut.places(1);
+                let levels = cut.levels(&values, (&places, size));
+                let affine = cut.affine(grid.affine(), 1);
+                // The first row that is all of voxels: levels are linear, so that a mean is the level of its middle.
+                let row = match (plane, side) {
+                    (Plane::Axial, _) => 0,
+                    (_, 4) => 1,
+                    _ => continue,
+                };
+                let found = f64::from(levels[row * side]);
+                approx::assert_abs_diff_eq!(found, level(affine.place([0.0, row as f64, 0.0])), epsilon = 1e-4);
+                let step = affine.column(0).map(f64::abs).iter().sum::<f64>();
+                assert_eq!((step, cut.pixel_mm([1.0; 3])), (4.0 / side as f64, [1.0, step, step]));
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::config::VolumeClasses;
 use super::layout::{CaseFiles, LABELS};
+use super::planes::last_first;
 use super::{Done, Work};
 use crate::data::brats::case::CaseVolumes;
 use crate::data::extracted::{PATCHES, hash_pixels};
@@ -10,7 +11,7 @@ use crate::data::manifest::{Class, Lesion, Split};
 use crate::data::patch_file;
 use crate::data::split::PixelHash;
 use crate::name::Inside;
-use crate::nifti::Grid;
+use crate::nifti::{Affine, Grid};
 use crate::problem::{Problem, Result};
 
 /// Side of a volume where nothing else is asked for, in voxels.
@@ -38,6 +39,15 @@ impl Cube {
     fn new(grid: &Grid, side: usize) -> Self {
         let most = grid.shape.into_iter().max().unwrap_or(1);
         Self { shape: grid.shape, side, factor: most.div_ceil(side) }
+    }
+
+    /// Where the result's voxels (width, height, depth) lie, of a volume that lies where `volume` says.
+    fn affine(&self, volume: Affine) -> Affine {
+        let axis = |axis: usize| {
+            let (first, step) = last_first(self.shape[axis], self.side * self.factor, self.factor as f64);
+            (axis, first, step)
+        };
+        volume.along([axis(0), axis(1), axis(2)])
     }
 
     /// Means \[side, side, side\] of a level of each voxel, 0 outside. Depth runs from the top, height from the front,
@@ -92,7 +102,9 @@ impl Work<'_> {
                 _ => levels.extend(cube.means(|at| f64::from(values[at]))),
             }
         }
-        done.mm = done.mm.map(|mm| mm * cube.factor as f64);
+        let [x, y, z] = volumes.grid.voxel_mm().map(|mm| mm * cube.factor as f64);
+        // As the items lie: depth from above, height from the front, width from the right.
+        done.mm.push([z, y, x]);
         let enhances = volumes.regions.as_deref().is_some_and(|regions| regions.contains(&3));
         let class = class(enhances, &case.population, brats.volume_classes);
         let side = self.side as u64;
@@ -120,6 +132,7 @@ impl Work<'_> {
             patient: case.patient.clone(),
             centre: volumes.grid.shape.map(|size| size as i64 / 2),
             affine: volumes.grid.affine(),
+            patch_affine: Some(cube.affine(volumes.grid.affine())),
             reader1: None,
             reader2: None,
             label: Some(class.name().to_owned()),

@@ -1,7 +1,7 @@
 //! The square of every axial slice that an image shows: as much as the largest brain needs, the same for all maps.
 
 use crate::data::area_average::means;
-use crate::nifti::Grid;
+use crate::nifti::{Affine, Grid};
 
 /// Voxels between the brains and the border.
 const MARGIN: usize = 2;
@@ -54,6 +54,23 @@ impl Field {
         Self { shape: grid.shape, first, square, side }
     }
 
+    /// How many voxels each way a pixel is.
+    fn factor(&self) -> f64 {
+        self.square as f64 / self.side as f64
+    }
+
+    /// Where the pixels (column, row) of slice `at` lie, of a volume that lies where `volume` says.
+    pub fn affine(&self, volume: Affine, at: usize) -> Affine {
+        let factor = self.factor();
+        let first = self.first.map(|voxel| voxel as f64 - (factor - 1.0) / 2.0);
+        volume.along([(0, first[0], -factor), (1, first[1], -factor), (2, at as f64, 1.0)])
+    }
+
+    /// Thickness, height and width of a pixel in mm, of voxels of `mm` along x, y, z.
+    pub fn pixel_mm(&self, [x, y, z]: [f64; 3]) -> [f64; 3] {
+        [z, y * self.factor(), x * self.factor()]
+    }
+
     /// One axial slice as people look at it, in `side` x `side` means; 0 outside of the volume.
     pub fn levels(&self, values: &[f32], at: usize) -> Vec<f32> {
         let [nx, ny, _] = self.shape;
@@ -102,5 +119,10 @@ mod tests {
         // Two by two voxels a pixel.
         let smaller = Field::new(&grid, both, 6).levels(&values, 0);
         assert_eq!(smaller[0], (231.0 + 211.0 + 230.0 + 210.0) / 4.0);
+        // Its middle is between x 10 and 11, y 10 and 11: of 12 voxels of 2 mm about 0 in x, of 14 in y.
+        let affine = Field::new(&grid, both, 6).affine(grid.affine(), 1);
+        assert_eq!(affine.place([0.0, 0.0, 0.0]), [10.0, 8.0, 1.0]);
+        assert_eq!(affine.place([1.0, 2.0, 0.0]), [6.0, 0.0, 1.0]);
+        assert_eq!(Field::new(&grid, both, 6).pixel_mm([2.0, 2.0, 3.0]), [3.0, 4.0, 4.0]);
     }
 }

@@ -197,6 +197,7 @@ impl Work<'_> {
                 patient: person.patient.clone(),
                 centre,
                 affine: volumes.grid.affine(),
+                patch_affine: Some(self.field.affine(volumes.grid.affine(), at)),
                 reader1: None,
                 reader2: None,
                 label: Some(person.group.clone()).filter(|group| !group.is_empty()),
@@ -252,7 +253,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         notes: layout.notes.clone(),
         ..Extracted::default()
     };
-    all.voxel_mm = done.first().map(|one| one.volumes.grid.voxel_mm());
+    all.voxel_mm = done.first().map(|one| work.field.pixel_mm(one.volumes.grid.voxel_mm()));
     let square = work.field.square;
     all.notes.push(format!(
         "images show {square} x {square} voxels, what the largest brain needs, in {side} x {side} pixels"
