@@ -71,7 +71,7 @@ pub enum Command {
     Edit(edit::EditArgs),
     /// Read a published StyleGAN2-ADA pickle without running it.
     Import(import::ImportArgs),
-    /// Write a network as a PyTorch state dict with the module names of StyleGAN2-ADA.
+    /// Write a network as a PyTorch state dict with the module names of StyleGAN2-ADA, or data for other programs.
     Export(export::ExportArgs),
     /// Train one classifier per augmentation arm and compare.
     Classify(classify::ClassifyArgs),

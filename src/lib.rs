@@ -146,6 +146,9 @@ pub mod report;
 /// Recipes: a study's settings, its stages in order, what is kept of them.
 pub mod study;
 
+/// 9. What the program leaves, in the forms that others read.
+pub mod share;
+
 /// 8. Local web pages: a reader study, answered in a browser of this machine.
 pub mod serve;
 

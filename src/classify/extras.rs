@@ -463,17 +463,21 @@ pub(super) fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Re
 }
 
 /// The data sets that a generator knows, as the record of its images says.
-pub(super) struct Origin<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
     /// That it was trained on.
-    pub(super) data: Option<&'a str>,
+    pub data: Option<&'a str>,
     /// Those that its weights knew before.
-    pub(super) before: &'a [String],
+    pub before: &'a [String],
 }
 
 impl Origin<'_> {
     /// Refuses all but the data set `own`: the test lesions of one split are training lesions of another. What is
     /// `trusted` all the same earns a note.
-    pub(super) fn check(&self, record: &Path, what: &str, own: &str, trusted: bool) -> Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// `Kind::Gate`: another data set, or, unless `trusted`, one that is not known.
+    pub fn check(&self, record: &Path, what: &str, own: &str, trusted: bool) -> Result<Vec<String>> {
         let refused = |found: String, advice: &str| {
             Err(Problem::new(Kind::Gate, found).at(record).expected(format!("data {own}")).advice(advice))
         };

@@ -44,6 +44,10 @@ pub mod explain;
 
 pub mod export;
 
+mod export_data;
+
+pub mod export_forms;
+
 pub mod generate;
 
 pub mod import;

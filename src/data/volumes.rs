@@ -50,6 +50,44 @@ impl AnyPrepared {
             Items::Volumes => Self::Volumes(PreparedVolumes(data)),
         })
     }
+
+    fn files(&self) -> &Prepared {
+        match self {
+            Self::Slices(data) => data,
+            Self::Volumes(data) => &data.0,
+        }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        self.files().root()
+    }
+
+    /// All that is known of the data set.
+    pub fn manifest(&self) -> &Manifest {
+        self.files().manifest()
+    }
+
+    /// SHA-256 of the manifest, which stands for the whole data set.
+    pub fn sha256(&self) -> &str {
+        self.files().sha256()
+    }
+
+    /// The whole patch of a lesion in physical units, \[channels, depth, height, width\].
+    ///
+    /// # Errors
+    /// A file that is missing or not what the manifest promises.
+    pub fn patch(&self, lesion: u32) -> Result<Vec<f32>> {
+        self.files().patch(lesion)
+    }
+
+    /// The lesion mask of a patch, \[depth, height, width\]; `None` where the source has none.
+    ///
+    /// # Errors
+    /// As [`AnyPrepared::patch`].
+    pub fn mask(&self, lesion: u32) -> Result<Option<Vec<u8>>> {
+        self.files().mask(lesion)
+    }
 }
 
 /// One volume.
