@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::console::Console;
+use super::export_bids::{self, BidsArgs};
 use super::export_data::{self, MonaiArgs, NnunetArgs};
 use crate::problem::Result;
 
@@ -13,6 +14,8 @@ pub enum Form {
     Monai(MonaiArgs),
     /// A raw data set of nnU-Net v2, with splits_final.json by patient.
     Nnunet(NnunetArgs),
+    /// A derivative data set of BIDS, of drawn images or of projected lesions.
+    Bids(BidsArgs),
 }
 
 /// Writes the form that was asked for.
@@ -23,5 +26,6 @@ pub fn run(form: &Form, console: &Console) -> Result<()> {
     match form {
         Form::Monai(args) => export_data::monai(args, console),
         Form::Nnunet(args) => export_data::nnunet(args, console),
+        Form::Bids(args) => export_bids::run(args, console),
     }
 }

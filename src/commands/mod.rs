@@ -44,6 +44,8 @@ pub mod explain;
 
 pub mod export;
 
+mod export_bids;
+
 mod export_data;
 
 pub mod export_forms;

@@ -1,7 +1,8 @@
 //! Contracts with neighbours: what the program leaves in the forms that others read, so that nobody needs a script
 //! between.
 //!
-//! collection (what goes out, whose it is, where it may be learnt from) -> monai, nnunet. Docs: `docs/sharing.md`.
+//! collection (what goes out, whose it is, where it may be learnt from) -> monai, nnunet; bids, croissant and card take
+//! folders and networks. Docs: `docs/sharing.md`.
 
 mod target;
 
@@ -18,6 +19,8 @@ mod collection;
 mod written;
 
 mod outcome;
+
+pub mod bids;
 
 pub mod monai;
 
