@@ -46,6 +46,8 @@ pub mod export;
 
 mod export_bids;
 
+mod export_card;
+
 mod export_data;
 
 pub mod export_forms;

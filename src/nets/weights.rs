@@ -184,13 +184,7 @@ pub fn write_network(path: impl AsRef<Path>, description: &NetworkDescription, t
 /// one is read, or non-finite values.
 pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwork> {
     let path = path.as_ref();
-    let file = TensorHeader::open(path, NETWORK)?;
-    let description = NetworkDescription::from_text(file.metadata(DESCRIPTION)).map_err(|problem| problem.at(path))?;
-    let of = |prefix: &'static str, shapes: Shapes| {
-        shapes.into_iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape))
-    };
-    let discriminator = description.discriminator.as_ref().map(shapes::discriminator).unwrap_or_default();
-    file.fits(&of("G.", shapes::generator(&description.generator)).chain(of("D.", discriminator)).collect())?;
+    let (file, description) = opened(path)?;
     let (tensors, sha256) = file.read(|_| true)?;
     let mut generator = Generator::new(&description.generator, RunSeed(0), device)?;
     generator.load(&part("G.", &tensors)).map_err(|problem| problem.at(path))?;
@@ -201,6 +195,29 @@ pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwo
         discriminator = Some(network);
     }
     Ok(SavedNetwork { generator, discriminator, description, sha256 })
+}
+
+/// What a network file says about itself, and its SHA-256: names and shapes of its tensors are held to it, their values
+/// are not looked at.
+///
+/// # Errors
+/// As [`load_network`], but for the values.
+pub fn read_description(path: impl AsRef<Path>) -> Result<(NetworkDescription, String)> {
+    let path = path.as_ref();
+    let (_, description) = opened(path)?;
+    Ok((description, crate::files::sha256(path)?))
+}
+
+/// A network file whose tensors are those that it describes.
+fn opened(path: &Path) -> Result<(TensorHeader, NetworkDescription)> {
+    let file = TensorHeader::open(path, NETWORK)?;
+    let description = NetworkDescription::from_text(file.metadata(DESCRIPTION)).map_err(|problem| problem.at(path))?;
+    let of = |prefix: &'static str, shapes: Shapes| {
+        shapes.into_iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape))
+    };
+    let discriminator = description.discriminator.as_ref().map(shapes::discriminator).unwrap_or_default();
+    file.fits(&of("G.", shapes::generator(&description.generator)).chain(of("D.", discriminator)).collect())?;
+    Ok((file, description))
 }
 
 /// What people give in place of a network file, and how they get one.

@@ -20,7 +20,13 @@ mod written;
 
 mod outcome;
 
+mod license;
+
 pub mod bids;
+
+pub mod card;
+
+pub mod croissant;
 
 pub mod monai;
 

@@ -87,7 +87,7 @@ fn place() -> tempfile::TempDir {
 }
 
 /// Each command with inputs that it can use, and with some that it cannot.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 20] = [
     "simulate --preset tiny --out out",
     "prepare --images images --rim-label rim --out out",
     "prepare --cohort typo --out out",
@@ -103,6 +103,10 @@ const COMMANDS: [&str; 16] = [
     "two-sided --data data --of-interest data --other data --out out",
     "import net.pkl --out out",
     "export --network net.safetensors --out out",
+    "export monai --data data-rim --out out",
+    "export bids --synthetic data --out out",
+    "export croissant --data data --license mit --out out",
+    "export card --network net.safetensors --license mit --out out",
     "run study.toml",
 ];
 
