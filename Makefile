@@ -1,6 +1,6 @@
 # Everything below `setup` needs no environment variable.
 
-.PHONY: setup demo test test-python test-python-torch test-wheel test-gpu wheel attack lint clean
+.PHONY: setup demo test test-python test-python-torch test-python-sharing test-wheel test-gpu wheel attack lint clean
 .DEFAULT_GOAL := setup
 
 STUDY ?= studies/demo.toml
@@ -24,6 +24,10 @@ test-python: setup
 # The same where PYTHON has torch, onnx, onnxscript and onnxruntime: fails if it has not.
 test-python-torch: setup
 	@scripts/test_python.sh torch
+
+# The same where PYTHON has torch and python/requirements-sharing.txt: what `export` writes, read by whom it is for.
+test-python-sharing: setup
+	@scripts/test_python.sh sharing
 
 # The program as a Python wheel, in target/wheels/ (docs/installing.md).
 wheel: setup

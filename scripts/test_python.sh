@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests the Python reader: test_python.sh [torch]. With "torch" what needs torch and ONNX must run, too, and PYTHON (python3
-# unless told) has to have them; nothing of theirs is fetched here, as they take gigabytes.
+# Tests the Python reader: test_python.sh [torch|sharing]. With "torch" what needs torch and ONNX must run, too, with "sharing"
+# what reads exports back (python/requirements-sharing.txt), and PYTHON (python3 unless told) has to have them; nothing of theirs
+# is fetched here, as they take gigabytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -31,6 +32,8 @@ export PYTHONPATH=$PWD/$packages PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONDONTWRIT
 export OPENBLAS_NUM_THREADS=1
 if [ "${1:-}" = torch ]; then
   export RIMFORGE_NEEDS="torch onnx"
+elif [ "${1:-}" = sharing ]; then
+  export RIMFORGE_NEEDS="monai nnunet bids croissant hub"
 fi
 cd python
 "$python" -m mypy --cache-dir ../target/python/mypy

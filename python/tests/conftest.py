@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,14 +190,33 @@ maps = 0
 )
 
 
+# Of each mark the packages, or programs, without which its tests cannot be.
+NEEDS = {
+    "torch": ["torch"],
+    "onnx": ["torch", "onnx", "onnxscript", "onnxruntime"],
+    "monai": ["torch", "monai", "nibabel"],
+    "nnunet": ["torch", "nnunetv2"],
+    "bids": ["bids-validator-deno"],
+    "croissant": ["mlcroissant"],
+    "hub": ["huggingface_hub", "safetensors"],
+}
+
+
+def found_program(name: str) -> str | None:
+    """A program of this Python's environment, or of the path."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name)
+
+
+def _is_there(package: str) -> bool:
+    name = package.replace("-", "_")
+    return importlib.util.find_spec(name) is not None or found_program(package) is not None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs a package that is not installed is skipped by its name; with `RIMFORGE_NEEDS` in the environment
     ("torch onnx") it is an error instead."""
-    needs = {"torch": ["torch"], "onnx": ["torch", "onnx", "onnxscript", "onnxruntime"]}
-    missing = {
-        mark: [package for package in packages if importlib.util.find_spec(package) is None]
-        for mark, packages in needs.items()
-    }
+    missing = {mark: [one for one in packages if not _is_there(one)] for mark, packages in NEEDS.items()}
     if wanted := [package for mark in os.environ.get("RIMFORGE_NEEDS", "").split() for package in missing[mark]]:
         raise pytest.UsageError(f"not installed: {', '.join(dict.fromkeys(wanted))}")
     for item in items:
