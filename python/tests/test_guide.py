@@ -155,7 +155,7 @@ def test_every_setting_that_the_guide_names_exists(program: Program) -> None:
     for page in PAGES:
         for span in SPAN.findall(prose(page.read_text())):
             setting = re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: ?=.*)?", span)
-            is_file = span.rsplit(".", 1)[-1] in ("json", "png", "toml", "safetensors", "md", "py", "rs", "npy", "tsv")
+            is_file = span.rsplit(".", 1)[-1] in ("json", "png", "toml", "safetensors", "md", "py", "rs", "npy", "tsv", "sh")
             if setting and not is_file and setting[1].split(".")[0] in sections:
                 assert setting[1] in known, f"{name_of(page)} names {span}, which no study has"
                 named += 1
