@@ -23,8 +23,7 @@ fi
 
 made=target/wheels.part
 rm -rf "$made" && mkdir -p "$made" target/wheels
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
-export SOURCE_DATE_EPOCH
+# In the environment of any other build, or all that was built is built again.
 "$packages/bin/maturin" build --quiet --release --locked --out "$made"
 wheel=$(echo "$made"/*.whl)
 "$python" -m zipfile -e "$wheel" "$made/in"

@@ -37,7 +37,7 @@ else
   put_torch "$packages"
 fi
 doctor "$folder/venv/bin/rimforge"
-grep -q "$packages/torch/lib" "$folder/doctor.json" || fail "libtorch is another than the environment's: $(cat "$folder/doctor.json")"
+grep -q "\"libtorch_folder\": \"$(readlink -f "$packages/torch/lib")\"" "$folder/doctor.json" || fail "libtorch is another than the environment's: $(cat "$folder/doctor.json")"
 [ "$("$folder/venv/bin/rimforge" --version)" = "rimforge $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" ] || fail "another version"
 
 # By a link from elsewhere, as clusters have them.
