@@ -449,6 +449,6 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let problem = Prepared::open(folder.path()).unwrap_err();
         assert_eq!(problem.kind(), Kind::Input);
-        assert!(problem.to_string().contains("run `rimforge prepare` first"), "{problem}");
+        assert!(problem.to_string().contains("the --out folder of `rimforge prepare`"), "{problem}");
     }
 }

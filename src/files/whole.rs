@@ -107,9 +107,8 @@ pub fn writer(path: impl AsRef<Path>) -> Result<AtomicWriter> {
 
 /// What the system said, without the temporary name that tempfile puts behind it: of use to nobody.
 fn systems_own(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|told| told.source()).and_then(|told| told.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
+    match error.to_string().split_once(" at path \"") {
+        Some((own, _)) => io::Error::new(error.kind(), own.to_owned()),
         None => error,
     }
 }

@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(here.disagreement(), None);
         let text = says(here, moved);
         assert!(text.contains("chi.nii: not on the grid of map.nii: first voxels 3.000 mm apart"), "{text}");
-        assert!(text.contains("resample it"), "{text}");
+        assert!(text.contains("resample one onto the grid of the other"), "{text}");
         let torn = place(at(3.0), Some(at(0.0)));
         let text = says(place(at(0.0), None), torn);
         assert!(text.contains("The header of chi.nii says two different things"), "{text}");
