@@ -12,13 +12,13 @@ trap '[ -n "${1:-}" ] || rm -rf --one-file-system "$root"' EXIT
 packages=$(sed -n '/^FROM.*slim$/,$ s/.*--no-install-recommends \(.*\) && rm.*/\1/p' containers/Containerfile | tr ' ' ,)
 [ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase --include="$packages" bookworm "$root"
 image=$root/opt/rimforge
-rm -rf "$image" && mkdir -p "$image/target/release" "$image/.libtorch/torch" "$root/work"
+rm -rf "$image" && mkdir -p "$image/target/release" "$image/.libtorch/torch" "$root/srv"
 strip -o "$image/target/release/rimforge" target/release/rimforge
 cp -a .libtorch/torch/lib "$image/.libtorch/torch/"
 (cd .libtorch && find nvidia -name '*.so*' -exec cp --parents -a {} "$image/.libtorch/" \;)
-cat >"$root/work/study.toml" <<'STUDY'
+cat >"$root/srv/study.toml" <<'STUDY'
 name = "container"
-out = "/work/out/study"
+out = "/srv/out/study"
 [engine]
 device = "cpu"
 [cohort.simulate]
@@ -47,14 +47,14 @@ arms = ["none", "ada-gan+ld"]
 epochs = 1
 seeds = 1
 STUDY
-mkdir -p "$root/work/out"
+mkdir -p "$root/srv/out"
 du -sh "$root" | sed 's/$/ in all/'
 # Mounts of its own, gone with it; no network; no variables of ours.
 env -i unshare --mount --net bash -euo pipefail -c "
   mount --bind '$root' '$root' && mount -o remount,bind,ro '$root'
-  mount --bind '$root/work/out' '$root/work/out' && mount -o remount,bind,rw '$root/work/out'
+  mount --bind '$root/srv/out' '$root/srv/out' && mount -o remount,bind,rw '$root/srv/out'
   mount -t proc proc '$root/proc'
   chroot '$root' /opt/rimforge/target/release/rimforge doctor
-  cd / && chroot '$root' /opt/rimforge/target/release/rimforge run /work/study.toml
+  cd / && chroot '$root' /opt/rimforge/target/release/rimforge run /srv/study.toml
 "
-find "$root/work/out" -maxdepth 2 | head -20
+find "$root/srv/out" -maxdepth 2 | head -20

@@ -10,16 +10,9 @@ for tool in objdump readelf; do
   command -v "$tool" >/dev/null 2>&1 || fail "missing: $tool (looks into the program: apt-get install binutils)"
 done
 
-pin=scripts/maturin.txt
+. scripts/pinned.sh
 packages=target/python/maturin
-stamp=$(sha256sum <"$pin" | cut -d' ' -f1)
-if [ "$(cat "$packages/stamp" 2>/dev/null || true)" != "$stamp" ]; then
-  rm -rf "$packages" "$packages.part"
-  "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes \
-    --target "$packages.part" --requirement "$pin" || fail "pip could not fetch $pin; no wheel was made"
-  echo "$stamp" >"$packages.part/stamp"
-  mv "$packages.part" "$packages"
-fi
+fetch_pinned "$python" scripts/maturin.txt "$packages" || fail "pip could not fetch scripts/maturin.txt; no wheel was made"
 
 made=target/wheels.part
 rm -rf "$made" && mkdir -p "$made" target/wheels

@@ -13,19 +13,11 @@ command -v "$python" >/dev/null 2>&1 || fail "missing: $python (runs the tests o
 "$python" -m pip --version >/dev/null 2>&1 ||
   fail "missing: pip for $python (fetches what the tests of the Python reader need: apt-get install python3-pip)"
 
-# Beside each other for each Python, as compiled packages are of one; a virtual environment is not needed, and may not be there.
+# Beside each other for each Python, as compiled packages are of one.
+. scripts/pinned.sh
 pins=python/requirements-test.txt
 packages=target/python/$("$python" -c 'import sys; print("%s-%d.%d" % (sys.implementation.name, *sys.version_info[:2]))')
-stamp=$(sha256sum <"$pins" | cut -d' ' -f1)
-if [ "$(cat "$packages/stamp" 2>/dev/null || true)" != "$stamp" ]; then
-  echo "fetching what the tests of the Python reader need into $packages/"
-  rm -rf "$packages" "$packages.part"
-  "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes \
-    --target "$packages.part" --requirement "$pins" ||
-    fail "pip could not fetch $pins; the Python reader was not tested"
-  echo "$stamp" >"$packages.part/stamp"
-  mv "$packages.part" "$packages"
-fi
+fetch_pinned "$python" "$pins" "$packages" || fail "pip could not fetch $pins; the Python reader was not tested"
 
 export PYTHONPATH=$PWD/$packages PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONDONTWRITEBYTECODE=1
 # Of many small products threads make a queue.
