@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::ffi;
+use crate::name::shown;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 
 /// Precision of convolutional networks' activations and kernels.
@@ -39,6 +40,15 @@ impl Precision {
     /// The number by which processes tell each other what one of them settled on.
     pub fn to_number(self) -> f64 {
         Self::SETTLED.iter().position(|one| *one == self).map_or(f64::NAN, |at| at as f64)
+    }
+
+    /// What a record calls so.
+    ///
+    /// # Errors
+    /// No precision that a run settles on has this name.
+    pub fn of_name(name: &str) -> Result<Self> {
+        let found = Self::SETTLED.into_iter().find(|one| one.name() == name);
+        found.ok_or_else(|| Problem::new(ProblemKind::Input, format!("\"{}\" is no precision", shown(name))))
     }
 
     /// What was settled on by the process that told this number.

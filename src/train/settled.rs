@@ -19,6 +19,9 @@ use crate::seed::RunSeed;
 /// GFLOP of training, at most, of the images that a precision is measured on, unless one image alone has more.
 const MEASURED_GFLOP: f64 = 10.0;
 
+/// GFLOP of a whole run below which nothing is measured: it would be over as soon as the measurement.
+const NEGLIGIBLE_GFLOP: f64 = 100.0;
+
 /// Images that it is measured on: whole groups of the minibatch deviation, or one.
 const MEASURED_IMAGES: [i64; 2] = [8, 4];
 
@@ -112,6 +115,7 @@ fn alone(
     let mut measured = None;
     settings.precision = match (config.precision, begun, engine.device) {
         (Precision::Auto, Some(begun), device) => begun.precision.resolve(device, bounded)?,
+        (Precision::Auto, None, Device::Cpu) if is_negligible(&settings.generator, config) => Precision::Float32,
         (Precision::Auto, None, Device::Cpu) => {
             measured = compare(&settings.generator, &settings.discriminator)?;
             speed::choose(measured.as_ref())
@@ -152,6 +156,27 @@ impl Settled {
     }
 }
 
+fn is_negligible(generator: &GeneratorConfig, config: &TrainConfig) -> bool {
+    config.total_images() as f64 * training_gflop(generator) < NEGLIGIBLE_GFLOP
+}
+
+/// `config` with what another training on a CPU came to by measuring, or without, where the precision is open:
+/// trainings that are compared with one another must not differ in it by chance, wherever each of them runs.
+///
+/// # Errors
+/// A choice that is no precision.
+pub fn in_precision(
+    choice: Option<&ChosenPrecision>,
+    config: &TrainConfig,
+    device: Device,
+) -> Result<TrainConfig> {
+    if (config.precision, device) != (Precision::Auto, Device::Cpu) {
+        return Ok(config.clone());
+    }
+    let precision = choice.map_or(Ok(Precision::Float32), |choice| Precision::of_name(&choice.precision))?;
+    Ok(TrainConfig { precision, ..config.clone() })
+}
+
 /// What bfloat16 brings for a step of both networks, in which every convolution is computed forward and backward.
 ///
 /// # Errors
@@ -175,4 +200,33 @@ pub fn compare(generator: &GeneratorConfig, discriminator: &DiscriminatorConfig)
         let loss = discriminator.forward(&images, c.as_ref()).softplus().mean(Kind::Float);
         drop(Tensor::run_backward(&[loss], &parameters, false, false));
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_over_at_once_is_not_measured() {
+        let generator = TrainConfig::default().net.generator(32, 1);
+        let worth = NEGLIGIBLE_GFLOP / training_gflop(&generator);
+        let of = |images: f64| TrainConfig { kimg: images / 1000.0, batch: 1, ..TrainConfig::default() };
+        assert!(is_negligible(&generator, &of((worth * 0.9).floor())));
+        assert!(!is_negligible(&generator, &of((worth * 1.1).ceil())));
+    }
+
+    #[test]
+    fn trainings_that_are_compared_compute_alike() {
+        let seconds = PrecisionSpeed { ratio: 1.5, lower: 1.4, upper: 1.6, pairs: 9 };
+        let chosen = |precision: &str| ChosenPrecision { precision: precision.to_owned(), seconds };
+        let auto = TrainConfig::default();
+        let alike = |first, config: &TrainConfig, device| in_precision(first, config, device).map(|one| one.precision);
+        let low = chosen("bfloat16");
+        assert_eq!(alike(Some(&low), &auto, Device::Cpu).unwrap(), Precision::Bfloat16);
+        assert_eq!(alike(None, &auto, Device::Cpu).unwrap(), Precision::Float32);
+        assert_eq!(alike(Some(&low), &auto, Device::Cuda(0)).unwrap(), Precision::Auto);
+        let full = TrainConfig { precision: Precision::Float32, ..auto.clone() };
+        assert_eq!(alike(Some(&low), &full, Device::Cpu).unwrap(), Precision::Float32);
+        assert!(alike(Some(&chosen("float8")), &auto, Device::Cpu).unwrap_err().to_string().contains("float8"));
+    }
 }

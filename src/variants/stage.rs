@@ -18,6 +18,7 @@ use crate::records::training::{TimingRecord, TrainingRecord};
 use crate::records::variants::{CurvePoint, VariantRun, VariantsRecord};
 use crate::run_dir::{GanDir, VariantsDir};
 use crate::settings::Settings;
+use crate::train::settled::in_precision;
 use crate::train::{self, TrainConfig, TrainingSet};
 use crate::units::{Ready, Share, Unit};
 
@@ -76,12 +77,12 @@ pub fn run_with(
     let planned = plan(data, usual, config, &set, &dir)?;
     take(&planned, ready)?;
     let eye = Eye::open(data, &set, lab.engine.device)?;
-    let mut trained = Vec::new();
+    let mut trained: Vec<Trained> = Vec::new();
     let mut rows = Vec::new();
     for one in &planned {
         let name = spelling::name(&one.variant);
         lab.observer.note(&format!("{name}, training {} of {}", one.seed + 1, config.seeds));
-        let record = one.train(data, lab)?;
+        let record = one.train(data, trained.first(), lab)?;
         let generator = load_image_network(GanDir::new(&one.folder).last_network(), lab.engine.device)?.generator;
         let seen = eye.look(&generator, config.drawn)?;
         if one.seed == 0 {
@@ -115,6 +116,7 @@ fn unit(variant: Variant, seed: u64) -> Name {
 }
 
 /// Makes a share of the trainings of [`run_with`]. A unit is the folder of a training, which says how long it took.
+/// `usual` has a precision: shares cannot ask one another what one of them measured.
 ///
 /// # Errors
 /// As [`run_stage`].
@@ -135,7 +137,7 @@ pub fn run_share(
     for one in to_do.into_iter().map(|place| &planned[place]) {
         let name = unit(one.variant, one.seed);
         lab.observer.note(&format!("training {name}"));
-        one.train(data, lab)?;
+        one.train(data, None, lab)?;
         share.leave_folder(&name, &one.folder)?;
         files::remove_folder(&one.folder)?;
     }
@@ -156,9 +158,12 @@ fn take(planned: &[Planned], ready: &Ready) -> Result<()> {
 }
 
 impl Planned {
-    fn train(&self, data: &Prepared, lab: &Lab<'_>) -> Result<TrainingRecord> {
+    /// Trains it, in the precision of the `first` of all where that is to be measured.
+    fn train(&self, data: &Prepared, first: Option<&Trained>, lab: &Lab<'_>) -> Result<TrainingRecord> {
         let lab = Lab { engine: lab.engine, seed: lab.seed.child("variants", self.seed), observer: lab.observer };
-        train::run_stage(data, &self.config, &self.folder, &lab)
+        let Some(first) = first else { return train::run_stage(data, &self.config, &self.folder, &lab) };
+        let config = in_precision(first.record.precision_choice.as_ref(), &self.config, lab.engine.device)?;
+        train::run_stage(data, &config, &self.folder, &lab)
     }
 }
 

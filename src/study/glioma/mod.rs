@@ -74,7 +74,7 @@ pub fn go(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer, errand:
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let tumours = errand.aside(run.tumours(&prepared, &synthetic.key))?.flatten();
-    let variants = errand.aside(run.variants(&prepared, &data.key))?.flatten();
+    let variants = errand.aside(run.variants(&prepared, &data.key, &gan.record))?.flatten();
     if errand.only_reads() {
         return Err(errand.end());
     }

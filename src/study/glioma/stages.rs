@@ -17,6 +17,7 @@ use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
 use crate::units::{Ready, Share};
+use crate::train::settled::in_precision;
 use crate::{generate, train, tumours, variants};
 
 /// Where the volumes lie.
@@ -104,15 +105,22 @@ impl Run<'_> {
         self.stages.run_in_units(stage, |_| true, learn, share).map(Some)
     }
 
-    /// Trains variants at equal budget, where asked for.
-    pub fn variants(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Done<VariantsRecord>>> {
+    /// Trains variants at equal budget, where asked for, all in the precision of the generator's `training`.
+    pub fn variants(
+        &mut self,
+        prepared: &Prepared,
+        data_key: &str,
+        training: &TrainingRecord,
+    ) -> Result<Option<Done<VariantsRecord>>> {
         let Some(config) = self.study.variants.as_ref().filter(|_| !self.stages.passes("variants")) else {
             return Ok(None);
         };
         let settings = (config, &self.study.train, self.study.seed);
         let stage = Stage::new("variants", self.dir.variants(), &settings, &[data_key])?;
         let lab = self.lab.of_stage("variants");
-        let settings = (&self.study.train, config);
+        let device = self.lab.engine.device;
+        let usual = in_precision(training.precision_choice.as_ref(), &self.study.train, device)?;
+        let settings = (&usual, config);
         let compare = |folder: &Path, ready: &Ready| variants::run_with(prepared, settings, (folder, ready), &lab);
         let share = |share: &Share| variants::run_share(prepared, settings, share, &lab);
         self.stages.run_in_units(stage, |_| true, compare, share).map(Some)
