@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long campaigns, one after another, whatever one of them finds; a table of figures at the end.
+# The long campaigns, and a study on a real Slurm, one after another, whatever one of them finds; a table of figures at the end.
 #
 #   RIMFORGE_ATTACK_SECONDS=600   for each parser; 60 unless told
 #   RIMFORGE_ATTACK_SEED=N        the inputs of an earlier run again; otherwise at random, and printed
@@ -30,6 +30,19 @@ campaign 'Full disks' attack_with_full_disks
 campaign 'What is no plain file' attack_with_odd_files
 campaign 'Kills' kill_chains::
 campaign 'Failing writes' faults::
+
+# A real scheduler, where one is installed and may be started.
+title='A real Slurm'
+printf '\n## %s\n\n' "$title" | tee -a "$figures"
+if [ "$(id -u)" = 0 ] && [ -n "$(PATH=$PATH:/usr/sbin command -v slurmctld)" ]; then
+  if PATH=$PATH:/usr/sbin scripts/slurm_trial.sh target/release/rimforge; then
+    echo "a study by shards and a training by two tasks left what one process leaves" >>"$figures"
+  else
+    failed+=("$title")
+  fi
+else
+  echo "not tried: needs root, and Debian's slurmctld, slurmd, slurm-client and munge" | tee -a "$figures"
+fi
 
 printf '\n'
 cat "$figures"

@@ -16,37 +16,7 @@ rm -rf "$image" && mkdir -p "$image/target/release" "$image/.libtorch/torch" "$r
 strip -o "$image/target/release/rimforge" target/release/rimforge
 cp -a .libtorch/torch/lib "$image/.libtorch/torch/"
 (cd .libtorch && find nvidia -name '*.so*' -exec cp --parents -a {} "$image/.libtorch/" \;)
-cat >"$root/srv/study.toml" <<'STUDY'
-name = "container"
-out = "/srv/out/study"
-[engine]
-device = "cpu"
-[cohort.simulate]
-preset = "tiny"
-patients = 14
-[prepare]
-patch = [8, 16, 16]
-[train]
-kimg = 0.024
-batch = 4
-tick_kimg = 0.008
-[train.net]
-channel_base = 64
-channel_max = 8
-z_dim = 8
-w_dim = 8
-[generate]
-seeds = "0-5"
-[project]
-steps = 5
-limit = 5
-w_samples = 100
-candidates = 20
-[classify]
-arms = ["none", "ada-gan+ld"]
-epochs = 1
-seeds = 1
-STUDY
+cp scripts/smallest.toml "$root/srv/study.toml"
 mkdir -p "$root/srv/out"
 du -sh "$root" | sed 's/$/ in all/'
 # Mounts of its own, gone with it; no network; no variables of ours.
@@ -55,6 +25,6 @@ env -i unshare --mount --net bash -euo pipefail -c "
   mount --bind '$root/srv/out' '$root/srv/out' && mount -o remount,bind,rw '$root/srv/out'
   mount -t proc proc '$root/proc'
   chroot '$root' /opt/rimforge/target/release/rimforge doctor
-  cd / && chroot '$root' /opt/rimforge/target/release/rimforge run /srv/study.toml
+  cd / && chroot '$root' /opt/rimforge/target/release/rimforge run /srv/study.toml --set out=/srv/out/study
 "
 find "$root/srv/out" -maxdepth 2 | head -20

@@ -2,15 +2,21 @@
 # clusters/slurm.sh and clusters/train.sh on a real Slurm of one node, in a folder of its own; as root on Debian:
 #
 #   apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
+#   scripts/slurm_trial.sh PROGRAM                     # a study of a minute
 #   scripts/slurm_trial.sh PROGRAM STUDY.toml OUT      # OUT is the study's `out`
 #
 # Starts munged, slurmctld and slurmd, submits the study, waits for the queue to be empty, then trains for a moment on
 # its data set by two tasks of srun and by one process alone, and ends what it started. The exit code is 0 where the
-# study's last job ended with 0 and both trainings left the same network.
+# study's last job ended with 0, it left what one process leaves, and both trainings left the same network.
 set -euo pipefail
-program=$(realpath "$1") study=$(realpath "$2") out=$3
-scripts=$(realpath "$(dirname "$0")/../clusters")
+program=$(realpath "$1")
+here=$(realpath "$(dirname "$0")")
+scripts=$(realpath "$here/../clusters")
 work=$(mktemp -d)
+case $# in
+    1) cp "$here/smallest.toml" "$work/study.toml" && study=$work/study.toml out=$work/smallest ;;
+    *) study=$(realpath "$2") out=$(realpath -m "$3") ;;
+esac
 pids=()
 # By their numbers: others may run a Slurm of their own here.
 trap 'for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"' EXIT
@@ -74,6 +80,14 @@ if ! scontrol show job "$last" | grep -q 'JobState=COMPLETED'; then
     exit 1
 fi
 test -s "$out/results.json"
+if [ $# = 1 ]; then
+    # By one process alone: all that has no time in it is the same.
+    "$program" run "$study" --set "out=$work/alone" >"$work/alone.log" 2>&1 || { cat "$work/alone.log"; exit 1; }
+    files() { (cd "$1" && find . -name '*.npy' -o -name '*.safetensors' -o -name '*.nii.gz' | sort | xargs sha256sum); }
+    files "$out" >"$work/shards.sums"
+    files "$work/alone" | diff "$work/shards.sums" - || exit 1
+    echo "$(wc -l <"$work/shards.sums") files of arrays and networks, of them $(grep -c classify/fits "$work/shards.sums") fits: those of one process"
+fi
 
 # In two replicas of one thread each, whoever computes them; nothing of this training needs more than one group each.
 training=(--data "$out/data" --seed 5 --device cpu --batch 16 --kimg 0.064 --set tick_kimg=0.032 --set frechet_ticks=0
