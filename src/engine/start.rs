@@ -8,6 +8,7 @@ use tch::Device;
 
 use super::{Place, checked, ffi};
 use crate::problem::{Kind, Problem, Result};
+use crate::records::arithmetic::in_words;
 use crate::settings::Settings;
 
 /// Settings that hold for the whole process.
@@ -140,7 +141,11 @@ impl Engine {
         // SAFETY: sets a flag of the process, before any convolution.
         unsafe { ffi::rf_set_tiles(i32::from(config.winograd)) };
         let device = super::device(config.device, process)?;
-        tracing::info!("libtorch {loaded} from {} on {device:?}, {threads} threads; GPU {gpu}", folder.display());
+        tracing::info!(
+            "libtorch {loaded} from {} on {device:?}, {}; GPU {gpu}",
+            folder.display(),
+            in_words(threads as u64)
+        );
         Ok(Self {
             device,
             graphs: config.graphs,

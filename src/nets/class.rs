@@ -71,7 +71,9 @@ pub fn class_number(c_dim: i64, names: &[String], choice: Option<&ClassChoice>, 
         };
     };
     if c_dim == 0 {
-        return Err(Problem::usage(format!("{option} {choice}")).expected("none: the network is unconditional"));
+        return Err(Problem::usage(format!("{option} {choice}"))
+            .expected("none: the network is unconditional")
+            .advice("a network that is told classes is trained with `train --condition labels` (or readers)"));
     }
     // A class that is called "1" is what 1 means, whatever its place.
     let named = names.iter().position(|known| *known == choice.to_string()).map(|at| at as i64);

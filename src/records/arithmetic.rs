@@ -18,10 +18,16 @@ pub struct Arithmetic {
     pub libtorch: String,
 }
 
+/// "1 thread", "2 threads".
+pub fn in_words(threads: u64) -> String {
+    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+
 impl Arithmetic {
     /// Each way in which it differs from `now`, as "2 threads (now 1)"; none where they are the same.
     pub fn differences(&self, now: &Self) -> Vec<String> {
         let number = |threads: Option<u64>| threads.map_or_else(|| "no".to_owned(), |n| n.to_string());
+        let then = |threads: Option<u64>| threads.map_or_else(|| "no threads".to_owned(), in_words);
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         let mut found = Vec::new();
         if self.device != now.device {
@@ -29,7 +35,7 @@ impl Arithmetic {
             found.push(format!("device {} (now {})", self.device, now.device));
         } else {
             if self.threads != now.threads {
-                found.push(format!("{} threads (now {})", number(self.threads), number(now.threads)));
+                found.push(format!("{} (now {})", then(self.threads), number(now.threads)));
             }
             if self.instructions != now.instructions {
                 let (then, now) = (word(&self.instructions), word(&now.instructions));
@@ -77,7 +83,7 @@ mod tests {
         };
         assert!(cpu(1, "AVX2").differences(&cpu(1, "AVX2")).is_empty());
         let found = cpu(1, "AVX2").differences(&cpu(4, "AVX512"));
-        assert_eq!(found, ["1 threads (now 4)", "instruction set AVX2 (now AVX512)"]);
+        assert_eq!(found, ["1 thread (now 4)", "instruction set AVX2 (now AVX512)"]);
         let gpu = Arithmetic { device: "H200".into(), threads: None, instructions: None, libtorch: "2.12.0".into() };
         assert_eq!(cpu(1, "AVX2").differences(&gpu), ["device cpu (now H200)", "libtorch 2.11.0 (now 2.12.0)"]);
         let all = [cpu(1, "a"), gpu.clone(), cpu(1, "a")];

@@ -134,8 +134,11 @@ impl Errand {
             What::Until(stage) | What::Before(stage) | What::Merge { until: Some(stage), .. }
                 if !outline.iter().any(|planned| planned.stage == stage) =>
             {
-                return Err(Problem::usage(format!("a stage {stage}"))
-                    .expected(format!("one of this study: {}", named(&outline.iter().collect::<Vec<_>>()))));
+                return Err(Problem::usage(format!("\"{stage}\" is no stage of this study"))
+                    .expected(format!("one of {}", named(&outline.iter().collect::<Vec<_>>())))
+                    .advice(
+                        "a stage that a study can do without is made where the study has its section, as [segment]",
+                    ));
             }
             _ => {}
         }

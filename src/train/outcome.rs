@@ -86,3 +86,56 @@ impl Outcome<'_> {
         )
     }
 }
+
+/// Of the distance between two halves of the real images: above so many of them nothing is near.
+const FAR: f64 = 20.0;
+
+/// A fall since three quarters of the run that was no noise.
+const STILL_FALLING: f64 = 0.9;
+
+/// What a finished run's distances say to who would use its network: that it has not arrived. `None` where they do not.
+pub(super) fn not_arrived(record: &TrainingRecord) -> Option<String> {
+    let measured: Vec<(u64, f64)> = record.curve.iter().filter_map(|tick| Some((tick.images, tick.frechet?))).collect();
+    told(&measured, record.best_frechet?, record.frechet_real_floor)
+}
+
+/// The same of distances at images; `floor` is the distance between two halves of the real ones.
+fn told(measured: &[(u64, f64)], best: f64, floor: Option<f64>) -> Option<String> {
+    let &(images, last) = measured.last()?;
+    let before = measured.iter().rev().find(|(then, _)| 4 * then <= 3 * images).map(|(_, distance)| *distance);
+    let falling = last <= best && before.is_some_and(|before| last < STILL_FALLING * before);
+    let far = floor.map(|floor| best / floor).filter(|&ratio| ratio.is_finite() && ratio > FAR);
+    let advice = "the same command with more train.kimg (--kimg) goes on from here";
+    match (far, falling) {
+        (None, false) => None,
+        (None, true) => Some(format!("the Frechet distance was still falling when training ended: {advice}")),
+        (Some(ratio), falling) => {
+            let falling = if falling { ", and still falling" } else { "" };
+            Some(format!(
+                "the Frechet distance is {ratio:.0} times that of two halves of the real images{falling}: look at the \
+                 previews before anything is made of this network; {advice}"
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(distances: &[f64]) -> Option<String> {
+        let measured: Vec<(u64, f64)> = (1..).zip(distances.iter().copied()).collect();
+        told(&measured, distances.iter().copied().fold(f64::INFINITY, f64::min), Some(1.0))
+    }
+
+    #[test]
+    fn a_run_that_has_not_arrived_says_so() {
+        assert_eq!(of(&[8.0, 4.0, 3.9, 3.8]), None);
+        assert_eq!(of(&[8.0, 4.0, 3.0, 3.5]), None);
+        assert_eq!(of(&[]), None);
+        assert!(of(&[8.0, 4.0, 3.0, 2.0]).unwrap().starts_with("the Frechet distance was still falling"));
+        let far = of(&[80.0, 40.0, 40.0, 41.0]).unwrap();
+        assert!(far.starts_with("the Frechet distance is 40 times") && !far.contains("falling"), "{far}");
+        assert!(of(&[80.0, 70.0, 60.0, 50.0]).unwrap().contains("50 times"));
+    }
+}

@@ -165,11 +165,7 @@ fn is_negligible(generator: &GeneratorConfig, config: &TrainConfig) -> bool {
 ///
 /// # Errors
 /// A choice that is no precision.
-pub fn in_precision(
-    choice: Option<&ChosenPrecision>,
-    config: &TrainConfig,
-    device: Device,
-) -> Result<TrainConfig> {
+pub fn in_precision(choice: Option<&ChosenPrecision>, config: &TrainConfig, device: Device) -> Result<TrainConfig> {
     if (config.precision, device) != (Precision::Auto, Device::Cpu) {
         return Ok(config.clone());
     }

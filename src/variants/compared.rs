@@ -6,8 +6,8 @@ use super::stage::Trained;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::problem::{Kind, Problem, Result};
-use crate::records::spelling;
 use crate::records::variants::{ClassReaderRecord, Range, VariantRecord, VariantRun, VariantsRecord, Verdict};
+use crate::records::{arithmetic, spelling};
 use crate::run_dir::VariantsDir;
 
 /// The record of all trainings.
@@ -39,7 +39,7 @@ pub(super) fn record(
         seeds: config.seeds,
         images: first.record.images,
         train_slices: first.record.train_slices,
-        place: format!("{:?}, {} threads", lab.engine.device, lab.engine.facts.threads),
+        place: format!("{:?}, {}", lab.engine.device, arithmetic::in_words(lab.engine.facts.threads as u64)),
         features: first.record.frechet_features.clone(),
         floor: first.record.frechet_real_floor,
         equal_seconds,

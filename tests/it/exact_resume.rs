@@ -94,7 +94,7 @@ fn other_threads_and_instructions_are_refused_where_something_is_left_to_do() {
     // Done is done, whoever asks.
     finish(&mut train("0.032", &["--threads", "2"]));
     let said = refused(&mut train("0.064", &["--threads", "2"]), 2);
-    for part in ["begun with 1 threads (now 2)", "--threads 1", "--elsewhere"] {
+    for part in ["begun with 1 thread (now 2)", "--threads 1", "--elsewhere"] {
         assert!(said.contains(part), "{said}");
     }
     let said = refused(train("0.064", &[]).env("ATEN_CPU_CAPABILITY", "default"), 2);
@@ -111,7 +111,7 @@ fn other_threads_and_instructions_are_refused_where_something_is_left_to_do() {
     finish(&mut project(&["--threads", "2"]));
     std::fs::remove_file(&items(&tiny.at("out"))[1]).unwrap();
     let said = refused(&mut project(&["--threads", "2"]), 2);
-    assert!(said.contains("begun with 1 threads (now 2)") && said.contains("--elsewhere"), "{said}");
+    assert!(said.contains("begun with 1 thread (now 2)") && said.contains("--elsewhere"), "{said}");
     refused(project(&[]).env("ATEN_CPU_CAPABILITY", "default"), 2);
     finish(&mut project(&["--threads", "2", "--elsewhere"]));
     assert_eq!(json(&tiny.at("out/record.json"))["computed_with"].as_array().unwrap().len(), 2);

@@ -294,7 +294,7 @@ fn a_shard_does_no_stage_but_its_own() {
     refused(&mut shard(&out, "train", "0/2"), 2, &["--stage train", "project, perturb"]);
     refused(&mut shard(&out, "project", "2/2"), 2, &["0/2 to 1/2"]);
     refused(&mut shard(&out, "project", "slurm"), 2, &["SLURM_ARRAY_TASK_ID"]);
-    refused(&mut base.command("run", &out, &["--until", "projekt"]), 2, &["a stage projekt", "project"]);
+    refused(&mut base.command("run", &out, &["--until", "projekt"]), 2, &["\"projekt\" is no stage", "project"]);
     let mut other = shard(&out, "project", "0/2");
     refused(other.args(["--set", "train.kimg=0.032"]), 2, &["the stage train is not done"]);
     assert!(before == outcome(&out), "what was refused left something");

@@ -16,8 +16,8 @@ use crate::simulate::brain;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
-use crate::units::{Ready, Share};
 use crate::train::settled::in_precision;
+use crate::units::{Ready, Share};
 use crate::{generate, train, tumours, variants};
 
 /// Where the volumes lie.
