@@ -58,6 +58,9 @@ struct Typed {
     /// LPIPS weights for --lpips, where they are a file of their own.
     #[arg(long, value_name = "FILE", requires = "lpips")]
     lpips_weights: Option<PathBuf>,
+    /// Weights of CLIP's image encoder, for CMMD.
+    #[arg(long, value_name = "FILE")]
+    clip: Option<PathBuf>,
     /// Pairs of images for the diversity of a set.
     #[arg(long)]
     pairs: Option<u64>,

@@ -28,6 +28,9 @@ pub struct EvaluateConfig {
     /// LPIPS weights for it, where they are a file of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lpips_weights: Option<PathBuf>,
+    /// Weights of CLIP's image encoder, by whose embeddings CMMD compares sets; without a file there is no CMMD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<PathBuf>,
     /// Images of a set, at most; all sets of a table have as many as the smallest.
     pub images: u64,
     /// Principal axes of the held-out images that a Frechet distance of the program's own net is taken on; the
@@ -61,6 +64,7 @@ impl Default for EvaluateConfig {
             features: None,
             lpips: None,
             lpips_weights: None,
+            clip: None,
             images: 1000,
             components: 32,
             neighbours: 5,
@@ -76,19 +80,25 @@ impl Default for EvaluateConfig {
     }
 }
 
+impl EvaluateConfig {
+    /// The files of weights that are named, by setting.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let keys = ["evaluate.features", "evaluate.lpips", "evaluate.lpips_weights", "evaluate.clip"];
+        let files = [&self.features, &self.lpips, &self.lpips_weights, &self.clip];
+        keys.into_iter().zip(files).filter_map(|(key, file)| Some((key, file.as_ref()?)))
+    }
+}
+
 impl Settings for EvaluateConfig {
     const SECTION: &'static str = "evaluate";
 
     fn check(&self) -> Result<()> {
-        for (name, file) in
-            [("features", &self.features), ("lpips", &self.lpips), ("lpips_weights", &self.lpips_weights)]
-        {
-            let Some(file) = file else { continue };
+        for (name, file) in self.files() {
             let text = file.to_string_lossy();
             let good = |ending: &&str| text.strip_suffix(*ending).is_some_and(|stem| !stem.trim().is_empty());
             if !ENDINGS.iter().any(good) {
                 let expected = format!("a file of weights ({})", ENDINGS.join(", "));
-                return Err(Self::refuse(name, format!("{text:?}"), expected));
+                return Err(Self::refuse(name.trim_start_matches("evaluate."), format!("{text:?}"), expected));
             }
         }
         if self.lpips_weights.is_some() && self.lpips.is_none() {

@@ -1,20 +1,27 @@
 //! The nets that look at images, and what values behind them may be called.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 use super::config::EvaluateConfig;
 use super::network::stopped;
+use crate::digest::sha256;
 use crate::files;
+use crate::nets::features::clip::Clip;
 use crate::nets::features::recognise::Architecture;
 use crate::nets::features::{FeatureNet, FrechetFeatures, Pretrained, RandomVgg, published, squared_distance};
 use crate::observer::Observer;
-use crate::pickle::{read_features, read_features_with_heads};
+use crate::pickle::{read_clip, read_features, read_features_with_heads};
 use crate::problem::{Problem, Result};
 
 /// Images that pass through a net at a time.
 const BATCH: i64 = 16;
+
+/// Images that pass through CLIP at a time.
+const CLIP_BATCH: usize = 4;
 
 /// Digits of a file's hash in a name.
 const DIGITS: usize = 12;
@@ -23,6 +30,10 @@ const DIGITS: usize = 12;
 pub struct Eye {
     vectors: Vectors,
     pair: Box<dyn FeatureNet>,
+    clip: Option<Clip>,
+    /// Embeddings of images by the hash of their pixels: CLIP takes seconds for each, and the held-out ones stand in
+    /// every table.
+    embedded: RefCell<HashMap<String, Tensor>>,
     device: Device,
     /// What they are called.
     pub names: Names,
@@ -48,6 +59,8 @@ pub struct Names {
     pub pair: String,
     /// Of the path length: "PPL" likewise, with VGG16.
     pub path_length: String,
+    /// Of the distance by CLIP's embeddings: "CMMD" only with the published weights; absent without a file.
+    pub clip: Option<String>,
 }
 
 impl Eye {
@@ -104,8 +117,10 @@ impl Eye {
                 (Box::new(net), told, pair, path)
             }
         };
-        let names = Names { features, frechet, cubic, perceptual, pair: pair_name, path_length };
-        Ok(Self { vectors, pair, device, names })
+        let clip = config.clip.as_deref().map(|file| Ok::<_, Problem>((read_clip(file, device)?, file))).transpose()?;
+        let clip_name = clip.as_ref().map(|(clip, file)| cmmd(clip, file, channels)).transpose()?;
+        let names = Names { features, frechet, cubic, perceptual, pair: pair_name, path_length, clip: clip_name };
+        Ok(Self { vectors, pair, clip: clip.map(|(clip, _)| clip), embedded: RefCell::default(), device, names })
     }
 
     /// Whether the distances between sets are of the program's own net.
@@ -134,6 +149,35 @@ impl Eye {
         Ok(Tensor::cat(&batches(images).map(batch).collect::<Result<Vec<_>>>()?, 0))
     }
 
+    /// float64 \[N, F\] on the CPU, CLIP's embeddings of images \[N, C, H, W\] in -1..1; `None` without a CLIP.
+    ///
+    /// # Errors
+    /// Stopped on request.
+    pub fn embeddings(&self, images: &Tensor, observer: &dyn Observer) -> Result<Option<Tensor>> {
+        let Some(clip) = &self.clip else { return Ok(None) };
+        // The published distance is one of pictures of 256 levels.
+        let images = levels(images);
+        let hash = |at| {
+            let pixels = Vec::<f32>::try_from(images.get(at).reshape([-1]))?;
+            Ok(sha256(pixels.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()))
+        };
+        let hashes: Vec<String> = (0..images.size()[0]).map(hash).collect::<Result<_>>()?;
+        let mut known = self.embedded.borrow_mut();
+        let new = (0..).zip(&hashes).filter(|(_, hash)| !known.contains_key(*hash));
+        let new: Vec<(&String, i64)> =
+            new.map(|(at, hash)| (hash, at)).collect::<BTreeMap<_, _>>().into_iter().collect();
+        for some in new.chunks(CLIP_BATCH) {
+            if observer.stop_requested() {
+                return Err(stopped());
+            }
+            let rows: Vec<i64> = some.iter().map(|(_, at)| *at).collect();
+            let found = clip.embeddings(&images.index_select(0, &Tensor::from_slice(&rows)).to_device(self.device));
+            let found = found.to_device(Device::Cpu).to_kind(Kind::Double);
+            known.extend(some.iter().zip(0..).map(|((hash, _), row)| ((*hash).clone(), found.get(row))));
+        }
+        Ok(Some(Tensor::stack(&hashes.iter().map(|hash| &known[hash]).collect::<Vec<_>>(), 0)))
+    }
+
     /// Distance of each image to that at the same place: two \[N, C, H, W\] to N numbers.
     ///
     /// # Errors
@@ -158,6 +202,20 @@ fn batches(images: &Tensor) -> impl Iterator<Item = Tensor> + '_ {
 /// As a picture of eight bits has them.
 fn levels(images: &Tensor) -> Tensor {
     ((images.clamp(-1.0, 1.0) + 1.0) * 127.5).round() / 127.5 - 1.0
+}
+
+/// What the distance by a CLIP's embeddings is called: CMMD (Jayasumana et al. 2024) is defined with OpenAI's weights
+/// of ViT-L/14 at 336 px, and on colours or grey.
+fn cmmd(clip: &Clip, file: &Path, channels: i64) -> Result<String> {
+    let sha256 = files::sha256(file)?;
+    let title = clip.size().title();
+    Ok(match (published::clip(&sha256), channels) {
+        (Some(_), 1 | 3) => "CMMD".to_owned(),
+        (Some(published), _) => format!("kernel distance (Gaussian, sigma 10) x 1000, {title} ({})", published.file),
+        (None, _) => {
+            format!("kernel distance (Gaussian, sigma 10) x 1000, {title} (weights sha256 {}..)", &sha256[..DIGITS])
+        }
+    })
 }
 
 /// What a file's net is called, and whether its weights are the published ones.

@@ -26,6 +26,9 @@ use crate::statistics::bootstrap::ClusterBootstrap;
 /// Units of the kernel distance with the Gaussian kernel.
 const GAUSSIAN_SCALE: f64 = 1000.0;
 
+/// Width of CMMD's kernel on embeddings of unit length (Jayasumana et al. 2024, section 4).
+const CMMD_SIGMA: f64 = 10.0;
+
 /// By key.
 pub type Numbers = BTreeMap<String, Interval>;
 
@@ -42,6 +45,7 @@ pub struct Meter<'a> {
 pub struct Held {
     chosen: Chosen,
     vectors: Features,
+    embeddings: Option<Features>,
     axes: Option<Components>,
     reduced: Features,
     sigma: f64,
@@ -65,7 +69,8 @@ impl<'a> Meter<'a> {
         let axes = own.then(|| Components::of(&vectors, self.config.components as i64)).transpose()?;
         let reduced = reduce(axes.as_ref(), &vectors)?;
         let sigma = median_distance(Grouped { features: &vectors, groups: &chosen.groups })?;
-        Ok(Held { readouts: self.readouts(seen, &chosen), chosen, vectors, axes, reduced, sigma })
+        let embeddings = embeddings(seen, &chosen)?;
+        Ok(Held { readouts: self.readouts(seen, &chosen), chosen, vectors, embeddings, axes, reduced, sigma })
     }
 
     /// Distances of a set to the held-out images.
@@ -84,6 +89,12 @@ impl<'a> Meter<'a> {
         {
             let found = Mmd::new(grouped[0], grouped[1], kernel)?.interval(draws, self.seed.child(name, 0))?;
             numbers.insert(name.into(), scaled(found, scale));
+        }
+        if let (Some(held), Some(set)) = (&held.embeddings, embeddings(seen, set)?) {
+            let [a, b] = [(held, groups[0]), (&set, groups[1])].map(|(features, groups)| Grouped { features, groups });
+            let kernel = Kernel::Gaussian { sigma: CMMD_SIGMA };
+            let found = Mmd::new(a, b, kernel)?.interval(draws, self.seed.child(key::CMMD, 0))?;
+            numbers.insert(key::CMMD.into(), scaled(found, GAUSSIAN_SCALE));
         }
         let halves = Halves { groups, draws, seed: self.seed };
         let reduced = reduce(held.axes.as_ref(), &vectors)?;
@@ -238,6 +249,11 @@ impl Held {
 
 fn vectors(seen: &Seen, set: &Chosen) -> Result<Features> {
     Features::new(&seen.vectors.index_select(0, &Tensor::from_slice(&set.rows)))
+}
+
+fn embeddings(seen: &Seen, set: &Chosen) -> Result<Option<Features>> {
+    let rows = Tensor::from_slice(&set.rows);
+    seen.embeddings.as_ref().map(|all| Features::new(&all.index_select(0, &rows))).transpose()
 }
 
 fn reduce(axes: Option<&Components>, set: &Features) -> Result<Features> {

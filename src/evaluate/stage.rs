@@ -70,8 +70,8 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EvaluateConfig, out: &Path, lab: &
             .expected("a prepared data set (--data), or a network (--network) to look at alone"));
     }
     let network = inputs.network.map(network_file).transpose()?;
-    let files = [&config.features, &config.lpips, &config.lpips_weights].into_iter().flatten();
-    let read = files.map(|file| file.as_path()).chain(network.as_deref()).chain(inputs.data.map(Prepared::root));
+    let read =
+        config.files().map(|(_, file)| file.as_path()).chain(network.as_deref()).chain(inputs.data.map(Prepared::root));
     let read = read.chain(inputs.sets.iter().map(|set| set.folder)).map(Input::of);
     let mut claim = OutFolder::new(OWNER, out).apart_from(read).claim()?;
     claim.will_write([RECORD])?;

@@ -37,6 +37,8 @@ pub mod torch_stream;
 
 pub mod weight_file;
 
+pub mod clip_file;
+
 pub mod feature_file;
 
 pub mod densenet_file;
@@ -45,6 +47,7 @@ pub mod writer;
 
 pub mod state_dict;
 
+pub use clip_file::read_clip;
 pub use feature_file::{read_features, read_features_with_heads};
 pub use network::{ImportedNetwork, read_network};
 pub use state_dict::write_state_dict;

@@ -121,6 +121,15 @@ impl Place {
     }
 }
 
+/// A prepared data set of volumes of 8 voxels each way, in two classes.
+pub fn prepared_volumes(out: &std::path::Path) {
+    let place = Place::new();
+    place.set("set", Stored::Ras);
+    let mut command = Command::cargo_bin("rimforge").unwrap();
+    command.args(["prepare", "--brats"]).arg(place.at("set")).arg("--out").arg(out);
+    command.args(["--volumes", "--side", "8", "--contrasts", "t1c,seg"]).assert().success();
+}
+
 fn hashes(manifest: &Manifest) -> BTreeMap<String, String> {
     manifest.lesions.iter().map(|slice| (slice.id.to_string(), slice.sha256.clone())).collect()
 }

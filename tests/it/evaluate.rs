@@ -87,14 +87,14 @@ fn evaluate(folder: &Path, more: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn record(folder: &Path, more: &[&str]) -> EvaluationRecord {
+pub fn record(folder: &Path, more: &[&str]) -> EvaluationRecord {
     let output = evaluate(folder, &[more, &["--json"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The value of a measure for each set of a topic.
-fn values(record: &EvaluationRecord, topic: Topic, key: &str) -> Vec<(String, f64)> {
+pub fn values(record: &EvaluationRecord, topic: Topic, key: &str) -> Vec<(String, f64)> {
     let comparison = record.comparisons.iter().find(|comparison| comparison.topic == topic).unwrap();
     comparison.sets.iter().map(|set| (set.name.clone(), set.measures[key].value)).collect()
 }

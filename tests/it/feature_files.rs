@@ -28,7 +28,7 @@ use crate::allocation::peak_of;
 use crate::parity::fixture;
 
 /// Numbers in -1..1, as tests/fixtures/make_features.py makes them.
-fn uniform(count: i64, stream: u32) -> Vec<f64> {
+pub fn uniform(count: i64, stream: u32) -> Vec<f64> {
     let mixed = |at: u32| {
         let mut h = at.wrapping_mul(2_654_435_761).wrapping_add(stream.wrapping_mul(40_503));
         h ^= h >> 15;
@@ -40,7 +40,7 @@ fn uniform(count: i64, stream: u32) -> Vec<f64> {
     (0..count as u32).map(|at| f64::from(mixed(at)) / 2f64.powi(31) - 1.0).collect()
 }
 
-fn tensor(values: &[f64], shape: &[i64]) -> Tensor {
+pub fn tensor(values: &[f64], shape: &[i64]) -> Tensor {
     Tensor::from_slice(&values.iter().map(|&value| value as f32).collect::<Vec<_>>()).reshape(shape)
 }
 

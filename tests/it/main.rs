@@ -120,6 +120,8 @@ mod report;
 
 mod evidence;
 
+mod clip;
+
 mod reading;
 
 mod review;

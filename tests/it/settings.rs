@@ -298,6 +298,7 @@ fn table() -> Vec<Row> {
         row("evaluate.features", Text, &["a.pt", "nets/a.pth", "a.safetensors"], &["a", ".pt"]),
         row("evaluate.lpips", Text, &["a.pth"], &["a.onnx"]),
         row("evaluate.lpips_weights", Text, &["b.pth"], &["b"]).with(&["evaluate.lpips=a.pth"]),
+        row("evaluate.clip", Text, &["ViT-L-14-336px.pt"], &["clip.bin.gz"]),
         row("evaluate.images", Count, &["8", "100000"], &["7", "100001"]),
         row("evaluate.components", Count, &["1", "4096"], &["0", "4097"]),
         row("evaluate.neighbours", Count, &["1", "1000"], &["0", "1001"]),

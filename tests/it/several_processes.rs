@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use rimforge::records::training::TrainingRecord;
 use tch::Cuda;
 
-use crate::cohort_files::CohortFiles;
-use crate::{gpu, phantoms};
+use crate::{brats, gpu, phantoms};
 
 /// Four replicas of one group each: 16 images a step.
 const SETTINGS: [&str; 12] = [
@@ -129,12 +128,9 @@ fn one_two_and_four_processes_end_in_the_same_bytes_and_go_on_in_another_number(
 
 #[test]
 fn volumes_end_in_the_same_bytes_in_two_processes() {
-    let (cohort, out) = (CohortFiles::new(8), tempfile::tempdir().unwrap());
+    let out = tempfile::tempdir().unwrap();
     let data = out.path().join("data");
-    let mut prepare = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-    prepare.arg("prepare").arg("--cohort").arg(&cohort.root).arg("--out").arg(&data);
-    let output = prepare.args(["--items", "volumes", "--patch", "8,8,8"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    brats::prepared_volumes(&data);
     let of = |name: &str| out.path().join(name);
     let output = train(&data, &of("one"), "0.064").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -8,6 +8,8 @@ use tch::Tensor;
 use crate::engine::fused;
 use crate::problem::Result;
 
+pub mod clip;
+
 pub mod discriminator;
 
 pub mod frechet;

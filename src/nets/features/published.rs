@@ -18,6 +18,15 @@ pub struct Published {
     pub net: Architecture,
 }
 
+/// A file of CLIP's that was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishedClip {
+    /// Its name where it was published.
+    pub file: &'static str,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: &'static str,
+}
+
 /// Nets: torchvision 0.26 and those before 0.10, and pytorch-fid, whose file torch-fidelity has, too.
 const NETS: [Published; 8] = [
     net("vgg16-397923af.pth", "397923af", Architecture::Vgg16),
@@ -29,6 +38,12 @@ const NETS: [Published; 8] = [
     net("inception_v3_google-1a9a5a14.pth", "1a9a5a14", Architecture::InceptionV3),
     net("pt_inception-2015-12-05-6726825d.pth", "6726825d", Architecture::FidInception),
 ];
+
+/// CLIP's ViT-L/14 for images of 336 px, as OpenAI published it: its loader names the file's hash.
+const CLIP: PublishedClip = PublishedClip {
+    file: "ViT-L-14-336px.pt",
+    sha256: "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+};
 
 /// LPIPS weights, version 0.1 of the package `lpips`.
 const HEADS: [Published; 3] = [
@@ -49,6 +64,11 @@ pub fn weights(net: Architecture, sha256: &str) -> Option<Published> {
 /// The published file of LPIPS weights for `net` whose bytes these are.
 pub fn lpips_weights(net: Architecture, sha256: &str) -> Option<Published> {
     find(&HEADS, net, sha256)
+}
+
+/// The published file of CLIP's weights whose bytes these are.
+pub fn clip(sha256: &str) -> Option<PublishedClip> {
+    Some(CLIP).filter(|one| one.sha256 == sha256)
 }
 
 fn find(known: &[Published], net: Architecture, sha256: &str) -> Option<Published> {

@@ -12,6 +12,7 @@ use crate::data::prepare_config::check_contrasts;
 use crate::data::truth;
 use crate::data::{Condition, PrepareConfig, Source};
 use crate::engine::{DeviceChoice, Precision};
+use crate::evaluate::EvaluateConfig;
 use crate::generate::Format;
 use crate::nets::class::ClassChoice;
 use crate::problem::{Problem, Result};
@@ -128,14 +129,7 @@ impl RimStudy {
             FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
         };
         let cohort = self.cohort.path.as_ref().map(|path| ("cohort.path", path));
-        let of_evaluate = self.evaluate.iter().flat_map(|evaluate| {
-            let files = [
-                ("evaluate.features", &evaluate.features),
-                ("evaluate.lpips", &evaluate.lpips),
-                ("evaluate.lpips_weights", &evaluate.lpips_weights),
-            ];
-            files.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)))
-        });
+        let of_evaluate = self.evaluate.iter().flat_map(EvaluateConfig::files);
         let weights = self.classify.weights.as_ref().map(|path| ("classify.weights", path));
         match [cohort, base, features, weights]
             .into_iter()

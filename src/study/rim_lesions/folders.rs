@@ -68,9 +68,7 @@ impl RimStudy {
             FeatureSetting::Weights(file) => Some(file.as_path()),
             FeatureSetting::Auto | FeatureSetting::BuiltIn(_) => None,
         };
-        let of_evaluate = self.evaluate.iter().flat_map(|evaluate| {
-            [&evaluate.features, &evaluate.lpips, &evaluate.lpips_weights].into_iter().flatten().map(PathBuf::as_path)
-        });
+        let of_evaluate = self.evaluate.iter().flat_map(|evaluate| evaluate.files().map(|(_, file)| file.as_path()));
         let weights = self.classify.weights.as_deref();
         [base, features, weights].into_iter().flatten().chain(of_evaluate)
     }

@@ -339,6 +339,7 @@ fn unset_of_evaluate(evaluate: &EvaluateConfig) -> Vec<Unset> {
         ("features", own, evaluate.features.is_none()),
         ("lpips", own, evaluate.lpips.is_none()),
         ("lpips_weights", "none, or in the file of evaluate.lpips", evaluate.lpips_weights.is_none()),
+        ("clip", "none: no CMMD", evaluate.clip.is_none()),
         ("class", "as generate.class", evaluate.class.is_none()),
     ]
     .into_iter()
