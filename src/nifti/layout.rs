@@ -46,6 +46,20 @@ pub enum Storage {
     F64,
 }
 
+/// One of the volumes that lie behind one another in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Counted from 0; below `of`.
+    pub at: u32,
+    /// How many the file holds.
+    pub of: u32,
+}
+
+impl Part {
+    /// The only one.
+    pub const WHOLE: Self = Self { at: 0, of: 1 };
+}
+
 /// Where and how the voxels of a 3-D volume lie in its file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layout {
@@ -67,6 +81,8 @@ pub struct Layout {
     pub header: usize,
     /// Offset of the first voxel in the (uncompressed) file.
     pub offset: u64,
+    /// Which of its volumes is meant.
+    pub part: Part,
     /// Its description has the word "SIMULATED", as this program writes it.
     pub simulated: bool,
     /// Stored value times slope plus intercept is the value.
@@ -214,6 +230,14 @@ impl Layout {
     /// Another format, more or fewer dimensions, no real type, what is said to be no image, no usable affine, or
     /// numbers that make no sense.
     pub fn parse(bytes: &[u8], form: Form) -> Result<Self, Unusable> {
+        Self::parse_of(bytes, form, Part::WHOLE)
+    }
+
+    /// The same of a file that holds several volumes on one grid, of which `part` is meant; as many as it says.
+    ///
+    /// # Errors
+    /// Those of [`Layout::parse`]; another number of volumes.
+    pub fn parse_of(bytes: &[u8], form: Form, part: Part) -> Result<Self, Unusable> {
         let fields = if let Ok(bytes) = <&[u8; HEADER_BYTES]>::try_from(bytes) {
             let big_endian = bytes[0] == 0;
             let header = Header::read(bytes, big_endian);
@@ -227,7 +251,7 @@ impl Layout {
         } else {
             return unusable(format!("a header of {} bytes", bytes.len()), "348 or 540");
         };
-        let shape = shape(&fields)?;
+        let shape = shape(&fields, part.of)?;
         let storage = Storage::from_code(fields.datatype)?;
         let intent = intent(&fields)?;
         let said = forms::said(&fields, form)?;
@@ -243,6 +267,7 @@ impl Layout {
             big_endian: fields.big_endian,
             simulated: fields.descrip.windows(b"SIMULATED".len()).any(|word| word == b"SIMULATED"),
             offset: offset(&fields)?,
+            part,
             slope,
             intercept,
         })
@@ -256,9 +281,14 @@ impl Layout {
         if whole && scaled { self.slope.abs() / 2.0 } else { 0.0 }
     }
 
-    /// Bytes from the file's start to the end of its voxels; no overflow, `MAX_VOXELS` being what it is.
+    /// Bytes from the file's start to the end of its volumes; no overflow, `MAX_VOXELS` being what it is.
     pub fn promised_bytes(&self) -> u64 {
-        self.offset + self.grid.voxels() as u64 * self.storage.bytes() as u64
+        self.offset + self.volume_bytes() * u64::from(self.part.of)
+    }
+
+    /// Bytes of one volume.
+    pub fn volume_bytes(&self) -> u64 {
+        self.grid.voxels() as u64 * self.storage.bytes() as u64
     }
 }
 
@@ -286,7 +316,7 @@ fn single_file(magic: &[u8], single: &[u8], pair: &[u8]) -> Result<(), Unusable>
     unusable(format!("the magic bytes {:?}", magic.escape_ascii().to_string()), expected)
 }
 
-fn shape(fields: &Fields) -> Result<[usize; 3], Unusable> {
+fn shape(fields: &Fields, volumes: u32) -> Result<[usize; 3], Unusable> {
     let count = fields.dim[0];
     if !(1..=7).contains(&count) {
         return unusable(format!("{count} dimensions"), "3");
@@ -298,8 +328,11 @@ fn shape(fields: &Fields) -> Result<[usize; 3], Unusable> {
     if dims.iter().any(|&size| size < 1) {
         return unusable(format!("dimensions {dims:?}"), "positive ones");
     }
-    if dims[3..].iter().any(|&size| size != 1) {
-        let several = dims[3..].iter().fold(1i64, |product, &size| product.saturating_mul(size));
+    let several = dims[3..].iter().fold(1i64, |product, &size| product.saturating_mul(size));
+    if several != i64::from(volumes) && volumes != 1 {
+        return unusable(format!("{several} volumes in one file (dimensions {dims:?})"), "as many as it has contrasts");
+    }
+    if several != i64::from(volumes) {
         let found = format!("{several} volumes in one file (dimensions {dims:?}): echoes, times or directions");
         let expected = "three dimensions, or more of which the further are 1";
         let advice = "save the volume that is meant on its own (fslroi FILE NEW 0 1; mrconvert -coord 3 0)";

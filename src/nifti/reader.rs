@@ -15,7 +15,7 @@ use super::gaps::{Finder, Gaps, Scattered};
 use super::grid::Grid;
 use super::header::HEADER_BYTES;
 use super::intent::Intent;
-use super::layout::{Layout, header_bytes};
+use super::layout::{Layout, Part, header_bytes};
 use super::members::{Behind, Members};
 use super::placement::Placement;
 use super::volume::Volume;
@@ -112,6 +112,14 @@ impl<R: BufRead> Read for Stream<R> {
 /// Everything that is not a real-valued 3-D NIfTI volume of at most 2^29 voxels in a file of at most 4 GiB, content
 /// that was not fetched, or a header that promises more than the file can hold.
 pub fn open(path: &Path, form: Form) -> Result<OpenVolume> {
+    open_part(path, form, Part::WHOLE)
+}
+
+/// The same of a file that holds several volumes on one grid, of which `part` is read; the others are passed over.
+///
+/// # Errors
+/// Those of [`open`]; another number of volumes than `part` says.
+pub fn open_part(path: &Path, form: Form, part: Part) -> Result<OpenVolume> {
     let failed = |error| Problem::io(path, "reading", error);
     let facts = kind_of::facts(path)?;
     if !facts.is_file() {
@@ -123,7 +131,7 @@ pub fn open(path: &Path, form: Form) -> Result<OpenVolume> {
     tracing::info!("reading {}", path.display());
     let file = File::open(path).map_err(failed)?;
     let mut stream = Stream::new(HashedFile::new(file, MAX_FILE_BYTES));
-    match read_layout(&mut stream, facts.len(), form) {
+    match read_layout(&mut stream, facts.len(), (form, part)) {
         Ok(layout) => Ok(OpenVolume { path: path.to_owned(), stream, layout }),
         Err(problem) => Err(really(problem, stream, path)),
     }
@@ -197,7 +205,7 @@ impl OpenVolume {
 fn parse(bytes: &[u8]) -> Result<(Volume<f32>, u64)> {
     let mut values = Vec::new();
     let mut stream = Stream::new(bytes);
-    let layout = read_layout(&mut stream, bytes.len() as u64, Form::Sform)?;
+    let layout = read_layout(&mut stream, bytes.len() as u64, (Form::Sform, Part::WHOLE))?;
     let gaps = read_voxels(&mut stream, &layout, |voxels| append(&mut values, voxels))?;
     Ok((Volume { grid: layout.grid, data: values }, gaps.voxels()))
 }
@@ -209,7 +217,7 @@ fn append(values: &mut Vec<f32>, voxels: &[f32]) -> Result<()> {
 }
 
 /// `size`: of the file.
-fn read_layout(stream: &mut Stream<impl BufRead>, size: u64, form: Form) -> Result<Layout> {
+fn read_layout(stream: &mut Stream<impl BufRead>, size: u64, (form, part): (Form, Part)) -> Result<Layout> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
     let cut = |error| cut_short(error, "the header's 348 bytes");
     stream.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head).map_err(cut)?;
@@ -228,7 +236,7 @@ fn read_layout(stream: &mut Stream<impl BufRead>, size: u64, form: Form) -> Resu
     if head.len() < header {
         return Err(ends_too_early(&format!("the header's {header} bytes")));
     }
-    let layout = Layout::parse(&head, form).map_err(|why| {
+    let layout = Layout::parse_of(&head, form, part).map_err(|why| {
         let problem = bad(why.found).expected(why.expected);
         why.advice.into_iter().fold(problem, Problem::advice)
     })?;
@@ -248,13 +256,11 @@ fn read_voxels(
     layout: &Layout,
     see: impl FnMut(&[f32]) -> Result<()>,
 ) -> Result<Gaps> {
-    let before = layout.offset - layout.header as u64;
-    let skipped = std::io::copy(&mut stream.by_ref().take(before), &mut std::io::sink())
-        .map_err(|error| cut_short(error, "the bytes before the voxels"))?;
-    if skipped < before {
-        return Err(bad("the file ends before its voxels").advice(COPY_AGAIN));
-    }
+    let Part { at, of } = layout.part;
+    let before = layout.offset - layout.header as u64 + u64::from(at) * layout.volume_bytes();
+    pass_over(stream, before, "the bytes before the voxels")?;
     let gaps = voxels(stream, layout, see)?;
+    pass_over(stream, u64::from(of - at - 1) * layout.volume_bytes(), "the volumes behind the one that is read")?;
     let behind = std::io::copy(&mut stream.by_ref().take(MAX_TRAILING_BYTES + 1), &mut std::io::sink())
         .map_err(|error| cut_short(error, "the end of the file"))?;
     let [x, y, z] = layout.grid.shape;
@@ -278,6 +284,12 @@ fn read_voxels(
             .advice("repair the reconstruction, or set what holds no value to 0"));
     }
     Ok(gaps)
+}
+
+fn pass_over(stream: &mut Stream<impl BufRead>, bytes: u64, what: &str) -> Result<()> {
+    let passed = std::io::copy(&mut stream.by_ref().take(bytes), &mut std::io::sink())
+        .map_err(|error| cut_short(error, what))?;
+    if passed < bytes { Err(ends_too_early(what)) } else { Ok(()) }
 }
 
 fn voxels(stream: &mut impl Read, layout: &Layout, mut see: impl FnMut(&[f32]) -> Result<()>) -> Result<Gaps> {

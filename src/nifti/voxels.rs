@@ -76,6 +76,7 @@ mod tests {
             big_endian,
             simulated: false,
             offset: 352,
+            part: crate::nifti::Part::WHOLE,
             slope,
             intercept,
         }

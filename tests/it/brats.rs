@@ -88,6 +88,37 @@ impl Place {
         }
     }
 
+    /// The same case as the decathlon has it: four contrasts in one file, labels in another folder.
+    fn of_decathlon(&self, set: &str, number: usize) {
+        let [images, labelled] = ["imagesTr", "labelsTr"].map(|folder| self.at(set).join(folder));
+        [&images, &labelled].into_iter().for_each(|folder| fs::create_dir_all(folder).unwrap());
+        let single = self.at("single.nii.gz");
+        let written = |contrast: &str| {
+            let at = NEW.1.iter().position(|kind| *kind == contrast).unwrap();
+            nifti::write(&single, &volume(Stored::Ras, image(number, at)), "of a test").unwrap();
+            let mut unpacked = vec![];
+            let mut file = flate2::read::GzDecoder::new(fs::File::open(&single).unwrap());
+            std::io::Read::read_to_end(&mut file, &mut unpacked).unwrap();
+            unpacked
+        };
+        let mut four = written("t2f");
+        // Dimensions: 4 of them, the last 4.
+        four[40..42].copy_from_slice(&4i16.to_le_bytes());
+        four[48..50].copy_from_slice(&4i16.to_le_bytes());
+        ["t1n", "t1c", "t2w"].iter().for_each(|contrast| four.extend_from_slice(&written(contrast)[352..]));
+        let name = format!("BRATS_{:03}", number + 1);
+        if number.is_multiple_of(2) {
+            fs::write(images.join(format!("{name}.nii")), four).unwrap();
+        } else {
+            let file = fs::File::create(images.join(format!("{name}.nii.gz"))).unwrap();
+            let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            std::io::Write::write_all(&mut packed, &four).unwrap();
+            packed.finish().unwrap();
+        }
+        let labels = volume(Stored::Ras, labels([2.0, 1.0, 3.0]));
+        nifti::write(&labelled.join(format!("{name}.nii.gz")), &labels, "of a test").unwrap();
+    }
+
     /// Six cases of one population, three of another, of which the last is examined twice.
     fn set(&self, set: &str, stored: Stored) {
         for number in 0..6 {
@@ -223,6 +254,39 @@ fn older_names_and_numbers_mean_the_same() {
     assert!(!cavity.lesions.is_empty());
     nifti::write(&seg("new"), &volume(Stored::Ras, labels([1.0, 2.5, 3.0])), "").unwrap();
     place.refused("new", &[], &["a voxel of 2.5 in a map of labels"]);
+}
+
+#[test]
+fn four_contrasts_in_one_file_are_read_as_four_files_are() {
+    let place = Place::new();
+    for number in 0..6 {
+        place.case("new", &format!("BraTS-GLI-{number:05}-000"), number, Stored::Ras, NEW);
+        place.of_decathlon("msd", number);
+    }
+    let values = |manifest: &Manifest| hashes(manifest).into_values().collect::<BTreeSet<_>>();
+    for contrasts in ["t2w,t1c,seg", "t2f", "t1n,t2f"] {
+        let [of_four, of_one] = ["new", "msd"].map(|set| place.prepare(set, &["--contrasts", contrasts]).unwrap());
+        assert_eq!(values(&of_one.0), values(&of_four.0), "{contrasts}");
+        assert_eq!(of_one.0.inputs.len(), 12, "an image and labels a case");
+    }
+    // Images without labels are passed over; what says that the order is another is believed.
+    fs::create_dir(place.at("msd/imagesTs")).unwrap();
+    fs::copy(place.at("msd/imagesTr/BRATS_001.nii"), place.at("msd/imagesTs/BRATS_099.nii")).unwrap();
+    let (_, record, _) = place.prepare("msd", &[]).unwrap();
+    assert!(record.notes.iter().any(|note| note.contains("1 images without labels in imagesTs")), "{:?}", record.notes);
+    let description = |first: &str| format!("{{\"modality\": {{\"0\": \"{first}\", \"1\": \"T1w\"}}}}");
+    fs::write(place.at("msd/dataset.json"), description("flair")).unwrap();
+    place.prepare("msd", &[]).unwrap();
+    fs::write(place.at("msd/dataset.json"), description("T2w")).unwrap();
+    place.refused("msd", &[], &["Some(3)", "modality 0 is \"T2w\"", "FLAIR, T1w, t1gd, T2w in this order"]);
+    fs::remove_file(place.at("msd/dataset.json")).unwrap();
+    // A file of one volume, and one that ends within the last.
+    let file = place.at("msd/imagesTr/BRATS_003.nii");
+    let own = fs::read(&file).unwrap();
+    fs::write(&file, &own[..own.len() - 1]).unwrap();
+    place.refused("msd", &[], &["BRATS_003.nii", "header promises"]);
+    nifti::write(&file, &volume(Stored::Ras, image(2, 0)), "").unwrap();
+    place.refused("msd", &[], &["BRATS_003.nii", "1 volumes in one file"]);
 }
 
 #[test]

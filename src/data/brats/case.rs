@@ -2,7 +2,7 @@
 
 use super::config::BratsConfig;
 use super::labels::Scheme;
-use super::layout::{CaseFiles, LABELS};
+use super::layout::{CaseFiles, LABELS, VolumeFile};
 use crate::data::background::BackgroundNotes;
 use crate::data::channel::require_image;
 use crate::data::place_notes::PlaceNotes;
@@ -57,14 +57,14 @@ impl CaseVolumes {
         let (mut inputs, mut windows, mut simulated) = (vec![], vec![], false);
         let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
         let mut read = |kind: &'static str| -> Result<(RasVolume, String)> {
-            let Some(path) = case.files.get(kind) else {
+            let Some(VolumeFile { path, part }) = case.files.get(kind) else {
                 let there: Vec<&str> = case.files.keys().copied().collect();
                 let place = case.place();
                 return Err(Problem::input(place.parent().unwrap_or(&place), format!("no {kind} of {}", case.id))
                     .expected(format!("it beside {}", there.join(", ")))
                     .advice("download the case again, or prepare other contrasts"));
             };
-            let open = nifti::open(path, form)?;
+            let open = nifti::open_part(path, form, *part)?;
             if open.grid().voxels() > MOST_VOXELS {
                 return Err(Problem::input(path, format!("a volume of {:?} voxels", open.grid().shape))
                     .expected(format!("at most {MOST_VOXELS}, as 256 x 256 x 256 has"))
@@ -84,13 +84,16 @@ impl CaseVolumes {
             let file = open.read_into(Vec::new())?;
             background.add(&name, file.facts.gaps.background(), 0);
             let sha256 = file.facts.sha256;
+            let shown_name = path.display().to_string();
             let twin = inputs.iter().find(|earlier: &&FileHash| earlier.sha256 == sha256);
-            if let Some(twin) = twin {
+            if let Some(twin) = twin.filter(|twin| part.of == 1 || twin.path != shown_name) {
                 return Err(Problem::input(path, format!("the same file as {}", shown(&twin.path)))
                     .expected(format!("{kind} of {}", case.id))
                     .advice("download the case again: one volume lies under two names"));
             }
-            inputs.push(FileHash { path: path.display().to_string(), sha256 });
+            if twin.is_none() {
+                inputs.push(FileHash { path: shown_name, sha256 });
+            }
             let stored = stored_as(&file.volume.grid);
             let volume = file.volume.oriented();
             let own = volume.axes.grid;
@@ -121,7 +124,7 @@ impl CaseVolumes {
         }
         if case.files.contains_key(LABELS) {
             let (volume, _) = read(LABELS)?;
-            let path = &case.files[LABELS];
+            let path = &case.files[LABELS].path;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let scheme: Scheme = config.labels.of_file(&name);
             let found = scheme.regions(&upright(&volume)).map_err(|(found, expected)| {
@@ -153,8 +156,11 @@ impl CaseVolumes {
                 Some((kind, orientation)) => {
                     let [low, high] = window(values, &brain, config.window.parts());
                     if high <= low {
-                        return Err(Problem::input(&case.files[kind], format!("levels of {low} alone in the brain"))
-                            .expected("an image"));
+                        return Err(Problem::input(
+                            &case.files[kind].path,
+                            format!("levels of {low} alone in the brain"),
+                        )
+                        .expected("an image"));
                     }
                     for (value, &inside) in values.iter_mut().zip(&brain) {
                         *value = if inside { (*value - low) / (high - low) } else { 0.0 };

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// A scheme of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scheme {
-    /// By the file's name: BraTS 2023 and BraTS-Africa where it ends in "-seg", BraTS 2017 to 2021 in "_seg". A map
-    /// that the scheme of its name does not explain is refused.
+    /// By the file's name: BraTS 2023 and BraTS-Africa where it ends in "-seg", BraTS 2017 to 2021 in "_seg", the
+    /// decathlon's in neither. A map that the scheme of its name does not explain is refused.
     #[default]
     #[serde(rename = "by-name")]
     ByName,
@@ -46,7 +46,8 @@ impl Scheme {
     pub(super) fn of_file(self, name: &str) -> Self {
         match self {
             Self::ByName if name.contains("-seg.") => Self::Brats2023,
-            Self::ByName => Self::Brats2021,
+            Self::ByName if name.contains("_seg.") => Self::Brats2021,
+            Self::ByName => Self::Msd,
             told => told,
         }
     }
@@ -129,6 +130,7 @@ mod tests {
     fn what_a_scheme_does_not_explain_is_refused() {
         assert_eq!(Scheme::ByName.of_file("BraTS-SSA-00002-000-seg.nii.gz"), Scheme::Brats2023);
         assert_eq!(Scheme::ByName.of_file("BraTS2021_00000_seg.nii.gz"), Scheme::Brats2021);
+        assert_eq!(Scheme::ByName.of_file("BRATS_001.nii.gz"), Scheme::Msd);
         assert_eq!(Scheme::Msd.of_file("BraTS2021_00000_seg.nii.gz"), Scheme::Msd);
         // Either the old number of what enhances, or the cavity of an operation: nothing in the file says which.
         let (found, expected) = Scheme::Brats2023.regions(&[0.0, 1.0, 2.0, 4.0]).unwrap_err();

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::decathlon;
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, spelled};
 use crate::data::volume_files;
 use crate::files::kind_of;
 use crate::name::{Name, shown, shown_path};
+use crate::nifti::Part;
 use crate::problem::{Problem, Result};
 
 /// The folder of BraTS-Africa's cases that are no gliomas.
@@ -40,13 +42,21 @@ pub(in crate::data) struct CaseFiles {
     /// "SSA", "GLI", "BraTS2021".
     pub population: String,
     /// By kind.
-    pub files: BTreeMap<&'static str, PathBuf>,
+    pub files: BTreeMap<&'static str, VolumeFile>,
+}
+
+/// Where a volume of a case lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::data) struct VolumeFile {
+    pub path: PathBuf,
+    /// Which of the file's volumes it is.
+    pub part: Part,
 }
 
 impl CaseFiles {
     /// One of its files, by which the case is found.
     pub fn place(&self) -> PathBuf {
-        self.files.values().next().cloned().unwrap_or_default()
+        self.files.values().next().map(|file| file.path.clone()).unwrap_or_default()
     }
 }
 
@@ -64,15 +74,29 @@ impl Layout {
     /// No such folder, no case in it, two files for one volume, a file that is empty or no file, or one that was not
     /// fetched.
     pub fn read(root: &Path, other_neoplasms: bool) -> Result<Self> {
-        let mut found =
-            Found { root, volumes: BTreeMap::new(), others: 0, unknown: vec![], neoplasms: other_neoplasms };
-        let skipped = volume_files::each(root, "cases", &mut |path, name, relative| match volume(name) {
-            Some((case, kind)) => found.add(case, kind, path, relative),
-            None => Ok(()),
+        let mut found = Found {
+            root,
+            volumes: BTreeMap::new(),
+            others: 0,
+            without_labels: 0,
+            ordered: false,
+            unknown: vec![],
+            neoplasms: other_neoplasms,
+        };
+        let skipped = volume_files::each(root, "cases", &mut |path, name, relative| match (
+            decathlon::place(name, relative),
+            volume(name),
+        ) {
+            (Some(place), _) => found.add_of_decathlon(place, path),
+            (None, Some((case, kind))) => found.add(case, kind, path, relative),
+            (None, None) => Ok(()),
         })?;
         if found.volumes.is_empty() {
             return Err(Problem::input(root, "no case of BraTS")
-                .expected("BraTS-SSA-00002-000-{t1n,t1c,t2w,t2f,seg}.nii.gz or the older names, at any depth")
+                .expected(
+                    "BraTS-SSA-00002-000-{t1n,t1c,t2w,t2f,seg}.nii.gz, the older names, or imagesTr/BRATS_001.nii.gz and \
+                     labelsTr/BRATS_001.nii.gz, at any depth",
+                )
                 .advice("give the folder that holds the cases' folders; a BIDS cohort is read by --cohort"));
         }
         let mut notes = vec![];
@@ -81,6 +105,9 @@ impl Layout {
                 "{} files under {OTHER_NEOPLASMS} are no gliomas and were passed over (prepare.brats.other_neoplasms)",
                 found.others
             ));
+        }
+        if found.without_labels > 0 {
+            notes.push(format!("{} images without labels in imagesTs were passed over", found.without_labels));
         }
         if !found.unknown.is_empty() {
             notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
@@ -136,9 +163,13 @@ fn volume(name: &str) -> Option<(&str, Option<&'static str>)> {
 
 struct Found<'a> {
     root: &'a Path,
-    volumes: BTreeMap<String, BTreeMap<&'static str, PathBuf>>,
+    volumes: BTreeMap<String, BTreeMap<&'static str, VolumeFile>>,
     /// Files of cases that are no gliomas.
     others: usize,
+    /// Images of the decathlon's test side.
+    without_labels: usize,
+    /// What the decathlon says of its contrasts was looked at.
+    ordered: bool,
     unknown: Vec<String>,
     neoplasms: bool,
 }
@@ -153,7 +184,29 @@ impl Found<'_> {
             self.unknown.push(relative.to_owned());
             return Ok(());
         };
-        let facts = kind_of::facts(&path)?;
+        self.insert(case, kind, VolumeFile { path, part: Part::WHOLE })
+    }
+
+    fn add_of_decathlon(&mut self, (case, side): (&str, decathlon::Place), path: PathBuf) -> Result<()> {
+        match side {
+            decathlon::Place::Unlabelled => {
+                self.without_labels += 1;
+                Ok(())
+            }
+            decathlon::Place::Labels => self.insert(case, LABELS, VolumeFile { path, part: Part::WHOLE }),
+            decathlon::Place::Images => {
+                if !std::mem::replace(&mut self.ordered, true) {
+                    decathlon::require_order(&path)?;
+                }
+                decathlon::parts()
+                    .try_for_each(|(kind, part)| self.insert(case, kind, VolumeFile { path: path.clone(), part }))
+            }
+        }
+    }
+
+    fn insert(&mut self, case: &str, kind: &'static str, file: VolumeFile) -> Result<()> {
+        let path = &file.path;
+        let facts = kind_of::facts(path)?;
         if !facts.is_file() {
             return Err(Problem::input(path, "not a regular file").expected("a NIfTI volume"));
         }
@@ -161,9 +214,9 @@ impl Found<'_> {
             return Err(Problem::input(path, "an empty file").expected("a NIfTI volume").advice("download it again"));
         }
         let own = self.volumes.entry(case.to_owned()).or_default();
-        if let Some(first) = own.insert(kind, path) {
+        if let Some(first) = own.insert(kind, file) {
             return Err(Problem::input(self.root, format!("two files for {kind} of {}", shown(case)))
-                .expected(format!("one: the other is {}", shown_path(&first)))
+                .expected(format!("one: the other is {}", shown_path(&first.path)))
                 .advice("a copy of the set within the folder? give the folder of one"));
         }
         Ok(())

@@ -3,7 +3,6 @@
 //!
 //! layout (which files) -> case (volumes in one orientation, labels by their scheme, a window of each volume) -> planes
 //! (slices), or whole (one volume a case) -> patches of one slice, or of one volume, split by patient over all planes.
-//! MSD's Task01 has all contrasts in one file of four dimensions, which is not read.
 
 pub mod config;
 
@@ -12,6 +11,8 @@ pub mod labels;
 pub(super) mod layout;
 
 pub(super) mod case;
+
+mod decathlon;
 
 mod planes;
 
