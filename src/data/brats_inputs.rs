@@ -14,7 +14,6 @@ use crate::problem::Result;
 /// No case there, a file that cannot be read, or stopped on request, within a file, too.
 pub fn sha256(path: &Path, other_neoplasms: bool, observer: &dyn Observer) -> Result<String> {
     let layout = Layout::read(path, other_neoplasms)?;
-    // Several volumes may lie in one file.
     let mut files: Vec<&PathBuf> =
         layout.cases.iter().flat_map(|case| case.files.values()).map(|file| &file.path).collect();
     // All contrasts of a case may lie in one file.

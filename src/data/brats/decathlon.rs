@@ -1,5 +1,5 @@
-//! Task01 of the Medical Segmentation Decathlon (Antonelli et al. 2022): BraTS of 2016 and 2017 with the four contrasts of
-//! a case in one file.
+//! Task01 of the Medical Segmentation Decathlon (Antonelli et al. 2022): BraTS of 2016 and 2017 with the four contrasts
+//! of a case in one file.
 
 use std::path::Path;
 
