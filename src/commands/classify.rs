@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
@@ -221,7 +221,7 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
     }
     text.push_str(&weights::table(record));
     text.push_str("\nin brackets: 95 % intervals over test patients; seeds are averaged\n");
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 

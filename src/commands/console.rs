@@ -78,6 +78,11 @@ impl Console {
     }
 }
 
+/// What a record says beside its numbers, a line each.
+pub fn noted(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("note: {note}\n")).collect()
+}
+
 /// Prints `text` on standard output.
 ///
 /// # Errors

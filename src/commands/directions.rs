@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
@@ -145,7 +145,7 @@ fn tables(record: &DirectionsRecord) -> String {
         );
     }
     text.push_str(&record.second.as_ref().map(stability).unwrap_or_default());
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 

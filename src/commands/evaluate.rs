@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
@@ -119,7 +119,7 @@ pub fn tables(record: &EvaluationRecord) -> String {
         let _ = writeln!(text, "\n{}: {}", length.name, bracketed(Some(&length.length), 5));
     }
     text.push_str("\nin brackets: 95 % intervals over patients, or over images drawn one by one\n");
-    record.warnings.iter().for_each(|warning| text.push_str(&format!("note: {warning}\n")));
+    text.push_str(&noted(&record.warnings));
     text
 }
 

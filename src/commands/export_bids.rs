@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, noted};
 use crate::name::shown_path;
 use crate::problem::{Problem, Result};
 use crate::share::bids::{BidsOutcome, Projected, write_denoised, write_synthetic};
@@ -48,7 +48,7 @@ pub fn run(args: &BidsArgs, console: &Console) -> Result<()> {
 fn told(outcome: &BidsOutcome) -> String {
     let simulated = if outcome.simulated == Some(true) { "SIMULATED. " } else { "" };
     let patients = if outcome.patient_data { "PATIENT DATA. " } else { "" };
-    let notes: String = outcome.notes.iter().map(|note| format!("note: {note}\n")).collect();
+    let notes = noted(&outcome.notes);
     format!(
         "{patients}{simulated}{} {} images of {} subjects\n{notes}",
         outcome.scans, outcome.origin, outcome.subjects

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, noted};
 use crate::name::shown_path;
 use crate::problem::{Problem, Result};
 use crate::share::card::{self, Card, README};
@@ -59,7 +59,7 @@ pub fn card(args: &CardArgs, console: &Console) -> Result<()> {
     let outcome = card::write(wanted, &args.out, console.observer()?)?;
     console.result(&outcome, || {
         let simulated = if outcome.simulated == Some(true) { "SIMULATED. " } else { "" };
-        let notes: String = outcome.notes.iter().map(|note| format!("note: {note}\n")).collect();
+        let notes = noted(&outcome.notes);
         format!("{notes}{simulated}card in {}\n", shown_path(&args.out.join(README)))
     })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::options::SeedArgs;
 use crate::name::shown_path;
 use crate::problem::Result;
@@ -105,7 +105,7 @@ pub fn nnunet(args: &NnunetArgs, console: &Console) -> Result<()> {
 fn told(outcome: &Outcome) -> String {
     let clipped =
         if outcome.clipped { "values of real images are clipped to the windows, as drawn ones are\n" } else { "" };
-    let notes: String = outcome.notes.iter().map(|note| format!("note: {note}\n")).collect();
+    let notes = noted(&outcome.notes);
     format!("{}\n{clipped}{notes}", outcome.sentence())
 }
 

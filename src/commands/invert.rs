@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
@@ -147,7 +147,7 @@ fn table(record: &InversionRecord) -> String {
         }
     }
     let _ = writeln!(text, "distance: {}; in brackets: 95 % intervals over groups", record.features);
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
@@ -157,7 +157,7 @@ pub fn table(record: &ResidualsRecord) -> String {
         Some(found) => text.push_str(&detection(found)),
         None => text.push('\n'),
     }
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use crate::name::shown_path;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::review::{Agreement, ReviewRecord};
@@ -102,7 +102,7 @@ fn table(record: &ReviewRecord) -> String {
     for one in record.directions.iter().filter(|one| one.accepted) {
         text += &format!("accepted  {:<26} {}\n", one.id, one.name);
     }
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 

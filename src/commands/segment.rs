@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::numbers::bracketed;
 use super::options::{Options, SeedArgs};
@@ -123,7 +123,7 @@ fn table(record: &SegmentRecord) -> String {
         }
     }
     text.push_str("in brackets: 95 % intervals over patients\n");
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 

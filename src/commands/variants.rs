@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::choices::choice;
 
-use super::console::Console;
+use super::console::{Console, noted};
 use super::engine_args::EngineArgs;
 use super::numbers::counted;
 use super::options::{Options, SeedArgs};
@@ -124,6 +124,6 @@ pub fn table(record: &VariantsRecord) -> String {
             reader.held_out
         );
     }
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }

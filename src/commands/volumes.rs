@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::console::Console;
+use super::console::{Console, noted};
 use crate::data::PreparedVolumes;
 use crate::engine::Lab;
 use crate::evaluate::{self, EvaluateConfig};
@@ -61,6 +61,6 @@ fn table(record: &VolumeEvaluation) -> String {
     for one in &record.measures {
         let _ = writeln!(text, "{}\n  {:.5} ({:.5}), {}", one.name, one.drawn, one.real, one.meaning);
     }
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }

@@ -1,5 +1,6 @@
 //! The table of a comparison without a class of interest: every class against the rest, and who is taken for what.
 
+use crate::commands::console::noted;
 use crate::commands::numbers::bracketed;
 use crate::records::Interval;
 use crate::records::classify::{ArmByClass, ClassifyRecord};
@@ -46,7 +47,7 @@ pub fn table(record: &ClassifyRecord, simulated: bool) -> String {
         }
     }
     text.push_str("\nin brackets: 95 % intervals over test groups; seeds are averaged, in the last tables added up\n");
-    record.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    text.push_str(&noted(&record.notes));
     text
 }
 
