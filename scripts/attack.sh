@@ -34,7 +34,8 @@ campaign 'Failing writes' faults::
 # A real scheduler, where one is installed and may be started.
 title='A real Slurm'
 printf '\n## %s\n\n' "$title" | tee -a "$figures"
-if [ "$(id -u)" = 0 ] && [ -n "$(PATH=$PATH:/usr/sbin command -v slurmctld)" ]; then
+has_slurm() { local one; for one in slurmctld slurmd sbatch munged; do PATH=$PATH:/usr/sbin command -v "$one" >/dev/null || return 1; done; }
+if [ "$(id -u)" = 0 ] && has_slurm; then
   if PATH=$PATH:/usr/sbin scripts/slurm_trial.sh target/release/rimforge; then
     echo "a study by shards and a training by two tasks left what one process leaves" >>"$figures"
   else

@@ -28,9 +28,11 @@ dd if=/dev/urandom of="$work/munge/key" bs=1024 count=1 status=none
 chown -R munge: "$work/munge"
 chmod 700 "$work/munge"
 chmod 400 "$work/munge/key"
-mkdir -p /run/munge
-chown munge: /run/munge
-su -s /bin/sh munge -c "exec munged --foreground --force --key-file '$work/munge/key' --socket /run/munge/munge.socket.2 \
+# A socket of its own: a cluster's munged, where one runs, is left alone.
+mkdir "$work/socket"
+chmod 755 "$work/socket"
+chown munge: "$work/socket"
+su -s /bin/sh munge -c "exec munged --foreground --force --key-file '$work/munge/key' --socket '$work/socket/munge' \
     --pid-file '$work/munge/pid' --log-file '$work/munge/log' --seed-file '$work/munge/seed'" &
 pids+=($!)
 
@@ -40,6 +42,7 @@ SlurmctldHost=$host
 SlurmctldPort=26817
 SlurmdPort=26818
 AuthType=auth/munge
+AuthInfo=socket=$work/socket/munge
 SlurmUser=root
 StateSaveLocation=$work/state
 SlurmdSpoolDir=$work/spool
@@ -69,11 +72,15 @@ for _ in $(seq 60); do
     sleep 1
 done
 sinfo
+[ "$(sinfo --noheader --format %t)" = idle ] || { echo "the node did not become idle within a minute" >&2; exit 1; }
 
 cd "$(dirname "$study")"
 RIMFORGE=$program RIMFORGE_WAIT=5 "$scripts/slurm.sh" "$study" 3 --output "$work/%A_%a.log" --cpus-per-task 1 | tee "$work/jobs"
 last=$(tail -n 1 "$work/jobs" | grep -o '[0-9]*$')
-while [ -n "$(squeue --noheader)" ]; do sleep 1; done
+for _ in $(seq 7200); do
+    [ -z "$(squeue --noheader)" ] && break
+    sleep 1
+done
 scontrol show job "$last" | grep -E 'JobState|ExitCode'
 if ! scontrol show job "$last" | grep -q 'JobState=COMPLETED'; then
     tail -n 5 "$work"/*.log
@@ -83,9 +90,10 @@ test -s "$out/results.json"
 if [ $# = 1 ]; then
     # By one process alone: all that has no time in it is the same.
     "$program" run "$study" --set "out=$work/alone" >"$work/alone.log" 2>&1 || { cat "$work/alone.log"; exit 1; }
-    files() { (cd "$1" && find . -name '*.npy' -o -name '*.safetensors' -o -name '*.nii.gz' | sort | xargs sha256sum); }
+    files() { (cd "$1" && find . -name '*.npy' -o -name '*.safetensors' -o -name '*.nii.gz' | sort | xargs -r sha256sum); }
     files "$out" >"$work/shards.sums"
     files "$work/alone" | diff "$work/shards.sums" - || exit 1
+    [ "$(grep -c classify/fits "$work/shards.sums")" -ge 4 ] || { echo "fewer than four fits in $out" >&2; exit 1; }
     echo "$(wc -l <"$work/shards.sums") files of arrays and networks, of them $(grep -c classify/fits "$work/shards.sums") fits: those of one process"
 fi
 

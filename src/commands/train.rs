@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::choices::choice;
-use super::console::Console;
+use super::console::{Console, noted};
 use super::distributed::DistributedArgs;
 use super::engine_args::EngineArgs;
 use super::options::{Options, SeedArgs};
@@ -18,7 +18,7 @@ use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::study::settings;
 use crate::train::config::Preset;
-use crate::train::{TrainConfig, run_stage_among, run_volume_stage};
+use crate::train::{TrainConfig, not_arrived, run_stage_among, run_volume_stage};
 
 /// Arguments of `rimforge train`.
 #[derive(Args, Debug)]
@@ -97,6 +97,7 @@ fn summary(record: &TrainingRecord) -> String {
             record.frechet_real_floor.map_or(String::new(), |floor| format!(" (two halves of the reals: {floor:.3})"));
         text += &format!("Frechet distance on {}: {distance:.3}{floor}\n", record.frechet_features);
     }
+    text += &noted(not_arrived(record).as_slice());
     text
 }
 

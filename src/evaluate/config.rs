@@ -11,7 +11,7 @@ use crate::problem::Result;
 use crate::settings::Settings;
 
 /// Endings of files of weights.
-const ENDINGS: [&str; 3] = [".pt", ".pth", ".safetensors"];
+const ENDINGS: [&str; 4] = [".pt", ".pth", ".bin", ".safetensors"];
 
 /// How sets of images are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

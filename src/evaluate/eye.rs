@@ -31,6 +31,8 @@ pub struct Eye {
     vectors: Vectors,
     pair: Box<dyn FeatureNet>,
     clip: Option<Clip>,
+    /// Of CLIP's weights.
+    clip_is_published: bool,
     /// Embeddings of images by the hash of their pixels: CLIP takes seconds for each, and the held-out ones stand in
     /// every table.
     embedded: RefCell<HashMap<String, Tensor>>,
@@ -119,8 +121,22 @@ impl Eye {
         };
         let clip = config.clip.as_deref().map(|file| Ok::<_, Problem>((read_clip(file, device)?, file))).transpose()?;
         let clip_name = clip.as_ref().map(|(clip, file)| cmmd(clip, file, channels)).transpose()?;
+        let (clip_name, clip_is_published) = clip_name.map_or((None, false), |(name, known)| (Some(name), known));
         let names = Names { features, frechet, cubic, perceptual, pair: pair_name, path_length, clip: clip_name };
-        Ok(Self { vectors, pair, clip: clip.map(|(clip, _)| clip), embedded: RefCell::default(), device, names })
+        Ok(Self {
+            vectors,
+            pair,
+            clip: clip.map(|(clip, _)| clip),
+            clip_is_published,
+            embedded: RefCell::default(),
+            device,
+            names,
+        })
+    }
+
+    /// Whether CLIP's weights are the published ones; `None` without a CLIP.
+    pub fn clip_is_published(&self) -> Option<bool> {
+        self.clip.as_ref().map(|_| self.clip_is_published)
     }
 
     /// Whether the distances between sets are of the program's own net.
@@ -155,8 +171,6 @@ impl Eye {
     /// Stopped on request.
     pub fn embeddings(&self, images: &Tensor, observer: &dyn Observer) -> Result<Option<Tensor>> {
         let Some(clip) = &self.clip else { return Ok(None) };
-        // The published distance is one of pictures of 256 levels.
-        let images = levels(images);
         let hash = |at| {
             let pixels = Vec::<f32>::try_from(images.get(at).reshape([-1]))?;
             Ok(sha256(pixels.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()))
@@ -206,16 +220,18 @@ fn levels(images: &Tensor) -> Tensor {
 
 /// What the distance by a CLIP's embeddings is called: CMMD (Jayasumana et al. 2024) is defined with OpenAI's weights
 /// of ViT-L/14 at 336 px, and on colours or grey.
-fn cmmd(clip: &Clip, file: &Path, channels: i64) -> Result<String> {
+fn cmmd(clip: &Clip, file: &Path, channels: i64) -> Result<(String, bool)> {
     let sha256 = files::sha256(file)?;
     let title = clip.size().title();
-    Ok(match (published::clip(&sha256), channels) {
+    let known = published::clip(&sha256);
+    let name = match (known, channels) {
         (Some(_), 1 | 3) => "CMMD".to_owned(),
         (Some(published), _) => format!("kernel distance (Gaussian, sigma 10) x 1000, {title} ({})", published.file),
         (None, _) => {
             format!("kernel distance (Gaussian, sigma 10) x 1000, {title} (weights sha256 {}..)", &sha256[..DIGITS])
         }
-    })
+    };
+    Ok((name, known.is_some()))
 }
 
 /// What a file's net is called, and whether its weights are the published ones.

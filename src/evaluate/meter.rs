@@ -9,6 +9,7 @@ use super::config::EvaluateConfig;
 use super::eye::Eye;
 use super::measures::key;
 use super::seen::{Chosen, Seen};
+use crate::engine::Lab;
 use crate::metrics::components::Components;
 use crate::metrics::features::Features;
 use crate::metrics::frechet;
@@ -18,6 +19,7 @@ use crate::metrics::mmd::{Grouped, Kernel, Mmd, median_distance};
 use crate::metrics::ms_ssim::{ms_ssim, scales};
 use crate::metrics::prdc::Neighbourhoods;
 use crate::metrics::wasserstein;
+use crate::observer::Observer;
 use crate::problem::Result;
 use crate::records::Interval;
 use crate::seed::RunSeed;
@@ -39,6 +41,7 @@ pub struct Meter<'a> {
     /// Millimetres of a pixel, or 1.
     pixel: f64,
     seed: RunSeed,
+    observer: &'a dyn Observer,
 }
 
 /// The held-out images, ready to be compared with.
@@ -54,8 +57,8 @@ pub struct Held {
 
 impl<'a> Meter<'a> {
     /// `pixel` is a pixel's side in mm, or 1.
-    pub fn new(eye: &'a Eye, config: &'a EvaluateConfig, pixel: f64, seed: RunSeed) -> Self {
-        Self { eye, config, pixel, seed }
+    pub fn new(eye: &'a Eye, config: &'a EvaluateConfig, pixel: f64, lab: &Lab<'a>) -> Self {
+        Self { eye, config, pixel, seed: lab.seed, observer: lab.observer }
     }
 
     /// Prepares the held-out images.
@@ -69,7 +72,7 @@ impl<'a> Meter<'a> {
         let axes = own.then(|| Components::of(&vectors, self.config.components as i64)).transpose()?;
         let reduced = reduce(axes.as_ref(), &vectors)?;
         let sigma = median_distance(Grouped { features: &vectors, groups: &chosen.groups })?;
-        let embeddings = embeddings(seen, &chosen)?;
+        let embeddings = self.embeddings(seen, &chosen)?;
         Ok(Held { readouts: self.readouts(seen, &chosen), chosen, vectors, embeddings, axes, reduced, sigma })
     }
 
@@ -90,7 +93,7 @@ impl<'a> Meter<'a> {
             let found = Mmd::new(grouped[0], grouped[1], kernel)?.interval(draws, self.seed.child(name, 0))?;
             numbers.insert(name.into(), scaled(found, scale));
         }
-        if let (Some(held), Some(set)) = (&held.embeddings, embeddings(seen, set)?) {
+        if let (Some(held), Some(set)) = (&held.embeddings, self.embeddings(seen, set)?) {
             let [a, b] = [(held, groups[0]), (&set, groups[1])].map(|(features, groups)| Grouped { features, groups });
             let kernel = Kernel::Gaussian { sigma: CMMD_SIGMA };
             let found = Mmd::new(a, b, kernel)?.interval(draws, self.seed.child(key::CMMD, 0))?;
@@ -104,6 +107,11 @@ impl<'a> Meter<'a> {
         // A record holds no number without an interval, and JSON none without end.
         numbers.retain(|_, found| [found.value, found.low, found.high].iter().all(|value| value.is_finite()));
         Ok(numbers)
+    }
+
+    fn embeddings(&self, seen: &Seen, set: &Chosen) -> Result<Option<Features>> {
+        let found = self.eye.embeddings(&seen.images(&set.rows), self.observer)?;
+        found.map(|found| Features::new(&found)).transpose()
     }
 
     fn frechet(&self, halves: &Halves<'_>, sets: [&Features; 2], numbers: &mut Numbers) -> Result<()> {
@@ -249,11 +257,6 @@ impl Held {
 
 fn vectors(seen: &Seen, set: &Chosen) -> Result<Features> {
     Features::new(&seen.vectors.index_select(0, &Tensor::from_slice(&set.rows)))
-}
-
-fn embeddings(seen: &Seen, set: &Chosen) -> Result<Option<Features>> {
-    let rows = Tensor::from_slice(&set.rows);
-    seen.embeddings.as_ref().map(|all| Features::new(&all.index_select(0, &rows))).transpose()
 }
 
 fn reduce(axes: Option<&Components>, set: &Features) -> Result<Features> {

@@ -63,8 +63,6 @@ pub struct Seen {
     pub pixels: Tensor,
     /// float64 \[T, F\].
     pub vectors: Tensor,
-    /// float64 \[T, F\], CLIP's embeddings; `None` without a CLIP.
-    pub embeddings: Option<Tensor>,
     /// Rim contrast, thickness (pixels), closure and core contrast; `None` where there is no map or nothing was found.
     pub readouts: Vec<Option<[f64; 4]>>,
     row_of: HashMap<(usize, Place), i64>,
@@ -108,8 +106,7 @@ impl Seen {
         let [channels, height, width] = shape.map(|side| side as i64);
         let pixels = Tensor::from_slice(&images.concat()).reshape([-1, channels, height, width]);
         let vectors = eye.vectors(&pixels, observer)?;
-        let embeddings = eye.embeddings(&pixels, observer)?;
-        Ok(Self { pixels, vectors, embeddings, readouts, row_of })
+        Ok(Self { pixels, vectors, readouts, row_of })
     }
 
     /// The rows of what was drawn.

@@ -78,6 +78,10 @@ pub fn run_stage(inputs: Inputs<'_>, config: &EvaluateConfig, out: &Path, lab: &
     if inputs.data.is_some() {
         claim.will_write(of_data::files(&config.arms))?;
     }
+    if inputs.data.is_none() && config.clip.is_some() {
+        return Err(Problem::usage("evaluate.clip (--clip) without real images")
+            .expected("a prepared data set (--real), with whose held-out images CMMD compares"));
+    }
     lab.engine.set_deterministic(true)?;
     let opened = network.as_deref().map(|file| Opened::load(file, config, lab.engine.device)).transpose()?;
     let shape = match (inputs.data, &opened) {
@@ -136,7 +140,7 @@ impl Work<'_> {
             tables.push(self.table(Topic::Truncation, &sets.held, &truncated)?);
         }
         let map = RimMap::of(data.contrasts(), self.shape);
-        let meter = Meter::new(self.eye, config, data.manifest().voxel_mm.map_or(1.0, |mm| mm[2]), lab.seed);
+        let meter = Meter::new(self.eye, config, data.manifest().voxel_mm.map_or(1.0, |mm| mm[2]), lab);
         let total: usize = tables.iter().map(|table| table.sets.len()).sum();
         lab.observer.begin("evaluate", "sets", total as u64);
         let (mut comparisons, mut dimensions, mut reference) = (Vec::new(), 0, None);
@@ -197,7 +201,7 @@ impl Work<'_> {
     /// The network without real images: path length, and how unlike its images are at each truncation.
     fn network_alone(&self) -> Result<EvaluationRecord> {
         let &Self { config, lab, .. } = self;
-        let meter = Meter::new(self.eye, config, 1.0, lab.seed);
+        let meter = Meter::new(self.eye, config, 1.0, lab);
         let mut sets = Vec::new();
         let mut sources = Vec::new();
         let count = ALONE.min(config.images as usize);
@@ -253,6 +257,7 @@ impl Work<'_> {
             patients,
             dimensions,
             own_net: self.eye.is_own(),
+            clip: self.eye.clip_is_published(),
             neighbours: self.config.neighbours,
             scales: scales(side as i64),
             side,

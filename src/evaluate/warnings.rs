@@ -23,6 +23,8 @@ pub struct Facts {
     pub dimensions: u64,
     /// Whether the distances are of the program's own net.
     pub own_net: bool,
+    /// Whether the weights of a CLIP are the published ones; `None` without one.
+    pub clip: Option<bool>,
     /// Neighbours.
     pub neighbours: u64,
     /// Scales of the structural similarity.
@@ -35,7 +37,7 @@ pub struct Facts {
 
 /// One sentence or two for each thing to know.
 pub fn of(facts: &Facts) -> Vec<String> {
-    let Facts { images, patients, dimensions, own_net, neighbours, scales, side, channels } = *facts;
+    let Facts { images, patients, dimensions, own_net, clip, neighbours, scales, side, channels } = *facts;
     let mut warnings = Vec::new();
     if images <= dimensions {
         warnings.push(format!(
@@ -83,12 +85,20 @@ pub fn of(facts: &Facts) -> Vec<String> {
         });
     }
     if own_net {
+        let but = if clip.is_some() { " (all but those of CLIP)" } else { "" };
+        warnings.push(format!(
+            "Without a file of weights (evaluate.features, evaluate.lpips) distances{but} are those of the program's \
+             own net with random weights: good for comparing rows of a table, not with other publications."
+        ));
+    }
+    if clip == Some(false) {
         warnings.push(
-            "Without a file of weights (evaluate.features, evaluate.lpips) distances are those of the program's own \
-             net with random weights: good for comparing rows of a table, not with other publications."
+            "CLIP's embeddings are computed with OpenAI's activation; weights that were trained with GELU, as many of \
+             others were, would need that, and their file does not say so."
                 .into(),
         );
-    } else if channels != 3 {
+    }
+    if (!own_net || clip.is_some()) && channels != 3 {
         warnings.push(
             "The weights were learned from colour photographs; that such features see what matters in maps of one \
              channel is to be checked on the yardsticks."
@@ -109,6 +119,7 @@ mod tests {
             patients: 200,
             dimensions: 2048,
             own_net: false,
+            clip: None,
             neighbours: 5,
             scales: 5,
             side: 256,
@@ -124,5 +135,8 @@ mod tests {
         has(Facts { scales: 3, side: 64, ..enough }, "3 scales");
         has(Facts { channels: 1, ..enough }, "yardsticks");
         has(Facts { own_net: true, ..enough }, "random weights");
+        has(Facts { own_net: true, clip: Some(true), channels: 1, ..enough }, "all but those of CLIP");
+        has(Facts { own_net: true, clip: Some(true), channels: 1, ..enough }, "yardsticks");
+        has(Facts { clip: Some(false), ..enough }, "trained with GELU");
     }
 }

@@ -2,7 +2,8 @@
 //! 2012, equation 3) over pairs of images of two groups.
 //!
 //! With the cubic kernel it is KID's statistic (Binkowski et al. 2018), with the Gaussian one CMMD's (Jayasumana et al.
-//! 2024, equation 5). Both leave out the pair of an image with itself, which keeps the expectation free of N. The
+//! 2024, equation 5). The pair of an image with itself is left out, which keeps the expectation free of N (KID does so;
+//! CMMD's published code does not). The
 //! slices of one patient are nearly such a pair: left in, they make a set look narrower than it is, and one of drawn
 //! images, each a group of its own, nearer or farther than one of patients. So pairs of one group are left out; where
 //! every image is a group of its own, the number is the published one. It can be negative.

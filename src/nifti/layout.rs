@@ -330,7 +330,9 @@ fn shape(fields: &Fields, volumes: u32) -> Result<[usize; 3], Unusable> {
     }
     let several = dims[3..].iter().fold(1i64, |product, &size| product.saturating_mul(size));
     if several != i64::from(volumes) && volumes != 1 {
-        return unusable(format!("{several} volumes in one file (dimensions {dims:?})"), "as many as it has contrasts");
+        let found = format!("{several} volumes in one file (dimensions {dims:?})");
+        let advice = Some(format!("it is to hold {volumes}, one a contrast, on one grid"));
+        return Err(Unusable { found, expected: "as many volumes as it has contrasts", advice });
     }
     if several != i64::from(volumes) {
         let found = format!("{several} volumes in one file (dimensions {dims:?}): echoes, times or directions");

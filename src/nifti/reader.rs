@@ -242,9 +242,10 @@ fn read_layout(stream: &mut Stream<impl BufRead>, size: u64, (form, part): (Form
     })?;
     let (most, promised) = (stream.most(size), layout.promised_bytes());
     if promised > most {
-        let shape = layout.grid.shape;
+        let ([x, y, z], of) = (layout.grid.shape, layout.part.of);
+        let whole = if of == 1 { "a whole volume".to_owned() } else { format!("{of} whole volumes") };
         return Err(bad(format!("at most {most} bytes where the header promises {promised}"))
-            .expected(format!("a whole volume of {} x {} x {} voxels", shape[0], shape[1], shape[2]))
+            .expected(format!("{whole} of {x} x {y} x {z} voxels"))
             .advice(COPY_AGAIN));
     }
     Ok(layout)

@@ -5,8 +5,9 @@ use std::path::Path;
 use tch::Device;
 
 use super::weight_file::WeightFile;
+use crate::name::shown;
 use crate::nets::features::clip::{Clip, names};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 /// Reads the image encoder of a CLIP; of the text encoder beside it nothing is read.
 ///
@@ -16,5 +17,14 @@ pub fn read_clip(path: &Path, device: Device) -> Result<Clip> {
     let file = WeightFile::open(path)?;
     let known = names::recognise(&file.shapes()).map_err(|problem| problem.at(path))?;
     let tensors = file.read(&known.names.values().cloned().collect())?;
+    // A file can have a name twice.
+    for (own, shape) in names::expected(known.form, known.size) {
+        let name = &known.names[&own];
+        if tensors.get(name).is_none_or(|tensor| tensor.size() != shape) {
+            return Err(Problem::input(path, format!("{} of several shapes", shown(name)))
+                .expected("each tensor once")
+                .advice("save the weights again"));
+        }
+    }
     Ok(Clip::new(&known, &tensors, device))
 }

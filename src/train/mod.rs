@@ -100,6 +100,7 @@ pub use base_choice::BaseChoice;
 pub use batch::{RealBatch, RealBatches, Reals};
 pub use config::{FakeClasses, Resolved, Symmetry, TrainConfig};
 pub use embedded::check_embedded_base;
+pub use outcome::not_arrived;
 pub use reals::{TrainingSet, channel_rule, channel_rules};
 pub use replicas::train_in_parts;
 pub use rows::Rows;

@@ -93,8 +93,9 @@ const FAR: f64 = 20.0;
 /// A fall since three quarters of the run that was no noise.
 const STILL_FALLING: f64 = 0.9;
 
-/// What a finished run's distances say to who would use its network: that it has not arrived. `None` where they do not.
-pub(super) fn not_arrived(record: &TrainingRecord) -> Option<String> {
+/// What the distances of a finished run of `rimforge train` say to who would use its network: that it has not arrived.
+/// `None` where they do not.
+pub fn not_arrived(record: &TrainingRecord) -> Option<String> {
     let measured: Vec<(u64, f64)> = record.curve.iter().filter_map(|tick| Some((tick.images, tick.frechet?))).collect();
     told(&measured, record.best_frechet?, record.frechet_real_floor)
 }
@@ -105,7 +106,7 @@ fn told(measured: &[(u64, f64)], best: f64, floor: Option<f64>) -> Option<String
     let before = measured.iter().rev().find(|(then, _)| 4 * then <= 3 * images).map(|(_, distance)| *distance);
     let falling = last <= best && before.is_some_and(|before| last < STILL_FALLING * before);
     let far = floor.map(|floor| best / floor).filter(|&ratio| ratio.is_finite() && ratio > FAR);
-    let advice = "the same command with more train.kimg (--kimg) goes on from here";
+    let advice = "the same command with a larger --kimg goes on from here";
     match (far, falling) {
         (None, false) => None,
         (None, true) => Some(format!("the Frechet distance was still falling when training ended: {advice}")),

@@ -274,19 +274,27 @@ fn four_contrasts_in_one_file_are_read_as_four_files_are() {
     fs::copy(place.at("msd/imagesTr/BRATS_001.nii"), place.at("msd/imagesTs/BRATS_099.nii")).unwrap();
     let (_, record, _) = place.prepare("msd", &[]).unwrap();
     assert!(record.notes.iter().any(|note| note.contains("1 images without labels in imagesTs")), "{:?}", record.notes);
+    assert!(record.notes.iter().any(|note| note.contains("each counts as a patient of its own")));
     let description = |first: &str| format!("{{\"modality\": {{\"0\": \"{first}\", \"1\": \"T1w\"}}}}");
     fs::write(place.at("msd/dataset.json"), description("flair")).unwrap();
     place.prepare("msd", &[]).unwrap();
     fs::write(place.at("msd/dataset.json"), description("T2w")).unwrap();
     place.refused("msd", &[], &["Some(3)", "modality 0 is \"T2w\"", "FLAIR, T1w, t1gd, T2w in this order"]);
+    for (text, says) in [
+        (r#"{"modality": ["FLAIR", "T1w"]}"#, "no list by number"),
+        (r#"{"labels": {"1": "necrosis"}}"#, "label 1 is \"necrosis\""),
+    ] {
+        fs::write(place.at("msd/dataset.json"), text).unwrap();
+        place.refused("msd", &[], &[says]);
+    }
     fs::remove_file(place.at("msd/dataset.json")).unwrap();
     // A file of one volume, and one that ends within the last.
     let file = place.at("msd/imagesTr/BRATS_003.nii");
     let own = fs::read(&file).unwrap();
     fs::write(&file, &own[..own.len() - 1]).unwrap();
-    place.refused("msd", &[], &["BRATS_003.nii", "header promises"]);
+    place.refused("msd", &[], &["BRATS_003.nii", "header promises", "4 whole volumes"]);
     nifti::write(&file, &volume(Stored::Ras, image(2, 0)), "").unwrap();
-    place.refused("msd", &[], &["BRATS_003.nii", "1 volumes in one file"]);
+    place.refused("msd", &[], &["BRATS_003.nii", "1 volumes in one file", "it is to hold 4"]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ struct Fixture {
 struct Case {
     channels: i64,
     side: i64,
+    width: i64,
     first: Vec<Vec<f64>>,
     second: Vec<Vec<f64>>,
     published: f64,
@@ -108,15 +109,10 @@ fn files(folder: &Path) -> [std::path::PathBuf; 2] {
     paths
 }
 
-/// As a picture of 256 levels has them.
 fn images(count: i64, case: &Case, stream: u32, factor: f64) -> Tensor {
-    let values = uniform(count * case.channels * case.side * case.side, stream);
-    // The script computes in float32.
-    let level = |value: &f64| {
-        let value = (*value as f32) * factor as f32;
-        f64::from(((value + 1.0) * 127.5).round_ties_even()) / 127.5 - 1.0
-    };
-    tensor(&values.iter().map(level).collect::<Vec<_>>(), &[count, case.channels, case.side, case.side])
+    let values = uniform(count * case.channels * case.side * case.width, stream);
+    let values: Vec<f64> = values.iter().map(|value| value * factor).collect();
+    tensor(&values, &[count, case.channels, case.side, case.width])
 }
 
 #[test]
@@ -126,25 +122,34 @@ fn embeddings_and_cmmd_are_those_of_the_packages() {
     for path in files(folder.path()) {
         let clip = read_clip(&path, Device::Cpu).unwrap();
         assert_eq!(clip.size(), SIZE);
+        let mut all: Vec<f64> = Vec::new();
         for case in &fixture.cases {
             let sets = [images(6, case, 9000, 1.0), images(5, case, 9100, 0.5)];
             let found = sets.map(|images| clip.embeddings(&images).to_kind(Kind::Double));
             for (found, expected) in found.iter().zip([&case.first, &case.second]) {
                 let flat: Vec<f64> = expected.concat();
                 let expected = Tensor::from_slice(&flat).reshape(found.size());
-                let apart = (found - expected).abs().max().double_value(&[]);
-                println!("{} {}: {apart:.1e}", case.channels, case.side);
-                assert!(apart < 1e-5, "{apart}");
+                let apart = (found - expected).abs().amax([1i64].as_slice(), false);
+                let apart: Vec<f64> = Vec::try_from(apart).unwrap();
+                all.extend(apart);
             }
             let features = found.map(|rows| Features::new(&rows).unwrap());
             let groups = [6, 5].map(Groups::each_alone);
             let of = |at: usize| Grouped { features: &features[at], groups: &groups[at] };
             let distance = 1000.0 * Mmd::new(of(0), of(1), Kernel::Gaussian { sigma: 10.0 }).unwrap().value().unwrap();
-            assert!((distance - case.unbiased).abs() < 1e-3, "{distance} for {}", case.unbiased);
-            // Pairs of an image with itself, which the published code has, too: at most 2 / 200 of likeness each.
-            let most = 1000.0 * 0.02 * (1.0 / 6.0 + 1.0 / 5.0);
-            assert!(case.published > case.unbiased && case.published - case.unbiased < most);
+            assert!((distance - case.unbiased).abs() < 5e-3, "{distance} for {}", case.unbiased);
+            // The published code pairs each image with itself, too.
+            let mean = |a: &Tensor, b: &Tensor| {
+                let apart = (a.unsqueeze(1) - b.unsqueeze(0)).square().sum_dim_intlist(2, false, Kind::Double);
+                (apart / -200.0).exp().mean(Kind::Double).double_value(&[])
+            };
+            let [x, y] = [features[0].tensor(), features[1].tensor()];
+            let published = 1000.0 * (mean(x, x) + mean(y, y) - 2.0 * mean(x, y));
+            assert!((published - case.published).abs() < 5e-3, "{published} for {}", case.published);
         }
+        // In a pixel of some hundred Pillow's fixed point lies a level beside libtorch's; an image has 256 of them here.
+        let exact = all.iter().filter(|&&apart| apart < 1e-6).count();
+        assert!(2 * exact > all.len() && all.iter().all(|&apart| apart < 2e-3), "{all:?}");
     }
 }
 

@@ -43,25 +43,36 @@ pub(super) fn parts() -> impl Iterator<Item = (&'static str, Part)> {
     (0..).zip(ORDER).map(|(at, (kind, _))| (kind, Part { at, of: ORDER.len() as u32 }))
 }
 
-/// Holds the `dataset.json` beside the folder of an image at `path`, where there is one, to the order that is read.
+/// Holds the `dataset.json` beside a folder of images, where there is one, to the contrasts and labels that are read.
 ///
 /// # Errors
-/// No JSON, or contrasts in another order.
-pub(super) fn require_order(path: &Path) -> Result<()> {
-    let Some(root) = path.parent().and_then(Path::parent) else { return Ok(()) };
+/// No JSON, contrasts in another order or under another form, or labels of another meaning.
+pub(super) fn require_description(images: &Path) -> Result<()> {
+    let Some(root) = images.parent() else { return Ok(()) };
     let file = root.join("dataset.json");
     if !files::is_there(&file)? {
         return Ok(());
     }
     let description = read_json(&file)?;
+    let modality = &description["modality"];
+    if !(modality.is_null() || modality.is_object()) {
+        return Err(Problem::input(&file, "a modality that is no list by number")
+            .expected("\"modality\": {\"0\": \"FLAIR\", \"1\": \"T1w\", ..}, as Task01_BrainTumour has it"));
+    }
     let words = ORDER.map(|(_, word)| word);
     for (at, word) in words.iter().enumerate() {
-        let said = description["modality"][at.to_string()].as_str();
+        let said = modality[at.to_string()].as_str();
         if let Some(other) = said.filter(|said| !said.eq_ignore_ascii_case(word)) {
             return Err(Problem::input(&file, format!("modality {at} is \"{}\"", shown(other)))
                 .expected(format!("\"{word}\": {} in this order, as Task01_BrainTumour has them", words.join(", ")))
                 .advice("save each contrast as a file of its own under BraTS' names"));
         }
+    }
+    let said = description["labels"]["1"].as_str();
+    if let Some(other) = said.filter(|said| !said.to_ascii_lowercase().contains("edema")) {
+        return Err(Problem::input(&file, format!("label 1 is \"{}\"", shown(other)))
+            .expected("\"edema\": 1 oedema, 2 dark core, 3 enhancing, as Task01_BrainTumour has them")
+            .advice("save the maps under BraTS' names, or renumber them"));
     }
     Ok(())
 }

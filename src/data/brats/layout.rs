@@ -79,7 +79,7 @@ impl Layout {
             volumes: BTreeMap::new(),
             others: 0,
             without_labels: 0,
-            ordered: false,
+            described: BTreeSet::new(),
             unknown: vec![],
             neoplasms: other_neoplasms,
         };
@@ -108,6 +108,13 @@ impl Layout {
         }
         if found.without_labels > 0 {
             notes.push(format!("{} images without labels in imagesTs were passed over", found.without_labels));
+        }
+        if !found.described.is_empty() {
+            notes.push(
+                "the decathlon's names do not say which cases are of one person: each counts as a patient of its own, \
+                 and follow-up scans of one may lie on both sides of the split"
+                    .into(),
+            );
         }
         if !found.unknown.is_empty() {
             notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
@@ -168,8 +175,8 @@ struct Found<'a> {
     others: usize,
     /// Images of the decathlon's test side.
     without_labels: usize,
-    /// What the decathlon says of its contrasts was looked at.
-    ordered: bool,
+    /// Folders of the decathlon's images, of which what is said of contrasts and labels was looked at.
+    described: BTreeSet<PathBuf>,
     unknown: Vec<String>,
     neoplasms: bool,
 }
@@ -195,8 +202,8 @@ impl Found<'_> {
             }
             decathlon::Place::Labels => self.insert(case, LABELS, VolumeFile { path, part: Part::WHOLE }),
             decathlon::Place::Images => {
-                if !std::mem::replace(&mut self.ordered, true) {
-                    decathlon::require_order(&path)?;
+                if let Some(folder) = path.parent().filter(|folder| self.described.insert(folder.to_path_buf())) {
+                    decathlon::require_description(folder)?;
                 }
                 decathlon::parts()
                     .try_for_each(|(kind, part)| self.insert(case, kind, VolumeFile { path: path.clone(), part }))

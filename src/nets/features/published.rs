@@ -92,6 +92,9 @@ mod tests {
         let alex = HEADS[1].sha256;
         assert_eq!(lpips_weights(Architecture::AlexNet, alex).unwrap().file, "alex.pth");
         assert_eq!(lpips_weights(Architecture::Vgg16, alex), None);
+        let large = clip(CLIP.sha256).unwrap();
+        assert!(large.file == "ViT-L-14-336px.pt" && CLIP.sha256.len() == 64 && CLIP.sha256.starts_with("3035c92b"));
+        assert_eq!(clip(&"0".repeat(64)), None);
         for one in NETS.iter().chain(&HEADS) {
             assert!(one.sha256.bytes().all(|digit| digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase()));
         }

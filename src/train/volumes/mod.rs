@@ -13,7 +13,7 @@ use self::set::VolumeSet;
 use self::watch::VolumeWatch;
 use super::base::Base;
 use super::identity::Identity;
-use super::outcome::{Items, Outcome, not_arrived};
+use super::outcome::{Items, Outcome};
 use super::reals;
 use super::run_folder::OWNER;
 use super::settled::{Settled, require_alike, settle};
@@ -96,7 +96,6 @@ pub fn run_volume_stage(
     let outcome = Outcome { run: &run, state: &state, items, base: base_record };
     let record = outcome.record(watch.features_name(), watch.real_floor(data, &set)?)?;
     files::write_json(dir.record(), &record)?;
-    not_arrived(&record).iter().for_each(|told| observer.note(told));
     Ok(Some(record))
 }
 

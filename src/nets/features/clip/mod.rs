@@ -130,19 +130,23 @@ impl Clip {
     /// Embeddings \[N, F\] of unit length, without gradient, of images \[N, C, H, W\] in -1..1: three channels as
     /// colours, any other number as so many grey images, whose embeddings lie side by side.
     ///
-    /// Images are brought to the encoder's side by cubic interpolation with Keys' a = -1/2, which averages where it
-    /// makes smaller, as CMMD's published code does.
+    /// As CMMD's published code does, images are pictures of 256 levels, of which the square in the middle is brought
+    /// to the encoder's side as Pillow does (bicubic, rounded and cut off at black and white), within a level or two.
     pub fn embeddings(&self, images: &Tensor) -> Tensor {
         tch::no_grad(|| {
             let size = images.size();
             let (n, channels, height, width) = (size[0], size[1], size[2], size[3]);
-            let colour = match channels {
-                3 => images.shallow_clone(),
-                _ => images.reshape([n * channels, 1, height, width]).expand([n * channels, 3, height, width], false),
+            let (square, side) = (height.min(width), self.size.side());
+            let levels = ((images.to_kind(Kind::Float).clamp(-1.0, 1.0) + 1.0) * 127.5).round();
+            let middle = levels.narrow(2, (height - square) / 2, square).narrow(3, (width - square) / 2, square);
+            // Of whole numbers it rounds between its two passes, too; only on the CPU.
+            let levels = middle.to_device(Device::Cpu).to_kind(Kind::Uint8).contiguous();
+            let resized = levels.internal_upsample_bicubic2d_aa([side, side], false, None, None);
+            let unit = resized.to_device(images.device()).to_kind(Kind::Float) / 255.0;
+            let resized = match channels {
+                3 => unit,
+                _ => unit.reshape([n * channels, 1, side, side]).expand([n * channels, 3, side, side], false),
             };
-            let side = self.size.side();
-            let unit = (colour.to_kind(Kind::Float) + 1.0) * 0.5;
-            let resized = unit.contiguous().internal_upsample_bicubic2d_aa([side, side], false, None, None);
             let found = self.forward(&((resized - &self.mean) / &self.deviation));
             let length = found.square().sum_dim_intlist(1, true, Kind::Float).sqrt();
             let unit = (found / length.clamp_min(f64::from(f32::MIN_POSITIVE))).reshape([n, -1]);

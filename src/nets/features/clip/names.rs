@@ -1,13 +1,26 @@
 //! Which tensors of a file are CLIP's image encoder, by the names that OpenAI and those after it, or the package
 //! transformers, give them; its sizes follow from their shapes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::recognise::Found;
+use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
 
-/// Width of one head of attention in every CLIP (Radford et al. 2021, table 19).
+/// Width of one head of attention in OpenAI's encoders (Radford et al. 2021, table 19) and in others of their widths.
 const HEAD: i64 = 64;
+
+/// Widest encoder whose heads are of that width.
+const WIDEST: i64 = 1024;
+
+/// The one wider encoder that is known, ViT-H, and its heads.
+const HUGE: (i64, i64) = (1280, 16);
+
+/// Pixels of an image's side, at most.
+const LARGEST_SIDE: i64 = 4096;
+
+/// Pixels of a patch's side, at most.
+const LARGEST_PATCH: i64 = 256;
 
 /// Sizes of a vision transformer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +41,22 @@ impl Size {
     /// ViT-L/14 for images of 336 pixels, with which CMMD is defined.
     pub const LARGE_336: Self = Self { width: 1024, patch: 14, grid: 24, layers: 24, out: 768 };
 
+    /// Heads of attention, which no tensor tells; `None` of a width that no known encoder has.
+    fn known_heads(self) -> Option<i64> {
+        if self.width == HUGE.0 {
+            return Some(HUGE.1);
+        }
+        (self.width % HEAD == 0 && (HEAD..=WIDEST).contains(&self.width)).then_some(self.width / HEAD)
+    }
+
     /// Heads of attention.
     pub fn heads(self) -> i64 {
-        self.width / HEAD
+        self.known_heads().unwrap_or(1)
     }
 
     /// Pixels of an image's side.
     pub fn side(self) -> i64 {
-        self.patch * self.grid
+        self.patch.saturating_mul(self.grid)
     }
 
     /// As records call it.
@@ -43,6 +64,7 @@ impl Size {
         let kind = match (self.width, self.layers) {
             (768, 12) => "B".to_owned(),
             (1024, 24) => "L".to_owned(),
+            (1280, 32) => "H".to_owned(),
             (width, layers) => format!("{width}x{layers}"),
         };
         format!("CLIP ViT-{kind}/{} of {} px", self.patch, self.side())
@@ -84,12 +106,20 @@ pub fn recognise(found: &Found) -> Result<Encoder> {
             .advice("CMMD is defined with ViT-L/14 of 336 px: ViT-L-14-336px.pt of OpenAI's CLIP")
     })?;
     let is_layer = |at: i64| shapes.contains_key(format!("{beginning}{}", block(form, at, 0).0).as_str());
-    let tokens = shapes.get(format!("{beginning}{}", positions(form)).as_str()).map_or(0, |shape| shape[0]);
-    let projection = shapes.get(projection(form, &beginning).as_str()).copied().unwrap_or_default();
+    let missing = |name: &str| {
+        Problem::new(Kind::Input, format!("CLIP's image encoder without {name}"))
+            .expected("the whole encoder, with the places of its patches and the projection into embeddings")
+            .advice("save the whole model's state_dict (of transformers CLIPModel or CLIPVisionModelWithProjection)")
+    };
+    let places = format!("{beginning}{}", positions(form));
+    let tokens = shapes.get(places.as_str()).and_then(|shape| shape.first()).copied();
+    let tokens = tokens.ok_or_else(|| missing(&places))?;
+    let projecting = projection(form, &beginning);
+    let projection = shapes.get(projecting.as_str()).copied().ok_or_else(|| missing(&projecting))?;
     let size = Size {
         width: patches[0],
         patch: patches[2],
-        grid: ((tokens - 1).max(0) as f64).sqrt() as i64,
+        grid: (tokens.saturating_sub(1).max(0) as f64).sqrt() as i64,
         layers: (0..found.len() as i64).take_while(|&at| is_layer(at)).count() as i64,
         out: match (form, projection) {
             (Form::OpenAi, &[_, out]) | (Form::Transformers, &[out, _]) => out,
@@ -98,25 +128,30 @@ pub fn recognise(found: &Found) -> Result<Encoder> {
     };
     let wrong = |what: String| {
         Problem::new(Kind::Input, format!("CLIP's image encoder, of which {what}"))
-            .expected("a vision transformer with a class token, square images and heads of 64 numbers")
+            .expected("a vision transformer with a class token and square images, of a width of 64 to 1024 or 1280")
     };
-    if size.width % HEAD != 0 || size.width == 0 || size.grid * size.grid + 1 != tokens || size.layers == 0 {
+    let fits = size.known_heads().is_some() && size.patch <= LARGEST_PATCH && size.side() <= LARGEST_SIDE;
+    if !fits || size.grid.saturating_mul(size.grid).saturating_add(1) != tokens || size.layers == 0 {
         return Err(wrong(format!("{tokens} places, {} blocks and a width of {} were found", size.layers, size.width)));
     }
     let mut names = BTreeMap::new();
     for (own, shape) in expected(form, size) {
-        let name = if own == PROJECTION || own == OUTER_PROJECTION {
-            self::projection(form, &beginning)
-        } else {
-            format!("{beginning}{own}")
-        };
+        let name =
+            if own == PROJECTION || own == OUTER_PROJECTION { projecting.clone() } else { format!("{beginning}{own}") };
         match shapes.get(name.as_str()) {
             Some(found) if *found == shape.as_slice() => names.insert(own, name),
             Some(found) => return Err(wrong(format!("{name} has shape {found:?}, not {shape:?}"))),
             None => return Err(wrong(format!("{name} {shape:?} is missing"))),
         };
     }
-    Ok(Encoder { size, form, names })
+    // Others are layers that this program does not compute: without them embeddings would be others.
+    let known: BTreeSet<&String> = names.values().collect();
+    let strange = |name: &&String| !name.ends_with("position_ids") && !known.contains(name);
+    let own = found.iter().map(|(name, _)| name).filter(|name| !beginning.is_empty() && name.starts_with(&beginning));
+    match own.into_iter().find(strange) {
+        Some(strange) => Err(wrong(format!("{} is no part that is known", shown(strange)))),
+        None => Ok(Encoder { size, form, names }),
+    }
 }
 
 /// OpenAI's, and that of transformers, which lies beside the encoder.
@@ -252,6 +287,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_computed_is_refused() {
+        let with = |name: &str, shape: Vec<i64>| [file(Form::OpenAi), vec![(name.to_owned(), shape)]].concat();
+        let refused = |found: &Found| recognise(found).unwrap_err().to_string();
+        assert!(
+            refused(&with("visual.transformer.resblocks.0.ls_1.gamma", vec![128])).contains("ls_1.gamma is no part")
+        );
+        assert!(recognise(&with("visual.embeddings.position_ids", vec![1, 17])).is_ok());
+        let heads = |width| Size { width, ..SMALL }.known_heads();
+        assert_eq!(
+            [768, 1024, 1280, 1408, 1664, 100, 0].map(heads),
+            [Some(12), Some(16), Some(16), None, None, None, None]
+        );
+        // Shapes are the file's word.
+        for shape in [vec![], vec![i64::MAX, 128], vec![0, 128]] {
+            let mut odd = file(Form::OpenAi);
+            odd.iter_mut().find(|(name, _)| name == "visual.positional_embedding").unwrap().1 = shape;
+            refused(&odd);
+        }
+        for kernel in [vec![i64::MAX, 3, 4, 4], vec![128, 3, i64::MAX, i64::MAX], vec![64, 3, 4, 4]] {
+            let mut odd = file(Form::OpenAi);
+            odd.iter_mut().find(|(name, _)| name == "visual.conv1.weight").unwrap().1 = kernel;
+            refused(&odd);
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_none_is_told() {
         let mut lacks = file(Form::OpenAi);
         lacks.retain(|(name, _)| name != "visual.transformer.resblocks.1.mlp.c_fc.bias");
@@ -260,6 +321,9 @@ mod tests {
         let place = other.iter().position(|(name, _)| name.ends_with("position_embedding.weight")).unwrap();
         other[place].1[0] = 16;
         assert!(recognise(&other).unwrap_err().to_string().contains("16 places"));
+        other.retain(|(name, _)| name != OUTER_PROJECTION);
+        let said = recognise(&other).unwrap_err().to_string();
+        assert!(said.contains("without visual_projection.weight") && said.contains("WithProjection"), "{said}");
         for none in [vec![], vec![("features.0.weight".to_owned(), vec![64, 3, 3, 3])]] {
             assert!(recognise(&none).unwrap_err().to_string().contains("ViT-L-14-336px.pt"));
         }
