@@ -147,7 +147,7 @@ fn embeddings_and_cmmd_are_those_of_the_packages() {
             let published = 1000.0 * (mean(x, x) + mean(y, y) - 2.0 * mean(x, y));
             assert!((published - case.published).abs() < 5e-3, "{published} for {}", case.published);
         }
-        // In a pixel of some hundred Pillow's fixed point lies a level beside libtorch's; an image has 256 of them here.
+        // In a pixel of some hundred Pillow's fixed point lies a level beside libtorch's; an image has 256 of them.
         let exact = all.iter().filter(|&&apart| apart < 1e-6).count();
         assert!(2 * exact > all.len() && all.iter().all(|&apart| apart < 2e-3), "{all:?}");
     }
