@@ -64,61 +64,38 @@ impl Clip {
         let both = |name: &str| Affine(own(&format!("{name}.weight")), own(&format!("{name}.bias")));
         let colours =
             |values: [f64; 3]| Tensor::from_slice(&values).to_kind(Kind::Float).reshape([1, 3, 1, 1]).to_device(device);
-        let (mean, deviation) = (colours(MEAN), colours(DEVIATION));
-        let layers = 0..known.size.layers;
-        match known.form {
-            Form::OpenAi => {
-                let block = |at: i64| {
-                    let of = |name: &str| format!("transformer.resblocks.{at}.{name}");
-                    Block {
-                        first: both(&of("ln_1")),
-                        in_proj: Affine(own(&of("attn.in_proj_weight")), own(&of("attn.in_proj_bias"))),
-                        out_proj: both(&of("attn.out_proj")),
-                        second: both(&of("ln_2")),
-                        up: both(&of("mlp.c_fc")),
-                        down: both(&of("mlp.c_proj")),
+        let words = known.form.words();
+        let block = |at: i64| {
+            let of = |part: &str| words.of_block(at, part);
+            Block {
+                first: both(&of(words.first)),
+                in_proj: match known.form {
+                    Form::OpenAi => Affine(own(&of("attn.in_proj_weight")), own(&of("attn.in_proj_bias"))),
+                    Form::Transformers => {
+                        let parts = ["q", "k", "v"].map(|part| both(&of(&format!("self_attn.{part}_proj"))));
+                        let all =
+                            |of: fn(&Affine) -> &Tensor| Tensor::cat(&parts.iter().map(of).collect::<Vec<_>>(), 0);
+                        Affine(all(|part| &part.0), all(|part| &part.1))
                     }
-                };
-                Self {
-                    size: known.size,
-                    patches: own("conv1.weight"),
-                    class: own("class_embedding"),
-                    positions: own("positional_embedding"),
-                    before: both("ln_pre"),
-                    blocks: layers.map(block).collect(),
-                    after: both("ln_post"),
-                    projection: own("proj"),
-                    mean,
-                    deviation,
-                }
+                },
+                out_proj: both(&of(words.out_proj)),
+                second: both(&of(words.second)),
+                up: both(&of(words.up)),
+                down: both(&of(words.down)),
             }
-            Form::Transformers => {
-                let block = |at: i64| {
-                    let of = |name: &str| format!("encoder.layers.{at}.{name}");
-                    let parts = ["q", "k", "v"].map(|part| both(&of(&format!("self_attn.{part}_proj"))));
-                    let all = |of: fn(&Affine) -> &Tensor| Tensor::cat(&parts.iter().map(of).collect::<Vec<_>>(), 0);
-                    Block {
-                        first: both(&of("layer_norm1")),
-                        in_proj: Affine(all(|part| &part.0), all(|part| &part.1)),
-                        out_proj: both(&of("self_attn.out_proj")),
-                        second: both(&of("layer_norm2")),
-                        up: both(&of("mlp.fc1")),
-                        down: both(&of("mlp.fc2")),
-                    }
-                };
-                Self {
-                    size: known.size,
-                    patches: own("embeddings.patch_embedding.weight"),
-                    class: own("embeddings.class_embedding"),
-                    positions: own("embeddings.position_embedding.weight"),
-                    before: both("pre_layrnorm"),
-                    blocks: layers.map(block).collect(),
-                    after: both("post_layernorm"),
-                    projection: own("visual_projection.weight").tr(),
-                    mean,
-                    deviation,
-                }
-            }
+        };
+        let projection = own(words.projection);
+        Self {
+            size: known.size,
+            patches: own(words.patches),
+            class: own(words.class),
+            positions: own(words.positions),
+            before: both(words.before),
+            blocks: (0..known.size.layers).map(block).collect(),
+            after: both(words.after),
+            projection: if known.form == Form::OpenAi { projection } else { projection.tr() },
+            mean: colours(MEAN),
+            deviation: colours(DEVIATION),
         }
     }
 

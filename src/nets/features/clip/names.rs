@@ -80,6 +80,71 @@ pub enum Form {
     Transformers,
 }
 
+/// What a form calls the parts: of most a weight and a bias.
+pub(super) struct Words {
+    pub patches: &'static str,
+    pub class: &'static str,
+    pub positions: &'static str,
+    pub before: &'static str,
+    pub after: &'static str,
+    pub projection: &'static str,
+    blocks: &'static str,
+    pub first: &'static str,
+    pub out_proj: &'static str,
+    pub second: &'static str,
+    pub up: &'static str,
+    pub down: &'static str,
+}
+
+impl Words {
+    /// Name of a block's part.
+    pub fn of_block(&self, at: i64, part: &str) -> String {
+        format!("{}.{at}.{part}", self.blocks)
+    }
+}
+
+const OPEN_AI: Words = Words {
+    patches: "conv1.weight",
+    class: "class_embedding",
+    positions: "positional_embedding",
+    before: "ln_pre",
+    after: "ln_post",
+    projection: "proj",
+    blocks: "transformer.resblocks",
+    first: "ln_1",
+    out_proj: "attn.out_proj",
+    second: "ln_2",
+    up: "mlp.c_fc",
+    down: "mlp.c_proj",
+};
+
+const TRANSFORMERS: Words = Words {
+    patches: "embeddings.patch_embedding.weight",
+    class: "embeddings.class_embedding",
+    positions: "embeddings.position_embedding.weight",
+    // So spelt there.
+    before: "pre_layrnorm",
+    after: "post_layernorm",
+    // It lies beside the encoder.
+    projection: "visual_projection.weight",
+    blocks: "encoder.layers",
+    first: "layer_norm1",
+    out_proj: "self_attn.out_proj",
+    second: "layer_norm2",
+    up: "mlp.fc1",
+    down: "mlp.fc2",
+};
+
+impl Form {
+    /// Its names.
+    pub(super) fn words(self) -> &'static Words {
+        match self {
+            Self::OpenAi => &OPEN_AI,
+            Self::Transformers => &TRANSFORMERS,
+        }
+    }
+}
+
 /// An image encoder in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoder {
@@ -105,13 +170,15 @@ pub fn recognise(found: &Found) -> Result<Encoder> {
             )
             .advice("CMMD is defined with ViT-L/14 of 336 px: ViT-L-14-336px.pt of OpenAI's CLIP")
     })?;
-    let is_layer = |at: i64| shapes.contains_key(format!("{beginning}{}", block(form, at, 0).0).as_str());
+    let words = form.words();
+    let first = |at: i64| format!("{beginning}{}.weight", words.of_block(at, words.first));
+    let is_layer = |at: i64| shapes.contains_key(first(at).as_str());
     let missing = |name: &str| {
         Problem::new(Kind::Input, format!("CLIP's image encoder without {name}"))
             .expected("the whole encoder, with the places of its patches and the projection into embeddings")
             .advice("save the whole model's state_dict (of transformers CLIPModel or CLIPVisionModelWithProjection)")
     };
-    let places = format!("{beginning}{}", positions(form));
+    let places = format!("{beginning}{}", words.positions);
     let tokens = shapes.get(places.as_str()).and_then(|shape| shape.first()).copied();
     let tokens = tokens.ok_or_else(|| missing(&places))?;
     let projecting = projection(form, &beginning);
@@ -136,8 +203,7 @@ pub fn recognise(found: &Found) -> Result<Encoder> {
     }
     let mut names = BTreeMap::new();
     for (own, shape) in expected(form, size) {
-        let name =
-            if own == PROJECTION || own == OUTER_PROJECTION { projecting.clone() } else { format!("{beginning}{own}") };
+        let name = if own == words.projection { projecting.clone() } else { format!("{beginning}{own}") };
         match shapes.get(name.as_str()) {
             Some(found) if *found == shape.as_slice() => names.insert(own, name),
             Some(found) => return Err(wrong(format!("{name} has shape {found:?}, not {shape:?}"))),
@@ -154,105 +220,66 @@ pub fn recognise(found: &Found) -> Result<Encoder> {
     }
 }
 
-/// OpenAI's, and that of transformers, which lies beside the encoder.
-const PROJECTION: &str = "proj";
-const OUTER_PROJECTION: &str = "visual_projection.weight";
-
 /// The form, what all names begin with, and the shape of the kernel that patches are seen with.
 fn begun(found: &Found) -> Option<(Form, String, &[i64])> {
-    let forms = [(Form::OpenAi, "conv1.weight"), (Form::Transformers, "embeddings.patch_embedding.weight")];
-    forms.into_iter().find_map(|(form, first)| {
-        let begins = |name: &str, class: &str| {
-            let beginning = name.strip_suffix(first)?;
-            let class = format!("{beginning}{class}");
+    [Form::OpenAi, Form::Transformers].into_iter().find_map(|form| {
+        let words = form.words();
+        let begins = |name: &str| {
+            let beginning = name.strip_suffix(words.patches)?;
+            let class = format!("{beginning}{}", words.class);
             found.iter().any(|(other, _)| *other == class).then(|| beginning.to_owned())
         };
-        let class = match form {
-            Form::OpenAi => "class_embedding",
-            Form::Transformers => "embeddings.class_embedding",
-        };
         found.iter().find_map(|(name, shape)| match shape[..] {
-            [_, 3, height, width] if height == width && height > 0 => Some((form, begins(name, class)?, &shape[..])),
+            [_, 3, height, width] if height == width && height > 0 => Some((form, begins(name)?, &shape[..])),
             _ => None,
         })
     })
 }
 
-fn positions(form: Form) -> &'static str {
-    match form {
-        Form::OpenAi => "positional_embedding",
-        Form::Transformers => "embeddings.position_embedding.weight",
-    }
-}
-
 fn projection(form: Form, beginning: &str) -> String {
-    match form {
-        Form::OpenAi => format!("{beginning}{PROJECTION}"),
-        Form::Transformers => {
-            format!("{}{OUTER_PROJECTION}", beginning.strip_suffix("vision_model.").unwrap_or(beginning))
-        }
-    }
-}
-
-/// First normalisation of a block, of `width` numbers.
-fn block(form: Form, at: i64, width: i64) -> (String, Vec<i64>) {
-    match form {
-        Form::OpenAi => (format!("transformer.resblocks.{at}.ln_1.weight"), vec![width]),
-        Form::Transformers => (format!("encoder.layers.{at}.layer_norm1.weight"), vec![width]),
-    }
+    let before = match form {
+        Form::OpenAi => beginning,
+        Form::Transformers => beginning.strip_suffix("vision_model.").unwrap_or(beginning),
+    };
+    format!("{before}{}", form.words().projection)
 }
 
 /// Names and shapes of all tensors.
 pub fn expected(form: Form, size: Size) -> Vec<(String, Vec<i64>)> {
     let Size { width, patch, grid, layers, out } = size;
-    let mut all: Vec<(String, Vec<i64>)> = Vec::new();
-    let (patches, tokens) = (vec![width, 3, patch, patch], vec![grid * grid + 1, width]);
-    let mut both = |name: &str, shape: Vec<i64>| {
-        all.push((format!("{name}.weight"), shape.clone()));
-        all.push((format!("{name}.bias"), vec![shape[0]]));
+    let words = form.words();
+    let mut all: Vec<(String, Vec<i64>)> = vec![
+        (words.patches.into(), vec![width, 3, patch, patch]),
+        (words.class.into(), vec![width]),
+        (words.positions.into(), vec![grid * grid + 1, width]),
+        (words.projection.into(), if form == Form::OpenAi { vec![width, out] } else { vec![out, width] }),
+    ];
+    let mut both = |[weight, bias]: [String; 2], shape: Vec<i64>| {
+        all.push((bias, vec![shape[0]]));
+        all.push((weight, shape));
     };
-    match form {
-        Form::OpenAi => {
-            for at in 0..layers {
-                let of = |name: &str| format!("transformer.resblocks.{at}.{name}");
-                both(&of("ln_1"), vec![width]);
-                both(&of("attn.in_proj"), vec![3 * width, width]);
-                both(&of("attn.out_proj"), vec![width, width]);
-                both(&of("ln_2"), vec![width]);
-                both(&of("mlp.c_fc"), vec![4 * width, width]);
-                both(&of("mlp.c_proj"), vec![width, 4 * width]);
+    let usual = |name: &str| ["weight", "bias"].map(|end| format!("{name}.{end}"));
+    for at in 0..layers {
+        let of = |part: &str| words.of_block(at, part);
+        both(usual(&of(words.first)), vec![width]);
+        match form {
+            // The one pair that is not called .weight and .bias.
+            Form::OpenAi => {
+                both(["weight", "bias"].map(|end| of(&format!("attn.in_proj_{end}"))), vec![3 * width, width]);
             }
-            both("ln_pre", vec![width]);
-            both("ln_post", vec![width]);
-            // The one tensor pair that is not called .weight and .bias.
-            all.iter_mut().for_each(|(name, _)| {
-                *name = name.replace("in_proj.weight", "in_proj_weight").replace("in_proj.bias", "in_proj_bias");
-            });
-            all.push(("conv1.weight".into(), patches));
-            all.push(("class_embedding".into(), vec![width]));
-            all.push((positions(form).into(), tokens));
-            all.push((PROJECTION.into(), vec![width, out]));
-        }
-        Form::Transformers => {
-            for at in 0..layers {
-                let of = |name: &str| format!("encoder.layers.{at}.{name}");
-                both(&of("layer_norm1"), vec![width]);
-                ["q_proj", "k_proj", "v_proj", "out_proj"]
-                    .iter()
-                    .for_each(|part| both(&of(&format!("self_attn.{part}")), vec![width, width]));
-                both(&of("layer_norm2"), vec![width]);
-                both(&of("mlp.fc1"), vec![4 * width, width]);
-                both(&of("mlp.fc2"), vec![width, 4 * width]);
+            Form::Transformers => {
+                for part in ["q", "k", "v"] {
+                    both(usual(&of(&format!("self_attn.{part}_proj"))), vec![width, width]);
+                }
             }
-            // So spelt there.
-            both("pre_layrnorm", vec![width]);
-            both("post_layernorm", vec![width]);
-            all.push(("embeddings.patch_embedding.weight".into(), patches));
-            all.push(("embeddings.class_embedding".into(), vec![width]));
-            all.push((positions(form).into(), tokens));
-            all.push((OUTER_PROJECTION.into(), vec![out, width]));
         }
+        both(usual(&of(words.out_proj)), vec![width, width]);
+        both(usual(&of(words.second)), vec![width]);
+        both(usual(&of(words.up)), vec![4 * width, width]);
+        both(usual(&of(words.down)), vec![width, 4 * width]);
     }
+    both(usual(words.before), vec![width]);
+    both(usual(words.after), vec![width]);
     all
 }
 
@@ -267,7 +294,9 @@ mod tests {
         let beginning = if form == Form::OpenAi { "visual." } else { "vision_model." };
         let mut all: Vec<_> = expected(form, SMALL)
             .into_iter()
-            .map(|(name, shape)| (if name == OUTER_PROJECTION { name } else { format!("{beginning}{name}") }, shape))
+            .map(|(name, shape)| {
+                (if name == TRANSFORMERS.projection { name } else { format!("{beginning}{name}") }, shape)
+            })
             .collect();
         all.push(("positional_embedding".into(), vec![77, 768]));
         all.push(("transformer.resblocks.0.ln_1.weight".into(), vec![768]));
@@ -321,7 +350,7 @@ mod tests {
         let place = other.iter().position(|(name, _)| name.ends_with("position_embedding.weight")).unwrap();
         other[place].1[0] = 16;
         assert!(recognise(&other).unwrap_err().to_string().contains("16 places"));
-        other.retain(|(name, _)| name != OUTER_PROJECTION);
+        other.retain(|(name, _)| name != TRANSFORMERS.projection);
         let said = recognise(&other).unwrap_err().to_string();
         assert!(said.contains("without visual_projection.weight") && said.contains("WithProjection"), "{said}");
         for none in [vec![], vec![("features.0.weight".to_owned(), vec![64, 3, 3, 3])]] {
