@@ -18,4 +18,4 @@ train --out "$out/gan" --base none --seed 90210 --kimg 496 --set tick_kimg=8 --s
 train --out "$out/gan-relativistic" --base "$out/gan/network-last.safetensors" --seed 5 --kimg "${KIMG:-150}" --threads 1 \
   --set tick_kimg=2 --set frechet_ticks=5 --set preview_ticks=0 --set objective.loss=relativistic --set objective.r2=true \
   --set r1_gamma=0.1
-cp "$out/gan-relativistic/network-last.safetensors" assets/base-brain.safetensors
+"${PYTHON:-python3}" scripts/pack_base.py "$out/gan-relativistic/network-last.safetensors" assets/base-brain.safetensors

@@ -11,4 +11,4 @@ mkdir -p "$out" assets
 "$rimforge" prepare --fa "$out/maps" --seed 90210 --test-fraction 0.04 --validation-fraction 0.04 --out "$out/data"
 "$rimforge" train --net small --batch 32 --data "$out/data" --out "$out/gan" --base none --seed 90210 --kimg "${KIMG:-224}" \
   --threads 1 --set tick_kimg=4 --set frechet_ticks=3 --set checkpoint_ticks=3 --set preview_ticks=6
-cp "$out/gan/network-last.safetensors" assets/base-fa.safetensors
+"${PYTHON:-python3}" scripts/pack_base.py "$out/gan/network-last.safetensors" assets/base-fa.safetensors

@@ -15,10 +15,10 @@ mkdir -p "$out" assets
 
 "$rimforge" prepare "${prepare[@]}" --out "$out/data"
 "$rimforge" train "${train[@]}" --data "$out/data" --out "$out/gan" --kimg "${KIMG:-100}" --base none --set frechet_ticks=12
-cp "$out/gan/network-last.safetensors" assets/base-generator.safetensors
+"${PYTHON:-python3}" scripts/pack_base.py "$out/gan/network-last.safetensors" assets/base-generator.safetensors
 
 "$rimforge" prepare "${prepare[@]}" --out "$out/data-multi-contrast" --contrasts chimap,rim,flair
 "$rimforge" train "${train[@]}" --data "$out/data-multi-contrast" --out "$out/gan-multi-contrast" \
-  --kimg "${MULTI_KIMG:-60}" --base assets/base-generator.safetensors --set frechet_ticks=4 --set preview_ticks=4 \
+  --kimg "${MULTI_KIMG:-60}" --base "$out/gan/network-last.safetensors" --set frechet_ticks=4 --set preview_ticks=4 \
   --set ada.initial_p=0.2
-cp "$out/gan-multi-contrast/network-last.safetensors" assets/base-multi-contrast.safetensors
+"${PYTHON:-python3}" scripts/pack_base.py "$out/gan-multi-contrast/network-last.safetensors" assets/base-multi-contrast.safetensors

@@ -11,4 +11,4 @@ mkdir -p "$out" assets
 "$rimforge" prepare --ham10000 "$out/images" --seed 90210 --test-fraction 0.02 --validation-fraction 0.02 --out "$out/data"
 "$rimforge" train --net small --batch 16 --threads 1 --seed 90210 --set symmetry=dihedral --set precision=float32 \
   --data "$out/data" --out "$out/gan" --condition labels --kimg "${KIMG:-162}" --base none --set frechet_ticks=12
-cp "$out/gan/network-last.safetensors" assets/base-skin.safetensors
+"${PYTHON:-python3}" scripts/pack_base.py "$out/gan/network-last.safetensors" assets/base-skin.safetensors

@@ -186,12 +186,25 @@ pub fn load_network(path: impl AsRef<Path>, device: Device) -> Result<SavedNetwo
     let path = path.as_ref();
     let (file, description) = opened(path)?;
     let (tensors, sha256) = file.read(|_| true)?;
+    network_of(description, &tensors, sha256, device).map_err(|problem| problem.at(path))
+}
+
+/// A network from its tensors, `G.<name>` and `D.<name>`, of a file with the hash `sha256`.
+///
+/// # Errors
+/// Tensors that are not those of the description.
+pub fn network_of(
+    description: NetworkDescription,
+    tensors: &Named,
+    sha256: String,
+    device: Device,
+) -> Result<SavedNetwork> {
     let mut generator = Generator::new(&description.generator, RunSeed(0), device)?;
-    generator.load(&part("G.", &tensors)).map_err(|problem| problem.at(path))?;
+    generator.load(&part("G.", tensors))?;
     let mut discriminator = None;
     if let Some(config) = &description.discriminator {
         let mut network = Discriminator::new(config, RunSeed(0), device)?;
-        network.load(&part("D.", &tensors)).map_err(|problem| problem.at(path))?;
+        network.load(&part("D.", tensors))?;
         discriminator = Some(network);
     }
     Ok(SavedNetwork { generator, discriminator, description, sha256 })

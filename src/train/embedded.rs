@@ -2,10 +2,10 @@
 
 use tch::Device;
 
-use super::{BaseChoice, TrainConfig};
+use super::{BaseChoice, TrainConfig, packed};
 use crate::nets::GeneratorConfig;
 use crate::nets::weights::SavedNetwork;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::label::{Contrast, SUSCEPTIBILITY};
 use crate::settings::Settings;
 
@@ -95,7 +95,7 @@ pub fn check_embedded_base(config: &TrainConfig, side: i64, contrasts: &[String]
 /// The base generator for data with these channels, with its discriminator, and its name.
 ///
 /// # Errors
-/// No room for a temporary file.
+/// `Kind::Internal`: what comes with the program is no network.
 pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, SavedNetwork)> {
     let (name, bytes) = match place(contrasts.iter().map(|contrast| contrast.name.as_str())) {
         0 => ("embedded base generator", ONE_CONTRAST),
@@ -104,9 +104,7 @@ pub fn base_network(contrasts: &[Contrast], device: Device) -> Result<(String, S
         3 => ("embedded base generator of slices of brains with gliomas", BRAIN),
         _ => ("embedded base generator of maps of fractional anisotropy", ANISOTROPY),
     };
-    let file = tempfile::NamedTempFile::new().map_err(|e| Problem::io(std::env::temp_dir(), "making a file", e))?;
-    std::fs::write(file.path(), bytes).map_err(|e| Problem::io(file.path(), "writing", e))?;
-    Ok((name.to_owned(), crate::nets::weights::load_network(file.path(), device)?))
+    Ok((name.to_owned(), packed::network(bytes, device)?))
 }
 
 #[cfg(test)]

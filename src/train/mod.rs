@@ -86,6 +86,8 @@ mod base;
 
 mod embedded;
 
+mod packed;
+
 mod reals;
 
 mod watch;
