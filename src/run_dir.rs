@@ -39,6 +39,21 @@ impl StudyDir {
         GanDir(self.0.join("gan"))
     }
 
+    /// The training run of a further generator like the first; `number` is 2 and on.
+    pub fn further_gan(&self, number: usize) -> GanDir {
+        GanDir(self.0.join(format!("gan-{number}")))
+    }
+
+    /// Images that the further generator of that number drew.
+    pub fn further_synthetic(&self, number: usize) -> PathBuf {
+        self.0.join(format!("synthetic-{number}"))
+    }
+
+    /// Projections of the contested lesions into the further generator of that number.
+    pub fn further_denoised(&self, number: usize) -> PathBuf {
+        self.0.join(format!("denoised-{number}"))
+    }
+
     /// The training run of a second generator, from other weights.
     pub fn second_gan(&self) -> GanDir {
         GanDir(self.0.join("gan-second"))

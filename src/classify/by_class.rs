@@ -243,6 +243,7 @@ mod tests {
                 };
                 2
             ],
+            generators: 1,
         };
         let classifier = Width::Small.classifier(1).of_classes(3);
         let plan = Plan { classifier, steps: 1, batch: 12, learning_rate: 1e-3 };

@@ -328,7 +328,7 @@ mod tests {
                     .collect(),
             ],
         };
-        let arm = |arm, noise| ArmRuns { arm, sets: vec![set(); 2], fits: vec![fit(noise); 2] };
+        let arm = |arm, noise| ArmRuns { arm, sets: vec![set(); 2], fits: vec![fit(noise); 2], generators: 1 };
         let plan = Plan { classifier: Width::Small.classifier(1), steps: 1, batch: 12, learning_rate: 1e-3 };
         Runs {
             plan,

@@ -116,7 +116,7 @@ pub fn score(
     observer.begin("external test", "fits", fits);
     let mut arms = vec![];
     for arm in &runs.arms {
-        let mut own = ArmRuns { arm: arm.arm, sets: arm.sets.clone(), fits: vec![] };
+        let mut own = ArmRuns { arm: arm.arm, sets: arm.sets.clone(), fits: vec![], generators: arm.generators };
         for repetition in 0..arm.fits.len() as u64 {
             if observer.stop_requested() {
                 return Err(Problem::new(Kind::Interrupted, "stopped during the external test")

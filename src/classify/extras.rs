@@ -71,26 +71,26 @@ pub struct Network {
 /// What is handed over beside the data set, as far as an arm asks for it.
 #[derive(Debug, Default)]
 pub struct Extras {
-    /// Of a generator of the class of interest.
-    pub synthetic: Option<Vec<Synthetic>>,
+    /// Of generators of the class of interest, a list of each.
+    pub synthetic: Vec<Vec<Synthetic>>,
     /// Of a conditional generator, asked for the class of interest.
     pub conditional: Option<Vec<Synthetic>>,
-    /// Projections of contested lesions.
-    pub denoised: Option<Vec<Denoised>>,
+    /// Projections of contested lesions, a list of each generator, all of the same slices.
+    pub denoised: Vec<Vec<Denoised>>,
     /// Projections of agreed lesions of interest.
     pub projected_interest: Option<Vec<Denoised>>,
     /// Projections of agreed lesions of the other class.
     pub projected_others: Option<Vec<Denoised>>,
     /// Contested lesions with their probabilities and the projections that fit better.
     pub two_sided: Option<Vec<TwoSided>>,
-    /// Of a conditional generator, each with its class.
-    pub drawn_by_class: Option<Vec<Labelled>>,
+    /// Of conditional generators, each image with its class, a list of each generator.
+    pub drawn_by_class: Vec<Vec<Labelled>>,
     /// Training lesions edited, each with its class.
     pub edited: Option<Vec<Labelled>>,
     /// Lesion and w \[num_ws, w_dim\] of each projected slice of interest.
     pub latents: Option<Vec<(u32, Vec<f32>)>>,
-    /// What they were projected into.
-    pub network: Option<Network>,
+    /// What contested lesions were projected into, generator by generator.
+    pub networks: Vec<Network>,
     /// Whether each of the manifest's lesions truly is of interest; for the control that is given it.
     pub truth: Option<Vec<bool>>,
 }
@@ -274,6 +274,64 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
         Denoised { lesion, slices }
     };
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect(), notes })
+}
+
+/// Refuses projections of several generators (`lists`, read from `folders`) that are not of the same slices: fits with
+/// one generator and with another must differ in nothing else.
+///
+/// # Errors
+/// Names the folder that departs from the first.
+pub fn require_same_slices(lists: &[Vec<Denoised>], folders: &[PathBuf], data: &Prepared) -> Result<()> {
+    let slices = |list: &[Denoised]| -> BTreeSet<(u32, u32)> {
+        list.iter().flat_map(|lesion| lesion.slices.iter().map(|(z, _)| (lesion.lesion, *z))).collect()
+    };
+    let Some(first) = lists.first().map(|list| slices(list)) else { return Ok(()) };
+    for (list, folder) in lists.iter().zip(folders).skip(1) {
+        if let Some((lesion, z)) = slices(list).symmetric_difference(&first).next() {
+            let which = if first.contains(&(*lesion, *z)) { "lacks" } else { "has" };
+            return Err(Problem::new(Kind::Gate, format!("{which} slice {z} of {}", data.lesion(*lesion).id))
+                .at(folder)
+                .expected(format!("projections of the slices that {} has", folders[0].display()))
+                .advice("project with the same settings and the same seed into each generator"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses folders of several generators that are not each of another, or not the same ones in the same order: in
+/// each of `kinds` (what they hold, and the folders) those of one kind.
+///
+/// # Errors
+/// `Kind::Gate`, with the folder.
+pub fn require_other_generators(kinds: [(&str, &[PathBuf]); 2]) -> Result<()> {
+    #[derive(Deserialize)]
+    struct OfNetwork {
+        network_sha256: Option<String>,
+    }
+    let mut first: Vec<String> = vec![];
+    for (what, folders) in kinds.into_iter().filter(|(_, folders)| folders.len() > 1) {
+        let mut seen: Vec<String> = vec![];
+        for (at, folder) in folders.iter().enumerate() {
+            let path = folder.join(RECORD);
+            let record: OfNetwork = read_record(&path, "generate")?;
+            let sha256 = record.network_sha256.unwrap_or_default();
+            let refuse = |found: String| {
+                Err(Problem::new(Kind::Gate, found)
+                    .at(&path)
+                    .expected("each folder of another generator, the same ones in the same order")
+                    .advice("give --synthetic, --denoised and --network generator by generator"))
+            };
+            if let Some(before) = seen.iter().position(|other| *other == sha256) {
+                return refuse(format!("{what} of the generator that {} is of, too", folders[before].display()));
+            }
+            if first.get(at).is_some_and(|other| *other != sha256) {
+                return refuse(format!("{what} of network {}, the synthetic ones are of another", shown(&sha256)));
+            }
+            seen.push(sha256);
+        }
+        first = seen;
+    }
+    Ok(())
 }
 
 /// Entries of the role that is wanted, with their places in the record. Beside contested lesions a folder holds

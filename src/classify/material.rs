@@ -121,6 +121,8 @@ pub struct Unit {
 pub enum Supply {
     /// Each repetition draws from these.
     Drawn(Vec<Example>),
+    /// What each generator has; repetitions take generators in turn.
+    Generators(Vec<Supply>),
     /// Each repetition takes the first.
     Ranked(Vec<Example>),
     /// A list for each repetition.
@@ -132,7 +134,34 @@ impl Supply {
     pub fn examples(&self) -> Vec<&Example> {
         match self {
             Self::Drawn(examples) | Self::Ranked(examples) => examples.iter().collect(),
+            Self::Generators(supplies) => supplies.iter().flat_map(Self::examples).collect(),
             Self::Each(lists) => lists.iter().flatten().collect(),
+        }
+    }
+
+    /// What each of several generators has; what the one has where there is one; `None` of none.
+    pub fn of_generators(mut supplies: Vec<Self>) -> Option<Self> {
+        match supplies.len() {
+            0 | 1 => supplies.pop(),
+            _ => Some(Self::Generators(supplies)),
+        }
+    }
+
+    /// Generator by generator; one part too where it is of none.
+    pub fn by_generator(&self) -> Vec<&Self> {
+        if let Self::Generators(supplies) = self { supplies.iter().collect() } else { vec![self] }
+    }
+
+    /// What a repetition takes of it, `extra` at most; `purpose` names the stream of its draws.
+    fn taken(&self, repetition: u64, extra: usize, seed: RunSeed, purpose: &str) -> Vec<Example> {
+        let first = |examples: &Vec<Example>| examples.iter().take(extra).cloned().collect();
+        match self {
+            Self::Drawn(examples) => drawn(examples, extra, seed, purpose),
+            Self::Ranked(examples) => first(examples),
+            Self::Generators(supplies) => {
+                supplies[repetition as usize % supplies.len()].taken(repetition, extra, seed, purpose)
+            }
+            Self::Each(lists) => lists.get(repetition as usize).map(first).unwrap_or_default(),
         }
     }
 
@@ -140,6 +169,7 @@ impl Supply {
     pub fn count(&self) -> usize {
         match self {
             Self::Drawn(examples) | Self::Ranked(examples) => examples.len(),
+            Self::Generators(supplies) => supplies.iter().map(Self::count).min().unwrap_or(0),
             Self::Each(lists) => lists.iter().map(Vec::len).min().unwrap_or(0),
         }
     }
@@ -172,6 +202,9 @@ pub struct Selection {
     pub interest: Option<usize>,
     /// Of each source `extra` at most; those of contested lesions are of the same, in the same order.
     pub added: BTreeMap<Source, Vec<Example>>,
+    /// The same draw from the first of several generators, whichever is this repetition's: for what stands beside
+    /// material that the first alone gives.
+    pub of_first: BTreeMap<Source, Vec<Example>>,
     /// As in [`Material`].
     pub leaked: Vec<Vec<Unit>>,
     /// Slices in a batch.
@@ -190,6 +223,12 @@ impl Selection {
     pub fn labelled(&self, source: Source, target: f32) -> Vec<Example> {
         self.as_made(source).into_iter().map(|example| Example { target, ..example }).collect()
     }
+
+    /// The same from the first generator, in every repetition.
+    pub fn labelled_of_first(&self, source: Source, target: f32) -> Vec<Example> {
+        let Some(examples) = self.of_first.get(&source) else { return self.labelled(source, target) };
+        examples.iter().map(|example| Example { target, ..example.clone() }).collect()
+    }
 }
 
 impl Material {
@@ -207,6 +246,29 @@ impl Material {
     /// What was read or made of a source.
     pub fn supply(&self, source: Source) -> Option<&Supply> {
         self.supplies.get(&source)
+    }
+
+    /// Generators whose images an arm with these sources takes in turn, repetition by repetition: one where one of the
+    /// sources is of the first alone.
+    pub fn generators(&self, sources: &[Source]) -> usize {
+        let of_generators = sources.iter().filter(|source| source.is_of_a_generator());
+        let counts = of_generators.filter_map(|source| Some(self.supply(*source)?.by_generator().len()));
+        counts.min().unwrap_or(1)
+    }
+
+    /// What each generator gave of a source, in another order.
+    ///
+    /// # Errors
+    /// Those of `order`; nothing of that source.
+    pub fn ranked_by_generator(
+        &self,
+        source: Source,
+        order: impl Fn(Vec<Example>) -> Result<Vec<Example>>,
+    ) -> Result<Supply> {
+        let of_each = self.supply(source).map(Supply::by_generator).unwrap_or_default();
+        let ranked = |supply: &Supply| Ok(Supply::Ranked(order(supply.examples().into_iter().cloned().collect())?));
+        let ranked = of_each.into_iter().map(ranked).collect::<Result<_>>()?;
+        Supply::of_generators(ranked).ok_or_else(|| Problem::new(Kind::Internal, "nothing was drawn"))
     }
 
     /// Lesions of the other class; none where no class is of interest.
@@ -237,15 +299,14 @@ impl Material {
         }
         let of_supply = |(&source, supply): (&Source, &Supply)| {
             let extra = if source.is_of_every_class() { supply.count() } else { extra };
-            let first = |examples: &Vec<Example>| examples.iter().take(extra).cloned().collect();
-            let examples = match supply {
-                Supply::Drawn(examples) => drawn(examples, extra, seed, source.stream()),
-                Supply::Ranked(examples) => first(examples),
-                Supply::Each(lists) => lists.get(repetition as usize).map(first).unwrap_or_default(),
-            };
-            (source, examples)
+            (source, supply.taken(repetition, extra, seed, source.stream()))
         };
         let mut added: BTreeMap<Source, Vec<Example>> = self.supplies.iter().map(of_supply).collect();
+        let of_several = self.supplies.iter().filter_map(|(&source, supply)| match supply.by_generator()[..] {
+            [first, _, ..] => Some((source, first)),
+            _ => None,
+        });
+        let of_first = of_several.map(|(source, first)| of_supply((&source, first))).collect();
         let contested: Vec<Example> =
             self.contested.iter().map(|unit| Example { unit: unit.clone(), target: 0.5 }).collect();
         added.insert(Source::Ambiguous, drawn(&contested, extra, seed, Source::Ambiguous.stream()));
@@ -254,6 +315,7 @@ impl Material {
             all_others: self.others().to_vec(),
             interest: self.interest,
             added,
+            of_first,
             leaked: self.leaked.clone(),
             batch: 0,
             seed,
@@ -337,6 +399,29 @@ pub(crate) mod tests {
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1).classes[0], draw(2).classes[0]);
         assert_eq!(draw(1).as_made(Source::Affine)[0].unit.rows, [520]);
+    }
+
+    /// Of two generators the first has rows 700 and on, the second 800 and on: repetitions 0 and 2 see the first,
+    /// 1 the second, each with the lesions that the contested arm draws.
+    #[test]
+    fn repetitions_take_generators_in_turn() {
+        let mut material = small();
+        let of = |first| Supply::Drawn(rims(units(Origin::Denoised, 8, first, 1)));
+        material.supplies.insert(Source::Denoised, Supply::Generators(vec![of(700), of(800)]));
+        for (repetition, hundred) in [(0, 7), (1, 8), (2, 7)] {
+            let selection = material.select(repetition, RunSeed(repetition), 5, 2.0).unwrap();
+            let denoised = selection.as_made(Source::Denoised);
+            assert!(denoised.iter().all(|example| example.unit.rows[0] / 100 == hundred), "{repetition}");
+            let lesions = |examples: Vec<Example>| examples.iter().map(|e| e.unit.lesion).collect::<Vec<_>>();
+            assert_eq!(lesions(denoised), lesions(selection.as_made(Source::Ambiguous)));
+            let first = selection.labelled_of_first(Source::Denoised, 1.0);
+            assert!(first.iter().all(|example| example.unit.rows[0] / 100 == 7), "{repetition}");
+            assert_eq!(lesions(first), lesions(selection.as_made(Source::Ambiguous)));
+        }
+        assert_eq!(material.generators(&[Source::Ambiguous, Source::Denoised]), 2);
+        assert_eq!(material.generators(&[Source::Synthetic, Source::Denoised]), 1, "synthetic ones are of the first");
+        let supply = material.supply(Source::Denoised).unwrap();
+        assert_eq!((supply.count(), supply.examples().len(), supply.by_generator().len()), (8, 16, 2));
     }
 
     #[test]

@@ -151,30 +151,26 @@ impl Pool {
 /// What was handed over, as rows and supplies.
 fn read(extras: &Extras, training: &TrainSlices, rows: &mut Rows, material: &mut Material) -> Result<()> {
     let better = extras.two_sided.iter().flatten().map(|lesion| &lesion.better);
-    match &extras.denoised {
+    match extras.denoised.first() {
         Some(denoised) => material.contested = originals(training, denoised)?,
         // Then the contested ones are those that were projected as of either class.
         None if extras.two_sided.is_some() => material.contested = originals(training, better)?,
         None => {}
     }
     let surely = |unit| Example { unit, target: 1.0 };
-    let mut supply = |source: Source, examples: Vec<Example>| {
-        material.supplies.insert(source, Supply::Drawn(examples));
+    let mut denoised = |lesions: &Vec<Denoised>| -> Vec<Example> {
+        lesions.iter().map(|lesion| surely(rows.projected(lesion, Origin::Denoised))).collect()
     };
-    if let Some(lesions) = &extras.denoised {
-        let examples = lesions.iter().map(|lesion| surely(rows.projected(lesion, Origin::Denoised)));
-        supply(Source::Denoised, examples.collect());
-    }
-    let drawn = |slices: &Option<Vec<Synthetic>>, origin, rows: &mut Rows| -> Option<Vec<Example>> {
-        Some(slices.as_ref()?.iter().map(|slice| surely(rows.synthetic(slice, origin))).collect())
+    let denoised = extras.denoised.iter().map(&mut denoised).collect();
+    let mut drawn = |slices: &Vec<Synthetic>, origin| -> Vec<Example> {
+        slices.iter().map(|slice| surely(rows.synthetic(slice, origin))).collect()
     };
-    for (source, slices, origin) in [
-        (Source::Synthetic, &extras.synthetic, Origin::Synthetic),
-        (Source::Conditional, &extras.conditional, Origin::Conditional),
-    ] {
-        if let Some(examples) = drawn(slices, origin, rows) {
-            supply(source, examples);
-        }
+    let synthetic = extras.synthetic.iter().map(|slices| drawn(slices, Origin::Synthetic)).collect();
+    let conditional = extras.conditional.iter().map(|slices| drawn(slices, Origin::Conditional)).collect();
+    for (source, lists) in
+        [(Source::Denoised, denoised), (Source::Synthetic, synthetic), (Source::Conditional, conditional)]
+    {
+        supply(material, source, lists);
     }
     for (source, lesions, origin, target) in [
         (Source::ProjectedInterest, &extras.projected_interest, Origin::ProjectedInterest, 1.0),
@@ -182,11 +178,18 @@ fn read(extras: &Extras, training: &TrainSlices, rows: &mut Rows, material: &mut
     ] {
         if let Some(lesions) = lesions {
             let one = |lesion: &Denoised| Example { unit: rows.projected(lesion, origin), target };
-            supply(source, lesions.iter().map(one).collect());
+            supply(material, source, vec![lesions.iter().map(one).collect()]);
         }
     }
     read_of_every_class(extras, rows, material);
     Ok(())
+}
+
+/// What generators made, a list of each; nothing where there is none.
+fn supply(material: &mut Material, source: Source, lists: Vec<Vec<Example>>) {
+    if let Some(supply) = Supply::of_generators(lists.into_iter().map(Supply::Drawn).collect()) {
+        material.supplies.insert(source, supply);
+    }
 }
 
 /// Images with a class each; those that a gate kept are the same rows once more.
@@ -199,10 +202,8 @@ fn read_of_every_class(extras: &Extras, rows: &mut Rows, material: &mut Material
         };
         images.iter().map(one).collect()
     };
-    if let Some(images) = &extras.drawn_by_class {
-        let drawn = examples(images, Origin::Drawn);
-        material.supplies.insert(Source::DrawnByClass, Supply::Drawn(drawn));
-    }
+    let drawn = extras.drawn_by_class.iter().map(|images| examples(images, Origin::Drawn)).collect();
+    supply(material, Source::DrawnByClass, drawn);
     if let Some(images) = &extras.edited {
         let edited = examples(images, Origin::Edited);
         let some = |of: &dyn Fn(&Labelled) -> bool| {

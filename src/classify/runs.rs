@@ -79,6 +79,15 @@ pub struct ArmRuns {
     pub sets: Vec<TrainingSet>,
     /// The outcome of each repetition.
     pub fits: Vec<Fitted>,
+    /// Generators that its repetitions take in turn; 1 where it takes of none.
+    pub generators: usize,
+}
+
+impl ArmRuns {
+    /// Number of each repetition's generator.
+    pub fn generator_of_each(&self) -> Vec<u32> {
+        (0..self.fits.len()).map(|repetition| (repetition % self.generators) as u32).collect()
+    }
 }
 
 /// All arms, and what was equal in them.
@@ -271,7 +280,7 @@ pub fn run(
     let mut fitted = fitted?.into_iter();
     let arms = config.arms.iter().zip(sets).map(|(&arm, sets)| {
         let fits = fitted.by_ref().take(sets.len()).collect();
-        ArmRuns { arm, sets, fits }
+        ArmRuns { arm, sets, fits, generators: pool.material.generators(arm.needs()) }
     });
     let file = |job: &Job| Ok(FileHash { path: fit_name(job.arm, job.repetition), sha256: files::sha256(&job.file)? });
     Ok(Runs {

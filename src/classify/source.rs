@@ -145,6 +145,11 @@ impl Source {
         }
     }
 
+    /// Whether a generator drew it or lesions were projected into one.
+    pub fn is_of_a_generator(self) -> bool {
+        !self.is_made_of_rims() && !matches!(self, Self::Ambiguous | Self::Posterior | Self::Oracle)
+    }
+
     /// Whether it is made of agreed lesions of interest and nothing else.
     pub fn is_made_of_rims(self) -> bool {
         matches!(self, Self::Affine | Self::Smote | Self::DeepSmote | Self::DeepSmoteCode)

@@ -1,6 +1,7 @@
 //! The stage: a prepared data set and what the arms add in; scores of every arm with intervals out.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use rand::seq::SliceRandom;
 use tch::Tensor;
@@ -35,18 +36,19 @@ use crate::units::Ready;
 pub struct Inputs<'a> {
     /// What is learned from and scored on.
     pub data: &'a Prepared,
-    /// Folder that `generate` wrote.
-    pub synthetic: Option<&'a Path>,
+    /// Folders that `generate` wrote, one of each generator; repetitions take generators in turn.
+    pub synthetic: &'a [PathBuf],
     /// Folder that `generate` wrote with a conditional generator.
     pub conditional: Option<&'a Path>,
-    /// Folder that `project` wrote, of contested lesions.
-    pub denoised: Option<&'a Path>,
+    /// Folders that `project` wrote, of contested lesions, of the same generators.
+    pub denoised: &'a [PathBuf],
     /// Folder that `project` wrote, of agreed training lesions of interest.
     pub projected_interest: Option<&'a Path>,
     /// Folder that `project` wrote, of agreed training lesions of the other class.
     pub projected_others: Option<&'a Path>,
-    /// The generator that lesions were projected into: its file, or the folder that it lies in.
-    pub network: Option<&'a Path>,
+    /// The generators that lesions were projected into, in the same order: each one's file, or the folder that it
+    /// lies in.
+    pub network: &'a [PathBuf],
     /// Folder that `two-sided` wrote.
     pub two_sided: Option<&'a Path>,
     /// Folder that `edit` wrote.
@@ -60,12 +62,12 @@ pub struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     fn of(&self, given: Given) -> Option<&'a Path> {
         match given {
-            Given::Synthetic => self.synthetic,
+            Given::Synthetic => self.synthetic.first().map(PathBuf::as_path),
             Given::Conditional => self.conditional,
-            Given::Denoised => self.denoised,
+            Given::Denoised => self.denoised.first().map(PathBuf::as_path),
             Given::ProjectedInterest => self.projected_interest,
             Given::ProjectedOthers => self.projected_others,
-            Given::Network => self.network,
+            Given::Network => self.network.first().map(PathBuf::as_path),
             Given::TwoSided => self.two_sided,
             Given::Edited => self.edited,
             Given::Truth => self.truth,
@@ -134,12 +136,14 @@ pub fn run_with(
     config.check()?;
     check_inputs(&inputs, config).map_err(|problem| problem.at(inputs.data.root()))?;
     let data = inputs.data;
-    let folders = [inputs.synthetic, inputs.conditional, inputs.denoised];
-    let more = [inputs.projected_interest, inputs.projected_others, inputs.network, inputs.two_sided, inputs.edited];
+    let folders = [inputs.conditional, inputs.projected_interest, inputs.projected_others];
+    let more = [inputs.two_sided, inputs.edited];
+    let of_generators = inputs.synthetic.iter().chain(inputs.denoised).chain(inputs.network).map(PathBuf::as_path);
     let read = folders
         .into_iter()
         .chain(more)
         .flatten()
+        .chain(of_generators)
         .chain(inputs.truth)
         .chain([data.root()])
         .chain(inputs.external.map(Prepared::root))
@@ -199,6 +203,7 @@ pub(super) fn pool(
 pub(super) fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
     let data = inputs.data;
     inputs.external.map(|set| external::require(set, data, config)).transpose()?;
+    require_generators(inputs, config)?;
     let [channels, height, width] = data.image_shape();
     let classifier = config.classifier(channels, height);
     let smallest = classifier.smallest_side();
@@ -228,6 +233,36 @@ pub(super) fn check_inputs(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Resu
     Ok(())
 }
 
+/// Refuses folders that are not of as many generators, or of more than there are repetitions.
+fn require_generators(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()> {
+    let given = [inputs.synthetic, inputs.denoised, inputs.network].map(<[PathBuf]>::len);
+    let generators = given.into_iter().max().unwrap_or_default();
+    if given.iter().any(|count| ![0, generators].contains(count)) {
+        let [synthetic, denoised, network] = given;
+        return Err(Problem::usage(format!(
+            "--synthetic {synthetic} times, --denoised {denoised} times, --network {network} times"
+        ))
+        .expected("the same generators in the same order")
+        .advice("give each of them once for each generator, or not at all"));
+    }
+    if generators > 1 && inputs.data.classes().of_interest.is_none() {
+        return Err(Problem::usage(format!("{generators} generators for a data set without a class of interest"))
+            .expected("one: the comparison of several classes has no intervals over generators")
+            .advice("give one generator's images"));
+    }
+    if generators as u64 > config.seeds {
+        return Err(Problem::usage(format!("{generators} generators for {} repetitions", config.seeds))
+            .expected("at least a repetition for each generator: repetitions take them in turn")
+            .advice("set classify.seeds (--seeds) to twice as many, to tell a generator's chance from a fit's"));
+    }
+    if generators > 1 && config.accepted_only {
+        return Err(Problem::usage(format!("only accepted projections of {generators} generators"))
+            .expected("one generator: each erases the rims of other lesions, and lesions must be the same")
+            .advice("leave out classify.accepted_only (--accepted-only), or give one generator"));
+    }
+    extras::require_other_generators([("synthetic lesions", inputs.synthetic), ("projections", inputs.denoised)])
+}
+
 /// Rims in every batch: the None arm's, wherever it stands; without it those of the first.
 fn rims_per_batch(runs: &Runs) -> u64 {
     let none = runs.arms.iter().find(|arm| arm.arm == Arm::None);
@@ -249,33 +284,43 @@ fn load_extras(
         |given: Given| inputs.of(given).filter(|_| needed.iter().any(|source| source.asks_for().contains(&given)));
     let drawn = |folder: &Path| extras::synthetic(folder, data, config.trust_origin, observer);
     let interest = data.classes().interest().unwrap_or_default();
-    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
-    // else.
-    let contested = inputs.denoised.filter(|_| needed.iter().any(|source| source.of_contested()));
     let projected = |folder: &Path, wanted| extras::projected(folder, data, wanted, config);
     let of_interest = |source: &Source| source.asks_for().contains(&Given::Synthetic) && !source.is_of_every_class();
-    let by_class = needed.contains(&Source::DrawnByClass);
     let labelled = |folder: &Path, kind| labelled::read(folder, data, kind, config.trust_origin, observer);
-    let drawn_by_class = asked(Given::Synthetic).filter(|_| by_class);
-    extras.drawn_by_class =
-        drawn_by_class.map(|folder| labelled(folder, Kind::Drawn)).transpose()?.map(|read| read.noted(notes));
+    let synthetic = inputs.synthetic.iter();
+    if needed.contains(&Source::DrawnByClass) {
+        let read = synthetic.clone().map(|folder| Ok(labelled(folder, Kind::Drawn)?.noted(notes)));
+        extras.drawn_by_class = read.collect::<Result<_>>()?;
+    }
     extras.edited =
         asked(Given::Edited).map(|folder| labelled(folder, Kind::Edited)).transpose()?.map(|read| read.noted(notes));
-    let synthetic = asked(Given::Synthetic).filter(|_| needed.iter().any(of_interest));
-    extras.synthetic = synthetic.map(drawn).transpose()?.map(|read| read.noted(notes));
+    if needed.iter().any(of_interest) {
+        extras.synthetic = synthetic.map(|folder| Ok(drawn(folder)?.noted(notes))).collect::<Result<_>>()?;
+    }
     extras.conditional = asked(Given::Conditional).map(drawn).transpose()?.map(|read| read.noted(notes));
+    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
+    // else.
+    if needed.iter().any(|source| source.of_contested()) {
+        let read = |folder: &PathBuf| Ok(projected(folder, Wanted::Contested)?.noted(notes));
+        extras.denoised = inputs.denoised.iter().map(read).collect::<Result<_>>()?;
+        extras::require_same_slices(&extras.denoised, inputs.denoised, data)?;
+    }
     let of = |folder: Option<&Path>, wanted, notes: &mut Vec<String>| -> Result<Option<Vec<Denoised>>> {
         Ok(folder.map(|folder| projected(folder, wanted)).transpose()?.map(|read| read.noted(notes)))
     };
-    extras.denoised = of(contested, Wanted::Contested, notes)?;
     extras.projected_interest = of(asked(Given::ProjectedInterest), Wanted::OfClass(interest), notes)?;
     extras.projected_others = of(asked(Given::ProjectedOthers), Wanted::OfClass(1 - interest.min(1)), notes)?;
     let judged = |folder: &Path| extras::two_sided(folder, data, config.trust_origin);
     extras.two_sided = asked(Given::TwoSided).map(judged).transpose()?.map(|read| read.noted(notes));
-    if let Some(path) = asked(Given::Network) {
-        extras.network = extras::network(path, data, device, config.trust_origin)?.noted(notes).pop();
+    if asked(Given::Network).is_some() {
+        for path in inputs.network {
+            extras.networks.extend(extras::network(path, data, device, config.trust_origin)?.noted(notes));
+        }
     }
-    if let (Some(folder), Some(network)) = (asked(Given::ProjectedInterest), &extras.network) {
+    // What is said of each generator's material may be the same.
+    let mut said = BTreeSet::new();
+    notes.retain(|note| said.insert(note.clone()));
+    if let (Some(folder), Some(network)) = (asked(Given::ProjectedInterest), extras.networks.first()) {
         let shape = network.generator.config();
         let size = (shape.num_ws() * shape.w_dim) as usize;
         extras.latents = Some(extras::latents(folder, data, interest, (size, &network.sha256))?);
@@ -309,6 +354,7 @@ impl Fits<'_> {
             weights: vec![],
             made: pool.made.clone(),
             external: None,
+            generators: runs.arms.iter().map(|arm| arm.generators as u64).max().unwrap_or(1),
         }
     }
 

@@ -34,15 +34,17 @@ pub struct ClassifyArgs {
     /// Prepared data set (`rimforge prepare`).
     #[arg(long)]
     data: PathBuf,
-    /// Folder of synthetic slices (`rimforge generate`); needed by the ADA-GAN and ADA-GAN+LD arms.
+    /// Folder of synthetic slices (`rimforge generate`); needed by the ADA-GAN and ADA-GAN+LD arms. May be given for
+    /// each of several generators: repetitions take them in turn.
     #[arg(long)]
-    synthetic: Option<PathBuf>,
+    synthetic: Vec<PathBuf>,
     /// Folder of a conditional generator's rims (`rimforge generate --class rim`); needed by the ADA-cGAN arm.
     #[arg(long)]
     conditional: Option<PathBuf>,
-    /// Folder of projected contested lesions (`rimforge project`); needed by the ADA-GAN-LD and ADA-GAN+LD arms.
+    /// Folder of projected contested lesions (`rimforge project`); needed by the ADA-GAN-LD and ADA-GAN+LD arms. As
+    /// often as --synthetic, in the same order.
     #[arg(long)]
-    denoised: Option<PathBuf>,
+    denoised: Vec<PathBuf>,
     /// Folder of projected agreed rims of the training side; needed by the latent-smote and source-matched arms.
     #[arg(long)]
     projected_rims: Option<PathBuf>,
@@ -50,8 +52,9 @@ pub struct ClassifyArgs {
     #[arg(long)]
     projected_non_rims: Option<PathBuf>,
     /// Generator that lesions were projected into; needed by the random-latents, generator-mean and latent-smote arms.
+    /// As often as --denoised.
     #[arg(long)]
-    network: Option<PathBuf>,
+    network: Vec<PathBuf>,
     /// Folder of `rimforge two-sided`; needed by the two-sided and two-sided-image arms.
     #[arg(long)]
     two_sided: Option<PathBuf>,
@@ -164,12 +167,12 @@ pub fn run(args: &ClassifyArgs, console: &Console) -> Result<()> {
     let external = args.external.as_ref().map(Prepared::open).transpose()?;
     let inputs = Inputs {
         data: &data,
-        synthetic: args.synthetic.as_deref(),
+        synthetic: &args.synthetic,
         conditional: args.conditional.as_deref(),
-        denoised: args.denoised.as_deref(),
+        denoised: &args.denoised,
         projected_interest: args.projected_rims.as_deref(),
         projected_others: args.projected_non_rims.as_deref(),
-        network: args.network.as_deref(),
+        network: &args.network,
         two_sided: args.two_sided.as_deref(),
         edited: args.edited.as_deref(),
         truth: args.truth.as_deref(),

@@ -69,6 +69,20 @@ pub struct ClassifyRecord {
     /// The same fits on another data set; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalRecord>,
+    /// Generators whose images repetitions take in turn, where arms take of any; absent where there is one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub generators: u64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// For what is written only where it is more.
+// Serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+pub(crate) fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 /// Fits on a data set that nobody knew.

@@ -57,9 +57,10 @@ pub struct ContrastRecord {
 pub struct VarianceShares {
     /// By the choice of test patients.
     pub patients: f64,
-    /// By the choice of generator; `None` with one, whose share is unknown, not 0.
+    /// By the choice of generator; `None` with one, whose share is unknown, not 0. With one fit of each generator the
+    /// fits' share is in it.
     pub generators: Option<f64>,
-    /// By the chance of a fit (initial weights, batches, draws); `None` with one.
+    /// By the chance of a fit (initial weights, batches, draws); `None` where no generator has two.
     pub fits: Option<f64>,
 }
 

@@ -70,6 +70,20 @@ pub struct StudyRecord {
     /// Lesions projected as of either class; absent where the settings have no such section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub two_sided: Option<TwoSidedRecord>,
+    /// Generators like the first, trained from other random numbers; none where the settings ask for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_generators: Vec<FurtherGenerator>,
+}
+
+/// A generator like the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FurtherGenerator {
+    /// Of agreed rims.
+    pub training: TrainingRecord,
+    /// What it draws.
+    pub synthesis: SynthesisRecord,
+    /// Contested lesions in its latent space.
+    pub projection: ProjectionRecord,
 }
 
 /// The generator that is told rims from non-rims.

@@ -45,7 +45,10 @@ pub fn section(classify: &ClassifyRecord) -> Option<Evidence> {
 pub fn summary(classify: &ClassifyRecord) -> Option<String> {
     let primary = classify.evidence.as_ref()?.contrasts.iter().find(|contrast| contrast.primary)?;
     let least = primary.detectable.map_or_else(String::new, |least| {
-        format!(" A true difference of {} is what such a test set finds in 80 % of cases.", number(least, 3))
+        format!(
+            " A true difference of {} is what such a test set finds with as many fits in 80 % of cases.",
+            number(least, 3)
+        )
     });
     Some(format!(
         "Primary question, {} minus None, {}, against {}: {}, p {}.{least}",

@@ -36,6 +36,8 @@ mod explanation;
 
 mod figures;
 
+mod generators;
+
 mod glioma;
 
 mod images;

@@ -10,6 +10,7 @@ use super::evaluation::{self, Evaluation};
 use super::evidence::{self, Evidence};
 use super::explanation::{self, Explanation};
 use super::figures;
+use super::generators::{self, GeneratorRow};
 use super::images::{Figure, data_uri, stage_image};
 use super::multi_contrast::{self, MultiContrast};
 use super::numbers::{count, interval, number, thousands};
@@ -60,6 +61,7 @@ struct Page<'a> {
     contrast_scatter: String,
     two_sided: Option<TwoSided<'a>>,
     arms: Arms,
+    generators: Vec<GeneratorRow>,
     evidence: Option<Evidence>,
     maps: Vec<Figure>,
     explanation: Option<Explanation<'a>>,
@@ -135,6 +137,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         contrast_scatter: figures::contrast_scatter(&study.projection),
         two_sided: two_sided::section(study, dir)?,
         arms: arms::section(classify),
+        generators: generators::rows(study),
         evidence: evidence::section(classify),
         explanation: explanation::section(study, dir)?,
         maps,

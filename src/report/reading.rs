@@ -77,7 +77,9 @@ pub fn section(study: &StudyRecord, dir: &StudyDir) -> Result<Option<Reading>> {
     let Some(text) = files::read_if_there(&path, LARGEST, "the results of a reader study")? else { return Ok(None) };
     let record: ReadingRecord = files::parse_json(&path, &text, "readable as results of a reader study")?;
     let drawn = record.network_sha256.as_ref();
-    let of_another = drawn.is_some_and(|network| *network != study.synthesis.network_sha256)
+    let further = study.further_generators.iter().map(|one| &one.synthesis.network_sha256);
+    let mut own = [&study.synthesis.network_sha256].into_iter().chain(further);
+    let of_another = drawn.is_some_and(|network| !own.any(|other| other == network))
         || study.synthesis.data_sha256.as_ref().is_some_and(|data| *data != record.data_sha256);
     Ok((!record.readers.is_empty()).then(|| shown(&record, of_another)))
 }

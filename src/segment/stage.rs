@@ -213,11 +213,11 @@ fn load_extras(
     let needed = |source: Source| config.arms.iter().any(|arm| arm.sources().contains(&source));
     let mut extras = Extras::default();
     if let Some(folder) = inputs.synthetic.filter(|_| needed(Source::Synthetic)) {
-        extras.synthetic = Some(extras::synthetic(folder, data, config.trust_origin, observer)?.noted(notes));
+        extras.synthetic = vec![extras::synthetic(folder, data, config.trust_origin, observer)?.noted(notes)];
     }
     if let Some(folder) = inputs.denoised.filter(|_| needed(Source::Denoised)) {
         let read = extras::projected(folder, data, Wanted::Contested, &config.of_classifiers())?;
-        extras.denoised = Some(read.noted(notes));
+        extras.denoised = vec![read.noted(notes)];
     }
     Ok(extras)
 }

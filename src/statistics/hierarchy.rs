@@ -7,7 +7,12 @@
 //! mean squares of what resampling the patients changes in them (what patients and fits have in common is in the
 //! patients' part already and must not count twice), taken apart by the method of moments (Searle, Casella & McCulloch,
 //! Variance Components, 1992, chapter 3). The parts add up to the variance of the mean; its degrees of freedom are
-//! Satterthwaite's (Biometrics Bull 2:110, 1946). A part below 0 is 0.
+//! Satterthwaite's (Biometrics Bull 2:110, 1946). A part below 0 is 0. Where generators have a part, theirs and the
+//! fits' together are the mean square between generators over the number of fits, and have its degrees of freedom.
+//!
+//! With two or three generators the interval is somewhat too short all the same, since a part that is cut off at 0 is
+//! taken for none: of 500 samples in the tests below it held the truth in 92 % with two of three fits, in 93 % with
+//! three of two.
 //!
 //! With one generator its part is unknown, not 0: the interval then speaks of that generator alone. So with one fit a
 //! generator, whose spread cannot be told from the generators'.
@@ -79,11 +84,9 @@ pub fn spread(values: &Values<'_>) -> Option<Spread> {
         fits: within.map(|within| within / count),
         degrees_of_freedom: 0.0,
     };
-    let parts = [
-        (patients, k - 1.0),
-        (spread.generators.unwrap_or(0.0), groups.between_df),
-        (spread.fits.unwrap_or(0.0), groups.within_df),
-    ];
+    let [of_generators, of_fits] = [spread.generators, spread.fits].map(|part| part.unwrap_or(0.0));
+    let chance_df = if of_generators > 0.0 { groups.between_df } else { groups.within_df };
+    let parts = [(patients, k - 1.0), (of_generators + of_fits, chance_df)];
     let below: f64 =
         parts.iter().filter(|(part, df)| *part > 0.0 && *df > 0.0).map(|(part, df)| part * part / df).sum();
     let degrees_of_freedom = if below > 0.0 { spread.total().powi(2) / below } else { k - 1.0 };
@@ -311,6 +314,12 @@ mod tests {
         ] {
             let found = coverage(patients, repeated, sds);
             assert!((0.92..0.985).contains(&found), "{patients} patients, {repeated:?}: {found}");
+        }
+        // Too few generators: short of it, and not worse than is said above.
+        for (repeated, least) in [([2, 3], 0.85), ([3, 2], 0.9)] {
+            let found = coverage(60, repeated, [0.3, 0.2, 0.5]);
+            println!("{repeated:?} generators and fits: {found}");
+            assert!((least..0.985).contains(&found), "{repeated:?}: {found}");
         }
         let one_of_many = coverage(200, [1, 3], [0.3, 0.2, 0.5]);
         assert!(one_of_many < 0.8, "the generator's part is unknown, and missing: {one_of_many}");

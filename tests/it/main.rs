@@ -103,6 +103,8 @@ mod training_parity;
 
 mod generate;
 
+mod generators;
+
 mod project_command;
 
 /// Files of weights and networks that are not what they should be, or made to do harm.

@@ -242,9 +242,11 @@ pub fn study() -> StudyRecord {
         explanation: None,
         segmentation: None,
         two_sided: None,
+        further_generators: vec![],
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            generators: 1,
             weights: vec![],
             made: vec![],
             external: None,

@@ -76,6 +76,7 @@ fn table() -> Vec<Row> {
         row("name", Text, &["a", "\"a b\""], &["\" \""]),
         row("out", Text, &["x/y"], &[]),
         row("seed", Count, &["0", "9223372036854775807"], &[]),
+        row("generators", Count, &["1", "5"], &["0", "6"]).with(&["classify.seeds=5"]),
         row("engine.device", Word, &["auto", "cpu", "cuda"], &["tpu", "cuda:1", "CPU"]),
         row("engine.threads", Count, &["0", "1", "4096"], &["4097"]),
         row("engine.graphs", Flag, &["true", "false"], &[]),
@@ -368,6 +369,12 @@ fn table() -> Vec<Row> {
 /// Settings that are good one by one and not together, and what is said of them.
 const CLASHES: &[(&str, &[&str], &[&str])] = &[
     ("", &[], &["no cohort", "[cohort.simulate]"]),
+    (STUDY, &["generators=4"], &["generators = 4 with classify.seeds = ", "a repetition for each generator"]),
+    (
+        STUDY,
+        &["generators=2", "classify.seeds=4", "classify.accepted_only=true"],
+        &["generators = 2 with classify.accepted_only = true"],
+    ),
     (STUDY, &["cohort.path=x"], &["cohort.path = \"x\"", "one of the two"]),
     (REAL, &["out=cohort"], &["out = \"cohort\" with cohort.path"]),
     (STUDY, &["prepare.session='01'"], &["prepare.session = \"01\" with [cohort.simulate]"]),

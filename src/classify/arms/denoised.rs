@@ -47,7 +47,7 @@ pub(super) const SOURCE_MATCHED: Recipe = Recipe {
         let (rims, others) =
             (selection.labelled(Source::ProjectedInterest, 1.0), selection.labelled(Source::ProjectedOthers, 0.0));
         let count = rims.len().min(others.len());
-        set.added = selection.labelled(Source::Denoised, 1.0);
+        set.added = selection.labelled_of_first(Source::Denoised, 1.0);
         set.added.extend(rims.into_iter().take(count).chain(others.into_iter().take(count)));
     },
 };

@@ -40,7 +40,7 @@ pub fn tested(ground: &Ground<'_>, contrasts: &Contrasts<'_>) -> Vec<ContrastRec
     let mut records: Vec<ContrastRecord> = (0..contrasts.pairs.len())
         .filter_map(|at| {
             let pair = &contrasts.pairs[at];
-            let spread = spread_of(contrasts, at)?;
+            let spread = spread_of(ground, contrasts, at)?;
             let primary = is_primary(&ground.config.primary, ground, pair.arm, &pair.metric, pair.against);
             Some(ContrastRecord {
                 arm: ground.runs.arms[pair.arm].arm.name().to_owned(),
@@ -59,8 +59,8 @@ pub fn tested(ground: &Ground<'_>, contrasts: &Contrasts<'_>) -> Vec<ContrastRec
     records
 }
 
-/// The fits of a repetition share one generator: its part stays unknown.
-fn spread_of(contrasts: &Contrasts<'_>, pair: usize) -> Option<Spread> {
+/// Where all repetitions have one generator, its part stays unknown.
+fn spread_of(ground: &Ground<'_>, contrasts: &Contrasts<'_>, pair: usize) -> Option<Spread> {
     let own = contrasts.first + pair * contrasts.repetitions;
     let own = own..own + contrasts.repetitions;
     let defined = |values: &Vec<Option<f64>>| values[own.clone()].iter().copied().collect::<Option<Vec<f64>>>();
@@ -69,7 +69,7 @@ fn spread_of(contrasts: &Contrasts<'_>, pair: usize) -> Option<Spread> {
     if 2 * resampled.len() < contrasts.drawn.values.len() {
         return None;
     }
-    let generators = vec![0; whole.len()];
+    let generators = ground.runs.arms[contrasts.pairs[pair].arm].generator_of_each();
     let carriers = contrasts.pairs[pair].carriers;
     spread(&Values { whole: &whole, resampled: &resampled, generators: &generators, carriers })
 }

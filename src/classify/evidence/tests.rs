@@ -14,6 +14,7 @@ fn runs(none: &[Vec<f64>], other: &[Vec<f64>]) -> Runs {
         arm,
         sets: vec![set.clone(); scores.len()],
         fits: scores.iter().map(|test| Fitted { validation: vec![], test: vec![test.clone()] }).collect(),
+        generators: 1,
     };
     let plan = Plan { classifier: Width::Small.classifier(1), steps: 1, batch: 12, learning_rate: 1e-3 };
     Runs { plan, arms: vec![arm(Arm::None, none), arm(Arm::AdaGanLd, other)], computed_with: vec![], files: vec![] }
@@ -160,4 +161,29 @@ fn older_records_are_read() {
     let record: ClassifyRecord = serde_json::from_str(text).unwrap();
     assert_eq!(record.evidence, None);
     assert!(!serde_json::to_string(&record).unwrap().contains("evidence"));
+}
+
+/// Four fits of two generators in turn: the first's find all positives, the second's none of them. Between generators
+/// lies what the metrics differ by, within them nothing.
+#[test]
+fn the_share_of_generators_is_known_where_there_are_several() {
+    let (mut runs, lesions) = example();
+    let none = runs.arms[0].fits[0].test[0].clone();
+    let good: Vec<f64> = (0..36).map(|lesion| f64::from(u8::from(lesion % 3 == 0)) + lesion as f64 * 1e-4).collect();
+    let bad: Vec<f64> = good.iter().map(|score| -score).collect();
+    runs = self::runs(&vec![none; 4], &[good.clone(), bad.clone(), good, bad]);
+    let alone = found(&runs, &lesions);
+    assert!(alone.contrasts.iter().all(|contrast| contrast.shares.generators.is_none()));
+    assert!(alone.notes[1].contains("from one generator"), "{:?}", alone.notes);
+    runs.arms[1].generators = 2;
+    assert_eq!(runs.arms[1].generator_of_each(), [0, 1, 0, 1]);
+    let several = found(&runs, &lesions);
+    let auroc = |found: &EvidenceRecord| found.contrasts.iter().find(|c| c.metric == "auroc").unwrap().clone();
+    let (alone, both) = (auroc(&alone), auroc(&several));
+    assert!(both.shares.generators.unwrap() > 0.8 && both.shares.fits == Some(0.0), "{both:?}");
+    assert!(both.difference.method.contains("patients, generators, fits"), "{}", both.difference.method);
+    let width =
+        |contrast: &crate::records::evidence::ContrastRecord| contrast.difference.high - contrast.difference.low;
+    assert!(width(&both) > width(&alone), "one degree of freedom instead of three");
+    assert!(several.notes[1].contains("of 2 generators in turn"), "{:?}", several.notes);
 }

@@ -3,8 +3,40 @@
 use super::Ground;
 use crate::records::evidence::EvidenceRecord;
 
+/// Generators below which the spread among them rests on very few degrees of freedom.
+const ENOUGH: usize = 5;
+
 /// Patients with a positive below which intervals deserve little trust.
 const FEW: usize = 20;
+
+/// Whose chance is in the intervals.
+fn of_generators(ground: &Ground<'_>) -> String {
+    let beside = ground.beside_none();
+    let alone = |at: usize| ground.runs.arms[at].generators == 1;
+    let of_one = "took their generated lesions from one generator: what another would have given is unknown, not 0, and \
+                  in no interval";
+    let Some(several) = beside.iter().map(|(at, _)| ground.runs.arms[*at].generators).find(|count| *count > 1) else {
+        return format!("All fits of an arm {of_one}.");
+    };
+    let told = format!(
+        "Fits took the generated lesions of {several} generators in turn, which were trained from other random numbers: \
+         a generator's chance is in interval and p of a metric's difference from None, in no other table, and is known \
+         badly from fewer than {ENOUGH}."
+    );
+    let made = |(at, name): &(usize, &'static str)| {
+        let arm = ground.runs.arms[*at].arm;
+        (alone(*at) && arm.needs().iter().any(|source| source.is_of_a_generator())).then_some(*name)
+    };
+    let fits = ground.runs.arms.first().map_or(0, |arm| arm.fits.len());
+    let alone_in_it = if fits < 2 * several {
+        " With fewer than two fits of each generator a generator's chance and a fit's are told apart badly or not at all."
+    } else {
+        ""
+    };
+    let told = format!("{told}{alone_in_it}");
+    let rest: Vec<&str> = beside.iter().filter_map(made).collect();
+    if rest.is_empty() { told } else { format!("{told} Those of {} {of_one}.", rest.join(", ")) }
+}
 
 /// Sentences for the record.
 pub fn notes(ground: &Ground<'_>, found: &EvidenceRecord) -> Vec<String> {
@@ -31,11 +63,7 @@ pub fn notes(ground: &Ground<'_>, found: &EvidenceRecord) -> Vec<String> {
     }
     let repetitions = ground.runs.arms.first().map_or(0, |arm| arm.fits.len());
     if !ground.beside_none().is_empty() {
-        notes.push(
-            "All fits of an arm took their generated lesions from one generator: what another would have given is \
-             unknown, not 0, and in no interval."
-                .into(),
-        );
+        notes.push(of_generators(ground));
         if repetitions == 1 {
             notes.push(
                 "One fit an arm: the chance of a fit is unknown, not 0, and in no interval. Repeat with more seeds."

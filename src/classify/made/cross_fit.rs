@@ -134,8 +134,9 @@ fn without(
 /// The synthetic lesions, those first that the networks are surest to be of interest.
 pub(super) fn agreeing(shop: &Workshop<'_>, rows: &Rows, material: &Material) -> Result<Supply> {
     let found = fit(shop, rows, material, &[], 0)?;
-    let drawn: Vec<Example> =
-        material.supply(Source::Synthetic).map(Supply::examples).unwrap_or_default().into_iter().cloned().collect();
-    let scores: Vec<f64> = drawn.iter().map(|example| found.of_all(&example.unit)).collect();
-    Ok(Supply::Ranked(realism::ranked(drawn, &scores)))
+    let sure = |drawn: Vec<Example>| {
+        let scores: Vec<f64> = drawn.iter().map(|example| found.of_all(&example.unit)).collect();
+        Ok(realism::ranked(drawn, &scores))
+    };
+    material.ranked_by_generator(Source::Synthetic, sure)
 }

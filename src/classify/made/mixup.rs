@@ -19,21 +19,25 @@ const TARGETS: [f64; 2] = [0.5, 1.0];
 /// A mixed lesion for every contested one, in their order.
 pub(super) fn make(shop: &Workshop<'_>, rows: &mut Rows, material: &Material) -> Result<Supply> {
     let beta = Beta::new(ALPHA, ALPHA).map_err(|error| Problem::new(Kind::Internal, format!("Beta: {error}")))?;
-    let pixels = rows.stack();
+    let (pixels, device) = (rows.stack(), rows.device());
     let slices = |unit: &Unit| {
         let places: Vec<i64> = unit.rows.iter().map(|&row| i64::from(row)).collect();
-        pixels.index_select(0, &Tensor::from_slice(&places).to_device(rows.device()))
+        pixels.index_select(0, &Tensor::from_slice(&places).to_device(device))
     };
-    let projections = material.supply(Source::Denoised).map(Supply::examples).unwrap_or_default();
-    let mut mixed = vec![];
-    for (at, (lesion, projection)) in (0..).zip(material.contested.iter().zip(projections)) {
-        let own: f64 = beta.sample(&mut shop.seed.stream("mixup", at));
-        let target = own * TARGETS[0] + (1.0 - own) * TARGETS[1];
-        mixed.push((slices(lesion) * own + slices(&projection.unit) * (1.0 - own), target as f32, lesion.lesion));
-    }
-    let example = |(pixels, target, lesion)| {
-        let unit = Unit { origin: Origin::Mixed, rows: rows.push(pixels).collect(), lesion };
-        Example { unit, target }
+    let mut mixed = |projections: &Supply| {
+        let mut mixed = vec![];
+        for (at, (lesion, projection)) in (0..).zip(material.contested.iter().zip(projections.examples())) {
+            let own: f64 = beta.sample(&mut shop.seed.stream("mixup", at));
+            let target = own * TARGETS[0] + (1.0 - own) * TARGETS[1];
+            mixed.push((slices(lesion) * own + slices(&projection.unit) * (1.0 - own), target as f32, lesion.lesion));
+        }
+        let example = |(pixels, target, lesion)| {
+            let unit = Unit { origin: Origin::Mixed, rows: rows.push(pixels).collect(), lesion };
+            Example { unit, target }
+        };
+        Supply::Drawn(mixed.into_iter().map(example).collect())
     };
-    Ok(Supply::Drawn(mixed.into_iter().map(example).collect()))
+    let of_each = material.supply(Source::Denoised).map(Supply::by_generator).unwrap_or_default();
+    let supply = Supply::of_generators(of_each.into_iter().map(&mut mixed).collect());
+    supply.ok_or_else(|| Problem::new(Kind::Internal, "nothing was projected"))
 }

@@ -28,11 +28,12 @@ pub(super) fn make(rows: &Rows, material: &Material, data: &Prepared) -> Result<
     let all = |unit: &Unit| unit.rows.iter().map(|&row| i64::from(row)).collect::<Vec<_>>();
     let lesions = own.iter().flat_map(|unit| unit.rows.iter().map(|_| unit.lesion.unwrap_or_default()));
     let groups = patients(data, lesions);
-    let drawn: Vec<Example> =
-        material.supply(Source::Synthetic).map(Supply::examples).unwrap_or_default().into_iter().cloned().collect();
-    let (real, synthetic) =
-        (of(own.iter().flat_map(all).collect()), of(drawn.iter().flat_map(|e| all(&e.unit)).collect()));
-    Ok(Supply::Ranked(ranked(drawn, &realism(&real, &synthetic, &groups, NEIGHBOUR)?)))
+    let real = of(own.iter().flat_map(all).collect());
+    let most_realistic = |drawn: Vec<Example>| {
+        let scores = realism(&real, &of(drawn.iter().flat_map(|e| all(&e.unit)).collect()), &groups, NEIGHBOUR)?;
+        Ok(ranked(drawn, &scores))
+    };
+    material.ranked_by_generator(Source::Synthetic, most_realistic)
 }
 
 /// Highest score first, the first of equals; one that is not a number last.

@@ -212,17 +212,17 @@ impl Run<'_> {
             config.arms.retain(|arm| !arm.needs().iter().any(|source| source.asks_for().contains(&Given::Edited)));
         }
         let config = &config;
-        let (synthetic, edited) = (self.dir.synthetic(), self.dir.edited());
+        let (synthetic, edited) = ([self.dir.synthetic()], self.dir.edited());
         let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), &keys)?;
         let lab = self.lab.of_stage("classify");
         let inputs = classify::Inputs {
             data: prepared,
-            synthetic: Some(&synthetic),
+            synthetic: &synthetic,
             conditional: None,
-            denoised: None,
+            denoised: &[],
             projected_interest: None,
             projected_others: None,
-            network: None,
+            network: &[],
             two_sided: None,
             edited: is_edited.then_some(&*edited),
             truth: None,

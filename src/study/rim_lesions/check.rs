@@ -4,6 +4,7 @@
 use std::fmt::Display;
 
 use super::config::{CohortSource, ConditionalConfig, MultiContrastConfig, RimStudy};
+use super::further::MOST;
 use crate::classify::Arm;
 use crate::classify::source::{Given, Source as Material};
 use crate::data::intensity::default_contrast;
@@ -52,6 +53,7 @@ impl Settings for RimStudy {
         self.check_classes()?;
         self.check_two_sided()?;
         self.check_arms()?;
+        self.check_generators()?;
         self.check_explained()?;
         self.check_segment()?;
         self.check_precision()
@@ -114,6 +116,34 @@ fn without(arm: Arm) -> String {
 }
 
 impl RimStudy {
+    fn check_generators(&self) -> Result<()> {
+        Self::within("generators", self.generators, 1, MOST)?;
+        let found = self.generators;
+        if found > self.classify.seeds {
+            let beside = format!("classify.seeds = {}", self.classify.seeds);
+            return Err(clash("generators", found, &beside, "at least a repetition for each generator")
+                .advice("set classify.seeds to twice as many, so that a generator's chance can be told from a fit's"));
+        }
+        if found > 1 && self.classify.accepted_only {
+            let expected = "one generator: each erases the rims of other lesions, and lesions must be the same";
+            return Err(clash("generators", found, "classify.accepted_only = true", expected)
+                .advice("leave out classify.accepted_only, or take one generator"));
+        }
+        let in_turn = [Material::Synthetic, Material::Denoised, Material::RandomLatents, Material::GeneratorMean];
+        let in_turn = [&in_turn[..], &[Material::Agreeing, Material::Realistic, Material::Mixed]].concat();
+        let takes = |arm: &Arm| arm.needs().iter().any(|source| in_turn.contains(source));
+        if found > 1 && !self.classify.arms.iter().any(takes) {
+            return Err(clash(
+                "generators",
+                found,
+                "no arm that takes of several",
+                "ada-gan, ada-gan-ld or ada-gan+ld",
+            )
+            .advice("add one of them to classify.arms, or take one generator"));
+        }
+        Ok(())
+    }
+
     /// Refuses a study whose files are not there.
     ///
     /// # Errors

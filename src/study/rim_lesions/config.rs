@@ -13,6 +13,7 @@ use crate::generate::GenerateConfig;
 use crate::perturb::PerturbConfig;
 use crate::problem::Result;
 use crate::project::ProjectConfig;
+use crate::records::classify::is_one;
 use crate::records::label::SUSCEPTIBILITY;
 use crate::segment::SegmentConfig;
 use crate::simulate::rim_lesions::CohortConfig;
@@ -34,6 +35,11 @@ pub struct RimStudy {
     pub out: PathBuf,
     /// Every random draw of the study derives from it.
     pub seed: u64,
+    /// Trainings of the generator, alike but for their random numbers, 1 to 5: repetitions of the classifiers take them
+    /// in turn, so that intervals know a generator's chance.
+    // What was made before there was the setting keeps its keys.
+    #[serde(skip_serializing_if = "is_one")]
+    pub generators: u64,
     /// Device and threads.
     pub engine: EngineConfig,
     /// Where the lesions come from.
@@ -139,6 +145,7 @@ impl Default for RimStudy {
             name: "study".into(),
             out: PathBuf::from("out/study"),
             seed: 1,
+            generators: 1,
             engine: EngineConfig::default(),
             cohort: CohortSource::default(),
             prepare: PrepareConfig::default(),

@@ -37,6 +37,13 @@ impl RimStudy {
         if self.segment.is_some() {
             folders.push((segment::stage::OWNER, dir.segmentation()));
         }
+        for names in self.further() {
+            folders.extend([
+                gan(dir.further_gan(names.number)),
+                (generate::stage::OWNER, dir.further_synthetic(names.number)),
+                (project::stage::OWNER, dir.further_denoised(names.number)),
+            ]);
+        }
         let agreed = Agreed::ALL.into_iter().filter(|agreed| self.needs_projected(*agreed));
         folders.extend(agreed.map(|agreed| (project::stage::OWNER, agreed.folder(dir))));
         if self.conditional.is_some() {

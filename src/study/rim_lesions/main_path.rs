@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Run;
 use super::agreed::Agreed;
+use super::further::StagesOf;
 use crate::data::cohort_inputs::CohortInputs;
 use crate::data::{PrepareConfig, Prepared, Source, run_stage as prepare};
 use crate::files;
@@ -186,22 +187,27 @@ impl Run<'_> {
         keys: &[&str],
     ) -> Result<Done<ClassifyRecord>> {
         let config = &self.study.classify;
-        let (synthetic, denoised) = (self.dir.synthetic(), self.dir.denoised());
+        let (mut synthetic, mut denoised) = (vec![self.dir.synthetic()], vec![self.dir.denoised()]);
+        let mut network = vec![self.dir.gan().best_network()];
+        for StagesOf { number, .. } in self.study.further() {
+            synthetic.push(self.dir.further_synthetic(*number));
+            denoised.push(self.dir.further_denoised(*number));
+            network.push(self.dir.further_gan(*number).best_network());
+        }
         let conditional = self.study.conditional.as_ref().map(|_| self.dir.conditional_synthetic());
         let agreed = |agreed: Agreed| self.study.needs_projected(agreed).then(|| agreed.folder(self.dir));
         let (rims, others) = (agreed(Agreed::Rims), agreed(Agreed::NonRims));
         let two_sided = self.study.needs_two_sided().then(|| self.dir.two_sided());
-        let network = self.dir.gan().best_network();
         let stage = Stage::new("classify", self.dir.classify(), &(config, self.study.seed), keys)?;
         let lab = self.lab.of_stage("classify");
         let inputs = classify::Inputs {
             data: prepared,
-            synthetic: Some(&synthetic),
+            synthetic: &synthetic,
             conditional: conditional.as_deref(),
-            denoised: Some(&denoised),
+            denoised: &denoised,
             projected_interest: rims.as_deref(),
             projected_others: others.as_deref(),
-            network: Some(&network),
+            network: &network,
             two_sided: two_sided.as_deref(),
             edited: None,
             external: None,

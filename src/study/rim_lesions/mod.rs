@@ -13,6 +13,8 @@ mod evaluation;
 
 mod explanation;
 
+mod further;
+
 mod segmentation;
 
 pub mod config;
@@ -105,13 +107,17 @@ pub fn go(study: &RimStudy, engine: &Engine, observer: &dyn Observer, errand: &E
         let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key));
         agreed_keys.extend(errand.aside(done)?.flatten().map(|done| done.key));
     }
+    let further = run.further(&prepared, &data.key, (&gan.record, &denoised.record));
+    let further = errand.aside(further)?.unwrap_or_default();
     let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |conditional| &conditional.drawn.key);
     let keys = [&synthetic.key, &denoised.key, conditional_key];
     let evaluation = errand.aside(run.evaluate(&prepared, &gan.key, keys))?.flatten();
     let judged = two_sided.as_ref().filter(|_| study.needs_two_sided()).map(|done| done.key.as_str());
-    let keys: Vec<&str> = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).chain(judged).collect();
+    let keys = keys.into_iter().chain(agreed_keys.iter().map(String::as_str)).chain(judged);
+    let of_further = further.iter().flat_map(|further| further.keys.iter().map(String::as_str));
+    let keys: Vec<&str> = keys.chain(of_further).collect();
     let classify = run.classify(&prepared, (&cohort, truth.as_deref()), &keys)?;
     let explanation = run.explain(&prepared, &cohort, [&data.key, &classify.key])?;
     if errand.only_reads() {
@@ -147,6 +153,7 @@ pub fn go(study: &RimStudy, engine: &Engine, observer: &dyn Observer, errand: &E
                 crate::two_sided::truth::with_truth(done.record, &prepared, truth.as_deref(), RunSeed(study.seed))
             })
             .transpose()?,
+        further_generators: further.into_iter().map(|further| further.record).collect(),
     };
     // Truth was read once more for the scores above.
     let results = cohort.unchanged(results, observer)?;

@@ -50,6 +50,16 @@ impl RimStudy {
             stages.push(projected(agreed.stage(), agreed.folder(dir), &["project"]));
             of_classify.push(agreed.stage());
         }
+        for names in self.further() {
+            let gan = dir.further_gan(names.number).root().to_owned();
+            let drawn = dir.further_synthetic(names.number);
+            stages.push(whole(names.train, gan, &["train"]));
+            stages.push(Planned::in_units(names.generate, drawn, &[names.train], ranges(&self.generate)));
+            // Through the feature net that the first one's projections chose.
+            let needs = ["project", names.generate];
+            stages.push(projected(names.project, dir.further_denoised(names.number), &needs));
+            of_classify.push(names.project);
+        }
         if self.evaluate.is_some() {
             let drawn = self.conditional.as_ref().map(|_| "generate-conditional");
             let needs: Vec<&str> = ["project"].into_iter().chain(drawn).collect();

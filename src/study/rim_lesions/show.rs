@@ -58,6 +58,9 @@ impl RimStudy {
     /// Keys of the sections that are there.
     fn unset(&self) -> Vec<Unset> {
         let mut all = self.unset_of_cohort();
+        if self.generators == 1 {
+            all.push(unset("", "generators", "1; with up to 5, intervals know a generator's chance"));
+        }
         if self.engine.winograd {
             all.push(unset("engine", "winograd", "true: float32 convolutions in tiles"));
         }

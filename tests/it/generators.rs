@@ -1,0 +1,110 @@
+//! Several generators in one study: trained apart, taken in turn by the fits, and in the intervals.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::fuzz::volumes::copy;
+use crate::tiny_runs::{TinyRuns, assert_same, finish, outcome};
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Lesion and slice of each projection of a contested lesion.
+fn projected(record: &Value) -> BTreeSet<(String, u64)> {
+    let contested = record["lesions"].as_array().unwrap().iter().filter(|lesion| lesion["role"] == "ambiguous");
+    contested.map(|lesion| (lesion["lesion_id"].to_string(), lesion["slice"].as_u64().unwrap())).collect()
+}
+
+fn study(tiny: &TinyRuns, out: &Path, arguments: &[&str]) -> Command {
+    let mut command = tiny.command("run", out);
+    let arms = "classify.arms=['none','ada-gan','ada-gan-ld','random-latents','latent-smote']";
+    for setting in ["generators=2", "classify.seeds=4", arms] {
+        command.args(["--set", setting]);
+    }
+    command.args(arguments);
+    command
+}
+
+#[test]
+fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
+    let tiny = TinyRuns::new();
+    let base = tiny.at("base");
+    finish(&mut study(&tiny, &base, &["--before", "project-2"]));
+    assert!(!base.join("denoised-2").exists());
+    let (whole, shared) = (tiny.at("whole"), tiny.at("shared"));
+    copy(&base, &whole);
+    copy(&base, &shared);
+    finish(&mut study(&tiny, &whole, &[]));
+    for shard in ["0/2", "1/2"] {
+        finish(&mut study(&tiny, &shared, &["--stage", "project-2", "--shard", shard]));
+    }
+    // Nothing is made: what it has is the shards' work.
+    let mut merge = study(&tiny, &shared, &[]);
+    let arguments: Vec<_> = merge.get_args().skip(1).map(ToOwned::to_owned).collect();
+    let folder = merge.get_current_dir().unwrap().to_owned();
+    merge = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+    finish(merge.current_dir(folder).arg("merge").args(arguments).args(["--until", "project-2"]));
+    assert!(shared.join("denoised-2/record.json").exists());
+    finish(&mut study(&tiny, &shared, &[]));
+    fs::remove_dir_all(shared.join("units")).unwrap();
+    assert_same("by shards", &shared, &outcome(&whole));
+
+    let of = |name: &str| fs::read(whole.join(name)).unwrap();
+    assert!(of("gan/network-best.safetensors") != of("gan-2/network-best.safetensors"));
+    let results = json(&whole.join("results.json"));
+    let further = results["further_generators"].as_array().unwrap();
+    assert_eq!(further.len(), 1);
+    assert_eq!(projected(&results["projection"]), projected(&further[0]["projection"]), "the same slices");
+    let networks = [&results["synthesis"], &further[0]["synthesis"]].map(|drawn| drawn["network_sha256"].clone());
+    assert_ne!(networks[0], networks[1]);
+    assert_eq!(results["classify"]["generators"], 2);
+    let notes = results["classify"]["evidence"]["notes"].to_string();
+    assert!(notes.contains("of 2 generators in turn"), "{notes}");
+    assert!(notes.contains("Those of Latent SMOTE took"), "{notes}");
+    let page = fs::read_to_string(whole.join("report/index.html")).unwrap();
+    assert!(page.contains("Generator by generator"), "a table of both");
+
+    refusals(&tiny, &whole);
+}
+
+/// Folders that are not of the same generators, or not of the same slices.
+fn refusals(tiny: &TinyRuns, whole: &Path) {
+    let other = tiny.at("other");
+    copy(&whole.join("denoised-2"), &other);
+    let mut record = json(&other.join("record.json"));
+    record["lesions"].as_array_mut().unwrap().pop();
+    fs::write(other.join("record.json"), record.to_string()).unwrap();
+    let at = |name: &str| whole.join(name).to_str().unwrap().to_owned();
+    let other = other.to_str().unwrap().to_owned();
+    let refused = |folders: &[(&str, &str)], code: i32, says: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.args(["classify", "--arms", "none,ada-gan-ld", "--seeds", "2", "--epochs", "1", "--out"]);
+        command.arg(tiny.at("refused")).arg("--data").arg(at("data"));
+        folders.iter().for_each(|(option, folder)| {
+            command.args([option, folder]);
+        });
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(says), "{text}");
+    };
+    let paths = ["denoised", "denoised-2", "synthetic", "synthetic-2"].map(at);
+    let [first, second] = [&paths[0], &paths[1]].map(|path| ("--denoised", path.as_str()));
+    let [drawn, drawn_too] = [&paths[2], &paths[3]].map(|path| ("--synthetic", path.as_str()));
+    refused(&[first, ("--denoised", &other)], 5, "lacks slice");
+    refused(&[first, second, drawn], 2, "--synthetic 1 times, --denoised 2 times");
+    refused(&[first, second, first], 2, "3 generators for 2 repetitions");
+    refused(&[first, first], 5, "of the generator that");
+    refused(&[drawn, drawn_too, second, first], 5, "the synthetic ones are of another");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+    command.args(["classify", "--accepted-only", "--arms", "none,ada-gan-ld", "--out"]).arg(tiny.at("refused"));
+    command.arg("--data").arg(at("data")).args([first.0, first.1, second.0, second.1]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("only accepted projections of 2 generators"));
+}
