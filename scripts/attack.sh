@@ -30,6 +30,7 @@ campaign 'Full disks' attack_with_full_disks
 campaign 'What is no plain file' attack_with_odd_files
 campaign 'Kills' kill_chains::
 campaign 'Failing writes' faults::
+campaign 'Drawn as asked' digits::
 
 # A real scheduler, where one is installed and may be started.
 title='A real Slurm'

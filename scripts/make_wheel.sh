@@ -29,6 +29,12 @@ program=$(echo "$made"/in/*.data/scripts/rimforge)
 
 # 4.7 MB of it are the base networks of assets/.
 [ "$(stat -c %s "$wheel")" -lt 15000000 ] || fail "$wheel has $(stat -c %s "$wheel") bytes: 15 MB at most"
+case "$wheel" in
+  *-py3-none-manylinux_2_34_x86_64.whl) ;;
+  *) fail "$(basename "$wheel") is not tagged for any Python 3 and manylinux_2_34" ;;
+esac
+grep -qx 'Requires-Dist: torch *== *2\.11\..*' "$made"/in/*.dist-info/METADATA || fail "the wheel does not ask for torch 2.11: $(grep Requires-Dist "$made"/in/*.dist-info/METADATA)"
+if readelf -S "$program" | grep -q '\.debug_info\|\.symtab'; then fail "the program was not stripped"; fi
 found=$(find "$made/in" -name '*.so*')
 [ -z "$found" ] || fail "the wheel holds libraries of its environment: $found"
 [ -n "$(find "$made/in" -path '*.dist-info/sboms/*.json')" ] || fail "the wheel holds no list of what it is made of (SBOM)"

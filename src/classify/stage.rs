@@ -25,7 +25,7 @@ use crate::nets::classifiers::Classifier;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classes::Classes;
-use crate::records::classify::{ClassifyRecord, TestSetRecord};
+use crate::records::classify::{ArmRecord, ClassifyRecord, TestSetRecord};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
@@ -166,6 +166,7 @@ pub fn run_with(
     };
     let weights = weights::curve(&fits, truth.as_deref(), place, (&mut claim, ready), observer)?;
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
+    notes.extend(beyond_chance(config, &outcome.found.arms));
     let score = |set: &Prepared| external::score(set, (data, &pool, &runs), config, (place, seed), observer);
     let external = inputs.external.map(score).transpose()?;
     let record = ClassifyRecord { weights, external, ..fits.record(outcome, notes) };
@@ -464,6 +465,22 @@ impl Fits<'_> {
         let shown = cam::Shown { slices: &slices, classes: &classes, heading: &heading, footer: &footer };
         cam::figure(&shown, &named)?.write_png(place.out.join(runs::MAPS), &texts)
     }
+}
+
+/// What fits of shuffled labels must not be.
+fn beyond_chance(config: &ClassifyConfig, arms: &[ArmRecord]) -> Option<String> {
+    let shuffled =
+        |arm: &&ArmRecord| config.control == Some(Control::ShuffleLabels) || arm.name == Arm::ShuffledLabels.name();
+    let holds =
+        |arm: &&ArmRecord| arm.against_readers.get("auroc").is_none_or(|auroc| auroc.low <= 0.5 && 0.5 <= auroc.high);
+    let beyond: Vec<&str> = arms.iter().filter(shuffled).filter(|arm| !holds(arm)).map(|arm| &*arm.name).collect();
+    (!beyond.is_empty()).then(|| {
+        format!(
+            "WITH SHUFFLED LABELS the interval of AUROC does not hold .5 ({}): by chance one of twenty does not; if it \
+             stays so with other seeds, something else than lesions tells the classes apart.",
+            beyond.join(", ")
+        )
+    })
 }
 
 /// What a reader of the numbers should know.

@@ -9,8 +9,8 @@ use crate::problem::{Kind, Problem, Result};
 /// Arguments of `rimforge man`.
 #[derive(Args, Debug)]
 pub struct ManArgs {
-    /// The command; absent: the program.
-    command: Option<String>,
+    /// The command, and the one below it (`export bids`); absent: the program.
+    command: Vec<String>,
 }
 
 /// Prints the page, to be read with `rimforge man train | man --local-file -`.
@@ -20,19 +20,23 @@ pub struct ManArgs {
 pub fn run(args: &ManArgs) -> Result<()> {
     let mut program = Cli::command();
     program.build();
-    let (command, title) = match &args.command {
-        None => (program, "rimforge".to_owned()),
-        Some(name) => {
-            let found = program.get_subcommands().find(|command| command.get_name() == name).cloned();
-            let known: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
-            let refused = || Problem::usage(format!("no command {name:?}")).expected(known.join(", "));
-            // As git's pages are called.
-            (found.ok_or_else(refused)?, format!("rimforge-{name}"))
-        }
-    };
+    let (mut command, mut title) = (program, "rimforge".to_owned());
+    for name in &args.command {
+        let found = command.get_subcommands().find(|command| command.get_name() == name).cloned();
+        let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let of = command.get_name();
+        let refused = || match known[..] {
+            [] => Problem::usage(format!("no command {name:?} of {of}")).expected(format!("{of} alone: it has none")),
+            _ => Problem::usage(format!("no command {name:?} of {of}")).expected(known.join(", ")),
+        };
+        command = found.ok_or_else(refused)?;
+        // As git's pages are called.
+        title = format!("{title}-{name}");
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
         .title(title)
+        .source(concat!("rimforge ", env!("CARGO_PKG_VERSION")))
         .render(&mut page)
         .map_err(|error| Problem::new(Kind::Internal, "a page that cannot be made").because(error))?;
     let page = String::from_utf8(page)

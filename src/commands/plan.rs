@@ -13,7 +13,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     study: StudyArgs,
 
-    /// Print only the names of the stages that are made in units, one a line, in an order in which they can be made.
+    /// Print only the names of the stages that are made in several units, one a line, in an order in which they can be
+    /// made.
     #[arg(long)]
     stages: bool,
 }
@@ -27,8 +28,10 @@ pub fn run(args: &PlanArgs, console: &Console) -> Result<()> {
     if !args.stages {
         return console.result(&plan, || table(&plan));
     }
-    let mut stages: Vec<&str> = plan.units.iter().filter(|unit| unit.shard).map(|unit| unit.stage.as_str()).collect();
-    stages.dedup();
+    let of_stages = plan.units.chunk_by(|a, b| a.stage == b.stage);
+    // A training is one unit; a list that is not known yet stands for several.
+    let several = of_stages.filter(|units| units[0].shard && (units.len() > 1 || units[0].id.ends_with("/*")));
+    let stages: Vec<&str> = several.map(|units| units[0].stage.as_str()).collect();
     console.result(&stages, || stages.iter().map(|stage| format!("{stage}\n")).collect())
 }
 

@@ -161,6 +161,10 @@ fn summary(record: &ProjectionRecord) -> String {
         let class = image.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));
         text += &format!("{}: rms {:.4}, w distance {:.1}{class}\n", image.id, image.rms, image.w_distance);
     }
+    if record.patient_data == Some(true) {
+        text +=
+            "patient data: each image is a generator's nearest one to a lesion of a person; pass it on as the scans\n";
+    }
     text
 }
 

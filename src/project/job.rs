@@ -319,6 +319,7 @@ impl Job<'_> {
             data_sha256: self.projector.source.data_sha256.clone(),
             ancestor_data: self.projector.source.ancestor_data.clone(),
             projected_sha256: None,
+            patient_data: self.levels.is_some().then_some(!self.simulated),
             contrasts: self.projector.source.contrasts.clone(),
             settings_sha256: Some(fingerprint::alike(&self.settings)),
             latents_sha256: None,

@@ -23,6 +23,11 @@ pub struct ProjectionRecord {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projected_sha256: Option<String>,
+    /// Whether these images are data of patients, as the nearest ones that a generator draws to lesions of persons are:
+    /// not where the data set is simulated. Absent for plain images, of which that is not known, and in records of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient_data: Option<bool>,
     /// What the images' channels show, with units and windows; none in records of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contrasts: Vec<Contrast>,

@@ -2,7 +2,9 @@
 
 use super::figures;
 use super::numbers::{confusion, count, interval, signed_interval};
+use crate::records::Interval;
 use crate::records::classify::{ArmRecord, ClassifyRecord, DENOISED, DifferenceRecord, WeightPoint};
+use crate::records::evidence::ContrastRecord;
 
 /// What the section shows.
 pub struct Arms {
@@ -111,7 +113,8 @@ pub fn summary(classify: &ClassifyRecord) -> Vec<String> {
         let differences = classify.differences.iter();
         let rows =
             differences.filter(|d| d.metric == "auprc" && d.against == against && DENOISED.contains(&d.arm.as_str()));
-        let parts: Vec<String> = rows.map(|d| format!("{} {}", d.arm, signed_interval(&d.difference, 3))).collect();
+        let parts: Vec<String> =
+            rows.map(|d| format!("{} {}", d.arm, signed_interval(widest(classify, d), 3))).collect();
         (!parts.is_empty())
             .then(|| format!("Denoising, change of AUPRC from real lesions alone, {whose}: {}.", parts.join("; ")))
     };
@@ -119,6 +122,17 @@ pub fn summary(classify: &ClassifyRecord) -> Vec<String> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// The interval over patients, generators and fits where there is one, as the evidence has it, else that over patients.
+fn widest<'a>(classify: &'a ClassifyRecord, difference: &'a DifferenceRecord) -> &'a Interval {
+    let same = |contrast: &&ContrastRecord| {
+        (&contrast.arm, &contrast.metric, &contrast.against)
+            == (&difference.arm, &difference.metric, &difference.against)
+    };
+    let evidence = classify.evidence.as_ref();
+    let contrast = evidence.and_then(|evidence| evidence.contrasts.iter().find(same));
+    contrast.map_or(&difference.difference, |contrast| &contrast.difference)
 }
 
 fn arm_tables(classify: &ClassifyRecord) -> Vec<ArmTable> {

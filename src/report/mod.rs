@@ -73,6 +73,9 @@ mod variants;
 /// Bytes of `results.json`, at most: a study of ten thousand projected lesions has some ten megabytes.
 const LARGEST: u64 = 256 << 20;
 
+/// Bytes of a page beyond which it is called heavy; those of the demos have 1 to 4 MB.
+const HEAVY: usize = 6_000_000;
+
 /// What a study found, of whichever kind it is.
 enum Results {
     RimLesions(Box<StudyRecord>),
@@ -113,6 +116,9 @@ pub fn write_held(dir: &StudyDir) -> Result<PathBuf> {
     // A record is data: what turns the reading direction, or moves the cursor of a terminal, is shown and does nothing.
     let html = shown_lines(&page);
     let path = dir.report();
+    if html.len() > HEAVY {
+        tracing::warn!("{}: {:.1} MB, heavy for mail and slow to open", path.display(), html.len() as f64 / 1e6);
+    }
     files::write(&path, html.as_bytes())?;
     Ok(path)
 }

@@ -162,6 +162,10 @@ fn the_studies_that_come_along_can_be_used_and_the_full_one_has_every_arm() {
     // Its slices are mirrored, turned and shifted in every arm.
     let all: BTreeSet<String> = names().into_iter().filter(|name| *name != "classical").map(str::to_owned).collect();
     assert_eq!(named, all);
+    // Every instrument, too, and projections that keep rims.
+    assert!(full.conditional.is_some() && full.two_sided.is_some() && full.multi_contrast.is_some());
+    assert!(full.evaluate.is_some() && full.explain.is_some() && full.segment.is_some());
+    assert!(full.project.towards_rim > 0.0 && !full.project.curve.is_empty() && full.generators > 2);
 }
 
 #[test]

@@ -302,3 +302,21 @@ fn the_help_of_every_command_lists_its_defaults() {
     }
     assert!(place.done(&["--help"]).0.contains("Exit codes"));
 }
+
+#[test]
+fn every_command_has_a_page_and_so_have_those_below_it() {
+    let place = Place::new();
+    for (asked, title) in [
+        (&["man"][..], ".TH rimforge 1"),
+        (&["man", "train"], ".TH rimforge-train 1"),
+        (&["man", "export", "bids"], ".TH rimforge-export-bids 1"),
+        (&["man", "simulate", "skin"], ".TH rimforge-simulate-skin 1"),
+    ] {
+        let (page, _) = place.done(asked);
+        assert!(page.contains(title) && page.contains(".SH OPTIONS"), "{asked:?}: {}", &page[..page.len().min(300)]);
+    }
+    let output = place.run(&["man", "export", "nifti"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("no command \"nifti\" of export") && said.contains("bids"), "{said}");
+}

@@ -33,13 +33,15 @@ fn study(tiny: &TinyRuns, out: &Path, arguments: &[&str]) -> Command {
 #[test]
 fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
     let tiny = TinyRuns::new();
-    let base = tiny.at("base");
-    finish(&mut study(&tiny, &base, &["--before", "project-2"]));
-    assert!(!base.join("denoised-2").exists());
     let (whole, shared) = (tiny.at("whole"), tiny.at("shared"));
-    copy(&base, &whole);
-    copy(&base, &shared);
     finish(&mut study(&tiny, &whole, &[]));
+    finish(&mut study(&tiny, &shared, &["--until", "train"]));
+    finish(&mut study(&tiny, &shared, &["--stage", "train-2", "--shard", "0/1"]));
+    assert!(!shared.join("gan-2").exists(), "a shard leaves a unit");
+    let units = shared.join("units/train-2");
+    assert_eq!(fs::read_dir(&units).unwrap().count(), 1);
+    finish(&mut study(&tiny, &shared, &["--before", "project-2"]));
+    assert!(shared.join("gan-2/record.json").exists() && !shared.join("denoised-2").exists());
     for shard in ["0/2", "1/2"] {
         finish(&mut study(&tiny, &shared, &["--stage", "project-2", "--shard", shard]));
     }

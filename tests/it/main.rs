@@ -164,6 +164,8 @@ mod segment;
 /// Drawn slice-mask pairs of a rare population of gliomas.
 mod tumours;
 
+mod digits;
+
 mod exact_resume;
 
 mod folders_gone_on_with;

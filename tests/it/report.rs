@@ -1,6 +1,8 @@
 //! The report of a made-up study: one file, every picture inside, nothing empty, numbers as recorded.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use rimforge::name::Name;
@@ -15,6 +17,8 @@ use rimforge::records::training::{TickRecord, TrainingRecord};
 use rimforge::records::{Confusion, FileHash, Interval};
 use rimforge::run_dir::StudyDir;
 use rimforge::statistics::proportion::wilson;
+
+use crate::reading::chromium::{Chromium, installed};
 
 fn interval(value: f64) -> Interval {
     Interval { value, low: value - 0.05, high: value + 0.04, level: 0.95, n: 64, method: "bootstrap".into() }
@@ -200,6 +204,7 @@ pub fn study() -> StudyRecord {
             }),
         },
         projection: ProjectionRecord {
+            patient_data: Some(false),
             contrasts: vec![],
             settings_sha256: None,
             latents_sha256: None,
@@ -463,4 +468,29 @@ fn a_study_without_results_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let error = rimforge::report::write(&StudyDir::new(folder.path())).unwrap_err().to_string();
     assert!(error.contains("results.json") && error.contains("rimforge run"), "{error}");
+}
+
+/// On a desk's screen and on a phone's nothing hangs over the side but what scrolls by itself, and every picture is
+/// there.
+#[test]
+fn a_browser_shows_all_of_the_page() {
+    let Some(program) = installed() else {
+        let _ = writeln!(std::io::stderr(), "skipped: no Chromium is installed to look at the report");
+        return;
+    };
+    let (folder, _) = written();
+    let page = StudyDir::new(folder.path()).report();
+    assert!(fs::metadata(&page).unwrap().len() < 6_000_000);
+    let mut chromium = Chromium::start(&program, 1280, 900);
+    for width in [1280, 390] {
+        chromium.size(width, 900);
+        chromium.open(&format!("file://{}", page.display()));
+        chromium.wait("document.readyState === 'complete' && document.querySelectorAll('h2').length > 3");
+        let wide = chromium.value("document.documentElement.scrollWidth");
+        assert!(wide.as_f64().unwrap() <= f64::from(width), "{wide} pixels at {width}");
+        let pictures = "[...document.images].filter((image) => !(image.complete && image.naturalWidth > 0)).length";
+        assert_eq!(chromium.value(pictures), 0, "pictures that are not there");
+        assert!(chromium.value("document.images.length").as_u64().unwrap() > 2);
+    }
+    assert!(chromium.complaints.is_empty(), "{:?}", chromium.complaints);
 }

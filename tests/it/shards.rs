@@ -90,6 +90,29 @@ fn study(tiny: &TinyRuns, verb: &str, out: &Path, arguments: &[&str]) -> Command
     command
 }
 
+/// By the template for GNU parallel, where that is installed.
+#[test]
+fn the_template_for_gnu_parallel_leaves_the_same_files() {
+    if Command::new("parallel").arg("--version").output().is_err() {
+        println!("skipped: GNU parallel is not installed");
+        return;
+    }
+    let base = base();
+    let out = base.copy("by-parallel");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // The template has no room for --set: all settings go into a file.
+    let run = base.command("run", &out, &[]);
+    let mut show = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+    show.current_dir(run.get_current_dir().unwrap()).args(["config", "show"]).args(run.get_args().skip(1));
+    let study = base.tiny.at("by-parallel.toml");
+    fs::write(&study, finish(&mut show).stdout).unwrap();
+    let mut template = Command::new(root.join("clusters/parallel.sh"));
+    template.arg(&study).args(["3", "2"]).env("RIMFORGE", env!("CARGO_BIN_EXE_rimforge"));
+    template.current_dir(base.tiny.at("")).stdin(Stdio::null());
+    finish(&mut template);
+    base.assert_whole("by GNU parallel", &out);
+}
+
 fn told(output: &Output) -> ShardRecord {
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -291,7 +314,7 @@ fn a_shard_does_no_stage_but_its_own() {
     let out = base.copy("refusing");
     let before = outcome(&out);
     refused(&mut shard(&out, "classify", "0/2"), 2, &["the stage project is not done", "--before STAGE"]);
-    refused(&mut shard(&out, "train", "0/2"), 2, &["--stage train", "project, perturb"]);
+    refused(&mut shard(&out, "prepare", "0/2"), 2, &["--stage prepare", "train, generate, project, perturb"]);
     refused(&mut shard(&out, "project", "2/2"), 2, &["0/2 to 1/2"]);
     refused(&mut shard(&out, "project", "slurm"), 2, &["SLURM_ARRAY_TASK_ID"]);
     refused(&mut base.command("run", &out, &["--until", "projekt"]), 2, &["\"projekt\" is no stage", "project"]);

@@ -43,7 +43,8 @@ _IMAGE_COLUMNS = ("id", "class", "distance", "w_distance", "rms")
 
 @dataclass(frozen=True)
 class Projections:
-    """Projected images, in the order of the table.
+    """Projected images, in the order of the table. Those of real lesions are patient data: each is the nearest image that
+    a generator draws to the lesion of a person.
 
     Attributes:
         ws: float32 [N, num_ws, w_dim]: what a network's synthesis takes. In the space "w" the vectors of an image are

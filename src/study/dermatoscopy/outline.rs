@@ -4,6 +4,7 @@ use super::config::DermatoscopyStudy;
 use crate::run_dir::StudyDir;
 use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
+use crate::study::trained;
 
 impl DermatoscopyStudy {
     /// In the order in which [`super::run`] does them. Whether anything is edited hangs on what was accepted.
@@ -16,12 +17,13 @@ impl DermatoscopyStudy {
             images = &["simulate"];
         }
         stages.push(whole("prepare", dir.data(), images));
-        stages.push(whole("train", dir.gan().root().to_owned(), &["prepare"]));
+        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
         stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         stages.push(Planned::in_units("invert", dir.inverted(), &["generate"], Units::Found));
         let mut last = "invert";
         if self.second.is_some() {
-            stages.push(whole("train-second", dir.second_gan().root().to_owned(), &["prepare"]));
+            let second = dir.second_gan().root().to_owned();
+            stages.push(Planned::in_units("train-second", second, &["prepare"], trained::whole()));
             last = "train-second";
         }
         stages.push(whole("directions", dir.directions(), &["invert", last]));

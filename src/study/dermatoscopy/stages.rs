@@ -24,8 +24,9 @@ use crate::simulate::skin;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{ABSENT, Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::trained::train;
 use crate::units::{Ready, Share};
-use crate::{classify, directions, edit, generate, invert, meters, train};
+use crate::{classify, directions, edit, generate, invert, meters};
 
 /// Where the photographs lie.
 pub struct Photographs {
@@ -108,7 +109,7 @@ impl Run<'_> {
         let folder = self.dir.gan().root().to_owned();
         let stage = Stage::new("train", folder, &(config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train");
-        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
+        train(&mut self.stages, stage, (prepared, config), &lab)
     }
 
     /// Trains another generator of the same photographs, whose random stream and weights are its own.
@@ -117,7 +118,7 @@ impl Run<'_> {
         let folder = self.dir.second_gan().root().to_owned();
         let stage = Stage::new("train-second", folder, &(config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train-second");
-        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab)).map(Some)
+        train(&mut self.stages, stage, (prepared, config), &lab).map(Some)
     }
 
     fn network(&self) -> PathBuf {

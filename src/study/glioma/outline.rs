@@ -4,6 +4,7 @@ use super::config::GliomaStudy;
 use crate::run_dir::StudyDir;
 use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
+use crate::study::trained;
 use crate::{tumours, variants};
 
 impl GliomaStudy {
@@ -16,7 +17,7 @@ impl GliomaStudy {
             brains = &["simulate"];
         }
         stages.push(Planned::whole("prepare", dir.data(), brains));
-        stages.push(Planned::whole("train", dir.gan().root().to_owned(), &["prepare"]));
+        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
         stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         if let Some(config) = &self.tumours {
             let fits = Units::Known(tumours::units(config));

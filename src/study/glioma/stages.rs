@@ -16,9 +16,10 @@ use crate::simulate::brain;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::trained::train;
 use crate::train::settled::in_precision;
 use crate::units::{Ready, Share};
-use crate::{generate, train, tumours, variants};
+use crate::{generate, tumours, variants};
 
 /// Where the volumes lie.
 pub struct Brains {
@@ -79,7 +80,7 @@ impl Run<'_> {
         let folder = self.dir.gan().root().to_owned();
         let stage = Stage::new("train", folder, &(config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train");
-        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
+        train(&mut self.stages, stage, (prepared, config), &lab)
     }
 
     /// Draws images, each class in turn.

@@ -4,6 +4,7 @@ use super::config::ProjectionAccuracyStudy;
 use crate::run_dir::StudyDir;
 use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
+use crate::study::trained;
 
 impl ProjectionAccuracyStudy {
     /// In the order in which [`super::run`] does them.
@@ -15,7 +16,7 @@ impl ProjectionAccuracyStudy {
             maps = &["simulate"];
         }
         stages.push(Planned::whole("prepare", dir.data(), maps));
-        stages.push(Planned::whole("train", dir.gan().root().to_owned(), &["prepare"]));
+        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
         stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         stages.push(Planned::in_units("residuals", dir.residuals(), &["generate"], Units::Found));
         stages

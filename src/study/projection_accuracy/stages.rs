@@ -17,8 +17,9 @@ use crate::simulate::diffusion;
 use crate::simulate::writing::Writing;
 use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::trained::train;
 use crate::units::{Ready, Share};
-use crate::{files, generate, residuals, train};
+use crate::{files, generate, residuals};
 
 /// Where the maps lie.
 pub struct Maps {
@@ -82,7 +83,7 @@ impl Run<'_> {
         let folder = self.dir.gan().root().to_owned();
         let stage = Stage::new("train", folder, &(config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train");
-        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
+        train(&mut self.stages, stage, (prepared, config), &lab)
     }
 
     /// Draws images.

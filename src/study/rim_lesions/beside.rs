@@ -15,8 +15,9 @@ use crate::records::study::{ConditionalRecord, MultiContrastRecord};
 use crate::records::synthesis::SynthesisRecord;
 use crate::study::cache::{ABSENT, Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::trained::train;
 use crate::units::{Ready, Share};
-use crate::{generate, project, train};
+use crate::{generate, project};
 
 /// The conditional generator, trained and used.
 pub struct Conditional {
@@ -38,7 +39,7 @@ impl Run<'_> {
         let folder = gan.root().to_owned();
         let stage = Stage::new("train-conditional", folder, &(&config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train-conditional");
-        let trained = self.stages.run(stage, |folder| train::run_stage(prepared, &config, folder, &lab))?;
+        let trained = train(&mut self.stages, stage, (prepared, &config), &lab)?;
 
         let class = Some(ClassChoice::Name("rim".into()));
         let config = GenerateConfig { class, ..self.study.generate.clone() };
@@ -73,7 +74,7 @@ impl Run<'_> {
         let folder = gan.root().to_owned();
         let stage = Stage::new("train-multi-contrast", folder, &(&train_config, seed), &[&cut.key])?;
         let lab = self.lab.of_stage("train-multi-contrast");
-        let trained = self.stages.run(stage, |folder| train::run_stage(&prepared, &train_config, folder, &lab))?;
+        let trained = train(&mut self.stages, stage, (&prepared, &train_config), &lab)?;
 
         let network = gan.best_network();
         let drawn = self.multi_contrast_drawn(&prepared, &network, &trained.key)?;

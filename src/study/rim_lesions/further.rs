@@ -12,11 +12,12 @@ use crate::project::feature_choice::with_chosen_features;
 use crate::records::projection::ProjectionRecord;
 use crate::records::study::FurtherGenerator;
 use crate::records::training::TrainingRecord;
-use crate::study::cache::{ABSENT, Stage};
+use crate::study::cache::{ABSENT, Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::trained::train;
 use crate::train::settled::in_precision;
 use crate::units::{Ready, Share};
-use crate::{generate, project, train};
+use crate::{generate, project};
 
 /// Stages of one of them.
 pub(super) struct StagesOf {
@@ -36,6 +37,12 @@ const FURTHER: [StagesOf; 4] = [
 
 /// Generators of a study at most, the first among them.
 pub(super) const MOST: u64 = FURTHER.len() as u64 + 1;
+
+/// One of them, trained.
+pub(super) struct FurtherGan {
+    names: &'static StagesOf,
+    trained: Done<TrainingRecord>,
+}
 
 /// One of them, as its stages left it.
 pub(super) struct Further {
@@ -58,43 +65,53 @@ impl RimStudy {
 }
 
 impl Run<'_> {
-    /// Trains, draws and projects with each of them: in the precision of the first one's `training`, from the same
-    /// base, through the feature net of its `projection`.
-    pub fn further(
+    /// Trains each of them: in the precision of the first one's `training`, from the same base.
+    pub fn train_further(
         &mut self,
         prepared: &Prepared,
         data_key: &str,
-        (training, projection): (&TrainingRecord, &ProjectionRecord),
+        training: &TrainingRecord,
+    ) -> Result<Vec<FurtherGan>> {
+        let (study, seed) = (self.study, self.study.seed);
+        let mut all = vec![];
+        for names in study.further().iter().filter(|names| !self.stages.passes(names.train)).collect::<Vec<_>>() {
+            let lab = self.lab.of_stage(names.train);
+            let config = in_precision(training.precision_choice.as_ref(), &study.train, lab.engine.device)?;
+            let base = training.base.as_ref().map_or(ABSENT, |base| &base.sha256);
+            let folder = self.dir.further_gan(names.number).root().to_owned();
+            let stage = Stage::new(names.train, folder, &(&config, seed), &[data_key, base])?;
+            let trained = train(&mut self.stages, stage, (prepared, &config), &lab);
+            // A list that ended in one of them: the others are listed all the same.
+            if let Some(trained) = self.stages.aside(trained)? {
+                require_same_base(training, &trained.record).map_err(|problem| problem.at(self.dir.gan().root()))?;
+                all.push(FurtherGan { names, trained });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Draws and projects with each of them, through the feature net of the first one's `projection`.
+    pub fn further(
+        &mut self,
+        prepared: &Prepared,
+        gans: Vec<FurtherGan>,
+        projection: &ProjectionRecord,
     ) -> Result<Vec<Further>> {
         let mut all = vec![];
-        for names in self.study.further() {
-            if self.stages.passes(names.train) {
+        for gan in gans {
+            if self.stages.passes(gan.names.generate) {
                 continue;
             }
-            let one = self.one(names, (prepared, data_key), training, projection);
-            // A list that ended in one of them: the others are listed all the same.
+            let one = self.one(gan, prepared, projection);
             all.extend(self.stages.aside(one)?);
         }
         Ok(all)
     }
 
-    fn one(
-        &mut self,
-        names: &StagesOf,
-        (prepared, data_key): (&Prepared, &str),
-        training: &TrainingRecord,
-        projection: &ProjectionRecord,
-    ) -> Result<Further> {
-        let (study, seed) = (self.study, self.study.seed);
-        let gan = self.dir.further_gan(names.number);
-        let lab = self.lab.of_stage(names.train);
-        let config = in_precision(training.precision_choice.as_ref(), &study.train, lab.engine.device)?;
-        let base = training.base.as_ref().map_or(ABSENT, |base| &base.sha256);
-        let stage = Stage::new(names.train, gan.root().to_owned(), &(&config, seed), &[data_key, base])?;
-        let trained = self.stages.run(stage, |folder| train::run_stage(prepared, &config, folder, &lab))?;
-        require_same_base(training, &trained.record).map_err(|problem| problem.at(self.dir.gan().root()))?;
-        let network = gan.best_network();
-
+    fn one(&mut self, gan: FurtherGan, prepared: &Prepared, projection: &ProjectionRecord) -> Result<Further> {
+        let FurtherGan { names, trained } = gan;
+        let study = self.study;
+        let network = self.dir.further_gan(names.number).best_network();
         let stage =
             Stage::new(names.generate, self.dir.further_synthetic(names.number), &study.generate, &[&trained.key])?;
         let inputs = generate::Inputs { network: &network, data: Some(prepared) };
@@ -103,7 +120,7 @@ impl Run<'_> {
 
         let config = study.further_project(projection)?;
         let folder = self.dir.further_denoised(names.number);
-        let stage = Stage::new(names.project, folder, &(&config, seed), &[&trained.key])?;
+        let stage = Stage::new(names.project, folder, &(&config, study.seed), &[&trained.key])?;
         // The seed of the first one's projections: the same lesions, and the same slices of them.
         let lab = self.lab.of_stage("project");
         let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };

@@ -23,8 +23,9 @@ use crate::records::training::TrainingRecord;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
 use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::trained::train;
 use crate::units::{Ready, Share};
-use crate::{classify, evaluate, generate, perturb, project, train};
+use crate::{classify, evaluate, generate, perturb, project};
 
 /// Where the lesions lie.
 pub struct Cohort {
@@ -109,7 +110,7 @@ impl Run<'_> {
         let folder = self.dir.gan().root().to_owned();
         let stage = Stage::new("train", folder, &(config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train");
-        self.stages.run(stage, |folder| train::run_stage(prepared, config, folder, &lab))
+        train(&mut self.stages, stage, (prepared, config), &lab)
     }
 
     /// Draws synthetic rims.

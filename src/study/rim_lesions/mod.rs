@@ -91,6 +91,7 @@ pub fn go(study: &RimStudy, engine: &Engine, observer: &dyn Observer, errand: &E
     let prepared = Prepared::open(dir.data())?;
     run.require_lesions(&prepared)?;
     let gan = run.train(&prepared, &data.key)?;
+    let further = errand.aside(run.train_further(&prepared, &data.key, &gan.record))?.unwrap_or_default();
     let synthetic = run.generate(&prepared, &gan.key)?;
     let denoised = run.project(&prepared, &gan.key)?;
     let perturbation = errand.aside(run.perturb(&prepared, &gan.key, &denoised.record))?.flatten();
@@ -107,8 +108,7 @@ pub fn go(study: &RimStudy, engine: &Engine, observer: &dyn Observer, errand: &E
         let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key));
         agreed_keys.extend(errand.aside(done)?.flatten().map(|done| done.key));
     }
-    let further = run.further(&prepared, &data.key, (&gan.record, &denoised.record));
-    let further = errand.aside(further)?.unwrap_or_default();
+    let further = errand.aside(run.further(&prepared, further, &denoised.record))?.unwrap_or_default();
     let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |conditional| &conditional.drawn.key);

@@ -6,6 +6,7 @@ use super::two_sided::projections;
 use crate::run_dir::StudyDir;
 use crate::study::drawn::ranges;
 use crate::study::errand::{Planned, Units};
+use crate::study::trained;
 use crate::{classify, segment};
 
 impl RimStudy {
@@ -20,7 +21,11 @@ impl RimStudy {
         let whole = Planned::whole;
         let projected = |stage, folder, needs: &[_]| Planned::in_units(stage, folder, needs, Units::Found);
         stages.push(whole("prepare", dir.data(), cohort));
-        stages.push(whole("train", dir.gan().root().to_owned(), &["prepare"]));
+        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
+        for names in self.further() {
+            let gan = dir.further_gan(names.number).root().to_owned();
+            stages.push(Planned::in_units(names.train, gan, &["train"], trained::whole()));
+        }
         stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         stages.push(projected("project", dir.denoised(), &["generate"]));
         if self.perturb.lesions > 0 {
@@ -28,7 +33,8 @@ impl RimStudy {
         }
         let mut of_classify = vec!["project"];
         if self.conditional.is_some() {
-            stages.push(whole("train-conditional", dir.conditional_gan().root().to_owned(), &["prepare"]));
+            let gan = dir.conditional_gan().root().to_owned();
+            stages.push(Planned::in_units("train-conditional", gan, &["prepare"], trained::whole()));
             let drawn = dir.conditional_synthetic();
             let seeds = ranges(&self.generate);
             stages.push(Planned::in_units("generate-conditional", drawn, &["train-conditional"], seeds));
@@ -51,9 +57,7 @@ impl RimStudy {
             of_classify.push(agreed.stage());
         }
         for names in self.further() {
-            let gan = dir.further_gan(names.number).root().to_owned();
             let drawn = dir.further_synthetic(names.number);
-            stages.push(whole(names.train, gan, &["train"]));
             stages.push(Planned::in_units(names.generate, drawn, &[names.train], ranges(&self.generate)));
             // Through the feature net that the first one's projections chose.
             let needs = ["project", names.generate];
@@ -81,7 +85,7 @@ impl RimStudy {
         let mut stages = vec![
             // The patients of the main data set are held out here, too.
             Planned::whole(prepare, dir.multi_contrast_data(), if cohort.is_empty() { &["prepare"] } else { cohort }),
-            Planned::whole(train, gan, &[prepare]),
+            Planned::in_units(train, gan, &[prepare], trained::whole()),
             Planned::in_units(generate, dir.multi_contrast_synthetic(), &[train], ranges(&self.generate)),
         ];
         let mut last = generate;
