@@ -476,8 +476,9 @@ fn beyond_chance(config: &ClassifyConfig, arms: &[ArmRecord]) -> Option<String> 
     let beyond: Vec<&str> = arms.iter().filter(shuffled).filter(|arm| !holds(arm)).map(|arm| &*arm.name).collect();
     (!beyond.is_empty()).then(|| {
         format!(
-            "WITH SHUFFLED LABELS the interval of AUROC does not hold .5 ({}): by chance one of twenty does not; if it \
-             stays so with other seeds, something else than lesions tells the classes apart.",
+            "WITH SHUFFLED LABELS the interval of AUROC does not hold .5 ({}). It knows the chance of test patients \
+             alone, and few fits miss .5 by theirs; where more seeds do not bring it back, something else than lesions \
+             tells the classes apart.",
             beyond.join(", ")
         )
     })

@@ -29,8 +29,8 @@ pub fn run(args: &PlanArgs, console: &Console) -> Result<()> {
         return console.result(&plan, || table(&plan));
     }
     let of_stages = plan.units.chunk_by(|a, b| a.stage == b.stage);
-    // A training is one unit; a list that is not known yet stands for several.
-    let several = of_stages.filter(|units| units[0].shard && (units.len() > 1 || units[0].id.ends_with("/*")));
+    // A training is one unit, whatever is done; others are left in the list whatever is found of them.
+    let several = of_stages.filter(|units| units[0].shard && !units[0].id.ends_with("/training"));
     let stages: Vec<&str> = several.map(|units| units[0].stage.as_str()).collect();
     console.result(&stages, || stages.iter().map(|stage| format!("{stage}\n")).collect())
 }

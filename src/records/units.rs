@@ -16,7 +16,7 @@ pub struct PlanRecord {
 /// A part of a study that one process makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitRecord {
-    /// "train", or "project/batch-00003"; of a stage whose units are not known yet "project/*".
+    /// "prepare", or "project/batch-00003"; of a stage whose units are not known yet "project/*".
     pub id: String,
     /// "project".
     pub stage: String,

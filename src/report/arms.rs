@@ -114,7 +114,7 @@ pub fn summary(classify: &ClassifyRecord) -> Vec<String> {
         let rows =
             differences.filter(|d| d.metric == "auprc" && d.against == against && DENOISED.contains(&d.arm.as_str()));
         let parts: Vec<String> =
-            rows.map(|d| format!("{} {}", d.arm, signed_interval(widest(classify, d), 3))).collect();
+            rows.map(|d| format!("{} {}", d.arm, signed_interval(of_evidence(classify, d), 3))).collect();
         (!parts.is_empty())
             .then(|| format!("Denoising, change of AUPRC from real lesions alone, {whose}: {}.", parts.join("; ")))
     };
@@ -125,7 +125,7 @@ pub fn summary(classify: &ClassifyRecord) -> Vec<String> {
 }
 
 /// The interval over patients, generators and fits where there is one, as the evidence has it, else that over patients.
-fn widest<'a>(classify: &'a ClassifyRecord, difference: &'a DifferenceRecord) -> &'a Interval {
+fn of_evidence<'a>(classify: &'a ClassifyRecord, difference: &'a DifferenceRecord) -> &'a Interval {
     let same = |contrast: &&ContrastRecord| {
         (&contrast.arm, &contrast.metric, &contrast.against)
             == (&difference.arm, &difference.metric, &difference.against)

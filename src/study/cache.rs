@@ -181,6 +181,12 @@ impl Stage {
         files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record, left_sha256 })
     }
 
+    /// Whether results of other settings or inputs lie in its folder, which a run would set aside.
+    fn sets_aside(&self) -> Result<bool> {
+        let same = self.read_stamp::<serde_json::Value>()?.is_some_and(|stamp| stamp.key == self.key);
+        Ok(!same && !files::list_if_there(&self.folder)?.is_empty())
+    }
+
     fn set_aside(&self, observer: &dyn Observer) -> Result<()> {
         if files::list_if_there(&self.folder)?.is_empty() {
             return Ok(());
@@ -283,6 +289,16 @@ impl<'a> Stages<'a> {
         let name = stage.name;
         match errand.of(name, &stage.key)? {
             Doing::Work(ready) => {
+                // A merge that lacks units, by settings that are others, puts nothing out of the way.
+                if let (true, true, Some(share)) = (ready.makes_none(), stage.sets_aside()?, share) {
+                    let mut missing = vec![];
+                    for unit in listed(name, &stage.key, share)? {
+                        if !ready.has(&unit.name)? {
+                            missing.push(unit.name);
+                        }
+                    }
+                    ready.require_none(&missing)?;
+                }
                 let done = self.work(stage, says_all, |folder| work(folder, &ready))?;
                 if errand.ends_with(name) { Err(errand.end()) } else { Ok(done) }
             }

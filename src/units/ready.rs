@@ -41,6 +41,11 @@ impl Ready {
         Self { only: Some(until), ..self }
     }
 
+    /// Whether what is missing is not made.
+    pub fn makes_none(&self) -> bool {
+        self.only.is_some()
+    }
+
     /// Whether units are looked for at all.
     pub fn is_any(&self) -> bool {
         self.places.is_some()

@@ -30,6 +30,19 @@ fn study(tiny: &TinyRuns, out: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Puts in place what shards made, and makes nothing.
+fn merge(tiny: &TinyRuns, out: &Path, until: &str) -> Command {
+    let run = study(tiny, out, &[]);
+    let mut merge = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+    merge.current_dir(run.get_current_dir().unwrap()).arg("merge").args(run.get_args().skip(1));
+    merge.args(["--until", until]);
+    merge
+}
+
+fn merged(tiny: &TinyRuns, out: &Path, until: &str) {
+    finish(&mut merge(tiny, out, until));
+}
+
 #[test]
 fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
     let tiny = TinyRuns::new();
@@ -40,17 +53,21 @@ fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
     assert!(!shared.join("gan-2").exists(), "a shard leaves a unit");
     let units = shared.join("units/train-2");
     assert_eq!(fs::read_dir(&units).unwrap().count(), 1);
+    merged(&tiny, &shared, "train-2");
+    let network = fs::read(shared.join("gan-2/network-best.safetensors")).unwrap();
+    assert!(network == fs::read(whole.join("gan-2/network-best.safetensors")).unwrap());
+    // By other settings there is nothing to put in place, and nothing is put out of the way.
+    let mut other = merge(&tiny, &shared, "train-2");
+    let output = other.args(["--set", "train.kimg=0.048"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("1 units of train are missing"), "{said}");
+    assert!(shared.join("gan/record.json").exists() && !shared.join("gan.superseded-1").exists());
     finish(&mut study(&tiny, &shared, &["--before", "project-2"]));
     assert!(shared.join("gan-2/record.json").exists() && !shared.join("denoised-2").exists());
     for shard in ["0/2", "1/2"] {
         finish(&mut study(&tiny, &shared, &["--stage", "project-2", "--shard", shard]));
     }
-    // Nothing is made: what it has is the shards' work.
-    let mut merge = study(&tiny, &shared, &[]);
-    let arguments: Vec<_> = merge.get_args().skip(1).map(ToOwned::to_owned).collect();
-    let folder = merge.get_current_dir().unwrap().to_owned();
-    merge = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-    finish(merge.current_dir(folder).arg("merge").args(arguments).args(["--until", "project-2"]));
+    merged(&tiny, &shared, "project-2");
     assert!(shared.join("denoised-2/record.json").exists());
     finish(&mut study(&tiny, &shared, &[]));
     fs::remove_dir_all(shared.join("units")).unwrap();
@@ -70,6 +87,9 @@ fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
     assert!(notes.contains("Those of Latent SMOTE took"), "{notes}");
     let page = fs::read_to_string(whole.join("report/index.html")).unwrap();
     assert!(page.contains("Generator by generator"), "a table of both");
+    // The cohort is not simulated.
+    assert_eq!(results["projection"]["patient_data"], true);
+    assert!(page.contains("PATIENT DATA") && !page.contains("SIMULATED"));
 
     refusals(&tiny, &whole);
 }

@@ -329,7 +329,7 @@ pub fn pictures(dir: &StudyDir) {
 #[test]
 fn the_page_is_one_file_that_says_what_it_shows() {
     let (_folder, page) = written();
-    assert!(page.contains("SIMULATED"));
+    assert!(page.contains("SIMULATED") && !page.contains("PATIENT DATA"));
     assert!(page.contains("made-up &lt;study&gt;") || page.contains("made-up &#60;study&#62;"), "names are escaped");
     assert!(!page.contains("src=\"http") && !page.contains("<script") && !page.contains("<link"));
     let pictures = page.matches("<img ").count();

@@ -78,8 +78,10 @@ impl Run<'_> {
             let lab = self.lab.of_stage(names.train);
             let config = in_precision(training.precision_choice.as_ref(), &study.train, lab.engine.device)?;
             let base = training.base.as_ref().map_or(ABSENT, |base| &base.sha256);
+            // As the first one's record says it, not as this machine would compute.
+            let chosen = training.precision_choice.as_ref().map_or(ABSENT, |choice| &choice.precision);
             let folder = self.dir.further_gan(names.number).root().to_owned();
-            let stage = Stage::new(names.train, folder, &(&config, seed), &[data_key, base])?;
+            let stage = Stage::new(names.train, folder, &(&study.train, seed), &[data_key, base, chosen])?;
             let trained = train(&mut self.stages, stage, (prepared, &config), &lab);
             // A list that ended in one of them: the others are listed all the same.
             if let Some(trained) = self.stages.aside(trained)? {
