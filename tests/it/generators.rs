@@ -20,27 +20,24 @@ fn projected(record: &Value) -> BTreeSet<(String, u64)> {
     contested.map(|lesion| (lesion["lesion_id"].to_string(), lesion["slice"].as_u64().unwrap())).collect()
 }
 
+/// Of two generators; latent SMOTE has projections into the first alone.
+const SETTINGS: [&str; 3] = [
+    "generators=2",
+    "classify.seeds=4",
+    "classify.arms=['none','ada-gan','ada-gan-ld','random-latents','latent-smote']",
+];
+
 fn study(tiny: &TinyRuns, out: &Path, arguments: &[&str]) -> Command {
-    let mut command = tiny.command("run", out);
-    let arms = "classify.arms=['none','ada-gan','ada-gan-ld','random-latents','latent-smote']";
-    for setting in ["generators=2", "classify.seeds=4", arms] {
-        command.args(["--set", setting]);
-    }
+    let mut command = tiny.study(&["run"], out, &SETTINGS);
     command.args(arguments);
     command
 }
 
 /// Puts in place what shards made, and makes nothing.
 fn merge(tiny: &TinyRuns, out: &Path, until: &str) -> Command {
-    let run = study(tiny, out, &[]);
-    let mut merge = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-    merge.current_dir(run.get_current_dir().unwrap()).arg("merge").args(run.get_args().skip(1));
-    merge.args(["--until", until]);
-    merge
-}
-
-fn merged(tiny: &TinyRuns, out: &Path, until: &str) {
-    finish(&mut merge(tiny, out, until));
+    let mut command = tiny.study(&["merge"], out, &SETTINGS);
+    command.args(["--until", until]);
+    command
 }
 
 #[test]
@@ -53,7 +50,7 @@ fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
     assert!(!shared.join("gan-2").exists(), "a shard leaves a unit");
     let units = shared.join("units/train-2");
     assert_eq!(fs::read_dir(&units).unwrap().count(), 1);
-    merged(&tiny, &shared, "train-2");
+    finish(&mut merge(&tiny, &shared, "train-2"));
     let network = fs::read(shared.join("gan-2/network-best.safetensors")).unwrap();
     assert!(network == fs::read(whole.join("gan-2/network-best.safetensors")).unwrap());
     // By other settings there is nothing to put in place, and nothing is put out of the way.
@@ -67,7 +64,7 @@ fn fits_take_generators_in_turn_in_one_piece_and_by_shards() {
     for shard in ["0/2", "1/2"] {
         finish(&mut study(&tiny, &shared, &["--stage", "project-2", "--shard", shard]));
     }
-    merged(&tiny, &shared, "project-2");
+    finish(&mut merge(&tiny, &shared, "project-2"));
     assert!(shared.join("denoised-2/record.json").exists());
     finish(&mut study(&tiny, &shared, &[]));
     fs::remove_dir_all(shared.join("units")).unwrap();

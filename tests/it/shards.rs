@@ -78,15 +78,8 @@ impl Base {
 
 /// `rimforge VERB study.toml` with the settings of these tests.
 fn study(tiny: &TinyRuns, verb: &str, out: &Path, arguments: &[&str]) -> Command {
-    let mut command = tiny.command("run", out);
-    let study = command.get_args().skip(1).map(ToOwned::to_owned).collect::<Vec<_>>();
-    let folder = command.get_current_dir().unwrap().to_owned();
-    command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-    command.current_dir(folder).arg(verb).args(study).args(arguments);
-    for setting in SETTINGS {
-        command.args(["--set", setting]);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = tiny.study(&[verb], out, &SETTINGS);
+    command.args(arguments);
     command
 }
 
@@ -103,11 +96,9 @@ fn the_template_for_gnu_parallel_leaves_the_same_files() {
     let out = base.copy("by-parallel");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // The template has no room for --set: all settings go into a file.
-    let run = base.command("run", &out, &[]);
-    let mut show = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-    show.current_dir(run.get_current_dir().unwrap()).args(["config", "show"]).args(run.get_args().skip(1));
     let study = base.tiny.at("by-parallel.toml");
-    fs::write(&study, finish(&mut show).stdout).unwrap();
+    let shown = finish(&mut base.tiny.study(&["config", "show"], &out, &SETTINGS)).stdout;
+    fs::write(&study, shown).unwrap();
     let mut template = Command::new(root.join("clusters/parallel.sh"));
     template.arg(&study).args(["3", "2"]).env("RIMFORGE", env!("CARGO_BIN_EXE_rimforge"));
     template.current_dir(base.tiny.at("")).stdin(Stdio::null());

@@ -188,6 +188,18 @@ impl TinyRuns {
         command
     }
 
+    /// What "run" does a study of, by the words of another command (`config show`) and with the same settings.
+    pub fn study(&self, verb: &[&str], out: &Path, settings: &[&str]) -> Command {
+        let run = self.command("run", out);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+        command.current_dir(self.folder.path()).args(verb).args(run.get_args().skip(1));
+        settings.iter().for_each(|setting| {
+            command.args(["--set", setting]);
+        });
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     fn arguments(&self, name: &str, out: &Path) -> Vec<String> {
         let arguments = match name {
             "simulate" => "--preset tiny --patients 2 --inversion l2 --seed 4 --threads 1",
