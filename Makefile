@@ -1,6 +1,6 @@
 # Everything below `setup` needs no environment variable.
 
-.PHONY: setup demo test test-python test-python-torch test-python-sharing test-wheel test-gpu wheel attack lint clean
+.PHONY: setup demo test test-python test-python-torch test-python-sharing test-launchers test-wheel test-gpu wheel attack lint clean
 .DEFAULT_GOAL := setup
 
 STUDY ?= studies/demo.toml
@@ -28,6 +28,10 @@ test-python-torch: setup
 # The same where PYTHON has torch and python/requirements-sharing.txt: what `export` writes, read by whom it is for.
 test-python-sharing: setup
 	@scripts/test_python.sh sharing
+
+# mpiexec, Snakemake, torchrun: what starts several processes elsewhere, for real.
+test-launchers: setup
+	@scripts/test_launchers.sh
 
 # The program as a Python wheel, in target/wheels/ (docs/installing.md).
 wheel: setup

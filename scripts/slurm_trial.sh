@@ -93,8 +93,23 @@ if [ $# = 1 ]; then
     files() { (cd "$1" && find . -name '*.npy' -o -name '*.safetensors' -o -name '*.nii.gz' | sort | xargs -r sha256sum); }
     files "$out" >"$work/shards.sums"
     files "$work/alone" | diff "$work/shards.sums" - || exit 1
+    # Of the results all but times, and where they lie.
+    told() {
+        python3 - "$1" <<'PYTHON'
+import json, sys
+times = {"seconds", "images_per_s", "timing", "left_sha256"}
+def told(value):
+    if isinstance(value, dict):
+        return {name: told(one) for name, one in value.items() if name not in times}
+    return [told(one) for one in value] if isinstance(value, list) else value
+text = open(sys.argv[1] + "/results.json").read().replace(sys.argv[1], "OUT")
+print(json.dumps(told(json.loads(text)), indent=1))
+PYTHON
+    }
+    told "$out" >"$work/shards.json"
+    told "$work/alone" | diff "$work/shards.json" - || { echo "results.json says other things than of one process" >&2; exit 1; }
     [ "$(grep -c classify/fits "$work/shards.sums")" -ge 4 ] || { echo "fewer than four fits in $out" >&2; exit 1; }
-    echo "$(wc -l <"$work/shards.sums") files of arrays and networks, of them $(grep -c classify/fits "$work/shards.sums") fits: those of one process"
+    echo "$(wc -l <"$work/shards.sums") files of arrays and networks, of them $(grep -c classify/fits "$work/shards.sums") fits, and results.json but for times: those of one process"
 fi
 
 # In two replicas of one thread each, whoever computes them; nothing of this training needs more than one group each.

@@ -24,8 +24,7 @@ struct Group {
 using rimforge::attempted;
 using rimforge::Group;
 
-Group* rf_group_new(const char* host, int port, int rank, int size, int serves, const char* prefix, int connect_s,
-                    int wait_s) {
+Group* rf_group_new(const char* host, int port, int rank, int size, int serves, const char* prefix, int connect_s) {
   return rimforge::made<Group>([&] {
     c10d::TCPStoreOptions options;
     options.port = static_cast<uint16_t>(port);
@@ -36,13 +35,12 @@ Group* rf_group_new(const char* host, int port, int rank, int size, int serves, 
     options.timeout = std::chrono::seconds(connect_s);
     auto table = c10::make_intrusive<c10d::TCPStore>(host, options);
     c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::PrefixStore>(prefix, table);
-    // All have come before any waits for as long as work may take.
     const auto mark = [](int of) { return "here/" + std::to_string(of); };
     store->set(mark(rank), std::vector<uint8_t>{1});
     std::vector<std::string> marks;
     for (int other = 0; other < size; ++other) marks.push_back(mark(other));
     store->wait(marks, std::chrono::seconds(connect_s));
-    auto how = c10d::ProcessGroupGloo::Options::create_default(std::chrono::seconds(wait_s));
+    auto how = c10d::ProcessGroupGloo::Options::create_default(std::chrono::seconds(connect_s));
     auto group = std::make_unique<Group>();
     group->processes = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, how);
     group->store = store;
@@ -57,12 +55,14 @@ Group* rf_group_new(const char* host, int port, int rank, int size, int serves, 
 
 void rf_group_free(Group* group) { delete group; }
 
-int rf_group_gather(const Group* group, const Tensor* own, const Tensor* const* all) {
+int rf_group_gather(const Group* group, const Tensor* own, const Tensor* const* all, int wait_ms) {
   return attempted([&] {
     std::vector<std::vector<Tensor>> places(1);
     for (int rank = 0; rank < group->size; ++rank) places[0].push_back(*all[rank]);
     std::vector<Tensor> given{own->detach().contiguous()};
-    group->processes->allgather(places, given)->wait();
+    c10d::AllgatherOptions how;
+    how.timeout = std::chrono::milliseconds(wait_ms);
+    group->processes->allgather(places, given, how)->wait();
   });
 }
 

@@ -124,13 +124,13 @@ int rf_has_tiles();
 
 // group.cpp; -1, or null, on failure.
 // Joins `size` processes as number `rank`, found by a table that the first keeps at host:port (`serves`), or that a
-// launcher keeps there; `prefix` tells the table's users apart. Waits connect_s seconds for the table and the others,
-// and later wait_s for each answer of theirs.
+// launcher keeps there; `prefix` tells the table's users apart. Waits connect_s seconds for the table and the others.
 rimforge::Group* rf_group_new(const char* host, int port, int rank, int size, int serves, const char* prefix,
-                              int connect_s, int wait_s);
+                              int connect_s);
 void rf_group_free(rimforge::Group* group);
-// Everyone's `own`, of like shape and kind, into the tensors `all`, one a process by rank; all of the CPU.
-int rf_group_gather(const rimforge::Group* group, const Tensor* own, const Tensor* const* all);
+// Everyone's `own`, of like shape and kind, into the tensors `all`, one a process by rank; all of the CPU. Who does not
+// come within wait_ms milliseconds is a failure.
+int rf_group_gather(const rimforge::Group* group, const Tensor* own, const Tensor* const* all, int wait_ms);
 // The bytes that process 0 has, to all others by way of the table, under a name that is used once.
 int rf_group_tell(const rimforge::Group* group, const char* name, uint8_t* bytes, int64_t count);
 

@@ -137,11 +137,14 @@ unsafe extern "C" {
         serves: c_int,
         prefix: *const c_char,
         connect_s: c_int,
-        wait_s: c_int,
     ) -> *mut RawGroup;
     pub(super) fn rf_group_free(group: *mut RawGroup);
-    pub(super) fn rf_group_gather(group: *const RawGroup, own: *const RawTensor, all: *const *const RawTensor)
-    -> c_int;
+    pub(super) fn rf_group_gather(
+        group: *const RawGroup,
+        own: *const RawTensor,
+        all: *const *const RawTensor,
+        wait_ms: c_int,
+    ) -> c_int;
     pub(super) fn rf_group_tell(group: *const RawGroup, name: *const c_char, bytes: *mut u8, count: i64) -> c_int;
     pub(super) fn rf_nccl_open(beside: *const c_char) -> c_int;
     pub(super) fn rf_nccl_id(id: *mut u8) -> c_int;

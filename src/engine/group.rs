@@ -15,8 +15,23 @@ use crate::problem::{Kind, Problem, Result};
 /// How long the table and the other processes are waited for at the start.
 const CONNECT: Duration = Duration::from_secs(60);
 
-/// How long another process may take for an answer: the first one scores and saves meanwhile.
-const ANSWER: Duration = Duration::from_secs(30 * 60);
+/// How long another process is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// All do the same meanwhile.
+    Step,
+    /// The first one scores or saves meanwhile, and the others wait for it.
+    FirstWorks,
+}
+
+impl Patience {
+    fn duration(self) -> Duration {
+        match self {
+            Self::Step => Duration::from_secs(10 * 60),
+            Self::FirstWorks => Duration::from_secs(2 * 60 * 60),
+        }
+    }
+}
 
 /// Where processes find each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +85,6 @@ impl Group {
                 i32::from(serves),
                 prefix.as_ptr(),
                 CONNECT.as_secs() as i32,
-                ANSWER.as_secs() as i32,
             )
         };
         checked(!raw.is_null(), "joining the other processes").map_err(|problem| {
@@ -95,7 +109,8 @@ impl Group {
             Device::Cuda(index) => Some(index),
             _ => None,
         };
-        let all = self.hear(&Tensor::from(f64::from(u8::from(index.is_some()))))?;
+        let hear = |own: &Tensor| self.hear(own, Patience::Step.duration());
+        let all = hear(&Tensor::from(f64::from(u8::from(index.is_some()))))?;
         if let Some(rank) = all.iter().position(|one| !one.equal(&all[0])) {
             return Err(Problem::usage(format!("process {rank} computes on another kind of device than process 0"))
                 .expected("a card in each of them, or in none")
@@ -103,10 +118,10 @@ impl Group {
         }
         let Some(index) = index else { return Ok(self) };
         let opened = Nccl::of_libtorch();
-        let told = self.hear(&Tensor::from(f64::from(u8::from(opened.is_ok()))))?;
+        let told = hear(&Tensor::from(f64::from(u8::from(opened.is_ok()))))?;
         let nccl = cards::all_or_none(opened, &told, "NCCL")?;
         let made = if self.rank == 0 { nccl.id() } else { Ok([0; ID_BYTES]) };
-        let told = self.hear(&Tensor::from(f64::from(u8::from(made.is_ok()))))?;
+        let told = hear(&Tensor::from(f64::from(u8::from(made.is_ok()))))?;
         let mut id = cards::all_or_none(made, &told, "place where cards meet")?;
         self.tell("nccl", &mut id)?;
         self.cards = Some(Cards::join(nccl, &id, (self.rank, self.size), index)?);
@@ -140,8 +155,16 @@ impl Group {
     /// # Errors
     /// `Kind::Environment`: another process has gone, or does not answer.
     pub fn gather(&self, own: &Tensor) -> Result<Vec<Tensor>> {
+        self.gather_within(own, Patience::Step)
+    }
+
+    /// As [`Group::gather`], where the others may be waited for longer.
+    ///
+    /// # Errors
+    /// Those of [`Group::gather`].
+    pub fn gather_within(&self, own: &Tensor, patience: Patience) -> Result<Vec<Tensor>> {
         if own.device() == Device::Cpu {
-            return self.hear(own);
+            return self.hear(own, patience.duration());
         }
         let cards = self.cards.as_ref().ok_or_else(|| {
             Problem::new(Kind::Internal, format!("a tensor on {:?} for processes without cards", own.device()))
@@ -149,7 +172,7 @@ impl Group {
         // By way of the CPUs first: there a process that has gone is noticed at once, while its card would be waited
         // for; and what the cards exchange has to have one size.
         let bytes = own.numel() as i64 * own.kind().elt_size_in_bytes() as i64;
-        let all = self.hear(&Tensor::from_slice(&[bytes]).to_kind(Type::Int64))?;
+        let all = self.hear(&Tensor::from_slice(&[bytes]).to_kind(Type::Int64), patience.duration())?;
         if all.iter().any(|one| one.int64_value(&[0]) != bytes) {
             return Err(Problem::new(Kind::Internal, "processes that are at different steps"));
         }
@@ -157,11 +180,12 @@ impl Group {
     }
 
     /// What each process gives of its CPU.
-    fn hear(&self, own: &Tensor) -> Result<Vec<Tensor>> {
+    fn hear(&self, own: &Tensor, patience: Duration) -> Result<Vec<Tensor>> {
         let all: Vec<Tensor> = (0..self.size).map(|_| own.detach().contiguous().zeros_like()).collect();
         let places: Vec<_> = all.iter().map(|tensor| handle(Some(tensor))).collect();
+        let wait = patience.as_millis() as i32;
         // SAFETY: the group lives; the pointers are of live tensors, one for each process.
-        let status = unsafe { ffi::rf_group_gather(self.raw, handle(Some(own)), places.as_ptr()) };
+        let status = unsafe { ffi::rf_group_gather(self.raw, handle(Some(own)), places.as_ptr(), wait) };
         checked(status == 0, "hearing the other processes").map_err(|problem| {
             Problem::new(Kind::Environment, "another process of the run has gone or does not answer")
                 .expected(format!("all {} of them to the end", self.size))
@@ -270,5 +294,22 @@ mod tests {
         for problem in [&found[0], &found[2]] {
             assert!(problem.as_ref().is_some_and(|text| text.contains("another process")), "{found:?}");
         }
+    }
+
+    #[test]
+    fn one_that_does_not_come_is_waited_for_as_long_as_is_said() {
+        let late = Duration::from_secs(4);
+        let waited = together(2, |group| {
+            if group.rank() == 1 {
+                std::thread::sleep(late);
+                return Duration::ZERO;
+            }
+            let start = std::time::Instant::now();
+            let problem = group.hear(&Tensor::from(1f32), Duration::from_millis(500)).unwrap_err();
+            assert!(problem.to_string().contains("does not answer"), "{problem}");
+            drop(group);
+            start.elapsed()
+        });
+        assert!(waited[0] >= Duration::from_millis(400) && waited[0] < late / 2, "{waited:?}");
     }
 }

@@ -39,7 +39,7 @@ pub mod watch;
 
 pub use cards::Nccl;
 pub use graph::{GraphMemory, Repeated};
-pub use group::{Group, Rendezvous};
+pub use group::{Group, Patience, Rendezvous};
 pub use place::Place;
 pub use precision::Precision;
 pub use start::{DeviceChoice, Engine, EngineConfig, Facts};

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::fault::{self, Operation};
@@ -30,21 +31,12 @@ const WITHOUT_LOCKS: [i32; 4] = [libc::ENOSYS, libc::ENOTSUP, libc::ENOLCK, 524]
 pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
     let path = path.as_ref();
     let folder = parent(path);
-    make_folder(folder)?;
-    if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
-        return Err(Problem::new(Kind::Environment, "not a lock file that rimforge left").at(path));
-    }
-    let mut file = fault::before(Operation::Create, path)
-        .and_then(|()| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path))
-        .map_err(|error| Problem::io(path, "opening the lock file", error))?;
-    match fault::before(Operation::Lock, path)
-        .map_or_else(|error| Err(TryLockError::Error(error)), |()| file.try_lock())
-    {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
+    let file = match taken(path)? {
+        Taken::Held(file) => file,
+        Taken::ByAnother(file) => {
             let mut holder = String::new();
             // Only to name the holder: without a readable number the message is vaguer, not wrong.
-            let _ = (&mut file).take(LONGEST_HOLDER).read_to_string(&mut holder);
+            let _ = file.take(LONGEST_HOLDER).read_to_string(&mut holder);
             let who = match holder.trim() {
                 "" => "another run".to_owned(),
                 holder => format!("another run ({})", in_words(holder)),
@@ -53,22 +45,73 @@ pub fn lock(path: impl AsRef<Path>) -> Result<FolderLock> {
                 .at(folder)
                 .advice("wait for it to end, or choose another --out (of a study: another `out`)"));
         }
-        Err(TryLockError::Error(error)) if error.raw_os_error().is_some_and(|code| WITHOUT_LOCKS.contains(&code)) => {
+        Taken::WithoutLocks(file, error) => {
             tracing::warn!(
                 "{}: the file system has no locks ({error}): see to it that no other run works in this folder",
                 folder.display()
             );
+            file
         }
-        Err(TryLockError::Error(error)) => return Err(Problem::io(path, "locking", error)),
-    }
-    let write_holder = |mut file: &File| {
-        fault::before(Operation::Write, path)?;
-        file.set_len(0)?;
-        file.write_all(holder().as_bytes())
     };
-    write_holder(&file).map_err(|error| Problem::io(path, "writing the lock file", error))?;
-    sweep(folder)?;
+    hold(path, file)
+}
+
+/// As [`lock`], where nobody has it and the file system has locks; else `None`, and the folder is as it was.
+///
+/// # Errors
+/// A folder that cannot be written to.
+pub fn lock_if_free(path: impl AsRef<Path>) -> Result<Option<FolderLock>> {
+    let path = path.as_ref();
+    match taken(path)? {
+        // Whoever held it may have deleted it before it was locked here.
+        Taken::Held(file) if is_at(path, &file) => hold(path, file).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What locking a file came to.
+enum Taken {
+    Held(File),
+    ByAnother(File),
+    WithoutLocks(File, std::io::Error),
+}
+
+fn taken(path: &Path) -> Result<Taken> {
+    make_folder(parent(path))?;
+    if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
+        return Err(Problem::new(Kind::Environment, "not a lock file that rimforge left").at(path));
+    }
+    let file = fault::before(Operation::Create, path)
+        .and_then(|()| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path))
+        .map_err(|error| Problem::io(path, "opening the lock file", error))?;
+    let locked = fault::before(Operation::Lock, path).map_err(TryLockError::Error).and_then(|()| file.try_lock());
+    match locked {
+        Ok(()) => Ok(Taken::Held(file)),
+        Err(TryLockError::WouldBlock) => Ok(Taken::ByAnother(file)),
+        Err(TryLockError::Error(error)) if error.raw_os_error().is_some_and(|code| WITHOUT_LOCKS.contains(&code)) => {
+            Ok(Taken::WithoutLocks(file, error))
+        }
+        Err(TryLockError::Error(error)) => Err(Problem::io(path, "locking", error)),
+    }
+}
+
+/// Notes who holds the lock, and deletes what a killed run left.
+fn hold(path: &Path, mut file: File) -> Result<FolderLock> {
+    fault::before(Operation::Write, path)
+        .and_then(|()| file.set_len(0))
+        .and_then(|()| file.write_all(holder().as_bytes()))
+        .map_err(|error| Problem::io(path, "writing the lock file", error))?;
+    sweep(parent(path))?;
     Ok(FolderLock { _file: file })
+}
+
+/// Whether `file` is the one at `path`.
+fn is_at(path: &Path, file: &File) -> bool {
+    let of = |facts: std::fs::Metadata| (facts.dev(), facts.ino());
+    match (path.symlink_metadata(), file.metadata()) {
+        (Ok(there), Ok(held)) => of(there) == of(held),
+        _ => false,
+    }
 }
 
 /// Longest text of a lock file in bytes.
@@ -135,6 +178,22 @@ mod tests {
         let (locked, _) = under("lock:1", || lock(folder.path().join(".lock")));
         locked.unwrap();
         assert!(is_lock(&folder.path().join(".lock")).unwrap());
+    }
+
+    #[test]
+    fn a_lock_is_had_if_free_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lock");
+        let held = lock_if_free(&path).unwrap();
+        assert!(held.is_some() && lock_if_free(&path).unwrap().is_none());
+        drop(held);
+        let (without, _) = under("lock:1", || lock_if_free(&path));
+        assert!(without.unwrap().is_none(), "a file system without locks");
+        let gone = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&path, &gone));
+        File::create(&path).unwrap();
+        assert!(!is_at(&path, &gone), "another file of that name");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use earlier::{files_in, holds_only, holds_what_its_manifest_says, parses, wa
 pub use folder::{list, list_if_there, make_folder, remove, remove_folder, remove_if_empty};
 pub use hashed::{sha256, sha256_unless_stopped};
 pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, read_note, write_json};
-pub use lock::{FolderLock, lock};
+pub use lock::{FolderLock, lock, lock_if_free};
 pub use out_folder::{Input, OutFolder, Owner};
 pub use staging::refuse_link;
 pub use whole::{

@@ -31,7 +31,7 @@ pub trait Peers: Debug {
     /// Another replica has gone.
     fn any(&self, said: bool) -> Result<bool>;
 
-    /// Returns when all have come here.
+    /// Returns when all have come here; the first one may have scored and saved meanwhile.
     ///
     /// # Errors
     /// Another replica has gone.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tch::Tensor;
 
 use super::Peers;
-use crate::engine::Group;
+use crate::engine::{Group, Patience};
 use crate::problem::{Kind, Problem, Result};
 
 /// The replicas of this process.
@@ -129,14 +129,20 @@ impl Member {
         self.group.take()
     }
 
+    fn any_within(&self, said: bool, patience: Patience) -> Result<bool> {
+        let own = self.meet(Brought { tensor: None, said }, |all| all.iter().any(|one| one.said))?;
+        let all = self.of_all_processes(&Tensor::from(f32::from(u8::from(own))), patience)?;
+        Ok(all.map_or(own, |all| all.iter().any(|said| said.double_value(&[]) > 0.0)))
+    }
+
     /// `own`, of this process, and the same of all others, by rank; in every member of it. `None` without others.
-    fn of_all_processes(&self, own: &Tensor) -> Result<Option<Vec<Tensor>>> {
+    fn of_all_processes(&self, own: &Tensor, patience: Patience) -> Result<Option<Vec<Tensor>>> {
         let (_, processes) = self.team.process;
         if processes == 1 {
             return Ok(None);
         }
         let heard = match &self.group {
-            Some(group) => Some(Tensor::stack(&group.gather(own)?, 0)),
+            Some(group) => Some(Tensor::stack(&group.gather_within(own, patience)?, 0)),
             None => None,
         };
         let all = self.meet(Brought { tensor: heard, said: false }, |all| {
@@ -174,19 +180,17 @@ impl Peers for Member {
         })?;
         let all = all.ok_or_else(different_steps)?;
         let own = tch::no_grad(|| along_the_tree(all));
-        let all = self.of_all_processes(&own)?;
+        let all = self.of_all_processes(&own, Patience::Step)?;
         *tensor = tch::no_grad(|| all.map_or(own, along_the_tree));
         Ok(())
     }
 
     fn any(&self, said: bool) -> Result<bool> {
-        let own = self.meet(Brought { tensor: None, said }, |all| all.iter().any(|one| one.said))?;
-        let all = self.of_all_processes(&Tensor::from(f32::from(u8::from(own))))?;
-        Ok(all.map_or(own, |all| all.iter().any(|said| said.double_value(&[]) > 0.0)))
+        self.any_within(said, Patience::Step)
     }
 
     fn barrier(&self) -> Result<()> {
-        self.any(false).map(drop)
+        self.any_within(false, Patience::FirstWorks).map(drop)
     }
 }
 

@@ -21,6 +21,8 @@ pub mod errand;
 
 mod drawn;
 
+mod projected;
+
 mod trained;
 
 pub mod rim_lesions;

@@ -12,7 +12,7 @@ use crate::problem::{Kind, Problem, Result};
 use crate::records::training::TrainingRecord;
 use crate::run_dir::GanDir;
 use crate::train::{self, TrainConfig};
-use crate::units::{Ready, Share, Unit};
+use crate::units::{Ready, Share, Taken, Unit};
 
 /// Trains, or takes in the training that a shard made elsewhere.
 ///
@@ -25,17 +25,17 @@ pub(super) fn train(
     lab: &Lab<'_>,
 ) -> Result<Done<TrainingRecord>> {
     let here = |folder: &Path, ready: &Ready| {
-        let record = GanDir::new(folder).record();
         let taken = ready.take_folder(&unit(), folder)?;
-        let lies_ready = taken || ready.has(&unit())?;
-        match files::read_note::<TrainingRecord>(&record)? {
+        match (taken, files::read_note::<TrainingRecord>(GanDir::new(folder).record())?) {
             // Made by a machine that may be another than this: not judged by what this one can do.
-            Some(record) if lies_ready => Ok(record),
-            None if lies_ready => Err(Problem::new(Kind::Gate, "a training that was begun here and is not done")
-                .at(folder)
-                .expected("nothing where the finished one of a shard is to be put")
-                .advice("move the folder away to take the shard's, or the unit away to go on with this one")),
-            found => {
+            (Taken::Put | Taken::InTheWay, Some(record)) => Ok(record),
+            (Taken::Put | Taken::InTheWay, None) => {
+                Err(Problem::new(Kind::Gate, "a training that was begun here and is not done")
+                    .at(folder)
+                    .expected("nothing where the finished one of a shard is to be put")
+                    .advice("move the folder away to take the shard's, or the unit away to go on with this one"))
+            }
+            (Taken::NotReady, found) => {
                 if found.is_none() {
                     ready.require_none(&[unit()])?;
                 }
@@ -47,22 +47,13 @@ pub(super) fn train(
         if share.to_do(all())?.is_empty() {
             return Ok(());
         }
-        let workplace = share.workplace()?;
+        let workplace = share.lasting_workplace(&unit())?;
         let folder = workplace.path().join(unit().as_str());
-        train::run_stage(prepared, config, &folder, lab).map_err(begins_anew)?;
-        share.leave_folder(&unit(), &folder)
+        train::run_stage(prepared, config, &folder, lab).map_err(|problem| workplace.of_stop(problem))?;
+        share.leave_folder(&unit(), &folder)?;
+        workplace.clear()
     };
     stages.run_in_units(stage, |_| true, here, elsewhere)
-}
-
-/// What training says of a stop is true where its folder stays.
-fn begins_anew(problem: Problem) -> Problem {
-    if problem.kind() != Kind::Interrupted {
-        return problem;
-    }
-    Problem::new(Kind::Interrupted, "stopped; what a shard has trained so far is not kept")
-        .expected("the time of a whole training")
-        .advice("the same command begins anew; `rimforge run STUDY --until STAGE` keeps checkpoints when it is stopped")
 }
 
 /// One: the whole training, so that several generators of a study can be trained on as many machines.

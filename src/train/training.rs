@@ -239,6 +239,7 @@ impl Training<'_> {
                 Next::GoOn
             }
         };
+        self.peers.barrier()?;
         if !last && now.due(self.settings.checkpoint_ticks) {
             self.save(state)?;
         }

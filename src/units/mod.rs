@@ -18,7 +18,10 @@ mod share;
 
 mod shelf;
 
+mod workplace;
+
 pub use part::Part;
-pub use ready::Ready;
+pub use ready::{Ready, Taken};
 pub use share::{Share, Unit};
 pub use shelf::{OWNER, Shelf};
+pub use workplace::Workplace;

@@ -17,6 +17,17 @@ const UNFINISHED: &str = ".unfinished-";
 /// Between two looks for a unit that is not there yet.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What became of the folder of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is put in place.
+    Put,
+    /// It is ready, and something lies in its place.
+    InTheWay,
+    /// Nobody has made it.
+    NotReady,
+}
+
 /// Where the units of a stage may lie, and what becomes of those that do not.
 #[derive(Clone, Debug)]
 pub struct Ready {
@@ -116,11 +127,11 @@ impl Ready {
     ///
     /// # Errors
     /// As [`Ready::take`].
-    pub fn take_folder(&self, unit: &Name, folder: &Path) -> Result<bool> {
+    pub fn take_folder(&self, unit: &Name, folder: &Path) -> Result<Taken> {
+        let Some(contents) = self.read(unit)? else { return Ok(Taken::NotReady) };
         if !files::list_if_there(folder)?.is_empty() {
-            return Ok(false);
+            return Ok(Taken::InTheWay);
         }
-        let Some(contents) = self.read(unit)? else { return Ok(false) };
         let above = folder.parent().unwrap_or(folder);
         files::make_folder(above)?;
         let beside =
@@ -132,7 +143,7 @@ impl Ready {
         files::remove_if_empty(folder)?;
         files::rename(&beside.keep(), folder)?;
         tracing::info!("{unit}: made by a shard, taken in");
-        Ok(true)
+        Ok(Taken::Put)
     }
 
     /// Whether a unit is ready, for a list of those that are not.

@@ -8,12 +8,13 @@ use tempfile::TempDir;
 
 use super::part::Part;
 use super::shelf::Shelf;
+use super::workplace::Workplace;
 use crate::files;
 use crate::name::{Inside, Name};
 use crate::problem::{Kind, Problem, Result};
 
 /// A lock file that a stage left says who held it there.
-const LOCK: &str = ".lock";
+pub(super) const LOCK: &str = ".lock";
 
 /// A unit of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +121,18 @@ impl Share {
     pub fn workplace(&self) -> Result<TempDir> {
         let folder = tempfile::Builder::new().prefix("rimforge-shard-").tempdir();
         folder.map_err(|error| Problem::io(std::env::temp_dir(), "making a folder to work in", error))
+    }
+
+    /// A folder to make a unit in that takes hours: among the units, where the next process that makes it goes on;
+    /// where another is at work there, or where there are no locks, one of this process's own.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub fn lasting_workplace(&self, unit: &Name) -> Result<Workplace> {
+        match Workplace::lasting(self.shelf.begun(&self.roots[0], unit)?)? {
+            Some(lasting) => Ok(lasting),
+            None => self.workplace().map(Workplace::own),
+        }
     }
 
     /// Leaves a finished unit: the files of these names in `folder`, in this order.

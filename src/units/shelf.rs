@@ -41,6 +41,14 @@ impl Shelf {
         self.folder(root).join(format!("{unit}.unit"))
     }
 
+    /// Where a unit that takes hours is begun, in the folder of units `root`.
+    pub(super) fn begun(&self, root: &Path, unit: &Name) -> Result<PathBuf> {
+        // A link would lead to a folder of the user's.
+        let folder = self.folder(root).join(format!("{unit}.begun"));
+        folder.ancestors().take_while(|above| *above != root).try_for_each(files::refuse_link)?;
+        Ok(folder)
+    }
+
     fn folder(&self, root: &Path) -> PathBuf {
         root.join(&self.stage).join(&self.key[..DIGITS.min(self.key.len())])
     }

@@ -20,7 +20,7 @@ use crate::run_dir::{GanDir, VariantsDir};
 use crate::settings::Settings;
 use crate::train::settled::in_precision;
 use crate::train::{self, TrainConfig, TrainingSet};
-use crate::units::{Ready, Share, Unit};
+use crate::units::{Ready, Share, Taken, Unit};
 
 /// Knows the stage's folders; none is older than marks.
 pub const OWNER: Owner = Owner::of("variants", |_| Ok(None));
@@ -131,15 +131,16 @@ pub fn run_share(
     if to_do.is_empty() {
         return Ok(());
     }
-    let workplace = share.workplace()?;
     let set = TrainingSet::load(data, usual, lab.seed)?;
-    let planned = plan(data, usual, config, &set, &VariantsDir::new(workplace.path()))?;
-    for one in to_do.into_iter().map(|place| &planned[place]) {
+    let planned = plan(data, usual, config, &set, &VariantsDir::new(Path::new("")))?;
+    for (_, one) in planned.into_iter().enumerate().filter(|(place, _)| to_do.contains(place)) {
         let name = unit(one.variant, one.seed);
         lab.observer.note(&format!("training {name}"));
-        one.train(data, None, lab)?;
+        let workplace = share.lasting_workplace(&name)?;
+        let one = Planned { folder: workplace.path().join(name.as_str()), ..one };
+        one.train(data, None, lab).map_err(|problem| workplace.of_stop(problem))?;
         share.leave_folder(&name, &one.folder)?;
-        files::remove_folder(&one.folder)?;
+        workplace.clear()?;
     }
     Ok(())
 }
@@ -150,7 +151,7 @@ fn take(planned: &[Planned], ready: &Ready) -> Result<()> {
     for one in planned {
         let name = unit(one.variant, one.seed);
         let done = files::is_there(&GanDir::new(&one.folder).record())?;
-        if !done && !ready.take_folder(&name, &one.folder)? {
+        if !done && ready.take_folder(&name, &one.folder)? != Taken::Put {
             missing.push(name);
         }
     }

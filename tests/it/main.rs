@@ -93,6 +93,7 @@ mod bounded;
 
 /// Tables and lists of images as long as they may be.
 mod large_lists;
+mod launchers;
 
 /// Every key of a study file.
 mod settings;
@@ -149,6 +150,7 @@ mod projection_accuracy;
 mod place;
 mod shards;
 mod shards_of_each_kind;
+mod shards_of_trainings;
 mod early_signals;
 
 mod evaluate;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rimforge::engine::{Group, Rendezvous};
 use rimforge::records::training::TrainingRecord;
 use tch::Cuda;
 
@@ -29,7 +30,7 @@ const SETTINGS: [&str; 12] = [
     "replicas=4",
 ];
 
-fn train(data: &Path, out: &Path, kimg: &str) -> Command {
+pub fn train(data: &Path, out: &Path, kimg: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
     command.args(["--kimg", kimg, "--batch", "16", "--threads", "1", "--device", "cpu", "--seed", "5"]);
@@ -44,7 +45,7 @@ fn train(data: &Path, out: &Path, kimg: &str) -> Command {
 }
 
 /// A port that is free now.
-fn port() -> String {
+pub fn port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }
 
@@ -74,7 +75,7 @@ fn run(data: &Path, out: &Path, kimg: &str, processes: usize) {
 }
 
 /// Networks, the log and the last checkpoint.
-fn results(out: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn results(out: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for name in ["network-best.safetensors", "network-last.safetensors", "stats.jsonl"] {
         found.insert(name.to_owned(), fs::read(out.join(name)).unwrap());
@@ -89,12 +90,12 @@ fn results(out: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn assert_same(what: &str, found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>) {
+pub fn assert_same(what: &str, found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>) {
     let differ: Vec<&String> = expected.keys().filter(|name| found.get(*name) != expected.get(*name)).collect();
     assert!(differ.is_empty() && found.len() == expected.len(), "{what}: {differ:?}");
 }
 
-fn data() -> tempfile::TempDir {
+pub fn data() -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
     phantoms::rings(data.path(), 6, 3, 16);
     data
@@ -127,15 +128,56 @@ fn one_two_and_four_processes_end_in_the_same_bytes_and_go_on_in_another_number(
 }
 
 #[test]
-fn volumes_end_in_the_same_bytes_in_two_processes() {
+fn volumes_end_in_the_same_bytes_in_two_and_four_processes_and_go_on_in_another_number() {
     let out = tempfile::tempdir().unwrap();
     let data = out.path().join("data");
     brats::prepared_volumes(&data);
     let of = |name: &str| out.path().join(name);
     let output = train(&data, &of("one"), "0.064").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    run(&data, &of("two"), "0.064", 2);
-    assert_same("volumes", &results(&of("two")), &results(&of("one")));
+    for processes in [2, 4] {
+        let name = processes.to_string();
+        run(&data, &of(&name), "0.064", processes);
+        assert_same(&format!("volumes in {processes}"), &results(&of(&name)), &results(&of("one")));
+    }
+    run(&data, &of("parts"), "0.032", 4);
+    run(&data, &of("parts"), "0.064", 2);
+    let last = |name: &str| fs::read(of(name).join("network-last.safetensors")).unwrap();
+    assert!(last("parts") == last("one"));
+}
+
+/// torchrun keeps the table itself, on the port that it names; its processes are guests there.
+#[test]
+fn processes_meet_at_a_table_that_their_launcher_keeps() {
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    let port: u16 = port().parse().unwrap();
+    let own = Rendezvous {
+        host: "127.0.0.1".to_owned(),
+        port,
+        rank: 0,
+        size: 1,
+        kept_by_launcher: false,
+        prefix: "launcher".to_owned(),
+    };
+    let launcher = Group::join(&own).unwrap();
+    let process = |rank: &str| {
+        let variables = [
+            ("RANK", rank),
+            ("WORLD_SIZE", "2"),
+            ("MASTER_ADDR", "127.0.0.1"),
+            ("MASTER_PORT", &port.to_string()),
+            ("TORCHELASTIC_USE_AGENT_STORE", "True"),
+            ("TORCHELASTIC_RESTART_COUNT", "3"),
+        ];
+        train(data.path(), &out.path().join("guests"), "0.064").envs(variables).spawn().unwrap()
+    };
+    for output in ended(vec![process("0"), process("1")]) {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("failed to bind"), "{said}");
+    }
+    drop(launcher);
+    run(data.path(), &out.path().join("hosts"), "0.064", 2);
+    assert_same("guests", &results(&out.path().join("guests")), &results(&out.path().join("hosts")));
 }
 
 #[test]

@@ -92,18 +92,27 @@ fn the_template_for_gnu_parallel_leaves_the_same_files() {
         println!("skipped: GNU parallel is not installed");
         return;
     }
+    by_a_template("by-parallel", |_, study| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut template = Command::new(root.join("clusters/parallel.sh"));
+        template.arg(study).args(["3", "2"]).env("RIMFORGE", env!("CARGO_BIN_EXE_rimforge"));
+        template
+    });
+}
+
+/// A study by a template that `start` starts in a folder with a study file: the files of a run in one piece.
+pub fn by_a_template(name: &str, start: impl FnOnce(&Path, &Path) -> Command) {
     let base = base();
-    let out = base.copy("by-parallel");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // The template has no room for --set: all settings go into a file.
-    let study = base.tiny.at("by-parallel.toml");
+    let out = base.copy(name);
+    // Templates have no room for --set: all settings go into a file.
+    let (study, folder) = (base.tiny.at(&format!("{name}.toml")), base.tiny.at(&format!("{name}-work")));
     let shown = finish(&mut base.tiny.study(&["config", "show"], &out, &SETTINGS)).stdout;
     fs::write(&study, shown).unwrap();
-    let mut template = Command::new(root.join("clusters/parallel.sh"));
-    template.arg(&study).args(["3", "2"]).env("RIMFORGE", env!("CARGO_BIN_EXE_rimforge"));
-    template.current_dir(base.tiny.at("")).stdin(Stdio::null());
+    fs::create_dir(&folder).unwrap();
+    let mut template = start(&folder, &study);
+    template.current_dir(&folder).stdin(Stdio::null());
     finish(&mut template);
-    base.assert_whole("by GNU parallel", &out);
+    base.assert_whole(name, &out);
 }
 
 fn told(output: &Output) -> ShardRecord {

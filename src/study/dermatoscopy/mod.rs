@@ -79,10 +79,11 @@ pub fn go(
     let data = run.prepare(&images)?;
     let prepared = Prepared::open(dir.data())?;
     study.require_images(&prepared)?;
+    // It hangs on the data alone: a shard of it needs no other generator.
+    let second = errand.aside(run.train_second(&prepared, &data.key))?.flatten();
     let gan = run.train(&prepared, &data.key)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let inverted = run.invert(&prepared, &gan.key)?;
-    let second = run.train_second(&prepared, &data.key)?;
     let keys: Vec<&str> = [Some(&gan), second.as_ref()].into_iter().flatten().map(|done| done.key.as_str()).collect();
     let directions = run.directions(&prepared, &keys)?;
     let accepted = run.accepted(&directions)?;

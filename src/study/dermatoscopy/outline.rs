@@ -17,16 +17,16 @@ impl DermatoscopyStudy {
             images = &["simulate"];
         }
         stages.push(whole("prepare", dir.data(), images));
-        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
-        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
-        stages.push(Planned::in_units("invert", dir.inverted(), &["generate"], Units::Found));
-        let mut last = "invert";
         if self.second.is_some() {
             let second = dir.second_gan().root().to_owned();
             stages.push(Planned::in_units("train-second", second, &["prepare"], trained::whole()));
-            last = "train-second";
         }
-        stages.push(whole("directions", dir.directions(), &["invert", last]));
+        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
+        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
+        stages.push(Planned::in_units("invert", dir.inverted(), &["generate"], Units::Found));
+        let second = self.second.as_ref().map(|_| "train-second");
+        let needs: Vec<&str> = ["invert"].into_iter().chain(second).collect();
+        stages.push(whole("directions", dir.directions(), &needs));
         stages.push(whole("edit", dir.edited(), &["directions"]));
         let mut of_classify = vec!["edit"];
         if let Some(external) = &self.external {

@@ -114,7 +114,9 @@ impl Run<'_> {
 
     /// Trains another generator of the same photographs, whose random stream and weights are its own.
     pub fn train_second(&mut self, prepared: &Prepared, data_key: &str) -> Result<Option<Done<TrainingRecord>>> {
-        let Some(config) = &self.study.second else { return Ok(None) };
+        let Some(config) = self.study.second.as_ref().filter(|_| !self.stages.passes("train-second")) else {
+            return Ok(None);
+        };
         let folder = self.dir.second_gan().root().to_owned();
         let stage = Stage::new("train-second", folder, &(config, self.study.seed), &[data_key])?;
         let lab = self.lab.of_stage("train-second");

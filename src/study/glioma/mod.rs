@@ -72,9 +72,9 @@ pub fn go(study: &GliomaStudy, engine: &Engine, observer: &dyn Observer, errand:
     let data = run.prepare(&brains)?;
     let prepared = Prepared::open(dir.data())?;
     let gan = run.train(&prepared, &data.key)?;
+    let variants = errand.aside(run.variants(&prepared, &data.key, &gan.record))?.flatten();
     let synthetic = run.generate(&prepared, &gan.key)?;
     let tumours = errand.aside(run.tumours(&prepared, &synthetic.key))?.flatten();
-    let variants = errand.aside(run.variants(&prepared, &data.key, &gan.record))?.flatten();
     if errand.only_reads() {
         return Err(errand.end());
     }

@@ -18,14 +18,14 @@ impl GliomaStudy {
         }
         stages.push(Planned::whole("prepare", dir.data(), brains));
         stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
+        if let Some(config) = &self.variants {
+            let trainings = Units::Known(variants::units(config));
+            stages.push(Planned::in_units("variants", dir.variants(), &["train"], trainings));
+        }
         stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
         if let Some(config) = &self.tumours {
             let fits = Units::Known(tumours::units(config));
             stages.push(Planned::in_units("tumours", dir.tumours(), &["generate"], fits));
-        }
-        if let Some(config) = &self.variants {
-            let trainings = Units::Known(variants::units(config));
-            stages.push(Planned::in_units("variants", dir.variants(), &["generate"], trainings));
         }
         stages
     }

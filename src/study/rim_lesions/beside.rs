@@ -15,8 +15,8 @@ use crate::records::study::{ConditionalRecord, MultiContrastRecord};
 use crate::records::synthesis::SynthesisRecord;
 use crate::study::cache::{ABSENT, Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::projected;
 use crate::study::trained::train;
-use crate::units::{Ready, Share};
 use crate::{generate, project};
 
 /// The conditional generator, trained and used.
@@ -114,8 +114,6 @@ impl Run<'_> {
         let stage = Stage::new("project-multi-contrast", folder, &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("project-multi-contrast");
         let inputs = project::Inputs { network, from: project::From::Data(prepared) };
-        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, config, (folder, ready), &lab);
-        let share = |share: &Share| project::units::run_share(inputs, config, share, &lab);
-        Ok(Some(self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)?))
+        projected::project(&mut self.stages, stage, (inputs, config), &lab).map(Some)
     }
 }

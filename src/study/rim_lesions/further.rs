@@ -1,8 +1,6 @@
 //! Further generators: trained, drawn from and projected into as the first, from other random numbers, so that a
 //! difference between arms can be told from one generator's luck.
 
-use std::path::Path;
-
 use super::Run;
 use super::config::RimStudy;
 use crate::data::Prepared;
@@ -11,12 +9,13 @@ use crate::project::ProjectConfig;
 use crate::project::feature_choice::with_chosen_features;
 use crate::records::projection::ProjectionRecord;
 use crate::records::study::FurtherGenerator;
+use crate::records::synthesis::SynthesisRecord;
 use crate::records::training::TrainingRecord;
 use crate::study::cache::{ABSENT, Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::projected;
 use crate::study::trained::train;
 use crate::train::settled::in_precision;
-use crate::units::{Ready, Share};
 use crate::{generate, project};
 
 /// Stages of one of them.
@@ -38,10 +37,11 @@ const FURTHER: [StagesOf; 4] = [
 /// Generators of a study at most, the first among them.
 pub(super) const MOST: u64 = FURTHER.len() as u64 + 1;
 
-/// One of them, trained.
+/// One of them, trained, and what it drew.
 pub(super) struct FurtherGan {
     names: &'static StagesOf,
     trained: Done<TrainingRecord>,
+    drawn: Done<SynthesisRecord>,
 }
 
 /// One of them, as its stages left it.
@@ -65,78 +65,80 @@ impl RimStudy {
 }
 
 impl Run<'_> {
-    /// Trains each of them: in the precision of the first one's `training`, from the same base.
-    pub fn train_further(
+    /// Trains each of them, in the precision of the first one's `training` and from the same base, and draws with it.
+    pub fn further_gans(
         &mut self,
         prepared: &Prepared,
         data_key: &str,
         training: &TrainingRecord,
     ) -> Result<Vec<FurtherGan>> {
-        let (study, seed) = (self.study, self.study.seed);
         let mut all = vec![];
-        for names in study.further().iter().filter(|names| !self.stages.passes(names.train)).collect::<Vec<_>>() {
-            let lab = self.lab.of_stage(names.train);
-            let config = in_precision(training.precision_choice.as_ref(), &study.train, lab.engine.device)?;
-            let base = training.base.as_ref().map_or(ABSENT, |base| &base.sha256);
-            // As the first one's record says it, not as this machine would compute.
-            let chosen = training.precision_choice.as_ref().map_or(ABSENT, |choice| &choice.precision);
-            let folder = self.dir.further_gan(names.number).root().to_owned();
-            let stage = Stage::new(names.train, folder, &(&study.train, seed), &[data_key, base, chosen])?;
-            let trained = train(&mut self.stages, stage, (prepared, &config), &lab);
-            // A list that ended in one of them: the others are listed all the same.
-            if let Some(trained) = self.stages.aside(trained)? {
-                require_same_base(training, &trained.record).map_err(|problem| problem.at(self.dir.gan().root()))?;
-                all.push(FurtherGan { names, trained });
+        for names in self.study.further() {
+            if self.stages.passes(names.train) {
+                continue;
             }
+            let gan = self.further_gan(names, prepared, (data_key, training));
+            // A list of units that ended in one of them: the others are listed all the same.
+            all.extend(self.stages.aside(gan)?);
         }
         Ok(all)
     }
 
-    /// Draws and projects with each of them, through the feature net of the first one's `projection`.
-    pub fn further(
+    fn further_gan(
+        &mut self,
+        names: &'static StagesOf,
+        prepared: &Prepared,
+        (data_key, training): (&str, &TrainingRecord),
+    ) -> Result<FurtherGan> {
+        let (study, gan) = (self.study, self.dir.further_gan(names.number));
+        let lab = self.lab.of_stage(names.train);
+        let config = in_precision(training.precision_choice.as_ref(), &study.train, lab.engine.device)?;
+        let base = training.base.as_ref().map_or(ABSENT, |base| &base.sha256);
+        // As the first one's record says it, not as this machine would compute.
+        let chosen = training.precision_choice.as_ref().map_or(ABSENT, |choice| &choice.precision);
+        let inputs = [data_key, base, chosen];
+        let stage = Stage::new(names.train, gan.root().to_owned(), &(&study.train, study.seed), &inputs)?;
+        let trained = train(&mut self.stages, stage, (prepared, &config), &lab)?;
+        require_same_base(training, &trained.record).map_err(|problem| problem.at(self.dir.gan().root()))?;
+
+        let folder = self.dir.further_synthetic(names.number);
+        let stage = Stage::new(names.generate, folder, &study.generate, &[&trained.key])?;
+        let inputs = generate::Inputs { network: &gan.best_network(), data: Some(prepared) };
+        let lab = self.lab.of_stage("generate");
+        let drawn = draw(&mut self.stages, stage, (inputs, &study.generate), &lab)?;
+        Ok(FurtherGan { names, trained, drawn })
+    }
+
+    /// Projects into each of them, through the feature net of the first one's `projection`.
+    pub fn project_further(
         &mut self,
         prepared: &Prepared,
         gans: Vec<FurtherGan>,
         projection: &ProjectionRecord,
     ) -> Result<Vec<Further>> {
         let mut all = vec![];
-        for gan in gans {
-            if self.stages.passes(gan.names.generate) {
+        for FurtherGan { names, trained, drawn } in gans {
+            if self.stages.passes(names.project) {
                 continue;
             }
-            let one = self.one(gan, prepared, projection);
-            all.extend(self.stages.aside(one)?);
+            let config = self.study.further_project(projection)?;
+            let folder = self.dir.further_denoised(names.number);
+            let stage = Stage::new(names.project, folder, &(&config, self.study.seed), &[&trained.key])?;
+            // The seed of the first one's projections: the same lesions, and the same slices of them.
+            let lab = self.lab.of_stage("project");
+            let network = self.dir.further_gan(names.number).best_network();
+            let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
+            let denoised = projected::project(&mut self.stages, stage, (inputs, &config), &lab);
+            all.extend(self.stages.aside(denoised)?.map(|denoised| Further {
+                record: FurtherGenerator {
+                    training: trained.record,
+                    synthesis: drawn.record.without_images(),
+                    projection: denoised.record,
+                },
+                keys: [drawn.key, denoised.key],
+            }));
         }
         Ok(all)
-    }
-
-    fn one(&mut self, gan: FurtherGan, prepared: &Prepared, projection: &ProjectionRecord) -> Result<Further> {
-        let FurtherGan { names, trained } = gan;
-        let study = self.study;
-        let network = self.dir.further_gan(names.number).best_network();
-        let stage =
-            Stage::new(names.generate, self.dir.further_synthetic(names.number), &study.generate, &[&trained.key])?;
-        let inputs = generate::Inputs { network: &network, data: Some(prepared) };
-        let lab = self.lab.of_stage("generate");
-        let drawn = draw(&mut self.stages, stage, (inputs, &study.generate), &lab)?;
-
-        let config = study.further_project(projection)?;
-        let folder = self.dir.further_denoised(names.number);
-        let stage = Stage::new(names.project, folder, &(&config, study.seed), &[&trained.key])?;
-        // The seed of the first one's projections: the same lesions, and the same slices of them.
-        let lab = self.lab.of_stage("project");
-        let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, &config, (folder, ready), &lab);
-        let share = |share: &Share| project::units::run_share(inputs, &config, share, &lab);
-        let denoised = self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)?;
-        Ok(Further {
-            record: FurtherGenerator {
-                training: trained.record,
-                synthesis: drawn.record.without_images(),
-                projection: denoised.record,
-            },
-            keys: [drawn.key, denoised.key],
-        })
     }
 }
 

@@ -23,6 +23,7 @@ use crate::records::training::TrainingRecord;
 use crate::simulate::rim_lesions::{self as simulate, Writing};
 use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
+use crate::study::projected;
 use crate::study::trained::train;
 use crate::units::{Ready, Share};
 use crate::{classify, evaluate, generate, perturb, project};
@@ -130,9 +131,7 @@ impl Run<'_> {
         let stage = Stage::new("project", self.dir.denoised(), &(config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage("project");
         let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, config, (folder, ready), &lab);
-        let share = |share: &Share| project::units::run_share(inputs, config, share, &lab);
-        self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)
+        projected::project(&mut self.stages, stage, (inputs, config), &lab)
     }
 
     /// Spoils known lesions and projects them back, where that is asked for.
@@ -175,9 +174,7 @@ impl Run<'_> {
         let stage = Stage::new(name, folder, &(&config, self.study.seed), &[gan_key])?;
         let lab = self.lab.of_stage(name);
         let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-        let project = |folder: &Path, ready: &Ready| project::run_with(inputs, &config, (folder, ready), &lab);
-        let share = |share: &Share| project::units::run_share(inputs, &config, share, &lab);
-        Ok(Some(self.stages.run_in_units(stage, ProjectionRecord::has_hashes, project, share)?))
+        projected::project(&mut self.stages, stage, (inputs, &config), &lab).map(Some)
     }
 
     /// Fits one classifier an arm and compares them; `keys` are those of the slices that arms add.

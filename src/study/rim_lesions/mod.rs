@@ -90,25 +90,26 @@ pub fn go(study: &RimStudy, engine: &Engine, observer: &dyn Observer, errand: &E
     let data = run.prepare(&cohort)?;
     let prepared = Prepared::open(dir.data())?;
     run.require_lesions(&prepared)?;
+    // What hangs on the data alone comes first: a shard of it needs no generator of the main path.
+    let conditional = errand.aside(run.conditional(&prepared, &data.key))?.flatten();
+    let multi_contrast = errand.aside(run.multi_contrast(&cohort))?.flatten();
+    let segmentation = run.segment(&cohort, multi_contrast.as_ref().map(|done| done.key.as_str()));
+    let segmentation = errand.aside(segmentation)?.flatten();
     let gan = run.train(&prepared, &data.key)?;
-    let further = errand.aside(run.train_further(&prepared, &data.key, &gan.record))?.unwrap_or_default();
+    let further = run.further_gans(&prepared, &data.key, &gan.record)?;
     let synthetic = run.generate(&prepared, &gan.key)?;
     let denoised = run.project(&prepared, &gan.key)?;
     let perturbation = errand.aside(run.perturb(&prepared, &gan.key, &denoised.record))?.flatten();
-    let conditional = errand.aside(run.conditional(&prepared, &data.key))?.flatten();
     let two_sided = match &conditional {
         Some(conditional) => errand.aside(run.two_sided(&prepared, &denoised.record, &conditional.gan_key))?.flatten(),
         None => None,
     };
-    let multi_contrast = errand.aside(run.multi_contrast(&cohort))?.flatten();
-    let segmentation = run.segment(&cohort, multi_contrast.as_ref().map(|done| done.key.as_str()));
-    let segmentation = errand.aside(segmentation)?.flatten();
     let mut agreed_keys = vec![];
     for agreed in Agreed::ALL {
         let done = run.project_agreed(&prepared, agreed, (&denoised.record, &gan.key));
         agreed_keys.extend(errand.aside(done)?.flatten().map(|done| done.key));
     }
-    let further = errand.aside(run.further(&prepared, further, &denoised.record))?.unwrap_or_default();
+    let further = run.project_further(&prepared, further, &denoised.record)?;
     let truth = crate::data::truth::find(&cohort.folder)?;
     // The data's own key is not among them: those of what was drawn and projected are made of it.
     let conditional_key = conditional.as_ref().map_or(ABSENT, |conditional| &conditional.drawn.key);

@@ -21,16 +21,6 @@ impl RimStudy {
         let whole = Planned::whole;
         let projected = |stage, folder, needs: &[_]| Planned::in_units(stage, folder, needs, Units::Found);
         stages.push(whole("prepare", dir.data(), cohort));
-        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
-        for names in self.further() {
-            let gan = dir.further_gan(names.number).root().to_owned();
-            stages.push(Planned::in_units(names.train, gan, &["train"], trained::whole()));
-        }
-        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
-        stages.push(projected("project", dir.denoised(), &["generate"]));
-        if self.perturb.lesions > 0 {
-            stages.push(projected("perturb", dir.perturbed(), &["project"]));
-        }
         let mut of_classify = vec!["project"];
         if self.conditional.is_some() {
             let gan = dir.conditional_gan().root().to_owned();
@@ -39,26 +29,36 @@ impl RimStudy {
             let seeds = ranges(&self.generate);
             stages.push(Planned::in_units("generate-conditional", drawn, &["train-conditional"], seeds));
             of_classify.push("generate-conditional");
-            if let Some(config) = &self.two_sided {
-                let as_either = projections(config, dir);
-                for (stage, folder) in &as_either {
-                    stages.push(projected(stage, folder.clone(), &["project", "generate-conditional"]));
-                }
-                let needs: Vec<&str> = as_either.iter().map(|(stage, _)| *stage).collect();
-                stages.push(whole("two-sided", dir.two_sided(), &needs));
-                if self.needs_two_sided() {
-                    of_classify.push("two-sided");
-                }
+        }
+        stages.extend(self.of_several_contrasts(dir));
+        stages.push(Planned::in_units("train", dir.gan().root().to_owned(), &["prepare"], trained::whole()));
+        for names in self.further() {
+            let gan = dir.further_gan(names.number).root().to_owned();
+            stages.push(Planned::in_units(names.train, gan, &["train"], trained::whole()));
+            let drawn = dir.further_synthetic(names.number);
+            stages.push(Planned::in_units(names.generate, drawn, &[names.train], ranges(&self.generate)));
+        }
+        stages.push(Planned::in_units("generate", dir.synthetic(), &["train"], ranges(&self.generate)));
+        stages.push(projected("project", dir.denoised(), &["generate"]));
+        if self.perturb.lesions > 0 {
+            stages.push(projected("perturb", dir.perturbed(), &["project"]));
+        }
+        if let (Some(_), Some(config)) = (&self.conditional, &self.two_sided) {
+            let as_either = projections(config, dir);
+            for (stage, folder) in &as_either {
+                stages.push(projected(stage, folder.clone(), &["project", "generate-conditional"]));
+            }
+            let needs: Vec<&str> = as_either.iter().map(|(stage, _)| *stage).collect();
+            stages.push(whole("two-sided", dir.two_sided(), &needs));
+            if self.needs_two_sided() {
+                of_classify.push("two-sided");
             }
         }
-        stages.extend(self.of_several_contrasts(dir, cohort));
         for agreed in Agreed::ALL.into_iter().filter(|agreed| self.needs_projected(*agreed)) {
             stages.push(projected(agreed.stage(), agreed.folder(dir), &["project"]));
             of_classify.push(agreed.stage());
         }
         for names in self.further() {
-            let drawn = dir.further_synthetic(names.number);
-            stages.push(Planned::in_units(names.generate, drawn, &[names.train], ranges(&self.generate)));
             // Through the feature net that the first one's projections chose.
             let needs = ["project", names.generate];
             stages.push(projected(names.project, dir.further_denoised(names.number), &needs));
@@ -77,14 +77,14 @@ impl RimStudy {
         stages
     }
 
-    fn of_several_contrasts(&self, dir: &StudyDir, cohort: &[&'static str]) -> Vec<Planned> {
+    fn of_several_contrasts(&self, dir: &StudyDir) -> Vec<Planned> {
         let Some(multi) = &self.multi_contrast else { return vec![] };
         let [prepare, train] = ["prepare-multi-contrast", "train-multi-contrast"];
         let [generate, project] = ["generate-multi-contrast", "project-multi-contrast"];
         let gan = dir.multi_contrast_gan().root().to_owned();
         let mut stages = vec![
             // The patients of the main data set are held out here, too.
-            Planned::whole(prepare, dir.multi_contrast_data(), if cohort.is_empty() { &["prepare"] } else { cohort }),
+            Planned::whole(prepare, dir.multi_contrast_data(), &["prepare"]),
             Planned::in_units(train, gan, &[prepare], trained::whole()),
             Planned::in_units(generate, dir.multi_contrast_synthetic(), &[train], ranges(&self.generate)),
         ];

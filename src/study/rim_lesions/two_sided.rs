@@ -1,6 +1,6 @@
 //! Lesions projected into the conditional generator as of either class, and what that says of the contested.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Run;
 use super::config::RimStudy;
@@ -16,8 +16,8 @@ use crate::records::projection::ProjectionRecord;
 use crate::records::two_sided::TwoSidedRecord;
 use crate::run_dir::StudyDir;
 use crate::study::cache::{Done, Stage};
+use crate::study::projected;
 use crate::two_sided::{self, TwoSidedConfig};
-use crate::units::{Ready, Share};
 
 /// As what lesions are projected: the class of interest, and the other.
 const AS: [Class; 2] = [Class::RIM, Class::NON_RIM];
@@ -133,9 +133,7 @@ impl Run<'_> {
                 // The seed of the main projection in both: the same lesions, the same draws.
                 let lab = self.lab.of_stage("project");
                 let inputs = project::Inputs { network: &network, from: project::From::Data(prepared) };
-                let work = |folder: &Path, ready: &Ready| project::run_with(inputs, &settings, (folder, ready), &lab);
-                let share = |share: &Share| project::units::run_share(inputs, &settings, share, &lab);
-                let done = self.stages.run_in_units(stage, ProjectionRecord::has_hashes, work, share);
+                let done = projected::project(&mut self.stages, stage, (inputs, &settings), &lab);
                 // Where one of them ends a list of units, the others are listed all the same.
                 keys.extend(self.stages.aside(done)?.map(|done| done.key));
             }
