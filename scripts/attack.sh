@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The long campaigns, and a study on a real Slurm, one after another, whatever one of them finds; a table of figures at the end.
+# The long campaigns, a study on a real Slurm and one in what a container holds, one after another, whatever one of them
+# finds; a table of figures at the end.
 #
 #   RIMFORGE_ATTACK_SECONDS=600   for each parser; 60 unless told
 #   RIMFORGE_ATTACK_SEED=N        the inputs of an earlier run again; otherwise at random, and printed
@@ -44,6 +45,19 @@ if [ "$(id -u)" = 0 ] && has_slurm; then
   fi
 else
   echo "not tried: needs root, and Debian's slurmctld, slurmd, slurm-client and munge" | tee -a "$figures"
+fi
+
+# What a container holds, without a container.
+title='The packages of a container'
+printf '\n## %s\n\n' "$title" | tee -a "$figures"
+if [ "$(id -u)" = 0 ] && PATH=$PATH:/usr/sbin command -v debootstrap >/dev/null; then
+  if PATH=$PATH:/usr/sbin scripts/container_trial.sh; then
+    echo "a bare Debian 12, read-only but for the output folder and without a network: doctor and a study of a minute pass" >>"$figures"
+  else
+    failed+=("$title")
+  fi
+else
+  echo "not tried: needs root and Debian's debootstrap" | tee -a "$figures"
 fi
 
 printf '\n'

@@ -96,14 +96,15 @@ if [ $# = 1 ]; then
     # Of the results all but times, and where they lie.
     told() {
         python3 - "$1" <<'PYTHON'
-import json, sys
+import json, re, sys
 times = {"seconds", "images_per_s", "timing", "left_sha256"}
 def told(value):
     if isinstance(value, dict):
         return {name: told(one) for name, one in value.items() if name not in times}
     return [told(one) for one in value] if isinstance(value, list) else value
-text = open(sys.argv[1] + "/results.json").read().replace(sys.argv[1], "OUT")
-print(json.dumps(told(json.loads(text)), indent=1))
+found = told(json.load(open(sys.argv[1] + "/results.json")))
+found["settings"] = re.sub(r'(?m)^out = ".*"$', "", found["settings"])
+print(json.dumps(found, indent=1).replace(sys.argv[1], "OUT"))
 PYTHON
     }
     told "$out" >"$work/shards.json"
