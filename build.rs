@@ -85,12 +85,17 @@ fn find_at_run_time(lib: &Path) {
     println!("cargo:rustc-link-arg=-Wl,--disable-new-dtags");
     let mut places = vec!["$ORIGIN/../torch/lib".to_owned()];
     for python in 10..=14 {
-        for (lib, packages) in [("lib", "site"), ("lib64", "site"), ("lib", "dist")] {
+        for (lib, packages) in [("lib", "site"), ("lib64", "site"), ("lib", "dist"), ("lib64", "dist")] {
             places.push(format!("$ORIGIN/../{lib}/python3.{python}/{packages}-packages/torch/lib"));
         }
     }
+    // Where pip parts them, libraries of CUDA lie below lib and torch below lib64.
+    places.extend((10..=14).map(|python| format!("$ORIGIN/../lib/python3.{python}/site-packages/nvidia/cu13/lib")));
     places.extend(beside_the_program(lib).unwrap_or_else(|| vec![lib.display().to_string()]));
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", places.join(":"));
+    // Functions are looked up when they are first called: with a libtorch of another version the program comes as far
+    // as naming both.
+    println!("cargo:rustc-link-arg-bins=-Wl,-z,lazy");
 }
 
 /// libtorch's folder as seen from the program and from the tests, where checkout and target folder lie as ever: then no

@@ -137,6 +137,12 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
     let record: Drawn = read_record(&path, "generate")?;
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
     let notes = origin.check(&path, "synthetic", data.sha256(), trusted)?;
+    if !record.image_classes.is_empty() && record.image_classes.len() != record.images.len() {
+        let found = format!("{} classes of {} images", record.image_classes.len(), record.images.len());
+        return Err(Problem::input(&path, found)
+            .expected("one for each image, or none")
+            .advice("draw the images again with `rimforge generate`"));
+    }
     let of_interest = data.classes().of_interest.as_ref().map(Class::name);
     let wanted = |at: &&usize| match record.image_classes.get(**at) {
         Some(class) => Some(class.as_str()) == of_interest,

@@ -16,7 +16,8 @@ use crate::name::{Name, shown_path};
 use crate::problem::{Problem, Result};
 use crate::records::cohort::ParticipantRecord;
 use crate::records::label::SUSCEPTIBILITY;
-use crate::study::{RimStudy, What};
+use crate::records::spelling;
+use crate::study::{RimStudy, StudyFile, StudyKind, What};
 
 /// The settings where no study file is named: all defaults.
 const DEFAULTS: &str = "name = \"Rim lesions\"\n";
@@ -93,16 +94,34 @@ pub fn run(args: &BidsAppArgs, console: &Console) -> Result<()> {
                 .expected("all participants: the group is what is learnt from")
                 .advice("leave the participants that are not meant out of the data set"))
         }
-        Level::Group => walk(&args.text(&set), What::Run, console),
+        Level::Group => {
+            require_rims(&args.text(&set).read()?, args.study.as_deref())?;
+            walk(&args.text(&set), What::Run, console)
+        }
         Level::Participant => participants(args, &set, console),
     }
 }
 
+/// Refuses a study of another kind: a BIDS App reads cohorts of rim lesions.
+fn require_rims(file: &StudyFile<'_>, path: Option<&Path>) -> Result<()> {
+    let kind = StudyKind::of(file)?;
+    if kind == StudyKind::RimLesions {
+        return Ok(());
+    }
+    Err(Problem::usage(format!("a study of the kind \"{}\"", spelling::name(&kind)))
+        .at(path.unwrap_or(Path::new("")))
+        .expected("one of rim lesions, whose cohorts a BIDS App reads")
+        .advice("run it with `rimforge run`"))
+}
+
 fn participants(args: &BidsAppArgs, set: &[String], console: &Console) -> Result<()> {
-    let study: RimStudy = args.text(set).read()?.settings()?;
+    let file = args.text(set).read()?;
+    require_rims(&file, args.study.as_deref())?;
+    let study: RimStudy = file.settings()?;
     let label = |label: &String| format!("sub-{}", label.strip_prefix("sub-").unwrap_or(label));
     let wanted: Vec<String> = args.participant_label.iter().map(label).collect();
     let folder = args.output_dir.join(PARTICIPANTS);
+    files::refuse_link(&folder)?;
     OutFolder::new(OWNER, &folder).apart_from([Input::of(&args.bids_dir)]).share()?;
     let mut all: Vec<ParticipantRecord> = vec![];
     let reading = (SUSCEPTIBILITY, &study.prepare);

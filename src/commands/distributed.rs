@@ -109,15 +109,15 @@ impl Distributed {
                 number(env, &["PMI_SIZE", "OMPI_COMM_WORLD_SIZE"])?,
             ),
         };
-        if size <= 1 {
+        if rank >= size {
+            return Err(Problem::usage(format!("process {rank} of {size}"))
+                .expected("a number from 0, below that of processes")
+                .advice("look at what the launcher, or the shell, sets"));
+        }
+        if size == 1 {
             return Ok(None);
         }
-        if rank >= size {
-            return Err(
-                Problem::usage(format!("process {rank} of {size}")).expected("a number below that of processes")
-            );
-        }
-        let host = env("MASTER_ADDR").ok_or_else(|| {
+        let host = env("MASTER_ADDR").filter(|host| !host.trim().is_empty()).ok_or_else(|| {
             let advice = match settled {
                 Self::Slurm => {
                     "export MASTER_ADDR=$(scontrol show hostnames \"$SLURM_JOB_NODELIST\" | head -n 1) before srun"
@@ -133,16 +133,19 @@ impl Distributed {
             (None, _) => usize::from(PORT),
         };
         let port = u16::try_from(port)
-            .map_err(|_| Problem::usage(format!("MASTER_PORT = {port}")).expected("a port, 1 to 65535"))?;
+            .ok()
+            .filter(|&port| port > 0)
+            .ok_or_else(|| Problem::usage(format!("MASTER_PORT = {port}")).expected("a port, 1 to 65535"))?;
         let restart = env("TORCHELASTIC_RESTART_COUNT").unwrap_or_else(|| "0".to_owned());
-        Ok(Some(Rendezvous {
+        let found = Rendezvous {
             host,
             port,
             rank,
             size,
             kept_by_launcher: env("TORCHELASTIC_USE_AGENT_STORE").as_deref() == Some("True"),
             prefix: format!("rimforge/{restart}"),
-        }))
+        };
+        found.check().map(|()| Some(found))
     }
 }
 
@@ -229,7 +232,19 @@ mod tests {
         let at = |port| [two[0], two[1], ("MASTER_ADDR", "h"), ("MASTER_PORT", port)];
         assert!(refused(Distributed::Env, &at("99999")).contains("65535"));
         assert!(refused(Distributed::Env, &at("x")).contains("MASTER_PORT"));
+        assert!(refused(Distributed::Env, &at("0")).contains("65535"));
         let third = [("RANK", "2"), two[1], ("MASTER_ADDR", "h")];
         assert!(refused(Distributed::Env, &third).contains("2 of 2"));
+        let of = |rank, size, host| [("RANK", rank), ("WORLD_SIZE", size), ("MASTER_ADDR", host)];
+        for (rank, size, host, says) in [
+            ("5", "1", "h", "5 of 1"),
+            ("0", "0", "h", "0 of 0"),
+            ("0", "4294967297", "h", "at most 4096"),
+            ("0", "2", "", "MASTER_ADDR is not set"),
+            ("0", "2", "h\u{1b}[31m", "host's name"),
+        ] {
+            let said = refused(Distributed::Env, &of(rank, size, host));
+            assert!(said.contains(says) && !said.contains('\u{1b}'), "{said}");
+        }
     }
 }

@@ -92,7 +92,7 @@ struct Typed {
     /// best.
     #[arg(long, value_name = "K|estimate", allow_hyphen_values = true)]
     condition: Option<ClassChoice>,
-    /// w, or w-plus for a w of its own in each layer.
+    /// w, or w-plus for a w of its own in each layer, or w-plus-coarse in each of the coarser half.
     #[arg(long, value_parser = choice::<Space>())]
     space: Option<Space>,
     /// Where w begins: nearest (of 1000 drawn images) or mean (as published).

@@ -17,10 +17,12 @@ impl Window {
     /// Ends that are not finite, or the wrong way round.
     pub fn new(low: f64, high: f64) -> Result<Self> {
         let window = Self { low, high };
-        if low.is_finite() && high.is_finite() && low < high {
+        // Beyond float32 the values in between are, too.
+        if low < high && ((high - low) as f32).is_finite() && (low as f32).is_finite() && (high as f32).is_finite() {
             return Ok(window);
         }
-        Err(Problem::usage(format!("window {low}:{high}")).expected("two finite numbers, the lower one first"))
+        Err(Problem::usage(format!("window {low}:{high}"))
+            .expected("two finite numbers (float32), the lower one first"))
     }
 
     /// Physical value to \[-1, 1\]; values outside the window are clipped to its ends.

@@ -56,6 +56,45 @@ impl Missing {
     }
 }
 
+/// Voxels of a volume that were NaN or infinite, as they lie in RAS+ order.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    gaps: Gaps,
+    axes: RasAxes,
+}
+
+impl Lost {
+    /// Of a volume along `axes` with `gaps`.
+    pub fn of(gaps: Gaps, axes: RasAxes) -> Self {
+        Self { gaps, axes }
+    }
+
+    /// How many, the background's among them.
+    pub fn voxels(&self) -> u64 {
+        self.gaps.voxels()
+    }
+
+    /// Those beside the background.
+    pub fn holes(&self) -> u64 {
+        self.gaps.voxels() - self.gaps.background()
+    }
+
+    /// Their places, with x fastest.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        let [nx, ny, nz] = self.axes.grid.shape;
+        let all = self.gaps.within(&self.axes, [0..nx, 0..ny, 0..nz]);
+        all.map(move |gap| gap.voxel[0] + nx * (gap.voxel[1] + ny * gap.voxel[2]))
+    }
+
+    /// Why `what`, of which `own` voxels are `inside`, cannot be used, in words: more than one in a hundred of them are
+    /// lost.
+    pub fn words(&self, what: &str, own: usize, inside: impl Fn(usize) -> bool) -> Option<String> {
+        let lost = if self.voxels() == 0 { 0 } else { self.places().filter(|&place| inside(place)).count() };
+        (lost as f64 > MAX_HOLES * own as f64)
+            .then(|| format!("{lost} of the {own} voxels of {what} are NaN or infinite"))
+    }
+}
+
 /// Share of a lesion's voxels that may have the very same value. An image has noise; what repeats is a fill value, or a
 /// hole that was filled with 0.
 const MOST_ALIKE: f64 = 0.5;

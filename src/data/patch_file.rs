@@ -14,8 +14,13 @@ use crate::problem::{Kind, Problem, Result};
 /// noticed.
 ///
 /// # Errors
-/// More or fewer values than `shape` says; a folder that is not there or a full disk.
+/// More or fewer values than `shape` says; a value that is NaN or infinite; a folder that is not there or a full disk.
 pub fn write<T: Element>(path: &Path, shape: &[u64], values: &[T]) -> Result<String> {
+    if let Some(at) = values.iter().position(|value| !value.is_number()) {
+        return Err(Problem::input(path, format!("value {at} of a patch would be NaN or infinite"))
+            .expected("finite values")
+            .advice("look for damaged voxels in the volume that it is cut from"));
+    }
     let bytes = npy(shape, values).map_err(|problem| problem.at(path))?;
     files::write_unflushed(path, &bytes)?;
     Ok(digest::sha256(&bytes))

@@ -20,7 +20,7 @@ use super::split;
 use super::{brats, fa_maps, from_cohort, from_images};
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::lab::Lab;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::records::prepare::{ClassCount, PrepareRecord, SplitCount};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
@@ -72,12 +72,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     config.check_for(source)?;
     let read = match source {
         Source::Cohort(root) => Input::of(root).with_room(is_left_to_others),
-        Source::Images(path)
-        | Source::Zip(path)
-        | Source::Ham10000(path)
-        | Source::Isic(path)
-        | Source::Brats(path)
-        | Source::Fa(path) => Input::of(path),
+        _ => Input::of(source.path()),
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
@@ -129,7 +124,9 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
         inputs: extracted.inputs,
     };
     if let Some(fault) = manifest.classes.fault() {
-        return Err(Problem::new(Kind::Input, fault).expected("labels that can be names of classes"));
+        return Err(Problem::input(source.path(), fault)
+            .expected("labels that can be names of classes")
+            .advice("name the groups or classes otherwise in the table or the folders that say them"));
     }
     files::write_json(making.join(MANIFEST), &manifest)?;
     let figure = record.patient_figure.as_ref().map(|figure| figure.file.to_string());

@@ -1,7 +1,7 @@
 //! What a person sets about the stage.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,19 @@ pub enum Source {
 }
 
 impl Source {
+    /// The folder or file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Cohort(path)
+            | Self::Images(path)
+            | Self::Zip(path)
+            | Self::Ham10000(path)
+            | Self::Isic(path)
+            | Self::Brats(path)
+            | Self::Fa(path) => path,
+        }
+    }
+
     /// Whether it is photographs with tables of lesions and diagnoses.
     pub(super) fn is_dermoscopy(&self) -> bool {
         matches!(self, Self::Ham10000(_) | Self::Isic(_))

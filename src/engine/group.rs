@@ -50,6 +50,29 @@ pub struct Rendezvous {
     pub prefix: String,
 }
 
+/// More than any batch has groups; a number of the environment is not believed beyond it.
+const MOST_PROCESSES: usize = 4096;
+
+impl Rendezvous {
+    /// Refuses what the environment cannot mean.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: that.
+    pub fn check(&self) -> Result<()> {
+        let Self { host, rank, size, .. } = self;
+        if *size > MOST_PROCESSES || rank >= size {
+            return Err(Problem::usage(format!("process {rank} of {size}"))
+                .expected(format!("a number below that of processes, of which there are at most {MOST_PROCESSES}")));
+        }
+        // A name or an address, IPv6 with an interface among them; it is passed on to libtorch, which prints it.
+        if host.is_empty() || !host.chars().all(|one| one.is_ascii_alphanumeric() || "-._:%[]".contains(one)) {
+            return Err(Problem::usage(format!("{host:?} for the host of the first process"))
+                .expected("a host's name or address"));
+        }
+        Ok(())
+    }
+}
+
 /// The processes, once all of them have come.
 #[derive(Debug)]
 pub struct Group {
@@ -69,6 +92,7 @@ impl Group {
     /// # Errors
     /// `Kind::Environment`: nobody answers there, or not all come.
     pub fn join(rendezvous: &Rendezvous) -> Result<Self> {
+        rendezvous.check()?;
         let Rendezvous { host, port, rank, size, kept_by_launcher, prefix } = rendezvous;
         let text = |text: &str| {
             CString::new(text).map_err(|_| Problem::usage(format!("{text:?}")).expected("a name without a NUL byte"))

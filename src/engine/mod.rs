@@ -77,6 +77,8 @@ fn checked(succeeded: bool, doing: &str) -> Result<()> {
     }
     // SAFETY: a query without arguments.
     let reason = unsafe { ffi::text(ffi::rf_last_error()) };
+    // What follows are frames of libtorch's stack, which tell a person nothing.
+    let reason = reason.split("\nException raised from ").next().unwrap_or_default().trim_end().to_owned();
     if is_memory_shortage(&reason) {
         return Err(Problem::memory(&format!("{doing}: {reason}")));
     }

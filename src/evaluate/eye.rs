@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
@@ -33,6 +33,8 @@ pub struct Eye {
     clip: Option<Clip>,
     /// Of CLIP's weights.
     clip_is_published: bool,
+    /// Where they are.
+    clip_file: Option<PathBuf>,
     /// Embeddings of images by the hash of their pixels: CLIP takes seconds for each, and the held-out ones stand in
     /// every table.
     embedded: RefCell<HashMap<String, Tensor>>,
@@ -128,6 +130,7 @@ impl Eye {
             pair,
             clip: clip.map(|(clip, _)| clip),
             clip_is_published,
+            clip_file: config.clip.clone(),
             embedded: RefCell::default(),
             device,
             names,
@@ -189,7 +192,20 @@ impl Eye {
             let found = found.to_device(Device::Cpu).to_kind(Kind::Double);
             known.extend(some.iter().zip(0..).map(|((hash, _), row)| ((*hash).clone(), found.get(row))));
         }
-        Ok(Some(Tensor::stack(&hashes.iter().map(|hash| &known[hash]).collect::<Vec<_>>(), 0)))
+        let all = Tensor::stack(&hashes.iter().map(|hash| &known[hash]).collect::<Vec<_>>(), 0);
+        let fault = if !bool::try_from(all.isfinite().all())? {
+            Some("embeddings of images that are NaN or infinite")
+        } else if hashes.iter().any(|hash| *hash != hashes[0]) && bool::try_from(all.eq_tensor(&all.get(0)).all())? {
+            Some("the same embedding for all images")
+        } else {
+            None
+        };
+        match fault {
+            Some(found) => Err(Problem::input(self.clip_file.clone().unwrap_or_default(), found)
+                .expected("an encoder that tells images apart")
+                .advice("look whether the file was converted whole: some of its tensors may be zeros")),
+            None => Ok(Some(all)),
+        }
     }
 
     /// Distance of each image to that at the same place: two \[N, C, H, W\] to N numbers.

@@ -17,6 +17,11 @@ pub trait Element: AutoSerialize + Copy {
 
     /// The way back.
     fn taken(bytes: &[u8]) -> Vec<Self>;
+
+    /// Whether it is a number: neither NaN nor infinite.
+    fn is_number(self) -> bool {
+        true
+    }
 }
 
 impl Element for f32 {
@@ -32,6 +37,10 @@ impl Element for f32 {
 
     fn taken(bytes: &[u8]) -> Vec<f32> {
         bytes.as_chunks().0.iter().map(|stored| f32::from_le_bytes(*stored)).collect()
+    }
+
+    fn is_number(self) -> bool {
+        self.is_finite()
     }
 }
 

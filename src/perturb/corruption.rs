@@ -76,7 +76,7 @@ impl Corruption {
     pub fn strength(self, strengths: &Strengths, scale: f64, unit: &str) -> String {
         match self {
             Self::None => String::new(),
-            Self::Noise => format!("sd {:.0} {unit}", strengths.noise * scale),
+            Self::Noise => format!("sd {} {unit}", in_short(strengths.noise * scale)),
             Self::SaltAndPepper => format!("{:.0} % of pixels", 100.0 * strengths.salt_and_pepper),
             Self::Blur => format!("sd {} pixels", strengths.blur),
             Self::Inpainting => format!("{:.0} % of the side", 100.0 * strengths.inpainting),
@@ -156,6 +156,11 @@ fn border_point(mask: Option<&[bool]>, (height, width): (usize, usize), draws: &
             [at % width, at / width]
         }
     }
+}
+
+/// Two digits of a number below ten, whole ones above: units reach from ppb to shares of a window.
+fn in_short(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::aims::Wanted;
 use super::emphasis::Emphasis;
 use super::feature_setting::FeatureSetting;
-use super::optimise::{Descent, Space};
+use super::optimise::{Descent, NoiseMaps, Space};
 use super::schedule;
 use super::start::Start;
 use crate::engine::Precision;
@@ -62,12 +62,15 @@ pub struct ProjectConfig {
     pub features: FeatureSetting,
     /// Validation rims on which each built-in feature net is tried before "auto" is decided; 0 takes the default.
     pub choose_features: u64,
+    /// "optimised" beside w, as published; "fixed" as they are drawn; "dropped", zero everywhere.
+    #[serde(skip_serializing_if = "NoiseMaps::is_usual")]
+    pub noise_maps: NoiseMaps,
     /// Latents whose w give the starting point and the cloud that distances are measured to.
     pub w_samples: u64,
     /// Images optimised together. The last bits of an image depend on those beside it: with another number, finished
     /// images are made again.
     pub batch: u64,
-    /// "w", or "w-plus" for a w of its own in each layer.
+    /// "w", or "w-plus" for a w of its own in each layer, or "w-plus-coarse" in each of the coarser half.
     pub space: Space,
     /// "nearest" of `candidates` drawn images, or "mean", as published.
     pub start: Start,
@@ -112,6 +115,7 @@ impl Default for ProjectConfig {
             learning_rate: 0.2,
             w_noise: 0.0,
             noise_regularisation: 1e5,
+            noise_maps: NoiseMaps::Optimised,
             features: FeatureSetting::Auto,
             choose_features: 0,
             w_samples: 10_000,
@@ -153,8 +157,8 @@ impl ProjectConfig {
 
     /// What the descent depends on.
     pub fn descent(&self) -> Descent {
-        let Self { steps, learning_rate, w_noise, noise_regularisation, space, .. } = *self;
-        Descent { steps, learning_rate, w_noise, noise_regularisation, space }
+        let Self { steps, learning_rate, w_noise, noise_regularisation, space, noise_maps, .. } = *self;
+        Descent { steps, learning_rate, w_noise, noise_regularisation, space, noise_maps }
     }
 }
 

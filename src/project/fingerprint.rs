@@ -36,6 +36,9 @@ pub fn settings(config: &ProjectConfig, projector: &Projector, seed: RunSeed) ->
     if cloud != 0.0 {
         settings["cloud_pull"] = json!(cloud);
     }
+    if !config.noise_maps.is_usual() {
+        settings["noise_maps"] = json!(config.noise_maps);
+    }
     if towards_rim != 0.0 {
         settings["towards_rim"] = json!(towards_rim);
     }

@@ -66,7 +66,7 @@ pub use draws::Draws;
 pub use feature_setting::{BuiltIn, FeatureSetting};
 pub use fingerprint::fingerprint;
 pub use needs::require_lesions;
-pub use optimise::{AfterStep, Descent, Moment, Projected, Projection, Space, Underway, optimise};
+pub use optimise::{AfterStep, Descent, Moment, NoiseMaps, Projected, Projection, Space, Underway, optimise};
 pub use projector::OneProjected;
 pub use session::Session;
 pub use stage::{From, Inputs, run_stage, run_with};

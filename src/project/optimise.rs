@@ -28,6 +28,28 @@ pub struct Descent {
     pub noise_regularisation: f64,
     /// What is optimised besides the noise maps.
     pub space: Space,
+    /// What becomes of the noise maps.
+    pub noise_maps: NoiseMaps,
+}
+
+/// What becomes of the noise maps: what they may carry w need not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseMaps {
+    /// Optimised beside w, as published.
+    #[default]
+    Optimised,
+    /// As they are drawn, for each image its own.
+    Fixed,
+    /// Zero everywhere.
+    Dropped,
+}
+
+impl NoiseMaps {
+    /// Whether they are as published; a setting that is is not written.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is optimised besides the noise maps.
@@ -39,6 +61,8 @@ pub enum Space {
     W,
     /// A w for each layer: nearer to the original, further from what the generator draws.
     WPlus,
+    /// A w for each layer of the coarser half, one for all others: place and form are free, texture is one.
+    WPlusCoarse,
 }
 
 impl Space {
@@ -47,6 +71,16 @@ impl Space {
         match self {
             Self::W => "w",
             Self::WPlus => "w-plus",
+            Self::WPlusCoarse => "w-plus-coarse",
+        }
+    }
+
+    /// How many w are optimised, of a network of so many layers.
+    fn unknown(self, layers: i64) -> i64 {
+        match self {
+            Self::W => 1,
+            Self::WPlus => layers,
+            Self::WPlusCoarse => layers / 2 + 1,
         }
     }
 }
@@ -129,11 +163,8 @@ pub fn optimise(
     let device = generator.device();
     let _stream = SideStream::enter(device)?;
     let target_features = tch::no_grad(|| features.features(targets).map(|found| aims.weighed(found)))?;
-    let layers = match descent.space {
-        Space::W => 1,
-        Space::WPlus => generator.synthesis.num_ws(),
-    };
-    let mut unknowns = Unknowns::start(start, layers, &draws.noise);
+    let layers = generator.synthesis.num_ws();
+    let mut unknowns = Unknowns::start(start, (descent.space, layers), (&draws.noise, descent.noise_maps));
     let mut adam = Adam::new(&unknowns.all, AdamConfig::default());
     let mut first = 0;
     if let Some(Underway { step, tensors }) = underway {
@@ -195,11 +226,14 @@ fn descend(
     let images = synthesise(generator, &(&w + schedule.noise()), &maps);
     let distance = squared_distance(&aims.weighed(features.features(&images)?), target_features).sum(Kind::Float);
     let distance = aims.added_to(distance, &w, &images);
-    let loss = distance + noise::regularisation(&maps) * descent.noise_regularisation;
+    let free = unknowns.held.is_none();
+    let loss = if free { distance + noise::regularisation(&maps) * descent.noise_regularisation } else { distance };
     let gradient = Tensor::run_backward(&[loss], &[&all], false, false).remove(0);
     tch::no_grad(|| {
         let _ = adam.step(&gradient, &schedule.rates());
-        unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
+        if free {
+            unknowns.split(&unknowns.all).1.iter_mut().for_each(noise::renormalise);
+        }
     });
     Ok(images.detach())
 }
@@ -256,24 +290,37 @@ pub fn synthesise(generator: &Generator, w: &Tensor, maps: &[Tensor]) -> Tensor 
     generator.synthesis.forward(&w.expand([-1, generator.synthesis.num_ws(), -1], false), &Noise::Given(maps))
 }
 
-/// w and all maps side by side in one tensor \[N, L w_dim + sum of r^2\], so that Adam is a handful of operations.
+/// w and all maps that are optimised side by side in one tensor \[N, U w_dim + sum of r^2\], so that Adam is a handful
+/// of operations.
 struct Unknowns {
     all: Tensor,
-    layers: i64,
-    /// L w_dim, then the number of values of each map.
+    /// How many w are unknown, and for how many layers.
+    layers: [i64; 2],
+    /// U w_dim, then the number of values of each map that is optimised.
     lengths: Vec<i64>,
     sides: Vec<i64>,
+    /// The maps where they are none of the unknowns.
+    held: Option<Vec<Tensor>>,
     /// Images of the last step, \[N, C, R, R\].
     shown: Tensor,
 }
 
 impl Unknowns {
     /// `w` \[N, w_dim\].
-    fn start(w: &Tensor, layers: i64, noise: &[Tensor]) -> Self {
-        let mut parts = vec![w.repeat([1, layers])];
+    fn start(w: &Tensor, (space, layers): (Space, i64), (noise, maps): (&[Tensor], NoiseMaps)) -> Self {
+        let unknown = space.unknown(layers);
+        let layers = [unknown, if space == Space::W { 1 } else { layers }];
+        let held = match maps {
+            NoiseMaps::Optimised => None,
+            NoiseMaps::Fixed => Some(noise.iter().map(Tensor::shallow_clone).collect()),
+            NoiseMaps::Dropped => Some(noise.iter().map(Tensor::zeros_like).collect()),
+        };
+        let noise = if held.is_some() { &[] } else { noise };
+        let mut parts = vec![w.repeat([1, unknown])];
         parts.extend(noise.iter().map(|map| map.flatten(1, -1)));
         Self {
             layers,
+            held,
             lengths: parts.iter().map(|part| part.size()[1]).collect(),
             sides: noise.iter().map(|map| map.size()[2]).collect(),
             all: Tensor::cat(&parts, 1),
@@ -281,10 +328,18 @@ impl Unknowns {
         }
     }
 
-    /// Views of `all`: w \[N, L, w_dim\] and the maps \[N, 1, r, r\].
+    /// w \[N, L, w_dim\] and the maps \[N, 1, r, r\]; where all of them are unknown, views of `all`.
     fn split(&self, all: &Tensor) -> (Tensor, Vec<Tensor>) {
         let mut parts = all.split_with_sizes(&self.lengths, 1);
-        let w = parts.remove(0).unflatten(1, [self.layers, -1]);
+        let [unknown, layers] = self.layers;
+        let mut w = parts.remove(0).unflatten(1, [unknown, -1]);
+        if unknown < layers {
+            let others = w.narrow(1, unknown - 1, 1).expand([-1, layers - unknown, -1], false);
+            w = Tensor::cat(&[w, others], 1);
+        }
+        if let Some(held) = &self.held {
+            return (w, held.iter().map(Tensor::shallow_clone).collect());
+        }
         let maps = parts.iter().zip(&self.sides).map(|(part, &side)| part.unflatten(1, [1, side, side]));
         (w, maps.collect())
     }
@@ -301,8 +356,14 @@ mod tests {
     #[test]
     fn the_present_step_has_its_rates_and_its_noise() {
         let draws = Draws { noise: vec![], w: Tensor::ones([75, 1, 1], (Kind::Float, Device::Cpu)) };
-        let descent =
-            Descent { steps: 100, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 0.0, space: Space::W };
+        let descent = Descent {
+            steps: 100,
+            learning_rate: 0.1,
+            w_noise: 0.05,
+            noise_regularisation: 0.0,
+            space: Space::W,
+            noise_maps: NoiseMaps::Optimised,
+        };
         let schedule = Schedule::of(&descent, 2.0, &draws, Device::Cpu);
         // The third step: halfway to the plateau less a bit; the corrections are 1 - .9^3 and 1 - .999^3.
         schedule.move_to(2);
@@ -320,15 +381,36 @@ mod tests {
             Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu)),
             Tensor::zeros([2, 1, 8, 8], (Kind::Float, Device::Cpu)),
         ];
-        let unknowns = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0, 3.0, 4.0]).view([2, 2]), 1, &maps);
+        let w = Tensor::from_slice(&[3.0f32, 4.0, 3.0, 4.0]).view([2, 2]);
+        let free = (&maps[..], NoiseMaps::Optimised);
+        let unknowns = Unknowns::start(&w, (Space::W, 3), free);
         assert_eq!(unknowns.all.size(), [2, 2 + 16 + 64]);
         let (w, mut views) = unknowns.split(&unknowns.all);
         assert_eq!(w.double_value(&[1, 0, 1]), 4.0);
         let _ = views[0].fill_(7.0);
         assert_eq!(unknowns.all.double_value(&[1, 2]), 7.0);
-        let for_each_layer = Unknowns::start(&Tensor::from_slice(&[3.0f32, 4.0, 3.0, 4.0]).view([2, 2]), 3, &maps);
+        let for_each_layer = Unknowns::start(&w_of(3.0), (Space::WPlus, 3), free);
         let (w, _) = for_each_layer.split(&for_each_layer.all);
         assert_eq!((w.size(), w.double_value(&[1, 2, 0])), (vec![2, 3, 2], 3.0));
+    }
+
+    /// Of five layers the first two have a w each, and the last three one.
+    #[test]
+    fn the_finer_layers_share_a_w_and_maps_that_are_held_are_no_unknowns() {
+        let maps = [Tensor::ones([2, 1, 4, 4], (Kind::Float, Device::Cpu))];
+        for (held, level) in [(NoiseMaps::Fixed, 1.0), (NoiseMaps::Dropped, 0.0)] {
+            let unknowns = Unknowns::start(&w_of(3.0), (Space::WPlusCoarse, 5), (&maps, held));
+            assert_eq!(unknowns.all.size(), [2, 3 * 2]);
+            let _ = unknowns.all.narrow(1, 4, 2).fill_(7.0);
+            let (w, maps) = unknowns.split(&unknowns.all);
+            let of = |layer: i64| w.double_value(&[1, layer, 0]);
+            assert_eq!((w.size(), [0, 1, 2, 3, 4].map(of)), (vec![2, 5, 2], [3.0, 3.0, 7.0, 7.0, 7.0]));
+            assert_eq!((maps.len(), maps[0].mean(Kind::Float).double_value(&[])), (1, level));
+        }
+    }
+
+    fn w_of(level: f64) -> Tensor {
+        Tensor::full([2, 2], level, (Kind::Float, Device::Cpu))
     }
 
     #[test]
@@ -341,8 +423,14 @@ mod tests {
         let draws = Draws::sample(RunSeed(1), &names, &sides, 8, 10, Device::Cpu);
         let options = (Kind::Float, Device::Cpu);
         let (targets, start) = (Tensor::zeros([2, 1, 16, 16], options), Tensor::zeros([2, 8], options));
-        let descent =
-            Descent { steps: 10, learning_rate: 0.1, w_noise: 0.05, noise_regularisation: 1e5, space: Space::W };
+        let descent = Descent {
+            steps: 10,
+            learning_rate: 0.1,
+            w_noise: 0.05,
+            noise_regularisation: 1e5,
+            space: Space::W,
+            noise_maps: NoiseMaps::Optimised,
+        };
         let features = RandomVgg::new(1, Device::Cpu);
         let projection = Projection {
             generator: &generator,
@@ -357,7 +445,7 @@ mod tests {
         };
         let _plain = PlainOperations::enter();
         let wanted = features.features(&targets).unwrap();
-        let unknowns = Unknowns::start(&start, 1, &draws.noise);
+        let unknowns = Unknowns::start(&start, (Space::W, 1), (&draws.noise, NoiseMaps::Optimised));
         let mut adam = Adam::new(&unknowns.all, AdamConfig::default());
         let schedule = Schedule::of(&descent, 1.0, &draws, Device::Cpu);
         let mut step = || drop(descend(&projection, &wanted, &schedule, &unknowns, &mut adam).unwrap());

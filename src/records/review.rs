@@ -92,6 +92,10 @@ pub struct DecisionLine {
     pub program: String,
     /// SHA-256 of the line before, without its end; 64 zeros in the first.
     pub previous_sha256: String,
+    /// SHA-256 of this line as it is without this entry, so that a change of the last one shows, too; lines of earlier
+    /// versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_sha256: Option<String>,
 }
 
 /// A picture as it was shown.

@@ -49,16 +49,18 @@ pub fn sheet(heads: &[String], rows: &[Row], footer: &str) -> Canvas {
     let factor = (SIDE / side).max(1);
     let widest = heads.iter().map(|head| text_width(head, 1)).max().unwrap_or(0);
     let (wide, high) = ((side * factor).max(widest) + GAP, high * factor + GAP);
-    let whole = (LABEL + heads.len() * wide).max(text_width(footer, 1) + GAP);
+    let lines = rows.iter().flat_map(|row| &row.lines).map(|line| text_width(line, 1)).max().unwrap_or(0);
+    let label = LABEL.max(lines + 2 * GAP);
+    let whole = (label + heads.len() * wide).max(text_width(footer, 1) + GAP);
     let mut canvas = Canvas::new(whole, 2 * LINE + rows.len() * high, WHITE);
     for (at, head) in heads.iter().enumerate() {
-        canvas.text(LABEL + at * wide, 2, head, BLACK, 1);
+        canvas.text(label + at * wide, 2, head, BLACK, 1);
     }
     for (index, row) in rows.iter().enumerate() {
         let top = LINE + index * high;
         row.lines.iter().enumerate().for_each(|(at, line)| canvas.text(2, top + at * LINE, line, BLACK, 1));
         for (at, cell) in row.cells.iter().enumerate() {
-            canvas.blit(&cell.enlarged(factor), LABEL + at * wide, top);
+            canvas.blit(&cell.enlarged(factor), label + at * wide, top);
         }
     }
     canvas.text(2, LINE + rows.len() * high + 2, footer, BLACK, 1);

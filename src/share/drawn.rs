@@ -1,6 +1,7 @@
 //! Drawn images that may stand beside a data set: what `generate` left, of a network that knew nothing but its training
 //! side.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::classify::extras::Origin;
@@ -11,6 +12,7 @@ use crate::digest;
 use crate::files;
 use crate::name::{Inside, Name, shown};
 use crate::problem::{Kind, Problem, Result};
+use crate::records::label::Window;
 use crate::records::synthesis::SynthesisRecord;
 use crate::run_dir::RECORD;
 
@@ -59,7 +61,7 @@ impl DrawnImage {
     }
 }
 
-const AGAIN: &str = "draw it again with `rimforge generate`, from a network of this data set";
+pub(super) const AGAIN: &str = "draw it again with `rimforge generate`, from a network of this data set";
 
 /// The record of the folder that `generate` wrote.
 ///
@@ -72,11 +74,31 @@ pub fn record(folder: &Path) -> Result<SynthesisRecord> {
         .map_err(|problem| problem.expected(wanted).advice("give the --out folder of `rimforge generate`"))?;
     let record: SynthesisRecord = files::parse_json(&path, &text, wanted)?;
     if record.has_hashes() {
+        require_sound(&record).map_err(|problem| problem.at(&path).advice(AGAIN))?;
         return Ok(record);
     }
     Err(Problem::input(&path, "a record that lists no images")
         .expected("each image with its hash, as this version writes it")
         .advice("draw the images again with `rimforge generate`"))
+}
+
+/// Refuses a record that something else than `generate` changed: images twice, classes of others, no windows.
+fn require_sound(record: &SynthesisRecord) -> Result<()> {
+    let (images, classes) = (record.images.len(), record.image_classes.len());
+    if classes != 0 && classes != images {
+        return Err(Problem::new(Kind::Input, format!("{classes} classes of {images} images"))
+            .expected("one for each image, or none"));
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = record.images.iter().find(|file| !seen.insert(&file.path)) {
+        return Err(Problem::new(Kind::Input, format!("{} twice among its images", shown(&twice.path)))
+            .expected("each image once"));
+    }
+    for contrast in &record.contrasts {
+        Window::new(contrast.window.low, contrast.window.high)
+            .map_err(|problem| Problem::new(Kind::Input, format!("of {}: {problem}", contrast.name)))?;
+    }
+    Ok(())
 }
 
 /// The npy images that a record lists, each with its place there.

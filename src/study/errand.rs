@@ -322,11 +322,12 @@ impl Errand {
             }
         };
         let unit = |unit: &Unit| {
-            let shelf = key.as_ref().map(|key| Shelf::new(planned.stage, key));
-            let output = shelf.map(|shelf| shelf.file(&self.units_folder(), &unit.name));
+            let (root, shelf) = (self.units_folder(), key.as_ref().map(|key| Shelf::new(planned.stage, key)));
+            let is_there = shelf.as_ref().is_some_and(|shelf| shelf.looks_whole(&root, &unit.name));
+            let output = shelf.map(|shelf| shelf.file(&root, &unit.name));
             UnitRecord {
                 id: format!("{}/{}", planned.stage, unit.name),
-                done: stage_done || output.as_ref().is_some_and(|output| output.exists()),
+                done: stage_done || is_there,
                 output: output.map(|output| output.to_string_lossy().into_owned()),
                 items: unit.items.clone(),
                 ..record.clone()

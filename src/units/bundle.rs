@@ -3,6 +3,8 @@
 //! The first line names the form and the SHA-256 of all behind it, the second is JSON (stage, key, unit, names and
 //! sizes), then the files' bytes follow. Nothing in it says when, where or by whom it was made.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ const FORM: &str = "rimforge-unit-1";
 
 /// A fit of the largest classifier has 60 MB, a batch of 64 large projections some 500 MB.
 const MOST_BYTES: u64 = 4 << 30;
+
+/// Longest beginning of a file that is looked at without its bytes: a list of a hundred thousand files.
+const MOST_HEAD: u64 = 16 << 20;
 
 /// What was asked for, and what a file says it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +96,22 @@ pub(super) fn read(path: &Path, of: &Label) -> Result<Option<Vec<Content>>> {
     if rest.is_empty() { Ok(Some(contents)) } else { Err(damaged("a unit that is longer than its list of files")) }
 }
 
+/// Whether there is a file at `path` whose label is `of` and which is as long as its list of files says.
+pub(super) fn looks_whole(path: &Path, of: &Label) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let Ok(length) = file.metadata().map(|facts| facts.len()) else { return false };
+    let mut reader = BufReader::new(file.take(MOST_HEAD));
+    let (mut first, mut head) = (String::new(), String::new());
+    if reader.read_line(&mut first).is_err() || reader.read_line(&mut head).is_err() || !first.starts_with(FORM) {
+        return false;
+    }
+    let before = (first.len() + head.len()) as u64;
+    serde_json::from_str::<Head>(&head).is_ok_and(|head| {
+        let sizes = head.files.iter().try_fold(before, |all, (_, size)| all.checked_add(*size));
+        head.of == *of && sizes == Some(length)
+    })
+}
+
 /// The first line as text, and what follows it.
 fn split_line(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
@@ -154,5 +175,11 @@ mod tests {
         }
         assert!(refused(&[whole.as_slice(), b"x"].concat()));
         assert!(!refused(&whole));
+        std::fs::write(&path, &whole).unwrap();
+        assert!(looks_whole(&path, &label("u")) && !looks_whole(&path, &label("v")));
+        for damaged in [&whole[..whole.len() - 1], &[whole.as_slice(), b"x"].concat(), b"hello", b""] {
+            std::fs::write(&path, damaged).unwrap();
+            assert!(!looks_whole(&path, &label("u")));
+        }
     }
 }

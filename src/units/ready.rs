@@ -87,11 +87,16 @@ impl Ready {
     /// # Errors
     /// It is damaged, or of something else; it cannot be read just now.
     pub(crate) fn read(&self, unit: &Name) -> Result<Option<Vec<Content>>> {
+        Ok(self.find(unit)?.map(|(_, contents)| contents))
+    }
+
+    /// The files of a unit and where it lies.
+    fn find(&self, unit: &Name) -> Result<Option<(PathBuf, Vec<Content>)>> {
         let Some((shelf, roots)) = &self.places else { return Ok(None) };
         loop {
             for root in roots {
                 if let Some(contents) = shelf.read(root, unit)? {
-                    return Ok(Some(contents));
+                    return Ok(Some((shelf.file(root, unit), contents)));
                 }
             }
             if self.only.is_none_or(|until| Instant::now() >= until) {
@@ -106,13 +111,13 @@ impl Ready {
     /// # Errors
     /// As [`Ready::read`]; it has other files; a failed write.
     pub fn take(&self, unit: &Name, folder: &Path, names: &[String]) -> Result<bool> {
-        let Some(contents) = self.read(unit)? else { return Ok(false) };
+        let Some((path, contents)) = self.find(unit)? else { return Ok(false) };
         let mut found: Vec<&str> = contents.iter().map(|(name, _)| name.as_str()).collect();
         let mut expected: Vec<&str> = names.iter().map(String::as_str).collect();
         found.sort_unstable();
         expected.sort_unstable();
         if found != expected {
-            return Err(Problem::new(Kind::Input, format!("a unit {unit} of the files {}", found.join(", ")))
+            return Err(Problem::input(path, format!("a unit {unit} of the files {}", found.join(", ")))
                 .expected(expected.join(", "))
                 .advice("run its shard again, which makes it anew"));
         }

@@ -70,6 +70,11 @@ impl Shelf {
         bundle::read(&self.file(root, unit), &self.label(unit))
     }
 
+    /// Whether the file of a unit in `root` looks whole: its label and its length are right, its bytes are not read.
+    pub fn looks_whole(&self, root: &Path, unit: &Name) -> bool {
+        bundle::looks_whole(&self.file(root, unit), &self.label(unit))
+    }
+
     pub(super) fn write(&self, root: &Path, unit: &Name, contents: &[Content]) -> Result<()> {
         // A link would lead to a folder of the user's.
         let folder = self.folder(root);

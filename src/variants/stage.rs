@@ -161,6 +161,7 @@ fn take(planned: &[Planned], ready: &Ready) -> Result<()> {
 impl Planned {
     /// Trains it, in the precision of the `first` of all where that is to be measured.
     fn train(&self, data: &Prepared, first: Option<&Trained>, lab: &Lab<'_>) -> Result<TrainingRecord> {
+        files::refuse_link(&self.folder)?;
         let lab = Lab { engine: lab.engine, seed: lab.seed.child("variants", self.seed), observer: lab.observer };
         let Some(first) = first else { return train::run_stage(data, &self.config, &self.folder, &lab) };
         let config = in_precision(first.record.precision_choice.as_ref(), &self.config, lab.engine.device)?;

@@ -256,6 +256,52 @@ fn older_names_and_numbers_mean_the_same() {
     place.refused("new", &[], &["a voxel of 2.5 in a map of labels"]);
 }
 
+/// Voxels without a value, beyond all measure, and twice.
+#[test]
+fn levels_that_are_none_are_counted_told_or_refused() {
+    let place = Place::new();
+    place.set("set", Stored::Ras);
+    let id = "BraTS-SSA-00005-000";
+    let file = |kind: &str| place.at(&format!("set/95_Glioma/{id}/{id}-{kind}.nii.gz"));
+    let own = fs::read(file("t1c")).unwrap();
+    let image = image(1, 0);
+    let write = |level: &dyn Fn([usize; 3]) -> f32| {
+        nifti::write(&file("t1c"), &volume(Stored::Lps, level), "").unwrap();
+    };
+    // The tumour's middle, seen through the mirrored axes.
+    let tumour = |[x, y, z]: [usize; 3]| labels([1.0, 1.0, 1.0])([x, y, z]) > 0.0 && x == 13;
+    write(&|at| if tumour(at) { f32::NAN } else { image(at) });
+    place.refused("set", &[], &["Some(3)", "t1c.nii.gz", "voxels of the tumour of BraTS-SSA-00005-000 are NaN"]);
+    write(&|at| if at[0] == 5 && (9..14).contains(&at[1]) && image(at) != 0.0 { f32::INFINITY } else { image(at) });
+    place.refused("set", &["--slice-classes", "plane"], &["voxels within the brain of", "are NaN"]);
+    // One voxel of some two thousand, and the background.
+    write(&|at| if at == [6, 12, 7] || at[0] == 0 { f32::NAN } else { image(at) });
+    let (_, record, _) = place.prepare("set", &[]).unwrap();
+    assert_eq!(record.non_finite_voxels, 1 + 24 * 16);
+    // Two voxels whose distance is beyond float32: the patches are numbers all the same.
+    let huge = |[x, y, z]: [usize; 3]| match [x, y, z] {
+        [9, 11, 7] => 3e38,
+        [9, 12, 7] => -3e38,
+        at => image(at),
+    };
+    write(&huge);
+    let (manifest, _, out) = place.prepare("set", &["--volume-window", "min-max"]).unwrap();
+    for slice in &manifest.lesions {
+        let bytes = fs::read(out.join(slice.patch.as_str())).unwrap();
+        let values: Vec<f32> = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec().unwrap();
+        assert!(values.iter().all(|value| value.is_finite()), "{}", slice.id);
+    }
+    let (_, record, _) = place.prepare("set", &[]).unwrap();
+    assert!(record.notes.iter().any(|note| note.contains("2 voxels of 1 cases lie more than a thousand widths")));
+    // The levels of another contrast, in a file of its own.
+    fs::write(file("t1c"), &own).unwrap();
+    nifti::write(&file("t1n"), &volume(Stored::Lps, &image), "other bytes").unwrap();
+    place.refused("set", &["--contrasts", "t1c,t1n"], &["the t1n of BraTS-SSA-00005-000 is its t1c, voxel by voxel"]);
+    // What is at fault is named, not the labels beside it.
+    write(&|_| 0.0);
+    place.refused("set", &[], &["t1c.nii.gz", "what to do"]);
+}
+
 #[test]
 fn four_contrasts_in_one_file_are_read_as_four_files_are() {
     let place = Place::new();

@@ -8,6 +8,7 @@ mod bids_app;
 
 /// One test at a time on a card.
 mod gpu;
+mod hand_edited;
 
 /// Values and gradients of networks and augmentation against the reference's.
 mod parity;
@@ -157,6 +158,7 @@ mod evaluate;
 
 /// Maps of what classifiers look at, and what they are worth.
 mod explain;
+mod fa_maps;
 
 /// Directions of a latent space, and what people say of them.
 mod directions;

@@ -91,6 +91,21 @@ fn decide_all(page: &Page) {
     assert!(page.get("/api/state").json()["next"].is_null());
 }
 
+/// All strips stay in memory: how much that is is known before any is read.
+#[test]
+fn strips_beyond_all_measure_are_refused_unread() {
+    let folder = Folder::new();
+    let strips = std::fs::read_dir(folder.root.join("strips")).unwrap().map(|entry| entry.unwrap().path());
+    let strips: Vec<PathBuf> = strips.filter(|path| path.extension().is_some_and(|ending| ending == "png")).collect();
+    assert!(strips.len() >= DIRECTIONS as usize);
+    for strip in &strips {
+        std::fs::OpenOptions::new().write(true).open(strip).unwrap().set_len(60 << 20).unwrap();
+    }
+    let output = folder.run(&["--summary"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output).contains("bytes in all; expected at most"), "{}", text(&output));
+}
+
 #[test]
 fn an_acknowledged_decision_outlives_any_kill() {
     let folder = Folder::new();
@@ -163,7 +178,7 @@ fn a_line_that_a_crash_cut_is_put_aside_and_named_and_a_changed_one_is_refused()
     for more in [vec![], vec!["--summary"]] {
         let output = folder.run(&more);
         assert!(
-            output.status.code() == Some(3) && text(&output).contains("line 2: does not follow"),
+            output.status.code() == Some(3) && text(&output).contains("line 1: changed since it was written"),
             "{}",
             text(&output)
         );

@@ -5,6 +5,7 @@ use super::labels::Scheme;
 use super::layout::{CaseFiles, LABELS, VolumeFile};
 use crate::data::background::BackgroundNotes;
 use crate::data::channel::require_image;
+use crate::data::missing::Lost;
 use crate::data::place_notes::PlaceNotes;
 use crate::name::shown;
 use crate::nifti::{self, Form, Grid, RasVolume};
@@ -35,6 +36,10 @@ pub(super) struct CaseVolumes {
     pub background: BackgroundNotes,
     /// Labelled voxels where there is no brain.
     pub outside: u64,
+    /// Voxels of images that were NaN or infinite.
+    pub non_finite: u64,
+    /// Voxels a thousand times their window's width away from it.
+    pub far: u64,
 }
 
 /// Voxels of a volume: 256 x 256 x 256. Every set of this kind is on one grid of 240 x 240 x 155.
@@ -42,6 +47,9 @@ pub(in crate::data) const MOST_VOXELS: usize = 1 << 24;
 
 /// Degrees between a volume's axis and the patient's, at most.
 const MOST_TILT: f64 = 20.0;
+
+/// Widths of its window that a voxel may lie away from it, unless it is told.
+const FAR: f32 = 1e3;
 
 /// Share of a volume that is a brain, at most: heads fill 17 to 20 % of these grids, and half of a tightly cut one.
 const MOST_BRAIN: f64 = 0.65;
@@ -56,6 +64,7 @@ impl CaseVolumes {
         let mut grid: Option<Grid> = None;
         let (mut inputs, mut windows, mut simulated) = (vec![], vec![], false);
         let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
+        let mut lost: Vec<(&'static str, Lost)> = vec![];
         let mut read = |kind: &'static str| -> Result<(RasVolume, String)> {
             let Some(VolumeFile { path, part }) = case.files.get(kind) else {
                 let there: Vec<&str> = case.files.keys().copied().collect();
@@ -95,8 +104,10 @@ impl CaseVolumes {
                 inputs.push(FileHash { path: shown_name, sha256 });
             }
             let stored = stored_as(&file.volume.grid);
+            let gaps = file.facts.gaps;
             let volume = file.volume.oriented();
             let own = volume.axes.grid;
+            lost.push((kind, Lost::of(gaps, volume.axes)));
             if let Some(found) = grid.get_or_insert(own).mismatch(&own) {
                 return Err(Problem::input(path, format!("another grid than the case's first volume: {found}"))
                     .expected("all volumes of a case on one grid"));
@@ -138,7 +149,8 @@ impl CaseVolumes {
         if !brain.iter().any(|&inside| inside) {
             let place = case.place();
             return Err(Problem::input(place, format!("no voxel of {} is other than 0", case.id))
-                .expected("a brain, with 0 around it"));
+                .expected("a brain, with 0 around it")
+                .advice("download the case again, or leave it out"));
         }
         let inside = brain.iter().filter(|&&inside| inside).count();
         if inside as f64 > MOST_BRAIN * brain.len() as f64 {
@@ -148,9 +160,40 @@ impl CaseVolumes {
                 .expected("a brain with 0 around it, as skull stripping leaves it")
                 .advice("set the background to 0; a volume that was normalised has another number there"));
         }
+        let of_tumour = regions.iter().flatten().filter(|&&region| region != 0).count();
+        let mut non_finite = 0;
+        for (kind, lost) in &lost {
+            let fault = if *kind == LABELS {
+                (lost.holes() > 0).then(|| format!("{} voxels of a map of labels are NaN or infinite", lost.holes()))
+            } else {
+                non_finite += lost.voxels();
+                let in_tumour = |at: usize| regions.as_ref().is_some_and(|regions| regions[at] != 0);
+                // What has no value was read as 0, which is no brain: holes are held to it.
+                let holes = lost.holes() as f64 > nifti::MAX_HOLES * inside as f64;
+                let holes = holes
+                    .then(|| format!("{} voxels within the brain of {} are NaN or infinite", lost.holes(), case.id));
+                let tumour = lost.words(&format!("the tumour of {}", case.id), of_tumour, in_tumour);
+                tumour.or(holes)
+            };
+            if let Some(found) = fault {
+                return Err(Problem::input(&case.files[kind].path, found)
+                    .expected("numbers wherever something was measured; the background may be NaN")
+                    .advice("download or convert the case again, or leave it out"));
+            }
+        }
+        let twin = (1..channels.len()).find_map(|at| {
+            let earlier = (0..at).find(|&earlier| !channels[at].is_empty() && channels[at] == channels[earlier])?;
+            Some((&contrasts[at], &contrasts[earlier]))
+        });
+        if let Some((one, other)) = twin {
+            let place = case.files.get(one.as_str()).map(|file| file.path.clone()).unwrap_or_default();
+            return Err(Problem::input(place, format!("the {one} of {} is its {other}, voxel by voxel", case.id))
+                .expected("an image of its own for each contrast")
+                .advice("download the case again: one volume lies under two names"));
+        }
         let labelled = regions.iter().flatten().zip(&brain).filter(|&(&region, &inside)| region != 0 && !inside);
         let outside = labelled.count() as u64;
-        let mut told = vec![];
+        let (mut told, mut far) = (vec![], 0);
         for (values, contrast) in channels.iter_mut().zip(contrasts) {
             match windows.iter().find(|(kind, _)| kind == contrast) {
                 Some((kind, orientation)) => {
@@ -162,8 +205,10 @@ impl CaseVolumes {
                         )
                         .expected("an image"));
                     }
+                    let (from, width) = (f64::from(low), f64::from(high) - f64::from(low));
                     for (value, &inside) in values.iter_mut().zip(&brain) {
-                        *value = if inside { (*value - low) / (high - low) } else { 0.0 };
+                        *value = if inside { ((f64::from(*value) - from) / width) as f32 } else { 0.0 };
+                        far += u64::from(!(-FAR..=FAR).contains(value));
                     }
                     told.push(VolumeWindowed {
                         case: case.id.to_string(),
@@ -184,7 +229,20 @@ impl CaseVolumes {
             }
         }
         let windows = told;
-        Ok(Self { grid, channels, regions, brain, windows, inputs, simulated, places, background, outside })
+        Ok(Self {
+            grid,
+            channels,
+            regions,
+            brain,
+            windows,
+            inputs,
+            simulated,
+            places,
+            background,
+            outside,
+            non_finite,
+            far,
+        })
     }
 }
 

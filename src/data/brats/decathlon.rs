@@ -54,32 +54,78 @@ pub(super) fn require_description(images: &Path) -> Result<()> {
         return Ok(());
     }
     let description = read_json(&file)?;
-    let modality = &description["modality"];
-    if !(modality.is_null() || modality.is_object()) {
-        return Err(Problem::input(&file, "a modality that is no list by number")
-            .expected("\"modality\": {\"0\": \"FLAIR\", \"1\": \"T1w\", ..}, as Task01_BrainTumour has it"));
-    }
     let words = ORDER.map(|(_, word)| word);
-    for (at, word) in words.iter().enumerate() {
-        let said = modality[at.to_string()].as_str();
-        if let Some(other) = said.filter(|said| !said.eq_ignore_ascii_case(word)) {
-            return Err(Problem::input(&file, format!("modality {at} is \"{}\"", shown(other)))
+    for list in ["modality", "channel_names"] {
+        let channels = &description[list];
+        if !(channels.is_null() || channels.is_object()) {
+            return Err(Problem::input(&file, format!("a {list} that is no list by number"))
+                .expected("\"modality\": {\"0\": \"FLAIR\", \"1\": \"T1w\", ..}, as Task01_BrainTumour has it"));
+        }
+        for (at, word) in words.iter().enumerate() {
+            let said = &channels[at.to_string()];
+            if said.is_null() || said.as_str().is_some_and(|said| said.eq_ignore_ascii_case(word)) {
+                continue;
+            }
+            return Err(Problem::input(&file, format!("{list} {at} is {}", shown(&said.to_string())))
                 .expected(format!("\"{word}\": {} in this order, as Task01_BrainTumour has them", words.join(", ")))
                 .advice("save each contrast as a file of its own under BraTS' names"));
         }
     }
-    let said = description["labels"]["1"].as_str();
-    if let Some(other) = said.filter(|said| !said.to_ascii_lowercase().contains("edema")) {
-        return Err(Problem::input(&file, format!("label 1 is \"{}\"", shown(other)))
-            .expected("\"edema\": 1 oedema, 2 dark core, 3 enhancing, as Task01_BrainTumour has them")
-            .advice("save the maps under BraTS' names, or renumber them"));
+    for (number, means) in [(1, is_oedema as fn(&str) -> bool), (2, is_dark_core), (3, is_enhancing)] {
+        if let Some(other) = meanings(&description["labels"], number).into_iter().find(|said| !means(said)) {
+            return Err(Problem::input(&file, format!("label {number} is \"{}\"", shown(&other)))
+                .expected(
+                    "1 \"edema\", 2 \"non-enhancing tumor\", 3 \"enhancing tumour\", as Task01_BrainTumour has them",
+                )
+                .advice("save the maps under BraTS' names, or renumber them"));
+        }
     }
     Ok(())
+}
+
+/// What the list of labels says of a number: {"1": "edema"} as here, {"edema": 1} as later sets have it.
+fn meanings(labels: &serde_json::Value, number: u64) -> Vec<String> {
+    let by_number = labels[number.to_string()].as_str().map(str::to_owned);
+    let by_word = labels.as_object().into_iter().flatten();
+    let by_word = by_word.filter(|(_, said)| said.as_u64() == Some(number)).map(|(word, _)| word.clone());
+    by_number.into_iter().chain(by_word).map(|word| word.to_ascii_lowercase()).collect()
+}
+
+fn is_oedema(word: &str) -> bool {
+    word.contains("edema")
+}
+
+fn is_dark_core(word: &str) -> bool {
+    word.contains("necro") || (word.contains("non") && word.contains("enhancing"))
+}
+
+fn is_enhancing(word: &str) -> bool {
+    word.contains("enhancing") && !word.contains("non")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_description_is_held_to_contrasts_and_labels_in_either_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |text: &str| {
+            std::fs::write(folder.path().join("dataset.json"), text).unwrap();
+            require_description(&folder.path().join("imagesTr")).map_err(|problem| problem.to_string())
+        };
+        let labels =
+            |two: &str, three: &str| format!(r#"{{"labels": {{"1": "edema", "2": "{two}", "3": "{three}"}}}}"#);
+        of(&labels("non-enhancing tumor", "enhancing tumour")).unwrap();
+        assert!(of(&labels("enhancing tumour", "non-enhancing tumor")).unwrap_err().contains("label 2 is"));
+        assert!(of(&labels("necrosis", "nonenhancing")).unwrap_err().contains("label 3 is"));
+        of(r#"{"labels": {"background": 0, "edema": 1, "necrotic core": 2, "enhancing": 3}}"#).unwrap();
+        assert!(of(r#"{"labels": {"necrosis": 1, "edema": 2}}"#).unwrap_err().contains("label 1 is"));
+        of(r#"{"channel_names": {"0": "FLAIR", "1": "T1w", "2": "T1gd", "3": "T2w"}}"#).unwrap();
+        assert!(of(r#"{"channel_names": {"0": "T1w"}}"#).unwrap_err().contains("channel_names 0 is"));
+        assert!(of(r#"{"modality": {"0": 7}}"#).unwrap_err().contains("modality 0 is 7"));
+        assert!(of(r#"{"modality": []}"#).unwrap_err().contains("no list by number"));
+    }
 
     #[test]
     fn files_are_known_by_name_and_folder() {

@@ -54,9 +54,10 @@ pub(in crate::data) struct VolumeFile {
 }
 
 impl CaseFiles {
-    /// One of its files, by which the case is found.
+    /// One of its files, by which the case is found: an image where it has one.
     pub fn place(&self) -> PathBuf {
-        self.files.values().next().map(|file| file.path.clone()).unwrap_or_default()
+        let image = self.files.iter().find(|(kind, _)| **kind != LABELS).map(|(_, file)| file);
+        image.or_else(|| self.files.values().next()).map(|file| file.path.clone()).unwrap_or_default()
     }
 }
 

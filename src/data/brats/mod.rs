@@ -109,6 +109,10 @@ struct Done {
     background: BackgroundNotes,
     /// Labelled voxels where there is no brain.
     outside: u64,
+    /// Voxels that were NaN or infinite.
+    non_finite: u64,
+    /// Voxels far from their window.
+    far: u64,
     /// Depth, height and width of the items' voxels in mm, each size once.
     mm: Vec<[f64; 3]>,
     /// Slices that cut too little of a tumour to say which class they are.
@@ -142,6 +146,8 @@ impl Work<'_> {
             places: std::mem::take(&mut volumes.places),
             background: std::mem::take(&mut volumes.background),
             outside: volumes.outside,
+            non_finite: volumes.non_finite,
+            far: volumes.far,
             mm: vec![],
             between: 0,
             labelled: [has(1), has(2), has(3)],
@@ -281,6 +287,15 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     if outside > 0 {
         let voxels: u64 = done.iter().map(|case| case.outside).sum();
         all.notes.push(format!("{voxels} labelled voxels of {outside} cases are where the images are 0"));
+    }
+    all.non_finite = done.iter().map(|case| case.non_finite).sum();
+    let far: u64 = done.iter().map(|case| case.far).sum();
+    if far > 0 {
+        let cases = done.iter().filter(|case| case.far > 0).count();
+        all.notes.push(format!(
+            "{far} voxels of {cases} cases lie more than a thousand widths of their window away: damage, or a fill value; \
+             networks see the window's end there"
+        ));
     }
     let mut done = done;
     let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());

@@ -68,6 +68,7 @@ impl Layout {
         let mut notes = vec![];
         let mut persons = vec![];
         let (table, groups) = groups(root, config)?;
+        let tells_apart = groups.values().any(|group| *group == config.healthy);
         for (id, mut files) in found.volumes {
             let Some(map) = files.remove(&Kind::Map) else {
                 let lying: Vec<String> = files.values().map(|path| shown_path(path).to_string()).collect();
@@ -76,7 +77,11 @@ impl Layout {
             };
             let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the map"))?;
             let patient = id.split("_ses-").next().unwrap_or(&id).to_owned();
-            let group = groups.get(patient.as_str()).cloned().unwrap_or_default();
+            let group = groups.get(patient.as_str()).cloned();
+            if let (true, Some(table)) = (tells_apart, &table) {
+                require_group(table, &patient, group.as_deref(), config)?;
+            }
+            let group = group.unwrap_or_default();
             let (brain, lesions) = (files.remove(&Kind::Brain), files.remove(&Kind::Lesions));
             persons.push(Person { id: name, patient, group, map, brain, lesions });
         }
@@ -110,6 +115,20 @@ impl Layout {
     }
 }
 
+/// Refuses a person of whom the table does not say whether they are healthy: as a patient they would spoil the
+/// detector, and nobody would hear of it.
+fn require_group(table: &Path, patient: &str, group: Option<&str>, config: &FaConfig) -> Result<()> {
+    let column = &config.group;
+    let (found, advice) = match group {
+        None => (format!("no line of {patient}"), "add the line"),
+        Some("" | "n/a") => (format!("no {column} of {patient}"), "fill it in"),
+        Some(_) => return Ok(()),
+    };
+    Err(Problem::input(table, found)
+        .expected(format!("the {column} of everybody whose map lies there, \"{}\" or another", config.healthy))
+        .advice(format!("{advice}, or move the map away")))
+}
+
 /// The table of participants where it has the column, and the group of each.
 fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<String, String>)> {
     let path = root.join(PARTICIPANTS);
@@ -128,6 +147,18 @@ fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<S
             return Err(Problem::input(&path, format!("line {}: {} twice", row.line(), crate::name::shown(&id)))
                 .expected("one line for each person"));
         }
+    }
+    let words: BTreeSet<&str> = groups.values().map(String::as_str).collect();
+    let healthy = std::iter::once(config.healthy.as_str());
+    let twin = words.iter().find_map(|word| {
+        let mut others = words.iter().copied().chain(healthy.clone());
+        others.find(|other| other != word && other.to_lowercase() == word.to_lowercase()).map(|other| (*word, other))
+    });
+    if let Some((one, other)) = twin {
+        let found = format!("groups that differ in spelling alone: {} and {}", spelled(one), spelled(other));
+        return Err(Problem::input(&path, found)
+            .expected("one spelling for one group")
+            .advice("make them alike, or say how healthy persons are called: prepare.fa.healthy (--healthy)"));
     }
     Ok((Some(path), groups))
 }

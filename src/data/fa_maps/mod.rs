@@ -21,10 +21,12 @@ use self::config::Learns;
 use self::field::{Extent, Field};
 use self::layout::{Layout, Person};
 use self::person::Volumes;
+use super::background::BackgroundNotes;
 use super::brats::config::Plane;
 use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
+use super::name_join::listed;
 use super::patch_file;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
@@ -160,6 +162,16 @@ impl Work<'_> {
 
     fn person(&self, person: &Person) -> Result<Done> {
         let mut volumes = Volumes::read(person, self.config.form)?;
+        let lesioned = volumes.lesions.iter().flatten().filter(|&&inside| inside > 0.0).count();
+        if let Some(path) = person.lesions.as_deref().filter(|_| lesioned > 0 && self.is_healthy(person)) {
+            let table = layout::PARTICIPANTS;
+            return Err(Problem::input(
+                path,
+                format!("{lesioned} voxels of lesions of a person whom {table} calls healthy"),
+            )
+            .expected("healthy persons without lesions: a generator of the healthy would learn them")
+            .advice(format!("correct {table}, or take the mask away if it is another person's")));
+        }
         for file in &mut volumes.inputs {
             let path = Path::new(&file.path);
             file.path = path.strip_prefix(self.root).unwrap_or(path).display().to_string();
@@ -213,6 +225,10 @@ impl Work<'_> {
         Ok(Done { lesions, voxels, hashes, volumes })
     }
 
+    fn is_healthy(&self, person: &Person) -> bool {
+        person.group == self.config.fa.healthy
+    }
+
     /// Lesions on a slice: none in a healthy person; unknown in a patient without a mask.
     fn mask(&self, person: &Person, volumes: &Volumes, at: usize) -> Option<Vec<u8>> {
         match &volumes.lesions {
@@ -220,7 +236,7 @@ impl Work<'_> {
                 let least = self.config.fa.lesion_share as f32 - 1e-6;
                 Some(self.field.levels(lesions, at).into_iter().map(|share| u8::from(share >= least)).collect())
             }
-            None if person.group == self.config.fa.healthy => Some(vec![0; self.side * self.side]),
+            None if self.is_healthy(person) => Some(vec![0; self.side * self.side]),
             None => None,
         }
     }
@@ -271,8 +287,28 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     if clipped > 0 {
         all.notes.push(format!("{clipped} voxels above 1, where a fit of the tensor failed, were taken as 1"));
     }
-    let mut places = PlaceNotes::default();
+    let outside: u64 = done.iter().map(|one| one.volumes.outside).sum();
+    if outside > 0 {
+        let persons = done.iter().filter(|one| one.volumes.outside > 0).count();
+        all.notes.push(format!("{outside} voxels of lesions of {persons} persons lie where there is no brain"));
+    }
+    let empty: Vec<String> = layout
+        .persons
+        .iter()
+        .zip(&done)
+        .filter_map(|(person, one)| {
+            let lesions = one.volumes.lesions.as_ref()?;
+            let is_patient = !work.is_healthy(person);
+            (is_patient && lesions.iter().all(|&inside| inside == 0.0)).then(|| person.id.to_string())
+        })
+        .collect();
+    if !empty.is_empty() {
+        all.notes.push(format!("masks without a lesion of persons who are not healthy: {}", listed(&empty)));
+    }
+    let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
     for one in done {
+        background.join(one.volumes.background);
+        all.non_finite += one.volumes.non_finite;
         all.simulated |= one.volumes.simulated;
         places.join(one.volumes.places);
         for voxels in one.voxels {
@@ -287,6 +323,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         all.inputs.push(FileHash { path, sha256: crate::files::sha256(table)? });
     }
     all.notes.extend(places.words(work.config.form));
+    all.notes.extend(background.words());
     Ok(all)
 }
 

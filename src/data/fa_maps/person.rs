@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::layout::Person;
+use crate::data::background::BackgroundNotes;
 use crate::data::brats::case::{MOST_VOXELS, tilt, upright};
+use crate::data::channel::require_image;
+use crate::data::missing::Lost;
 use crate::data::place_notes::PlaceNotes;
 use crate::nifti::{self, Form, Grid, RasVolume};
 use crate::problem::{Problem, Result};
@@ -30,6 +33,12 @@ pub(super) struct Volumes {
     pub places: PlaceNotes,
     /// Voxels that were above 1.
     pub above_one: u64,
+    /// Of maps whose background is no number.
+    pub background: BackgroundNotes,
+    /// Voxels of the map that were NaN or infinite.
+    pub non_finite: u64,
+    /// Voxels of lesions where there is no brain.
+    pub outside: u64,
 }
 
 impl Volumes {
@@ -39,9 +48,9 @@ impl Volumes {
     /// A file that is no volume, one on another grid than the map, values that are no anisotropy or no mask, or a map
     /// of nothing.
     pub fn read(person: &Person, form: Form) -> Result<Self> {
-        let (mut inputs, mut places) = (vec![], PlaceNotes::default());
+        let (mut inputs, mut places, mut background) = (vec![], PlaceNotes::default(), BackgroundNotes::default());
         let mut simulated = false;
-        let mut read = |path: &Path, name: &str| -> Result<RasVolume> {
+        let mut read = |path: &Path, name: &str| -> Result<(RasVolume, Lost)> {
             let open = nifti::open(path, form)?;
             if open.grid().voxels() > MOST_VOXELS {
                 return Err(Problem::input(path, format!("a volume of {:?} voxels", open.grid().shape))
@@ -53,13 +62,21 @@ impl Volumes {
                     .expected("axes along left-right, back-front and down-up, as alignment to a template leaves them")
                     .advice("align the map to a template"));
             }
+            if path == person.map {
+                require_image(open.intent(), path)?;
+            }
             simulated |= open.says_simulated();
-            places.add(&open.placement(), &format!("{name} of {}", person.id));
+            let name = format!("{name} of {}", person.id);
+            places.add(&open.placement(), &name);
             let file = open.read_into(Vec::new())?;
+            background.add(&name, file.facts.gaps.background(), 0);
             inputs.push(FileHash { path: path.display().to_string(), sha256: file.facts.sha256 });
-            Ok(file.volume.oriented())
+            let gaps = file.facts.gaps;
+            let volume = file.volume.oriented();
+            let lost = Lost::of(gaps, volume.axes);
+            Ok((volume, lost))
         };
-        let volume = read(&person.map, "the map")?;
+        let (volume, lost) = read(&person.map, "the map")?;
         let grid = volume.axes.grid;
         let mut map = upright(&volume);
         if let Some(value) = map.iter().find(|value| !(-1e-3..=HIGHEST).contains(*value)) {
@@ -70,11 +87,15 @@ impl Volumes {
         let above_one = map.iter().filter(|value| **value > 1.0).count() as u64;
         map.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
         let mut mask = |path: &Path, name: &str| -> Result<Vec<f32>> {
-            let volume = read(path, name)?;
+            let (volume, lost) = read(path, name)?;
             if let Some(found) = grid.mismatch(&volume.axes.grid) {
                 return Err(Problem::input(path, format!("another grid than the map: {found}"))
                     .expected("masks on the map's grid")
                     .advice("resample the mask to the map, by the nearest voxel"));
+            }
+            if lost.holes() > 0 {
+                return Err(Problem::input(path, format!("{} voxels of a mask are NaN or infinite", lost.holes()))
+                    .expected("a mask of 0 and 1"));
             }
             let values = upright(&volume);
             match values.iter().find(|value| **value != 0.0 && **value != 1.0) {
@@ -88,10 +109,29 @@ impl Volumes {
             Some(brain) => brain.into_iter().map(|inside| inside > 0.0).collect(),
             None => map.iter().map(|value| *value > 0.0).collect(),
         };
+        // Without a mask the brain is where the map is above 0, which no voxel without a value is: so holes are held
+        // to it.
+        let inside = brain.iter().filter(|&&inside| inside).count();
+        let masked = lost.words(&format!("the brain of {}", person.id), inside, |at| brain[at]);
+        let holes = lost.holes() as f64 > nifti::MAX_HOLES * inside as f64;
+        let holes = holes.then(|| format!("{} voxels within the map are NaN or infinite", lost.holes()));
+        if let Some(found) = masked.or(holes) {
+            return Err(Problem::input(&person.map, found)
+                .expected("numbers wherever there is brain; the background may be NaN")
+                .advice("fit the tensor again, or leave the person out"));
+        }
         map.iter_mut().zip(&brain).filter(|(_, inside)| !**inside).for_each(|(value, _)| *value = 0.0);
         if !map.iter().any(|value| *value > 0.0) {
             return Err(Problem::input(&person.map, "no voxel of the brain above 0").expected("a map of a brain"));
         }
-        Ok(Self { grid, map, brain, lesions, inputs, simulated, places, above_one })
+        let of_lesions = || lesions.iter().flatten().zip(&brain).filter(|(lesion, _)| **lesion > 0.0);
+        let (all, outside) = (of_lesions().count(), of_lesions().filter(|(_, inside)| !**inside).count());
+        if let Some(path) = person.lesions.as_deref().filter(|_| all > 0 && outside == all) {
+            return Err(Problem::input(path, format!("all {all} voxels of lesions lie outside the brain"))
+                .expected("lesions of this person, on the map's grid")
+                .advice("look whether the mask is another person's, or of another space"));
+        }
+        let (non_finite, outside) = (lost.voxels(), outside as u64);
+        Ok(Self { grid, map, brain, lesions, inputs, simulated, places, above_one, background, non_finite, outside })
     }
 }

@@ -20,6 +20,9 @@ const MOST_PICTURE_BYTES: u64 = 64 << 20;
 /// Most directions of a folder: their strips are held in memory.
 const MOST_ITEMS: usize = 2000;
 
+/// Of all strips together.
+const MOST_PICTURES_BYTES: u64 = 256 << 20;
+
 /// A direction with its picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -82,13 +85,27 @@ impl Items {
         }
         let bytes = files::read(&path, MOST_RECORD_BYTES, "a record of directions")?;
         let record: DirectionsRecord = files::parse_json(&path, &bytes, "a record of directions")?;
-        let mut list = Vec::new();
-        for (set, one) in record.sets.iter().flat_map(|set| set.directions.iter().map(move |one| (set, one))) {
-            list.push(item(folder, &record, set, one)?);
+        let all = || record.sets.iter().flat_map(|set| set.directions.iter().map(move |one| (set, one)));
+        let count = all().count();
+        if count == 0 || count > MOST_ITEMS {
+            return Err(
+                Problem::input(&path, format!("{count} directions")).expected(format!("1 to {MOST_ITEMS} to look at"))
+            );
         }
-        if list.is_empty() || list.len() > MOST_ITEMS {
-            return Err(Problem::input(&path, format!("{} directions", list.len()))
-                .expected(format!("1 to {MOST_ITEMS} to look at")));
+        // Before any is read: all of them stay in memory, so that a key is answered at once.
+        let mut bytes_of_all = 0u64;
+        for (_, one) in all() {
+            let strip = one.strip.under(folder);
+            bytes_of_all += std::fs::metadata(&strip).map_err(|error| Problem::io(&strip, "reading", error))?.len();
+        }
+        if bytes_of_all > MOST_PICTURES_BYTES {
+            return Err(Problem::input(&path, format!("strips of {bytes_of_all} bytes in all"))
+                .expected(format!("at most {MOST_PICTURES_BYTES}"))
+                .advice("find directions of fewer codes, or fewer of them (directions.shown, directions.count)"));
+        }
+        let mut list = Vec::with_capacity(count);
+        for (set, one) in all() {
+            list.push(item(folder, &record, set, one)?);
         }
         Ok(Self {
             simulated: record.simulated,

@@ -1,5 +1,5 @@
 //! A reviewer's decisions on the disk: one JSON line each, added and flushed before anything is said to be kept, each
-//! with the hash of the line before, so that a line that was changed, taken out or put in shows.
+//! with the hash of the line before, so that a line that was changed, taken out or put in shows, and its own.
 //!
 //! A crash can leave a line half written. What follows the last line's end is put aside under a name of its own, and
 //! said; a whole line that is no line of the chain is damage, and refused.
@@ -52,6 +52,9 @@ impl Read {
             if found.previous_sha256 != read.last_sha256 || found.id != number {
                 return Err(damaged("does not follow the line before".into()));
             }
+            if found.own_sha256.as_ref().is_some_and(|own| without_own(line, own) != Some(own.clone())) {
+                return Err(damaged("changed since it was written".into()));
+            }
             if found.supersedes.is_some_and(|earlier| earlier == 0 || earlier >= number) {
                 return Err(damaged("takes the place of a line that does not come before it".into()));
             }
@@ -65,6 +68,13 @@ impl Read {
     pub fn is_torn(&self) -> bool {
         !self.torn.is_empty()
     }
+}
+
+/// SHA-256 of a line without the entry that says its own, which is its last.
+fn without_own(line: &[u8], own: &str) -> Option<String> {
+    let entry = format!(",\"own_sha256\":\"{own}\"}}");
+    let rest = line.strip_suffix(entry.as_bytes())?;
+    Some(digest::sha256([rest, b"}"].concat()))
 }
 
 /// A log that is added to.
@@ -106,6 +116,8 @@ impl Log {
     pub fn add(&mut self, mut line: DecisionLine) -> Result<&DecisionLine> {
         line.id = self.read.lines.len() as u64 + 1;
         line.previous_sha256.clone_from(&self.read.last_sha256);
+        line.own_sha256 = None;
+        line.own_sha256 = Some(digest::sha256(files::json_line(&line)?));
         let text = files::json_line(&line)?;
         self.read.whole = files::append_flushed(&self.path, self.read.whole, &text)?;
         self.read.last_sha256 = digest::sha256(text.as_bytes());
@@ -161,7 +173,9 @@ mod tests {
         let twice = [lines[0], lines[0], ""].join("\n");
         let foreign = format!("{}\nnothing\n", lines[0]);
         let empty = format!("{}\n\n{}\n", lines[0], lines[1]);
-        for (text, line) in [(changed, 2), (out, 2), (swapped, 2), (twice, 2), (foreign, 2), (empty, 2)] {
+        let at = whole.rfind("\"decision\":\"accept\"").unwrap();
+        let last = whole[..at].to_owned() + &whole[at..].replacen("accept", "reject", 1);
+        for (text, line) in [(changed, 1), (out, 2), (swapped, 2), (twice, 2), (foreign, 2), (empty, 2), (last, 4)] {
             std::fs::write(&path, &text).unwrap();
             let said = Log::open(&path, &aside).unwrap_err().to_string();
             assert!(said.contains(&format!("line {line}: ")), "{said}");

@@ -50,6 +50,7 @@ pub(super) fn line(items: &Items, at: usize, reviewer: &Name, by: DecidedBy, ses
         supersedes: None,
         program: format!("rimforge {}", env!("CARGO_PKG_VERSION")),
         previous_sha256: String::new(),
+        own_sha256: None,
     }
 }
 

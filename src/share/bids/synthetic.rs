@@ -91,6 +91,9 @@ fn one(
         }
     };
     let values: Vec<f32> = array.values().map_err(|problem| problem.at(&path))?;
+    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+        return Err(Problem::input(&path, format!("value {at} is not a number")).advice(drawn::AGAIN));
+    }
     let seed: String = image.stem.chars().filter(char::is_ascii_digit).collect();
     let subject = format!("sub-synth{seed}");
     let simulated = learnt.simulated.map_or_else(|| "n/a".to_owned(), |simulated| simulated.to_string());

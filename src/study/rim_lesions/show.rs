@@ -220,6 +220,7 @@ impl RimStudy {
     fn unset_of_project(&self) -> Vec<Unset> {
         let (project, usual) = (&self.project, ProjectConfig::default());
         let keys = [
+            ("noise_maps", "\"optimised\"".to_owned(), project.noise_maps == usual.noise_maps),
             ("background", usual.background.to_string(), project.background == usual.background),
             ("margin", usual.margin.to_string(), project.margin == usual.margin),
             ("cloud_pull", usual.cloud_pull.to_string(), project.cloud_pull == usual.cloud_pull),

@@ -19,6 +19,9 @@ const HUGE: (i64, i64) = (1280, 16);
 /// Pixels of an image's side, at most.
 const LARGEST_SIDE: i64 = 4096;
 
+/// Patches each way, at most: attention takes the square of their number. CLIP has 7 to 24.
+const LARGEST_GRID: i64 = 48;
+
 /// Pixels of a patch's side, at most.
 const LARGEST_PATCH: i64 = 256;
 
@@ -194,10 +197,13 @@ pub fn recognise(found: &Found) -> Result<Encoder> {
         },
     };
     let wrong = |what: String| {
-        Problem::new(Kind::Input, format!("CLIP's image encoder, of which {what}"))
-            .expected("a vision transformer with a class token and square images, of a width of 64 to 1024 or 1280")
+        Problem::new(Kind::Input, format!("CLIP's image encoder, of which {what}")).expected(
+            "a vision transformer with a class token and square images, of a width of 64 to 1024 or 1280 and \
+                 at most 48 patches each way",
+        )
     };
     let fits = size.known_heads().is_some() && size.patch <= LARGEST_PATCH && size.side() <= LARGEST_SIDE;
+    let fits = fits && size.grid <= LARGEST_GRID;
     if !fits || size.grid.saturating_mul(size.grid).saturating_add(1) != tokens || size.layers == 0 {
         return Err(wrong(format!("{tokens} places, {} blocks and a width of {} were found", size.layers, size.width)));
     }
