@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-NEEDED = ["matplotlib", "mypy", "numpy", "pandas", "pytest"]
+NEEDED = ["matplotlib", "mypy", "numpy", "pandas", "pytest", "setuptools"]
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 PLATFORMS = [f"manylinux_2_{level}_x86_64" for level in range(5, 29)] + ["manylinux2014_x86_64", "linux_x86_64"]
 

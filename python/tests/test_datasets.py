@@ -243,6 +243,8 @@ def test_patches_that_are_damaged_or_changed_are_refused(rim: Path, tmp_path: Pa
         (good[:50], "no npy file"),
         (b"", "no npy file"),
         (good.replace(b"(1, 24, 64, 64, )", b"(1, 24, 64, 65, )"), "shape [1, 24, 64, 65]"),
+        (good.replace(b"(1, 24, 64, 64, )", b"(1, 24, 64, -1, )"), "an array of shape"),
+        (good.replace(b"(1, 24, 64, 64, )", b"(True, 24, 64,64)"), "an array of shape"),
         (good.replace(b"'<f4'", b"'>f4'"), "type >f4"),
         (good.replace(b"'<f4'", b"'|O' "), "type object"),
         (good.replace(b"False", b"True "), "in Fortran order"),

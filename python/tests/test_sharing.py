@@ -247,6 +247,43 @@ def test_nnunet_finds_the_data_set_whole(
     assert held and not held & cases
 
 
+@pytest.mark.nnunet
+@pytest.mark.parametrize(("name", "configuration"), [("Dataset501_Rims", "2d"), ("Dataset502_Lesions", "3d_fullres")])
+def test_nnunet_trains_on_our_folds(
+    name: str, configuration: str, shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned and preprocessed as the page says, its trainer has each fold by patient; without the file it has not."""
+    raw, preprocessed = shared.root / name, tmp_path / "preprocessed" / name
+    monkeypatch.setenv("nnUNet_raw", str(shared.root))
+    monkeypatch.setenv("nnUNet_preprocessed", str(preprocessed.parent))
+    monkeypatch.setenv("nnUNet_results", str(tmp_path / "results"))
+    words = ["-d", name[7:10], "-c", configuration, "-npfp", "1", "-np", "1", "--verify_dataset_integrity"]
+    planning = [str(found_program("nnUNetv2_plan_and_preprocess")), *words]
+    planned = subprocess.run(planning, capture_output=True, text=True, check=False)
+    assert planned.returncode == 0, planned.stderr[-3000:]
+
+    import torch
+    from nnunetv2.run.run_training import get_trainer_from_args
+
+    def dealt(fold: int) -> tuple[set[str], set[str]]:
+        trainer = get_trainer_from_args(name, configuration, fold, device=torch.device("cpu"))
+        train, val = trainer.do_split()
+        return set(train), set(val)
+
+    rows = [line.split("\t") for line in (raw / "cases.tsv").read_text().splitlines()[1:]]
+    patient = {row[0]: row[1] for row in rows if row[4] != "synthetic"}
+
+    def on_both_sides(train: set[str], val: set[str]) -> set[str]:
+        return {patient[case] for case in train & set(patient)} & {patient[case] for case in val & set(patient)}
+
+    splits = shared.json(f"{name}/splits_final.json")
+    for fold, split in enumerate(splits):
+        assert dealt(fold) == (set(split["train"]), set(split["val"])) and not on_both_sides(*dealt(fold))
+    assert on_both_sides(*dealt(len(splits))), "a fold that the file lacks was not dealt at random"
+    (preprocessed / "splits_final.json").unlink()
+    assert on_both_sides(*dealt(0)), "without the file patients were not split either"
+
+
 @pytest.mark.parametrize("name", ["Dataset503_Gliomas", "Dataset504_Volumes"])
 def test_averaged_slices_and_volumes_lie_where_the_brain_does(name: str, gliomas: Path, glioma: Path) -> None:
     """The tumour's middle in the world, by the labels that went out, is that of the labels that came in."""

@@ -122,6 +122,8 @@ def _parse(content: bytes, shape: Sequence[int | None] | None, dtype: type[np.ge
             found, fortran, written = read(stream)
     except Exception as error:  # numpy reads the header as a Python literal, and what it raises is anybody's guess.
         raise Problem(path, f"no npy file: {shortened(str(error))}", "an array as `rimforge` writes it") from error
+    if not all(type(side) is int and side >= 0 for side in found):
+        raise Problem(path, f"an array of shape {shortened(str(found))}", "sides of 0 or more")
     shape = [None] * len(found) if shape is None else shape
     fits = len(found) == len(shape) and all(want is None or side == want for side, want in zip(found, shape))
     if not fits or written != kind or fortran:
