@@ -64,7 +64,7 @@ doctor "$folder/target/bin/rimforge"
 # prefix NAME PACKAGES: what pip put there, laid out as a system has it, without torch.
 prefix() { mkdir -p "$folder/$1/bin" "$folder/$1/$2" && cp "$folder/target/bin/rimforge" "$folder/$1/bin/"; }
 # venv and pip --user; Red Hat's; Debian's own.
-for place in lib/python3.12/site-packages lib64/python3.12/site-packages lib/python3.11/dist-packages; do
+for place in lib/python3.12/site-packages lib64/python3.12/site-packages lib/python3.11/dist-packages lib64/python3.11/dist-packages; do
   prefix "$place" "$place"
   put_torch "$folder/$place/$place"
   doctor "$folder/$place/bin/rimforge"
@@ -87,7 +87,7 @@ END
 ends 4 "$folder/another/bin/rimforge"
 says "libtorch 2.10.0 is loaded; expected 2.11.0"
 
-# With one that lacks something, as 2.10, 2.12 and later do: the system's loader speaks before the program can.
+# With one that lacks what the program needs to begin, as 2.15 does: the system's loader speaks before the program can.
 prefix lacking "$libraries"
 for name in torch_cpu c10; do
   "${CXX:-g++}" -shared -x c++ /dev/null -o "$folder/lacking/$libraries/lib$name.so" -Wl,-soname,"lib$name.so"
