@@ -5,8 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::extras::{Loaded, Origin, Synthetic, listed_images, read_image, read_record};
-use crate::data::Prepared;
+use super::drawn::{listed_images, read_image};
+use super::extras::{Loaded, Synthetic};
+use super::listed::read_record;
+use crate::data::origin::Origin;
+use crate::data::{Prepared, listed_image};
 use crate::name::{Name, shown};
 use crate::observer::Observer;
 use crate::problem::{self, Problem, Result};
@@ -93,7 +96,7 @@ impl Listed {
 ///
 /// # Errors
 /// A record without a class for each image, a class that the data set does not have, or as
-/// [`synthetic`](super::extras::synthetic). Stopped on request.
+/// [`synthetic`](super::drawn::synthetic). Stopped on request.
 pub fn read(
     folder: &Path,
     data: &Prepared,
@@ -111,9 +114,12 @@ pub fn read(
             .expected("images of every class, each with its own")
             .advice("draw them with generate.class = \"each\" (`rimforge generate --class each`)"));
     }
+    let again = || format!("run the same `rimforge {command}` command again");
+    listed_image::require_list(&record.images, &record.image_classes)
+        .map_err(|problem| problem.at(&path).advice(again()))?;
     if !record.kept.is_empty() && record.kept.len() != record.images.len() {
         let found = format!("{} verdicts of the gate on {} images", record.kept.len(), record.images.len());
-        return Err(Problem::input(&path, found).advice(format!("run the same `rimforge {command}` command again")));
+        return Err(Problem::input(&path, found).advice(again()));
     }
     if kind == Kind::Edited {
         require_of_training(&path, &record, data)?;
@@ -121,8 +127,7 @@ pub fn read(
     let known = |edit: &Edit| record.directions.iter().any(|one| one.id == edit.direction);
     let whole = record.edits.len() == record.images.len() && record.edits.iter().all(known);
     if kind == Kind::Edited && !whole {
-        return Err(Problem::input(&path, "no accepted direction for each image")
-            .advice(format!("run the same `rimforge {command}` command again")));
+        return Err(Problem::input(&path, "no accepted direction for each image").advice(again()));
     }
     let class = |at: usize| {
         let name = &record.image_classes[at];

@@ -1,8 +1,9 @@
 //! The arms of the experiment: one training set each, equal fits, lesion scores, intervals.
 //!
-//! [`material`] lists what there is to train on, [`source`] says where arms take it, [`extras`] reads and [`made`]
-//! makes it, [`proof`] that nothing of the test side is in it; [`arms`] composes a training set, [`sampler`] and
-//! [`fit`] train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions and numbers.
+//! [`material`] lists what there is to train on, [`source`] says where arms take it, [`drawn`] and [`projected`] read
+//! and [`made`] makes it, [`proof`] that nothing of the test side is in it; [`arms`] composes a training set,
+//! [`sampler`] and [`fit`] train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions
+//! and numbers.
 //! [`compare`] gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any
 //! number of classes and none is; [`evidence`] puts tests beside them. Test lesions reach [`runs`] only to be scored;
 //! the true label reaches only [`compare`] and the oracle arm, a control.
@@ -22,6 +23,16 @@ pub mod affine;
 pub mod augment;
 
 pub mod extras;
+
+mod load;
+
+mod listed;
+
+pub mod drawn;
+
+pub mod projected;
+
+mod generators;
 
 pub mod labelled;
 

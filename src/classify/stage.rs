@@ -1,6 +1,5 @@
 //! The stage: a prepared data set and what the arms add in; scores of every arm with intervals out.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rand::seq::SliceRandom;
@@ -9,14 +8,12 @@ use tch::Tensor;
 use super::by_class::{self, TestItems};
 use super::compare::{self, Comparison, Yardstick};
 use super::config::{Additions, ClassifyConfig, Control};
-use super::extras::{Denoised, Extras, Wanted};
 use super::label_tables::ENRICHED;
-use super::labelled::{self, Kind};
 use super::pool::Pool;
 use super::runs::{self, Asked, Elsewhere, Runs, Workplace};
 use super::source::{Given, Source};
 use super::test_lesions::{self, TestLesions};
-use super::{Arm, arms, cam, external, extras, made, start, weights};
+use super::{Arm, arms, cam, external, generators, load, made, start, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -60,7 +57,7 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn of(&self, given: Given) -> Option<&'a Path> {
+    pub(super) fn of(&self, given: Given) -> Option<&'a Path> {
         match given {
             Given::Synthetic => self.synthetic.first().map(PathBuf::as_path),
             Given::Conditional => self.conditional,
@@ -192,7 +189,7 @@ pub(super) fn pool(
     (place, truth, lab): (Workplace<'_>, Option<&[bool]>, &Lab<'_>),
     notes: &mut Vec<String>,
 ) -> Result<Pool> {
-    let mut extras = load_extras(inputs, config, place.device, notes, lab.observer)?;
+    let mut extras = load::extras(inputs, config, place.device, notes, lab.observer)?;
     // The one arm that learns from it is a control, and says so.
     extras.truth = truth.map(<[bool]>::to_vec).filter(|_| arms::sources(&config.arms).contains(&Source::Oracle));
     let (pool, said) = Pool::load(inputs.data, &extras, config, lab.seed, place, lab.observer)?;
@@ -261,72 +258,13 @@ fn require_generators(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()
             .expected("one generator: each erases the rims of other lesions, and lesions must be the same")
             .advice("leave out classify.accepted_only (--accepted-only), or give one generator"));
     }
-    extras::require_other_generators([("synthetic lesions", inputs.synthetic), ("projections", inputs.denoised)])
+    generators::require_other_generators([("synthetic lesions", inputs.synthetic), ("projections", inputs.denoised)])
 }
 
 /// Rims in every batch: the None arm's, wherever it stands; without it those of the first.
 fn rims_per_batch(runs: &Runs) -> u64 {
     let none = runs.arms.iter().find(|arm| arm.arm == Arm::None);
     none.or(runs.arms.first()).map_or(0, |arm| arm.sets[0].interest_per_batch())
-}
-
-/// Reads what the asked arms need and nothing else, the truth aside.
-fn load_extras(
-    inputs: Inputs<'_>,
-    config: &ClassifyConfig,
-    device: tch::Device,
-    notes: &mut Vec<String>,
-    observer: &dyn Observer,
-) -> Result<Extras> {
-    let data = inputs.data;
-    let mut extras = Extras::default();
-    let needed = arms::sources(&config.arms);
-    let asked =
-        |given: Given| inputs.of(given).filter(|_| needed.iter().any(|source| source.asks_for().contains(&given)));
-    let drawn = |folder: &Path| extras::synthetic(folder, data, config.trust_origin, observer);
-    let interest = data.classes().interest().unwrap_or_default();
-    let projected = |folder: &Path, wanted| extras::projected(folder, data, wanted, config);
-    let of_interest = |source: &Source| source.asks_for().contains(&Given::Synthetic) && !source.is_of_every_class();
-    let labelled = |folder: &Path, kind| labelled::read(folder, data, kind, config.trust_origin, observer);
-    let synthetic = inputs.synthetic.iter();
-    if needed.contains(&Source::DrawnByClass) {
-        let read = synthetic.clone().map(|folder| Ok(labelled(folder, Kind::Drawn)?.noted(notes)));
-        extras.drawn_by_class = read.collect::<Result<_>>()?;
-    }
-    extras.edited =
-        asked(Given::Edited).map(|folder| labelled(folder, Kind::Edited)).transpose()?.map(|read| read.noted(notes));
-    if needed.iter().any(of_interest) {
-        extras.synthetic = synthetic.map(|folder| Ok(drawn(folder)?.noted(notes))).collect::<Result<_>>()?;
-    }
-    extras.conditional = asked(Given::Conditional).map(drawn).transpose()?.map(|read| read.noted(notes));
-    // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
-    // else.
-    if needed.iter().any(|source| source.of_contested()) {
-        let read = |folder: &PathBuf| Ok(projected(folder, Wanted::Contested)?.noted(notes));
-        extras.denoised = inputs.denoised.iter().map(read).collect::<Result<_>>()?;
-        extras::require_same_slices(&extras.denoised, inputs.denoised, data)?;
-    }
-    let of = |folder: Option<&Path>, wanted, notes: &mut Vec<String>| -> Result<Option<Vec<Denoised>>> {
-        Ok(folder.map(|folder| projected(folder, wanted)).transpose()?.map(|read| read.noted(notes)))
-    };
-    extras.projected_interest = of(asked(Given::ProjectedInterest), Wanted::OfClass(interest), notes)?;
-    extras.projected_others = of(asked(Given::ProjectedOthers), Wanted::OfClass(1 - interest.min(1)), notes)?;
-    let judged = |folder: &Path| extras::two_sided(folder, data, config.trust_origin);
-    extras.two_sided = asked(Given::TwoSided).map(judged).transpose()?.map(|read| read.noted(notes));
-    if asked(Given::Network).is_some() {
-        for path in inputs.network {
-            extras.networks.extend(extras::network(path, data, device, config.trust_origin)?.noted(notes));
-        }
-    }
-    // What is said of each generator's material may be the same.
-    let mut said = BTreeSet::new();
-    notes.retain(|note| said.insert(note.clone()));
-    if let (Some(folder), Some(network)) = (asked(Given::ProjectedInterest), extras.networks.first()) {
-        let shape = network.generator.config();
-        let size = (shape.num_ws() * shape.w_dim) as usize;
-        extras.latents = Some(extras::latents(folder, data, interest, (size, &network.sha256))?);
-    }
-    Ok(extras)
 }
 
 impl Fits<'_> {

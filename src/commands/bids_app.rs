@@ -95,8 +95,9 @@ pub fn run(args: &BidsAppArgs, console: &Console) -> Result<()> {
                 .advice("leave the participants that are not meant out of the data set"))
         }
         Level::Group => {
-            require_rims(&args.text(&set).read()?, args.study.as_deref())?;
-            walk(&args.text(&set), What::Run, console)
+            let file = args.text(&set).read()?;
+            require_rims(&file, args.study.as_deref())?;
+            walk(&file, What::Run, console)
         }
         Level::Participant => participants(args, &set, console),
     }

@@ -109,11 +109,7 @@ impl Distributed {
                 number(env, &["PMI_SIZE", "OMPI_COMM_WORLD_SIZE"])?,
             ),
         };
-        if rank >= size {
-            return Err(Problem::usage(format!("process {rank} of {size}"))
-                .expected("a number from 0, below that of processes")
-                .advice("look at what the launcher, or the shell, sets"));
-        }
+        Rendezvous::check_place(rank, size)?;
         if size == 1 {
             return Ok(None);
         }
@@ -137,15 +133,14 @@ impl Distributed {
             .filter(|&port| port > 0)
             .ok_or_else(|| Problem::usage(format!("MASTER_PORT = {port}")).expected("a port, 1 to 65535"))?;
         let restart = env("TORCHELASTIC_RESTART_COUNT").unwrap_or_else(|| "0".to_owned());
-        let found = Rendezvous {
+        Ok(Some(Rendezvous {
             host,
             port,
             rank,
             size,
             kept_by_launcher: env("TORCHELASTIC_USE_AGENT_STORE").as_deref() == Some("True"),
             prefix: format!("rimforge/{restart}"),
-        };
-        found.check().map(|()| Some(found))
+        }))
     }
 }
 
@@ -168,7 +163,8 @@ mod tests {
     }
 
     fn refused(choice: Distributed, variables: &[(&str, &str)]) -> String {
-        with(choice, variables).unwrap_err().to_string()
+        let found = with(choice, variables).and_then(|found| found.map(|found| found.check()).transpose());
+        found.unwrap_err().to_string()
     }
 
     #[test]

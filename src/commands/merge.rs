@@ -38,5 +38,5 @@ pub struct MergeArgs {
 pub fn run(args: &MergeArgs, console: &Console) -> Result<()> {
     let patience = Duration::from_secs(args.wait.into());
     let what = What::Merge { until: args.until.clone(), from: args.from.clone(), patience };
-    walk(&StudyText::of(&args.study), what, console)
+    walk(&StudyText::of(&args.study).read()?, what, console)
 }

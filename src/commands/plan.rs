@@ -24,7 +24,7 @@ pub struct PlanArgs {
 /// # Errors
 /// As `rimforge run`, before its first stage.
 pub fn run(args: &PlanArgs, console: &Console) -> Result<()> {
-    let plan = shards::plan(&StudyText::of(&args.study), console)?;
+    let plan = shards::plan(&StudyText::of(&args.study).read()?, console)?;
     if !args.stages {
         return console.result(&plan, || table(&plan));
     }

@@ -35,7 +35,7 @@ pub struct RunArgs {
 /// # Errors
 /// Settings that make no sense, or the first stage that fails.
 pub fn run(args: &RunArgs, console: &Console) -> Result<()> {
-    walk(&StudyText::of(&args.study), args.shards.what()?, console)
+    walk(&StudyText::of(&args.study).read()?, args.shards.what()?, console)
 }
 
 impl Recipe for RimStudy {

@@ -133,13 +133,12 @@ impl<'a> StudyText<'a> {
 ///
 /// # Errors
 /// Those of the recipe.
-pub fn walk(text: &StudyText<'_>, what: What, console: &Console) -> Result<()> {
-    let file = text.read()?;
-    match StudyKind::of(&file)? {
-        StudyKind::RimLesions => walk_through::<RimStudy>(&file, what, console),
-        StudyKind::Dermatoscopy => walk_through::<DermatoscopyStudy>(&file, what, console),
-        StudyKind::ProjectionAccuracy => walk_through::<ProjectionAccuracyStudy>(&file, what, console),
-        StudyKind::Glioma => walk_through::<GliomaStudy>(&file, what, console),
+pub fn walk(file: &StudyFile<'_>, what: What, console: &Console) -> Result<()> {
+    match StudyKind::of(file)? {
+        StudyKind::RimLesions => walk_through::<RimStudy>(file, what, console),
+        StudyKind::Dermatoscopy => walk_through::<DermatoscopyStudy>(file, what, console),
+        StudyKind::ProjectionAccuracy => walk_through::<ProjectionAccuracyStudy>(file, what, console),
+        StudyKind::Glioma => walk_through::<GliomaStudy>(file, what, console),
     }
 }
 
@@ -147,13 +146,12 @@ pub fn walk(text: &StudyText<'_>, what: What, console: &Console) -> Result<()> {
 ///
 /// # Errors
 /// Those of the recipe.
-pub fn plan(text: &StudyText<'_>, console: &Console) -> Result<PlanRecord> {
-    let file = text.read()?;
-    match StudyKind::of(&file)? {
-        StudyKind::RimLesions => planned::<RimStudy>(&file, console),
-        StudyKind::Dermatoscopy => planned::<DermatoscopyStudy>(&file, console),
-        StudyKind::ProjectionAccuracy => planned::<ProjectionAccuracyStudy>(&file, console),
-        StudyKind::Glioma => planned::<GliomaStudy>(&file, console),
+pub fn plan(file: &StudyFile<'_>, console: &Console) -> Result<PlanRecord> {
+    match StudyKind::of(file)? {
+        StudyKind::RimLesions => planned::<RimStudy>(file, console),
+        StudyKind::Dermatoscopy => planned::<DermatoscopyStudy>(file, console),
+        StudyKind::ProjectionAccuracy => planned::<ProjectionAccuracyStudy>(file, console),
+        StudyKind::Glioma => planned::<GliomaStudy>(file, console),
     }
 }
 

@@ -48,12 +48,15 @@ impl Missing {
     /// the background.
     pub fn words(&self) -> Option<String> {
         let Self { in_lesion, own, holes, patch, .. } = *self;
-        let too_many = |count: usize, of: usize| count as f64 > MAX_HOLES * of as f64;
         if too_many(in_lesion, own) {
             return Some(format!("{in_lesion} of its {own} voxels are NaN or infinite"));
         }
         too_many(holes, patch).then(|| format!("{holes} of the {patch} voxels of its patch are NaN or infinite"))
     }
+}
+
+fn too_many(count: usize, of: usize) -> bool {
+    count as f64 > MAX_HOLES * of as f64
 }
 
 /// Voxels of a volume that were NaN or infinite, as they lie in RAS+ order.
@@ -79,6 +82,12 @@ impl Lost {
         self.gaps.voxels() - self.gaps.background()
     }
 
+    /// Whether they are more than one in a hundred of the `own` voxels that were measured: a hole was read as 0, as
+    /// where nothing was measured, and so is none of them.
+    pub fn has_too_many_holes(&self, own: usize) -> bool {
+        too_many(self.holes() as usize, own)
+    }
+
     /// Their places, with x fastest.
     fn places(&self) -> impl Iterator<Item = usize> {
         let [nx, ny, nz] = self.axes.grid.shape;
@@ -90,8 +99,7 @@ impl Lost {
     /// lost.
     pub fn words(&self, what: &str, own: usize, inside: impl Fn(usize) -> bool) -> Option<String> {
         let lost = if self.voxels() == 0 { 0 } else { self.places().filter(|&place| inside(place)).count() };
-        (lost as f64 > MAX_HOLES * own as f64)
-            .then(|| format!("{lost} of the {own} voxels of {what} are NaN or infinite"))
+        too_many(lost, own).then(|| format!("{lost} of the {own} voxels of {what} are NaN or infinite"))
     }
 }
 

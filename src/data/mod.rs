@@ -83,6 +83,10 @@ pub mod zip_dataset;
 
 pub mod patch_file;
 
+pub mod listed_image;
+
+pub mod origin;
+
 pub mod pieces;
 
 mod lesion_pieces;

@@ -54,16 +54,26 @@ pub struct Rendezvous {
 const MOST_PROCESSES: usize = 4096;
 
 impl Rendezvous {
+    /// Refuses a number of a process that is none among `size`.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: that.
+    pub fn check_place(rank: usize, size: usize) -> Result<()> {
+        if size <= MOST_PROCESSES && rank < size {
+            return Ok(());
+        }
+        Err(Problem::usage(format!("process {rank} of {size}"))
+            .expected(format!("a number below that of processes, of which there are at most {MOST_PROCESSES}"))
+            .advice("look at what the launcher, or the shell, sets"))
+    }
+
     /// Refuses what the environment cannot mean.
     ///
     /// # Errors
     /// `Kind::Usage`: that.
     pub fn check(&self) -> Result<()> {
         let Self { host, rank, size, .. } = self;
-        if *size > MOST_PROCESSES || rank >= size {
-            return Err(Problem::usage(format!("process {rank} of {size}"))
-                .expected(format!("a number below that of processes, of which there are at most {MOST_PROCESSES}")));
-        }
+        Self::check_place(*rank, *size)?;
         // A name or an address, IPv6 with an interface among them; it is passed on to libtorch, which prints it.
         if host.is_empty() || !host.chars().all(|one| one.is_ascii_alphanumeric() || "-._:%[]".contains(one)) {
             return Err(Problem::usage(format!("{host:?} for the host of the first process"))
@@ -90,7 +100,7 @@ impl Group {
     /// Waits up to a minute for all processes.
     ///
     /// # Errors
-    /// `Kind::Environment`: nobody answers there, or not all come.
+    /// As [`Rendezvous::check`]; `Kind::Environment`: nobody answers there, or not all come.
     pub fn join(rendezvous: &Rendezvous) -> Result<Self> {
         rendezvous.check()?;
         let Rendezvous { host, port, rank, size, kept_by_launcher, prefix } = rendezvous;

@@ -247,10 +247,7 @@ impl NetworkLabel {
             other => return Err(wrong("provenance", &other, &"expected an object")),
         };
         for Contrast { window: Window { low, high }, .. } in &contrasts {
-            let finite = [low, high].into_iter().all(|&end| (end as f32).is_finite());
-            if !(finite && low < high) {
-                return Err(wrong("channels", &channels, &"a window that is none"));
-            }
+            Window::new(*low, *high).map_err(|_| wrong("channels", &channels, &"a window that is none"))?;
         }
         let size = provenance.voxel_mm.flatten();
         if size.is_some_and(|size| !size.into_iter().all(|side| side > 0.0 && side <= LARGEST_VOXEL_MM)) {

@@ -13,8 +13,10 @@ use super::judge::{self, HeldLesion, diagonal};
 use super::kept::{self, Fits};
 use super::material::{Channels, Learnt};
 use super::runs::{self, Work};
-use crate::classify::extras::{self, Extras, Wanted};
+use crate::classify::drawn;
+use crate::classify::extras::Extras;
 use crate::classify::pool::Pool;
+use crate::classify::projected::{self, Wanted};
 use crate::classify::runs::Workplace;
 use crate::classify::source::Source;
 use crate::data::Prepared;
@@ -213,10 +215,10 @@ fn load_extras(
     let needed = |source: Source| config.arms.iter().any(|arm| arm.sources().contains(&source));
     let mut extras = Extras::default();
     if let Some(folder) = inputs.synthetic.filter(|_| needed(Source::Synthetic)) {
-        extras.synthetic = vec![extras::synthetic(folder, data, config.trust_origin, observer)?.noted(notes)];
+        extras.synthetic = vec![drawn::synthetic(folder, data, config.trust_origin, observer)?.noted(notes)];
     }
     if let Some(folder) = inputs.denoised.filter(|_| needed(Source::Denoised)) {
-        let read = extras::projected(folder, data, Wanted::Contested, &config.of_classifiers())?;
+        let read = projected::projected(folder, data, Wanted::Contested, &config.of_classifiers())?;
         extras.denoised = vec![read.noted(notes)];
     }
     Ok(extras)

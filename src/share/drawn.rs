@@ -1,14 +1,12 @@
 //! Drawn images that may stand beside a data set: what `generate` left, of a network that knew nothing but its training
 //! side.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::classify::extras::Origin;
 use crate::data::AnyPrepared;
 use crate::data::manifest::{Class, Items};
-use crate::data::patch_file;
-use crate::digest;
+use crate::data::origin::Origin;
+use crate::data::{listed_image, patch_file};
 use crate::files;
 use crate::name::{Inside, Name, shown};
 use crate::problem::{Kind, Problem, Result};
@@ -48,16 +46,7 @@ impl DrawnImage {
     /// # Errors
     /// No such file, a longer one, or not the one that the record lists.
     pub fn bytes(&self, folder: &Path, most: u64) -> Result<Vec<u8>> {
-        let path = folder.join(&self.path);
-        let bytes = files::read(&path, most, "an image as its record describes it")?;
-        let found = digest::sha256(&bytes);
-        if found == self.sha256 {
-            return Ok(bytes);
-        }
-        Err(Problem::new(Kind::Gate, format!("not the image that the record lists: SHA-256 {found}"))
-            .at(&path)
-            .expected(&self.sha256)
-            .advice(AGAIN))
+        listed_image::bytes(&folder.join(&self.path), most, &self.sha256).map_err(|problem| problem.advice(AGAIN))
     }
 }
 
@@ -84,16 +73,7 @@ pub fn record(folder: &Path) -> Result<SynthesisRecord> {
 
 /// Refuses a record that something else than `generate` changed: images twice, classes of others, no windows.
 fn require_sound(record: &SynthesisRecord) -> Result<()> {
-    let (images, classes) = (record.images.len(), record.image_classes.len());
-    if classes != 0 && classes != images {
-        return Err(Problem::new(Kind::Input, format!("{classes} classes of {images} images"))
-            .expected("one for each image, or none"));
-    }
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = record.images.iter().find(|file| !seen.insert(&file.path)) {
-        return Err(Problem::new(Kind::Input, format!("{} twice among its images", shown(&twice.path)))
-            .expected("each image once"));
-    }
+    listed_image::require_list(&record.images, &record.image_classes)?;
     for contrast in &record.contrasts {
         Window::new(contrast.window.low, contrast.window.high)
             .map_err(|problem| Problem::new(Kind::Input, format!("of {}: {problem}", contrast.name)))?;
@@ -156,11 +136,7 @@ impl DrawnSet {
         let (image, _) = &self.images[at];
         let path = self.folder.join(&image.path);
         let bytes = image.bytes(&self.folder, patch_file::most_bytes::<f32>(&shape))?;
-        let values = patch_file::parse::<f32>(&path, &bytes, &shape).map_err(|problem| problem.advice(AGAIN))?;
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(at) => Err(Problem::input(&path, format!("value {at} is not a number")).advice(AGAIN)),
-            None => Ok(values),
-        }
+        listed_image::parse(&path, &bytes, &shape).map_err(|problem| problem.advice(AGAIN))
     }
 }
 

@@ -8,8 +8,7 @@ use super::pairs::{self, Pair};
 use super::score::auroc;
 use super::sheet::{self, Row};
 use super::truth::BINS;
-use crate::data::{Prepared, patch_file};
-use crate::digest;
+use crate::data::{Prepared, listed_image, patch_file};
 use crate::files::{self, Claim, Input, OutFolder, Owner};
 use crate::lab::Lab;
 use crate::name::Inside;
@@ -228,16 +227,11 @@ impl Room<'_> {
 
     /// The bytes of a projection that are those its record lists, and their hash.
     fn projection(&self, (path, expected): &(PathBuf, String)) -> Result<(Vec<u8>, String)> {
-        let shape = self.data.image_shape().map(|n| n as u64);
-        let bytes = files::read(path, patch_file::most_bytes::<f32>(&shape), "an image of the data set's size")?;
-        let found = digest::sha256(&bytes);
-        if found == *expected {
-            return Ok((bytes, found));
-        }
-        Err(Problem::new(Kind::Gate, format!("not the image that the record lists: SHA-256 {found}"))
-            .at(path)
-            .expected(expected.as_str())
-            .advice("run the same `rimforge project` command again; what is finished is kept"))
+        let most = patch_file::most_bytes::<f32>(&self.data.image_shape().map(|n| n as u64));
+        let bytes = listed_image::bytes(path, most, expected).map_err(|problem| {
+            problem.advice("run the same `rimforge project` command again; what is finished is kept")
+        })?;
+        Ok((bytes, expected.clone()))
     }
 
     /// Draws the first contested lesions; the file and how many.

@@ -168,9 +168,8 @@ impl CaseVolumes {
             } else {
                 non_finite += lost.voxels();
                 let in_tumour = |at: usize| regions.as_ref().is_some_and(|regions| regions[at] != 0);
-                // What has no value was read as 0, which is no brain: holes are held to it.
-                let holes = lost.holes() as f64 > nifti::MAX_HOLES * inside as f64;
-                let holes = holes
+                let holes = lost
+                    .has_too_many_holes(inside)
                     .then(|| format!("{} voxels within the brain of {} are NaN or infinite", lost.holes(), case.id));
                 let tumour = lost.words(&format!("the tumour of {}", case.id), of_tumour, in_tumour);
                 tumour.or(holes)

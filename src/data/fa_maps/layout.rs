@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::bids_name::{BidsName, file_name};
 use crate::data::name_join::listed;
-use crate::data::near_names::{look_alikes, near_id_key, spelled};
+use crate::data::near_names::{look_alikes, near_id_key, near_key, spelled};
 use crate::data::{table, volume_files};
 use crate::files::kind_of;
 use crate::name::{Name, shown_path};
@@ -148,13 +148,8 @@ fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<S
                 .expected("one line for each person"));
         }
     }
-    let words: BTreeSet<&str> = groups.values().map(String::as_str).collect();
-    let healthy = std::iter::once(config.healthy.as_str());
-    let twin = words.iter().find_map(|word| {
-        let mut others = words.iter().copied().chain(healthy.clone());
-        others.find(|other| other != word && other.to_lowercase() == word.to_lowercase()).map(|other| (*word, other))
-    });
-    if let Some((one, other)) = twin {
+    let words: BTreeSet<&str> = groups.values().map(String::as_str).chain([config.healthy.as_str()]).collect();
+    if let Some((one, other)) = look_alikes(words, near_key) {
         let found = format!("groups that differ in spelling alone: {} and {}", spelled(one), spelled(other));
         return Err(Problem::input(&path, found)
             .expected("one spelling for one group")

@@ -109,12 +109,11 @@ impl Volumes {
             Some(brain) => brain.into_iter().map(|inside| inside > 0.0).collect(),
             None => map.iter().map(|value| *value > 0.0).collect(),
         };
-        // Without a mask the brain is where the map is above 0, which no voxel without a value is: so holes are held
-        // to it.
         let inside = brain.iter().filter(|&&inside| inside).count();
         let masked = lost.words(&format!("the brain of {}", person.id), inside, |at| brain[at]);
-        let holes = lost.holes() as f64 > nifti::MAX_HOLES * inside as f64;
-        let holes = holes.then(|| format!("{} voxels within the map are NaN or infinite", lost.holes()));
+        let holes = lost
+            .has_too_many_holes(inside)
+            .then(|| format!("{} voxels within the map are NaN or infinite", lost.holes()));
         if let Some(found) = masked.or(holes) {
             return Err(Problem::input(&person.map, found)
                 .expected("numbers wherever there is brain; the background may be NaN")

@@ -6,13 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::data::Prepared;
-use crate::digest;
+use crate::data::{Prepared, listed_image};
 use crate::files;
-use crate::files::npy::Npy;
-use crate::files::npy_header;
 use crate::name::{Inside, Name};
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::Contrast;
 use crate::run_dir::RECORD;
@@ -133,34 +130,17 @@ fn earlier(path: &Path, command: &str) -> Problem {
 /// Reads a float32 image \[C, H, W\] of the network's range that must have the given hash.
 ///
 /// # Errors
-/// No such file, another hash, another shape than `shape`, or values that are no numbers.
+/// Those of [`listed_image::read`].
 pub fn read(path: &Path, shape: [usize; 3], sha256: &str) -> Result<Vec<f32>> {
-    let most = npy_header::LONGEST + shape.iter().product::<usize>().saturating_mul(size_of::<f32>());
-    let bytes = files::read(path, most as u64, &format!("an image of shape {shape:?}"))?;
-    let found = digest::sha256(&bytes);
-    if found != sha256 {
-        return Err(Problem::input(path, format!("changed since it was made: SHA-256 {found}"))
-            .expected(sha256)
-            .advice("run the study again; it makes what changed anew"));
-    }
-    let named = |problem: Problem| problem.at(path);
-    let array = Npy::open(&bytes).map_err(named)?;
-    if array.shape() != shape.map(|n| n as u64) {
-        return Err(Problem::input(path, format!("an array of shape {:?}", array.shape()))
-            .expected(format!("{shape:?}, as the data set's images have")));
-    }
-    let values: Vec<f32> = array.values().map_err(named)?;
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(at) => Err(Problem::new(Kind::Input, format!("value {at} is not a number")).at(path)),
-        None => Ok(values),
-    }
+    listed_image::read(path, &shape.map(|n| n as u64), sha256)
+        .map_err(|problem| problem.advice("run the study again; it makes what changed anew"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::dataset::tests::small;
-    use crate::files::npy::npy;
+    use crate::problem::Kind;
     use serde_json::json;
 
     #[test]
@@ -194,22 +174,5 @@ mod tests {
         put(json!({"network_sha256": "ab", "contrasts": other, "images": [image("seed0000.npy")]}));
         assert!(says().contains("other channels or windows"), "{}", says());
         assert_eq!(lesions[0].iter().map(|made| made.slice).collect::<Vec<_>>(), [Some(3), Some(4)]);
-    }
-
-    #[test]
-    fn an_image_that_changed_or_does_not_fit_is_told_by_its_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.npy");
-        let put = |values: &[f32]| {
-            let bytes = npy(&[1, 2, 2], values).unwrap();
-            std::fs::write(&path, &bytes).unwrap();
-            digest::sha256(&bytes)
-        };
-        let hash = put(&[0.0, 1.0, -1.0, 0.5]);
-        assert_eq!(read(&path, [1, 2, 2], &hash).unwrap(), [0.0, 1.0, -1.0, 0.5]);
-        assert!(read(&path, [1, 2, 2], "ab").unwrap_err().to_string().contains("changed since"));
-        assert!(read(&path, [1, 4, 1], &hash).unwrap_err().to_string().contains("shape [1, 2, 2]"));
-        let hash = put(&[0.0, f32::NAN, 0.0, 0.0]);
-        assert!(read(&path, [1, 2, 2], &hash).unwrap_err().to_string().contains("value 1 is not a number"));
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::dataset::{DESCRIPTION, Dataset, Scan};
 use super::suffix::Suffix;
 use super::{BidsOutcome, OWNER};
+use crate::data::listed_image;
 use crate::files::npy::Npy;
 use crate::files::{self, Input, OutFolder};
 use crate::nifti::{Affine, Grid};
@@ -90,10 +91,7 @@ fn one(
                 .expected(format!("{channels} channels of an image or a volume")));
         }
     };
-    let values: Vec<f32> = array.values().map_err(|problem| problem.at(&path))?;
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        return Err(Problem::input(&path, format!("value {at} is not a number")).advice(drawn::AGAIN));
-    }
+    let values = listed_image::finite(&path, array).map_err(|problem| problem.advice(drawn::AGAIN))?;
     let seed: String = image.stem.chars().filter(char::is_ascii_digit).collect();
     let subject = format!("sub-synth{seed}");
     let simulated = learnt.simulated.map_or_else(|| "n/a".to_owned(), |simulated| simulated.to_string());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rimforge::classify::config::ClassifyConfig;
-use rimforge::classify::extras;
+use rimforge::classify::projected;
 use rimforge::data::dataset::MANIFEST;
 use rimforge::data::{Prepared, patch_file};
 use rimforge::observer::Silent;
@@ -61,7 +61,7 @@ pub const PROJECTION: Parser = Parser {
     read: |place, bytes| {
         fs::write(place.join("denoised").join(RECORD), bytes).unwrap();
         let data = Prepared::open(place.join("data"))?;
-        extras::projected(&place.join("denoised"), &data, extras::Wanted::Contested, &ClassifyConfig::default())
+        projected::projected(&place.join("denoised"), &data, projected::Wanted::Contested, &ClassifyConfig::default())
             .map(drop)
     },
     ..MANIFEST_JSON
