@@ -9,7 +9,7 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::label::Contrast;
-use crate::records::prepare::{PatientFigure, VolumeWindowed};
+use crate::records::prepare::{LesionFigure, PatientFigure, VolumeWindowed};
 
 /// Folder of the patches below the data folder.
 pub(super) const PATCHES: &str = "patches";
@@ -32,6 +32,7 @@ pub(super) struct Extracted {
     pub has_readers: bool,
     pub notes: Vec<String>,
     pub patient_figure: Option<PatientFigure>,
+    pub lesion_figure: Option<LesionFigure>,
     /// Of brains: of each volume.
     pub windows: Vec<VolumeWindowed>,
     /// Of each lesion, where they are photographs whose groups are still to be found.
@@ -56,6 +57,7 @@ impl Default for Extracted {
             has_readers: false,
             notes: vec![],
             patient_figure: None,
+            lesion_figure: None,
             windows: vec![],
             thumbnails: vec![],
         }

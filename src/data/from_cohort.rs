@@ -14,11 +14,11 @@ use super::label_map::LabelMap;
 use super::manifest::{Classes, Items, Slice, Split};
 use super::measure::Measure;
 use super::name_join::listed;
-use super::patient_figure;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
+use super::{lesion_figure, patient_figure};
 use crate::files;
 use crate::nifti::Form;
 use crate::observer::Observer;
@@ -73,6 +73,19 @@ pub(super) fn extract(
         let texts = texts.each_ref().map(|(key, text)| (*key, text.as_str()));
         canvas.write_png(out.join(patient_figure::FILE), &texts)?;
         all.patient_figure = Some(figure);
+    }
+    let cut = lesion_figure::Cut {
+        out,
+        contrasts: &all.contrasts,
+        patch: all.patch,
+        lesions: &all.lesions,
+        simulated: all.simulated,
+    };
+    if let Some((canvas, figure)) = lesion_figure::draw(&cut)? {
+        let texts = lesion_figure::texts(&figure, cohort.simulated);
+        let texts = texts.each_ref().map(|(key, text)| (*key, text.as_str()));
+        canvas.write_png(out.join(lesion_figure::FILE), &texts)?;
+        all.lesion_figure = Some(figure);
     }
     Ok(all)
 }

@@ -29,6 +29,8 @@ pub mod patches;
 
 mod patient_figure;
 
+mod lesion_figure;
+
 pub mod rim_maps;
 
 pub mod label_map;

@@ -39,6 +39,9 @@ pub struct PrepareRecord {
     /// Of a cohort with an agreed rim on the training side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient_figure: Option<PatientFigure>,
+    /// Of a cohort with lesions on the training side; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lesion_figure: Option<LesionFigure>,
     /// Of brains: what of each volume maps to the network's range, so that it can be undone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<VolumeWindowed>,
@@ -61,6 +64,17 @@ pub struct VolumeWindowed {
     pub low: f64,
     /// The level that became 1.
     pub high: f64,
+}
+
+/// Lesions of each kind in every contrast, for the eye.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LesionFigure {
+    /// In the folder.
+    pub file: Inside,
+    /// Contrasts from above, each with its window.
+    pub contrasts: Vec<String>,
+    /// How many are shown.
+    pub lesions: u64,
 }
 
 /// A slice of a patient with arrows at lesions, for the eye.

@@ -40,6 +40,8 @@ pub struct WeightRow {
 pub struct ArmTable {
     /// Whose label.
     pub title: String,
+    /// Whether that is the truth, which a simulation alone has.
+    pub truth: bool,
     /// Headings.
     pub metrics: Vec<String>,
     /// In the record's order.
@@ -147,6 +149,7 @@ fn arm_tables(classify: &ClassifyRecord) -> Vec<ArmTable> {
         };
         (!metrics.is_empty()).then(|| ArmTable {
             title: title.to_owned(),
+            truth,
             metrics: metrics.iter().map(|(_, name, _)| (*name).to_owned()).collect(),
             rows: classify.arms.iter().map(row).collect(),
             plots: metrics

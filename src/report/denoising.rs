@@ -2,7 +2,7 @@
 
 use super::denoising_curve::{self, CurveRow};
 use super::images::{Figure, data_uri};
-use super::numbers::{number, share};
+use super::numbers::{middle_with_interval, number, share};
 use crate::problem::Result;
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::run_dir::StudyDir;
@@ -29,11 +29,11 @@ pub struct RoleRow {
     pub role: String,
     /// Slices projected.
     pub slices: usize,
-    /// Rim contrast before, ppb.
+    /// Rim contrast before, ppb, with its interval.
     pub before: String,
-    /// Rim contrast after, ppb.
+    /// Rim contrast after, ppb, with its interval.
     pub after: String,
-    /// Median of what each gained, ppb; not the difference of the two before.
+    /// Median of what each gained, ppb, with its interval; not the difference of the two before.
     pub gained: String,
     /// Share whose rim was erased.
     pub erased: String,
@@ -64,6 +64,10 @@ fn row(projection: &ProjectionRecord, role: &str, truth: Option<bool>) -> Option
         let finite = lesions.iter().map(|l| of(l)).filter(|value| value.is_finite());
         median(finite).map_or_else(|| "—".into(), |value| number(value, digits))
     };
+    let with_interval = |of: &dyn Fn(&ProjectedLesion) -> f64| {
+        let items: Vec<(&str, f64)> = lesions.iter().map(|&l| (l.patient.as_str(), of(l))).collect();
+        middle_with_interval(&items, 1, projection.seed)
+    };
     let flagged = |flag: &str| {
         let rate = projection.flag_rates.iter().find(|rate| rate.role == role && rate.flag == flag);
         let rate = rate.filter(|_| truth.is_none());
@@ -76,9 +80,9 @@ fn row(projection: &ProjectionRecord, role: &str, truth: Option<bool>) -> Option
             Some(false) => format!("{role}, truly none"),
         },
         slices: lesions.len(),
-        before: middle(|l| l.contrast_before, 1),
-        after: middle(|l| l.contrast_after, 1),
-        gained: middle(|l| l.contrast_after - l.contrast_before, 1),
+        before: with_interval(&|l| l.contrast_before),
+        after: with_interval(&|l| l.contrast_after),
+        gained: with_interval(&|l| l.contrast_after - l.contrast_before),
         erased: flagged("rim erased"),
         invented: flagged("rim invented"),
         lesion_rms: middle(|l| l.lesion_rms, 1),

@@ -1,6 +1,6 @@
 //! What the page shows of several generators that differ in their random numbers alone.
 
-use super::numbers::{number, thousands};
+use super::numbers::{number, or_dash, thousands};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::records::study::StudyRecord;
 use crate::records::synthesis::{RimContrastSummary, SynthesisRecord};
@@ -63,10 +63,6 @@ fn drawn(rim: Option<&RimContrastSummary>) -> [String; 2] {
         format!("{} ({low} to {high})", number(rim.synthetic_median, 1)),
         format!("{} %", number(100.0 * rim.synthetic_with_rim, 0)),
     ]
-}
-
-fn or_dash(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "—".into())
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use crate::records::prepare::SplitCount;
 use crate::records::{Confusion, Interval};
+use crate::seed::RunSeed;
+use crate::statistics::medians::median_over_patients;
 
 /// "0.73"; a missing or undefined value is an em dash, never a number.
 pub fn number(value: f64, digits: usize) -> String {
@@ -31,6 +33,17 @@ pub fn signed_interval(interval: &Interval, digits: usize) -> String {
     }
     let [value, low, high] = [interval.value, interval.low, interval.high].map(signed);
     format!("{value} ({low} to {high})")
+}
+
+/// Median of `items`, each its patient and its value, with its interval over patients; what is undefined is left out.
+pub fn middle_with_interval(items: &[(&str, f64)], digits: usize, seed: u64) -> String {
+    let defined: Vec<(&str, f64)> = items.iter().copied().filter(|(_, value)| value.is_finite()).collect();
+    or_dash(median_over_patients(&defined, RunSeed(seed)).map(|found| interval(&found, digits)))
+}
+
+/// An em dash for what there is not.
+pub fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "—".into())
 }
 
 /// "TP 12, FP 3, TN 200, FN 4".

@@ -37,7 +37,7 @@ struct Page<'a> {
     lesions: String,
     rims_per_patient: String,
     patient: Option<Figure>,
-    gallery: Option<String>,
+    lesion_figure: Option<Figure>,
     contrasts: String,
     generator_parameters: String,
     discriminator_parameters: String,
@@ -86,12 +86,13 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
     let cohort = &study.cohort;
     let classify = &study.classify;
     let patient = patient::figure(study, dir)?;
+    let lesion_figure = patient::lesions(study, dir)?;
     let reading = reading::section(study, dir)?;
     let maps = stage_image(dir.root(), &dir.classify(), "cam.png", "Class activation maps of test rims, arm by arm.")?;
     let present = paper::Present {
         reading: reading.is_some(),
         patient: patient.is_some(),
-        gallery: cohort.gallery.is_some(),
+        lesions: lesion_figure.is_some(),
         maps: !maps.is_empty(),
     };
     let page = Page {
@@ -110,7 +111,7 @@ pub fn render(study: &StudyRecord, dir: &StudyDir) -> Result<String> {
         lesions: count(cohort.lesions),
         rims_per_patient: figures::rims_per_patient(cohort),
         patient,
-        gallery: cohort.gallery.as_ref().map(|file| data_uri(dir.root(), &dir.cohort(), file)).transpose()?,
+        lesion_figure,
         contrasts: study.prepare.contrasts.join(", "),
         generator_parameters: count(study.training.generator_parameters),
         discriminator_parameters: count(study.training.discriminator_parameters),

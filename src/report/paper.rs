@@ -20,8 +20,8 @@ pub struct Present {
     pub reading: bool,
     /// A slice of a patient with arrows.
     pub patient: bool,
-    /// Example lesions of every kind.
-    pub gallery: bool,
+    /// Lesions of every kind.
+    pub lesions: bool,
     /// Class activation maps.
     pub maps: bool,
 }
@@ -34,13 +34,12 @@ pub fn rows(study: &StudyRecord, present: &Present) -> Vec<Row> {
         anchor: there.then_some(anchor),
         missing,
     };
-    let real = (present.patient || present.gallery, "cohort");
     vec![
         row("Table 1", "readers: real or synthetic, rim or not", (present.reading, "reading"), "`rimforge read`"),
         row("Table 2", "training sets against held-out rims", (study.evaluation.is_some(), "evaluation"), "[evaluate]"),
         row("Tables 3 and 4", "arms of the classifier", (true, "classifier"), ""),
         row("Figure 1", "a patient, arrows at rims", (present.patient, "cohort"), "an agreed rim on the training side"),
-        row("Figure 2", "rims and non-rims", real, "a simulated cohort's gallery"),
+        row("Figure 2", "rims and non-rims", (present.lesions, "cohort"), "a lesion on the training side"),
         row("Figure 3", "generator and discriminator", (true, "generator"), ""),
         row("Figure 4", "denoising by latent projection", (true, "denoising"), ""),
         row("Figure 5", "mapping and synthesis", (true, "generator"), ""),

@@ -18,6 +18,8 @@ pub mod proportion;
 
 pub mod bootstrap;
 
+pub mod medians;
+
 pub mod few_clusters;
 
 pub mod hierarchy;

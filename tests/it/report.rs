@@ -142,6 +142,7 @@ pub fn study() -> StudyRecord {
             pixel_hashes_on_two_sides: 0,
             non_finite_voxels: 0,
             patient_figure: None,
+            lesion_figure: None,
             inputs: vec![FileHash { path: "sub-001".into(), sha256: "cd".into() }],
             seed: 1,
         },
