@@ -15,7 +15,7 @@ use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use crate::project::{From, Inputs, ProjectConfig, Space, Start, run_stage};
+use crate::project::{From, Inputs, NoiseMaps, ProjectConfig, Space, Start, run_stage};
 use crate::records::classes::{Class, Split};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
@@ -95,6 +95,9 @@ struct Typed {
     /// w, or w-plus for a w of its own in each layer, or w-plus-coarse in each of the coarser half.
     #[arg(long, value_parser = choice::<Space>())]
     space: Option<Space>,
+    /// The noise maps of the layers: optimised (as published), fixed as drawn, or dropped (all zero).
+    #[arg(long, value_parser = choice::<NoiseMaps>())]
+    noise_maps: Option<NoiseMaps>,
     /// Where w begins: nearest (of 1000 drawn images) or mean (as published).
     #[arg(long, value_parser = choice::<Start>())]
     start: Option<Start>,
