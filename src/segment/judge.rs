@@ -129,8 +129,12 @@ pub fn spacing(data: &Prepared) -> [f64; 3] {
 
 /// Of the patch, mm: what a rim that was missed counts as far away.
 pub fn diagonal(data: &Prepared) -> f64 {
-    let sides = data.manifest().patch.iter().zip(spacing(data)).map(|(&side, mm)| f64::from(side) * mm);
-    sides.map(|side| side * side).sum::<f64>().sqrt()
+    length(data.manifest().patch, spacing(data))
+}
+
+/// Of the diagonal of a box of voxels, mm.
+fn length(voxels: [u32; 3], voxel_mm: [f64; 3]) -> f64 {
+    voxels.iter().zip(voxel_mm).map(|(&side, mm)| (f64::from(side) * mm).powi(2)).sum::<f64>().sqrt()
 }
 
 /// A network's mask of one lesion.
@@ -169,10 +173,11 @@ pub fn judge(
     config: &SegmentConfig,
 ) -> Result<Vec<Judged>> {
     let found = predicted(network, images)?;
+    let (voxel_mm, farthest) = (spacing(data), diagonal(data));
     let judged = lesions.iter().map(|lesion| {
         let mask = lesion.stack(|row| found[row].clone());
         let voxels = mask.iter().filter(|inside| **inside).count() as u64;
-        let overlap = lesion.is_traced().then(|| overlap(&mask, lesion, data, config));
+        let overlap = lesion.is_traced().then(|| overlap(&mask, lesion, (voxel_mm, farthest), config));
         Judged { voxels, overlap }
     });
     Ok(judged.collect())
@@ -196,11 +201,16 @@ pub fn predicted(network: &UNet, images: &Tensor) -> Result<Vec<Vec<bool>>> {
     Ok(found)
 }
 
-fn overlap(mask: &[bool], lesion: &HeldLesion, data: &Prepared, config: &SegmentConfig) -> Overlap {
+/// `farthest`: what a rim that was missed counts as, mm.
+fn overlap(
+    mask: &[bool],
+    lesion: &HeldLesion,
+    (voxel_mm, farthest): ([f64; 3], f64),
+    config: &SegmentConfig,
+) -> Overlap {
     let (shape, reference) = (lesion.shape, &lesion.reference);
-    let Some(distances) = SurfaceDistances::between(mask, reference, shape, spacing(data)) else {
-        let hd95 = diagonal(data);
-        return Overlap { dice: 0.0, surface_dice: 0.0, centreline_dice: 0.0, hd95, missed: true };
+    let Some(distances) = SurfaceDistances::between(mask, reference, shape, voxel_mm) else {
+        return Overlap { dice: 0.0, surface_dice: 0.0, centreline_dice: 0.0, hd95: farthest, missed: true };
     };
     Overlap {
         dice: dice(mask, reference).unwrap_or_default(),
@@ -208,5 +218,36 @@ fn overlap(mask: &[bool], lesion: &HeldLesion, data: &Prepared, config: &Segment
         centreline_dice: centreline_dice(mask, reference, [shape[1], shape[2]]).unwrap_or_default(),
         hd95: distances.hd95(),
         missed: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A patch of 2 x 3 x 6 voxels of 3, 2 and 1 mm is 6 x 6 x 6 mm large.
+    #[test]
+    fn a_missed_rim_lies_as_far_away_as_the_patch_is_long() {
+        let farthest = length([2, 3, 6], [3.0, 2.0, 1.0]);
+        assert!((farthest - 108f64.sqrt()).abs() < 1e-12);
+        let reference: Vec<bool> = (0..18).map(|at| at == 7 || at == 8).collect();
+        let lesion = HeldLesion {
+            lesion: 0,
+            of_interest: true,
+            rows: vec![0],
+            z: vec![0],
+            shape: [1, 3, 6],
+            region: vec![true; 18],
+            reference: reference.clone(),
+        };
+        let judged = |mask: &[bool]| overlap(mask, &lesion, ([3.0, 2.0, 1.0], farthest), &SegmentConfig::default());
+        let missed = judged(&[false; 18]);
+        assert_eq!((missed.missed, missed.dice, missed.hd95), (true, 0.0, farthest));
+        let found = judged(&reference);
+        assert_eq!((found.missed, found.dice, found.hd95), (false, 1.0, 0.0));
+        // One of its two voxels: 2 x 1 of 1 + 2, and 1 mm away from the other.
+        let half: Vec<bool> = (0..18).map(|at| at == 7).collect();
+        let half = judged(&half);
+        assert!((half.dice - 2.0 / 3.0).abs() < 1e-12 && half.hd95 <= 1.0 && !half.missed, "{half:?}");
     }
 }

@@ -171,6 +171,31 @@ fn channels_are_seen_one_by_one() {
     assert!(first.allclose(&one, 1e-4, 1e-5, false));
 }
 
+/// As a conversion that went wrong leaves it: the best score of all would be its.
+#[test]
+fn an_encoder_that_tells_no_images_apart_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    evaluate::data(&at("data"));
+    evaluate::drawn(&at("like"), &at("data"), 40.0, 0.0);
+    let common = ["--real", "data", "--synthetic", "like", "--draws", "40", "--clip", "blank.safetensors"];
+    for (spoiled, value, says) in [
+        ("proj", f64::NAN, "NaN or infinite"),
+        ("conv1.weight", 0.0, "the same embedding for all images"),
+        ("", 0.0, "the same embedding for all images"),
+    ] {
+        let own = weights().into_iter().map(|(name, of)| {
+            let of = if name.starts_with(spoiled) { of.full_like(value) } else { of };
+            (format!("visual.{name}"), of)
+        });
+        written(&at("blank.safetensors"), own.collect());
+        let output = evaluate::evaluate(folder.path(), &[&common[..], &["--out", "out"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(3) && said.contains(says), "{spoiled}: {said}");
+        assert!(said.contains("blank.safetensors"), "{said}");
+    }
+}
+
 #[test]
 fn evaluate_measures_with_a_file_and_names_it() {
     let folder = tempfile::tempdir().unwrap();

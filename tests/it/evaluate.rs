@@ -81,7 +81,7 @@ pub fn drawn(folder: &Path, data: &Path, rim: f32, blur: f64) {
     files::write_json(folder.join("record.json"), &json!({"data_sha256": sha256, "images": images})).unwrap();
 }
 
-fn evaluate(folder: &Path, more: &[&str]) -> Output {
+pub fn evaluate(folder: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.current_dir(folder).arg("evaluate").args(["--device", "cpu", "--threads", "1"]).args(more);
     command.output().unwrap()

@@ -421,3 +421,21 @@ fn a_study_begins_only_where_all_of_its_folders_are_free() {
     rimforge("run study.toml", root).assert().code(2).stderr(contains("which is read"));
     assert!(tree(&cohort.root) == before, "something was changed");
 }
+
+#[test]
+fn a_link_in_the_place_of_a_training_of_a_variant_is_the_users() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path();
+    phantoms::rings(&root.join("data"), 4, 2, 32);
+    let variants = |out: &str| {
+        let small = "--names normal --seeds 1 --kimg 0.032 --points 1 --drawn 8 --set batch=4 --set net.channel_max=8";
+        rimforge(&format!("variants --data data --out {out} {small}"), root)
+    };
+    variants("out").assert().success();
+    let training = root.join("out/normal-0");
+    fs::remove_dir_all(&training).unwrap();
+    fs::create_dir(root.join("elsewhere")).unwrap();
+    symlink(root.join("elsewhere"), &training).unwrap();
+    variants("out").assert().code(2).stderr(contains("a link").and(contains("normal-0")));
+    assert_eq!(fs::read_dir(root.join("elsewhere")).unwrap().count(), 0);
+}

@@ -356,6 +356,8 @@ mod tests {
         let place = other.iter().position(|(name, _)| name.ends_with("position_embedding.weight")).unwrap();
         other[place].1[0] = 16;
         assert!(recognise(&other).unwrap_err().to_string().contains("16 places"));
+        other[place].1[0] = 200 * 200 + 1;
+        assert!(recognise(&other).unwrap_err().to_string().contains("40001 places"));
         other.retain(|(name, _)| name != TRANSFORMERS.projection);
         let said = recognise(&other).unwrap_err().to_string();
         assert!(said.contains("without visual_projection.weight") && said.contains("WithProjection"), "{said}");
