@@ -62,7 +62,8 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
                 .advice("run the same `rimforge project` command again; what is finished is kept"));
         };
         let file = inside(folder, &path, entry.image.as_str())?;
-        lesions.entry(lesion).or_default().push((entry.slice as u32, values(&file, sha256, data)?));
+        let slice = data.slice_of(&path, entry.slice)?;
+        lesions.entry(lesion).or_default().push((slice, values(&file, sha256, data)?));
     }
     if lesions.is_empty() {
         return Err(match wanted {
@@ -79,11 +80,22 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     if refused > 0 {
         notes.push(format!("{refused} projections with an erased rim were left out."));
     }
-    let sorted = |(lesion, mut slices): (u32, Vec<(u32, Vec<f32>)>)| {
-        slices.sort_by_key(|(z, _)| *z);
-        Denoised { lesion, slices }
-    };
-    Ok(Loaded { items: lesions.into_iter().map(sorted).collect(), notes })
+    let sorted = |(lesion, slices)| ascending(&path, data, lesion, slices);
+    Ok(Loaded { items: lesions.into_iter().map(sorted).collect::<Result<_>>()?, notes })
+}
+
+/// A lesion's slices in their order.
+///
+/// # Errors
+/// One of them twice: it would count twice in what is learnt.
+fn ascending(path: &Path, data: &Prepared, lesion: u32, mut slices: Vec<(u32, Vec<f32>)>) -> Result<Denoised> {
+    slices.sort_by_key(|(z, _)| *z);
+    match slices.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(Problem::input(path, format!("slice {} of {} twice", pair[0].0, data.lesion(lesion).id))
+            .expected("each slice once")
+            .advice("run the command that wrote the record again")),
+        None => Ok(Denoised { lesion, slices }),
+    }
 }
 
 /// Refuses projections of several generators (`lists`, read from `folders`) that are not of the same slices: fits with
@@ -169,11 +181,11 @@ pub fn two_sided(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded
         };
         let read = |image: &BetterImage| {
             let file = inside(folder, &path, image.image.as_str())?;
-            Ok((image.slice as u32, values(&file, &image.sha256, data)?))
+            Ok((data.slice_of(&path, image.slice)?, values(&file, &image.sha256, data)?))
         };
-        let mut slices = entry.images.iter().map(read).collect::<Result<Vec<_>>>()?;
-        slices.sort_by_key(|(z, _)| *z);
-        items.push(TwoSided { better: Denoised { lesion, slices }, probability: probability as f32 });
+        let slices = entry.images.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let better = ascending(&path, data, lesion, slices)?;
+        items.push(TwoSided { better, probability: probability as f32 });
     }
     if items.is_empty() {
         return Err(Problem::input(&path, "no contested lesion that was projected as of either class")

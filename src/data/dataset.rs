@@ -166,6 +166,19 @@ impl Prepared {
         Slices::of(self)
     }
 
+    /// The slice of a patch that a record at `place` names.
+    ///
+    /// # Errors
+    /// The patches have no such slice.
+    pub fn slice_of(&self, place: &Path, slice: u64) -> Result<u32> {
+        let depth = self.manifest().patch[0];
+        u32::try_from(slice).ok().filter(|slice| *slice < depth).ok_or_else(|| {
+            Problem::input(place, format!("slice {slice} of a patch"))
+                .expected(format!("slices 0 to {} of {}", depth.saturating_sub(1), self.root().display()))
+                .advice("run the command that wrote the record again")
+        })
+    }
+
     /// Refuses `what` a record at `place` says was made of the data set `made_of`, unless it is this one: in another,
     /// or in another split of the same lesions, lesions that are tested on here may be trained on. A record that
     /// does not say passes.

@@ -19,7 +19,7 @@ pub fn write<T: Element>(path: &Path, shape: &[u64], values: &[T]) -> Result<Str
     if let Some(at) = values.iter().position(|value| !value.is_number()) {
         return Err(Problem::input(path, format!("value {at} of a patch would be NaN or infinite"))
             .expected("finite values")
-            .advice("look for damaged voxels in the volume that it is cut from"));
+            .advice("look at what it is made of: a volume with damaged voxels, or a network or codes that ran away"));
     }
     let bytes = npy(shape, values).map_err(|problem| problem.at(path))?;
     files::write_unflushed(path, &bytes)?;

@@ -5,10 +5,11 @@
 //! only beside what the same distance says of two photographs of one lesion, and of two lesions of one class.
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
+use crate::name::shown;
 use crate::nets::features::{FeatureNet, squared_distance};
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::directions::{Calibration, GateRecord, SweepRow};
 use crate::statistics::order::quantile;
 
@@ -121,12 +122,23 @@ impl Gate {
     }
 
     /// That a record tells of.
-    pub fn of_record(record: &GateRecord) -> Self {
+    ///
+    /// # Errors
+    /// A word or a number that no gate has.
+    pub fn of_record(record: &GateRecord) -> Result<Self> {
         let against = match record.against.as_str() {
             "original" => Against::Original,
-            _ => Against::Inverted,
+            "inverted" => Against::Inverted,
+            other => {
+                return Err(Problem::new(Kind::Input, format!("a gate against \"{}\"", shown(other)))
+                    .expected("\"inverted\" or \"original\""));
+            }
         };
-        Self { threshold: record.threshold, against }
+        match record.threshold.filter(|most| !(*most >= 0.0 && most.is_finite())) {
+            Some(most) => Err(Problem::new(Kind::Input, format!("a gate at a distance of {most}"))
+                .expected("a distance from 0 on, or null")),
+            None => Ok(Self { threshold: record.threshold, against }),
+        }
     }
 
     /// Whether an edited image may stay.
@@ -158,7 +170,7 @@ pub fn distances(net: &dyn FeatureNet, first: &Tensor, second: &Tensor) -> Resul
     let mut found = Vec::new();
     for (a, b) in parts {
         let distances = tch::no_grad(|| Ok::<_, Problem>(squared_distance(&net.features(&a)?, &net.features(&b)?)))?;
-        found.extend(Vec::<f64>::try_from(distances.to_device(Device::Cpu).to_kind(Kind::Double))?);
+        found.extend(Vec::<f64>::try_from(distances.to_device(Device::Cpu).to_kind(tch::Kind::Double))?);
     }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! The stage: inverted training images and directions in; edited images with their classes, and a record, out.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tch::Tensor;
@@ -121,6 +122,12 @@ fn accepted(inputs: &Inputs<'_>, inverted: &Inverted) -> Result<Directions> {
     let saved = Saved::read(&inputs.directions.join(DirectionsDir::VECTORS))?;
     let (num_ws, w_dim) = inverted.code_shape();
     saved.require_of(&inverted.network.sha256, num_ws, w_dim).map_err(|problem| problem.at(inputs.directions))?;
+    let mut seen = HashSet::new();
+    if let Some(twice) = saved.directions.iter().find(|one| !seen.insert(&one.id)) {
+        return Err(Problem::input(&vectors, format!("direction {} twice", twice.id))
+            .expected("each direction once")
+            .advice("run `rimforge directions` again"));
+    }
     let one = |id: &Name| {
         saved.directions.iter().find(|one| one.id == *id).cloned().ok_or_else(|| {
             Problem::input(&path, format!("no direction {id}"))
@@ -134,7 +141,8 @@ fn accepted(inputs: &Inputs<'_>, inverted: &Inverted) -> Result<Directions> {
             .at(inputs.directions)
             .advice("accept some (`rimforge review`), or name them"));
     }
-    let gate = Gate::of_record(&record.gate);
+    let gate =
+        Gate::of_record(&record.gate).map_err(|problem| problem.at(&path).advice("run `rimforge directions` again"))?;
     Ok(Directions { all, record, gate })
 }
 

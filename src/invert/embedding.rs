@@ -1,15 +1,16 @@
 //! The first stage: codes of images, batch by batch, each finished batch of a descent kept until all are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::bench::{Bench, CHUNK};
 use super::descent::Descents;
-use super::kept::{self, Note};
+use super::kept::{self, Kept, Note};
 use super::material::Images;
 use super::method::Embed;
+use super::opened::fits;
 use crate::files;
 use crate::nets::inversion::Encoder;
 use crate::nets::network::Named;
@@ -37,6 +38,17 @@ impl Codes {
         let w = tensors.get("w").filter(|w| w.dim() == 3)?.to_device(device);
         let noise = tensors.iter().filter(|(name, _)| name.starts_with("noise."));
         Some(Self { w, noise: noise.map(|(_, map)| map.to_device(device)).collect() })
+    }
+
+    /// From a file that was kept, where they are those of `count` images of the bench's generator; what is none is
+    /// told, and made again.
+    fn of_kept(bench: &Bench<'_>, path: &Path, kept: &Kept, count: usize) -> Option<Self> {
+        let found = Self::from_tensors(&kept.tensors, bench.device());
+        let found = found.filter(|codes| fits(codes, &[], count as i64, bench.generator));
+        if found.is_none() {
+            bench.observer.note(&format!("{}: no codes of its images; made again", path.display()));
+        }
+        found
     }
 
     fn joined(parts: &[Self]) -> Self {
@@ -107,7 +119,7 @@ impl<'a> Listed<'a> {
         let Self { bench, images, .. } = self;
         let (file, key, places) = (self.file(number), format!("{} {number}", self.key), self.places(number));
         let done = kept::read(bench, &file, &key)?;
-        if let Some(codes) = done.as_ref().and_then(|kept| Codes::from_tensors(&kept.tensors, bench.device())) {
+        if let Some(codes) = done.and_then(|kept| Codes::of_kept(bench, &file, &kept, places.len())) {
             bench.observer.advance(places.len() as u64 * bench.config.descent_steps);
             return Ok(codes);
         }
@@ -149,8 +161,8 @@ pub(super) fn batch(bench: &Bench<'_>, embed: Embed, list: (&Images, &str), numb
 fn descended(bench: &Bench<'_>, (embed, space): (Embed, Space), images: &Images, which: &str) -> Result<Codes> {
     let listed = Listed::new(bench, embed, (images, which));
     let path = bench.dir.embedded(&listed.name);
-    let of = |kept: &kept::Kept| Codes::from_tensors(&kept.tensors, bench.device());
-    if let Some(codes) = kept::read(bench, &path, &listed.key)?.as_ref().and_then(of) {
+    let of = |kept: Kept| Codes::of_kept(bench, &path, &kept, images.len());
+    if let Some(codes) = kept::read(bench, &path, &listed.key)?.and_then(of) {
         return Ok(codes);
     }
     bench.unpublish()?;

@@ -8,6 +8,7 @@ use serde_json::json;
 use tch::{Kind as Type, Tensor};
 
 use super::bench::Bench;
+use super::kept::digest_of;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
@@ -54,6 +55,9 @@ struct State {
     steps: u64,
     losses: Losses,
     computed_with: Arithmetic,
+    /// As a [`Note`](super::kept::Note)'s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tensors_sha256: Option<String>,
 }
 
 /// Steps on `parameters` by the gradients of `step`, from the beginning or from where a run before was stopped, to the
@@ -123,7 +127,9 @@ fn keep(bench: &Bench<'_>, course: &Course, adam: &Adam, losses: &Losses) -> Res
         .map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()))
         .into();
     let computed_with = bench.place.arithmetic.clone();
-    let state = State { key: course.key.clone(), steps: adam.steps, losses: losses.clone(), computed_with };
+    let tensors_sha256 = Some(digest_of(&tensors)?);
+    let state =
+        State { key: course.key.clone(), steps: adam.steps, losses: losses.clone(), computed_with, tensors_sha256 };
     write_tensors(&course.underway, &tensors, &json!(state).to_string()).map(drop)
 }
 
@@ -142,6 +148,12 @@ fn begun(bench: &Bench<'_>, course: &Course, adam: &mut Adam) -> Result<Losses> 
         }
     };
     let state = serde_json::from_str::<State>(&file.description).ok().filter(|state| state.key == course.key);
+    if let Some(known) = state.as_ref().and_then(|state| state.tensors_sha256.as_ref())
+        && *known != digest_of(&file.tensors)?
+    {
+        bench.observer.note(&format!("{}: changed since it was written; begun again", course.underway.display()));
+        return Ok(Losses::new());
+    }
     let parts = ["values", "first", "second"].map(|name| file.tensors.get(name));
     let (Some(state), [Some(values), Some(first), Some(second)]) = (state, parts) else { return Ok(Losses::new()) };
     if [values, first, second].iter().any(|tensor| tensor.size() != adam.values.size()) {

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tch::Device;
 
 use super::bench::Bench;
 use super::fitting::Losses;
+use crate::digest;
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
@@ -26,12 +29,29 @@ pub(super) struct Note {
     pub losses: Losses,
     /// How it was computed.
     pub computed_with: Arithmetic,
+    /// Of the tensors, as [`digest_of`] has it; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensors_sha256: Option<String>,
+}
+
+/// SHA-256 over names, types, sizes and values, in the order of the names.
+pub(super) fn digest_of(tensors: &Named) -> Result<String> {
+    let mut hash = Sha256::new();
+    for (name, tensor) in tensors {
+        hash.update(format!("{name} {:?} {:?}\n", tensor.kind(), tensor.size()));
+        let tensor = tensor.to_device(Device::Cpu).contiguous();
+        let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+        hash.update(&bytes);
+    }
+    Ok(digest::hex(hash.finalize()))
 }
 
 impl Note {
     /// Made here and now.
     pub fn new(bench: &Bench<'_>, key: &str, about: Value, losses: Losses) -> Self {
-        Self { key: key.to_owned(), about, losses, computed_with: bench.place.arithmetic.clone() }
+        let computed_with = bench.place.arithmetic.clone();
+        Self { key: key.to_owned(), about, losses, computed_with, tensors_sha256: None }
     }
 }
 
@@ -64,6 +84,10 @@ pub(super) fn read(bench: &Bench<'_>, path: &Path, key: &str) -> Result<Option<K
         Err(problem) => return again(&problem.to_string()),
     };
     match serde_json::from_str::<Note>(&file.description) {
+        // A file is replaced whole: what differs was changed by something else, and would be taken for the method's.
+        Ok(note) if note.tensors_sha256.is_some() && note.tensors_sha256 != Some(digest_of(&file.tensors)?) => {
+            again("changed since it was written")
+        }
         Ok(note) if note.key == key => Ok(Some(Kept { tensors: file.tensors, note, sha256: file.sha256 })),
         Ok(_) => again("of other settings or data"),
         Err(_) => again("of another version"),
@@ -75,6 +99,7 @@ pub(super) fn read(bench: &Bench<'_>, path: &Path, key: &str) -> Result<Option<K
 /// # Errors
 /// Writing failed.
 pub(super) fn write(path: &Path, tensors: Named, note: Note) -> Result<Kept> {
+    let note = Note { tensors_sha256: Some(digest_of(&tensors)?), ..note };
     let sha256 = write_tensors(path, &tensors, &json!(note).to_string())?;
     Ok(Kept { tensors, note, sha256 })
 }

@@ -1,8 +1,9 @@
 //! A folder of inversions opened for editing: codes by image, drawn again with or without an edit.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::bench::widened;
 use super::editing::Edit;
@@ -17,7 +18,7 @@ use crate::name::{Name, shown};
 use crate::nets::layers::offset::Offset;
 use crate::nets::weights::read_tensors;
 use crate::nets::{Generator, Network, load_image_network};
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
 use crate::records::invert::{InversionRecord, InvertedCodes, InvertedImage};
 use crate::records::label::Padding;
 use crate::run_dir::InversionDir;
@@ -131,6 +132,21 @@ fn opened(
             let tuned = load_image_network(folder.join(file), like.device())?;
             let known = record.networks.iter().find(|one| one.file == *file).map_or("", |one| &one.sha256);
             require_hash(&folder.join(file), &tuned.sha256, known)?;
+            let made_of = tuned.description.label.provenance.tuned.as_ref().map(|tuned| &tuned.network_sha256);
+            if made_of != Some(&record.network_sha256) {
+                return Err(Problem::new(Kind::Gate, "a generator that was tuned from another network, or from none")
+                    .at(folder.join(file))
+                    .expected(format!("one of {}", record.network_sha256))
+                    .advice("run `rimforge invert` again; a generator of another split may know test images"));
+            }
+            if tuned.generator.config() != like.config() {
+                return Err(Problem::input(
+                    folder.join(file),
+                    "a generator of other sizes than the one that was inverted",
+                )
+                .expected("that generator, tuned")
+                .advice("run `rimforge invert` again"));
+            }
             DrawnBy::Tuned(tuned.generator)
         }
         (None, Refine::PivotalEach) => {
@@ -162,6 +178,12 @@ fn require_hash(path: &Path, found: &str, known: &str) -> Result<()> {
 
 /// Refuses a record whose images are not, one by one, those that the file of codes says it is of.
 fn require_order(path: &Path, description: &str, images: &[InvertedImage]) -> Result<()> {
+    let mut seen = HashSet::new();
+    if let Some(twice) = images.iter().find(|image| !seen.insert(&image.id)) {
+        return Err(Problem::input(path, format!("{} twice among the record's images", twice.id))
+            .expected("each image once")
+            .advice("run `rimforge invert` again"));
+    }
     let said = serde_json::from_str::<Note>(description).ok();
     let ids: Option<Vec<Name>> = said.and_then(|note| serde_json::from_value(note.about).ok());
     if ids.is_some_and(|ids| ids.iter().eq(images.iter().map(|image| &image.id))) {
@@ -173,10 +195,10 @@ fn require_order(path: &Path, description: &str, images: &[InvertedImage]) -> Re
 }
 
 /// Whether codes and offsets are those of `count` images of such a generator, all of them numbers.
-fn fits(codes: &Codes, offsets: &[Offset], count: i64, like: &Generator) -> bool {
+pub(super) fn fits(codes: &Codes, offsets: &[Offset], count: i64, like: &Generator) -> bool {
     let (num_ws, w_dim) = (like.synthesis.num_ws(), like.config().w_dim);
     let floats = |tensor: &Tensor, size: &[i64]| {
-        tensor.kind() == Kind::Float
+        tensor.kind() == tch::Kind::Float
             && tensor.size() == size
             && bool::try_from(tensor.isfinite().all()).unwrap_or(false)
     };

@@ -17,6 +17,7 @@ use super::kept::{self, Note};
 use super::material::{Images, Material};
 use super::mending;
 use super::method::{Embed, Method, Refine};
+use super::opened::fits;
 use super::tuning::{Pivots, tune};
 use crate::files;
 use crate::nets::inversion::{Encoder, Hypernetwork};
@@ -128,7 +129,12 @@ pub(super) fn invert<'a>(
         };
         let codes = Codes::from_tensors(&kept.tensors, bench.device());
         let offsets = offsets_of(&kept.tensors, layers, bench.device());
-        if let (Some(codes), Some(offsets), true) = (codes, offsets, whole.iter().all(|there| *there)) {
+        let count = images.len() as i64;
+        let parts = codes.zip(offsets).filter(|(codes, offsets)| fits(codes, offsets, count, bench.generator));
+        if parts.is_none() {
+            bench.observer.note(&format!("{}: no codes of its images; made again", path.display()));
+        }
+        if let (Some((codes, offsets)), true) = (parts, whole.iter().all(|there| *there)) {
             trained.computed_with.push(kept.note.computed_with);
             return Ok(Row { inverted: Inverted { codes, offsets, drawn_by }, sha256: kept.sha256 });
         }

@@ -180,8 +180,13 @@ fn read_folder(
                 .expected(format!("all as {class}"))
                 .advice(format!("project into a conditional network with --condition {class}")));
         }
-        let (id, slice) = (entry.lesion_id.clone(), entry.slice);
-        if let Some((_, first)) = side.insert((place as u32, slice as u32), (entry, folder.to_owned())) {
+        let (id, slice) = (entry.lesion_id.clone(), data.slice_of(&path, entry.slice)?);
+        if !(entry.distance > 0.0 && entry.distance.is_finite()) {
+            return Err(Problem::input(&path, format!("a distance of {} of slice {slice} of {id}", entry.distance))
+                .expected("a number above 0")
+                .advice("run the same `rimforge project` command again"));
+        }
+        if let Some((_, first)) = side.insert((place as u32, slice), (entry, folder.to_owned())) {
             return Err(Problem::input(&path, format!("slice {slice} of {id} is projected as {class} twice"))
                 .expected("each slice in one folder of a side")
                 .advice(format!("the other is in {}: leave one of the folders out", shown_path(&first))));

@@ -2,8 +2,13 @@
 
 use std::fs;
 
+use rimforge::files;
+use rimforge::nets::{Generator, GeneratorConfig, weights};
 use rimforge::records::dermatoscopy::DermatoscopyRecord;
 use rimforge::records::edit::EditRecord;
+use rimforge::records::label::{NetworkLabel, Provenance, Tuned};
+use rimforge::seed::RunSeed;
+use tch::Device;
 
 use crate::place::{Place, read};
 
@@ -186,7 +191,50 @@ fn what_is_of_another_split_or_was_replaced_is_refused(place: &Place) {
     methods.iter_mut().for_each(|method| method["codes"]["images"].as_array_mut().unwrap().reverse());
     fs::write(&record, turned.to_string()).unwrap();
     place.refused(3, &edit("study/data", "study/inverted", "x"), "in another order");
+    let mut doubled: serde_json::Value = serde_json::from_str(&own).unwrap();
+    for method in doubled["methods"].as_array_mut().unwrap() {
+        method["codes"]["images"][1] = method["codes"]["images"][0].clone();
+    }
+    fs::write(&record, doubled.to_string()).unwrap();
+    place.refused(3, &edit("study/data", "study/inverted", "x"), "twice among the record's images");
+    // A generator that another was put in the place of, whose hash is the record's.
+    let tuned = place.path("study/inverted/nets/tuned-encoder.safetensors");
+    let kept = fs::read(&tuned).unwrap();
+    let sizes =
+        GeneratorConfig { z_dim: 8, w_dim: 8, channel_base: 64, channel_max: 8, ..GeneratorConfig::small(16, 3) };
+    let other = Generator::new(&sizes, RunSeed(1), Device::Cpu).unwrap();
+    let network_sha256 =
+        serde_json::from_str::<serde_json::Value>(&own).unwrap()["network_sha256"].as_str().unwrap().into();
+    let of_it = Provenance { tuned: Some(Tuned { images: 9, network_sha256 }), ..Provenance::default() };
+    for (provenance, code, says) in
+        [(Provenance::default(), 5, "tuned from another network, or from none"), (of_it, 3, "of other sizes")]
+    {
+        let label = NetworkLabel { provenance, ..NetworkLabel::default() };
+        weights::save_network(&tuned, &other, None, label).unwrap();
+        let mut changed: serde_json::Value = serde_json::from_str(&own).unwrap();
+        for network in changed["networks"].as_array_mut().unwrap() {
+            if network["file"] == "nets/tuned-encoder.safetensors" {
+                network["sha256"] = files::sha256(&tuned).unwrap().into();
+            }
+        }
+        fs::write(&record, changed.to_string()).unwrap();
+        place.refused(code, &edit("study/data", "study/inverted", "x"), says);
+    }
+    fs::write(&tuned, kept).unwrap();
     fs::write(&record, own).unwrap();
+
+    let found = place.path("study/directions/record.json");
+    let own = fs::read_to_string(&found).unwrap();
+    for (key, value, says) in [
+        ("against", serde_json::json!("sideways"), "a gate against"),
+        ("threshold", serde_json::json!(-1.0), "a gate at a distance of -1"),
+    ] {
+        let mut changed: serde_json::Value = serde_json::from_str(&own).unwrap();
+        changed["gate"][key] = value;
+        fs::write(&found, changed.to_string()).unwrap();
+        place.refused(3, &edit("study/data", "study/inverted", "x"), says);
+    }
+    fs::write(&found, own).unwrap();
 
     for (file, says) in [
         ("study/directions/directions.safetensors", "as the record has it"),

@@ -94,6 +94,16 @@ fn every_method_leaves_codes_that_can_be_drawn_and_edited() {
     assert_eq!(fs::metadata(out.join("nets/encoder.safetensors")).unwrap().modified().unwrap(), before);
     assert!(!out.join("tuned").exists() && !out.join("embedded").exists() && !out.join("underway").exists());
     assert!(!out.join("nets/tuned-encoder.safetensors").exists());
+    // What something else changed is not taken for the method's.
+    let codes = out.join("codes/encoder.safetensors");
+    let own = fs::read(&codes).unwrap();
+    let mut other = own.clone();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(&codes, other).unwrap();
+    let output = command(&tiny, &out, &fewer).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("changed since it was written; made again"), "{said}");
+    assert!(fs::read(&codes).unwrap() == own);
 }
 
 #[test]

@@ -112,6 +112,14 @@ fn a_study_projects_both_ways_and_the_command_says_the_same_or_why_not() {
         assert_eq!(output.status.code(), Some(5), "{key}: {}", text(&output));
         assert!(text(&output).contains(says), "{key}: {}", text(&output));
     }
+    let odd = [("slice", 4_294_967_296u64, "slice 4294967296 of a patch"), ("distance", 0, "a distance of 0")];
+    for (key, value, says) in odd {
+        let mut changed = record.clone();
+        changed["lesions"][0][key] = value.into();
+        std::fs::write(&path, changed.to_string()).unwrap();
+        let output = compare(&tiny, "odd", BOTH);
+        assert!(output.status.code() == Some(3) && text(&output).contains(says), "{key}: {}", text(&output));
+    }
     std::fs::write(&path, own).unwrap();
     let image = std::fs::read_dir(tiny.at("two/contested-as-rim/images")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&image).unwrap();
