@@ -3,33 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::extras::{Loaded, Synthetic};
 use super::labelled::Kind as Made;
-use super::listed::{inside, read_record, values};
+use super::listed::{Listed, inside, values};
+use crate::data::Prepared;
 use crate::data::name_join::listed;
-use crate::data::origin::Origin;
-use crate::data::{Prepared, listed_image};
 use crate::files;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::classes::Class;
 use crate::run_dir::RECORD;
-
-/// What of a record of `generate` tells where images come from.
-#[derive(Deserialize)]
-struct Drawn {
-    #[serde(default)]
-    data_sha256: Option<String>,
-    #[serde(default)]
-    ancestor_data: Vec<String>,
-    #[serde(default)]
-    images: Vec<FileHash>,
-    #[serde(default)]
-    image_classes: Vec<String>,
-}
 
 /// Reads `seed0000.npy`, `seed0001.npy`, ... of `folder` in the order of their numbers: those that its record lists,
 /// each with the hash that stands there.
@@ -39,12 +23,8 @@ struct Drawn {
 /// another shape or with non-finite values, or a generator that was trained on another data set; unless `trusted`, also
 /// one of which that is not known, or that started from one of another. Stopped on request.
 pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn Observer) -> Result<Loaded<Synthetic>> {
+    let (record, notes) = Listed::open(folder, Made::Drawn, data, trusted)?;
     let path = folder.join(RECORD);
-    let record: Drawn = read_record(&path, "generate")?;
-    let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
-    let notes = origin.check(&path, "synthetic", data.sha256(), trusted)?;
-    listed_image::require_list(&record.images, &record.image_classes)
-        .map_err(|problem| problem.at(&path).advice("draw the images again with `rimforge generate`"))?;
     let of_interest = data.classes().of_interest.as_ref().map(Class::name);
     let wanted = |at: &&usize| match record.image_classes.get(**at) {
         Some(class) => Some(class.as_str()) == of_interest,
@@ -66,12 +46,12 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
 /// # Errors
 /// A record that lists nothing or no such file, or such files in `folder` that it does not list.
 pub(super) fn listed_images(folder: &Path, images: &[FileHash], made: Made) -> Result<BTreeMap<u64, usize>> {
-    let (command, prefix, words) = made.words();
+    let (_, prefix, words) = made.words();
     if images.is_empty() {
         return Err(Problem::new(Kind::Gate, "a record of an earlier version: it does not list its images")
             .at(folder.join(RECORD))
             .expected("each image with its hash, so that images of another network cannot be among them")
-            .advice(format!("run the same `rimforge {command}` command again; it replaces them")));
+            .advice(format!("{}; it replaces them", made.again())));
     }
     let places: BTreeMap<u64, usize> =
         images.iter().enumerate().filter_map(|(at, image)| Some((number(image.path.as_str(), prefix)?, at))).collect();

@@ -3,19 +3,15 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::drawn::{listed_images, read_image};
 use super::extras::{Loaded, Synthetic};
-use super::listed::read_record;
-use crate::data::origin::Origin;
-use crate::data::{Prepared, listed_image};
+use super::listed::Listed;
+use crate::data::Prepared;
 use crate::name::{Name, shown};
 use crate::observer::Observer;
 use crate::problem::{self, Problem, Result};
-use crate::records::FileHash;
 use crate::records::classes::Class;
-use crate::records::edit::{Edit, EditDirection};
+use crate::records::edit::Edit;
 use crate::run_dir::RECORD;
 
 /// Who made them.
@@ -34,6 +30,11 @@ impl Kind {
             Self::Drawn => ("generate", "seed", "synthetic"),
             Self::Edited => ("edit", "edit", "edited"),
         }
+    }
+
+    /// What to do where the folder is not as it was left.
+    pub(super) fn again(self) -> String {
+        format!("run the same `rimforge {}` command again", self.words().0)
     }
 }
 
@@ -59,29 +60,6 @@ pub struct Edited {
     pub distance: f64,
 }
 
-/// What of the record tells of its images.
-#[derive(Deserialize)]
-struct Listed {
-    #[serde(default)]
-    data_sha256: Option<String>,
-    #[serde(default)]
-    ancestor_data: Vec<String>,
-    #[serde(default)]
-    images: Vec<FileHash>,
-    #[serde(default)]
-    image_classes: Vec<String>,
-    #[serde(default)]
-    kept: Vec<bool>,
-    #[serde(default)]
-    directions: Vec<EditDirection>,
-    #[serde(default)]
-    edits: Vec<Edit>,
-    #[serde(default)]
-    against: String,
-    #[serde(default)]
-    edited_sha256: Option<String>,
-}
-
 impl Listed {
     /// What was done to the image in this place.
     fn edit(&self, at: usize) -> Option<Edited> {
@@ -104,22 +82,16 @@ pub fn read(
     trusted: bool,
     observer: &dyn Observer,
 ) -> Result<Loaded<Labelled>> {
+    let (record, notes) = Listed::open(folder, kind, data, trusted)?;
     let path = folder.join(RECORD);
-    let (command, _, words) = kind.words();
-    let record: Listed = read_record(&path, command)?;
-    let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
-    let notes = origin.check(&path, words, data.sha256(), trusted)?;
     if record.image_classes.len() != record.images.len() {
         return Err(Problem::input(&path, "no class for each image")
             .expected("images of every class, each with its own")
             .advice("draw them with generate.class = \"each\" (`rimforge generate --class each`)"));
     }
-    let again = || format!("run the same `rimforge {command}` command again");
-    listed_image::require_list(&record.images, &record.image_classes)
-        .map_err(|problem| problem.at(&path).advice(again()))?;
     if !record.kept.is_empty() && record.kept.len() != record.images.len() {
         let found = format!("{} verdicts of the gate on {} images", record.kept.len(), record.images.len());
-        return Err(Problem::input(&path, found).advice(again()));
+        return Err(Problem::input(&path, found).advice(kind.again()));
     }
     if kind == Kind::Edited {
         require_of_training(&path, &record, data)?;
@@ -127,7 +99,7 @@ pub fn read(
     let known = |edit: &Edit| record.directions.iter().any(|one| one.id == edit.direction);
     let whole = record.edits.len() == record.images.len() && record.edits.iter().all(known);
     if kind == Kind::Edited && !whole {
-        return Err(Problem::input(&path, "no accepted direction for each image").advice(again()));
+        return Err(Problem::input(&path, "no accepted direction for each image").advice(kind.again()));
     }
     let class = |at: usize| {
         let name = &record.image_classes[at];

@@ -2,15 +2,62 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::labelled::Kind;
+use crate::data::origin::Origin;
 use crate::data::{Prepared, listed_image};
 use crate::files;
 use crate::name::Inside;
 use crate::problem::{Problem, Result};
+use crate::records::FileHash;
+use crate::records::edit::{Edit, EditDirection};
+use crate::run_dir::RECORD;
 
 /// Largest record in bytes: an entry of some 600 for each of a hundred thousand images.
 const LARGEST_RECORD: u64 = 64 << 20;
+
+/// What a record of `generate` or `edit` tells of its images. Whatever a version or a command does not write is empty.
+#[derive(Deserialize)]
+pub(super) struct Listed {
+    #[serde(default)]
+    data_sha256: Option<String>,
+    #[serde(default)]
+    ancestor_data: Vec<String>,
+    #[serde(default)]
+    pub images: Vec<FileHash>,
+    #[serde(default)]
+    pub image_classes: Vec<String>,
+    #[serde(default)]
+    pub kept: Vec<bool>,
+    #[serde(default)]
+    pub directions: Vec<EditDirection>,
+    #[serde(default)]
+    pub edits: Vec<Edit>,
+    #[serde(default)]
+    pub against: String,
+    #[serde(default)]
+    pub edited_sha256: Option<String>,
+}
+
+impl Listed {
+    /// The record of `folder`, once its images may stand beside the data set, and what is to be told of them.
+    ///
+    /// # Errors
+    /// No record, images of a generator of another data set (unless `trusted`, also one of which that is not known, or
+    /// that started from one of another), a list that something else than the program changed.
+    pub fn open(folder: &Path, kind: Kind, data: &Prepared, trusted: bool) -> Result<(Self, Vec<String>)> {
+        let path = folder.join(RECORD);
+        let (command, _, words) = kind.words();
+        let record: Self = read_record(&path, command)?;
+        let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
+        let notes = origin.check(&path, words, data.sha256(), trusted)?;
+        listed_image::require_list(&record.images, &record.image_classes)
+            .map_err(|problem| problem.at(&path).advice(kind.again()))?;
+        Ok((record, notes))
+    }
+}
 
 pub(super) fn read_record<T: DeserializeOwned>(path: &Path, command: &str) -> Result<T> {
     let wanted = format!("the record of a folder that `rimforge {command}` wrote");

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::background::BackgroundNotes;
 use super::bids::{self, Cohort, Patient};
+use super::cohort_figures;
 use super::cohort_patient::{Memory, PARTIAL, PatientPatches, Work};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::intensity::default_contrast;
@@ -18,7 +19,6 @@ use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
-use super::{lesion_figure, patient_figure};
 use crate::files;
 use crate::nifti::Form;
 use crate::observer::Observer;
@@ -68,25 +68,7 @@ pub(super) fn extract(
     let done = done.collect::<Result<Vec<PatientPatches>>>();
     observer.end();
     let mut all = assemble(&cohort, config, done?)?;
-    if let Some((canvas, figure)) = patient_figure::draw(&work, &sides)? {
-        let texts = patient_figure::texts(&figure, cohort.simulated);
-        let texts = texts.each_ref().map(|(key, text)| (*key, text.as_str()));
-        canvas.write_png(out.join(patient_figure::FILE), &texts)?;
-        all.patient_figure = Some(figure);
-    }
-    let cut = lesion_figure::Cut {
-        out,
-        contrasts: &all.contrasts,
-        patch: all.patch,
-        lesions: &all.lesions,
-        simulated: all.simulated,
-    };
-    if let Some((canvas, figure)) = lesion_figure::draw(&cut)? {
-        let texts = lesion_figure::texts(&figure, cohort.simulated);
-        let texts = texts.each_ref().map(|(key, text)| (*key, text.as_str()));
-        canvas.write_png(out.join(lesion_figure::FILE), &texts)?;
-        all.lesion_figure = Some(figure);
-    }
+    cohort_figures::draw(&work, &sides, &mut all)?;
     Ok(all)
 }
 

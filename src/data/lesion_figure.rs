@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::manifest::{Class, Lesion, Split};
 use super::patch_file;
+use super::slices::largest_slice;
 use crate::problem::Result;
 use crate::raster::{BLACK, Canvas, GLYPH_HEIGHT, Rgb, WHITE, text_width};
 use crate::records::label::Contrast;
@@ -102,9 +103,7 @@ impl Cut<'_> {
         let z = match (&lesion.mask, &lesion.mask_sha256) {
             (Some(mask), Some(sha256)) => {
                 let mask = patch_file::read::<u8>(&self.out.join(mask), &of_patch[1..], sha256)?;
-                let areas =
-                    mask.chunks(height * width).map(|slice| slice.iter().filter(|&&inside| inside == 1).count());
-                areas.enumerate().max_by_key(|&(z, area)| (area, usize::MAX - z)).map_or(0, |(z, _)| z)
+                largest_slice(&mask, height * width, |&inside| inside == 1)
             }
             _ => depth / 2,
         };

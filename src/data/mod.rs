@@ -31,6 +31,8 @@ mod patient_figure;
 
 mod lesion_figure;
 
+mod cohort_figures;
+
 pub mod rim_maps;
 
 pub mod label_map;

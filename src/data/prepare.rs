@@ -16,8 +16,7 @@ use super::from_images::Target;
 use super::manifest::{Class, Items, Lesion, Manifest, SCHEMA, Split};
 use super::prepare_config::{PrepareConfig, Source};
 use super::split;
-use super::{brats, fa_maps, from_cohort, from_images};
-use super::{lesion_figure, patient_figure};
+use super::{brats, cohort_figures, fa_maps, from_cohort, from_images};
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::lab::Lab;
 use crate::problem::{Problem, Result};
@@ -37,7 +36,7 @@ fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     if !files::was_locked(folder)? {
         return Ok(None);
     }
-    let heads = [MANIFEST, RECORD, patient_figure::FILE, lesion_figure::FILE].map(str::to_owned);
+    let heads = [MANIFEST, RECORD].into_iter().chain(cohort_figures::FILES).map(str::to_owned);
     if files::parses::<Manifest>(&folder.join(MANIFEST))? {
         let text = files::read(folder.join(MANIFEST), MAX_MANIFEST_BYTES, "a manifest")?;
         let manifest: Manifest = files::parse_json(&folder.join(MANIFEST), &text, "a manifest")?;
@@ -76,7 +75,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
     };
     let inputs = std::iter::once(read).chain(config.patients.as_deref().map(Input::of));
     let mut claim = OutFolder::new(OWNER, out).apart_from(inputs).claim()?;
-    claim.require_free([MANIFEST, RECORD, patient_figure::FILE, lesion_figure::FILE])?;
+    claim.require_free([MANIFEST, RECORD].into_iter().chain(cohort_figures::FILES))?;
     let making = claim.staging()?;
     let free = |names: Vec<String>| claim.require_free(names).map(drop);
     let target = Target { out: &making, free: &free };
@@ -129,9 +128,7 @@ pub fn run_stage<E>(source: &Source, config: &PrepareConfig, out: &Path, lab: &L
             .advice("name the groups or classes otherwise in the table or the folders that say them"));
     }
     files::write_json(making.join(MANIFEST), &manifest)?;
-    let patient = record.patient_figure.as_ref().map(|figure| figure.file.to_string());
-    let lesions = record.lesion_figure.as_ref().map(|figure| figure.file.to_string());
-    let patches = patch_files(&manifest).into_iter().chain(patient).chain(lesions).collect::<Vec<_>>();
+    let patches = patch_files(&manifest).into_iter().chain(cohort_figures::of(&record)).collect::<Vec<_>>();
     record.inputs = manifest.inputs;
     drop((manifest.lesions, manifest.slices));
     files::write_json(making.join(RECORD), &record)?;

@@ -51,6 +51,12 @@ pub struct LesionSlices {
     pub positions: Vec<usize>,
 }
 
+/// The slice that cuts most of a lesion, the first of several, of a mask \[depth, pixels of a slice\]; 0 of an empty one.
+pub fn largest_slice<T>(mask: &[T], pixels: usize, inside: impl Fn(&T) -> bool) -> usize {
+    let areas = mask.chunks(pixels).map(|slice| slice.iter().filter(|voxel| inside(voxel)).count());
+    areas.enumerate().max_by_key(|&(z, area)| (area, usize::MAX - z)).map_or(0, |(z, _)| z)
+}
+
 impl<S: Side> Slices<S> {
     /// All slices of the side.
     pub(super) fn of(data: &Prepared) -> Self {
@@ -154,5 +160,18 @@ impl<S: Side> Slices<S> {
             groups.par_iter().map(read).collect::<Result<Vec<Vec<_>>>>()?.into_iter().flatten().collect();
         images.sort_by_key(|(position, _)| *position);
         Ok(images.into_iter().map(|(_, image)| image).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_slice_is_the_first_with_most_of_the_lesion() {
+        let mask = [0, 1, 0, /**/ 1, 1, 0, /**/ 0, 1, 1, /**/ 2, 2, 2u8];
+        assert_eq!(largest_slice(&mask, 3, |&inside| inside == 1), 1);
+        assert_eq!(largest_slice(&mask, 3, |&inside| inside > 0), 3);
+        assert_eq!(largest_slice(&mask, 3, |_| false), 0);
     }
 }

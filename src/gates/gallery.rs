@@ -4,6 +4,7 @@
 //! only: patches come in one by one, the picture goes out.
 
 use super::meter::LesionPatch;
+use crate::data::slices;
 use crate::raster::{BLACK, Canvas, GLYPH_HEIGHT, Rgb, WHITE, text_width};
 
 /// Black and white of the window, ppb: one ppb a grey level, white matter (about -50 against CSF) dark but not black.
@@ -55,7 +56,7 @@ impl Gallery {
             return;
         }
         self.pixel_mm = lesion.voxel_mm[2];
-        row.push(Example { patient: patient.to_owned(), picture: largest_slice(lesion) });
+        row.push(Example { patient: patient.to_owned(), picture: drawn(lesion) });
     }
 
     /// The sheet; `None` while no lesion was offered.
@@ -117,11 +118,10 @@ impl Gallery {
     }
 }
 
-fn largest_slice(lesion: &LesionPatch) -> Canvas {
+fn drawn(lesion: &LesionPatch) -> Canvas {
     let [_, height, width] = lesion.shape;
     let plane = height * width;
-    let areas = lesion.mask.chunks(plane).map(|slice| slice.iter().filter(|inside| **inside).count());
-    let z = areas.enumerate().max_by_key(|(z, area)| (*area, usize::MAX - z)).map_or(0, |(z, _)| z);
+    let z = slices::largest_slice(lesion.mask, plane, |&inside| inside);
     let slice = &lesion.chi_ppb[z * plane..(z + 1) * plane];
     let upright: Vec<f32> = slice.chunks(width).rev().flatten().copied().collect();
     Canvas::from_values(width, &upright, grey_of).enlarged(ENLARGE)

@@ -8,7 +8,7 @@ use serde_json::json;
 use tch::{Kind as Type, Tensor};
 
 use super::bench::Bench;
-use super::kept::digest_of;
+use super::kept::{digest_of, is_changed};
 use crate::files;
 use crate::nets::network::Named;
 use crate::nets::weights::{read_tensors, write_tensors};
@@ -148,9 +148,7 @@ fn begun(bench: &Bench<'_>, course: &Course, adam: &mut Adam) -> Result<Losses> 
         }
     };
     let state = serde_json::from_str::<State>(&file.description).ok().filter(|state| state.key == course.key);
-    if let Some(known) = state.as_ref().and_then(|state| state.tensors_sha256.as_ref())
-        && *known != digest_of(&file.tensors)?
-    {
+    if is_changed(&file.tensors, state.as_ref().and_then(|state| state.tensors_sha256.as_deref()))? {
         bench.observer.note(&format!("{}: changed since it was written; begun again", course.underway.display()));
         return Ok(Losses::new());
     }

@@ -5,14 +5,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tch::Device;
 
 use super::bench::Bench;
 use super::fitting::Losses;
 use crate::digest;
 use crate::files;
 use crate::nets::network::Named;
-use crate::nets::weights::{read_tensors, write_tensors};
+use crate::nets::weights::{bytes_of, read_tensors, write_tensors};
 use crate::problem::{Kind, Result};
 use crate::records::arithmetic::Arithmetic;
 
@@ -39,12 +38,17 @@ pub(super) fn digest_of(tensors: &Named) -> Result<String> {
     let mut hash = Sha256::new();
     for (name, tensor) in tensors {
         hash.update(format!("{name} {:?} {:?}\n", tensor.kind(), tensor.size()));
-        let tensor = tensor.to_device(Device::Cpu).contiguous();
-        let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
-        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-        hash.update(&bytes);
+        hash.update(bytes_of(tensor)?);
     }
     Ok(digest::hex(hash.finalize()))
+}
+
+/// Whether tensors are others than those that were written; of files of earlier versions that is not `known`.
+pub(super) fn is_changed(tensors: &Named, known: Option<&str>) -> Result<bool> {
+    Ok(match known {
+        Some(known) => known != digest_of(tensors)?,
+        None => false,
+    })
 }
 
 impl Note {
@@ -85,9 +89,7 @@ pub(super) fn read(bench: &Bench<'_>, path: &Path, key: &str) -> Result<Option<K
     };
     match serde_json::from_str::<Note>(&file.description) {
         // A file is replaced whole: what differs was changed by something else, and would be taken for the method's.
-        Ok(note) if note.tensors_sha256.is_some() && note.tensors_sha256 != Some(digest_of(&file.tensors)?) => {
-            again("changed since it was written")
-        }
+        Ok(note) if is_changed(&file.tensors, note.tensors_sha256.as_deref())? => again("changed since it was written"),
         Ok(note) if note.key == key => Ok(Some(Kept { tensors: file.tensors, note, sha256: file.sha256 })),
         Ok(_) => again("of other settings or data"),
         Err(_) => again("of another version"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use super::layers::resample;
 use super::network::{Named, Network};
@@ -271,15 +271,12 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str)
     let failed = |error: String| Problem::new(ProblemKind::Internal, format!("cannot store tensors: {error}")).at(path);
     let mut stored = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
-        let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
         let kind = tensor.kind();
         let Some((dtype, _)) = KINDS.iter().find(|(_, known)| *known == kind) else {
             return Err(failed(format!("{name} is of kind {kind:?}")));
         };
         let shape: Vec<usize> = tensor.size().iter().map(|&n| n as usize).collect();
-        let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
-        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-        stored.push((name, *dtype, shape, bytes));
+        stored.push((name, *dtype, shape, bytes_of(tensor)?));
     }
     let mut views = Vec::with_capacity(stored.len());
     for (name, dtype, shape, bytes) in &stored {
@@ -290,6 +287,17 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &Named, description: &str)
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
     crate::files::write(path, &bytes)?;
     Ok(digest::sha256(&bytes))
+}
+
+/// The values of a tensor of any kind and device, in C order, as a CPU has them in memory.
+///
+/// # Errors
+/// A tensor without values.
+pub fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>> {
+    let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
+    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+    tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+    Ok(bytes)
 }
 
 /// Reads every tensor of a safetensors file, on the CPU.

@@ -4,11 +4,12 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use tch::{Device, Kind as Type, Tensor};
+use tch::{Kind as Type, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::files;
+use crate::nets::weights::bytes_of;
 use crate::problem::{Kind, Problem, Result};
 
 /// Folder of all files in the archive; PyTorch takes whatever the first file has.
@@ -36,10 +37,7 @@ pub fn write_archive(path: &Path, sections: &[(&str, Vec<(String, Tensor)>)]) ->
     file("data.pkl", &pickle(sections))?;
     file("byteorder", b"little")?;
     for (key, (_, tensor)) in sections.iter().flat_map(|(_, tensors)| tensors).enumerate() {
-        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Type::Float).contiguous();
-        let mut bytes = vec![0; tensor.numel() * size_of::<f32>()];
-        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-        file(&format!("data/{key}"), &bytes)?;
+        file(&format!("data/{key}"), &bytes_of(&tensor.to_kind(Type::Float))?)?;
     }
     file("version", VERSION)?;
     let bytes = archive.finish().map_err(failed)?.into_inner();
@@ -125,7 +123,7 @@ mod tests {
     fn the_machine_reads_what_the_writer_wrote() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.pt");
-        let weight = Tensor::arange(6, (Type::Float, Device::Cpu)).reshape([3, 2]).tr();
+        let weight = Tensor::arange(6, (Type::Float, tch::Device::Cpu)).reshape([3, 2]).tr();
         let strength = Tensor::from(2.5f32);
         let sections = [("G_ema", vec![("a.weight".to_owned(), weight), ("a.strength".to_owned(), strength)])];
         let bytes = write_archive(&path, &sections).unwrap();

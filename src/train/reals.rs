@@ -10,6 +10,7 @@ use crate::digest;
 use crate::feed::batches::{Batches, Images};
 use crate::feed::padding;
 use crate::nets::class::one_hot;
+use crate::nets::weights::bytes_of;
 use crate::problem::{Problem, Result};
 use crate::records::label::Padding;
 use crate::seed::RunSeed;
@@ -69,10 +70,7 @@ impl TrainingSet {
     /// Hash of every training pixel, its class, and of the base network.
     pub fn sha256(&self, base: Option<&str>) -> Result<String> {
         let mut hash = Sha256::new();
-        let pixels = self.images.pixels.to_kind(Kind::Float).contiguous();
-        let mut bytes = vec![0; pixels.numel() * size_of::<f32>()];
-        pixels.f_copy_data_u8(&mut bytes, pixels.numel())?;
-        hash.update(&bytes);
+        hash.update(bytes_of(&self.images.pixels.to_kind(Kind::Float))?);
         hash.update(base.unwrap_or_default());
         self.chosen.classes.iter().for_each(|class| hash.update(class.to_le_bytes()));
         Ok(digest::hex(hash.finalize()))

@@ -13,6 +13,7 @@ use super::stats::{Probes, Quantity, TickSums};
 use super::{Scores, transfer};
 use crate::augment::Ada;
 use crate::engine::Download;
+use crate::nets::weights::bytes_of;
 use crate::nets::{Discriminator, Generator, Network};
 use crate::optim::{Adam, AdamConfig, Flat, Peers, ema};
 use crate::problem::Result;
@@ -172,10 +173,7 @@ impl TrainState {
     pub fn weights_in_short(&self) -> Result<Tensor> {
         let mut hash = Sha256::new();
         for optimised in [&self.optimised_generator, &self.optimised_discriminator] {
-            let values = optimised.flat.values().to_device(Device::Cpu);
-            let mut bytes = vec![0; values.numel() * size_of::<f32>()];
-            values.f_copy_data_u8(&mut bytes, values.numel())?;
-            hash.update(&bytes);
+            hash.update(bytes_of(optimised.flat.values())?);
         }
         let hash: [u8; 32] = hash.finalize().into();
         let words: Vec<f64> = hash[..8].chunks(2).map(|two| f64::from(u16::from_le_bytes([two[0], two[1]]))).collect();

@@ -10,6 +10,7 @@ use crate::digest;
 use crate::feed::batches::{Batches, Images};
 use crate::feed::volumes::VolumeBatch;
 use crate::nets::class::one_hot;
+use crate::nets::weights::bytes_of;
 use crate::problem::{Problem, Result};
 use crate::seed::RunSeed;
 use crate::train::{RealBatches, TrainConfig};
@@ -85,10 +86,7 @@ impl VolumeSet {
     /// Hash of every voxel, its class, and of the base network.
     pub fn sha256(&self, base: Option<&str>) -> Result<String> {
         let mut hash = Sha256::new();
-        let voxels = self.images.pixels.to_kind(Kind::Float).contiguous();
-        let mut bytes = vec![0; voxels.numel() * size_of::<f32>()];
-        voxels.f_copy_data_u8(&mut bytes, voxels.numel())?;
-        hash.update(&bytes);
+        hash.update(bytes_of(&self.images.pixels.to_kind(Kind::Float))?);
         hash.update(base.unwrap_or_default());
         self.classes.iter().for_each(|class| hash.update(class.to_le_bytes()));
         Ok(digest::hex(hash.finalize()))
