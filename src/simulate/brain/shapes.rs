@@ -23,11 +23,14 @@ impl Ellipsoid {
     /// About the distance from the surface.
     pub fn distance(&self, place: Place) -> f64 {
         let scaled: [f64; 3] = std::array::from_fn(|axis| ((place[axis] - self.centre[axis]) / self.half[axis]).abs());
-        let norm = scaled.iter().map(|one| one.powf(self.power)).sum::<f64>().powf(1.0 / self.power);
+        // Most are of power 2, where what follows needs no power of a fraction: those were half of a brain's time.
+        let is_round = self.power == 2.0;
+        let raised = scaled.map(|one| if is_round { one } else { one.powf(self.power - 1.0) });
+        let sum: f64 = scaled.iter().zip(raised).map(|(one, raised)| one * raised).sum();
+        let norm = if is_round { sum.sqrt() } else { sum.powf(1.0 / self.power) };
         // The slope of the norm, by which it becomes a distance near the surface.
-        let slope =
-            (0..3).map(|axis| (scaled[axis].powf(self.power - 1.0) / self.half[axis]).powi(2)).sum::<f64>().sqrt()
-                / norm.max(1e-9).powf(self.power - 1.0);
+        let steep = (0..3).map(|axis| (raised[axis] / self.half[axis]).powi(2)).sum::<f64>().sqrt();
+        let slope = steep * norm / sum.max(f64::MIN_POSITIVE);
         let least = self.half.iter().copied().fold(f64::INFINITY, f64::min);
         (norm - 1.0) / slope.max(0.2 / least)
     }
@@ -88,6 +91,22 @@ mod tests {
         }
         let egg = Ellipsoid::new([0.0; 3], [10.0, 20.0, 30.0]);
         assert!((egg.distance([0.0, 21.0, 0.0]) - 1.0).abs() < 1e-9);
+        // In the middle five times the least half; off the axes as the norm and its gradient have it.
+        assert_eq!(egg.distance([0.0; 3]), -50.0);
+        let box_like = Ellipsoid { power: 2.2, ..egg };
+        assert!((box_like.distance([0.0, 21.0, 0.0]) - 1.0).abs() < 1e-9);
+        let norm = |place: Place| {
+            let raised = |axis: usize| (place[axis] / box_like.half[axis]).powf(2.2);
+            (0..3).map(raised).sum::<f64>().powf(1.0 / 2.2)
+        };
+        let place = [7.0, 9.0, 11.0];
+        let gradient = (0..3).map(|axis| {
+            let mut on = place;
+            on[axis] += 1e-6;
+            ((norm(on) - norm(place)) / 1e-6).powi(2)
+        });
+        let expected = (norm(place) - 1.0) / gradient.sum::<f64>().sqrt();
+        assert!((box_like.distance(place) / expected - 1.0).abs() < 1e-4);
         let rod = Capsule { from: [0.0; 3], to: [0.0, 10.0, 0.0], radius: [2.0, 2.0] };
         assert_eq!(rod.distance([3.0, 5.0, 0.0]), 1.0);
         assert_eq!(rod.distance([0.0, 14.0, 0.0]), 2.0);
