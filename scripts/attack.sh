@@ -31,6 +31,7 @@ campaign 'Full disks' attack_with_full_disks
 campaign 'What is no plain file' attack_with_odd_files
 campaign 'Kills' kill_chains::
 campaign 'Failing writes' faults::
+campaign 'Whole brains' brats:: glioma::
 campaign 'Drawn as asked' digits::
 
 # A real scheduler, where one is installed and may be started.
@@ -45,6 +46,15 @@ if [ "$(id -u)" = 0 ] && has_slurm; then
   fi
 else
   echo "not tried: needs root, and Debian's slurmctld, slurmd, slurm-client and munge" | tee -a "$figures"
+fi
+
+# As `make wheel` makes it: smaller, of other code than what the tests run.
+title='The wheel as it is given away'
+printf '\n## %s\n\n' "$title" | tee -a "$figures"
+if scripts/make_wheel.sh && WHEEL=$(echo "$PWD"/target/wheels/rimforge-*.whl) scripts/test_wheel.sh; then
+  echo "$(stat -c %s target/wheels/rimforge-*.whl) bytes; it runs in fresh environments" >>"$figures"
+else
+  failed+=("$title")
 fi
 
 # What a container holds, without a container.

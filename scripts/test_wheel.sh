@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the wheel, installs it into fresh environments and runs it there. torch is .libtorch, put where pip would put it; with
-# `test_wheel.sh torch` pip installs torch itself with all that it needs (4 GB). WHEEL=FILE takes one that is made already.
+# Makes a wheel of the program as it is built, installs it into fresh environments and runs it there. torch is .libtorch, put where
+# pip would put it; with `test_wheel.sh torch` pip installs torch itself with all that it needs (4 GB). WHEEL=FILE takes one that is
+# made already: `make attack` tries the one that is given away.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -12,7 +13,7 @@ fi
 # None of the environment's own, so that the wheel finds its torch by itself.
 unset LD_LIBRARY_PATH
 
-wheel=${WHEEL:-$PWD/$(scripts/make_wheel.sh | tail -n 1)}
+wheel=${WHEEL:-$PWD/$(scripts/make_wheel.sh as-built | tail -n 1)}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() { echo "wheel: $1" >&2; exit 1; }

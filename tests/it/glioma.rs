@@ -146,6 +146,7 @@ fn given_volumes(place: &Place) {
 
 /// Fits of segmentations, and whole trainings: units like any other.
 #[test]
+#[ignore = "minutes; `make attack` runs it"]
 fn fits_and_trainings_can_be_made_by_shards() {
     let study = STUDY.replace(", \"attention\", \"feature-quantisation\", \"top-k\", \"adain\", \"lecam\"", "");
     let (whole, parts) = (Place::new(&study), Place::new(&study));
