@@ -27,11 +27,12 @@ campaign() {
 set -o pipefail
 
 campaign 'Parsers' attack_every_parser
-campaign 'Full disks' attack_with_full_disks
+campaign 'Full disks' attack_with_full_disks attack_with_read_only_disks
 campaign 'What is no plain file' attack_with_odd_files
 campaign 'Kills' kill_chains::
 campaign 'Failing writes' faults::
 campaign 'Whole brains' brats:: glioma::
+campaign 'Studies by shards' shards_of_each_kind::
 campaign 'Drawn as asked' digits::
 
 # A real scheduler, where one is installed and may be started.

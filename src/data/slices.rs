@@ -51,7 +51,7 @@ pub struct LesionSlices {
     pub positions: Vec<usize>,
 }
 
-/// The slice that cuts most of a lesion, the first of several, of a mask \[depth, pixels of a slice\]; 0 of an empty one.
+/// The slice that cuts most of a lesion, the first of several, of a mask \[depth, pixels of a slice\]; 0 of none.
 pub fn largest_slice<T>(mask: &[T], pixels: usize, inside: impl Fn(&T) -> bool) -> usize {
     let areas = mask.chunks(pixels).map(|slice| slice.iter().filter(|voxel| inside(voxel)).count());
     areas.enumerate().max_by_key(|&(z, area)| (area, usize::MAX - z)).map_or(0, |(z, _)| z)

@@ -121,16 +121,18 @@ fn plan(place: &Place) -> String {
 }
 
 #[test]
+#[ignore = "minutes; `make attack` runs it"]
 fn projections_of_healthy_and_lesioned_images_and_ranges_of_seeds() {
-    let units = by_shards(ACCURACY, &["generate", "residuals"], &[7]);
+    let units = by_shards(ACCURACY, &["generate", "residuals"], &[3, 7]);
     // Without arrays of their own: the pictures alone do not say what is measured.
     assert_eq!(units[0].len(), 3);
     assert!(units[1].len() > 4, "{units:?}");
 }
 
 #[test]
+#[ignore = "minutes; `make attack` runs it"]
 fn networks_descents_and_tunings_of_an_inversion() {
-    let units = by_shards(SKIN, &["generate", "invert", "classify"], &[3]);
+    let units = by_shards(SKIN, &["generate", "invert", "classify"], &[3, 7]);
     assert_eq!(units[0].len(), 2);
     let names: BTreeSet<&str> = units[1].iter().map(String::as_str).collect();
     let expected = [
