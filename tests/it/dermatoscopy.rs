@@ -75,7 +75,7 @@ threshold = "none"
 images = 70
 
 [classify]
-arms = ["none", "classical", "synthetic-2k", "sa-2k", "sa-2k-filtered"]
+arms = ["none", "oversample", "classical", "synthetic-2k", "sa-2k", "sa-2k-filtered"]
 seeds = 2
 epochs = 1
 maps = 1
@@ -106,8 +106,8 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
     let second = record.directions.second.as_ref().unwrap();
     assert_eq!(second.sets.len(), 1);
     assert_ne!(second.network_sha256, record.directions.network_sha256);
-    assert_eq!(record.classify.arms.len(), 5);
-    assert_eq!(record.classify.external.as_ref().unwrap().arms.len(), 5);
+    assert_eq!(record.classify.arms.len(), 6);
+    assert_eq!(record.classify.external.as_ref().unwrap().arms.len(), 6);
     let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
     for says in
         ["SIMULATED", "Who is taken for what", "External test", "Atlas", "SA-2k, filtered", "left open", "mean |cos|"]
@@ -140,7 +140,7 @@ fn photographs_become_a_report_and_nothing_is_done_twice() {
     assert!(said.contains("no direction is accepted"), "{said}");
     let record: DermatoscopyRecord = read(&place.path("study/results.json"));
     assert!(record.edits.is_none());
-    assert_eq!(record.classify.arms.len(), 3);
+    assert_eq!(record.classify.arms.len(), 4);
     let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
     assert!(page.contains("No direction was accepted"));
 }

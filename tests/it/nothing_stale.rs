@@ -23,7 +23,7 @@ fn between_all_steps(tiny: &TinyRuns, command: &str, other: &[&str], fault: &str
     finish(&mut tiny.command(command, &out));
     let before = outcome(&out);
     let mut failed = 0;
-    for at in [1, 2, 5] {
+    for at in [1, 2, 5, 12] {
         let run = tiny.with(command, &out, other).env("RIMFORGE_FAULT", format!("{fault}:{at}+")).output().unwrap();
         let what = format!("{command} {fault}:{at}");
         if !run.status.success() {
