@@ -10,9 +10,10 @@ use tch::{Device, Tensor};
 use super::by_class::{self, TestItems};
 use super::config::ClassifyConfig;
 use super::fit;
+use super::fit_files::{self, load_network};
 use super::pool::{Pool, Scoring};
 use super::proof;
-use super::runs::{ArmRuns, Fitted, Runs, Workplace, fit_file, load_network};
+use super::runs::{ArmRuns, Fitted, Runs, Workplace};
 use crate::data::name_join::listed;
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, near_duplicates};
@@ -122,7 +123,7 @@ pub fn score(
                 return Err(Problem::new(Kind::Interrupted, "stopped during the external test")
                     .advice("run the same command again; finished fits are kept"));
             }
-            let network = load_network(&fit_file(place.out, arm.arm, repetition), &runs.plan, place.device)?;
+            let network = load_network(&fit_files::path(place.out, arm.arm, repetition), &runs.plan, place.device)?;
             let slices = fit::score(network.as_ref(), &scored.pixels, &pool.scored())?;
             own.fits.push(Fitted { validation: vec![], test: scored.pooled(&slices, config.pooling) });
             observer.advance(1);

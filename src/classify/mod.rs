@@ -2,8 +2,8 @@
 //!
 //! [`material`] lists what there is to train on, [`source`] says where arms take it, [`drawn`] and [`projected`] read
 //! and [`made`] makes it, [`proof`] that nothing of the test side is in it; [`arms`] composes a training set,
-//! [`sampler`] and [`fit`] train, [`runs`] does so for every arm and repetition, [`scores`] turns slices into lesions
-//! and numbers.
+//! [`sampler`] and [`fit`] train, [`runs`] does so for every arm and repetition, [`fit_files`] keeps what came of it,
+//! [`scores`] turns slices into lesions and numbers.
 //! [`compare`] gives numbers intervals where one of two classes is of interest, [`by_class`] where there are any
 //! number of classes and none is; [`evidence`] puts tests beside them. Test lesions reach [`runs`] only to be scored;
 //! the true label reaches only [`compare`] and the oracle arm, a control.
@@ -52,7 +52,11 @@ pub mod made;
 
 pub mod proof;
 
+mod chance;
+
 pub mod pool;
+
+pub mod fit_files;
 
 pub mod runs;
 

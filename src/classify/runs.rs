@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
@@ -12,6 +11,7 @@ use tch::{Device, Tensor};
 use super::arms::Arm;
 use super::config::{Additions, ClassifyConfig, Control};
 use super::fit::{self, Fit, Plan};
+use super::fit_files::{self, Kept, SliceScores};
 use super::on_threads::on_threads;
 use super::pool::{Pool, Scoring};
 use super::start;
@@ -22,11 +22,8 @@ use crate::digest;
 use crate::engine::Place;
 use crate::files::{self, Claim};
 use crate::name::Name;
-use crate::nets::classifiers::{Classifier, ClassifierConfig};
-use crate::nets::network::Named;
-use crate::nets::weights::{part, read_tensors, write_tensors};
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::Result;
 use crate::records::FileHash;
 use crate::records::arithmetic::Arithmetic;
 use crate::run_dir::RECORD;
@@ -35,11 +32,6 @@ use crate::units::Ready;
 
 /// Version of the procedure; a fit of another is done again. 2: descends by the program's own Adam.
 const PROCEDURE: u32 = 2;
-
-const VALIDATION: &str = "scores.validation";
-const TEST: &str = "scores.test";
-/// Of the network's tensors in a fit's file, whichever network it is.
-const NETWORK: &str = "cnn.";
 
 /// Where the fits run, and where they are kept.
 #[derive(Clone, Copy, Debug)]
@@ -62,12 +54,6 @@ pub struct Fitted {
     pub validation: Vec<Vec<f64>>,
     /// For the comparison.
     pub test: Vec<Vec<f64>>,
-}
-
-/// Slice scores of one fit: for each class of [`Pool::scored`] one list in the order of the pixels.
-struct SliceScores {
-    validation: Vec<Vec<f32>>,
-    test: Vec<Vec<f32>>,
 }
 
 /// All repetitions of one arm.
@@ -103,51 +89,22 @@ pub struct Runs {
     pub files: Vec<FileHash>,
 }
 
-struct Job {
-    arm: Arm,
-    repetition: u64,
-    set: TrainingSet,
-    seed: RunSeed,
-    file: PathBuf,
-    key: String,
+/// One fit to be made.
+pub(super) struct Job {
+    pub arm: Arm,
+    pub repetition: u64,
+    pub set: TrainingSet,
+    pub seed: RunSeed,
+    /// Of the finished one.
+    pub file: PathBuf,
+    /// Hash of all that it depends on.
+    pub key: String,
     /// Hash of all that the key knows but the pixels.
-    settings: String,
+    pub settings: String,
 }
 
 /// Name of the picture of maps.
 pub(super) const MAPS: &str = "cam.png";
-
-/// The folder of all fits' files inside a stage's.
-pub(super) const FITS: &str = "fits";
-
-/// Files' own description of a fit.
-#[derive(Serialize, Deserialize)]
-struct Description {
-    key: String,
-    /// As a job has them; absent where an older version fitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    settings: Option<String>,
-    arm: Arm,
-    repetition: u64,
-    /// Mean loss of every 20 steps.
-    losses: Vec<f64>,
-    /// How it was computed; absent where an older version fitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    computed_with: Option<Arithmetic>,
-}
-
-/// Scores of a fit, and how it was computed where that is known.
-type Kept = (SliceScores, Option<Arithmetic>);
-
-/// `fits/<arm>-seed<repetition>.safetensors` in `out`: one fit's weights; settings and losses in its header.
-pub fn fit_file(out: &Path, arm: Arm, repetition: u64) -> PathBuf {
-    out.join(fit_name(arm, repetition))
-}
-
-/// Of [`fit_file`], relative to `out`.
-pub fn fit_name(arm: Arm, repetition: u64) -> String {
-    format!("{FITS}/{}-seed{repetition}.safetensors", arm.key())
-}
 
 /// Seed of one repetition: equal for all arms, so that they share initial weights, draws and the order of batches.
 fn repetition_seed(seed: RunSeed, repetition: u64) -> RunSeed {
@@ -199,7 +156,7 @@ fn composed(asked: Asked<'_>, place: Workplace<'_>) -> Result<Composed> {
                 repetition,
                 set: set.clone(),
                 seed: repetition_seed,
-                file: fit_file(place.out, *arm, repetition),
+                file: fit_files::path(place.out, *arm, repetition),
                 key: digest::sha256(identity(&pixels).to_string()),
                 settings: digest::sha256(identity("").to_string()),
             });
@@ -232,15 +189,16 @@ pub fn run(
     let Composed { plan, sets, jobs } = composed(asked, place)?;
     observer.begin("classifiers", "steps", plan.steps * jobs.len() as u64);
     let here = place.place.with_threads(1);
-    let mut kept = jobs.iter().map(|job| finished(job, pool, &here, observer)).collect::<Result<Vec<_>>>()?;
+    let mut kept =
+        jobs.iter().map(|job| fit_files::finished(job, pool, &here, observer)).collect::<Result<Vec<_>>>()?;
     let none_known = kept.iter().all(Option::is_none);
     if kept.iter().any(Option::is_none) && ready.is_any() {
         forget_what_spoke_of_them(place)?;
         for (job, kept) in jobs.iter().zip(&mut kept).filter(|(_, kept)| kept.is_none()) {
             files::remove(&job.file)?;
-            let name = fit_name(job.arm, job.repetition);
+            let name = fit_files::name(job.arm, job.repetition);
             if ready.take(&units::fit(weight, job.arm, job.repetition), place.out, &[name])? {
-                *kept = finished(job, pool, &here, observer)?;
+                *kept = fit_files::finished(job, pool, &here, observer)?;
             }
         }
         let missing = jobs.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
@@ -270,8 +228,8 @@ pub fn run(
         // now.
         let within = place.out.strip_prefix(claim.folder()).unwrap_or(Path::new("")).to_owned();
         let named = |name: &str| within.join(name).to_string_lossy().into_owned();
-        let asked: Vec<String> = jobs.iter().map(|job| named(&fit_name(job.arm, job.repetition))).collect();
-        let fits = named(FITS);
+        let asked: Vec<String> = jobs.iter().map(|job| named(&fit_files::name(job.arm, job.repetition))).collect();
+        let fits = named(fit_files::FOLDER);
         claim.forget(|name| name.starts_with(&fits) && !asked.iter().any(|fit| fit == name))?;
     }
     let work = Work { pool, config, plan: &plan, arithmetic: &here.arithmetic, observer };
@@ -282,7 +240,8 @@ pub fn run(
         let fits = fitted.by_ref().take(sets.len()).collect();
         ArmRuns { arm, sets, fits, generators: pool.material.generators(arm.needs()) }
     });
-    let file = |job: &Job| Ok(FileHash { path: fit_name(job.arm, job.repetition), sha256: files::sha256(&job.file)? });
+    let file =
+        |job: &Job| Ok(FileHash { path: fit_files::name(job.arm, job.repetition), sha256: files::sha256(&job.file)? });
     Ok(Runs {
         plan,
         arms: arms.collect(),
@@ -318,7 +277,7 @@ pub fn run_some(
     let fit = |pool: &Pool, at: usize| {
         let job = &jobs[at];
         one(job, None, Work { pool, ..work })?;
-        done(job.arm, job.repetition, &fit_name(job.arm, job.repetition))
+        done(job.arm, job.repetition, &fit_files::name(job.arm, job.repetition))
     };
     on_threads(jobs.len(), place, || pool.clone_for_thread(), fit)?;
     observer.end();
@@ -417,7 +376,7 @@ fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
             let (network, losses) = fit.from(network, observer)?;
             let score = |scoring: &Scoring| fit::score(network.as_ref(), &scoring.pixels, &pool.scored());
             let scores = SliceScores { validation: score(&pool.validation)?, test: score(&pool.test)? };
-            keep(job, network.as_ref(), losses, (&scores, arithmetic))?;
+            fit_files::keep(job, network.as_ref(), losses, (&scores, arithmetic))?;
             tracing::info!("{}: fitted", job.file.display());
             scores
         }
@@ -426,117 +385,6 @@ fn one(job: &Job, kept: Option<Kept>, work: Work<'_>) -> Result<Fitted> {
         validation: pool.validation.pooled(&scores.validation, config.pooling),
         test: pool.test.pooled(&scores.test, config.pooling),
     })
-}
-
-fn keep(
-    job: &Job,
-    network: &dyn Classifier,
-    losses: Vec<f64>,
-    (scores, arithmetic): (&SliceScores, &Arithmetic),
-) -> Result<()> {
-    let mut tensors: Named =
-        network.tensors().into_iter().map(|(name, tensor)| (format!("{NETWORK}{name}"), tensor)).collect();
-    tensors.insert(VALIDATION.into(), packed(&scores.validation));
-    tensors.insert(TEST.into(), packed(&scores.test));
-    let (settings, computed_with) = (Some(job.settings.clone()), Some(arithmetic.clone()));
-    let description =
-        Description { key: job.key.clone(), settings, arm: job.arm, repetition: job.repetition, losses, computed_with };
-    write_tensors(&job.file, &tensors, &json!(description).to_string())?;
-    Ok(())
-}
-
-/// \[slices\] of one class, \[classes, slices\] of several.
-fn packed(classes: &[Vec<f32>]) -> Tensor {
-    match classes {
-        [one] => Tensor::from_slice(one),
-        several => Tensor::from_slice(&several.concat()).view([several.len() as i64, several[0].len() as i64]),
-    }
-}
-
-/// Slice scores of a finished fit of the same job.
-fn finished(job: &Job, pool: &Pool, here: &Place, observer: &dyn Observer) -> Result<Option<Kept>> {
-    if !files::is_there(&job.file)? {
-        return Ok(None);
-    }
-    let again = |why: &str| {
-        observer.note(&format!("{}: {why}; fitted again", job.file.display()));
-        Ok(None)
-    };
-    let file = match read_tensors(&job.file) {
-        Ok(file) => file,
-        // No permission, a disk that fails: that says nothing about the fit.
-        Err(problem) if problem.kind() == Kind::Environment => return Err(problem),
-        Err(problem) => return again(&problem.to_string()),
-    };
-    let computed_with = match serde_json::from_str::<Description>(&file.description) {
-        Ok(description) if description.key == job.key => description.computed_with,
-        Ok(Description { computed_with: Some(begun), settings, .. }) => {
-            // The key hashes pixels, and the last bits of some are made with the instructions at hand. What was asked
-            // for otherwise is fitted again wherever it was fitted before.
-            if settings.is_none_or(|settings| settings == job.settings) {
-                here.go_on(&begun, &job.file)?;
-            }
-            return again("of other settings or data");
-        }
-        _ => return again("of other settings or data"),
-    };
-    let classes = pool.scored().len();
-    let scores = |name: &str, scoring: &Scoring| -> Option<Vec<Vec<f32>>> {
-        let scores = Vec::<f32>::try_from(file.tensors.get(name)?.reshape([-1])).ok()?;
-        let slices = scoring.pixels.size()[0] as usize;
-        let rows = (0..classes).map(|class| scores[class * slices..][..slices].to_vec());
-        (scores.len() == classes * slices).then(|| rows.collect())
-    };
-    match (scores(VALIDATION, &pool.validation), scores(TEST, &pool.test)) {
-        (Some(validation), Some(test)) => Ok(Some((SliceScores { validation, test }, computed_with))),
-        _ => again("without its scores"),
-    }
-}
-
-/// The classifier of a finished fit.
-///
-/// # Errors
-/// No such file, or one of another plan.
-pub fn load_network(file: &Path, plan: &Plan, device: Device) -> Result<Box<dyn Classifier>> {
-    let stored = read_tensors(file)?;
-    let own = stored
-        .tensors
-        .iter()
-        .filter_map(|(name, tensor)| name.strip_prefix(NETWORK).map(|name| (name.to_owned(), tensor.shallow_clone())));
-    let mut network = plan.classifier.build(RunSeed(0), device);
-    network.load(&own.collect()).map_err(|problem| problem.at(file))?;
-    Ok(network)
-}
-
-/// A finished fit as its file has it.
-pub struct OpenFit {
-    /// The classifier, whichever network it is.
-    pub network: Box<dyn Classifier>,
-    /// Its scores of the test slices, in the data set's order: of the class of interest, or of one class after another.
-    pub test: Vec<f32>,
-    /// Of the file.
-    pub sha256: String,
-}
-
-/// Reads a finished fit without the settings that it was made with.
-///
-/// # Errors
-/// No such file, a damaged one, or one that holds no classifier with its scores.
-pub fn open_fit(file: &Path, device: Device) -> Result<OpenFit> {
-    let stored = read_tensors(file)?;
-    let foreign = || {
-        Problem::input(file, "no fit of a classifier")
-            .expected("a file that `rimforge classify` left in its folder of fits")
-            .advice("classify again; what is damaged is fitted anew")
-    };
-    let own = part(NETWORK, &stored.tensors);
-    let mut network = ClassifierConfig::of(&own).ok_or_else(foreign)?.build(RunSeed(0), device);
-    network.load(&own).map_err(|problem| problem.at(file))?;
-    let scores = stored.tensors.get(TEST).ok_or_else(foreign)?;
-    if scores.kind() != tch::Kind::Float {
-        return Err(foreign());
-    }
-    Ok(OpenFit { network, test: Vec::try_from(scores.reshape([-1]))?, sha256: stored.sha256 })
 }
 
 fn device_name(device: Device) -> &'static str {

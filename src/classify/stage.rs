@@ -13,7 +13,7 @@ use super::pool::Pool;
 use super::runs::{self, Asked, Elsewhere, Runs, Workplace};
 use super::source::{Given, Source};
 use super::test_lesions::{self, TestLesions};
-use super::{Arm, arms, cam, external, generators, load, made, start, weights};
+use super::{Arm, arms, cam, chance, external, fit_files, generators, load, made, start, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -22,7 +22,7 @@ use crate::nets::classifiers::Classifier;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::classes::Classes;
-use crate::records::classify::{ArmRecord, ClassifyRecord, TestSetRecord};
+use crate::records::classify::{ClassifyRecord, TestSetRecord};
 use crate::run_dir::RECORD;
 use crate::seed::RunSeed;
 use crate::settings::Settings;
@@ -93,7 +93,7 @@ pub(super) struct Outcome {
 pub const OWNER: Owner = Owner::of("classify", unmarked);
 
 fn written(config: &ClassifyConfig) -> Vec<String> {
-    let fits = config.arms.iter().flat_map(|&arm| (0..config.seeds).map(move |seed| runs::fit_name(arm, seed)));
+    let fits = config.arms.iter().flat_map(|&arm| (0..config.seeds).map(move |seed| fit_files::name(arm, seed)));
     let made = made::FILES.map(str::to_owned);
     fits.chain([RECORD, runs::MAPS].map(str::to_owned)).chain(made).chain(weights::written(config)).collect()
 }
@@ -101,7 +101,7 @@ fn written(config: &ClassifyConfig) -> Vec<String> {
 /// A folder of a version before there were marks: with a record or with fits.
 fn unmarked(folder: &Path) -> Result<Option<Vec<String>>> {
     let fit = |name: &str| name.contains("-seed") && name.ends_with(".safetensors");
-    let fits = files::files_in(folder, runs::FITS, fit)?;
+    let fits = files::files_in(folder, fit_files::FOLDER, fit)?;
     let known = !fits.is_empty() || files::parses::<ClassifyRecord>(&folder.join(RECORD))?;
     let known = known && files::was_locked(folder)?;
     Ok(known.then(|| fits.into_iter().chain([RECORD, runs::MAPS].map(str::to_owned)).collect()))
@@ -163,7 +163,7 @@ pub fn run_with(
     };
     let weights = weights::curve(&fits, truth.as_deref(), place, (&mut claim, ready), observer)?;
     facts(&mut notes, config, &pool, &outcome.test, data.classes());
-    notes.extend(beyond_chance(config, &outcome.found.arms));
+    notes.extend(chance::warning(config, &outcome.found.arms));
     let score = |set: &Prepared| external::score(set, (data, &pool, &runs), config, (place, seed), observer);
     let external = inputs.external.map(score).transpose()?;
     let record = ClassifyRecord { weights, external, ..fits.record(outcome, notes) };
@@ -386,7 +386,8 @@ impl Fits<'_> {
         if chosen.is_empty() {
             chosen.push(config.arms[0]);
         }
-        let load = |arm: &Arm| runs::load_network(&runs::fit_file(place.out, *arm, 0), &self.runs.plan, place.device);
+        let load =
+            |arm: &Arm| fit_files::load_network(&fit_files::path(place.out, *arm, 0), &self.runs.plan, place.device);
         let networks = chosen.iter().map(load).collect::<Result<Vec<_>>>()?;
         let named: Vec<(&str, &dyn Classifier)> =
             chosen.iter().zip(&networks).map(|(arm, network)| (arm.name(), network.as_ref())).collect();
@@ -403,23 +404,6 @@ impl Fits<'_> {
         let shown = cam::Shown { slices: &slices, classes: &classes, heading: &heading, footer: &footer };
         cam::figure(&shown, &named)?.write_png(place.out.join(runs::MAPS), &texts)
     }
-}
-
-/// What fits of shuffled labels must not be.
-fn beyond_chance(config: &ClassifyConfig, arms: &[ArmRecord]) -> Option<String> {
-    let shuffled =
-        |arm: &&ArmRecord| config.control == Some(Control::ShuffleLabels) || arm.name == Arm::ShuffledLabels.name();
-    let holds =
-        |arm: &&ArmRecord| arm.against_readers.get("auroc").is_none_or(|auroc| auroc.low <= 0.5 && 0.5 <= auroc.high);
-    let beyond: Vec<&str> = arms.iter().filter(shuffled).filter(|arm| !holds(arm)).map(|arm| &*arm.name).collect();
-    (!beyond.is_empty()).then(|| {
-        format!(
-            "WITH SHUFFLED LABELS the interval of AUROC does not hold .5 ({}). It knows the chance of test patients \
-             alone, and few fits miss .5 by theirs; where more seeds do not bring it back, something else than lesions \
-             tells the classes apart.",
-            beyond.join(", ")
-        )
-    })
 }
 
 /// What a reader of the numbers should know.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Arm;
 use super::config::ClassifyConfig;
+use super::fit_files;
 use super::runs::{self, Asked, Elsewhere, Runs, Workplace};
 use super::stage::Fits;
 use crate::files::Claim;
@@ -28,7 +29,7 @@ pub(super) fn arms(config: &ClassifyConfig) -> Vec<Arm> {
 
 /// Files of the fits, relative to the stage's folder.
 pub(super) fn written(config: &ClassifyConfig) -> Vec<String> {
-    let fit = |weight: f64, arm, seed| format!("{}/{}", folder(weight).display(), runs::fit_name(arm, seed));
+    let fit = |weight: f64, arm, seed| format!("{}/{}", folder(weight).display(), fit_files::name(arm, seed));
     let of_arm = |arm: Arm| {
         let of_weight = move |&weight: &f64| (0..config.seeds).map(move |seed| fit(weight, arm, seed));
         config.extra_weights.iter().flat_map(of_weight).collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use std::path::Path;
 use tch::Device;
 
 use super::config::ExplainConfig;
-use crate::classify::runs::{OpenFit, fit_name, open_fit};
+use crate::classify::fit_files::{self, OpenFit, open_fit};
 use crate::classify::{Arm, fit};
 use crate::data::Prepared;
 use crate::feed::batches::Images;
@@ -65,7 +65,7 @@ pub(super) fn open(
     for &arm in &config.arms {
         let mut own = ArmFits { arm, fits: vec![], files: vec![] };
         for repetition in 0..repetitions {
-            let name = fit_name(arm, repetition);
+            let name = fit_files::name(arm, repetition);
             let path = folder.join(&name);
             let fit = open_fit(&path, device)?;
             let promised = record.fits.iter().find(|file| file.path == name);

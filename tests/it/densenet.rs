@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rand::RngExt;
-use rimforge::classify::runs::open_fit;
+use rimforge::classify::fit_files::open_fit;
 use rimforge::records::classify::ClassifyRecord;
 use rimforge::seed::RunSeed;
 
