@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::texture::{LAGS, Texture};
+use crate::data::slices::largest_slice;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::cohort::Gate;
 use crate::statistics::agreement::VoteTable;
@@ -203,10 +204,9 @@ impl GateMeter {
 impl LesionPatch<'_> {
     /// Texture of the slice in which the lesion is largest; `None` unless its pixels are the published .4 mm.
     fn largest_slice_texture(&self) -> Option<Texture> {
-        let [depth, height, width] = self.shape;
+        let [_, height, width] = self.shape;
         let [_, dy, dx] = self.voxel_mm;
-        let area = |z: &usize| self.mask[z * height * width..(z + 1) * height * width].iter().filter(|m| **m).count();
-        let z = (0..depth).max_by_key(area)?;
+        let z = largest_slice(self.mask, height * width, |&inside| inside);
         let published = [dx, dy].iter().all(|mm| (mm - 0.4).abs() < 0.05);
         if published { Texture::of(&self.chi_ppb[z * height * width..(z + 1) * height * width], width) } else { None }
     }
