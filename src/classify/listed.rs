@@ -8,11 +8,13 @@ use serde::de::DeserializeOwned;
 use super::labelled::Kind;
 use crate::data::origin::Origin;
 use crate::data::{Prepared, listed_image};
+use crate::feed::network_source::require_channels;
 use crate::files;
 use crate::name::Inside;
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 use crate::records::edit::{Edit, EditDirection};
+use crate::records::label::Contrast;
 use crate::run_dir::RECORD;
 
 /// Largest record in bytes: an entry of some 600 for each of a hundred thousand images.
@@ -25,6 +27,8 @@ pub(super) struct Listed {
     data_sha256: Option<String>,
     #[serde(default)]
     ancestor_data: Vec<String>,
+    #[serde(default)]
+    contrasts: Vec<Contrast>,
     #[serde(default)]
     pub images: Vec<FileHash>,
     #[serde(default)]
@@ -46,13 +50,15 @@ impl Listed {
     ///
     /// # Errors
     /// No record, images of a generator of another data set (unless `trusted`, also one of which that is not known, or
-    /// that started from one of another), a list that something else than the program changed.
+    /// that started from one of another), of other channels or windows, a list that something else than the program
+    /// changed.
     pub fn open(folder: &Path, kind: Kind, data: &Prepared, trusted: bool) -> Result<(Self, Vec<String>)> {
         let path = folder.join(RECORD);
         let (command, _, words) = kind.words();
         let record: Self = read_record(&path, command)?;
         let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
         let notes = origin.check(&path, words, data.sha256(), trusted)?;
+        require_channels(&path, "the images were drawn", &record.contrasts, data)?;
         listed_image::require_list(&record.images, &record.image_classes)
             .map_err(|problem| problem.at(&path).advice(kind.again()))?;
         Ok((record, notes))

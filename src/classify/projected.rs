@@ -13,6 +13,7 @@ use crate::data::Prepared;
 use crate::data::manifest::Split;
 use crate::data::origin::Origin;
 use crate::digest;
+use crate::feed::network_source::require_channels;
 use crate::files;
 use crate::files::npy::Npy;
 use crate::name::{Name, shown};
@@ -33,8 +34,8 @@ pub enum Wanted {
 /// Reads the projections of training lesions that `folder`'s record lists, in the manifest's order of lesions.
 ///
 /// # Errors
-/// No record, an image that is missing or of another shape, a lesion that the data set does not have or that is not one
-/// that is wanted on the training side, or a generator that may not be used here, as in
+/// No record, an image that is missing or of another shape, other channels or windows, a lesion that the data set does
+/// not have or that is not one that is wanted on the training side, or a generator that may not be used here, as in
 /// [`drawn::synthetic`](super::drawn::synthetic).
 pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &ClassifyConfig) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
@@ -47,6 +48,7 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
     let mut notes = origin.check(&path, what, data.sha256(), config.trust_origin)?;
     data.require_made_of_it(&path, "projections", record.projected_sha256.as_deref())?;
+    require_channels(&path, "the images were projected", &record.contrasts, data)?;
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
     for (_, entry) in entries(&record, data, wanted) {

@@ -44,6 +44,10 @@ const LEAST_PARTS_BYTES: usize = 32 << 20;
 /// Values of a patient's used slices that stay in memory (16 MB), to find their percentiles.
 const USED_VALUES: usize = 1 << 22;
 
+/// Largest share of a traced map inside a lesion, below which nothing is traced there: one of two readers' line of one
+/// voxel, smoothed as by default, has .2.
+const FAINTEST: f32 = 0.05;
+
 /// A finished patient, as kept on disk until all are.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PatientPatches {
@@ -61,6 +65,9 @@ pub(super) struct PatientPatches {
     /// Patches that reach beyond the volume, and lesions larger than a patch.
     pub padded: u64,
     pub larger: u64,
+    /// Lesions that both readers call a rim, and inside which the traced map has none.
+    #[serde(default)]
+    pub untraced: Vec<Name>,
     /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
     pub ranges: Vec<[f32; 2]>,
     /// What the headers of its files leave open.
@@ -206,6 +213,7 @@ impl Work<'_> {
             non_finite,
             padded: 0,
             larger: 0,
+            untraced: Vec::new(),
             ranges: Vec::new(),
             places,
             background,
@@ -226,6 +234,7 @@ impl Work<'_> {
                 let lesion = Cut { which, key, mapped: &labels.lesions[&number], votes, side };
                 let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
                 self.note_empty(&lesion, &patch, &mut empty);
+                self.note_untraced(&lesion, &patch, &mut done);
             }
         }
         self.require_something(patient, &empty)?;
@@ -293,6 +302,21 @@ impl Work<'_> {
             };
             let words = missing::nothing(&mask, values, in_ppb);
             empty.extend(words.map(|words| format!("lesion {} ({words})", lesion.key.number)));
+        }
+    }
+
+    /// Notes an agreed rim whose traced map shows next to nothing inside the lesion: it may lie elsewhere, or be no
+    /// share from 0 to 1.
+    fn note_untraced(&self, lesion: &Cut, patch: &[f32], done: &mut PatientPatches) {
+        if lesion.votes != (true, true) {
+            return;
+        }
+        let mask = lesion.mapped.mask(self.config.patch);
+        let maps = self.config.contrasts.iter().zip(patch.chunks_exact(mask.len()));
+        for (_, map) in maps.filter(|(contrast, _)| Measure::of(contrast) == Measure::Traced) {
+            if !mask.iter().zip(map).any(|(&inside, &share)| inside > 0 && share >= FAINTEST) {
+                done.untraced.extend(done.lesions.last().map(|cut| cut.id.clone()));
+            }
         }
     }
 

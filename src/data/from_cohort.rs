@@ -20,6 +20,7 @@ use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
 use super::split;
 use crate::files;
+use crate::name::Name;
 use crate::nifti::Form;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -131,6 +132,7 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
     let (padded, larger) = patients.iter().fold((0, 0), |sum, one| (sum.0 + one.padded, sum.1 + one.larger));
     all.notes.push(format!("{padded} patches reach beyond the volume and repeat its nearest voxels there"));
     all.notes.push(format!("{larger} lesions are larger than their patch"));
+    all.notes.extend(untraced(&patients));
     all.notes.extend(odd_sizes(cohort, &patients));
     let mut places = PlaceNotes::default();
     patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
@@ -182,6 +184,21 @@ fn require_own_volumes(cohort: &Cohort, patients: &[PatientPatches]) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Agreed rims inside which nothing is traced.
+fn untraced(patients: &[PatientPatches]) -> Option<String> {
+    let rims = patients.iter().flat_map(|patient| &patient.lesions);
+    let rims = rims.filter(|lesion| (lesion.reader1, lesion.reader2) == (Some(true), Some(true))).count();
+    let names: Vec<&str> = patients.iter().flat_map(|patient| &patient.untraced).map(Name::as_str).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "in {} of {rims} lesions that both readers call a rim nothing is traced ({}): look whether the traced maps \
+             lie on their lesions and hold shares from 0 to 1",
+            names.len(),
+            listed(&names)
+        )
+    })
 }
 
 /// How many times larger or smaller than the cohort's median a patient's susceptibilities are before it is said.

@@ -14,7 +14,7 @@ use crate::data::AnyPrepared;
 use crate::data::manifest::{Lesion, Split};
 use crate::feed::network_source::network_file;
 use crate::files::{self, Input, OutFolder, Owner};
-use crate::nets::weights::{NetworkDescription, read_description};
+use crate::nets::weights::{NetworkDescription, read_description, read_tensors};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::training::TrainingRecord;
@@ -69,8 +69,8 @@ struct Known {
 /// Writes the three files into `out`.
 ///
 /// # Errors
-/// No license that could be one, no usable network, a data set that it was not trained on, an `out` that is not this
-/// command's, or a failed write.
+/// No license that could be one, no usable network or one with weights that are no numbers, a data set that it was not
+/// trained on, an `out` that is not this command's, or a failed write.
 pub fn write(card: Card<'_>, out: &Path, observer: &dyn Observer) -> Result<CardOutcome> {
     license::check_word(card.license)?;
     let file = network_file(card.network)?;
@@ -86,8 +86,8 @@ pub fn write(card: Card<'_>, out: &Path, observer: &dyn Observer) -> Result<Card
     let staging = claim.staging()?;
     files::make_folder(&staging)?;
     files::copy(&file, &staging.join(MODEL))?;
-    let copied = files::sha256_unless_stopped(staging.join(MODEL), observer)?;
-    if copied != known.sha256 {
+    // Whole, so that weights that are no numbers are not given away.
+    if read_tensors(&staging.join(MODEL)).map_err(|problem| problem.at(&file))?.sha256 != known.sha256 {
         return Err(Problem::input(&file, "changed while it was copied").advice("run the same command again"));
     }
     files::write_json(staging.join(CONFIG), &known.config()?)?;

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use super::license;
 use crate::data::AnyPrepared;
 use crate::files::{self, Input, OutFolder, Owner};
+use crate::name::Inside;
 use crate::observer::Observer;
-use crate::problem::{Problem, Result};
+use crate::problem::{Kind, Problem, Result};
+use crate::records::FileHash;
 use crate::run_dir::RECORD;
 use crate::share::drawn;
 
@@ -131,6 +133,7 @@ fn of_data(folder: &Path) -> Result<Parts> {
 
 fn of_drawn(folder: &Path) -> Result<Parts> {
     let record = drawn::record(folder)?;
+    record.images.iter().try_for_each(|image| require_listed(folder, image))?;
     let from = match record.learnt_from.as_ref().and_then(|learnt| learnt.simulated) {
         Some(true) => "SIMULATED data",
         Some(false) => "measured data",
@@ -152,6 +155,20 @@ fn of_drawn(folder: &Path) -> Result<Parts> {
         ],
         sensitive: None,
     })
+}
+
+/// Refuses a list that leads a reader out of the folder, or to other files than `generate` wrote.
+fn require_listed(folder: &Path, image: &FileHash) -> Result<()> {
+    let path = Inside::new(image.path.as_str())
+        .map_err(|fault| Problem::input(folder.join(RECORD), fault).advice(drawn::AGAIN))?;
+    let file = folder.join(&path);
+    match files::sha256(&file)? {
+        found if found == image.sha256 => Ok(()),
+        found => Err(Problem::new(Kind::Gate, format!("not the image that the record lists: SHA-256 {found}"))
+            .at(&file)
+            .expected(&image.sha256)
+            .advice(drawn::AGAIN)),
+    }
 }
 
 fn description(parts: &Parts, name: &str, said: Said<'_>) -> Value {

@@ -71,9 +71,17 @@ pub fn record(folder: &Path) -> Result<SynthesisRecord> {
         .advice("draw the images again with `rimforge generate`"))
 }
 
-/// Refuses a record that something else than `generate` changed: images twice, classes of others, no windows.
+/// Refuses a record that something else than `generate` changed: images twice, classes of others, no windows, channels
+/// of other names than their windows.
 fn require_sound(record: &SynthesisRecord) -> Result<()> {
     listed_image::require_list(&record.images, &record.image_classes)?;
+    if !record.contrasts.iter().map(|contrast| contrast.name.as_str()).eq(record.channels.iter().map(String::as_str)) {
+        let names = record.contrasts.iter().map(|contrast| shown(&contrast.name)).collect::<Vec<_>>().join(", ");
+        let found = record.channels.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+        return Err(
+            Problem::new(Kind::Input, format!("channels {found}")).expected(format!("{names}, as its contrasts"))
+        );
+    }
     for contrast in &record.contrasts {
         Window::new(contrast.window.low, contrast.window.high)
             .map_err(|problem| Problem::new(Kind::Input, format!("of {}: {problem}", contrast.name)))?;

@@ -52,6 +52,12 @@ impl CohortFiles {
         self.root.join(format!("derivatives/lesions/{id}/anat/{id}_desc-lesions_dseg.nii.gz"))
     }
 
+    /// Its traced rims.
+    pub fn rim(&self, patient: usize) -> PathBuf {
+        let id = format!("sub-{patient:03}");
+        self.root.join(format!("derivatives/lesions/{id}/anat/{id}_desc-rim_probseg.nii.gz"))
+    }
+
     pub fn reader_table(&self) -> PathBuf {
         self.root.join("derivatives/lesions/lesions.tsv")
     }
@@ -81,7 +87,8 @@ pub fn labels() -> Vec<f32> {
     each_voxel(|at| label(at) as f32)
 }
 
-fn rim() -> Vec<f32> {
+/// Shares of the tracings: one of two readers traced the first lesion.
+pub fn rim() -> Vec<f32> {
     each_voxel(|at| f32::from(label(at) == 1) * 0.5)
 }
 

@@ -38,7 +38,7 @@ fn descendant(path: &Path, data_sha256: Option<&str>, ancestor_data: &[&str]) {
 }
 
 /// A data set, a network that was trained on it and one that was trained on another.
-fn place() -> Folders {
+pub fn place() -> Folders {
     let folders = prepared();
     let data = Prepared::open(folders.at("data")).unwrap();
     network(&folders.at("own.safetensors"), 1, data.sha256());
@@ -46,7 +46,7 @@ fn place() -> Folders {
     folders
 }
 
-fn generate(folders: &Folders, network: &str, out: &str, more: &[&str]) {
+pub fn generate(folders: &Folders, network: &str, out: &str, more: &[&str]) {
     let mut command = Command::cargo_bin("rimforge").unwrap();
     command.args(["generate", "--device", "cpu", "--network"]).arg(folders.at(network)).arg("--out");
     command.arg(folders.at(out)).args(more).assert().success();
@@ -103,7 +103,7 @@ fn a_network_that_started_from_one_of_other_data_is_taken_on_asked_trust_only() 
     refused(&classify(&folders, "ada-gan", "--synthetic", "s"), 5, "does not say which data set");
 }
 
-fn refused(output: &Output, code: i32, says: &str) {
+pub fn refused(output: &Output, code: i32, says: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{said}");
     assert!(said.contains(says), "{said}");
@@ -142,6 +142,26 @@ fn images_of_another_network_do_not_get_in() {
     refused(&classify(), 3, "no synthetic slice");
     fs::remove_file(at("g/record.json")).unwrap();
     refused(&classify(), 3, "record.json");
+}
+
+/// A record that names no channels is believed.
+#[test]
+fn images_of_another_window_do_not_get_in() {
+    let folders = place();
+    generate(&folders, "own.safetensors", "g", &["--seeds", "0-3"]);
+    for (arm, option, folder) in [("ada-gan", "--synthetic", "g"), ("ada-gan-ld", "--denoised", "denoised")] {
+        let record = folders.at(folder).join("record.json");
+        let of_window = |low: f64| {
+            let mut told: serde_json::Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+            let window = serde_json::json!({"low": low, "high": 100.0});
+            told["contrasts"] = serde_json::json!([{"name": "chimap", "unit": "ppb", "window": window}]);
+            fs::write(&record, told.to_string()).unwrap();
+            classify(&folders, arm, option, folder)
+        };
+        let own = of_window(-100.0);
+        assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stderr));
+        refused(&of_window(-800.0), 3, "channels chimap -800..100 ppb; expected chimap -100..100 ppb");
+    }
 }
 
 #[test]

@@ -104,6 +104,7 @@ mod supply_chain;
 mod training_parity;
 
 mod generate;
+mod given_away;
 
 mod generators;
 

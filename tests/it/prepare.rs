@@ -90,6 +90,29 @@ fn a_cohort_becomes_patches_with_a_proven_split() {
     assert!(image.pixels.iter().all(|value| (-1.0..=1.0).contains(value)));
 }
 
+/// One patient's map lies beside its lesion, another's holds next to nothing.
+#[test]
+fn agreed_rims_without_a_trace_are_told() {
+    let cohort = CohortFiles::new(8);
+    let notes = |name: &str| {
+        let mut command = prepare("--cohort", &cohort.root, &cohort.root.with_file_name(name));
+        let done = command.args(["--contrasts", "chimap,rim", "--json"]).assert().success();
+        let record: PrepareRecord = serde_json::from_slice(&done.get_output().stdout).unwrap();
+        record.notes.into_iter().filter(|note| note.contains("nothing is traced")).collect::<Vec<_>>()
+    };
+    assert!(notes("own").is_empty());
+    let own = cohort_files::rim();
+    let mut aside = own.clone();
+    aside.rotate_right(SHAPE[0] * 12);
+    cohort_files::nifti(&cohort.rim(2), &aside, 0.0);
+    cohort_files::nifti(&cohort.rim(5), &own.iter().map(|share| share / 1000.0).collect::<Vec<_>>(), 0.0);
+    let told = notes("odd");
+    assert_eq!(told.len(), 1, "{told:?}");
+    let expected =
+        "in 2 of 8 lesions that both readers call a rim nothing is traced (sub-002_lesion-001, sub-005_lesion-001)";
+    assert!(told[0].starts_with(expected), "{told:?}");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_another_split() {
     let cohort = CohortFiles::new(9);

@@ -48,9 +48,15 @@ pub fn write(folder: &Path, out: &Path, observer: &dyn Observer) -> Result<BidsO
     files::make_folder(&staging)?;
     let mut dataset = Dataset::new(&staging);
     observer.begin("writing volumes", "images", images.len() as u64);
+    let mut first = None;
     for (at, image) in &images {
         stop_if_asked(observer)?;
-        one(&mut dataset, folder, (&record, &learnt), (*at, image))?;
+        let shape = one(&mut dataset, folder, (&record, &learnt), (*at, image))?;
+        if *first.get_or_insert(shape) != shape {
+            return Err(Problem::input(folder.join(&image.path), format!("depth, height and width {shape:?}"))
+                .expected(format!("{:?}, as the images before it", first.unwrap_or(shape)))
+                .advice(drawn::AGAIN));
+        }
         observer.advance(1);
     }
     observer.end();
@@ -72,12 +78,13 @@ pub fn write(folder: &Path, out: &Path, observer: &dyn Observer) -> Result<BidsO
     Ok(outcome)
 }
 
+/// Writes one image; its depth, height and width.
 fn one(
     dataset: &mut Dataset<'_>,
     folder: &Path,
     (record, learnt): (&SynthesisRecord, &LearntFrom),
     (at, image): (usize, &DrawnImage),
-) -> Result<()> {
+) -> Result<[usize; 3]> {
     let path = folder.join(&image.path);
     let bytes = image.bytes(folder, LARGEST)?;
     let array = Npy::open(&bytes).map_err(|problem| problem.at(&path))?;
@@ -116,7 +123,8 @@ fn one(
         sidecar: &sidecar,
         header: if learnt.simulated == Some(true) { "SIMULATED SYNTHETIC" } else { "SYNTHETIC" },
     };
-    dataset.add(&scan, &record.contrasts, &values)
+    dataset.add(&scan, &record.contrasts, &values)?;
+    Ok([depth, height, width])
 }
 
 /// About the world's origin. Slices lie as cohorts have them; volumes are of brains, whose first voxel is the patient's
