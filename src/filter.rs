@@ -25,6 +25,23 @@ pub fn gaussian(image: &[f32], (height, width): (usize, usize), sigma: f64) -> V
     along(&along(image, true), false)
 }
 
+/// The mask and every pixel whose centre lies within `radius` of one of its pixels'; rows of `width`.
+pub fn dilated(mask: &[bool], width: usize, radius: usize) -> Vec<bool> {
+    let mut grown = mask.to_vec();
+    let (reach, height) = (radius as i64, (mask.len() / width) as i64);
+    for at in (0..mask.len()).filter(|&at| mask[at]) {
+        let (x, y) = ((at % width) as i64, (at / width) as i64);
+        for row in (y - reach).max(0)..=(y + reach).min(height - 1) {
+            for column in (x - reach).max(0)..=(x + reach).min(width as i64 - 1) {
+                if (row - y).pow(2) + (column - x).pow(2) <= reach.pow(2) {
+                    grown[row as usize * width + column as usize] = true;
+                }
+            }
+        }
+    }
+    grown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +56,13 @@ mod tests {
         assert!((soft[8 * 16 + 9] / soft[8 * 16 + 8] - (-1.0f32 / 4.5).exp()).abs() < 1e-5);
         assert!((soft[8 * 16 + 9] - soft[9 * 16 + 8]).abs() < 1e-7);
         assert_eq!(gaussian(&point, (16, 16), 0.0), point);
+    }
+
+    /// By hand: a pixel in the middle of 5 x 5 grows by one into a cross of five, by two into a disc of thirteen.
+    #[test]
+    fn a_pixel_grows_into_discs() {
+        let mask: Vec<bool> = (0..25).map(|at| at == 12).collect();
+        let count = |radius| dilated(&mask, 5, radius).into_iter().filter(|&grown| grown).count();
+        assert_eq!([0, 1, 2, 9].map(count), [1, 5, 13, 25]);
     }
 }

@@ -15,7 +15,7 @@ use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
-use crate::project::{From, Inputs, NoiseMaps, ProjectConfig, Space, Start, run_stage};
+use crate::project::{Evidence, From, Inputs, NoiseMaps, ProjectConfig, Space, Start, run_stage};
 use crate::records::classes::{Class, Split};
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::run_dir::ProjectionDir;
@@ -107,9 +107,12 @@ struct Typed {
     /// Weight of w's distance from the cloud.
     #[arg(long)]
     cloud_pull: Option<f64>,
-    /// 0 is faithful, 1 as rim-like as each slice's own evidence lets it.
+    /// 0 is faithful, 1 as rim-like as the evidence lets it.
     #[arg(long)]
     towards_rim: Option<f64>,
+    /// What says how much of that pull is for a lesion: slice, the one that is projected, or lesion, all of its slices.
+    #[arg(long, value_parser = choice::<Evidence>())]
+    evidence: Option<Evidence>,
     /// Also write an animated PNG of each optimisation with so many frames.
     #[arg(long, value_name = "FRAMES")]
     film: Option<u64>,
@@ -222,7 +225,7 @@ mod tests {
         let some = config(
             "--class rim --split validation --limit 1 --slices 2 --controls 3 --steps 4 --learning-rate 0.5 --w-noise 0.6 \
              --features pixels --choose-features 7 --batch 8 --condition 1 --space w-plus --start mean --film 9 \
-             --background 0.1 --cloud-pull 0.2 --towards-rim 0.3",
+             --background 0.1 --cloud-pull 0.2 --towards-rim 0.3 --evidence lesion",
         );
         assert_eq!(
             (some.class, some.split, some.space, some.start),
@@ -231,6 +234,7 @@ mod tests {
         assert_eq!([some.limit, some.slices, some.controls, some.steps], [1, 2, 3, 4]);
         assert_eq!([some.choose_features, some.batch, some.film], [7, 8, 9]);
         assert_eq!([some.background, some.cloud_pull, some.towards_rim], [0.1, 0.2, 0.3]);
+        assert_eq!(some.evidence, Evidence::Lesion);
         assert_eq!((some.learning_rate, some.w_noise, some.condition), (0.5, 0.6, Some(ClassChoice::Number(1))));
         assert_eq!(some.w_samples, ProjectConfig::default().w_samples);
     }

@@ -145,17 +145,22 @@ impl<S: Side> Slices<S> {
         images.pop().ok_or_else(|| Problem::new(Kind::Internal, "no slice was read"))
     }
 
+    /// Reads the slices of one lesion, in the order of its positions.
+    ///
+    /// # Errors
+    /// As [`Slices::image`].
+    pub fn images_of(&self, group: &LesionSlices) -> Result<Vec<SliceImage>> {
+        let zs: Vec<u32> = group.positions.iter().map(|&position| self.entry(position).0.z).collect();
+        self.data.slices_of(group.lesion, &zs)
+    }
+
     /// Reads all slices, each patch file once and in parallel, in the set's order.
     ///
     /// # Errors
     /// As [`Slices::image`].
     pub fn images(&self) -> Result<Vec<SliceImage>> {
         let groups = self.by_lesion();
-        let read = |group: &LesionSlices| {
-            let zs: Vec<u32> = group.positions.iter().map(|&position| self.entry(position).0.z).collect();
-            let images = self.data.slices_of(group.lesion, &zs)?;
-            Ok(group.positions.iter().copied().zip(images).collect())
-        };
+        let read = |group: &LesionSlices| Ok(group.positions.iter().copied().zip(self.images_of(group)?).collect());
         let mut images: Vec<(usize, SliceImage)> =
             groups.par_iter().map(read).collect::<Result<Vec<Vec<_>>>>()?.into_iter().flatten().collect();
         images.sort_by_key(|(position, _)| *position);

@@ -48,25 +48,6 @@ pub fn area(region: &[bool]) -> f64 {
     region.iter().filter(|inside| **inside).count() as f64 / region.len().max(1) as f64
 }
 
-/// `region` of rows of `width` and all that is within `pixels` of it.
-pub fn dilated(region: &[bool], width: usize, pixels: usize) -> Vec<bool> {
-    let (height, reach) = ((region.len() / width.max(1)) as i64, pixels as i64);
-    let width = width as i64;
-    let mut out = vec![false; region.len()];
-    for at in (0..region.len()).filter(|&at| region[at]) {
-        let (x, y) = (at as i64 % width, at as i64 / width);
-        for dy in -reach..=reach {
-            for dx in -reach..=reach {
-                let (x, y) = (x + dx, y + dy);
-                if dx * dx + dy * dy <= reach * reach && (0..width).contains(&x) && (0..height).contains(&y) {
-                    out[(y * width + x) as usize] = true;
-                }
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,15 +72,5 @@ mod tests {
         assert_abs_diff_eq!(overlap(&[1.0, 3.0, -1.0], &[2.0, 0.0, 2.0]).unwrap(), 0.25, epsilon = 1e-12);
         assert_abs_diff_eq!(overlap(&[1.0, 3.0], &[2.0, 6.0]).unwrap(), 1.0, epsilon = 1e-12);
         assert_eq!(overlap(&[1.0, 3.0], &[0.0, 0.0]), None);
-    }
-
-    #[test]
-    fn a_pixel_grows_to_a_disc_and_stays_inside() {
-        let mut one = vec![false; 49];
-        one[3 * 7 + 3] = true;
-        assert_eq!(dilated(&one, 7, 2).iter().filter(|inside| **inside).count(), 13);
-        assert_eq!(dilated(&one, 7, 0), one);
-        let corner: Vec<bool> = (0..49).map(|at| at == 0).collect();
-        assert_eq!(dilated(&corner, 7, 2).iter().filter(|inside| **inside).count(), 6);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::attribution::{MARGIN, dilated};
+use super::attribution::MARGIN;
 use super::perturbed::SOFTNESS;
 use crate::data::Prepared;
 use crate::data::slices::TestSlices;
+use crate::filter::dilated;
 use crate::filter::gaussian;
 use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};

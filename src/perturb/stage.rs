@@ -21,7 +21,7 @@ use crate::project::batches::Batches;
 use crate::project::config::ProjectConfig;
 use crate::project::feature_choice::Features;
 use crate::project::targets::{self, Pick, Target};
-use crate::project::{OneProjected, Session, units};
+use crate::project::{Evidence, OneProjected, Session, units};
 use crate::records::arithmetic::Arithmetic;
 use crate::records::classes::{Class, Split};
 use crate::records::perturbation::{PerturbationRecord, PerturbedCase};
@@ -88,7 +88,7 @@ pub fn run_with(
     (out, ready): (&Path, &Ready),
     lab: &Lab<'_>,
 ) -> Result<PerturbationRecord> {
-    let project = settings.project;
+    let project = settings.by_slice();
     settings.check()?;
     let dir = PerturbationDir::new(out);
     let network = network_file(inputs.network)?;
@@ -97,7 +97,7 @@ pub fn run_with(
     let before = files::read_note::<PerturbationRecord>(dir.record())?;
     claim.narrow(SHEETS, known_sheets(out, before.as_ref())?)?;
     claim.will_write([RECORD])?;
-    let session = Session::open(inputs.network, inputs.data, project, lab)?;
+    let session = Session::open(inputs.network, inputs.data, &project, lab)?;
     let levels = session.known_rims(1)?.levels;
     let net = session.features(session.projector.usual_features())?;
     let (bench, spoiled) = spoiled(&session, &net, settings, &dir)?;
@@ -139,6 +139,11 @@ impl Settings<'_> {
         }
         Ok(())
     }
+
+    /// What spoils one slice would spoil its lesion: the others, as they are, are no evidence.
+    fn by_slice(&self) -> ProjectConfig {
+        ProjectConfig { evidence: Evidence::Slice, ..self.project.clone() }
+    }
 }
 
 /// All that is projected, spoiled and as it is.
@@ -167,7 +172,8 @@ fn spoiled<'a>(
 /// `Kind::Interrupted` once asked to stop; finished units stay. Otherwise as [`run_stage`].
 pub fn run_share(inputs: Inputs<'_>, settings: Settings<'_>, share: &Share, lab: &Lab<'_>) -> Result<()> {
     settings.check()?;
-    let session = Session::open(inputs.network, inputs.data, settings.project, lab)?;
+    let project = settings.by_slice();
+    let session = Session::open(inputs.network, inputs.data, &project, lab)?;
     let net = session.features(session.projector.usual_features())?;
     let workplace = share.workplace()?;
     let dir = PerturbationDir::new(workplace.path());
@@ -212,8 +218,10 @@ struct Role {
 
 /// Held-out rims, spoiled in every way; training rims and held-out non-rims as they are. At most `lesions` of each.
 fn roles(session: &Session<'_>, lesions: u64) -> Result<[Role; 3]> {
-    let chosen =
-        |class, split| session.select(Pick { class, split, limit: lesions, slices: 1 }).map(|found| found.targets);
+    let evidence = session.evidence();
+    let chosen = |class, split| {
+        session.select(Pick { class, split, limit: lesions, slices: 1, evidence }).map(|found| found.targets)
+    };
     let rims = chosen(Class::RIM, Split::Validation)?;
     require_some(session.prepared, &rims)?;
     let (all, as_they_are) = (&Corruption::ALL[..], &Corruption::ALL[..1]);
@@ -239,7 +247,7 @@ fn require_some(prepared: &Prepared, rims: &[Target]) -> Result<()> {
 /// No rim on the validation side that can be measured; a patch that cannot be read.
 pub fn require_rims(prepared: &Prepared, seed: RunSeed) -> Result<()> {
     let (gauge, _) = targets::gauge(prepared);
-    let pick = Pick { class: Class::RIM, split: Split::Validation, limit: 1, slices: 1 };
+    let pick = Pick { class: Class::RIM, split: Split::Validation, limit: 1, slices: 1, evidence: Evidence::Slice };
     require_some(prepared, &targets::select(prepared, pick, &gauge, seed)?.targets)
 }
 

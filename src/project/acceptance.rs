@@ -35,8 +35,13 @@ impl Gauge {
     /// The measured channel of `pixels` \[C, H, W\] in physical units up to an offset, which no measure here depends
     /// on.
     fn plane(&self, pixels: &[f32]) -> Vec<f32> {
+        self.measured(pixels).iter().map(|&v| (f64::from(v) * self.scale) as f32).collect()
+    }
+
+    /// The measured channel of `pixels` \[C, H, W\], in the network's range.
+    pub fn measured<'a>(&self, pixels: &'a [f32]) -> &'a [f32] {
         let plane = self.height * self.width;
-        pixels[self.channel * plane..][..plane].iter().map(|&v| (f64::from(v) * self.scale) as f32).collect()
+        &pixels[self.channel * plane..][..plane]
     }
 
     /// Rim contrast of `pixels` \[C, H, W\]: in the mask \[H, W\] the edge band minus the core; without one that of the

@@ -5,6 +5,8 @@ use tch::{Kind, Tensor};
 use super::emphasis::Emphasis;
 use super::rim_score::Pull;
 use crate::latent::cloud::LatentCloud;
+use crate::nets::features::{FeatureNet, squared_distance};
+use crate::problem::{Problem, Result};
 
 /// Settings of the aims.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +62,15 @@ impl Aims {
         }
     }
 
+    /// Squared distance \[N\] of the images to the targets, both \[N, C, R, R\], as it is compared.
+    ///
+    /// # Errors
+    /// What the feature net reports.
+    pub fn distance(&self, features: &dyn FeatureNet, images: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        let weighed = |images: &Tensor| Ok::<_, Problem>(self.weighed(features.features(images)?));
+        Ok(squared_distance(&weighed(images)?, &weighed(targets)?))
+    }
+
     /// `loss` and what these add for w \[N, L, w_dim\] and its images.
     pub fn added_to(&self, loss: Tensor, w: &Tensor, images: &Tensor) -> Tensor {
         let loss = match &self.cloud {
@@ -76,8 +87,8 @@ impl Aims {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::features::PixelPyramid;
     use crate::nets::features::places::factors;
-    use crate::nets::features::{FeatureNet, PixelPyramid, squared_distance};
 
     /// By hand: deviations 2 and 1/2 along the axes, so (2, 1) is 1 and 2 deviations off: (1 + 4) / 2 of weight 10.
     #[test]

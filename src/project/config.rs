@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::aims::Wanted;
 use super::emphasis::Emphasis;
+use super::evidence::Evidence;
 use super::feature_setting::FeatureSetting;
 use super::optimise::{Descent, NoiseMaps, Space};
 use super::schedule;
@@ -87,10 +88,14 @@ pub struct ProjectConfig {
     /// Weight of the squared Mahalanobis distance of w from the cloud, per dimension; 0 leaves w free.
     #[serde(skip_serializing_if = "is_zero")]
     pub cloud_pull: f64,
-    /// From 0, faithful to the slice, to 1, as rim-like as its own evidence lets it: a pull towards what tells agreed
-    /// training rims from agreed training non-rims, in proportion to the probability that the slice itself has.
+    /// From 0, faithful to the slice, to 1, as rim-like as the evidence lets it: a pull towards what tells agreed
+    /// training rims from agreed training non-rims, by `evidence`.
     #[serde(skip_serializing_if = "is_zero")]
     pub towards_rim: f64,
+    /// What says how much of that pull is for a lesion: "slice", in proportion to the probability of a rim that the
+    /// projected slice gives, or "lesion", as far as all of its prepared slices make one likelier than not.
+    #[serde(skip_serializing_if = "Evidence::is_usual")]
+    pub evidence: Evidence,
     /// Values of `towards_rim` at which all that is projected is projected once more, only to be measured; none by
     /// default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -127,6 +132,7 @@ impl Default for ProjectConfig {
             margin: MARGIN,
             cloud_pull: 0.0,
             towards_rim: 0.0,
+            evidence: Evidence::Slice,
             curve: vec![],
             precision: Precision::Float32,
             film: 0,

@@ -9,7 +9,6 @@ use super::aims::Wanted;
 use super::feature_choice::Features;
 use super::fingerprint::fingerprint;
 use super::projector::Run;
-use super::rim_score::RimScore;
 use super::session::Session;
 use super::targets::Target;
 use super::units;
@@ -92,7 +91,7 @@ impl<'a> Curve<'a> {
         levels: &'a Levels,
     ) -> Self {
         let prints: Vec<String> = targets.iter().map(|target| fingerprint(&session.settings(), target)).collect();
-        let score = session.rim_score.as_ref().map(RimScore::identity);
+        let score = session.pull_identity();
         let curve = &session.config.curve;
         let key = json!([curve, features.identity, levels.present, levels.absent, score, prints]).to_string();
         Self { session, features, targets, levels, key }
@@ -123,9 +122,8 @@ impl<'a> Curve<'a> {
     fn point(&self, towards_rim: f64, observer: &dyn Observer) -> Result<CurvePoint> {
         let Self { session, features, targets, levels, .. } = self;
         let all: Vec<&Target> = targets.iter().collect();
-        let usual = Run::new(session.config, session.seed, observer);
-        let wanted = Wanted { towards_rim, ..usual.wanted };
-        let run = Run { wanted, rim_score: session.rim_score.as_ref(), ..usual };
+        let usual = session.run(observer);
+        let run = Run { wanted: Wanted { towards_rim, ..usual.wanted }, ..usual };
         let mut slices = Vec::new();
         session.projector.project_all(features.net.as_ref(), &all, &run, &mut |at, projected| {
             let target = &targets[at];

@@ -6,21 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::fingerprint::fingerprint;
-use super::projector::{Projector, Run};
-use super::rim_score::RimScore;
+use super::projector::Projector;
+use super::session::Session;
 use super::targets::Target;
-use crate::engine::Place;
 use crate::files;
 use crate::nets::features::FeatureNet;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
-use crate::project::acceptance::{Gauge, Levels};
+use crate::project::acceptance::Levels;
 use crate::project::{BuiltIn, FeatureSetting, ProjectConfig, choice};
 use crate::records::arithmetic::Arithmetic;
 use crate::records::projection::{FeatureChoice, ProjectionRecord};
 use crate::records::spelling;
 use crate::run_dir::ProjectionDir;
-use crate::seed::RunSeed;
 
 /// Built-in feature nets that this network can be projected with.
 pub fn candidates(projector: &Projector) -> Vec<BuiltIn> {
@@ -68,37 +66,26 @@ pub struct Features<'a> {
 /// # Errors
 /// A file that is no feature net, or the discriminator's features of a network without one.
 pub fn named<'a>(projector: &'a Projector, asked: &FeatureSetting, auto: BuiltIn) -> Result<Features<'a>> {
-    let built_in = |net: BuiltIn| -> Result<Features<'a>> {
-        let net = projector.built_in(net)?;
-        Ok(Features { identity: net.name().to_owned(), net })
-    };
     match asked {
-        FeatureSetting::Auto => built_in(auto),
-        FeatureSetting::BuiltIn(net) => built_in(*net),
+        FeatureSetting::Auto => built_in(projector, auto),
+        FeatureSetting::BuiltIn(net) => built_in(projector, *net),
         FeatureSetting::Weights(file) => {
             Ok(Features { net: projector.from_weights(file)?, identity: files::sha256(file)? })
         }
     }
 }
 
+fn built_in(projector: &Projector, net: BuiltIn) -> Result<Features<'_>> {
+    let net = projector.built_in(net)?;
+    Ok(Features { identity: net.name().to_owned(), net })
+}
+
 /// What the trial depends on.
 pub struct Trial<'a> {
-    /// The network.
-    pub projector: &'a Projector,
-    /// How rims are measured.
-    pub gauge: &'a Gauge,
+    /// The network, and how it is projected into.
+    pub session: &'a Session<'a>,
     /// Which rims show enough contrast to lose some.
     pub levels: &'a Levels,
-    /// How to project.
-    pub config: &'a ProjectConfig,
-    /// What every projection depends on, feature net aside.
-    pub settings: &'a serde_json::Value,
-    /// Of every draw.
-    pub seed: RunSeed,
-    /// Where it is computed.
-    pub place: &'a Place,
-    /// What tells a rim, where projections are pulled towards one.
-    pub rim_score: Option<&'a RimScore>,
 }
 
 /// A trial that was done, in its file.
@@ -123,16 +110,18 @@ impl Trial<'_> {
         dir: &ProjectionDir,
         observer: &dyn Observer,
     ) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
+        let Session { projector, config, place, .. } = self.session;
         // A share of next to nothing says nothing.
         let lowest = self.levels.absent.max(f64::MIN_POSITIVE);
         let shows_rim = |target: &&Target| target.lesion.as_ref().is_some_and(|lesion| lesion.contrast >= lowest);
         let rims: Vec<Target> = rims.iter().filter(shows_rim).cloned().collect();
-        let nets = candidates(self.projector);
-        let prints: Vec<String> = rims.iter().map(|target| fingerprint(self.settings, target)).collect();
+        let nets = candidates(projector);
+        let settings = self.session.settings();
+        let prints: Vec<String> = rims.iter().map(|target| fingerprint(&settings, target)).collect();
         let key = json!([nets, prints]).to_string();
         let path = dir.feature_choice();
         let kept = match files::read_note::<Kept>(&path)? {
-            Some(Kept::Told { key: of, batch, computed_with, choices }) if of == key && batch == self.config.batch => {
+            Some(Kept::Told { key: of, batch, computed_with, choices }) if of == key && batch == config.batch => {
                 Some((choices, vec![computed_with]))
             }
             Some(Kept::Untold(of, choices)) if of == key => Some((choices, vec![])),
@@ -145,7 +134,7 @@ impl Trial<'_> {
         // The record speaks of the trial before, which is of other settings.
         files::remove(&dir.record())?;
         files::remove(&path)?;
-        observer.begin("feature nets", "image steps", (nets.len() * rims.len()) as u64 * self.config.steps);
+        observer.begin("feature nets", "image steps", (nets.len() * rims.len()) as u64 * config.steps);
         let mut choices = Vec::new();
         for net in nets {
             observer.status(&spelling::name(&net));
@@ -153,29 +142,24 @@ impl Trial<'_> {
         }
         observer.end();
         choice::choose(&mut choices);
-        let computed_with = self.place.arithmetic.clone();
-        let told = Kept::Told {
-            key,
-            batch: self.config.batch,
-            computed_with: computed_with.clone(),
-            choices: choices.clone(),
-        };
+        let computed_with = place.arithmetic.clone();
+        let told =
+            Kept::Told { key, batch: config.batch, computed_with: computed_with.clone(), choices: choices.clone() };
         files::write_json(&path, &told)?;
         Ok((choices, vec![computed_with]))
     }
 
     fn candidate(&self, net: BuiltIn, rims: &[Target], observer: &dyn Observer) -> Result<FeatureChoice> {
-        let net = self.projector.built_in(net)?;
+        let features = built_in(&self.session.projector, net)?;
         let start = Instant::now();
         let mut pairs = Vec::new();
-        let run = Run { rim_score: self.rim_score, ..Run::new(self.config, self.seed, observer) };
         let targets: Vec<&Target> = rims.iter().collect();
-        self.projector.project_all(net.as_ref(), &targets, &run, &mut |at, projected| {
-            let after = self.gauge.contrast_after(&projected.pixels, targets[at])?;
+        self.session.project(&features, &targets, observer, &mut |at, projected| {
+            let after = self.session.gauge.contrast_after(&projected.pixels, targets[at])?;
             pairs.extend(targets[at].lesion.as_ref().map(|lesion| (lesion.contrast, after)));
             Ok(())
         })?;
-        choice::summarise(net.name(), &pairs, start.elapsed().as_secs_f64())
+        choice::summarise(features.net.name(), &pairs, start.elapsed().as_secs_f64())
     }
 }
 

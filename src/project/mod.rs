@@ -18,6 +18,10 @@ pub mod start;
 
 pub mod emphasis;
 
+pub mod bands;
+
+pub mod evidence;
+
 pub mod rim_score;
 
 pub mod aims;
@@ -63,6 +67,7 @@ pub mod units;
 pub use aims::Aims;
 pub use config::ProjectConfig;
 pub use draws::Draws;
+pub use evidence::Evidence;
 pub use feature_setting::{BuiltIn, FeatureSetting};
 pub use fingerprint::fingerprint;
 pub use needs::require_lesions;

@@ -1,6 +1,7 @@
 //! What projections need of a data set, whichever the network: so that a study can tell before one is trained.
 
 use super::ProjectConfig;
+use super::evidence::Evidence;
 use super::session::{KnownRims, known_rims, learnt_score};
 use super::targets::{self, Pick, Selection};
 use crate::data::Prepared;
@@ -18,7 +19,7 @@ pub fn require_lesions(prepared: &Prepared, config: &ProjectConfig, seed: RunSee
     let KnownRims { masked, .. } = known_rims(prepared, &gauge, seed, config.slices)?;
     require_masks(prepared, config, masked)?;
     let &ProjectConfig { ref class, split, limit, slices, .. } = config;
-    let pick = Pick { class: class.clone(), split, limit, slices };
+    let pick = Pick { class: class.clone(), split, limit, slices, evidence: Evidence::Slice };
     require_some(prepared, config, &targets::select(prepared, pick, &gauge, seed)?)
 }
 

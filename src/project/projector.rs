@@ -18,7 +18,7 @@ use crate::feed::network_source::{NetworkImages, network_file};
 use crate::feed::padding;
 use crate::latent::cloud::LatentCloud;
 use crate::nets::class::{ClassChoice, class_number, one_hot};
-use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, places, squared_distance};
+use crate::nets::features::{DiscriminatorFeatures, FeatureNet, PixelPyramid, RandomVgg, places};
 use crate::nets::network::Network;
 use crate::nets::weights::load_image_network;
 use crate::nets::{Discriminator, Generator};
@@ -307,8 +307,7 @@ impl Projector {
         if let Some(score) = run.rim_score.filter(|_| run.wanted.towards_rim > 0.0) {
             let far = tch::no_grad(|| {
                 let images = synthesise(generator, &start.unsqueeze(1), &draws.noise);
-                let [begun, wanted] = [&images, &targets].map(|images| comparison.features.features(images));
-                Ok::<_, Problem>(squared_distance(&aims.weighed(begun?), &aims.weighed(wanted?)))
+                aims.distance(comparison.features, &images, &targets)
             })?;
             aims.rim = score.pull(batch, run.wanted.towards_rim, &far, &self.source.padding);
         }

@@ -3,23 +3,21 @@
 //!
 //! Read are two numbers of a slice: how far the mask's edge band lies above its core, and above the tissue around the
 //! lesion. A logistic regression on them tells the agreed training rims from the agreed training non-rims. Its log-odds
-//! are linear in the pixels, so that a descent can follow them. A lesion is pulled in proportion to the probability
-//! that *its own slice* has: what shows some of a rim becomes more of one, what shows none is left alone. No contested
-//! lesion, no held-out one and no truth is learnt from.
+//! are linear in the pixels, so that a descent can follow them. How much a lesion is pulled its own pixels say
+//! ([`Evidence`]): what shows some of a rim becomes more of one, what shows none is left alone. No contested lesion, no
+//! held-out one and no truth is learnt from.
 
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use super::acceptance::Gauge;
-use super::emphasis::dilated;
+use super::bands::Bands;
+use super::evidence::{Evidence, LesionScore};
 use super::targets::Target;
-use crate::metrics::rim_contrast::edge_and_core;
 use crate::problem::{Kind as ProblemKind, Problem, Result};
 use crate::records::label::Padding;
 use crate::statistics::logistic::Logistic;
-
-/// The tissue around a lesion: farther from its mask than the first, up to the second, pixels.
-const AROUND: [usize; 2] = [1, 4];
+use crate::statistics::recalibration::probability;
 
 /// Weight of the pull at full strength, in units of the distance at which a descent starts: so it means the same for
 /// every feature net.
@@ -34,6 +32,8 @@ pub struct RimScore {
     channel: usize,
     /// Of the data's unit per unit of the network's range.
     scale: f64,
+    /// What says how much is pulled; absent where the slice itself does.
+    lesion: Option<LesionScore>,
 }
 
 /// What a batch is pulled by.
@@ -48,17 +48,18 @@ pub struct Pull {
 }
 
 impl RimScore {
-    /// From the slices of agreed training lesions with the class of interest and without.
+    /// From the slices of agreed training lesions with the class of interest and without, picked with this evidence.
     ///
     /// # Errors
     /// Masks too small, or too few lesions for both classes.
-    pub fn learnt(gauge: &Gauge, rims: &[Target], others: &[Target]) -> Result<Self> {
-        let mut rows = Vec::new();
-        let mut labels = Vec::new();
+    pub fn learnt(gauge: &Gauge, evidence: Evidence, rims: &[Target], others: &[Target]) -> Result<Self> {
+        let (mut rows, mut lesions, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         for (targets, label) in [(rims, true), (others, false)] {
             for target in targets {
-                if let Some(maps) = maps(target, gauge.width) {
-                    rows.push(maps.map(|map| readout(gauge, &map, &target.pixels)));
+                if let Some(bands) = bands(target, gauge.width) {
+                    let readouts = bands.readouts(gauge.measured(&target.pixels), gauge.scale);
+                    rows.push([readouts[0], readouts[1]]);
+                    lesions.push(target.mean_of_lesion(readouts));
                     labels.push(label);
                 }
             }
@@ -69,7 +70,9 @@ impl RimScore {
             let found = format!("{interest} rims and {others} other training lesions whose rim can be scored");
             Problem::new(ProblemKind::Input, found)
                 .expected("some of each, with masks, that a straight line of readouts can tell apart")
-                .advice("set project.towards_rim to 0, or prepare a cohort with more lesions")
+                .advice(
+                    "set project.towards_rim to 0 and leave project.curve empty, or prepare a cohort with more lesions",
+                )
         };
         if rows.is_empty() {
             return Err(refused());
@@ -77,20 +80,38 @@ impl RimScore {
         let deviations = [0, 1].map(|at| deviation(&rows.iter().map(|row| row[at]).collect::<Vec<f64>>()));
         let unit: Vec<Vec<f64>> = rows.iter().map(|row| vec![row[0] / deviations[0], row[1] / deviations[1]]).collect();
         let fitted = Logistic::fit(&unit, &labels).ok_or_else(refused)?;
-        Ok(Self { fitted, deviations, channel: gauge.channel, scale: gauge.scale })
+        let lesion = match evidence {
+            Evidence::Slice => None,
+            Evidence::Lesion => Some(LesionScore::learnt(&lesions, &labels).ok_or_else(refused)?),
+        };
+        Ok(Self { fitted, deviations, channel: gauge.channel, scale: gauge.scale, lesion })
     }
 
     /// What tells it from every other, for fingerprints.
     pub fn identity(&self) -> Value {
-        json!([self.fitted.intercept, self.fitted.slopes, self.deviations])
+        let slice = json!([self.fitted.intercept, self.fitted.slopes, self.deviations]);
+        match &self.lesion {
+            None => slice,
+            Some(lesion) => json!([slice, lesion.identity()]),
+        }
     }
 
-    /// Log-odds of each of the network-range pixels of a target; `None` where its mask has no core, edge or
-    /// surroundings.
-    fn map(&self, target: &Target, width: usize) -> Option<Vec<f64>> {
-        let maps = maps(target, width)?;
+    /// Log-odds of each of the network-range pixels of a slice.
+    fn map(&self, bands: &Bands, pixels: usize) -> Vec<f64> {
+        let [core, around] = bands.maps(pixels);
         let per_unit = [0, 1].map(|at| self.fitted.slopes[at] / self.deviations[at] * self.scale);
-        Some(maps[0].iter().zip(&maps[1]).map(|(edge, around)| edge * per_unit[0] + around * per_unit[1]).collect())
+        core.iter().zip(&around).map(|(core, around)| core * per_unit[0] + around * per_unit[1]).collect()
+    }
+
+    /// How much of the strongest pull is for a target, 0 to 1; `map` is that of its slice.
+    fn share(&self, target: &Target, (bands, map): (&Bands, &[f64]), plane: &[f32]) -> f64 {
+        match &self.lesion {
+            None => {
+                let odds = map.iter().zip(plane).map(|(w, &x)| w * f64::from(x)).sum::<f64>();
+                probability(self.fitted.intercept + odds)
+            }
+            Some(lesion) => lesion.share(&target.mean_of_lesion(bands.readouts(plane, self.scale))),
+        }
     }
 
     /// The pull of a batch at `towards` of 0..1, in units of the distances \[N\] at which its descents start; `None`
@@ -101,17 +122,17 @@ impl RimScore {
         let (mut map, mut strength) = (Vec::new(), Vec::new());
         let channels = batch.first()?.pixels.len() / plane;
         for target in batch {
-            let own = self.map(target, padding.width);
-            let pixels = &target.pixels[self.channel * plane..][..plane];
-            let odds = own
-                .as_ref()
-                .map(|own| self.fitted.intercept + own.iter().zip(pixels).map(|(w, &x)| w * f64::from(x)).sum::<f64>());
-            strength.push(odds.map_or(0.0, |odds| STRONGEST * towards * probability(odds)) as f32);
             let mut image = vec![0f32; channels * plane];
-            for (to, from) in image[self.channel * plane..].iter_mut().zip(own.into_iter().flatten()) {
-                *to = from as f32;
+            let mut share = 0.0;
+            if let Some(bands) = bands(target, padding.width) {
+                let own = self.map(&bands, plane);
+                share = self.share(target, (&bands, &own), &target.pixels[self.channel * plane..][..plane]);
+                for (to, from) in image[self.channel * plane..].iter_mut().zip(own) {
+                    *to = from as f32;
+                }
             }
             map.extend(image);
+            strength.push((STRONGEST * towards * share) as f32);
         }
         if strength.iter().all(|&strength| strength == 0.0) {
             return None;
@@ -135,24 +156,9 @@ impl Pull {
     }
 }
 
-/// Whose sum over the pixels is the readout: edge band minus core, and edge band minus surroundings.
-fn maps(target: &Target, width: usize) -> Option<[Vec<f64>; 2]> {
-    let mask = target.mask.as_ref()?;
-    let [edge, core] = edge_and_core(mask, width);
-    let [near, far] = AROUND.map(|radius| dilated(mask, width, radius));
-    let around: Vec<bool> = far.iter().zip(&near).map(|(&far, &near)| far && !near).collect();
-    let share = |part: &[bool]| {
-        let count = part.iter().filter(|&&inside| inside).count();
-        (count > 0).then(|| part.iter().map(|&inside| f64::from(u8::from(inside)) / count as f64).collect::<Vec<f64>>())
-    };
-    let (edge, core, around) = (share(&edge)?, share(&core)?, share(&around)?);
-    let minus = |other: &[f64]| edge.iter().zip(other).map(|(edge, other)| edge - other).collect();
-    Some([minus(&core), minus(&around)])
-}
-
-fn readout(gauge: &Gauge, map: &[f64], pixels: &[f32]) -> f64 {
-    let plane = &pixels[gauge.channel * map.len()..][..map.len()];
-    gauge.scale * map.iter().zip(plane).map(|(weight, &value)| weight * f64::from(value)).sum::<f64>()
+/// `None` without a mask that can be read.
+fn bands(target: &Target, width: usize) -> Option<Bands> {
+    Bands::of(target.mask.as_ref()?, width)
 }
 
 /// Root of the mean squared distance from the mean; 1 where all are equal.
@@ -162,14 +168,13 @@ fn deviation(values: &[f64]) -> f64 {
     if square > 0.0 { square.sqrt() } else { 1.0 }
 }
 
-fn probability(odds: f64) -> f64 {
-    1.0 / (1.0 + (-odds).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::name::Name;
+    use crate::project::evidence::Beside;
+    use crate::project::targets::OfLesion;
+    use crate::records::classes::Class;
     use tch::Device;
 
     const SIDE: usize = 16;
@@ -195,15 +200,7 @@ mod tests {
     fn learnt() -> RimScore {
         let rims: Vec<Target> = [0.2, 0.3, 0.4].map(lesion).into();
         let others: Vec<Target> = [-0.2, -0.1, 0.0, 0.1].map(lesion).into();
-        RimScore::learnt(&gauge(), &rims, &others).unwrap()
-    }
-
-    /// By hand: an edge .3 above the core is 30 ppb above it and 40 above the tissue around.
-    #[test]
-    fn readouts_are_in_the_unit_of_the_data() {
-        let target = lesion(0.3);
-        let [edge, around] = maps(&target, SIDE).unwrap().map(|map| readout(&gauge(), &map, &target.pixels));
-        assert!((edge - 30.0).abs() < 1e-4 && (around - 40.0).abs() < 1e-4, "{edge} {around}");
+        RimScore::learnt(&gauge(), Evidence::Slice, &rims, &others).unwrap()
     }
 
     #[test]
@@ -222,6 +219,38 @@ mod tests {
         assert!(score.pull(&[&Target { mask: None, ..faint }], 0.5, &distances.narrow(0, 0, 1), &padding).is_none());
     }
 
+    /// A lesion whose other slices show this much of a rim each, in ppb and all round.
+    fn among(edge: f32, others: f64) -> Target {
+        let beside =
+            Beside { slices: 4, sums: [4.0 * others, 4.0 * others + 40.0, if others > 0.0 { 4.0 } else { 0.0 }] };
+        let lesion = OfLesion {
+            lesion_id: Name::of_known("a"),
+            patient: "a".to_owned(),
+            slice: 3,
+            role: Class::AMBIGUOUS,
+            contrast: 0.0,
+            beside,
+        };
+        Target { lesion: Some(lesion), ..self::lesion(edge) }
+    }
+
+    /// Of two slices alike the one is pulled whose neighbours show a rim; along the same map as ever.
+    #[test]
+    fn a_slice_is_pulled_as_the_other_slices_of_its_lesion_say() {
+        let rims: Vec<Target> = [0.2, 0.3, 0.4].map(|edge| among(edge, 100.0 * f64::from(edge))).into();
+        let others: Vec<Target> = [-0.2, -0.1, 0.0, 0.1].map(|edge| among(edge, 100.0 * f64::from(edge))).into();
+        let score = RimScore::learnt(&gauge(), Evidence::Lesion, &rims, &others).unwrap();
+        assert!(score.identity() != learnt().identity() && score.fitted == learnt().fitted);
+        let (shown, not) = (among(0.15, 35.0), among(0.15, -15.0));
+        let padding = Padding::of(SIDE, SIDE);
+        let distances = Tensor::from_slice(&[2.0f32, 2.0]);
+        let pull = score.pull(&[&shown, &not], 0.5, &distances, &padding).unwrap();
+        let strength = Vec::<f32>::try_from(&pull.strength).unwrap();
+        assert!(strength[0] > 0.6 && strength[1] == 0.0, "{strength:?}");
+        let as_ever = learnt().pull(&[&shown, &not], 0.5, &distances, &padding).unwrap();
+        assert!(pull.map.equal(&as_ever.map) && pull.intercept == as_ever.intercept);
+    }
+
     #[test]
     fn the_pull_agrees_with_numpy() {
         let all: serde_json::Value = serde_json::from_str(include_str!("../../tests/fixtures/aims.json")).unwrap();
@@ -237,8 +266,8 @@ mod tests {
     fn lesions_without_masks_teach_nothing() {
         let without = Target { mask: None, ..lesion(0.3) };
         let one = std::slice::from_ref(&without);
-        assert!(RimScore::learnt(&gauge(), one, one).is_err());
-        assert!(RimScore::learnt(&gauge(), &[lesion(0.3)], &[]).is_err());
+        assert!(RimScore::learnt(&gauge(), Evidence::Slice, one, one).is_err());
+        assert!(RimScore::learnt(&gauge(), Evidence::Lesion, &[lesion(0.3)], &[]).is_err());
         assert_eq!(learnt().identity(), learnt().identity());
     }
 }

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::acceptance::{Gauge, Levels};
+use super::evidence::Evidence;
 use super::feature_choice::{Features, named};
 use super::fingerprint;
 use super::projector::{OneProjected, Projector, Run};
@@ -66,6 +67,9 @@ impl<'a> Session<'a> {
         projector.source.notes_beside(prepared).iter().for_each(|note| lab.observer.note(note));
         let (gauge, unit) = targets::gauge(prepared);
         let rim_score = learnt_score(prepared, config, &gauge, lab.seed)?;
+        if rim_score.is_none() && config.evidence == Evidence::Lesion {
+            lab.observer.note("project.evidence says nothing here: project.towards_rim is 0, so nothing is pulled");
+        }
         let (seed, place) = (lab.seed, lab.engine.place.clone());
         Ok(Self { projector, prepared, gauge, unit, config, seed, place, rim_score })
     }
@@ -76,6 +80,11 @@ impl<'a> Session<'a> {
     /// A patch that cannot be read.
     pub fn select(&self, pick: Pick) -> Result<Selection> {
         targets::select(self.prepared, pick, &self.gauge, self.seed)
+    }
+
+    /// What the targets of its projections are to bring along: other slices only where something is pulled by them.
+    pub fn evidence(&self) -> Evidence {
+        if self.rim_score.is_some() { self.config.evidence } else { Evidence::Slice }
     }
 
     /// What the training rims' own contrasts say, `slices` of each lesion.
@@ -97,10 +106,20 @@ impl<'a> Session<'a> {
     /// What every projection of this session depends on, feature net aside.
     pub fn settings(&self) -> Value {
         let mut settings = fingerprint::settings(self.config, &self.projector, self.seed);
-        if let Some(score) = self.rim_score.as_ref().filter(|_| self.config.towards_rim > 0.0) {
-            settings["rim_score"] = score.identity();
+        if let Some(pull) = self.pull_identity().filter(|_| self.config.towards_rim > 0.0) {
+            settings["rim_score"] = pull;
         }
         settings
+    }
+
+    /// What tells its pull towards a rim from every other, strength aside: the score, and the data set whose other
+    /// slices are evidence.
+    pub fn pull_identity(&self) -> Option<Value> {
+        let score = self.rim_score.as_ref()?.identity();
+        Some(match self.config.evidence {
+            Evidence::Slice => score,
+            Evidence::Lesion => json!([score, self.prepared.sha256()]),
+        })
     }
 
     /// Projects `targets` batch by batch and hands over each with its place among them.
@@ -114,14 +133,18 @@ impl<'a> Session<'a> {
         observer: &dyn Observer,
         done: &mut dyn FnMut(usize, OneProjected) -> Result<()>,
     ) -> Result<()> {
-        let run = Run { rim_score: self.rim_score.as_ref(), ..Run::new(self.config, self.seed, observer) };
-        self.projector.project_all(features.net.as_ref(), targets, &run, done)
+        self.projector.project_all(features.net.as_ref(), targets, &self.run(observer), done)
+    }
+
+    /// How its projections are made.
+    pub fn run<'b>(&'b self, observer: &'b dyn Observer) -> Run<'b> {
+        Run { rim_score: self.rim_score.as_ref(), ..Run::new(self.config, self.seed, observer) }
     }
 }
 
 /// As [`Session::known_rims`].
 pub(super) fn known_rims(prepared: &Prepared, gauge: &Gauge, seed: RunSeed, slices: u64) -> Result<KnownRims> {
-    let pick = Pick { class: Class::RIM, split: Split::Train, limit: 0, slices };
+    let pick = Pick { class: Class::RIM, split: Split::Train, limit: 0, slices, evidence: Evidence::Slice };
     let rims = targets::select(prepared, pick, gauge, seed)?.targets;
     let masked = rims.iter().all(|target| target.mask.is_some());
     let contrasts = rims.iter().filter_map(|target| target.lesion.as_ref()).map(|lesion| lesion.contrast);
@@ -141,10 +164,11 @@ pub(super) fn learnt_score(
         return Ok(None);
     }
     let of_class = |class: Class| {
-        let pick = Pick { class, split: Split::Train, limit: 0, slices: config.slices };
+        let &ProjectConfig { slices, evidence, .. } = config;
+        let pick = Pick { class, split: Split::Train, limit: 0, slices, evidence };
         Ok::<_, Problem>(targets::select(prepared, pick, gauge, seed)?.targets)
     };
-    RimScore::learnt(gauge, &of_class(Class::RIM)?, &of_class(Class::NON_RIM)?)
+    RimScore::learnt(gauge, config.evidence, &of_class(Class::RIM)?, &of_class(Class::NON_RIM)?)
         .map(Some)
         .map_err(|problem| problem.at(prepared.root()))
 }

@@ -213,10 +213,11 @@ pub(super) fn job<'a>(
 pub(super) fn selected(session: &Session<'_>, observer: &dyn Observer) -> Result<Selection> {
     let &Session { config, .. } = session;
     let &ProjectConfig { ref class, split, limit, slices, controls, .. } = config;
-    let mut selection = session.select(Pick { class: class.clone(), split, limit, slices })?;
+    let evidence = session.evidence();
+    let mut selection = session.select(Pick { class: class.clone(), split, limit, slices, evidence })?;
     needs::require_some(session.prepared, config, &selection)?;
     for class in [Class::RIM, Class::NON_RIM].into_iter().filter(|_| controls > 0) {
-        let pick = Pick { class: class.clone(), split: Split::Validation, limit: controls, slices };
+        let pick = Pick { class: class.clone(), split: Split::Validation, limit: controls, slices, evidence };
         add_controls(&mut selection, session.select(pick)?, &class, controls, observer);
     }
     Ok(selection)
@@ -247,16 +248,14 @@ pub(super) fn tried(
     dir: &ProjectionDir,
     observer: &dyn Observer,
 ) -> Result<(Vec<FeatureChoice>, Vec<Arithmetic>)> {
-    let Session { projector, gauge, config, seed, place, rim_score, .. } = session;
+    let config = session.config;
     if config.choose_features == 0 {
         return Ok(Default::default());
     }
     let (limit, slices) = (config.choose_features, config.slices);
-    let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices })?;
-    let rim_score = rim_score.as_ref();
-    let trial =
-        Trial { projector, gauge, levels, config, settings: &session.settings(), seed: *seed, place, rim_score };
-    trial.run(&rims.targets, dir, observer)
+    let evidence = session.evidence();
+    let rims = session.select(Pick { class: Class::RIM, split: Split::Validation, limit, slices, evidence })?;
+    Trial { session, levels }.run(&rims.targets, dir, observer)
 }
 
 /// Where results go.

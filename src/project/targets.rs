@@ -8,6 +8,8 @@ use crate::data::slices::Slices;
 use crate::name::Name;
 use crate::problem::{Kind, Problem, Result};
 use crate::project::acceptance::Gauge;
+use crate::project::bands::Readouts;
+use crate::project::evidence::{Beside, Evidence, shown};
 use crate::records::classes::{Class, Split};
 use crate::records::label::measured;
 use crate::seed::RunSeed;
@@ -38,6 +40,15 @@ pub struct OfLesion {
     pub role: Class,
     /// What the gauge says of it, in the channel's unit.
     pub contrast: f64,
+    /// What the lesion's other slices show; nothing where the slice alone is evidence.
+    pub beside: Beside,
+}
+
+impl Target {
+    /// Mean readouts of the lesion, of which this slice has its `own`.
+    pub fn mean_of_lesion(&self, own: Readouts) -> Readouts {
+        self.lesion.as_ref().map(|lesion| lesion.beside).unwrap_or_default().mean_with(own)
+    }
 }
 
 /// Slices of the lesions of one class and side.
@@ -60,6 +71,8 @@ pub struct Pick {
     pub limit: u64,
     /// Slices of each.
     pub slices: u64,
+    /// Whether their other slices are read as well.
+    pub evidence: Evidence,
 }
 
 /// The gauge of a data set, and the unit that it measures in: of the channel that rims are measured on.
@@ -101,11 +114,17 @@ fn of_side<S: Side>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed) 
         }
         group.positions.sort_by_key(|&position| (std::cmp::Reverse(slices.entry(position).0.voxels), position));
         let before = found.len();
+        let all = match pick.evidence {
+            Evidence::Slice => vec![],
+            Evidence::Lesion => slices.images_of(group)?,
+        };
+        let shown = shown(&all, gauge);
+        let mut read = all.into_iter();
         for &position in &group.positions {
             if found.len() - before == pick.slices as usize {
                 break;
             }
-            let image = slices.image(position)?;
+            let image = read.next().map_or_else(|| slices.image(position), Ok)?;
             let mask: Option<Vec<bool>> = image.mask.map(|mask| mask.iter().map(|&voxel| voxel > 0).collect());
             let Some(contrast) = gauge.contrast(&image.pixels, mask.as_deref()) else { continue };
             let (slice, lesion) = slices.entry(position);
@@ -115,6 +134,7 @@ fn of_side<S: Side>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed) 
                 slice: u64::from(slice.z),
                 role: pick.class.clone(),
                 contrast,
+                beside: Beside::of(&shown, slice.z),
             };
             let target = Target { id: slices.id(position), pixels: image.pixels, mask, lesion: Some(lesion) };
             found.push((position, target));

@@ -117,6 +117,24 @@ impl Place {
         command.output().unwrap()
     }
 
+    /// Raises the edge of the half ring to `edge` ppb all round in the other slices of a patient's contested lesion.
+    fn others_show(&self, patient: u32, edge: f32) {
+        let (root, file) = (self.path("data"), self.path("data").join(MANIFEST));
+        let mut manifest: Manifest = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let lesion = &mut manifest.lesions[3 * patient as usize + 1];
+        let (path, shape) = (root.join(&lesion.patch), [1, 3, u64::from(SIDE), u64::from(SIDE)]);
+        let mut values: Vec<f32> = patch_file::read(&path, &shape, &lesion.sha256).unwrap();
+        for (at, value) in (0u32..).zip(&mut values).filter(|(at, _)| at / SIDE / SIDE != 1) {
+            let from_middle = |at: u32| f64::from(at) - f64::from(SIDE / 2);
+            let radius = from_middle(at % SIDE).hypot(from_middle(at / SIDE % SIDE));
+            if radius > 5.0 && radius <= 8.0 {
+                *value = edge;
+            }
+        }
+        lesion.sha256 = patch_file::write(&path, &shape, &values).unwrap();
+        std::fs::write(file, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    }
+
     fn record(&self) -> ProjectionRecord {
         serde_json::from_slice(&std::fs::read(self.path("out/record.json")).unwrap()).unwrap()
     }
@@ -169,6 +187,26 @@ fn lesions_and_controls_are_projected_judged_and_not_redone() {
     assert!(place.project(&options).status.success());
     assert_nothing_unfinished(&place.path("out"));
     assert!(std::fs::read(place.path("out/record.json")).unwrap() == after, "the record changed");
+}
+
+/// What the projected slice shows is the same in all of them: half a ring.
+#[test]
+fn the_other_slices_of_a_lesion_say_how_far_it_is_pulled() {
+    let place = Place::new();
+    place.others_show(0, 60.0);
+    place.others_show(1, -20.0);
+    let after = |evidence: &str| -> Vec<f64> {
+        let output =
+            place.project(&["--data", "data", "--features", "pixels", "--towards-rim", "1", "--evidence", evidence]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        place.record().lesions.iter().map(|lesion| lesion.contrast_after).collect()
+    };
+    let (slice, lesion) = (after("slice"), after("lesion"));
+    assert!(lesion[0] > slice[0] && lesion[1] < slice[1], "{slice:?} {lesion:?}");
+    // Evidence of other data: what was made is made again, though the projected slice and the settings are the same.
+    place.others_show(0, -20.0);
+    let less = after("lesion");
+    assert!(less[0] < lesion[0], "{lesion:?} {less:?}");
 }
 
 #[test]

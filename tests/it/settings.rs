@@ -253,6 +253,7 @@ fn table() -> Vec<Row> {
         row("project.margin", Count, &["0", "1024"], &["1025"]),
         row("project.cloud_pull", Number, &["0", "1e6"], &["-0.1", "1e7"]),
         row("project.towards_rim", Number, &["0", "1"], &["-0.1", "1.1"]),
+        row("project.evidence", Word, &["slice", "lesion"], &["slices"]),
         row("project.curve", List, &["[]", "[0, 0.5, 1]"], &["[-0.1]", "[0, 1.1]"]),
         row("project.film", Count, &["0", "1000"], &["1001"]),
         row("project.precision", Word, &["auto", "float32", "tf32", "bfloat16", "float16"], &["float64"]),

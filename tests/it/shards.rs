@@ -14,9 +14,11 @@ use crate::fuzz::volumes::copy;
 use crate::tiny_runs::{TinyRuns, assert_same, finish, outcome};
 
 /// Every kind of unit: a trial of feature nets, batches with films, points of two curves.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 15] = [
     "project.choose_features=2",
     "project.curve=[0.0,0.5]",
+    "project.towards_rim=0.1",
+    "project.evidence='lesion'",
     "project.film=2",
     "perturb.lesions=2",
     "classify.additions=on-top",

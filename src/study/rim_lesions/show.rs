@@ -225,6 +225,7 @@ impl RimStudy {
             ("margin", usual.margin.to_string(), project.margin == usual.margin),
             ("cloud_pull", usual.cloud_pull.to_string(), project.cloud_pull == usual.cloud_pull),
             ("towards_rim", usual.towards_rim.to_string(), project.towards_rim == usual.towards_rim),
+            ("evidence", "\"slice\"".to_owned(), project.evidence == usual.evidence),
             ("curve", format!("{:?}", usual.curve), project.curve == usual.curve),
         ];
         let unwritten = keys.into_iter().filter(|(.., is_usual)| *is_usual);

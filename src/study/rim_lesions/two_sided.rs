@@ -10,7 +10,7 @@ use crate::data::Prepared;
 use crate::nets::class::ClassChoice;
 use crate::problem::Result;
 use crate::project::feature_choice::with_chosen_features;
-use crate::project::{self, ProjectConfig};
+use crate::project::{self, Evidence, ProjectConfig};
 use crate::records::classes::{Class, Split};
 use crate::records::projection::ProjectionRecord;
 use crate::records::two_sided::TwoSidedRecord;
@@ -102,6 +102,7 @@ impl RimStudy {
             choose_features: 0,
             film: 0,
             towards_rim: 0.0,
+            evidence: Evidence::Slice,
             curve: vec![],
             condition: Some(ClassChoice::Name(class.name().to_owned())),
             ..base.clone()
