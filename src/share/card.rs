@@ -87,7 +87,7 @@ pub fn write(card: Card<'_>, out: &Path, observer: &dyn Observer) -> Result<Card
     files::make_folder(&staging)?;
     files::copy(&file, &staging.join(MODEL))?;
     // Whole, so that weights that are no numbers are not given away.
-    if read_tensors(&staging.join(MODEL)).map_err(|problem| problem.at(&file))?.sha256 != known.sha256 {
+    if read_tensors(staging.join(MODEL)).map_err(|problem| problem.at(&file))?.sha256 != known.sha256 {
         return Err(Problem::input(&file, "changed while it was copied").advice("run the same command again"));
     }
     files::write_json(staging.join(CONFIG), &known.config()?)?;
