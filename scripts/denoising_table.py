@@ -22,7 +22,7 @@ DRAWS = 2000
 
 
 def slices(study):
-    """Every projected slice as (strength, role, truth, patient, before, after, change in the lesion, invented)."""
+    """Every projected slice, once for each strength of the pull."""
     with open(study / "cohort/derivatives/truth/truth.tsv", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t")
         truth = {f"{row['participant_id']}_lesion-{int(row['lesion_id']):03d}": row["true_rim"] == "1" for row in rows}
@@ -44,7 +44,9 @@ def slices(study):
 
 def auroc(scores, labels):
     rims, others = scores[labels], scores[~labels]
-    return ((rims[:, None] > others).mean() + (rims[:, None] == others).mean() / 2) if len(rims) and len(others) else np.nan
+    if not (len(rims) and len(others)):
+        return np.nan
+    return (rims[:, None] > others).mean() + (rims[:, None] == others).mean() / 2
 
 
 class Columns:
@@ -67,9 +69,8 @@ class Columns:
         return f"{of(self.all):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def gains(s, role, true=None):
-    chosen = (s["role"] == role) & (True if true is None else s["true"] == true)
-    return (s["after"] - s["before"])[chosen]
+def gains(s, role, true):
+    return (s["after"] - s["before"])[(s["role"] == role) & (s["true"] == true)]
 
 
 def middle(values):
