@@ -231,7 +231,8 @@ impl Work<'_> {
             }
             for (which, (number, votes)) in lesions.by_ref().take(centres.len()).enumerate() {
                 let key = LesionKey { patient: patient.id.clone(), number };
-                let lesion = Cut { which, key, mapped: &labels.lesions[&number], votes, side };
+                let mapped = &labels.lesions[&number];
+                let lesion = Cut { which, key, mapped, mask: mapped.mask(self.config.patch), votes, side };
                 let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
                 self.note_empty(&lesion, &patch, &mut empty);
                 self.note_untraced(&lesion, &patch, &mut done);
@@ -293,14 +294,14 @@ impl Work<'_> {
 
     /// Notes for each channel in which a lesion has no values.
     fn note_empty(&self, lesion: &Cut, patch: &[f32], empty: &mut [Vec<String>]) {
-        let mask = lesion.mapped.mask(self.config.patch);
-        for ((contrast, values), empty) in self.config.contrasts.iter().zip(patch.chunks_exact(mask.len())).zip(empty) {
+        let values = patch.chunks_exact(lesion.mask.len());
+        for ((contrast, values), empty) in self.config.contrasts.iter().zip(values).zip(empty) {
             let in_ppb = match Measure::of(contrast) {
                 Measure::Traced => continue,
                 Measure::Susceptibility => true,
                 Measure::Weighted => false,
             };
-            let words = missing::nothing(&mask, values, in_ppb);
+            let words = missing::nothing(&lesion.mask, values, in_ppb);
             empty.extend(words.map(|words| format!("lesion {} ({words})", lesion.key.number)));
         }
     }
@@ -311,10 +312,9 @@ impl Work<'_> {
         if lesion.votes != (true, true) {
             return;
         }
-        let mask = lesion.mapped.mask(self.config.patch);
-        let maps = self.config.contrasts.iter().zip(patch.chunks_exact(mask.len()));
+        let maps = self.config.contrasts.iter().zip(patch.chunks_exact(lesion.mask.len()));
         for (_, map) in maps.filter(|(contrast, _)| Measure::of(contrast) == Measure::Traced) {
-            if !mask.iter().zip(map).any(|(&inside, &share)| inside > 0 && share >= FAINTEST) {
+            if !lesion.mask.iter().zip(map).any(|(&inside, &share)| inside > 0 && share >= FAINTEST) {
                 done.untraced.extend(done.lesions.last().map(|cut| cut.id.clone()));
             }
         }
@@ -341,14 +341,14 @@ impl Work<'_> {
         let centre = lesion.mapped.extent.centre;
         let id = Name::new(lesion.key.to_string())
             .map_err(|fault| Problem::input(&self.cohort.root, fault).advice("rename the patient"))?;
-        let mask = lesion.mapped.mask(shape);
+        let mask = &lesion.mask;
         let mut patch = vec![0.0; channels.len() * mask.len()];
         for (channel, part) in channels.iter().zip(patch.chunks_exact_mut(mask.len())) {
             if let Some(channel) = channel {
                 channel.cut(lesion.which, centre, shape, part);
             }
         }
-        let slices = patches::slices(&mask, shape, self.config.slice_area_fraction);
+        let slices = patches::slices(mask, shape, self.config.slice_area_fraction);
         if slices.is_empty() {
             return Err(Problem::input(&self.cohort.root, format!("{id} has no voxel in the patch about its centre"))
                 .expected(format!("a lesion that fits into {shape:?} voxels")));
@@ -362,7 +362,7 @@ impl Work<'_> {
         let patch_shape = [channels.len() as u64, depth, height, width];
         done.lesions.push(Lesion {
             sha256: patch_file::write(&self.out.join(&file), &patch_shape, &patch)?,
-            mask_sha256: Some(patch_file::write(&self.out.join(&mask_file), &patch_shape[1..], &mask)?),
+            mask_sha256: Some(patch_file::write(&self.out.join(&mask_file), &patch_shape[1..], mask)?),
             id,
             patient: lesion.key.patient.clone(),
             centre,
@@ -425,6 +425,8 @@ struct Cut<'a> {
     which: usize,
     key: LesionKey,
     mapped: &'a label_map::Lesion,
+    /// In the patch, 1 inside.
+    mask: Vec<u8>,
     votes: (bool, bool),
     side: Split,
 }

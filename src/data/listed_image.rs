@@ -18,13 +18,25 @@ use super::patch_file::most_bytes;
 /// No such file, a longer one; `Kind::Gate`: another hash, so that nobody knows what drew it.
 pub fn bytes(path: &Path, most: u64, sha256: &str) -> Result<Vec<u8>> {
     let bytes = files::read(path, most, "an image as its record describes it")?;
-    let found = digest::sha256(&bytes);
-    if found == sha256 {
-        return Ok(bytes);
+    same(path, &digest::sha256(&bytes), sha256)?;
+    Ok(bytes)
+}
+
+/// Refuses a file of another hash, however long it is, without keeping it in memory.
+///
+/// # Errors
+/// No such file; `Kind::Gate` as [`bytes`].
+pub fn require(path: &Path, sha256: &str) -> Result<()> {
+    same(path, &files::sha256(path)?, sha256)
+}
+
+fn same(path: &Path, found: &str, expected: &str) -> Result<()> {
+    if found == expected {
+        return Ok(());
     }
     Err(Problem::new(Kind::Gate, format!("not the image that the record lists: SHA-256 {found}"))
         .at(path)
-        .expected(sha256))
+        .expected(expected))
 }
 
 /// Float32 values in C order of an image of this shape and hash.
@@ -102,6 +114,8 @@ mod tests {
             let text = problem.to_string();
             assert!(problem.kind() == kind && text.contains(says) && text.contains("a.npy"), "{text}");
         }
+        require(&path, &hash).unwrap();
+        assert_eq!(require(&path, "ab").unwrap_err().kind(), Kind::Gate);
         for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let hash = put(&[0.0, odd, 0.0, 0.0]);
             let problem = read(&path, &[1, 2, 2], &hash).unwrap_err().to_string();

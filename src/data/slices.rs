@@ -33,6 +33,13 @@ pub struct SliceImage {
     pub mask: Option<Vec<u8>>,
 }
 
+impl SliceImage {
+    /// Which pixels are of the lesion, where there is a mask.
+    pub fn inside(&self) -> Option<Vec<bool>> {
+        self.mask.as_ref().map(|mask| mask.iter().map(|&voxel| voxel > 0).collect())
+    }
+}
+
 /// Slices of one side, in the manifest's order.
 #[derive(Clone, Debug)]
 pub struct Slices<S: Side> {

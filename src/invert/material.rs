@@ -45,7 +45,7 @@ impl Images {
                 id: slices.id(position),
                 split: S::SPLIT,
                 patient: lesion.patient.clone(),
-                mask: image.mask.map(|mask| mask.iter().map(|&voxel| voxel > 0).collect()),
+                mask: image.inside(),
             });
             tensors.push(Tensor::from_slice(&image.pixels).view([channels, height, width]));
         }

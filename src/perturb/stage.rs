@@ -88,7 +88,6 @@ pub fn run_with(
     (out, ready): (&Path, &Ready),
     lab: &Lab<'_>,
 ) -> Result<PerturbationRecord> {
-    let project = settings.by_slice();
     settings.check()?;
     let dir = PerturbationDir::new(out);
     let network = network_file(inputs.network)?;
@@ -97,7 +96,7 @@ pub fn run_with(
     let before = files::read_note::<PerturbationRecord>(dir.record())?;
     claim.narrow(SHEETS, known_sheets(out, before.as_ref())?)?;
     claim.will_write([RECORD])?;
-    let session = Session::open(inputs.network, inputs.data, &project, lab)?;
+    let session = Session::open(inputs.network, inputs.data, settings.project, lab)?;
     let levels = session.known_rims(1)?.levels;
     let net = session.features(session.projector.usual_features())?;
     let (bench, spoiled) = spoiled(&session, &net, settings, &dir)?;
@@ -114,7 +113,7 @@ pub fn run_with(
     let record = PerturbationRecord {
         network_sha256: session.projector.network_sha256.clone(),
         features: net.net.name().to_owned(),
-        steps: project.steps,
+        steps: settings.project.steps,
         seed: lab.seed.0,
         unit: session.unit.clone(),
         present: levels.present,
@@ -138,11 +137,6 @@ impl Settings<'_> {
             return Err(Problem::usage("lesions = 0").expected("at least 1 lesion of each role"));
         }
         Ok(())
-    }
-
-    /// What spoils one slice would spoil its lesion: the others, as they are, are no evidence.
-    fn by_slice(&self) -> ProjectConfig {
-        ProjectConfig { evidence: Evidence::Slice, ..self.project.clone() }
     }
 }
 
@@ -172,8 +166,7 @@ fn spoiled<'a>(
 /// `Kind::Interrupted` once asked to stop; finished units stay. Otherwise as [`run_stage`].
 pub fn run_share(inputs: Inputs<'_>, settings: Settings<'_>, share: &Share, lab: &Lab<'_>) -> Result<()> {
     settings.check()?;
-    let project = settings.by_slice();
-    let session = Session::open(inputs.network, inputs.data, &project, lab)?;
+    let session = Session::open(inputs.network, inputs.data, settings.project, lab)?;
     let net = session.features(session.projector.usual_features())?;
     let workplace = share.workplace()?;
     let dir = PerturbationDir::new(workplace.path());

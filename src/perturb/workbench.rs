@@ -59,14 +59,18 @@ pub(super) struct Workbench<'a> {
 }
 
 impl Workbench<'_> {
-    /// Spoils a slice with draws of its own.
+    /// Spoils a slice with draws of its own. What spoils a slice would spoil its lesion: the other slices, as they are,
+    /// are evidence of it only where nothing is spoiled.
     pub fn spoil(&self, role: &'static str, original: &Target, corruption: Corruption, seed: RunSeed) -> Spoiled {
         let id = original.id.with(&format!("_{}_{}", role.replace(' ', "-"), corruption.slug()));
         let mut draws = seed.stream(&format!("perturb {id}"), 0);
         let size = (self.gauge.height, self.gauge.width);
         let mask = original.mask.as_deref();
         let pixels = corrupt(&original.pixels, size, mask, corruption, &self.strengths, &mut draws);
-        let target = Target { id, pixels, ..original.clone() };
+        let mut target = Target { id, pixels, ..original.clone() };
+        if corruption != Corruption::None {
+            target = target.by_itself();
+        }
         Spoiled { role, corruption, original: original.clone(), target }
     }
 
@@ -150,5 +154,39 @@ impl Workbench<'_> {
             rows.push(sheet::Row { item, case, image });
         }
         sheet::Sheets { dir: self.dir, gauge: self.gauge, unit: self.unit, simulated }.write_all(&rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Name;
+    use crate::project::evidence::Beside;
+    use crate::project::targets::OfLesion;
+    use crate::records::classes::Class;
+
+    /// By hand: the slice shows 1, 1 and half way round, each of the two beside it 4, 7 and all round. As it is, the
+    /// lesion shows their mean of 3, 5 and 5/6; spoiled, only what the slice shows.
+    #[test]
+    fn other_slices_are_no_evidence_of_a_slice_that_is_spoiled() {
+        let dir = PerturbationDir::new("none");
+        let gauge = Gauge { channel: 0, height: 4, width: 4, scale: 1.0 };
+        let bench =
+            Workbench { dir: &dir, gauge: &gauge, unit: "ppb", strengths: Strengths::default(), settings: Value::Null };
+        let lesion = OfLesion {
+            lesion_id: Name::of_known("a"),
+            patient: "a".to_owned(),
+            slice: 3,
+            role: Class::RIM,
+            contrast: 1.0,
+            beside: Beside { slices: 2, sums: [8.0, 14.0, 2.0] },
+        };
+        let original = Target { id: Name::of_known("a"), pixels: vec![0.0; 16], mask: None, lesion: Some(lesion) };
+        let mean =
+            |corruption| bench.spoil("rim", &original, corruption, RunSeed(1)).target.mean_of_lesion([1.0, 1.0, 0.5]);
+        assert_eq!(mean(Corruption::None), [3.0, 5.0, 2.5 / 3.0]);
+        for spoiled in Corruption::ALL.into_iter().filter(|corruption| *corruption != Corruption::None) {
+            assert_eq!(mean(spoiled), [1.0, 1.0, 0.5], "{spoiled:?}");
+        }
     }
 }

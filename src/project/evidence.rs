@@ -61,8 +61,7 @@ impl LesionScore {
 /// surroundings.
 pub fn shown(slices: &[SliceImage], gauge: &Gauge) -> Vec<(u32, Readouts)> {
     let of = |slice: &SliceImage| {
-        let mask: Vec<bool> = slice.mask.as_ref()?.iter().map(|&inside| inside > 0).collect();
-        let bands = Bands::of(&mask, gauge.width)?;
+        let bands = Bands::of(&slice.inside()?, gauge.width)?;
         Some((slice.z, bands.readouts(gauge.measured(&slice.pixels), gauge.scale)))
     };
     slices.iter().filter_map(of).collect()

@@ -45,6 +45,14 @@ pub struct OfLesion {
 }
 
 impl Target {
+    /// The same without what the lesion's other slices show.
+    pub fn by_itself(mut self) -> Self {
+        if let Some(lesion) = &mut self.lesion {
+            lesion.beside = Beside::default();
+        }
+        self
+    }
+
     /// Mean readouts of the lesion, of which this slice has its `own`.
     pub fn mean_of_lesion(&self, own: Readouts) -> Readouts {
         self.lesion.as_ref().map(|lesion| lesion.beside).unwrap_or_default().mean_with(own)
@@ -125,7 +133,7 @@ fn of_side<S: Side>(side: &Slices<S>, pick: Pick, gauge: &Gauge, seed: RunSeed) 
                 break;
             }
             let image = read.next().map_or_else(|| slices.image(position), Ok)?;
-            let mask: Option<Vec<bool>> = image.mask.map(|mask| mask.iter().map(|&voxel| voxel > 0).collect());
+            let mask = image.inside();
             let Some(contrast) = gauge.contrast(&image.pixels, mask.as_deref()) else { continue };
             let (slice, lesion) = slices.entry(position);
             let lesion = OfLesion {

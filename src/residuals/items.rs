@@ -127,13 +127,13 @@ impl View {
     fn item<S: Side>(&self, slices: &Slices<S>, position: usize, image: SliceImage) -> Option<Item> {
         let (_, lesion) = slices.entry(position);
         let healthy = self.healthy.contains(&lesion.class);
-        let truth: Vec<bool> = match (self.truth, image.mask) {
+        let truth: Vec<bool> = match (self.truth, image.inside()) {
             (Some(channel), _) => {
                 let contrast = &slices.prepared().contrasts()[channel];
                 let plane = &image.pixels[channel * self.pixels()..][..self.pixels()];
                 plane.iter().map(|&level| contrast.window.to_physical(level) >= 0.5).collect()
             }
-            (None, Some(mask)) => mask.iter().map(|&inside| inside > 0).collect(),
+            (None, Some(mask)) => mask,
             (None, None) if healthy => vec![false; self.pixels()],
             // What a patient's image without a mask shows is not known.
             (None, None) => return None,

@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::license;
-use crate::data::AnyPrepared;
+use crate::data::{AnyPrepared, listed_image};
 use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::Inside;
 use crate::observer::Observer;
-use crate::problem::{Kind, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 use crate::run_dir::RECORD;
 use crate::share::drawn;
@@ -161,14 +161,7 @@ fn of_drawn(folder: &Path) -> Result<Parts> {
 fn require_listed(folder: &Path, image: &FileHash) -> Result<()> {
     let path = Inside::new(image.path.as_str())
         .map_err(|fault| Problem::input(folder.join(RECORD), fault).advice(drawn::AGAIN))?;
-    let file = folder.join(&path);
-    match files::sha256(&file)? {
-        found if found == image.sha256 => Ok(()),
-        found => Err(Problem::new(Kind::Gate, format!("not the image that the record lists: SHA-256 {found}"))
-            .at(&file)
-            .expected(&image.sha256)
-            .advice(drawn::AGAIN)),
-    }
+    listed_image::require(&folder.join(&path), &image.sha256).map_err(|problem| problem.advice(drawn::AGAIN))
 }
 
 fn description(parts: &Parts, name: &str, said: Said<'_>) -> Value {
