@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::drawn::{listed_images, read_image};
+use super::drawn::{listed_images, out_of_range, read_image};
 use super::extras::{Loaded, Synthetic};
 use super::listed::Listed;
 use crate::data::Prepared;
@@ -82,7 +82,7 @@ pub fn read(
     trusted: bool,
     observer: &dyn Observer,
 ) -> Result<Loaded<Labelled>> {
-    let (record, notes) = Listed::open(folder, kind, data, trusted)?;
+    let (record, mut notes) = Listed::open(folder, kind, data, trusted)?;
     let path = folder.join(RECORD);
     if record.image_classes.len() != record.images.len() {
         return Err(Problem::input(&path, "no class for each image")
@@ -118,7 +118,9 @@ pub fn read(
             edit: record.edit(at),
         })
     };
-    let items = places.values().map(read).collect::<Result<_>>()?;
+    let items: Vec<Labelled> = places.values().map(read).collect::<Result<_>>()?;
+    let out = out_of_range(items.iter().map(|item| &item.image));
+    notes.extend(out.map(|found| format!("{}: {found}", path.display())));
     Ok(Loaded { items, notes })
 }
 

@@ -54,6 +54,8 @@ pub mod proof;
 
 mod chance;
 
+mod notes;
+
 pub mod pool;
 
 pub mod fit_files;

@@ -3,7 +3,8 @@
 //! of the cards over NCCL ([`super::cards`]).
 
 use std::ffi::CString;
-use std::time::Duration;
+use std::net::ToSocketAddrs;
+use std::time::{Duration, Instant};
 
 use tch::{Device, Kind as Type, Tensor};
 
@@ -96,6 +97,22 @@ pub struct Group {
 // SAFETY: the group is not bound to the thread that made it, and as it is not `Sync` one thread at a time has it.
 unsafe impl Send for Group {}
 
+/// Waits for a host's name to be known, as that of a machine which is just starting is not: what connects would wait
+/// twice as long, and then print where it stood.
+fn require_known(host: &str, port: u16, longest: Duration) -> Result<()> {
+    let begun = Instant::now();
+    while let Err(error) = (host, port).to_socket_addrs() {
+        if begun.elapsed() >= longest {
+            return Err(Problem::new(Kind::Environment, format!("no address of this name: {error}"))
+                .at(format!("{host}:{port}"))
+                .expected(format!("the first process's host, known within {} s", longest.as_secs()))
+                .advice("check MASTER_ADDR; a number such as 10.0.0.1 needs no name server"));
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    Ok(())
+}
+
 impl Group {
     /// Waits up to a minute for all processes.
     ///
@@ -108,6 +125,7 @@ impl Group {
             CString::new(text).map_err(|_| Problem::usage(format!("{text:?}")).expected("a name without a NUL byte"))
         };
         let (host_text, prefix) = (text(host)?, text(prefix)?);
+        require_known(host, *port, CONNECT)?;
         let serves = !kept_by_launcher && *rank == 0;
         // SAFETY: both texts are NUL-terminated and outlive the call.
         let raw = unsafe {
@@ -259,6 +277,15 @@ mod tests {
             let threads: Vec<_> = (0..size).map(|rank| scope.spawn(move || one(rank))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         })
+    }
+
+    #[test]
+    fn a_host_that_nobody_knows_is_told_by_its_name() {
+        require_known("127.0.0.1", 29500, Duration::ZERO).unwrap();
+        let problem = require_known("no-host.invalid", 29500, Duration::ZERO).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Environment);
+        let text = problem.to_string();
+        assert!(text.contains("no-host.invalid:29500: no address of this name"), "{text}");
     }
 
     #[test]

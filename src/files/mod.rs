@@ -5,6 +5,8 @@ pub mod fault;
 
 mod whole;
 
+mod log;
+
 mod lock;
 
 mod out_folder;
@@ -39,9 +41,9 @@ pub use folder::{list, list_if_there, make_folder, remove, remove_folder, remove
 pub use hashed::{sha256, sha256_unless_stopped};
 pub use json::{json_line, json_text, note_json, parse_json, read_json_lines, read_note, write_json};
 pub use lock::{FolderLock, lock, lock_if_free};
+pub use log::{append, append_flushed, cut, cut_torn_line};
 pub use out_folder::{Input, OutFolder, Owner};
 pub use staging::refuse_link;
 pub use whole::{
-    AtomicWriter, append, append_flushed, copy, cut, cut_torn_line, is_there, read, read_if_there, rename, sync_folder,
-    write, write_unflushed, writer,
+    AtomicWriter, copy, is_there, read, read_if_there, rename, sync_folder, write, write_unflushed, writer,
 };
