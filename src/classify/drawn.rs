@@ -6,6 +6,7 @@ use std::path::Path;
 use super::extras::{Loaded, Synthetic};
 use super::labelled::Kind as Made;
 use super::listed::{Listed, inside, values};
+use super::oddities;
 use crate::data::Prepared;
 use crate::data::name_join::listed;
 use crate::files;
@@ -31,38 +32,18 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
         None => true,
     };
     let places = listed_images(folder, &record.images, Made::Drawn)?;
-    let read = |&at: &usize| read_image(folder, &path, &record.images[at], (data, observer));
-    let items: Vec<Synthetic> = places.values().filter(wanted).map(read).collect::<Result<_>>()?;
+    let taken: Vec<&FileHash> = places.values().filter(wanted).map(|&at| &record.images[at]).collect();
+    let read = |&image: &&FileHash| read_image(folder, &path, image, (data, observer));
+    let items: Vec<Synthetic> = taken.iter().map(read).collect::<Result<_>>()?;
     if items.is_empty() {
         return Err(Problem::input(&path, "no image of the class of interest")
             .expected(format!("images of class {}", of_interest.unwrap_or_default()))
             .advice("generate with that class"));
     }
-    notes.extend(out_of_range(&items).map(|found| format!("{}: {found}", path.display())));
+    let class = of_interest.filter(|_| !record.image_classes.is_empty());
+    let called = class.map_or("synthetic images".into(), |class| format!("synthetic images of class {class}"));
+    notes.extend(oddities::told(&called, taken.into_iter().zip(&items)));
     Ok(Loaded { items, notes })
-}
-
-/// Farther from 0 than a network that learned images of -1 to 1 draws but here and there.
-const FAR: f32 = 1.5;
-
-/// Share of an image's values that may be.
-const FEW: f64 = 0.01;
-
-/// What is to be told of images with values that no image of a data set has.
-pub(super) fn out_of_range<'a>(images: impl IntoIterator<Item = &'a Synthetic>) -> Option<String> {
-    let (mut all, mut out) = (0, 0);
-    for Synthetic { pixels } in images {
-        let far = pixels.iter().filter(|value| value.abs() > FAR).count();
-        all += 1;
-        out += u64::from(far as f64 > FEW * pixels.len() as f64);
-    }
-    (out > 0).then(|| {
-        format!(
-            "{out} of {all} images have values far out of the network's range of -1 to 1 (more than {} % beyond {FAR}): \
-             the network did not learn, or something else made them",
-            100.0 * FEW
-        )
-    })
 }
 
 /// Places in `images`, a record's list, by the numbers in the names of their arrays.
@@ -117,17 +98,4 @@ pub(super) fn read_image(
 /// 7 of "seed0007.npy" for the prefix "seed".
 fn number(name: &str, prefix: &str) -> Option<u64> {
     name.strip_prefix(prefix)?.strip_suffix(".npy")?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// By hand: of 200 values two may lie beyond 1.5, and any number up to there.
-    #[test]
-    fn images_out_of_range_are_told() {
-        let image = |far: usize| Synthetic { pixels: (0..200).map(|at| if at < far { -1.6 } else { 1.5 }).collect() };
-        assert_eq!(out_of_range(&[image(0), image(2)]), None);
-        assert!(out_of_range(&[image(2), image(3), image(200)]).unwrap().starts_with("2 of 3 images"));
-    }
 }

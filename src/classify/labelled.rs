@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::drawn::{listed_images, out_of_range, read_image};
+use super::drawn::{listed_images, read_image};
 use super::extras::{Loaded, Synthetic};
 use super::listed::Listed;
+use super::oddities;
 use crate::data::Prepared;
 use crate::name::{Name, shown};
 use crate::observer::Observer;
@@ -119,8 +120,9 @@ pub fn read(
         })
     };
     let items: Vec<Labelled> = places.values().map(read).collect::<Result<_>>()?;
-    let out = out_of_range(items.iter().map(|item| &item.image));
-    notes.extend(out.map(|found| format!("{}: {found}", path.display())));
+    let kept = places.values().zip(&items).filter(|(_, item)| item.kept);
+    let called = format!("{} images", kind.words().2);
+    notes.extend(oddities::told(&called, kept.map(|(&at, item)| (&record.images[at], &item.image))));
     Ok(Loaded { items, notes })
 }
 

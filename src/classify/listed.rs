@@ -1,6 +1,5 @@
 //! Records of folders that other commands wrote, and the images that they list.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -58,26 +57,11 @@ impl Listed {
         let (command, _, words) = kind.words();
         let record: Self = read_record(&path, command)?;
         let origin = Origin { data: record.data_sha256.as_deref(), before: &record.ancestor_data };
-        let mut notes = origin.check(&path, words, data.sha256(), trusted)?;
+        let notes = origin.check(&path, words, data.sha256(), trusted)?;
         require_channels(&path, "the images were drawn", &record.contrasts, data)?;
         listed_image::require_list(&record.images, &record.image_classes)
             .map_err(|problem| problem.at(&path).advice(kind.again()))?;
-        notes.extend(record.copies().map(|copies| format!("{}: {copies}", path.display())));
         Ok((record, notes))
-    }
-
-    /// What is to be told of images that are listed under several names.
-    fn copies(&self) -> Option<String> {
-        // Beside arrays lie pictures of eight bits, of which two may be alike by chance.
-        let arrays = || self.images.iter().filter(|image| image.path.as_str().ends_with(".npy"));
-        let distinct: HashSet<&str> = arrays().map(|image| image.sha256.as_str()).collect();
-        let images = arrays().count();
-        (distinct.len() < images).then(|| {
-            format!(
-                "{} of {images} images are copies of another one, and count as images of their own",
-                images - distinct.len()
-            )
-        })
     }
 }
 
@@ -101,24 +85,4 @@ pub(super) fn inside(folder: &Path, record: &Path, name: &str) -> Result<PathBuf
 pub(super) fn values(path: &Path, sha256: &str, data: &Prepared) -> Result<Vec<f32>> {
     let again = "write it again with `rimforge generate` or `rimforge project`, from a network of this data set";
     listed_image::read(path, &data.image_shape().map(|n| n as u64), sha256).map_err(|problem| problem.advice(again))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn images_of_the_same_bytes_are_told() {
-        let of = |hashes: &str| {
-            let images: Vec<_> = hashes
-                .chars()
-                .zip(0..)
-                .map(|(hash, at)| json!({"path": format!("{at}.npy"), "sha256": hash.to_string()}))
-                .collect();
-            serde_json::from_value::<Listed>(json!({ "images": images })).unwrap().copies()
-        };
-        assert_eq!(of("abc"), None);
-        assert!(of("aabac").unwrap().starts_with("2 of 5 images are copies"));
-    }
 }

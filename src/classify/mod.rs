@@ -30,6 +30,8 @@ mod listed;
 
 pub mod drawn;
 
+mod oddities;
+
 pub mod projected;
 
 mod generators;

@@ -1,4 +1,4 @@
-//! What the reader of a comparison must know to read its numbers.
+//! Notes that follow from a comparison's settings, its pool and its test set.
 
 use super::config::{Additions, ClassifyConfig};
 use super::label_tables::ENRICHED;

@@ -20,8 +20,10 @@ use crate::units::{Ready, Share, Shelf, Unit};
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
 fn version(stage: &str) -> u32 {
     match stage {
+        // Slices as they are are pulled by their lesions.
+        "perturb" => 3,
         // Shares take the slices of a patient as one cluster; classifiers descend by the program's own Adam.
-        "project" | "project-multi-contrast" | "perturb" | "classify" => 2,
+        "project" | "project-multi-contrast" | "classify" => 2,
         _ => 1,
     }
 }

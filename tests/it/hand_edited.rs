@@ -80,6 +80,29 @@ fn a_record_of_drawn_images_is_held_to_itself() {
     });
     let output = export("nan");
     assert!(output.status.code() == Some(3) && said(&output).contains("not a number"), "{}", said(&output));
+
+    // Nothing forbids these, but what learns from them is told.
+    let far = [&bytes[..bytes.len() - 64 * 4], &2f32.to_le_bytes().repeat(64)[..]].concat();
+    let copy = fs::read(drawn.join("seed0000.npy")).unwrap();
+    fs::write(&record, &own).unwrap();
+    for (name, bytes) in [("seed0001.npy", &far), ("seed0002.npy", &copy), ("seed0003.npy", &copy)] {
+        fs::write(drawn.join(name), bytes).unwrap();
+        edit(&record, |record| {
+            let images = record["images"].as_array_mut().unwrap();
+            let image = images.iter_mut().find(|image| image["path"] == name).unwrap();
+            image["sha256"] = json!(rimforge::digest::sha256(bytes));
+        });
+    }
+    let output = finish(&mut classify);
+    let text = said(&output) + &String::from_utf8_lossy(&output.stdout);
+    for says in [
+        "2 of 6 synthetic images",
+        "are copies of another one",
+        "1 of 6 synthetic images",
+        "far out of the network's range",
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
 }
 
 /// A plan does not call a unit done that a merge would refuse by its length or label, and a merge says which file.
