@@ -105,25 +105,30 @@ pub(super) fn filled_in(values: &[f64], counts: &[bool], width: usize) -> Vec<f6
     filled
 }
 
-/// Greatest (or least) value of squares of 2 `radius` + 1 pixels.
-pub(super) fn extreme(values: &[f64], width: usize, radius: usize, pick: fn(f64, f64) -> f64) -> Vec<f64> {
-    let height = values.len() / width;
-    let mut along = Vec::with_capacity(values.len());
-    for line in values.chunks_exact(width) {
-        for column in 0..width {
-            let near = &line[column.saturating_sub(radius)..(column + radius + 1).min(width)];
-            along.push(near.iter().copied().fold(near[0], pick));
-        }
+/// Greatest (or least) value of squares of 2 `radius` + 1 pixels, as far as they lie in the picture.
+pub(super) fn extreme(values: &[f64], width: usize, radius: usize, pick: impl Fn(f64, f64) -> f64 + Copy) -> Vec<f64> {
+    if values.is_empty() {
+        return Vec::new();
     }
-    let mut found = Vec::with_capacity(values.len());
-    for row in 0..height {
-        let rows = row.saturating_sub(radius)..(row + radius + 1).min(height);
-        for column in 0..width {
-            let start = along[rows.start * width + column];
-            found.push(rows.clone().map(|row| along[row * width + column]).fold(start, pick));
-        }
+    // A square that reaches over a side of the picture has that side's own value in it: more of that changes nothing.
+    let places = |side: usize| (0..side + 2 * radius).map(move |at| at.saturating_sub(radius).min(side - 1));
+    let window = 2 * radius + 1;
+    let line = |line: &[f64]| runs(places(width).map(|column| line[column]).collect(), 1, window, pick);
+    let along: Vec<f64> = values.chunks_exact(width).flat_map(line).collect();
+    let rows = places(values.len() / width).flat_map(|row| &along[row * width..][..width]);
+    runs(rows.copied().collect(), width, window, pick)
+}
+
+/// Of each value and those that follow it in steps of `stride`, `window` in all, the one picked; for as many as have so
+/// many. Each pass doubles how many a value stands for.
+fn runs(mut values: Vec<f64>, stride: usize, window: usize, pick: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut covered = 1;
+    while covered < window {
+        let shift = covered.min(window - covered);
+        values = values.iter().zip(&values[shift * stride..]).map(|(&one, &other)| pick(one, other)).collect();
+        covered += shift;
     }
-    found
+    values
 }
 
 /// The value below which a share of all lies; 0 of none.
@@ -158,5 +163,25 @@ mod tests {
         assert_eq!(extreme(&values, 3, 1, f64::max)[0], 5.0);
         assert_eq!(extreme(&values, 3, 1, f64::min)[8], 5.0);
         assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
+    }
+
+    /// Held to every value of the square, at radii up to beyond the picture.
+    #[test]
+    fn extremes_are_those_of_the_whole_square() {
+        let (width, height) = (11, 7);
+        let values: Vec<f64> = (0..width * height).map(|at| ((at * 37) as f64).sin()).collect();
+        for radius in [0, 1, 2, 3, 4, 5, 12] {
+            let near = |at: usize, side: usize| at.saturating_sub(radius)..(at + radius + 1).min(side);
+            let of = |pick: fn(f64, f64) -> f64| -> Vec<f64> {
+                let square = |at: usize| {
+                    let rows = near(at / width, height);
+                    rows.flat_map(move |row| near(at % width, width).map(move |column| row * width + column))
+                };
+                (0..values.len()).map(|at| square(at).map(|at| values[at]).reduce(pick).unwrap()).collect()
+            };
+            assert_eq!(extreme(&values, width, radius, f64::max), of(f64::max), "{radius}");
+            assert_eq!(extreme(&values, width, radius, f64::min), of(f64::min), "{radius}");
+        }
+        assert!(extreme(&[], width, 2, f64::max).is_empty());
     }
 }
