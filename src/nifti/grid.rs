@@ -77,6 +77,12 @@ impl Grid {
         std::array::from_fn(|axis| (voxel[axis] - middle(self.shape[axis])) * self.voxel_mm[axis])
     }
 
+    /// [`Grid::mm_of`] of a voxel's centre.
+    #[inline]
+    pub fn centre_of(&self, [x, y, z]: [usize; 3]) -> [f64; 3] {
+        self.mm_of([x as f64, y as f64, z as f64])
+    }
+
     /// The inverse of [`Grid::mm_of`].
     #[inline]
     pub fn voxel_of(&self, mm: [f64; 3]) -> [f64; 3] {

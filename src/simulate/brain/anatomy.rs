@@ -75,6 +75,10 @@ pub struct Anatomy {
 /// Where the brain's middle lies above the grid's, mm, so that its box does.
 const LIFT_MM: f64 = 2.0;
 
+/// Radii of the creases between the temporal lobes, and between these and the rest, mm.
+const LOBES_MM: f64 = 1.0;
+const CEREBRUM_MM: f64 = 8.0;
+
 /// The parts, in mm from the middle of the head.
 struct Parts {
     cerebrum: [Ellipsoid; 3],
@@ -125,7 +129,17 @@ impl Parts {
         // Rises to the front, as the skull's base does.
         let base = self.base - place[2] + 0.12 * (place[1] - 10.0);
         let cut = -joined(-whole.distance(place), -base, 12.0);
-        joined(cut, joined(left.distance(place), right.distance(place), 1.0), 8.0)
+        joined(cut, joined(left.distance(place), right.distance(place), LOBES_MM), CEREBRUM_MM)
+    }
+
+    /// Whether a place is far enough from every part that [`depths`] gives none: most of a grid, where distances would
+    /// be half of a brain's time.
+    fn are_far(&self, place: Place, wave: f64) -> bool {
+        let cerebrum = self.cerebrum.iter().map(|part| part.at_least(place)).fold(f64::INFINITY, f64::min);
+        // A rounded crease lies up to a quarter of its radius inside the nearer surface.
+        cerebrum - (LOBES_MM + CEREBRUM_MM) / 4.0 + wave > 0.0
+            && self.cerebellum.at_least(place) + 0.5 * wave > 0.0
+            && self.stem.distance(place) > 0.0
     }
 }
 
@@ -157,7 +171,7 @@ impl Anatomy {
             white: vec![0.0; voxels],
         };
         for at in 0..voxels {
-            let mm = grid.mm_of(grid.voxel(at).map(|index| index as f64));
+            let mm = grid.centre_of(grid.voxel(at));
             let place = [mm[0] / person.size[0], mm[1] / person.size[1], (mm[2] - LIFT_MM) / person.size[2]];
             let wave = 1.6 * f64::from(outer[at]);
             let Some(depths) = depths(&parts, place, wave, f64::from(sway[at])) else { continue };
@@ -174,6 +188,9 @@ impl Anatomy {
 
 /// `None` outside.
 fn depths(parts: &Parts, place: Place, wave: f64, sway: f64) -> Option<Depths> {
+    if parts.are_far(place, wave) {
+        return None;
+    }
     let (cerebrum, cerebellum) = (parts.cerebrum(place) + wave, parts.cerebellum.distance(place) + 0.5 * wave);
     let stem = parts.stem.distance(place);
     let surface = cerebrum.min(cerebellum).min(stem);
@@ -245,6 +262,26 @@ impl Folds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_far_is_outside() {
+        let parts = Parts::new(&Person::draw(RunSeed(5)));
+        let mut far = 0;
+        for at in 0..30 * 30 * 30 {
+            let place = [at % 30, at / 30 % 30, at / 900].map(|step| 8.0 * f64::from(step) - 116.0);
+            for wave in [-9.0, -2.0, 0.0, 2.0, 9.0] {
+                let surface = (parts.cerebrum(place) + wave)
+                    .min(parts.cerebellum.distance(place) + 0.5 * wave)
+                    .min(parts.stem.distance(place));
+                if parts.are_far(place, wave) {
+                    far += 1;
+                    assert!(surface > 0.0, "{place:?} {wave}: {surface}");
+                }
+            }
+        }
+        // Four in five of these places, which fill a cube of 24 cm.
+        assert!(far > 5 * 30 * 30 * 30 * 3 / 4, "{far}");
+    }
 
     #[test]
     fn a_brain_is_whole_and_of_its_size() {

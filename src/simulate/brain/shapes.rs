@@ -25,14 +25,24 @@ impl Ellipsoid {
         let scaled: [f64; 3] = std::array::from_fn(|axis| ((place[axis] - self.centre[axis]) / self.half[axis]).abs());
         // Most are of power 2, where what follows needs no power of a fraction: those were half of a brain's time.
         let is_round = self.power == 2.0;
-        let raised = scaled.map(|one| if is_round { one } else { one.powf(self.power - 1.0) });
-        let sum: f64 = scaled.iter().zip(raised).map(|(one, raised)| one * raised).sum();
+        let raised: [f64; 3] =
+            std::array::from_fn(|axis| if is_round { scaled[axis] } else { scaled[axis].powf(self.power - 1.0) });
+        let sum: f64 = (0..3).map(|axis| scaled[axis] * raised[axis]).sum();
         let norm = if is_round { sum.sqrt() } else { sum.powf(1.0 / self.power) };
         // The slope of the norm, by which it becomes a distance near the surface.
         let steep = (0..3).map(|axis| (raised[axis] / self.half[axis]).powi(2)).sum::<f64>().sqrt();
         let slope = steep * norm / sum.max(f64::MIN_POSITIVE);
         let least = self.half.iter().copied().fold(f64::INFINITY, f64::min);
         (norm - 1.0) / slope.max(0.2 / least)
+    }
+
+    /// What [`Ellipsoid::distance`] is never below, by three divisions: the norm is at least its greatest part, and
+    /// its slope at most one over the least half. Says nothing, as negative numbers, of places in the box.
+    pub fn at_least(&self, place: Place) -> f64 {
+        let part = |axis: usize| ((place[axis] - self.centre[axis]) / self.half[axis]).abs();
+        let least = self.half[0].min(self.half[1]).min(self.half[2]);
+        let off = part(0).max(part(1)).max(part(2)) - 1.0;
+        if off > 0.0 { off * least } else { f64::NEG_INFINITY }
     }
 }
 
@@ -111,6 +121,20 @@ mod tests {
         assert_eq!(rod.distance([3.0, 5.0, 0.0]), 1.0);
         assert_eq!(rod.distance([0.0, 14.0, 0.0]), 2.0);
         assert_eq!(rod.mirrored().distance([-3.0, 5.0, 0.0]), 1.0);
+    }
+
+    #[test]
+    fn a_distance_is_no_less_than_its_bound() {
+        for power in [2.0, 2.2, 6.0] {
+            let body = Ellipsoid { centre: [3.0, -2.0, 1.0], half: [10.0, 20.0, 35.0], power };
+            for at in 0..20 * 20 * 20 {
+                let place = [at % 20, at / 20 % 20, at / 400].map(|step| 6.3 * f64::from(step) - 60.0);
+                assert!(body.distance(place) >= body.at_least(place) - 1e-9, "{place:?}");
+            }
+            // On an axis of the least half it is the distance itself; in the box it says nothing.
+            assert!((body.at_least([18.0, -2.0, 1.0]) - 5.0).abs() < 1e-9);
+            assert_eq!(body.at_least([12.0, 17.0, 35.0]), f64::NEG_INFINITY);
+        }
     }
 
     #[test]

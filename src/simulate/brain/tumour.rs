@@ -109,7 +109,7 @@ pub fn spread(tumour: &Tumour, brain: &Anatomy) -> Spread {
         if !brain.brain[at] {
             continue;
         }
-        let mm = brain.grid.mm_of(brain.grid.voxel(at).map(|index| index as f64));
+        let mm = brain.grid.centre_of(brain.grid.voxel(at));
         let Some([living, dead]) = interpolated(&cells, mm) else { continue };
         if living + dead < 0.01 {
             continue;
@@ -182,7 +182,7 @@ fn place(coarse: &Grid, mobility: &[[f32; 2]], rng: &mut impl Rng) -> [usize; 3]
     for _ in 0..400 {
         let Some(&at) = whole.get(rng.random_range(0..whole.len().max(1))) else { break };
         let voxel = coarse.voxel(at);
-        let mm = coarse.mm_of(voxel.map(|index| index as f64));
+        let mm = coarse.centre_of(voxel);
         // Above the tentorium, off the midline and the surface.
         let inside = (2..coarse.shape[0] - 2).contains(&voxel[0])
             && (2..coarse.shape[1] - 2).contains(&voxel[1])
@@ -209,18 +209,17 @@ fn place(coarse: &Grid, mobility: &[[f32; 2]], rng: &mut impl Rng) -> [usize; 3]
 /// Living and dead cells at a place, from the eight voxels around it; `None` at the grid's border.
 fn interpolated(cells: &Cells, mm: [f64; 3]) -> Option<[f32; 2]> {
     let position = cells.grid.voxel_of(mm);
-    let first = position.map(|value| value.floor());
+    let first: [f64; 3] = std::array::from_fn(|axis| position[axis].floor());
     if (0..3).any(|axis| first[axis] < 0.0 || first[axis] as usize + 1 >= cells.grid.shape[axis]) {
         return None;
     }
-    let low = first.map(|value| value as usize);
+    let low: [usize; 3] = std::array::from_fn(|axis| first[axis] as usize);
     let part: [f32; 3] = std::array::from_fn(|axis| (position[axis] - first[axis]) as f32);
     let mut sums = [0.0f32; 2];
     for corner in 0..8usize {
-        let [x, y, z] = [corner & 1, corner >> 1 & 1, corner >> 2];
-        let weight: f32 =
-            [x, y, z].iter().zip(part).map(|(&on, part)| if on == 1 { part } else { 1.0 - part }).product();
-        let at = cells.grid.index([low[0] + x, low[1] + y, low[2] + z]);
+        let on = |axis: usize| corner >> axis & 1;
+        let weight: f32 = (0..3).map(|axis| if on(axis) == 1 { part[axis] } else { 1.0 - part[axis] }).product();
+        let at = cells.grid.index(std::array::from_fn(|axis| low[axis] + on(axis)));
         sums[0] += weight * cells.living[at];
         sums[1] += weight * cells.dead[at];
     }

@@ -124,7 +124,7 @@ impl Lesions {
                     if !head.brain[at] || head.white[at] <= 0.0 {
                         continue;
                     }
-                    let mm = head.grid.mm_of([x, y, z].map(|one| one as f64));
+                    let mm = head.grid.centre_of([x, y, z]);
                     let off: Way = std::array::from_fn(|axis| mm[axis] - lesion.centre[axis]);
                     let scaled: Way = std::array::from_fn(|axis| dot(off, lesion.axes[axis]) / lesion.half_mm[axis]);
                     // About the distance from an uneven surface, mm.
@@ -167,7 +167,7 @@ impl Lesion {
         // A diameter is of the long axis, which is at most the largest size.
         let half = 0.5 * (size * longer.sqrt()).min(SIZES_MM[1]);
         Self {
-            centre: head.grid.mm_of(head.grid.voxel(at).map(|one| one as f64)),
+            centre: head.grid.centre_of(head.grid.voxel(at)),
             axes: [long, second, cross(long, second)],
             half_mm: [half, half / longer, half / longer],
             damage,

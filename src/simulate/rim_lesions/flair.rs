@@ -40,7 +40,7 @@ pub(crate) fn acquire(plan: &PatientPlan, layout: &Compartments, lesions: &[Plan
         for z in range(2) {
             for y in range(1) {
                 for x in range(0) {
-                    let mm = grid.mm_of([x as f64, y as f64, z as f64]);
+                    let mm = grid.centre_of([x, y, z]);
                     let depth = lesion.outline.depth_mm(mm).1 + wider;
                     // The point spread that follows hides how the voxel's share is found.
                     let hits = (0.5 + depth / grid.voxel_mm()[2]).clamp(0.0, 1.0);

@@ -75,7 +75,7 @@ pub(crate) fn lay_out(plan: &PatientPlan) -> Compartments {
         off_ventricle_mm: vec![0.0; count],
     };
     for (index, &wobble) in wobble.iter().enumerate() {
-        let mm = grid.mm_of(grid.voxel(index).map(|v| v as f64));
+        let mm = grid.centre_of(grid.voxel(index));
         let inward = head.inward_mm(mm) as f32;
         let below_pia = sulci.below_pia_mm(index, inward);
         let below_cortex = below_pia - cortex_mm;
@@ -229,8 +229,7 @@ mod tests {
     #[test]
     fn a_ramp_has_its_slope() {
         let grid = Grid::centred([6, 5, 4], [0.5, 0.5, 2.0]);
-        let ramp: Vec<f32> =
-            (0..grid.voxels()).map(|i| 3.0 * grid.mm_of(grid.voxel(i).map(|v| v as f64))[0] as f32).collect();
+        let ramp: Vec<f32> = (0..grid.voxels()).map(|i| 3.0 * grid.centre_of(grid.voxel(i))[0] as f32).collect();
         assert!(gradient_length(&ramp, grid).iter().all(|g| (g - 3.0).abs() < 1e-4));
     }
 

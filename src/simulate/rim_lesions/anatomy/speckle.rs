@@ -26,7 +26,7 @@ pub(crate) fn scatter(plan: &PatientPlan, layout: &Compartments, tissue: &mut Ti
             (layout.brain[index] && layout.csf[index] + layout.cortex[index] > 0.7).then_some(index)
         });
         let Some(index) = found else { continue };
-        let middle = grid.mm_of(grid.voxel(index).map(|v| v as f64));
+        let middle = grid.centre_of(grid.voxel(index));
         for _ in 0..rng.random_range(6..16) {
             let centre: [f64; 3] = std::array::from_fn(|axis| {
                 let draw: f64 = StandardNormal.sample(&mut rng);

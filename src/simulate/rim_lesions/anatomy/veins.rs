@@ -104,7 +104,7 @@ fn voxel_ml(grid: Grid) -> f64 {
 fn pick(rng: &mut impl Rng, layout: &Compartments, wanted: impl Fn(usize) -> bool) -> Option<[f64; 3]> {
     (0..400).find_map(|_| {
         let index = rng.random_range(0..layout.grid.voxels());
-        (layout.brain[index] && wanted(index)).then(|| layout.grid.mm_of(layout.grid.voxel(index).map(|v| v as f64)))
+        (layout.brain[index] && wanted(index)).then(|| layout.grid.centre_of(layout.grid.voxel(index)))
     })
 }
 
@@ -141,6 +141,7 @@ pub(crate) fn normalise(vector: &mut [f64; 3]) {
 /// Adds a vein's share of each voxel to `share`, sampling 3 x 3 x 5 points a voxel.
 pub(crate) fn draw(nodes: &[Node], grid: Grid, share: &mut [f32]) {
     const SAMPLES: [usize; 3] = [3, 3, 5];
+    let half_diagonal = grid.voxel_mm().iter().map(|mm| mm * mm / 4.0).sum::<f64>().sqrt();
     for pair in nodes.windows(2) {
         let [a, b] = [pair[0], pair[1]];
         let reach = a.radius_mm.max(b.radius_mm);
@@ -155,6 +156,11 @@ pub(crate) fn draw(nodes: &[Node], grid: Grid, share: &mut [f32]) {
             for y in low[1]..=high[1] {
                 for x in low[0]..=high[0] {
                     let Some(voxel) = grid.inside([x, y, z]) else { continue };
+                    // Most voxels of the box are too far off for any of their points to be in the tube.
+                    let middle = grid.centre_of(voxel);
+                    if to_segment(middle, a.mm, b.mm).0 > reach + half_diagonal {
+                        continue;
+                    }
                     let hits = sub_positions(SAMPLES)
                         .filter(|sub| {
                             let at = grid.mm_of(std::array::from_fn(|axis| voxel[axis] as f64 + sub[axis]));

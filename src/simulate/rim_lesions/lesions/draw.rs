@@ -45,7 +45,7 @@ pub(crate) fn draw(plan: &PatientPlan, layout: &Compartments, lesions: &[Planned
         let mut covered_slices = 0;
         for_box(grid, lesion.outline.centre_mm, lesion.outline.reach_mm() + 1.5, |voxel| {
             let index = grid.index(voxel);
-            let mm = grid.mm_of(voxel.map(|v| v as f64));
+            let mm = grid.centre_of(voxel);
             let (direction, depth) = lesion.outline.depth_mm(mm);
             if depth < -REACH_MM {
                 return;

@@ -190,7 +190,7 @@ fn find_place(
             if rng.random::<f64>() > likely {
                 continue;
             }
-            let mm = grid.mm_of(voxel.map(|v| v as f64));
+            let mm = grid.centre_of(voxel);
             let clear = placed.iter().all(|other| {
                 let gap2: f64 = (0..3).map(|a| (mm[a] - other.outline.centre_mm[a]).powi(2)).sum();
                 gap2.sqrt() > 0.62 * (size + other.diameter_mm) + 1.0

@@ -57,7 +57,7 @@ fn harmonic_residue(brain: &Volume<bool>, range_ppb: (f64, f64), seed: RunSeed) 
     let grid = brain.grid;
     let half = (0..3).map(|a| grid.shape[a] as f64 * grid.voxel_mm()[a] / 2.0).fold(f64::MIN_POSITIVE, f64::max);
     let raw = Volume::from_fn(grid, |voxel| {
-        let at = grid.mm_of(voxel.map(|v| v as f64)).map(|mm| mm / half);
+        let at = grid.centre_of(voxel).map(|mm| mm / half);
         solid_harmonics(at).iter().zip(weights).map(|(h, w)| h * w).sum::<f64>() as f32
     });
     let (mut low, mut high) = (f32::MAX, f32::MIN);

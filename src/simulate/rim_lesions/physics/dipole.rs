@@ -104,7 +104,7 @@ mod tests {
         let field = field_of(&chi, b0);
         let (mut inside, mut count) = (0.0, 0.0);
         for (index, &value) in field.data.iter().enumerate() {
-            let mm = grid.mm_of(grid.voxel(index).map(|v| v as f64));
+            let mm = grid.centre_of(grid.voxel(index));
             let r = mm.iter().map(|m| m * m).sum::<f64>().sqrt();
             let cos = (0..3).map(|a| mm[a] * b0[a] / norm).sum::<f64>() / r;
             if r > radius + 2.0 && r < 18.0 {

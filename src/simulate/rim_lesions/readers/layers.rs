@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn layers_of_a_ball() {
         let r = |[x, y, z]: [usize; 3]| {
-            let mm = GRID.mm_of([x as f64, y as f64, z as f64]);
+            let mm = GRID.centre_of([x, y, z]);
             mm[0].hypot(mm[1]).hypot(mm[2])
         };
         let labels = Volume::from_fn(GRID, |voxel| match (r(voxel), voxel[0]) {

@@ -126,7 +126,7 @@ mod tests {
 
     /// Shell coordinate: 1 on the edge.
     fn depth([x, y, z]: [usize; 3]) -> f64 {
-        let mm = GRID.mm_of([x as f64, y as f64, z as f64]);
+        let mm = GRID.centre_of([x, y, z]);
         mm[0].hypot(mm[1]).hypot(mm[2]) / RADIUS
     }
 
