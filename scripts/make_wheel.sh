@@ -23,7 +23,7 @@ rm -rf "$made" && mkdir -p "$made" "$wheels"
 small=()
 if [ "${1:-}" != as-built ]; then
   small=(--compression-level 9 --config 'profile.release.package.rimforge.codegen-units=1')
-  for crate in rimforge libsqlite3-sys clap_builder clap_complete toml serde_json serde_path_to_error axum hyper tokio; do
+  for crate in rimforge libsqlite3-sys clap_builder clap_complete toml serde_json axum hyper tokio; do
     small+=(--config "profile.release.package.$crate.opt-level=\"s\"")
   done
 fi

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::json_place::place;
 use super::whole::{read_if_there, write_unflushed, writer};
 use crate::problem::{Kind, Problem, Result};
 
@@ -68,10 +69,8 @@ fn text_file(path: &Path, value: &impl Serialize) -> Result<String> {
 /// Another text; the message says which key is wrong ("lesions[3].id") and why.
 pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8], what: &str) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| {
-        // The second reading, which notes where it is, is the slower one.
-        let again = &mut serde_json::Deserializer::from_slice(bytes);
-        let place = serde_path_to_error::deserialize::<_, T>(again).err().map(|error| error.path().to_string());
-        let place = place.filter(|place| place != ".").map_or_else(String::new, |place| format!("{place}: "));
+        let place = place(bytes, error.line(), error.column());
+        let place = if place.is_empty() { place } else { format!("{place}: ") };
         Problem::input(path, format!("not {what}: {place}{error}")).because(error)
     })
 }

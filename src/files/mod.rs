@@ -25,6 +25,8 @@ pub mod hashed;
 
 mod json;
 
+mod json_place;
+
 pub mod npy;
 
 pub mod npy_header;
