@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::factors::Photograph;
 use super::optics::table::ColourTable;
-use super::structures::{Structures, soft, to_segment};
+use super::structures::{Structures, off_segment, soft};
 use crate::colour::encode;
 use crate::seed::RunSeed;
 
@@ -43,8 +43,11 @@ impl Hair {
     }
 
     fn cover(&self, at: [f64; 2], width: f64) -> f64 {
-        let near = self.points.windows(2).map(|pair| to_segment(at, pair[0], pair[1])).fold(f64::INFINITY, f64::min);
-        soft(width / 2.0 - near, 0.2 * width)
+        let square = |[x, y]: [f64; 2]| x * x + y * y;
+        // One root for all pieces: this is asked for every hair at every place.
+        let ways = self.points.windows(2).map(|pair| off_segment(at, pair[0], pair[1]));
+        let [x, y] = ways.fold([f64::INFINITY; 2], |best, way| if square(way) < square(best) { way } else { best });
+        soft(width / 2.0 - x.hypot(y), 0.2 * width)
     }
 }
 

@@ -40,11 +40,17 @@ impl Piece {
 
 /// Distance of a point from a line between two others.
 pub fn to_segment(point: [f64; 2], from: [f64; 2], to: [f64; 2]) -> f64 {
+    let [x, y] = off_segment(point, from, to);
+    x.hypot(y)
+}
+
+/// The way to a point from where a line between two others is nearest.
+pub fn off_segment(point: [f64; 2], from: [f64; 2], to: [f64; 2]) -> [f64; 2] {
     let along = [to[0] - from[0], to[1] - from[1]];
     let away = [point[0] - from[0], point[1] - from[1]];
     let length = along[0] * along[0] + along[1] * along[1];
     let share = ((away[0] * along[0] + away[1] * along[1]) / length.max(1e-12)).clamp(0.0, 1.0);
-    (away[0] - share * along[0]).hypot(away[1] - share * along[1])
+    [away[0] - share * along[0], away[1] - share * along[1]]
 }
 
 /// From 0 to 1 where `inside` goes from well below to well above 0.
