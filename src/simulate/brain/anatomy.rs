@@ -279,8 +279,8 @@ mod tests {
                 }
             }
         }
-        // Four in five of these places, which fill a cube of 24 cm.
-        assert!(far > 5 * 30 * 30 * 30 * 3 / 4, "{far}");
+        // Two in three of these places, which fill a cube of 23 cm, whatever the wave.
+        assert!(far > 5 * 30 * 30 * 30 * 3 / 5, "{far}");
     }
 
     #[test]
