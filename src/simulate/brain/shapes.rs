@@ -37,7 +37,7 @@ impl Ellipsoid {
     }
 
     /// What [`Ellipsoid::distance`] is never below, by three divisions: the norm is at least its greatest part, and
-    /// its slope at most one over the least half. Says nothing, as negative numbers, of places in the box.
+    /// its slope at most one over the least half. Within the box it says nothing: minus infinity.
     pub fn at_least(&self, place: Place) -> f64 {
         let part = |axis: usize| ((place[axis] - self.centre[axis]) / self.half[axis]).abs();
         let least = self.half[0].min(self.half[1]).min(self.half[2]);
