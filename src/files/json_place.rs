@@ -5,7 +5,7 @@
 
 /// What a place is inside of.
 enum Level<'a> {
-    /// An object, with the key that is read or whose value is; `None` before it and between two.
+    /// An object, with the key whose value comes; `None` where a key does.
     Object(Option<&'a [u8]>),
     /// An array, with the number of the element.
     Array(usize),
@@ -18,36 +18,21 @@ pub fn place(text: &[u8], line: usize, column: usize) -> String {
     let end = before.saturating_add(column).min(text.len());
     let mut levels = Vec::new();
     let mut rest = &text[..end];
-    // Whether the next string of the innermost object is a key.
-    let mut is_key = false;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         match byte {
-            b'{' => {
-                levels.push(Level::Object(None));
-                is_key = true;
-            }
-            b'[' => {
-                levels.push(Level::Array(0));
-                is_key = false;
-            }
-            b'}' | b']' => {
-                levels.pop();
-                is_key = false;
-            }
+            b'{' => levels.push(Level::Object(None)),
+            b'[' => levels.push(Level::Array(0)),
+            b'}' | b']' => drop(levels.pop()),
             b',' => match levels.last_mut() {
-                Some(Level::Object(key)) => {
-                    *key = None;
-                    is_key = true;
-                }
+                Some(Level::Object(key)) => *key = None,
                 Some(Level::Array(at)) => *at += 1,
                 None => {}
             },
             b'"' => {
                 let length = string_length(rest);
-                if let (true, Some(Level::Object(key))) = (is_key, levels.last_mut()) {
+                if let Some(Level::Object(key @ None)) = levels.last_mut() {
                     *key = Some(&rest[..length]);
-                    is_key = false;
                 }
                 // The closing quote, too, where there is one.
                 rest = rest.get(length + 1..).unwrap_or_default();

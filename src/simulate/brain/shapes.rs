@@ -32,17 +32,19 @@ impl Ellipsoid {
         // The slope of the norm, by which it becomes a distance near the surface.
         let steep = (0..3).map(|axis| (raised[axis] / self.half[axis]).powi(2)).sum::<f64>().sqrt();
         let slope = steep * norm / sum.max(f64::MIN_POSITIVE);
-        let least = self.half.iter().copied().fold(f64::INFINITY, f64::min);
-        (norm - 1.0) / slope.max(0.2 / least)
+        (norm - 1.0) / slope.max(0.2 / self.least_half())
+    }
+
+    fn least_half(&self) -> f64 {
+        self.half[0].min(self.half[1]).min(self.half[2])
     }
 
     /// What [`Ellipsoid::distance`] is never below, by three divisions: the norm is at least its greatest part, and
     /// its slope at most one over the least half. Within the box it says nothing: minus infinity.
     pub fn at_least(&self, place: Place) -> f64 {
         let part = |axis: usize| ((place[axis] - self.centre[axis]) / self.half[axis]).abs();
-        let least = self.half[0].min(self.half[1]).min(self.half[2]);
         let off = part(0).max(part(1)).max(part(2)) - 1.0;
-        if off > 0.0 { off * least } else { f64::NEG_INFINITY }
+        if off > 0.0 { off * self.least_half() } else { f64::NEG_INFINITY }
     }
 }
 
