@@ -34,7 +34,8 @@ pub fn flair(head: &Head, lesions: &Lesions, seed: RunSeed) -> Vec<f32> {
     let mut rng = seed.stream("flair", 0);
     let mut image = vec![0.0; head.grid.voxels()];
     for (&at, level) in inside.iter().zip(levels) {
-        let [real, imaginary]: [f64; 2] = [0, 1].map(|_| StandardNormal.sample(&mut rng));
+        let real: f64 = StandardNormal.sample(&mut rng);
+        let imaginary: f64 = StandardNormal.sample(&mut rng);
         let noise = NOISE * white;
         image[at] = (GAIN * (f64::from(level) + noise * real).hypot(noise * imaginary)) as f32;
     }

@@ -84,7 +84,8 @@ pub fn scan(
     let noise = levels.white / own.snr;
     let mut rng = seed.stream("noise", 0);
     for signal in &mut signals {
-        let [real, imaginary]: [f64; 2] = [0, 1].map(|_| StandardNormal.sample(&mut rng));
+        let real: f64 = StandardNormal.sample(&mut rng);
+        let imaginary: f64 = StandardNormal.sample(&mut rng);
         *signal = (f64::from(*signal) + noise * real).hypot(noise * imaginary) as f32;
     }
     Scan { inside, signals }
@@ -133,22 +134,26 @@ impl Compartments {
 /// Spreads the signals of voxels, `count` each, over neighbours in the brain.
 pub(super) fn spread(signals: &mut Vec<f32>, count: usize, inside: &[usize], head: &Head) {
     let shape = head.grid.shape;
-    let mut slots = vec![u32::MAX; head.grid.voxels()];
+    // Of voxels outside the brain.
+    const NONE: u32 = u32::MAX;
+    let mut slots = vec![NONE; head.grid.voxels()];
     inside.iter().enumerate().for_each(|(slot, &at)| slots[at] = slot as u32);
     for (axis, stride) in [1, shape[0], shape[0] * shape[1]].into_iter().enumerate() {
         let mut out = signals.clone();
         for (slot, &at) in inside.iter().enumerate() {
             let own = at / stride % shape[axis];
-            let back = (own > 0).then(|| slots[at - stride]);
-            let on = (own + 1 < shape[axis]).then(|| slots[at + stride]);
-            let near: Vec<usize> =
-                back.into_iter().chain(on).filter(|&slot| slot != u32::MAX).map(|slot| slot as usize).collect();
-            let scale = 1.0 / (1.0 + NEIGHBOUR * near.len() as f32);
+            let back = if own > 0 { slots[at - stride] } else { NONE };
+            let on = if own + 1 < shape[axis] { slots[at + stride] } else { NONE };
             let target = &mut out[slot * count..][..count];
-            for slot in near {
-                let row = &signals[slot * count..][..count];
-                target.iter_mut().zip(row).for_each(|(sum, one)| *sum += NEIGHBOUR * one);
+            let mut sides = 0.0;
+            for near in [back, on] {
+                if near != NONE {
+                    sides += 1.0;
+                    let row = &signals[near as usize * count..][..count];
+                    target.iter_mut().zip(row).for_each(|(sum, one)| *sum += NEIGHBOUR * one);
+                }
             }
+            let scale = 1.0 / (1.0 + NEIGHBOUR * sides);
             target.iter_mut().for_each(|one| *one *= scale);
         }
         *signals = out;

@@ -15,11 +15,16 @@ const UNKNOWNS: usize = 7;
 /// Signals below this share of the largest are taken as this: noise leaves no logarithm of 0.
 const FLOOR: f64 = 1e-4;
 
+/// Lower triangle of Cholesky's decomposition of normal equations.
+type Triangle = [[f64; UNKNOWNS]; UNKNOWNS];
+
 /// A table of b-values and directions, ready to fit.
 #[derive(Clone, Debug)]
 pub struct Fitter {
     /// A row an image: what each unknown gives to the logarithm of its signal.
     rows: Vec<[f64; UNKNOWNS]>,
+    /// With every row of weight 1, which is the same for all voxels; none where the table leaves something open.
+    even: Option<Triangle>,
 }
 
 impl Fitter {
@@ -28,7 +33,9 @@ impl Fitter {
         let row = |&(b, [x, y, z]): &(f64, Way)| {
             [-b * x * x, -b * y * y, -b * z * z, -2.0 * b * x * y, -2.0 * b * x * z, -2.0 * b * y * z, 1.0]
         };
-        Self { rows: table.iter().map(row).collect() }
+        let rows: Vec<_> = table.iter().map(row).collect();
+        let even = decomposed(&rows, &vec![1.0; rows.len()]);
+        Self { rows, even }
     }
 
     /// The tensor that explains the signals of a voxel best; none where they hold too little.
@@ -38,50 +45,64 @@ impl Fitter {
             return None;
         }
         let least = f64::from(most) * FLOOR;
-        let log = |signal: &f32| f64::from(*signal).max(least).ln();
-        let first = self.solved(signals.iter().map(|signal| (1.0, log(signal))))?;
-        let predicted = |row: &[f64; UNKNOWNS]| row.iter().zip(&first).map(|(a, b)| a * b).sum::<f64>();
+        let logarithms: Vec<f64> = signals.iter().map(|&signal| f64::from(signal).max(least).ln()).collect();
+        let first = solved(&self.even?, moments(&self.rows, &vec![1.0; signals.len()], &logarithms));
         // Only ratios of weights matter.
         let top = first[UNKNOWNS - 1];
-        let weighted = self.rows.iter().zip(signals).map(|(row, signal)| {
-            let weight = (2.0 * (predicted(row) - top).min(1.0)).exp();
-            (weight, log(signal))
-        });
-        let [xx, yy, zz, xy, xz, yz, _] = self.solved(weighted)?;
+        let weight = |row: &[f64; UNKNOWNS]| {
+            let predicted: f64 = row.iter().zip(&first).map(|(a, b)| a * b).sum();
+            (2.0 * (predicted - top).min(1.0)).exp()
+        };
+        let weights: Vec<f64> = self.rows.iter().map(weight).collect();
+        let triangle = decomposed(&self.rows, &weights)?;
+        let [xx, yy, zz, xy, xz, yz, _] = solved(&triangle, moments(&self.rows, &weights, &logarithms));
         Some([xx, yy, zz, xy, xz, yz])
     }
+}
 
-    /// Least squares of one weight and value a row, by Cholesky's decomposition of the normal equations.
-    fn solved(&self, rows: impl Iterator<Item = (f64, f64)>) -> Option<[f64; UNKNOWNS]> {
-        let mut left = [[0.0; UNKNOWNS]; UNKNOWNS];
-        let mut right = [0.0; UNKNOWNS];
-        for (row, (weight, value)) in self.rows.iter().zip(rows) {
-            for a in 0..UNKNOWNS {
-                let scaled = weight * row[a];
-                right[a] += scaled * value;
-                for b in 0..=a {
-                    left[a][b] += scaled * row[b];
-                }
-            }
-        }
+/// Left sides of the normal equations of weighted rows, decomposed; none where they leave an unknown open.
+fn decomposed(rows: &[[f64; UNKNOWNS]], weights: &[f64]) -> Option<Triangle> {
+    let mut left = [[0.0; UNKNOWNS]; UNKNOWNS];
+    for (row, weight) in rows.iter().zip(weights) {
         for a in 0..UNKNOWNS {
             for b in 0..=a {
-                let sum = (0..b).fold(left[a][b], |sum, c| sum - left[a][c] * left[b][c]);
-                left[a][b] = match a == b {
-                    true if sum > 1e-12 => sum.sqrt(),
-                    true => return None,
-                    false => sum / left[b][b],
-                };
+                left[a][b] += weight * row[a] * row[b];
             }
         }
-        for a in 0..UNKNOWNS {
-            right[a] = (0..a).fold(right[a], |sum, b| sum - left[a][b] * right[b]) / left[a][a];
-        }
-        for a in (0..UNKNOWNS).rev() {
-            right[a] = (a + 1..UNKNOWNS).fold(right[a], |sum, b| sum - left[b][a] * right[b]) / left[a][a];
-        }
-        Some(right)
     }
+    for a in 0..UNKNOWNS {
+        for b in 0..=a {
+            let sum = (0..b).fold(left[a][b], |sum, c| sum - left[a][c] * left[b][c]);
+            left[a][b] = match a == b {
+                true if sum > 1e-12 => sum.sqrt(),
+                true => return None,
+                false => sum / left[b][b],
+            };
+        }
+    }
+    Some(left)
+}
+
+/// Right sides of the normal equations.
+fn moments(rows: &[[f64; UNKNOWNS]], weights: &[f64], values: &[f64]) -> [f64; UNKNOWNS] {
+    let mut right = [0.0; UNKNOWNS];
+    for ((row, weight), value) in rows.iter().zip(weights).zip(values) {
+        for a in 0..UNKNOWNS {
+            right[a] += weight * row[a] * value;
+        }
+    }
+    right
+}
+
+/// What the unknowns are.
+fn solved(triangle: &Triangle, mut right: [f64; UNKNOWNS]) -> [f64; UNKNOWNS] {
+    for a in 0..UNKNOWNS {
+        right[a] = (0..a).fold(right[a], |sum, b| sum - triangle[a][b] * right[b]) / triangle[a][a];
+    }
+    for a in (0..UNKNOWNS).rev() {
+        right[a] = (a + 1..UNKNOWNS).fold(right[a], |sum, b| sum - triangle[b][a] * right[b]) / triangle[a][a];
+    }
+    right
 }
 
 /// Of a symmetric tensor, largest first; by the cosine of a third of an angle (Smith 1961).
