@@ -23,7 +23,9 @@ type Triangle = [[f64; UNKNOWNS]; UNKNOWNS];
 pub struct Fitter {
     /// A row an image: what each unknown gives to the logarithm of its signal.
     rows: Vec<[f64; UNKNOWNS]>,
-    /// With every row of weight 1, which is the same for all voxels; none where the table leaves something open.
+    /// A weight of 1 for each row.
+    ones: Vec<f64>,
+    /// What these come to, the same for all voxels; none where the table leaves something open.
     even: Option<Triangle>,
 }
 
@@ -34,19 +36,21 @@ impl Fitter {
             [-b * x * x, -b * y * y, -b * z * z, -2.0 * b * x * y, -2.0 * b * x * z, -2.0 * b * y * z, 1.0]
         };
         let rows: Vec<_> = table.iter().map(row).collect();
-        let even = decomposed(&rows, &vec![1.0; rows.len()]);
-        Self { rows, even }
+        let ones = vec![1.0; rows.len()];
+        let even = decomposed(&rows, &ones);
+        Self { rows, ones, even }
     }
 
-    /// The tensor that explains the signals of a voxel best; none where they hold too little.
+    /// The tensor that explains the signals of a voxel best, one a row of the table; none where they hold too little.
     pub fn fit(&self, signals: &[f32]) -> Option<Tensor> {
+        debug_assert_eq!(signals.len(), self.rows.len());
         let most = signals.iter().copied().fold(0.0f32, f32::max);
         if most <= 0.0 {
             return None;
         }
         let least = f64::from(most) * FLOOR;
         let logarithms: Vec<f64> = signals.iter().map(|&signal| f64::from(signal).max(least).ln()).collect();
-        let first = solved(&self.even?, moments(&self.rows, &vec![1.0; signals.len()], &logarithms));
+        let first = solved(self.even.as_ref()?, moments(&self.rows, &self.ones, &logarithms));
         // Only ratios of weights matter.
         let top = first[UNKNOWNS - 1];
         let weight = |row: &[f64; UNKNOWNS]| {
