@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::lesion::Lesion;
-use super::plane::{Plane, extreme};
+use super::plane::{Plane, extreme, narrowed, widened};
 use crate::colour::{decode, encode};
 
 /// How much darker than what a closing leaves, of sRGB's range 0 to 1.
@@ -30,9 +30,11 @@ pub(super) struct Thin {
     width: usize,
     /// Widest that is thin, pixels.
     radius: usize,
-    /// Share of the light that is missing to what is beside.
-    missing: Vec<f64>,
-    /// Where that is much, the dots and lines of a lesion too.
+    /// Red light, as sRGB has it.
+    red: Vec<f64>,
+    /// The same with what is thin and dark filled.
+    closed: Vec<f64>,
+    /// Where much was filled, the dots and lines of a lesion too.
     speckled: Vec<bool>,
     /// The same without what is wide together.
     dark: Vec<bool>,
@@ -53,16 +55,20 @@ impl Thin {
         let red: Vec<f64> = plane.density.iter().map(|density| encode((-density[0]).exp())).collect();
         let radius = (plane.side() / 40.0).round().max(2.0) as usize;
         let closed = extreme(&extreme(&red, plane.width, radius, f64::max), plane.width, radius, f64::min);
-        let pairs = || closed.iter().zip(&red);
-        let dark: Vec<bool> = pairs().map(|(closed, red)| closed - red > DARKER).collect();
-        let missing = |(closed, red): (&f64, &f64)| 1.0 - decode(*red) / decode(*closed).max(1e-6);
+        let dark: Vec<bool> = closed.iter().zip(&red).map(|(closed, red)| closed - red > DARKER).collect();
         Self {
             width: plane.width,
             radius,
-            missing: pairs().map(missing).collect(),
+            red,
+            closed,
             dark: without_compact(&dark, plane.width, radius),
             speckled: dark,
         }
+    }
+
+    /// Share of a pixel's light that is missing to what is beside.
+    fn missing(&self, at: usize) -> f64 {
+        (1.0 - decode(self.red[at]) / decode(self.closed[at]).max(1e-6)).clamp(0.0, 1.0)
     }
 
     /// All of it, and what is beside.
@@ -86,7 +92,7 @@ impl Thin {
         let hair = leaving(&hair, &near, self.width, LONG * plane.side());
         let mask = widened(&hair, self.width, 1);
         let beside: Vec<usize> = (0..near.len()).filter(|at| !near[*at]).collect();
-        let covered: f64 = beside.iter().filter(|at| mask[**at]).map(|at| self.missing[*at].clamp(0.0, 1.0)).sum();
+        let covered: f64 = beside.iter().filter(|at| mask[**at]).map(|at| self.missing(*at)).sum();
         Hairs { mask, share: covered / beside.len().max(1) as f64 }
     }
 
@@ -125,12 +131,6 @@ impl Thin {
         }
         found
     }
-}
-
-/// With what is at most `radius` pixels beside.
-fn widened(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
-    let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
-    extreme(&flags, width, radius, f64::max).iter().map(|flag| *flag > 0.0).collect()
 }
 
 /// Without the connected parts that lie in `near` alone and are shorter than `long` pixels.
@@ -176,7 +176,5 @@ fn without_compact(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
 
 /// Without what no square of 2 `radius` + 1 pixels fits into.
 fn opened(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
-    let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
-    let eroded = extreme(&flags, width, radius, f64::min);
-    extreme(&eroded, width, radius, f64::max).iter().map(|flag| *flag > 0.0).collect()
+    widened(&narrowed(there, width, radius), width, radius)
 }

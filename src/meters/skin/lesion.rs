@@ -1,7 +1,7 @@
 //! Where the lesion is: what differs from the skin about it, hairs aside.
 
 use super::light::Light;
-use super::plane::{Plane, extreme, filled_in, quantile, smoothed};
+use super::plane::{Plane, filled_in, narrowed, quantile, smoothed, widened};
 
 /// Width of the border that is skin for the most part, as a share of the side.
 const BORDER: f64 = 0.1;
@@ -51,9 +51,8 @@ impl Lesion {
         let counts: Vec<bool> = (0..hairs.len()).map(|at| border(at) && !hairs[at]).collect();
         let first = Self::within(plane, hairs, Light::fit(plane, &counts));
         let margin = (plane.side() / 16.0).round() as usize;
-        let near: Vec<f64> = first.inside.iter().map(|inside| f64::from(u8::from(*inside))).collect();
-        let near = extreme(&near, plane.width, margin, f64::max);
-        let counts: Vec<bool> = (0..hairs.len()).map(|at| near[at] == 0.0 && !hairs[at]).collect();
+        let near = widened(&first.inside, plane.width, margin);
+        let counts: Vec<bool> = (0..hairs.len()).map(|at| !near[at] && !hairs[at]).collect();
         // A lesion as large as the picture leaves no skin but what the border had.
         if counts.iter().filter(|counts| **counts).count() * 20 < counts.len() {
             return first;
@@ -70,7 +69,8 @@ impl Lesion {
             let values: Vec<f64> = beyond.iter().map(|beyond| beyond[colour]).collect();
             smoothed(&filled_in(&values, &bare, width), &vec![true; values.len()], width, radius)
         });
-        let size = |at: usize| (0..3).map(|colour| smooth[colour][at].powi(2)).sum::<f64>().sqrt();
+        let [red, green, blue] = &smooth;
+        let size = |at: usize| (red[at].powi(2) + green[at].powi(2) + blue[at].powi(2)).sqrt();
         let difference: Vec<f64> = (0..beyond.len()).map(size).collect();
         let floor = LEAST.0.max(LEAST.1 * light.spread);
         // In steps of equal shares, so that a few dark dots do not hide a pale lesion.
@@ -125,9 +125,7 @@ fn otsu(values: &[f64], counts: &[bool]) -> f64 {
 /// With narrow gaps closed.
 fn joined(there: &[bool], plane: &Plane) -> Vec<bool> {
     let radius = (GAP * plane.side()).round() as usize;
-    let flags: Vec<f64> = there.iter().map(|there| f64::from(u8::from(*there))).collect();
-    let wide = extreme(&flags, plane.width, radius, f64::max);
-    extreme(&wide, plane.width, radius, f64::min).iter().map(|flag| *flag > 0.0).collect()
+    narrowed(&widened(there, plane.width, radius), plane.width, radius)
 }
 
 /// Numbers of connected parts (four neighbours), 1 and up; 0 where nothing is.

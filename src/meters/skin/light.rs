@@ -24,6 +24,20 @@ pub(super) struct Light {
     pub(super) spread: f64,
 }
 
+/// What the fit sees of a pixel.
+struct Pixel {
+    /// Mean density of the three colours.
+    grey: f64,
+    place: [f64; 2],
+}
+
+impl Pixel {
+    fn new(plane: &Plane, at: usize) -> Self {
+        let [red, green, blue] = plane.density[at];
+        Self { grey: (red + green + blue) / 3.0, place: plane.place(at) }
+    }
+}
+
 /// 0 in the middle, 1 in the corners: the fourth power of the distance.
 fn corner([x, y]: [f64; 2]) -> f64 {
     ((x * x + y * y) / 0.5).powi(2)
@@ -32,42 +46,41 @@ fn corner([x, y]: [f64; 2]) -> f64 {
 impl Light {
     /// Of the pixels that count, bare skin for the most part: others are weighted down.
     pub(super) fn fit(plane: &Plane, counts: &[bool]) -> Self {
-        let pixels: Vec<usize> = (0..counts.len()).filter(|at| counts[*at]).collect();
-        let grey = |at: usize| plane.density[at].iter().sum::<f64>() / 3.0;
-        let mut values: Vec<f64> = pixels.iter().map(|at| grey(*at)).collect();
+        let pixels: Vec<Pixel> = (0..counts.len()).filter(|at| counts[*at]).map(|at| Pixel::new(plane, at)).collect();
+        let mut values: Vec<f64> = pixels.iter().map(|pixel| pixel.grey).collect();
         let mut fit = Self { skin: [0.0; 3], slope: [0.0; 2], vignette: 0.0, spread: 0.0 };
         let mut level = quantile(&mut values, 0.5);
         for _ in 0..ROUNDS {
-            let residual = |at: usize| grey(at) - level - fit.shade(plane.place(at));
-            let mut sizes: Vec<f64> = pixels.iter().map(|at| residual(*at).abs()).collect();
+            let corners: Vec<f64> = pixels.iter().map(|pixel| fit.corners(pixel.place)).collect();
+            let residual = |at: usize| pixels[at].grey - level - fit.shade(pixels[at].place, corners[at]);
+            let residuals: Vec<f64> = (0..pixels.len()).map(residual).collect();
+            let mut sizes: Vec<f64> = residuals.iter().map(|residual| residual.abs()).collect();
             let spread = (1.4826 * quantile(&mut sizes, 0.5)).max(1e-4);
             let (mut normal, mut right) = ([[0.0; TERMS]; TERMS], [0.0; TERMS]);
-            for at in &pixels {
-                let weight = weight(residual(*at) / spread);
-                let place = plane.place(*at);
-                let corners = fit.corners(place);
-                let row = [1.0, -place[0], -place[1], corners];
-                for (i, left) in row.iter().enumerate() {
-                    right[i] += weight * left * grey(*at);
-                    for (j, other) in row.iter().enumerate() {
-                        normal[i][j] += weight * left * other;
+            for at in 0..pixels.len() {
+                let Pixel { grey, place } = pixels[at];
+                let weight = weight(residuals[at] / spread);
+                let row = [1.0, -place[0], -place[1], corners[at]];
+                for i in 0..TERMS {
+                    right[i] += weight * row[i] * grey;
+                    for j in 0..TERMS {
+                        normal[i][j] += weight * row[i] * row[j];
                     }
                 }
             }
             // Few pixels tell nothing of a slope: a little ridge leaves it at 0 then.
             let ridge = 1e-4 * normal[0][0] + 1e-9;
             (1..TERMS).for_each(|term| normal[term][term] += ridge);
-            let Some([shift, right_ward, down_ward, corners]) = solve(normal, right) else { break };
+            let Some([shift, right_ward, down_ward, lost]) = solve(normal, right) else { break };
             level = shift;
             fit.slope = [right_ward, down_ward].map(|slope| slope.clamp(-1.0, 1.0));
-            fit.vignette = corners.clamp(-0.2, 0.9);
+            fit.vignette = lost.clamp(-0.2, 0.9);
             fit.spread = spread;
         }
-        let residual = |at: usize| grey(at) - level - fit.shade(plane.place(at));
         let (mut sums, mut total) = ([0.0; 3], 0.0);
-        for at in pixels {
-            let weight = weight(residual(at) / fit.spread.max(1e-4));
-            let shade = fit.shade(plane.place(at));
+        for (at, &Pixel { grey, place }) in (0..counts.len()).filter(|at| counts[*at]).zip(&pixels) {
+            let shade = fit.shade(place, fit.corners(place));
+            let weight = weight((grey - level - shade) / fit.spread.max(1e-4));
             total += weight;
             sums.iter_mut().zip(plane.density[at]).for_each(|(sum, value)| *sum += weight * (value - shade));
         }
@@ -75,9 +88,9 @@ impl Light {
         fit
     }
 
-    /// Density that missing light adds.
-    fn shade(&self, place: [f64; 2]) -> f64 {
-        self.vignette * self.corners(place) - self.slope[0] * place[0] - self.slope[1] * place[1]
+    /// Density that missing light adds where [`Self::corners`] is `corners`.
+    fn shade(&self, place: [f64; 2], corners: f64) -> f64 {
+        self.vignette * corners - self.slope[0] * place[0] - self.slope[1] * place[1]
     }
 
     /// Density of a corner's lost light over the share lost; near 1 where little is lost.
@@ -89,8 +102,10 @@ impl Light {
     /// What the skin of each pixel lacks or has more, in red, green and blue.
     pub(super) fn beyond_skin(&self, plane: &Plane) -> Vec<[f64; 3]> {
         let beyond = |at: usize| {
-            let shade = self.shade(plane.place(at));
-            [0, 1, 2].map(|colour: usize| plane.density[at][colour] - shade - self.skin[colour])
+            let place = plane.place(at);
+            let shade = self.shade(place, self.corners(place));
+            let [red, green, blue] = plane.density[at];
+            [red - shade - self.skin[0], green - shade - self.skin[1], blue - shade - self.skin[2]]
         };
         (0..plane.density.len()).map(beyond).collect()
     }

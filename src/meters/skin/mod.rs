@@ -61,12 +61,13 @@ const FACTORS: [Factor; 22] = [
 const LOPSIDED: f64 = 1.0;
 
 impl Skin {
-    /// Colour of the skin about the lesion, in the middle of the picture and as the camera gives it: lightness, red,
-    /// yellow, and with them the typology angle.
-    pub fn skin_colour(picture: &Picture<'_>) -> Lab {
+    /// The factors, and the colour of the skin about the lesion, in the middle of the picture and as the camera gives
+    /// it: lightness, red, yellow, and with them the typology angle.
+    pub fn measure_with_skin(picture: &Picture<'_>) -> (Vec<f64>, Lab) {
         let plane = Plane::new(picture);
-        let (lesion, _) = found(&plane);
-        Lab::of_linear(lesion.light.skin.map(|density| (-density).exp()))
+        let (lesion, hairs) = found(&plane);
+        let skin = Lab::of_linear(lesion.light.skin.map(|density| (-density).exp()));
+        (factors(&plane, &lesion, &hairs), skin)
     }
 }
 
@@ -90,37 +91,40 @@ impl Meters for Skin {
     }
 
     fn measure(&self, picture: &Picture<'_>) -> Vec<f64> {
-        let plane = Plane::new(picture);
-        let (lesion, hairs) = found(&plane);
-        let shape = Shape::new(&plane, &lesion);
-        let pigment = Pigment::new(&plane, &lesion, &hairs.mask);
-        let texture = Texture::new(&plane, &lesion, &hairs.mask);
-        let [skin_melanin, skin_blood, white_balance] = pigment::of_skin(&lesion.light);
-        vec![
-            skin_melanin,
-            skin_blood,
-            white_balance,
-            lesion.light.slope[0],
-            lesion.light.slope[1],
-            lesion.light.vignette,
-            hairs.share,
-            shape.area,
-            shape.centre[0],
-            shape.centre[1],
-            shape.elongation[0],
-            shape.elongation[1],
-            shape.irregularity,
-            pigment.aside.hypot(LOPSIDED * shape.lopsided),
-            shape.edge,
-            pigment.melanin,
-            pigment.deep,
-            pigment.blood,
-            pigment.white,
-            pigment.variegation,
-            texture.network,
-            texture.dots,
-        ]
+        Self::measure_with_skin(picture).0
     }
+}
+
+/// In the order of [`FACTORS`].
+fn factors(plane: &Plane, lesion: &Lesion, hairs: &Hairs) -> Vec<f64> {
+    let shape = Shape::new(plane, lesion);
+    let pigment = Pigment::new(plane, lesion, &hairs.mask);
+    let texture = Texture::new(plane, lesion, &hairs.mask);
+    let [skin_melanin, skin_blood, white_balance] = pigment::of_skin(&lesion.light);
+    vec![
+        skin_melanin,
+        skin_blood,
+        white_balance,
+        lesion.light.slope[0],
+        lesion.light.slope[1],
+        lesion.light.vignette,
+        hairs.share,
+        shape.area,
+        shape.centre[0],
+        shape.centre[1],
+        shape.elongation[0],
+        shape.elongation[1],
+        shape.irregularity,
+        pigment.aside.hypot(LOPSIDED * shape.lopsided),
+        shape.edge,
+        pigment.melanin,
+        pigment.deep,
+        pigment.blood,
+        pigment.white,
+        pigment.variegation,
+        texture.network,
+        texture.dots,
+    ]
 }
 
 #[cfg(test)]
@@ -182,7 +186,7 @@ mod tests {
             near("deep_melanin", 0.0, 0.1);
             near("blood", 0.0, 0.15);
             let picture = drawn(side, |x, y| if ellipse(x, y) < 1.0 { BROWN } else { SKIN });
-            let skin = Skin::skin_colour(&Picture::new(&picture, [3, side, side]));
+            let (_, skin) = Skin::measure_with_skin(&Picture::new(&picture, [3, side, side]));
             // As scikit-image has it: 67.69, 7.60, 16.74; arctan(17.69 / 16.74) is 46.6 degrees.
             assert!((skin.typology_angle() - 46.6).abs() < 0.3, "{skin:?}");
         }

@@ -6,7 +6,7 @@
 
 use super::lesion::Lesion;
 use super::light::{Light, solve};
-use super::plane::{Plane, extreme, quantile, smoothed};
+use super::plane::{Plane, narrowed, quantile, smoothed};
 
 /// Density in red, green and blue that melanin of the epidermis adds for each unit in red, and melanin in a layer of
 /// .3 mm that lies .2 mm deep.
@@ -144,9 +144,8 @@ fn without_melanin(density: [f64; 3], green: f64) -> f64 {
 /// The lesion's pixels that its edge does not touch and no hair covers.
 pub(super) fn inner(plane: &Plane, lesion: &Lesion, hairs: &[bool]) -> Vec<bool> {
     let radius = (plane.side() / 40.0).round().max(1.0) as usize;
-    let inside: Vec<f64> = lesion.inside.iter().map(|inside| f64::from(u8::from(*inside))).collect();
-    let eroded = extreme(&inside, plane.width, radius, f64::min);
-    eroded.iter().zip(hairs).map(|(inside, hair)| *inside > 0.0 && !hair).collect()
+    let eroded = narrowed(&lesion.inside, plane.width, radius);
+    eroded.iter().zip(hairs).map(|(inside, hair)| *inside && !hair).collect()
 }
 
 /// Deviation of the smoothed density about a plane, over the inner lesion: a lesion that is darker to one side is

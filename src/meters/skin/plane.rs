@@ -55,80 +55,116 @@ impl Plane {
     }
 }
 
+/// Sums of values, and how many, of the pixels that count, from the first corner up to each: of any square by four of
+/// them.
+struct Sums {
+    width: usize,
+    height: usize,
+    /// Of one row and column more.
+    sums: Vec<[f64; 2]>,
+}
+
+impl Sums {
+    fn new(values: &[f64], counts: &[bool], width: usize) -> Self {
+        let (height, wide) = (values.len() / width, width + 1);
+        let mut sums = vec![[0.0f64; 2]; wide * (height + 1)];
+        for row in 0..height {
+            let (above, below) = sums.split_at_mut((row + 1) * wide);
+            let (above, below) = (&above[row * wide..], &mut below[..wide]);
+            let (values, counts) = (&values[row * width..][..width], &counts[row * width..][..width]);
+            let mut line = [0.0f64; 2];
+            for column in 0..width {
+                if counts[column] {
+                    line = [line[0] + values[column], line[1] + 1.0];
+                }
+                below[column + 1] = [above[column + 1][0] + line[0], above[column + 1][1] + line[1]];
+            }
+        }
+        Self { width, height, sums }
+    }
+
+    /// Mean over the square of 2 `radius` + 1 pixels about one; none where none of them counts.
+    fn mean(&self, row: usize, column: usize, radius: usize) -> Option<f64> {
+        let (top, bottom) = (row.saturating_sub(radius), (row + radius + 1).min(self.height));
+        let (left, right) = (column.saturating_sub(radius), (column + radius + 1).min(self.width));
+        let corner = |row: usize, column: usize| self.sums[row * (self.width + 1) + column];
+        let parts = [corner(bottom, right), corner(top, right), corner(bottom, left), corner(top, left)];
+        let of = |of: usize| parts[0][of] - parts[1][of] - parts[2][of] + parts[3][of];
+        (of(1) > 0.5).then(|| of(0) / of(1))
+    }
+}
+
 /// Means over squares of 2 `radius` + 1 pixels, of the pixels that count; where none does, the pixel's own value.
 pub(super) fn smoothed(values: &[f64], counts: &[bool], width: usize, radius: usize) -> Vec<f64> {
-    let height = values.len() / width;
-    // Sums from the corner on make each square four look-ups.
-    let mut sums = vec![[0.0f64; 2]; (width + 1) * (height + 1)];
-    for row in 0..height {
-        let mut line = [0.0f64; 2];
-        for column in 0..width {
-            let at = row * width + column;
-            if counts[at] {
-                line = [line[0] + values[at], line[1] + 1.0];
-            }
-            let above = sums[row * (width + 1) + column + 1];
-            sums[(row + 1) * (width + 1) + column + 1] = [above[0] + line[0], above[1] + line[1]];
-        }
-    }
-    let mut means = Vec::with_capacity(values.len());
-    for row in 0..height {
-        let (top, bottom) = (row.saturating_sub(radius), (row + radius + 1).min(height));
-        for column in 0..width {
-            let (left, right) = (column.saturating_sub(radius), (column + radius + 1).min(width));
-            let corner = |row: usize, column: usize, of: usize| sums[row * (width + 1) + column][of];
-            let sum = |of: usize| {
-                corner(bottom, right, of) - corner(top, right, of) - corner(bottom, left, of) + corner(top, left, of)
-            };
-            means.push(if sum(1) > 0.5 { sum(0) / sum(1) } else { values[row * width + column] });
-        }
-    }
-    means
+    let sums = Sums::new(values, counts, width);
+    let mean = |at: usize| sums.mean(at / width, at % width, radius).unwrap_or(values[at]);
+    (0..values.len()).map(mean).collect()
 }
 
 /// The values with those that do not count replaced by the mean of the nearest that do.
 pub(super) fn filled_in(values: &[f64], counts: &[bool], width: usize) -> Vec<f64> {
-    let (mut filled, mut known) = (values.to_vec(), counts.to_vec());
-    for radius in [1, 2, 4, 8] {
-        if known.iter().all(|known| *known) {
-            break;
-        }
-        let means = smoothed(values, counts, width, radius);
-        let flags: Vec<f64> = counts.iter().map(|counts| f64::from(u8::from(*counts))).collect();
-        let near = extreme(&flags, width, radius, f64::max);
-        for at in 0..values.len() {
-            if !known[at] && near[at] > 0.0 {
-                (filled[at], known[at]) = (means[at], true);
-            }
-        }
+    let mut filled = values.to_vec();
+    let missing: Vec<usize> = (0..values.len()).filter(|at| !counts[*at]).collect();
+    if missing.is_empty() {
+        return filled;
+    }
+    let sums = Sums::new(values, counts, width);
+    for at in missing {
+        let mean = |radius: usize| sums.mean(at / width, at % width, radius);
+        filled[at] = [1, 2, 4, 8].into_iter().find_map(mean).unwrap_or(values[at]);
     }
     filled
 }
 
 /// Greatest (or least) value of squares of 2 `radius` + 1 pixels, as far as they lie in the picture.
-pub(super) fn extreme(values: &[f64], width: usize, radius: usize, pick: impl Fn(f64, f64) -> f64 + Copy) -> Vec<f64> {
+pub(super) fn extreme<T: Copy>(values: &[T], width: usize, radius: usize, pick: impl Fn(T, T) -> T + Copy) -> Vec<T> {
     if values.is_empty() {
         return Vec::new();
     }
     // A square that reaches over a side of the picture has that side's own value in it: more of that changes nothing.
-    let places = |side: usize| (0..side + 2 * radius).map(move |at| at.saturating_sub(radius).min(side - 1));
-    let window = 2 * radius + 1;
-    let line = |line: &[f64]| runs(places(width).map(|column| line[column]).collect(), 1, window, pick);
-    let along: Vec<f64> = values.chunks_exact(width).flat_map(line).collect();
-    let rows = places(values.len() / width).flat_map(|row| &along[row * width..][..width]);
-    runs(rows.copied().collect(), width, window, pick)
+    let (height, wide, window) = (values.len() / width, width + 2 * radius, 2 * radius + 1);
+    let mut rows = Vec::with_capacity(wide * height);
+    for row in values.chunks_exact(width) {
+        rows.extend(std::iter::repeat_n(row[0], radius));
+        rows.extend_from_slice(row);
+        rows.extend(std::iter::repeat_n(row[width - 1], radius));
+    }
+    // All rows as one: what reaches into the next begins after a row's own pixels.
+    let along = runs(rows, 1, window, pick);
+    let mut columns = Vec::with_capacity(width * (height + 2 * radius));
+    for row in 0..height + 2 * radius {
+        let row = row.saturating_sub(radius).min(height - 1);
+        columns.extend_from_slice(&along[row * wide..][..width]);
+    }
+    runs(columns, width, window, pick)
 }
 
 /// Of each value and those that follow it in steps of `stride`, `window` in all, the one picked; for as many as have so
-/// many. Each pass doubles how many a value stands for.
-fn runs(mut values: Vec<f64>, stride: usize, window: usize, pick: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    let mut covered = 1;
+/// many. Each pass doubles how many a value stands for; from one buffer to another, which processors do many at once.
+fn runs<T: Copy>(mut values: Vec<T>, stride: usize, window: usize, pick: impl Fn(T, T) -> T) -> Vec<T> {
+    let (mut covered, mut picked) = (1, values.clone());
     while covered < window {
         let shift = covered.min(window - covered);
-        values = values.iter().zip(&values[shift * stride..]).map(|(&one, &other)| pick(one, other)).collect();
+        let count = values.len() - shift * stride;
+        picked.truncate(count);
+        let (one, other) = (&values[..count], &values[shift * stride..][..count]);
+        for (at, picked) in picked.iter_mut().enumerate() {
+            *picked = pick(one[at], other[at]);
+        }
+        std::mem::swap(&mut values, &mut picked);
         covered += shift;
     }
     values
+}
+
+/// With what is at most `radius` pixels beside.
+pub(super) fn widened(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
+    extreme(there, width, radius, |one, other| one | other)
+}
+
+/// Without what is at most `radius` pixels beside something that is not there.
+pub(super) fn narrowed(there: &[bool], width: usize, radius: usize) -> Vec<bool> {
+    extreme(there, width, radius, |one, other| one & other)
 }
 
 /// The value below which a share of all lies; 0 of none.

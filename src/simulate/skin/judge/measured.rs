@@ -105,7 +105,8 @@ impl Set {
             }
             observer.advance(1);
             let picture = Picture::new(&values, [3, side, side]);
-            Ok((Skin.measure(&picture), Skin::skin_colour(&picture).typology_angle(), side))
+            let (factors, skin) = Skin::measure_with_skin(&picture);
+            Ok((factors, skin.typology_angle(), side))
         });
         let seen = seen.collect::<Result<Vec<_>>>();
         observer.end();
