@@ -80,7 +80,7 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
         });
     }
     if refused > 0 {
-        notes.push(format!("{refused} projections with an erased rim were left out."));
+        notes.push(format!("projections with an erased rim, {refused} left out."));
     }
     let sorted = |(lesion, slices)| ascending(&path, data, lesion, slices);
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect::<Result<_>>()?, notes })

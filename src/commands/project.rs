@@ -158,10 +158,7 @@ fn summary(record: &ProjectionRecord) -> String {
     text += &format!("{} steps on {}\n", record.steps, record.features);
     text.extend(["ambiguous", "rim", "non-rim"].map(|role| of_role(record, role)));
     if record.without_core > 0 {
-        text += &format!(
-            "{} lesions are too small for a rim to be told from a core and were left out\n",
-            record.without_core
-        );
+        text += &format!("lesions too small for a rim to be told from a core, {} left out\n", record.without_core);
     }
     for image in &record.images {
         let class = image.class.as_ref().map_or(String::new(), |class| format!(", class {class}"));

@@ -202,18 +202,14 @@ impl ImageFiles {
         }
         if !self.formats.is_empty() {
             let count = self.formats.len();
-            notes.push(format!("{count} images that are no PNG were passed over: {}", listed(&self.formats)));
+            notes.push(format!("images that are no PNG, {count} passed over: {}", listed(&self.formats)));
         }
         if self.others > 0 {
-            notes.push(format!("{} other files were passed over", self.others));
+            notes.push(format!("other files, {} passed over", self.others));
         }
         if !self.hidden.is_empty() {
             let names: Vec<String> = self.hidden.iter().cloned().collect();
-            notes.push(format!(
-                "{} hidden or system files and folders were passed over: {}",
-                names.len(),
-                listed(&names)
-            ));
+            notes.push(format!("hidden or system files and folders, {} passed over: {}", names.len(), listed(&names)));
         }
         notes
     }
@@ -324,9 +320,9 @@ mod tests {
             found.notes(),
             [
                 "tables that are not used: metadata.csv",
-                "1 images that are no PNG were passed over: c.jpg",
-                "1 other files were passed over",
-                "3 hidden or system files and folders were passed over: .ipynb_checkpoints, __MACOSX, other/Thumbs.db",
+                "images that are no PNG, 1 passed over: c.jpg",
+                "other files, 1 passed over",
+                "hidden or system files and folders, 3 passed over: .ipynb_checkpoints, __MACOSX, other/Thumbs.db",
             ]
         );
         assert!(refused(&["a.bmp"]).contains("no PNG and no JPEG here") && refused(&["a.bmp"]).contains("a.bmp"));

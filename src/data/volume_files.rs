@@ -23,10 +23,10 @@ pub(super) struct Skipped {
 impl Skipped {
     /// What to say of it.
     pub fn notes(self) -> impl Iterator<Item = String> {
-        let links = (self.links > 0)
-            .then(|| format!("{} links to folders are not followed: give the folder itself", self.links));
-        let odd = (self.odd_names > 0)
-            .then(|| format!("{} files whose names are no Unicode were passed over", self.odd_names));
+        let links =
+            (self.links > 0).then(|| format!("links to folders, {} not followed: give the folder itself", self.links));
+        let odd =
+            (self.odd_names > 0).then(|| format!("files whose names are no Unicode, {} passed over", self.odd_names));
         links.into_iter().chain(odd)
     }
 }

@@ -127,16 +127,17 @@ impl View {
     fn item<S: Side>(&self, slices: &Slices<S>, position: usize, image: SliceImage) -> Option<Item> {
         let (_, lesion) = slices.entry(position);
         let healthy = self.healthy.contains(&lesion.class);
-        let truth: Vec<bool> = match (self.truth, image.inside()) {
-            (Some(channel), _) => {
-                let contrast = &slices.prepared().contrasts()[channel];
-                let plane = &image.pixels[channel * self.pixels()..][..self.pixels()];
-                plane.iter().map(|&level| contrast.window.to_physical(level) >= 0.5).collect()
-            }
-            (None, Some(mask)) => mask,
-            (None, None) if healthy => vec![false; self.pixels()],
+        let truth: Vec<bool> = if let Some(channel) = self.truth {
+            let contrast = &slices.prepared().contrasts()[channel];
+            let plane = &image.pixels[channel * self.pixels()..][..self.pixels()];
+            plane.iter().map(|&level| contrast.window.to_physical(level) >= 0.5).collect()
+        } else if let Some(mask) = image.inside() {
+            mask
+        } else if healthy {
+            vec![false; self.pixels()]
+        } else {
             // What a patient's image without a mask shows is not known.
-            (None, None) => return None,
+            return None;
         };
         let inside = self.plane(&image.pixels).iter().map(|&level| level > CUT_AWAY).collect();
         Some(Item {

@@ -152,7 +152,7 @@ impl Collection {
                 Err(why) => *left.entry(why).or_default() += 1,
             }
         }
-        self.notes.extend(left.into_iter().map(|(why, count)| format!("{count} items {why} and were left out")));
+        self.notes.extend(left.into_iter().map(|(why, count)| format!("items that {why}, {count} left out")));
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl Collection {
             }
         }
         if empty > 0 {
-            self.notes.push(format!("{empty} drawn rims of which the drawn map shows nothing were left out"));
+            self.notes.push(format!("drawn rims of which the drawn map shows nothing, {empty} left out"));
         }
         self.cases.extend(cases);
         Ok(())

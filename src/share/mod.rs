@@ -126,10 +126,7 @@ pub(crate) mod tests {
         assert_eq!(all.cases[1].name, "sub-000_lesion-000_z01");
         let classes = Wanted { target: Some(Target::Classes), ..wanted(&data) };
         let all = Collection::open(&classes, &Silent).unwrap();
-        assert_eq!(
-            (all.cases.len(), all.notes.as_slice()),
-            (36, &["6 items are contested and were left out".into()][..])
-        );
+        assert_eq!((all.cases.len(), all.notes.as_slice()), (36, &["items that are contested, 6 left out".into()][..]));
         assert!(all.cases.iter().all(|case| case.class != Some(Class::AMBIGUOUS)));
         let whole = Wanted { whole: true, ..wanted(&data) };
         assert_eq!(Collection::open(&whole, &Silent).unwrap().cases.len(), 18);

@@ -320,7 +320,11 @@ fn four_contrasts_in_one_file_are_read_as_four_files_are() {
     fs::create_dir(place.at("msd/imagesTs")).unwrap();
     fs::copy(place.at("msd/imagesTr/BRATS_001.nii"), place.at("msd/imagesTs/BRATS_099.nii")).unwrap();
     let (_, record, _) = place.prepare("msd", &[]).unwrap();
-    assert!(record.notes.iter().any(|note| note.contains("1 images without labels in imagesTs")), "{:?}", record.notes);
+    assert!(
+        record.notes.iter().any(|note| note.contains("images without labels in imagesTs, 1 passed over")),
+        "{:?}",
+        record.notes
+    );
     assert!(record.notes.iter().any(|note| note.contains("each counts as a patient of its own")));
     let description = |first: &str| format!("{{\"modality\": {{\"0\": \"{first}\", \"1\": \"T1w\"}}}}");
     fs::write(place.at("msd/dataset.json"), description("flair")).unwrap();
@@ -390,7 +394,11 @@ fn what_is_missing_empty_or_double_is_named() {
     fs::create_dir_all(place.at("set/51_OtherNeoplasms")).unwrap();
     fs::rename(&case, place.at("set/51_OtherNeoplasms/BraTS-SSA-00005-000")).unwrap();
     let (_, record, _) = place.prepare("set", &[]).unwrap();
-    assert!(record.notes.iter().any(|note| note.contains("5 files under 51_OtherNeoplasms")), "{:?}", record.notes);
+    assert!(
+        record.notes.iter().any(|note| note.contains("51_OtherNeoplasms, which are no gliomas, 5 passed over")),
+        "{:?}",
+        record.notes
+    );
     place.refused("set", &["--other-neoplasms"], &["no voxel of BraTS-SSA-00005-000"]);
     fs::create_dir(place.at("empty")).unwrap();
     place.refused("empty", &[], &["no case of BraTS"]);

@@ -103,12 +103,12 @@ impl Layout {
         let mut notes = vec![];
         if found.others > 0 {
             notes.push(format!(
-                "{} files under {OTHER_NEOPLASMS} are no gliomas and were passed over (prepare.brats.other_neoplasms)",
+                "files under {OTHER_NEOPLASMS}, which are no gliomas, {} passed over (prepare.brats.other_neoplasms)",
                 found.others
             ));
         }
         if found.without_labels > 0 {
-            notes.push(format!("{} images without labels in imagesTs were passed over", found.without_labels));
+            notes.push(format!("images without labels in imagesTs, {} passed over", found.without_labels));
         }
         if !found.described.is_empty() {
             notes.push(

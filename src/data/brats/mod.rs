@@ -281,7 +281,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     let between: usize = done.iter().map(|case| case.between).sum();
     if between > 0 {
         let least = work.config.brats.least_tumour;
-        all.notes.push(format!("{between} slices cut a tumour in fewer than {least} voxels and were left out"));
+        all.notes.push(format!("slices that cut a tumour in fewer than {least} voxels, {between} left out"));
     }
     let outside = done.iter().filter(|case| case.outside > 0).count();
     if outside > 0 {
