@@ -1,8 +1,9 @@
 //! Every command that leaves files, small enough to be run hundreds of times: to be killed, or to see a disk fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use rimforge::files;
 use serde_json::Value;
@@ -104,17 +105,56 @@ pub struct TinyRuns {
     cohort: CohortFiles,
 }
 
+/// Files by their paths below a folder, made by the first test that asks for them: what takes half a minute is the same
+/// for all.
+type Made = OnceLock<BTreeMap<PathBuf, Vec<u8>>>;
+
+/// What every command reads, and what one does besides.
+static OF_ALL: Made = Made::new();
+static OF_EXPLAIN: Made = Made::new();
+static OF_TWO_SIDED: Made = Made::new();
+
+/// Every file below a folder.
+fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let (mut found, mut folders) = (BTreeSet::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        let (inner, here): (Vec<_>, Vec<_>) = files::list(&next).unwrap().into_iter().partition(|path| path.is_dir());
+        folders.extend(inner);
+        found.extend(here);
+    }
+    found
+}
+
 impl TinyRuns {
     /// A cohort, a prepared data set, a network, and what it drew and projected.
     pub fn new() -> Self {
         let tiny = Self { folder: tempfile::tempdir().unwrap(), cohort: cohort() };
-        project_command::prepare(&tiny.at("data"));
-        project_command::network(&tiny.at("network.safetensors"));
-        std::fs::write(tiny.at("study.toml"), STUDY).unwrap();
-        for (command, out) in [("generate", "synthetic"), ("project", "denoised")] {
-            finish(&mut tiny.command(command, &tiny.at(out)));
-        }
+        tiny.put(&OF_ALL, || {
+            project_command::prepare(&tiny.at("data"));
+            project_command::network(&tiny.at("network.safetensors"));
+            std::fs::write(tiny.at("study.toml"), STUDY).unwrap();
+            for (command, out) in [("generate", "synthetic"), ("project", "denoised")] {
+                finish(&mut tiny.command(command, &tiny.at(out)));
+            }
+        });
         tiny
+    }
+
+    /// Puts the files there that `make` makes, by it the first time: of what is in the folder from the start, so that
+    /// they are the same for all.
+    fn put(&self, made: &'static Made, make: impl FnOnce()) {
+        let root = self.folder.path();
+        let files = made.get_or_init(|| {
+            let before = files_below(root);
+            make();
+            let new = files_below(root).into_iter().filter(|path| !before.contains(path));
+            new.map(|path| (path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap())).collect()
+        });
+        for (path, bytes) in files {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
     }
 
     /// Where the cohort lies.
@@ -131,7 +171,9 @@ impl TinyRuns {
     fn inputs_of(&self, name: &str) {
         match name {
             "explain" if !self.at("classified").exists() => {
-                finish(&mut self.command("classify", &self.at("classified")));
+                self.put(&OF_EXPLAIN, || {
+                    finish(&mut self.command("classify", &self.at("classified")));
+                });
             }
             "evaluate" if !self.at("held").exists() => {
                 evaluate::data(&self.at("held"));
@@ -142,11 +184,13 @@ impl TinyRuns {
                 segment::prepared(&self.at("traced"), segment::ALL);
             }
             "two-sided" if !self.at("rims-as-rim").exists() => {
-                for (folder, class) in [("contested", "ambiguous"), ("rims", "rim"), ("others", "non-rim")] {
-                    finish(&mut self.with("project", &self.at(folder), &["--class", class, "--controls", "0"]));
-                    self.projected_as(folder, "non-rim");
-                    self.projected_as(folder, "rim");
-                }
+                self.put(&OF_TWO_SIDED, || {
+                    for (folder, class) in [("contested", "ambiguous"), ("rims", "rim"), ("others", "non-rim")] {
+                        finish(&mut self.with("project", &self.at(folder), &["--class", class, "--controls", "0"]));
+                        self.projected_as(folder, "non-rim");
+                        self.projected_as(folder, "rim");
+                    }
+                });
             }
             _ => {}
         }
@@ -261,29 +305,20 @@ pub fn finish(command: &mut Command) -> Output {
 /// Not those: locks; wall-clock facts (`timing.jsonl`, event files, the report's page, which names seconds). Of JSON
 /// the seconds, and hashes of records that have some, are left out, of marks the names of event files.
 pub fn outcome(root: &Path) -> BTreeMap<String, String> {
-    let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for path in files::list(&folder).unwrap() {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !(name.contains("lock")
-                || name == "timing.jsonl"
-                || name.contains("tfevents")
-                || name == "index.html")
-            {
-                let place = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                let hash = match path.extension().and_then(|ending| ending.to_str()) {
-                    Some("json") => of_json(&path, root),
-                    // A study names its own folder.
-                    Some("toml") => rimforge::digest::sha256(anywhere(&path, root)),
-                    _ => files::sha256(&path).unwrap(),
-                };
-                found.insert(place, hash);
-            }
-        }
-    }
-    found
+    let kept = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        !(name.contains("lock") || name == "timing.jsonl" || name.contains("tfevents") || name == "index.html")
+    };
+    let hashed = |path: PathBuf| {
+        let hash = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("json") => of_json(&path, root),
+            // A study names its own folder.
+            Some("toml") => rimforge::digest::sha256(anywhere(&path, root)),
+            _ => files::sha256(&path).unwrap(),
+        };
+        (path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), hash)
+    };
+    files_below(root).into_iter().filter(kept).map(hashed).collect()
 }
 
 /// A text without the folder that it is in.
