@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 const SIGNALS: [(&str, i32); 3] = [("HUP", 1), ("INT", 2), ("TERM", 15)];
 
 fn started(folder: &Path, line: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
+    // Under nohup tests have HUP ignored, which a child inherits and the program respects.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_rimforge")]);
     command.current_dir(folder).args(line.split(' ')).stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -29,7 +31,6 @@ fn answers(child: &Child, number: i32) -> Duration {
             return begun.elapsed();
         }
         if begun.elapsed() > Duration::from_secs(30) {
-            // What was started with HUP ignored (nohup) never answers it; it would run on beside the other tests.
             signal(child, "KILL");
             panic!("signal {number} is not answered");
         }

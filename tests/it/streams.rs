@@ -20,9 +20,10 @@ fn shell(folder: &Path, line: &str) -> Output {
 }
 
 fn command(folder: &Path, line: &str) -> Command {
-    let mut command = Command::new("sh");
+    // Under nohup tests have HUP ignored, which children inherit.
+    let mut command = Command::new("env");
     let line = line.replace("rf ", &format!("'{}' ", env!("CARGO_BIN_EXE_rimforge")));
-    command.current_dir(folder).args(["-c", &line]).env_remove("RUST_BACKTRACE");
+    command.current_dir(folder).args(["--default-signal=HUP", "sh", "-c", &line]).env_remove("RUST_BACKTRACE");
     command
 }
 
