@@ -63,11 +63,15 @@ fn a_request_to_stop_has_its_exit_code_from_before_libtorch_begins() {
 #[test]
 fn it_answers_before_libtorch_has_begun() {
     let folder = tempfile::tempdir().unwrap();
-    let begun = Instant::now();
-    let mut child = started(folder.path(), "--version");
-    let answered = answers(&child, 15);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(answered < begun.elapsed() / 2, "{answered:?} of {:?}", begun.elapsed());
+    let is_early = |_| {
+        let begun = Instant::now();
+        let mut child = started(folder.path(), "--version");
+        let answered = answers(&child, 15);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        answered < begun.elapsed() / 2
+    };
+    // Other tests may delay the look, never bring the answer forward.
+    assert!((0..5).any(is_early), "it answers in the second half of its beginning");
 }
 
 #[test]
