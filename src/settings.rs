@@ -5,7 +5,9 @@
 
 use std::fmt::Display;
 
-use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::{Table, Value};
 
 use crate::problem::{Problem, Result};
 
@@ -86,6 +88,28 @@ pub trait Settings: Default + Serialize {
             Ok(())
         }
     }
+}
+
+/// A section as it is written, over a base of its recipe's own in place of the stage's defaults; for
+/// `deserialize_with`.
+///
+/// # Errors
+/// As the section's own reading.
+pub fn over<'de, D: Deserializer<'de>, T: Serialize + DeserializeOwned>(
+    written: D,
+    base: &T,
+) -> std::result::Result<T, D::Error> {
+    fn lay(base: &mut Table, over: Table) {
+        for (key, value) in over {
+            match (base.get_mut(&key), value) {
+                (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+                (_, value) => drop(base.insert(key, value)),
+            }
+        }
+    }
+    let mut table = Table::try_from(base).map_err(D::Error::custom)?;
+    lay(&mut table, Table::deserialize(written)?);
+    T::deserialize(table).map_err(|error| D::Error::custom(error.message()))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! `rimforge variants`: variants of the network and of its training at equal budget.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use toml::Table;
 
 use super::choices::choice;
 
@@ -14,9 +16,9 @@ use super::numbers::counted;
 use super::options::{Options, SeedArgs};
 use crate::data::Prepared;
 use crate::engine::Lab;
-use crate::name::shown_path;
-use crate::problem::Result;
-use crate::records::variants::{Range, VariantsRecord};
+use crate::name::{Name, shown_path};
+use crate::problem::{Problem, Result};
+use crate::records::variants::{Range, Reach, VariantRecord, VariantsRecord};
 use crate::run_dir::VariantsDir;
 use crate::study::settings;
 use crate::train::TrainConfig;
@@ -37,6 +39,10 @@ pub struct VariantsArgs {
     seed: SeedArgs,
     #[command(flatten)]
     engine: EngineArgs,
+    /// A training under a name of its own beside the variants: a setting of `train` by its dotted name that it changes,
+    /// e.g. from-base:base=embedded; may be repeated, for the same recipe too.
+    #[arg(long = "recipe", value_name = "NAME:KEY=VALUE")]
+    recipes: Vec<String>,
     /// A setting of every training by its dotted name, as `train` takes it, e.g. condition=labels or net.preset=paper;
     /// may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -68,13 +74,32 @@ struct Typed {
 /// # Errors
 /// Settings that make no sense, no usable data set, or a training that fails or is stopped.
 pub fn run(args: &VariantsArgs, console: &Console) -> Result<()> {
-    let config = args.settings.config()?;
+    let config = VariantsConfig { recipes: recipes(&args.recipes)?, ..args.settings.config()? };
     let usual = settings::overlay(&TrainConfig::default(), &[], &args.set)?;
     let engine = args.engine.start()?;
     let data = Prepared::open(&args.data)?;
     let lab = Lab { engine: &engine, seed: args.seed.run_seed(), observer: console.observer()? };
     let record = run_stage(&data, &usual, &config, &args.out, &lab)?;
     console.result(&record, || format!("{}{}\n", table(&record), shown_path(&VariantsDir::new(&args.out).record())))
+}
+
+/// Recipes by name, each the settings that it changes.
+fn recipes(typed: &[String]) -> Result<BTreeMap<Name, Table>> {
+    let mut assignments: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    for text in typed {
+        let (name, assignment) = text.split_once(':').ok_or_else(|| {
+            Problem::usage(format!("--recipe {text}"))
+                .expected("NAME:KEY=VALUE")
+                .advice("write a name, a colon, and a setting of train, e.g. --recipe from-base:base=embedded")
+        })?;
+        let name = Name::new(name.trim()).map_err(Problem::usage)?;
+        assignments.entry(name).or_default().push(assignment.to_owned());
+    }
+    let table = |(name, assignments): (Name, Vec<String>)| {
+        let written = settings::written::<TrainConfig>(&assignments);
+        Ok((name.clone(), written.map_err(|problem| problem.at(format!("--recipe {name}")))?))
+    };
+    assignments.into_iter().map(table).collect()
 }
 
 /// What the record says, for a terminal.
@@ -114,6 +139,12 @@ pub fn table(record: &VariantsRecord) -> String {
         );
     }
     let _ = writeln!(text, "Frechet distance on {}; mean (range over seeds)", record.features);
+    let reach = |reach: &Option<Reach>| reach.map_or_else(|| "-".into(), |reach| reached(&reach, record.seeds));
+    let _ =
+        writeln!(text, "{:<22} {:<42} {:<42}", "until as near as", "two halves of the reals", "the first at its end");
+    for VariantRecord { key, to_floor, to_first, .. } in &record.variants {
+        let _ = writeln!(text, "{key:<22} {:<42} {:<42}", reach(to_floor), reach(to_first));
+    }
     if let Some(reader) = &record.reader {
         let planes = reader.planes.map_or_else(String::new, |planes| format!(", {:.0} % of planes", 100.0 * planes));
         let _ = writeln!(
@@ -126,4 +157,11 @@ pub fn table(record: &VariantsRecord) -> String {
     }
     text.push_str(&noted(&record.notes));
     text
+}
+
+/// "12,000 images, 80 s", "... (2 of 3)" where not every training came that near.
+fn reached(reach: &Reach, seeds: u64) -> String {
+    let (Some(images), Some(seconds)) = (reach.images, reach.seconds) else { return "not reached".into() };
+    let all = if reach.trainings == seeds { String::new() } else { format!(" ({} of {seeds})", reach.trainings) };
+    format!("{:.0} images, {:.0} s{all}", images.mean, seconds.mean)
 }

@@ -76,6 +76,12 @@ pub struct VariantRecord {
     pub variety: Option<Range>,
     /// The same of the class that is least varied.
     pub least_variety: Option<Range>,
+    /// Until it is as near as two halves of the real slices are to each other.
+    #[serde(default)]
+    pub to_floor: Option<Reach>,
+    /// Until it is as near as the first variant is in the mean after all images.
+    #[serde(default)]
+    pub to_first: Option<Reach>,
     /// Against the first variant, after all images; absent for the first.
     pub verdict: Option<Verdict>,
     /// The same at equal time.
@@ -112,6 +118,34 @@ pub struct CurvePoint {
     pub seconds: f64,
     /// Fréchet distance of drawn to real training slices.
     pub distance: f64,
+}
+
+/// What a distance costs: the first look of each training at which it is that near or nearer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The distance.
+    pub distance: f64,
+    /// Trainings that came that near.
+    pub trainings: u64,
+    /// Real images shown until then, of those; absent where there is none.
+    pub images: Option<Range>,
+    /// Seconds of training until then, of those.
+    pub seconds: Option<Range>,
+}
+
+impl Reach {
+    /// Of `runs`, to `distance`.
+    pub fn of(runs: &[VariantRun], distance: f64) -> Self {
+        let near = |run: &VariantRun| run.points.iter().find(|point| point.distance <= distance).copied();
+        let reached: Vec<CurvePoint> = runs.iter().filter_map(near).collect();
+        let range = |of: fn(&CurvePoint) -> f64| Range::of(&reached.iter().map(of).collect::<Vec<_>>());
+        Self {
+            distance,
+            trainings: reached.len() as u64,
+            images: range(|point| point.images as f64),
+            seconds: range(|point| point.seconds),
+        }
+    }
 }
 
 /// Of several trainings.
@@ -170,6 +204,32 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_distance_is_reached_at_the_first_look_that_is_as_near() {
+        let run = |distances: &[f64]| {
+            let point = |(at, &distance): (usize, &f64)| CurvePoint {
+                images: 100 * (at as u64 + 1),
+                seconds: 10.0 * (at + 1) as f64,
+                distance,
+            };
+            let points = distances.iter().enumerate().map(point).collect();
+            VariantRun {
+                seed: 0,
+                points,
+                fidelity: None,
+                planes: None,
+                variety: None,
+                least_variety: None,
+                rollbacks: 0,
+            }
+        };
+        let runs = [run(&[3.0, 1.0, 2.0]), run(&[4.0, 3.0, 1.5]), run(&[9.0, 8.0, 7.0])];
+        let range = |low: f64, high: f64| Some(Range { mean: (low + high) / 2.0, low, high });
+        let expected = Reach { distance: 1.5, trainings: 2, images: range(200.0, 300.0), seconds: range(20.0, 30.0) };
+        assert_eq!(Reach::of(&runs, 1.5), expected);
+        assert_eq!(Reach::of(&runs, 0.5), Reach { distance: 0.5, trainings: 0, images: None, seconds: None });
+    }
 
     #[test]
     fn ranges_that_overlap_show_no_difference() {

@@ -4,7 +4,7 @@ use super::images::data_uri;
 use super::numbers::{count, number};
 use super::svg::{Axis, Plot};
 use crate::problem::Result;
-use crate::records::variants::{CurvePoint, Range, VariantRecord, VariantsRecord, Verdict};
+use crate::records::variants::{CurvePoint, Range, Reach, VariantRecord, VariantsRecord, Verdict};
 use crate::run_dir::StudyDir;
 
 /// Colours of the page's diagrams, in turn.
@@ -34,8 +34,8 @@ pub struct VariantRow {
     pub key: String,
     /// What it changes.
     pub about: String,
-    /// Distance at equal images, verdict, at equal seconds, verdict, classes, planes, variety, that of the least varied
-    /// class, parameters, images a second.
+    /// Distance at equal images, verdict, at equal seconds, verdict, until as near as the floor, as the first at its end,
+    /// classes, planes, variety, that of the least varied class, parameters, images a second.
     pub cells: Vec<String>,
 }
 
@@ -75,6 +75,15 @@ fn row(variant: &VariantRecord) -> VariantRow {
         })
     };
     let verdict = |found: Option<Verdict>| found.map_or("\u{2014}".to_owned(), |found| found.words().to_owned());
+    let reach = |found: &Option<Reach>| match found {
+        Some(Reach { images: Some(images), seconds: Some(seconds), trainings, .. }) => {
+            let runs = variant.runs.len() as u64;
+            let part = if *trainings < runs { format!(" ({trainings} of {runs})") } else { String::new() };
+            format!("{} images, {} s{part}", count(images.mean.round() as u64), number(seconds.mean, 0))
+        }
+        Some(_) => "not reached".to_owned(),
+        None => "\u{2014}".to_owned(),
+    };
     VariantRow {
         key: variant.key.clone(),
         about: variant.about.clone(),
@@ -83,6 +92,8 @@ fn row(variant: &VariantRecord) -> VariantRow {
             verdict(variant.verdict),
             range(&variant.at_equal_seconds),
             verdict(variant.verdict_at_equal_seconds),
+            reach(&variant.to_floor),
+            reach(&variant.to_first),
             share(&variant.fidelity),
             share(&variant.planes),
             share(&variant.variety),

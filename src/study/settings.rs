@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::toml_bounds::{self, LONGEST_ASSIGNMENT};
@@ -87,28 +86,6 @@ pub fn overlay<T: Settings + DeserializeOwned>(settings: &T, typed: &[String], a
     Ok(settings)
 }
 
-/// A section as it is written, over a base of its recipe's own in place of the stage's defaults; for
-/// `deserialize_with`.
-///
-/// # Errors
-/// As the section's own reading.
-pub fn over<'de, D: Deserializer<'de>, T: Serialize + DeserializeOwned>(
-    written: D,
-    base: &T,
-) -> std::result::Result<T, D::Error> {
-    fn lay(base: &mut Table, over: Table) {
-        for (key, value) in over {
-            match (base.get_mut(&key), value) {
-                (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
-                (_, value) => drop(base.insert(key, value)),
-            }
-        }
-    }
-    let mut table = Table::try_from(base).map_err(D::Error::custom)?;
-    lay(&mut table, Table::deserialize(written)?);
-    T::deserialize(table).map_err(|error| D::Error::custom(error.message()))
-}
-
 /// Refuses an assignment that no setting could need and that could take the stack or the memory.
 fn bounded(assignment: &str) -> Result<()> {
     let refuse =
@@ -150,12 +127,30 @@ fn leaves(key: &str, value: &Value) -> Vec<String> {
     }
 }
 
+/// What assignments say, as a file with these settings alone would have it.
+///
+/// # Errors
+/// As [`overlay`].
+pub fn written<T: Settings + DeserializeOwned>(assignments: &[String]) -> Result<Table> {
+    assigned::<T>(Table::new(), assignments, BTreeMap::new())
+}
+
 /// `by`: where settings are given already, in words by their key.
 fn assign_all<T: Settings + DeserializeOwned>(
+    table: Table,
+    assignments: &[String],
+    by: BTreeMap<String, String>,
+) -> Result<T> {
+    let table = assigned::<T>(table, assignments, by)?;
+    T::deserialize(table).map_err(|error| explain::<T>(&error, None))
+}
+
+/// The table with every assignment, of which each was tried as `T`.
+fn assigned<T: Settings + DeserializeOwned>(
     mut table: Table,
     assignments: &[String],
     mut by: BTreeMap<String, String>,
-) -> Result<T> {
+) -> Result<Table> {
     for assignment in assignments {
         bounded(assignment)?;
         let Some((key, value)) = assignment.split_once('=') else {
@@ -178,7 +173,7 @@ fn assign_all<T: Settings + DeserializeOwned>(
         // One at a time, so that the message can name the assignment that is wrong.
         T::deserialize(table.clone()).map_err(|error| explain::<T>(&error, None).at(named(assignment)))?;
     }
-    T::deserialize(table).map_err(|error| explain::<T>(&error, None))
+    Ok(table)
 }
 
 fn parse(text: &str) -> Value {

@@ -1,13 +1,13 @@
 //! From the trainings to the record: ranges at equal images and at equal seconds, and whether they lie apart.
 
 use super::config::VariantsConfig;
-use super::named::Variant;
+use super::recipe::Recipe;
 use super::stage::Trained;
 use crate::data::Prepared;
 use crate::engine::Lab;
 use crate::problem::{Kind, Problem, Result};
-use crate::records::variants::{ClassReaderRecord, Range, VariantRecord, VariantRun, VariantsRecord, Verdict};
-use crate::records::{arithmetic, spelling};
+use crate::records::arithmetic;
+use crate::records::variants::{ClassReaderRecord, Range, Reach, VariantRecord, VariantRun, VariantsRecord, Verdict};
 use crate::run_dir::VariantsDir;
 
 /// The record of all trainings.
@@ -22,9 +22,15 @@ pub(super) fn record(
     let last_second = |run: &VariantRun| run.points.last().map_or(f64::INFINITY, |point| point.seconds);
     let equal_seconds = trained.iter().map(|one| last_second(&one.run)).fold(f64::INFINITY, f64::min);
     let mut variants: Vec<VariantRecord> = Vec::new();
-    for &variant in &config.names {
-        let own: Vec<&Trained> = trained.iter().filter(|one| one.variant == variant).collect();
-        variants.push(of_variant(variant, &own, equal_seconds)?);
+    for name in Recipe::names(config) {
+        let own: Vec<&Trained> = trained.iter().filter(|one| one.recipe.name == name).collect();
+        variants.push(of_variant(&own, equal_seconds)?);
+    }
+    let floor = first.record.frechet_real_floor;
+    let first_ends = variants.first().map(|first| first.at_equal_images.mean);
+    for variant in &mut variants {
+        variant.to_floor = floor.map(|floor| Reach::of(&variant.runs, floor));
+        variant.to_first = first_ends.map(|distance| Reach::of(&variant.runs, distance));
     }
     let reference = variants.first().map(|first| (first.at_equal_images, first.at_equal_seconds));
     for variant in variants.iter_mut().skip(1) {
@@ -41,7 +47,7 @@ pub(super) fn record(
         train_slices: first.record.train_slices,
         place: format!("{:?}, {}", lab.engine.device, arithmetic::in_words(lab.engine.facts.threads as u64)),
         features: first.record.frechet_features.clone(),
-        floor: first.record.frechet_real_floor,
+        floor,
         equal_seconds,
         notes: notes(config, trained, reader.as_ref()),
         reader,
@@ -50,20 +56,21 @@ pub(super) fn record(
     })
 }
 
-fn of_variant(variant: Variant, own: &[&Trained], equal_seconds: f64) -> Result<VariantRecord> {
+fn of_variant(own: &[&Trained], equal_seconds: f64) -> Result<VariantRecord> {
+    let first = own.first().ok_or_else(|| Problem::usage("a variant without a training"))?;
+    let recipe = &first.recipe;
     let range = |what: &str, of: &dyn Fn(&Trained) -> Option<f64>| {
         let values: Option<Vec<f64>> = own.iter().map(|one| of(one)).collect();
-        values.and_then(|values| Range::of(&values)).ok_or_else(|| {
-            Problem::new(Kind::Internal, format!("no {what} of the variant {}", spelling::name(&variant)))
-        })
+        values
+            .and_then(|values| Range::of(&values))
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("no {what} of the variant {}", recipe.name)))
     };
     let shares = |of: &dyn Fn(&VariantRun) -> Option<f64>| {
         own.iter().map(|one| of(&one.run)).collect::<Option<Vec<f64>>>().and_then(|values| Range::of(&values))
     };
-    let first = own.first().ok_or_else(|| Problem::usage("a variant without a training"))?;
     Ok(VariantRecord {
-        key: spelling::name(&variant),
-        about: variant.about().into(),
+        key: recipe.name.to_string(),
+        about: recipe.about.clone(),
         parameters: first.record.generator_parameters + first.record.discriminator_parameters,
         at_equal_images: range("distance", &|one| one.run.points.last().map(|point| point.distance))?,
         at_equal_seconds: range("distance", &|one| at_seconds(&one.run, equal_seconds))?,
@@ -72,6 +79,8 @@ fn of_variant(variant: Variant, own: &[&Trained], equal_seconds: f64) -> Result<
         planes: shares(&|run| run.planes),
         variety: shares(&|run| run.variety),
         least_variety: shares(&|run| run.least_variety),
+        to_floor: None,
+        to_first: None,
         verdict: None,
         verdict_at_equal_seconds: None,
         runs: own.iter().map(|one| one.run.clone()).collect(),
@@ -92,7 +101,7 @@ fn notes(config: &VariantsConfig, trained: &[Trained], reader: Option<&ClassRead
     let rolled: Vec<String> = trained
         .iter()
         .filter(|one| one.run.rollbacks > 0)
-        .map(|one| format!("{} (training {})", spelling::name(&one.variant), one.run.seed + 1))
+        .map(|one| format!("{} (training {})", one.recipe.name, one.run.seed + 1))
         .collect();
     if !rolled.is_empty() {
         notes.push(format!("diverged and were rolled back: {}", rolled.join(", ")));

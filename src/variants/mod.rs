@@ -8,6 +8,8 @@ pub mod config;
 
 pub mod named;
 
+mod recipe;
+
 pub mod reader;
 
 mod compared;

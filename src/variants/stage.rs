@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::compared;
 use super::config::VariantsConfig;
 use super::eye::Eye;
-use super::named::Variant;
+use super::recipe::Recipe;
 use super::sheet::{self, Row};
 use crate::data::Prepared;
 use crate::engine::Lab;
@@ -13,7 +13,6 @@ use crate::files::{self, Input, OutFolder, Owner};
 use crate::name::Name;
 use crate::nets::load_image_network;
 use crate::problem::{Problem, Result};
-use crate::records::spelling;
 use crate::records::training::{TimingRecord, TrainingRecord};
 use crate::records::variants::{CurvePoint, VariantRun, VariantsRecord};
 use crate::run_dir::{GanDir, VariantsDir};
@@ -27,16 +26,15 @@ pub const OWNER: Owner = Owner::of("variants", |_| Ok(None));
 
 /// One training to do.
 struct Planned {
-    variant: Variant,
+    recipe: Recipe,
     seed: u64,
-    config: TrainConfig,
     folder: PathBuf,
 }
 
 /// One that is done.
 pub(super) struct Trained {
-    /// Of which variant.
-    pub variant: Variant,
+    /// How it was trained.
+    pub recipe: Recipe,
     /// Its own record.
     pub record: TrainingRecord,
     /// What the stage says of it.
@@ -80,13 +78,13 @@ pub fn run_with(
     let mut trained: Vec<Trained> = Vec::new();
     let mut rows = Vec::new();
     for one in &planned {
-        let name = spelling::name(&one.variant);
+        let name = one.recipe.name.clone();
         lab.observer.note(&format!("{name}, training {} of {}", one.seed + 1, config.seeds));
         let record = one.train(data, trained.first(), lab)?;
         let generator = load_image_network(GanDir::new(&one.folder).last_network(), lab.engine.device)?.generator;
         let seen = eye.look(&generator, config.drawn)?;
         if one.seed == 0 {
-            rows.push(Row { name, images: sheet::images(&generator, &eye.padding)? });
+            rows.push(Row { name: name.to_string(), images: sheet::images(&generator, &eye.padding)? });
         }
         let run = VariantRun {
             seed: one.seed,
@@ -97,7 +95,7 @@ pub fn run_with(
             least_variety: seen.least_variety,
             rollbacks: record.rollbacks.len() as u64,
         };
-        trained.push(Trained { variant: one.variant, record, run });
+        trained.push(Trained { recipe: one.recipe.clone(), record, run });
     }
     sheet::write(&rows, data, &set.chosen.names, &dir)?;
     let record = compared::record(data, config, &trained, eye.record(), lab)?;
@@ -107,12 +105,13 @@ pub fn run_with(
 
 /// The units of the stage: one training each, of a variant from a seed; they follow from the settings alone.
 pub fn units(config: &VariantsConfig) -> Vec<Unit> {
-    let of_seed = |seed| config.names.iter().map(move |&variant| Unit::new(unit(variant, seed)));
+    let names = Recipe::names(config);
+    let of_seed = |seed| names.iter().map(move |name| Unit::new(unit(name, seed)));
     (0..config.seeds).flat_map(of_seed).collect()
 }
 
-fn unit(variant: Variant, seed: u64) -> Name {
-    Name::of_known(&format!("{}-seed{seed}", spelling::name(&variant)))
+fn unit(name: &Name, seed: u64) -> Name {
+    name.with(&format!("-seed{seed}"))
 }
 
 /// Makes a share of the trainings of [`run_with`]. A unit is the folder of a training, which says how long it took.
@@ -134,7 +133,7 @@ pub fn run_share(
     let set = TrainingSet::load(data, usual, lab.seed)?;
     let planned = plan(data, usual, config, &set, &VariantsDir::new(Path::new("")))?;
     for (_, one) in planned.into_iter().enumerate().filter(|(place, _)| to_do.contains(place)) {
-        let name = unit(one.variant, one.seed);
+        let name = unit(&one.recipe.name, one.seed);
         lab.observer.note(&format!("training {name}"));
         let workplace = share.lasting_workplace(&name)?;
         let one = Planned { folder: workplace.path().join(name.as_str()), ..one };
@@ -149,7 +148,7 @@ pub fn run_share(
 fn take(planned: &[Planned], ready: &Ready) -> Result<()> {
     let mut missing = vec![];
     for one in planned {
-        let name = unit(one.variant, one.seed);
+        let name = unit(&one.recipe.name, one.seed);
         let done = files::is_there(&GanDir::new(&one.folder).record())?;
         if !done && ready.take_folder(&name, &one.folder)? != Taken::Put {
             missing.push(name);
@@ -163,8 +162,9 @@ impl Planned {
     fn train(&self, data: &Prepared, first: Option<&Trained>, lab: &Lab<'_>) -> Result<TrainingRecord> {
         files::refuse_link(&self.folder)?;
         let lab = Lab { engine: lab.engine, seed: lab.seed.child("variants", self.seed), observer: lab.observer };
-        let Some(first) = first else { return train::run_stage(data, &self.config, &self.folder, &lab) };
-        let config = in_precision(first.record.precision_choice.as_ref(), &self.config, lab.engine.device)?;
+        let config = &self.recipe.config;
+        let Some(first) = first else { return train::run_stage(data, config, &self.folder, &lab) };
+        let config = in_precision(first.record.precision_choice.as_ref(), config, lab.engine.device)?;
         train::run_stage(data, &config, &self.folder, &lab)
     }
 }
@@ -187,22 +187,23 @@ fn plan(
         preview_ticks: 0,
         ..usual.clone()
     };
-    let mut planned = Vec::new();
-    for seed in 0..config.seeds {
-        for &variant in &config.names {
-            let config = variant.of(&looked_at, side);
-            config.resolve(side, &rules, &set.chosen.counts()).map_err(|problem| {
-                let name = spelling::name(&variant);
-                Problem::usage(format!("variant \"{name}\" cannot be trained on these data"))
-                    .at(data.root())
-                    .advice(format!("leave \"{name}\" out of variants.names"))
-                    .because(problem)
-            })?;
-            let folder = dir.training(&spelling::name(&variant), seed);
-            planned.push(Planned { variant, seed, config, folder });
-        }
+    let recipes = Recipe::all(config, &looked_at, side)?;
+    for Recipe { name, config, .. } in &recipes {
+        config.resolve(side, &rules, &set.chosen.counts()).map_err(|problem| {
+            Problem::usage(format!("variant \"{name}\" cannot be trained on these data"))
+                .at(data.root())
+                .advice(format!("leave \"{name}\" out of variants.names or variants.recipes"))
+                .because(problem)
+        })?;
     }
-    Ok(planned)
+    let planned = |seed| {
+        let of_seed = move |recipe: &Recipe| {
+            let folder = dir.training(&recipe.name, seed);
+            Planned { recipe: recipe.clone(), seed, folder }
+        };
+        recipes.iter().map(of_seed)
+    };
+    Ok((0..config.seeds).flat_map(planned).collect())
 }
 
 /// Distances of a run against images and seconds.

@@ -121,6 +121,35 @@ fn variants_alone(place: &Place) {
     let network = fs::read(place.path("v/transposed-1/network-last.safetensors")).unwrap();
     place.done(command);
     assert_eq!(fs::read(place.path("v/transposed-1/network-last.safetensors")).unwrap(), network);
+    let floor = record.floor.unwrap();
+    for variant in &record.variants {
+        assert_eq!(variant.to_floor.map(|reach| reach.distance), Some(floor));
+        let (first, own) = (variant.to_first.unwrap(), &variant.runs);
+        assert_eq!(first.distance, record.variants[0].at_equal_images.mean);
+        let near = |run: &&VariantRun| run.points.iter().any(|point| point.distance <= first.distance);
+        assert_eq!(first.trainings as usize, own.iter().filter(near).count());
+    }
+    // A recipe of one's own: beside a variant, from a base, with what `--set` says of all.
+    let recipes = command
+        .replace("normal,commitment,diffaugment,transposed", "ada")
+        .replace("--out v", "--out r --recipe from-ada:base=v/normal-0 --recipe from-ada:ada.augment=none");
+    let said = place.done(&recipes);
+    assert!(said.contains("until as near as") && said.contains("from-ada"), "{said}");
+    let record: VariantsRecord = read(&place.path("r/record.json"));
+    let [ada, own] = &record.variants[..] else { panic!("{said}") };
+    assert_eq!((ada.key.as_str(), own.key.as_str(), own.runs.len()), ("ada", "from-ada", 2));
+    assert!(own.about.contains("base = \"v/normal-0\"") && own.about.contains("augment = \"none\""), "{}", own.about);
+    let base: serde_json::Value = read(&place.path("r/from-ada-1/record.json"));
+    assert!(base["base"].is_object() || base["base"].is_string(), "{base}");
+    for (recipe, code, says) in [
+        ("a:bas=none", 2, "did you mean `train.base`"),
+        ("a", 2, "NAME:KEY=VALUE"),
+        ("ada:batch=8", 2, "that no variant has"),
+        ("a:kimg=3", 2, "variants.recipes.a.kimg"),
+        ("a/b:batch=8", 2, "path separator"),
+    ] {
+        place.refused(code, &format!("variants --data study/data --out w --names ada --recipe {recipe}"), says);
+    }
     place.refused(2, "variants --data study/data --out w --names normal,normal", "each once");
     place.refused(2, "variants --data study/data --out w --names nonsense", "nonsense");
     assert!(!place.path("w").exists());

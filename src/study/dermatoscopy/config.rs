@@ -16,9 +16,9 @@ use crate::generate::GenerateConfig;
 use crate::generate::config::EACH;
 use crate::invert::InvertConfig;
 use crate::nets::class::ClassChoice;
+use crate::settings::over;
 use crate::simulate::skin::SkinConfig;
 use crate::study::StudyKind;
-use crate::study::settings::over;
 use crate::train::TrainConfig;
 
 /// All that a study file of the kind "dermatoscopy" says.

@@ -10,9 +10,9 @@ use crate::engine::EngineConfig;
 use crate::generate::GenerateConfig;
 use crate::project::ProjectConfig;
 use crate::residuals::ResidualsConfig;
+use crate::settings::over;
 use crate::simulate::diffusion::DiffusionConfig;
 use crate::study::StudyKind;
-use crate::study::settings::over;
 use crate::train::TrainConfig;
 
 /// All that a study file of the kind "projection-accuracy" says.
