@@ -10,6 +10,7 @@ use super::oddities;
 use crate::data::Prepared;
 use crate::data::name_join::listed;
 use crate::files;
+use crate::name::shown;
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
@@ -31,6 +32,7 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
         Some(class) => Some(class.as_str()) == of_interest,
         None => true,
     };
+    require_class(&path, &record, data)?;
     let places = listed_images(folder, &record.images, Made::Drawn)?;
     let taken: Vec<&FileHash> = places.values().filter(wanted).map(|&at| &record.images[at]).collect();
     let read = |&image: &&FileHash| read_image(folder, &path, image, (data, observer));
@@ -44,6 +46,27 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
     let called = class.map_or("synthetic images".into(), |class| format!("synthetic images of class {class}"));
     notes.extend(oddities::told(&called, taken.into_iter().zip(&items)));
     Ok(Loaded { items, notes })
+}
+
+/// Refuses images that were all drawn as of another class than the one of interest, as which they would be learnt.
+fn require_class(path: &Path, record: &Listed, data: &Prepared) -> Result<()> {
+    let (Some(interest), true) = (data.classes().of_interest.as_ref(), record.image_classes.is_empty()) else {
+        return Ok(());
+    };
+    let drawn = match (&record.class_name, record.class) {
+        (Some(name), _) => shown(name).into_owned(),
+        (None, Some(number)) if data.classes().interest().map(|interest| interest as i64) != Some(number) => {
+            format!("number {number}")
+        }
+        _ => return Ok(()),
+    };
+    if drawn == interest.name() {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Gate, format!("images of class {drawn}"))
+        .at(path)
+        .expected(format!("images of class {}, which classifiers are taught that they are", interest.name()))
+        .advice(format!("generate with --class {} (generate.class)", interest.name())))
 }
 
 /// Places in `images`, a record's list, by the numbers in the names of their arrays.

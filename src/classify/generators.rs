@@ -40,23 +40,67 @@ pub fn network(path: &Path, data: &Prepared, device: Device, trusted: bool) -> R
     Ok(Loaded { items: vec![network], notes })
 }
 
+/// What is to be told where what is compared is of different generators: the `networks` that are drawn from, and in
+/// `kinds` what folders hold.
+///
+/// # Errors
+/// `Kind::Gate` where that is so of several generators, or a network is given twice: their part in the differences
+/// would be made up.
+pub fn told_apart(networks: &[Network], kinds: [(&str, &[PathBuf]); 2]) -> Result<Vec<String>> {
+    let mut of: Vec<(&str, Vec<String>)> = vec![];
+    for (what, folders) in kinds {
+        of.push((what, folders.iter().map(|folder| network_of(&folder.join(RECORD))).collect::<Result<_>>()?));
+    }
+    of.push(("networks", networks.iter().map(|network| network.sha256.clone()).collect()));
+    of.retain(|(_, hashes)| !hashes.is_empty());
+    let advice = "give --synthetic, --denoised and --network generator by generator";
+    let mut notes = vec![];
+    if let Some((what, hashes)) = of.last()
+        && let Some((at, hash)) = hashes.iter().enumerate().find(|(at, hash)| hashes[..*at].contains(hash))
+    {
+        return Err(Problem::new(Kind::Gate, format!("{what}: number {} is {} once more", at + 1, shown(hash)))
+            .expected("each another generator")
+            .advice(advice));
+    }
+    let Some(((first, expected), others)) = of.split_first() else { return Ok(notes) };
+    for (what, hashes) in others {
+        let Some((expected, found)) = expected.iter().zip(hashes).find(|(one, other)| one != other) else { continue };
+        let (expected, found) = (shown(expected), shown(found));
+        if hashes.len() > 1 {
+            return Err(Problem::new(Kind::Gate, format!("{what} of network {found}"))
+                .expected(format!("{expected}, of which the {first} in the same place are"))
+                .advice(advice));
+        }
+        notes.push(format!(
+            "The {first} are of network {expected}, the {what} of {found}: arms with one and with the other differ in \
+             their generator, too."
+        ));
+    }
+    Ok(notes)
+}
+
+/// The network that the images beside the record at `path` are of.
+fn network_of(path: &Path) -> Result<String> {
+    #[derive(Deserialize)]
+    struct OfNetwork {
+        network_sha256: Option<String>,
+    }
+    let record: OfNetwork = read_record(path, "generate")?;
+    Ok(record.network_sha256.unwrap_or_default())
+}
+
 /// Refuses folders of several generators that are not each of another, or not the same ones in the same order: in
 /// each of `kinds` (what they hold, and the folders) those of one kind.
 ///
 /// # Errors
 /// `Kind::Gate`, with the folder.
 pub fn require_other_generators(kinds: [(&str, &[PathBuf]); 2]) -> Result<()> {
-    #[derive(Deserialize)]
-    struct OfNetwork {
-        network_sha256: Option<String>,
-    }
     let mut first: Vec<String> = vec![];
     for (what, folders) in kinds.into_iter().filter(|(_, folders)| folders.len() > 1) {
         let mut seen: Vec<String> = vec![];
         for (at, folder) in folders.iter().enumerate() {
             let path = folder.join(RECORD);
-            let record: OfNetwork = read_record(&path, "generate")?;
-            let sha256 = record.network_sha256.unwrap_or_default();
+            let sha256 = network_of(&path)?;
             let refuse = |found: String| {
                 Err(Problem::new(Kind::Gate, found)
                     .at(&path)

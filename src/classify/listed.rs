@@ -33,6 +33,11 @@ pub(super) struct Listed {
     pub images: Vec<FileHash>,
     #[serde(default)]
     pub image_classes: Vec<String>,
+    /// The class of all of them, where one was asked of a conditional network; its name where the network names it.
+    #[serde(default)]
+    pub class: Option<i64>,
+    #[serde(default)]
+    pub class_name: Option<String>,
     #[serde(default)]
     pub kept: Vec<bool>,
     #[serde(default)]

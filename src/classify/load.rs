@@ -48,19 +48,35 @@ pub(super) fn extras(
         let read = |folder: &PathBuf| Ok(projected(folder, Wanted::Contested)?.noted(notes));
         extras.denoised = inputs.denoised.iter().map(read).collect::<Result<_>>()?;
         projected::require_same_slices(&extras.denoised, inputs.denoised, data)?;
+        if asked(Given::Denoised).is_some() {
+            let check = |folder: &PathBuf| projected::require_as_of_interest(folder, data, Wanted::Contested);
+            inputs.denoised.iter().try_for_each(check)?;
+        }
     }
     let of = |folder: Option<&Path>, wanted, notes: &mut Vec<String>| -> Result<Option<Vec<Denoised>>> {
         Ok(folder.map(|folder| projected(folder, wanted)).transpose()?.map(|read| read.noted(notes)))
     };
+    if let Some(folder) = asked(Given::ProjectedInterest) {
+        projected::require_as_of_interest(folder, data, Wanted::OfClass(interest))?;
+    }
     extras.projected_interest = of(asked(Given::ProjectedInterest), Wanted::OfClass(interest), notes)?;
     extras.projected_others = of(asked(Given::ProjectedOthers), Wanted::OfClass(1 - interest.min(1)), notes)?;
     let judged = |folder: &Path| projected::two_sided(folder, data, config.trust_origin);
     extras.two_sided = asked(Given::TwoSided).map(judged).transpose()?.map(|read| read.noted(notes));
+    if let (Some(judged), Some(denoised)) = (&extras.two_sided, extras.denoised.first()) {
+        notes.extend(projected::judged_on_others(judged, denoised));
+    }
     if asked(Given::Network).is_some() {
         for path in inputs.network {
             extras.networks.extend(generators::network(path, data, device, config.trust_origin)?.noted(notes));
         }
     }
+    let read = |given, folders| if asked(given).is_some() { folders } else { &[][..] };
+    let kinds = [
+        ("synthetic lesions", read(Given::Synthetic, inputs.synthetic)),
+        ("projections", read(Given::Denoised, inputs.denoised)),
+    ];
+    notes.extend(generators::told_apart(&extras.networks, kinds)?);
     // What is said of each generator's material may be the same.
     let mut said = BTreeSet::new();
     notes.retain(|note| said.insert(note.clone()));

@@ -18,6 +18,7 @@ use crate::files;
 use crate::files::npy::Npy;
 use crate::name::{Name, shown};
 use crate::problem::{Kind, Problem, Result};
+use crate::records::classes::Class;
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::records::two_sided::{BetterImage, TwoSidedRecord};
 use crate::run_dir::{ProjectionDir, RECORD};
@@ -86,6 +87,25 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect::<Result<_>>()?, notes })
 }
 
+/// Refuses projections of `wanted` lesions into a conditional network as of another class, where they are learnt from as
+/// of the class of interest.
+///
+/// # Errors
+/// Names the first; no record.
+pub fn require_as_of_interest(folder: &Path, data: &Prepared, wanted: Wanted) -> Result<()> {
+    let Some(interest) = data.classes().of_interest.as_ref().map(Class::name) else { return Ok(()) };
+    let path = folder.join(RECORD);
+    let record: ProjectionRecord = read_record(&path, "project")?;
+    let other = |entry: &ProjectedLesion| entry.class.clone().filter(|class| class != interest);
+    match entries(&record, data, wanted).find_map(|(_, entry)| Some((&entry.lesion_id, other(entry)?))) {
+        None => Ok(()),
+        Some((lesion, class)) => Err(Problem::new(Kind::Gate, format!("{lesion} projected as {}", shown(&class)))
+            .at(path)
+            .expected(format!("all as {interest}: as that they are learnt"))
+            .advice(format!("project with --condition {interest} (project.condition)"))),
+    }
+}
+
 /// A lesion's slices in their order.
 ///
 /// # Errors
@@ -120,6 +140,20 @@ pub fn require_same_slices(lists: &[Vec<Denoised>], folders: &[PathBuf], data: &
         }
     }
     Ok(())
+}
+
+/// What is to be told where a probability was judged on other slices than those that arms of the same lesions take.
+pub fn judged_on_others(judged: &[TwoSided], denoised: &[Denoised]) -> Option<String> {
+    let slices = |lesion: &Denoised| lesion.slices.iter().map(|(z, _)| *z).collect::<Vec<_>>();
+    let of: BTreeMap<u32, Vec<u32>> = judged.iter().map(|one| (one.better.lesion, slices(&one.better))).collect();
+    let other = |lesion: &&Denoised| of.get(&lesion.lesion).is_some_and(|judged| *judged != slices(lesion));
+    let others = denoised.iter().filter(other).count();
+    (others > 0).then(|| {
+        format!(
+            "Of {others} contested lesions other slices were projected as of either class than are projected into the \
+             generator: the two-sided arms and the denoised ones differ in their slices, too."
+        )
+    })
 }
 
 /// Entries of the role that is wanted, with their places in the record. Beside contested lesions a folder holds
@@ -181,6 +215,11 @@ pub fn two_sided(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded
             return Err(Problem::input(&path, format!("no probability of {}", entry.lesion_id))
                 .advice("give `rimforge two-sided` agreed lesions of more patients"));
         };
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(Problem::input(&path, format!("a probability of {probability} of {}", entry.lesion_id))
+                .expected("a number from 0 to 1")
+                .advice("run `rimforge two-sided` again"));
+        }
         let read = |image: &BetterImage| {
             let file = inside(folder, &path, image.image.as_str())?;
             Ok((data.slice_of(&path, image.slice)?, values(&file, &image.sha256, data)?))
@@ -194,7 +233,13 @@ pub fn two_sided(folder: &Path, data: &Prepared, trusted: bool) -> Result<Loaded
             .expected("at least one")
             .advice("project contested training lesions both ways"));
     }
-    items.sort_by_key(|item| item.better.lesion);
+    items.sort_by_key(|item: &TwoSided| item.better.lesion);
+    if let Some(pair) = items.windows(2).find(|pair| pair[0].better.lesion == pair[1].better.lesion) {
+        let id = &data.lesion(pair[0].better.lesion).id;
+        return Err(Problem::input(&path, format!("lesion {id} twice"))
+            .expected("each lesion once")
+            .advice("run `rimforge two-sided` again"));
+    }
     Ok(Loaded { items, notes })
 }
 

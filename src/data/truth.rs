@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::reader_table::{lesion_rows, yes_or_no};
-use crate::problem::{Problem, Result};
+use crate::files;
+use crate::name::Inside;
+use crate::problem::{Kind, Problem, Result};
+
+/// Where a simulated cohort has it.
+const TABLE: &str = "derivatives/truth/truth.tsv";
 
 /// Whether each lesion of a cohort truly is of the class of interest.
 #[derive(Clone, Debug)]
@@ -21,17 +26,42 @@ pub struct Truth {
 /// # Errors
 /// Whether there is one cannot be told just now.
 pub fn find(cohort: &Path) -> Result<Option<PathBuf>> {
-    let path = cohort.join("derivatives").join("truth").join("truth.tsv");
-    Ok(crate::files::is_there(&path)?.then_some(path))
+    let path = cohort.join(TABLE);
+    Ok(files::is_there(&path)?.then_some(path))
 }
 
 /// Whether each lesion of the manifest truly is of the class of interest, in its order.
 ///
 /// # Errors
-/// Those of [`Truth::read`] and [`Truth::of`].
+/// Those of [`Truth::read`] and [`Truth::of`]; a table in a cohort whose readers' table is not the one that the manifest
+/// was made of: lesions of simulated cohorts have the same names everywhere.
 pub fn read(table: &Path, manifest: &Manifest) -> Result<Vec<bool>> {
+    require_same_cohort(table, manifest)?;
     let truth = Truth::read(table)?;
     manifest.lesions.iter().map(|lesion| truth.of(&lesion.id)).collect()
+}
+
+/// Refuses a table that lies in another cohort than the manifest's, as its readers' table says; of one that lies
+/// elsewhere nothing is known.
+///
+/// # Errors
+/// `Kind::Gate`.
+pub fn require_same_cohort(table: &Path, manifest: &Manifest) -> Result<()> {
+    let Some(cohort) = table.ancestors().nth(3).filter(|cohort| cohort.join(TABLE) == table) else { return Ok(()) };
+    for input in manifest.inputs.iter().filter(|input| input.path.ends_with(".tsv")) {
+        let Ok(inside) = Inside::new(input.path.clone()) else { continue };
+        let file = inside.under(cohort);
+        if files::is_there(&file)? && files::sha256(&file)? != input.sha256 {
+            return Err(Problem::new(
+                Kind::Gate,
+                format!("the truth of another cohort: its {} is another", input.path),
+            )
+            .at(table)
+            .expected("the truth of the cohort that the data set was prepared from")
+            .advice("give derivatives/truth/truth.tsv of that cohort, or leave the truth out"));
+        }
+    }
+    Ok(())
 }
 
 impl Truth {
@@ -90,6 +120,33 @@ mod tests {
         }
         assert!(problem("sub-01\tone\t1\n").contains("lesion_id \"one\""));
         assert!(truth("participant_id\tlesion_id\n").unwrap_err().to_string().contains("true_rim"));
+    }
+
+    /// Lesions of simulated cohorts have the same names in all of them.
+    #[test]
+    fn the_truth_of_another_cohort_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join(TABLE);
+        std::fs::create_dir_all(table.parent().unwrap()).unwrap();
+        std::fs::write(&table, "participant_id\tlesion_id\ttrue_rim\n").unwrap();
+        std::fs::write(folder.path().join("readers.tsv"), "readers of this cohort").unwrap();
+        let made_of = |sha256: String| -> Manifest {
+            let manifest = serde_json::json!({
+                "schema": 1, "simulated": true, "contrasts": [], "patch": [1, 2, 2], "patient_source": "participant_id",
+                "voxel_mm": [1.0, 0.4, 0.4], "seed": 7, "lesions": [], "slices": [],
+                "inputs": [{"path": "readers.tsv", "sha256": sha256}],
+            });
+            serde_json::from_value(manifest).unwrap()
+        };
+        let own = made_of(crate::digest::sha256(b"readers of this cohort"));
+        assert_eq!(read(&table, &own).unwrap(), Vec::<bool>::new());
+        let other = made_of(crate::digest::sha256(b"readers of another"));
+        let said = read(&table, &other).unwrap_err().to_string();
+        assert!(said.contains("the truth of another cohort: its readers.tsv is another"), "{said}");
+        // Of a table that lies elsewhere nothing is known.
+        let elsewhere = folder.path().join("truth.tsv");
+        std::fs::copy(&table, &elsewhere).unwrap();
+        assert!(read(&elsewhere, &other).is_ok());
     }
 
     #[test]

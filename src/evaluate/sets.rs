@@ -142,7 +142,7 @@ impl<'a> Sets<'a> {
         }
         let mut read: Vec<(&SetFolder<'_>, Kind, Vec<Unit>)> = Vec::new();
         for given in folders {
-            let Folder { source, units, originals, kind, stranger } =
+            let Folder { source, units, originals, kind, stranger, other_class } =
                 sources::folder(given.folder, data, sources.len())?;
             let about = match kind {
                 Kind::Drawn => "drawn by a network, each image a draw of its own",
@@ -155,6 +155,7 @@ impl<'a> Sets<'a> {
                     given.name
                 ));
             }
+            notes.extend(other_class.map(|other| format!("Of {:?} {other}.", given.name)));
             let originals = originals.iter().enumerate();
             let originals = originals.filter_map(|(at, key)| Some((at, *places.get(key)?))).collect();
             let set = Named { originals, ..Named::new(&given.name, about, units.clone()) };

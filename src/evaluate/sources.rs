@@ -15,6 +15,7 @@ use crate::files;
 use crate::name::{Inside, shown, shown_path};
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
+use crate::records::classes::Class;
 use crate::records::label::Contrast;
 use crate::records::projection::ProjectedLesion;
 use crate::run_dir::RECORD;
@@ -117,6 +118,8 @@ pub struct Folder<'a> {
     pub kind: Kind,
     /// Of the network behind them: another data set than this one, or an unknown one.
     pub stranger: bool,
+    /// What was drawn as another class than the one of interest, in words: left out, or all there is.
+    pub other_class: Option<String>,
 }
 
 /// What of a record of either stage tells about images.
@@ -132,6 +135,12 @@ struct Told {
     contrasts: Vec<Contrast>,
     #[serde(deserialize_with = "listed")]
     images: Option<Vec<FileHash>>,
+    /// Of each image, where each class was drawn in turn.
+    #[serde(default)]
+    image_classes: Vec<String>,
+    /// Of all of them, where one was asked of a network that names its classes.
+    #[serde(default)]
+    class_name: Option<String>,
     #[serde(default)]
     lesions: Vec<ProjectedLesion>,
 }
@@ -194,22 +203,44 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
     let contested: Vec<&ProjectedLesion> = told.lesions.iter().filter(|lesion| lesion.role == "ambiguous").collect();
     if contested.is_empty() {
         let listed = told.images.ok_or_else(earlier)?;
-        let arrays: Vec<&FileHash> = listed.iter().filter(|file| file.path.ends_with(".npy")).collect();
-        let images: Vec<(Inside, String)> =
-            arrays.iter().map(|file| Ok((inside(&file.path)?, file.sha256.clone()))).collect::<Result<_>>()?;
-        if images.is_empty() {
+        let is_array = |file: &FileHash| file.path.ends_with(".npy");
+        if !listed.iter().any(is_array) {
             return Err(earlier());
         }
+        let interest = data.classes().of_interest.as_ref().map(Class::name);
+        // As `classify` takes them.
+        let of_interest = |at: usize| match (told.image_classes.get(at), interest) {
+            (Some(class), Some(interest)) => class == interest,
+            _ => true,
+        };
+        let arrays = || listed.iter().enumerate().filter(|(_, file)| is_array(file));
+        let images: Vec<(Inside, String)> = arrays()
+            .filter(|(at, _)| of_interest(*at))
+            .map(|(_, file)| Ok((inside(&file.path)?, file.sha256.clone())))
+            .collect::<Result<_>>()?;
+        if images.is_empty() {
+            return Err(Problem::input(&path, "no image of the class of interest")
+                .expected(format!("images of class {}", interest.unwrap_or_default()))
+                .advice("generate with that class"));
+        }
+        let left_out = arrays().count() - images.len();
+        let other_class = match (&told.class_name, interest) {
+            _ if left_out > 0 => Some(format!("{left_out} images of other classes are left out")),
+            (Some(class), Some(interest)) if class != interest => {
+                Some(format!("all are of class {}, and {interest} is what they are compared with", shown(class)))
+            }
+            _ => None,
+        };
         require_once(&path, &images)?;
         let unit = |at| Unit { group: format!("image {at}"), images: vec![(source, at)] };
         let units = (0..images.len()).map(unit).collect();
         let source = Source::Files(Files { folder, images, shape });
-        return Ok(Folder { source, units, originals: vec![], kind: Kind::Drawn, stranger });
+        return Ok(Folder { source, units, originals: vec![], kind: Kind::Drawn, stranger, other_class });
     }
     let mut images = Vec::new();
     let mut originals = Vec::new();
     let mut units: Vec<(String, Unit)> = Vec::new();
-    for lesion in contested {
+    for lesion in &contested {
         let id = lesion.lesion_id.to_string();
         let at = (source, images.len());
         match units.iter_mut().find(|(known, _)| *known == id) {
@@ -222,7 +253,12 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
     require_once(&path, &images)?;
     let units = units.into_iter().map(|(_, unit)| unit).collect();
     let source = Source::Files(Files { folder, images, shape });
-    Ok(Folder { source, units, originals, kind: Kind::Projected, stranger })
+    let interest = data.classes().of_interest.as_ref().map(Class::name);
+    let other = |entry: &&&ProjectedLesion| entry.class.as_deref().is_some_and(|class| Some(class) != interest);
+    let others = contested.iter().filter(other).count();
+    let other_class = (others > 0 && interest.is_some())
+        .then(|| format!("{others} of {} were projected as of another class", contested.len()));
+    Ok(Folder { source, units, originals, kind: Kind::Projected, stranger, other_class })
 }
 
 /// Refuses a record that lists one file as several images: an interval would take them for as many.

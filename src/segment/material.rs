@@ -4,8 +4,9 @@ use tch::{Device, Kind as Type, Tensor};
 
 use super::arms::Arm;
 use super::config::SegmentConfig;
-use crate::classify::material::{Material, Unit};
+use crate::classify::material::{Material, Supply, Unit};
 use crate::classify::pool::{Pool, Scoring};
+use crate::classify::source::Source;
 use crate::classify::training_set::{Example, TrainingSet};
 use crate::classify::{Arm as ClassifierArm, proof};
 use crate::data::Prepared;
@@ -131,6 +132,16 @@ impl Learnt {
                 "{free} training {}s in whose slices something is traced are not learnt from.",
                 name(1 - interest)
             ));
+        }
+        for (source, what) in [(Source::Synthetic, "drawn images"), (Source::Denoised, "projections")] {
+            let examples = material.supplies.get(&source).map(Supply::examples).unwrap_or_default();
+            let empty = examples.iter().filter(|example| !shows(&example.unit)).count();
+            if empty > 0 {
+                notes.push(format!(
+                    "{empty} of {} {what} have no mask: they are learnt from as lesions without a rim.",
+                    examples.len()
+                ));
+            }
         }
         if material.classes[interest].is_empty() {
             return Err(Problem::input(data.root(), format!("no training {} with a traced mask", name(interest)))

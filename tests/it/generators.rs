@@ -100,9 +100,9 @@ fn refusals(tiny: &TinyRuns, whole: &Path) {
     fs::write(other.join("record.json"), record.to_string()).unwrap();
     let at = |name: &str| whole.join(name).to_str().unwrap().to_owned();
     let other = other.to_str().unwrap().to_owned();
-    let refused = |folders: &[(&str, &str)], code: i32, says: &str| {
+    let refused_with = |arms: &str, folders: &[(&str, &str)], code: i32, says: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
-        command.args(["classify", "--arms", "none,ada-gan-ld", "--seeds", "2", "--epochs", "1", "--out"]);
+        command.args(["classify", "--arms", arms, "--seeds", "2", "--epochs", "1", "--out"]);
         command.arg(tiny.at("refused")).arg("--data").arg(at("data"));
         folders.iter().for_each(|(option, folder)| {
             command.args([option, folder]);
@@ -112,6 +112,8 @@ fn refusals(tiny: &TinyRuns, whole: &Path) {
         assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(text.contains(says), "{text}");
     };
+    let refused =
+        |folders: &[(&str, &str)], code: i32, says: &str| refused_with("none,ada-gan-ld", folders, code, says);
     let paths = ["denoised", "denoised-2", "synthetic", "synthetic-2"].map(at);
     let [first, second] = [&paths[0], &paths[1]].map(|path| ("--denoised", path.as_str()));
     let [drawn, drawn_too] = [&paths[2], &paths[3]].map(|path| ("--synthetic", path.as_str()));
@@ -120,6 +122,12 @@ fn refusals(tiny: &TinyRuns, whole: &Path) {
     refused(&[first, second, first], 2, "3 generators for 2 repetitions");
     refused(&[first, first], 5, "of the generator that");
     refused(&[drawn, drawn_too, second, first], 5, "the synthetic ones are of another");
+    // Controls are drawn from the generators that lesions were projected into, in the same order.
+    let networks = ["gan/network-best.safetensors", "gan-2/network-best.safetensors"].map(at);
+    let [network, network_too] = [&networks[0], &networks[1]].map(|path| ("--network", path.as_str()));
+    let arms = "none,ada-gan-ld,random-latents";
+    refused_with(arms, &[first, second, network, network], 5, "once more; expected each another generator");
+    refused_with(arms, &[first, second, network_too, network], 5, "of which the projections in the same place are");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.args(["classify", "--accepted-only", "--arms", "none,ada-gan-ld", "--out"]).arg(tiny.at("refused"));
     command.arg("--data").arg(at("data")).args([first.0, first.1, second.0, second.1]);

@@ -121,6 +121,7 @@ fn a_study_projects_both_ways_and_the_command_says_the_same_or_why_not() {
         assert!(output.status.code() == Some(3) && text(&output).contains(says), "{key}: {}", text(&output));
     }
     std::fs::write(&path, own).unwrap();
+    classes_that_are_learnt(&tiny);
     let image = std::fs::read_dir(tiny.at("two/contested-as-rim/images")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&image).unwrap();
     let last = bytes.len() - 1;
@@ -134,4 +135,44 @@ fn a_study_projects_both_ways_and_the_command_says_the_same_or_why_not() {
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));
     assert!(text(&output).contains("not the image that the record lists"), "{}", text(&output));
     assert!(!tiny.at("changed/record.json").exists());
+}
+
+/// What was drawn or projected as of the other class is not learnt as of interest, and a record is held to itself.
+fn classes_that_are_learnt(tiny: &TinyRuns) {
+    let at = |name: &str| tiny.at("two").join(name).to_str().unwrap().to_owned();
+    let program = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("rimforge").unwrap();
+        command.args(arguments).output().unwrap()
+    };
+    let (data, network, drawn) = (at("data"), at("gan-conditional"), at("as-non-rim"));
+    let output = program(&["generate", "--network", &network, "--class", "non-rim", "--seeds", "0-5", "--out", &drawn]);
+    assert!(output.status.success(), "{}", text(&output));
+    let refused = |arms: &str, more: &[&str], code: i32, says: &str| {
+        let out = at("refused");
+        let fixed = ["classify", "--data", &data, "--out", &out, "--arms", arms, "--seeds", "1", "--epochs", "1"];
+        let output = program(&[&fixed, more].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        assert!(text(&output).contains(says), "{says}: {}", text(&output));
+    };
+    let others = at(BOTH[1]);
+    refused("none,ada-gan", &["--synthetic", &drawn], 5, "images of class non-rim; expected images of class rim");
+    refused("none,ada-cgan", &["--conditional", &drawn], 5, "generate with --class rim");
+    refused("none,ada-gan-ld", &["--denoised", &others], 5, "projected as non-rim; expected all as rim");
+    let path = tiny.at("two/two-sided/record.json");
+    let own = std::fs::read_to_string(&path).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&own).unwrap();
+    let contested = record["lesions"].as_array().unwrap().iter().position(|one| one["class"] == "ambiguous").unwrap();
+    for (value, says) in [(2.0, "a probability of 2 of"), (-0.25, "a probability of -0.25 of")] {
+        let mut changed = record.clone();
+        changed["lesions"][contested]["probability"] = value.into();
+        std::fs::write(&path, changed.to_string()).unwrap();
+        refused("none,two-sided", &["--two-sided", &at("two-sided")], 3, says);
+    }
+    let mut changed = record.clone();
+    let mut twin = changed["lesions"][contested].clone();
+    twin["probability"] = 0.5.into();
+    changed["lesions"].as_array_mut().unwrap().push(twin);
+    std::fs::write(&path, changed.to_string()).unwrap();
+    refused("none,two-sided", &["--two-sided", &at("two-sided")], 3, "twice; expected each lesion once");
+    std::fs::write(&path, own).unwrap();
 }

@@ -10,6 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::data::Prepared;
 use crate::data::truth::{self, Truth};
 use crate::files::{self, Claim, OutFolder, Owner};
 use crate::name::{Name, shown_path};
@@ -194,6 +195,9 @@ impl Reading {
     /// Of each image, where it is known.
     fn truth(&self, given: Option<&Path>) -> Result<Vec<Option<bool>>> {
         let own = truth::find(&self.dir.cohort())?;
+        if let Some(table) = given.filter(|_| self.dir.data().is_dir()) {
+            truth::require_same_cohort(table, Prepared::open(self.dir.data())?.manifest())?;
+        }
         let Some(table) = given.map(Path::to_owned).or(own) else { return Ok(vec![None; self.items.list.len()]) };
         let truth = Truth::read(&table)?;
         let of = |item: &items::Item| item.source.is_measured().then(|| truth.of(&item.id)).transpose();

@@ -1,6 +1,6 @@
 //! Projections of lesions into a network's latent space: of patients, so that they are patient data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Map, json};
@@ -61,6 +61,12 @@ pub fn write(of: Projected<'_>, out: &Path, observer: &dyn Observer) -> Result<B
         }
     }
     data.contrasts().iter().try_for_each(|contrast| Suffix::of(contrast).map(drop))?;
+    let mut seen = BTreeSet::new();
+    if let Some(entry) = record.lesions.iter().find(|entry| !seen.insert((&entry.lesion_id, entry.slice))) {
+        return Err(Problem::input(&path, format!("slice {} of {} twice", entry.slice, entry.lesion_id))
+            .expected("each slice once")
+            .advice("project the lesions again with `rimforge project`"));
+    }
     let place_of: BTreeMap<&Name, u32> =
         (0u32..).zip(&data.manifest().lesions).map(|(at, lesion)| (&lesion.id, at)).collect();
     let mut claim = target.claim()?;
@@ -120,6 +126,7 @@ fn one(
     let sha256 = entry.image_sha256.as_deref().unwrap_or_default();
     let values: Vec<f32> = patch_file::read(&folder.join(&entry.image), &shape, sha256)
         .map_err(|problem| problem.advice("project the lesions again with `rimforge project`"))?;
+    let slice = data.slice_of(&ProjectionDir::new(folder).record(), entry.slice)?;
     let subject = subject(&known.patient).map_err(|problem| problem.at(data.root()))?;
     let patch = place::of_patch(known, manifest).map_err(|problem| problem.at(data.root()))?;
     let origin = if manifest.simulated { "simulated" } else { "patient" };
@@ -133,6 +140,9 @@ fn one(
     say("Lesion", json!(entry.lesion_id));
     say("Slice", json!(entry.slice));
     say("Role", json!(entry.role));
+    if let Some(class) = &entry.class {
+        say("ProjectedAs", json!(class));
+    }
     say("Side", json!(known.split));
     say("Seed", json!(record.seed));
     say("NetworkSHA256", json!(record.network_sha256));
@@ -142,7 +152,7 @@ fn one(
         subject: &subject,
         desc: &description_of(&entry.lesion_id, &known.patient, entry.slice),
         shape: [1, height, width],
-        affine: place::of_slice(patch, entry.slice as u32),
+        affine: place::of_slice(patch, slice),
         sidecar: &sidecar,
         header: if manifest.simulated { "SIMULATED DENOISED" } else { "PATIENT DATA DENOISED" },
     };

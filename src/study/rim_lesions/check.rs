@@ -23,6 +23,14 @@ use crate::records::label::{Padding, SUSCEPTIBILITY, known_as};
 use crate::settings::Settings;
 use crate::train::{BaseChoice, TrainConfig, channel_rule, check_embedded_base};
 
+/// Whether a class of a generator that is told the readers' word is the one of interest.
+fn is_rim(class: &ClassChoice) -> bool {
+    match class {
+        ClassChoice::Name(name) => name == Class::RIM.name(),
+        ClassChoice::Number(number) => *number == 1,
+    }
+}
+
 /// What a simulated cohort holds.
 const SIMULATED: [&str; 3] = [SUSCEPTIBILITY, "flair", "rim"];
 
@@ -338,7 +346,10 @@ impl RimStudy {
                         Given::Synthetic => self.check_synthetic(*arm)?,
                         Given::Conditional => self.check_conditional(*arm)?,
                         Given::TwoSided => self.check_has_two_sided(*arm)?,
-                        Given::Denoised => self.check_contested(*arm)?,
+                        Given::Denoised => {
+                            self.check_contested(*arm)?;
+                            self.check_projected_as(*arm)?;
+                        }
                         // Projected, or trained, by the study itself; truth is looked for in its cohort.
                         Given::ProjectedInterest
                         | Given::ProjectedOthers
@@ -442,10 +453,20 @@ impl RimStudy {
 
     fn check_synthetic(&self, arm: Arm) -> Result<()> {
         self.check_arrays(arm)?;
-        let rims = [ClassChoice::Name("rim".into()), ClassChoice::Number(1)];
         match &self.generate.class {
-            Some(class) if !rims.contains(class) => {
+            Some(class) if !is_rim(class) => {
                 Err(clash("generate.class", class.quoted(), &beside(arm), "\"rim\": the arm adds rims")
+                    .advice(format!("correct it, or {}", without(arm))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What contested lesions are projected as is what they are learnt as.
+    fn check_projected_as(&self, arm: Arm) -> Result<()> {
+        match &self.project.condition {
+            Some(class) if !is_rim(class) => {
+                Err(clash("project.condition", class.quoted(), &beside(arm), "\"rim\": the arm takes them for rims")
                     .advice(format!("correct it, or {}", without(arm))))
             }
             _ => Ok(()),
