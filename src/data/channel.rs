@@ -244,11 +244,17 @@ fn susceptibility(
     }
 }
 
+/// Share of the tracings from which on a voxel is of a rim: of two, one.
+const HALF: f32 = 0.5;
+
 fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<(Sizes, ScannedFile)> {
     let mut sizes = Sizes::new(1.0, file.rounding());
+    let (mut all, mut inside) = (0u64, 0u64);
     let facts = file.scan(|voxels| {
         pieces.add(voxels);
         sizes.add(voxels);
+        all += voxels.len() as u64;
+        inside += voxels.iter().filter(|share| **share >= HALF).count() as u64;
         match voxels.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
             None => Ok(()),
             Some(value) => {
@@ -260,6 +266,12 @@ fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<(Sizes, 
         return Err(Problem::input(path, "the same value in every voxel, and not 0")
             .expected("0 where no rim was traced")
             .advice("give the traced rims, or leave the contrast out of --contrasts"));
+    }
+    if 2 * inside > all {
+        let percent = 100 * inside / all;
+        return Err(Problem::input(path, format!("{percent} % of all voxels are traced as rim"))
+            .expected("1 on traced rims and 0 elsewhere")
+            .advice("exchange 0 and 1, if the map is inverted"));
     }
     Ok((sizes, facts))
 }

@@ -1,5 +1,7 @@
 //! What every source gives, and what all of them need while they give it.
 
+use std::path::Path;
+
 use super::manifest::{Classes, Lesion, Slice};
 use super::split::PixelHash;
 use super::thumbnail::Thumbnail;
@@ -78,4 +80,18 @@ pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<()> {
             .advice("run the same command again; it goes on from there"));
     }
     Ok(())
+}
+
+/// Refuses volumes some of which say that they are simulated and others not: what is made of persons is patient data,
+/// and a data set is one or the other.
+pub(super) fn require_one_origin<'a>(root: &Path, all: impl Iterator<Item = (&'a str, bool)>) -> Result<()> {
+    let (simulated, measured): (Vec<_>, Vec<_>) = all.partition(|(_, simulated)| *simulated);
+    match (simulated.first(), measured.first()) {
+        (Some((one, _)), Some((other, _))) => {
+            Err(Problem::input(root, format!("{one} says that it is simulated, {other} does not"))
+                .expected("volumes of one kind: what is made of persons is patient data, and must be known as such")
+                .advice("keep simulated volumes in a folder of their own, and prepare each by itself"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -42,7 +42,7 @@ pub fn form(bytes: &[u8], max_pixels: u64) -> Result<Form, String> {
     };
     if let Some(turn @ 2..=8) = frame.turn {
         return Err(format!(
-            "pixels that its Exif data turn or mirror before viewers show them (orientation {turn}); save it as it is \
+            "pixels that its Exif or XMP data turn or mirror before viewers show them (orientation {turn}); save it as it is \
              shown (mogrify -auto-orient, Pillow's exif_transpose)"
         ));
     }

@@ -1,7 +1,7 @@
 //! What a JPEG says of itself before its pixels are decoded (ITU-T T.81, annex B): size, channels, the turn that
 //! viewers apply, and whether it has an end.
 
-use super::png_chunks::orientation;
+use super::png_chunks::{orientation, orientation_in_xmp};
 
 /// What the segments of a whole JPEG say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(super) struct Frame {
     pub width: u16,
     /// 1 (gray), 3 (colour) or 4 (inks).
     pub channels: u8,
-    /// Exif's orientation, where it says one.
+    /// Exif's orientation, where it says one; else that of XMP, which some viewers follow.
     pub turn: Option<u16>,
 }
 
@@ -21,6 +21,9 @@ const APP0: u8 = 0xe0;
 const APP1: u8 = 0xe1;
 const APP14: u8 = 0xee;
 
+/// What a segment of XMP begins with (ISO 16684-1, 7.6).
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+
 /// Reads the segments up to the end of the image; what follows it is no part of it.
 ///
 /// # Errors
@@ -30,7 +33,7 @@ const APP14: u8 = 0xee;
 pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
     let cut = || "a JPEG that is cut short: it has no end; copy or download the file again".to_owned();
     let mut rest = jpeg.strip_prefix(&[0xff, START_OF_IMAGE]).ok_or("not a readable JPEG: it does not begin as one")?;
-    let (mut frame, mut turn, mut scans) = (None, None, 0);
+    let (mut frame, mut turn, mut told, mut scans) = (None, None, None, 0);
     let (mut is_jfif, mut adobe, mut letters) = (false, None, false);
     loop {
         let marker;
@@ -61,7 +64,10 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
             }
             APP0 => is_jfif |= segment.starts_with(b"JFIF\0"),
             APP14 => adobe = adobe.or(segment.strip_prefix(b"Adobe").and_then(|rest| rest.get(6)).copied()),
-            APP1 => turn = turn.or(segment.strip_prefix(b"Exif\0\0").and_then(orientation)),
+            APP1 => {
+                turn = turn.or(segment.strip_prefix(b"Exif\0\0").and_then(orientation));
+                told = told.or(segment.strip_prefix(XMP).and_then(orientation_in_xmp));
+            }
             START_OF_SCAN if frame.is_none() => return Err("not a readable JPEG: pixels before its size".into()),
             START_OF_SCAN => scans += 1,
             _ => {}
@@ -78,7 +84,7 @@ pub(super) fn frame(jpeg: &[u8]) -> Result<Frame, String> {
                 .into(),
         );
     }
-    Ok(Frame { height, width, channels: channels as u8, turn })
+    Ok(Frame { height, width, channels: channels as u8, turn: turn.or(told) })
 }
 
 fn damaged() -> String {
@@ -127,6 +133,11 @@ mod tests {
         let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let turned = jpeg(0xc2, 8, &[segment(0xfe, b"a note"), segment(APP1, exif)].concat());
         assert_eq!(frame(&turned), Ok(Frame { turn: Some(6), ..plain }));
+        let xmp = |turn: &str| segment(APP1, &[XMP, turn.as_bytes()].concat());
+        let told = jpeg(0xc0, 8, &xmp("<rdf:Description tiff:Orientation=\"8\"/>"));
+        assert_eq!(frame(&told), Ok(Frame { turn: Some(8), ..plain }));
+        let both = jpeg(0xc0, 8, &[xmp("<tiff:Orientation>3</tiff:Orientation>"), segment(APP1, exif)].concat());
+        assert_eq!(frame(&both), Ok(Frame { turn: Some(6), ..plain }), "viewers believe Exif");
         let whole = jpeg(0xc1, 8, &[]);
         let end = whole.len() - b"behind".len();
         (0..end).for_each(|length| assert!(frame(&whole[..length]).is_err(), "cut at {length}"));

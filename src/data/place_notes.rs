@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::brats::case::{MOST_TILT, tilt};
 use super::name_join::listed;
 use crate::nifti::{Form, Placement};
 
@@ -17,6 +18,9 @@ pub(crate) struct PlaceNotes {
     /// Neither form is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     silent: Vec<String>,
+    /// Its axes are far off the patient's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    slanted: Vec<String>,
 }
 
 impl PlaceNotes {
@@ -26,6 +30,7 @@ impl PlaceNotes {
             (&mut self.torn, placement.disagreement().is_some()),
             (&mut self.broken, placement.broken.is_some()),
             (&mut self.silent, !placement.stated),
+            (&mut self.slanted, tilt(&placement.grid).is_some()),
         ];
         open.into_iter().filter(|(_, is)| *is).for_each(|(names, _)| names.push(name.to_owned()));
     }
@@ -35,6 +40,7 @@ impl PlaceNotes {
         self.torn.extend(other.torn);
         self.broken.extend(other.broken);
         self.silent.extend(other.silent);
+        self.slanted.extend(other.slanted);
     }
 
     /// In words; `form` was asked for.
@@ -64,6 +70,14 @@ impl PlaceNotes {
                  lie voxel on voxel: {}",
                 self.silent.len(),
                 listed(&self.silent)
+            ));
+        }
+        if !self.slanted.is_empty() {
+            words.push(format!(
+                "{} volumes whose axes lie more than {MOST_TILT} degrees off the patient's: slices follow the volume's \
+                 axes, so that those of two patients may show different planes: {}",
+                self.slanted.len(),
+                listed(&self.slanted)
             ));
         }
         words

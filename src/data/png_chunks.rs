@@ -10,6 +10,9 @@ const BLOCK: usize = 1 << 15;
 /// The Exif tag "Orientation"; 1 means that the pixels lie as they are shown.
 const ORIENTATION: u16 = 0x0112;
 
+/// Keyword of the text that holds XMP, uncompressed as it must be.
+const XMP: &[u8] = b"XML:com.adobe.xmp\0";
+
 /// Holds a PNG that a decoder has read to the size that its header states and to what viewers show.
 ///
 /// # Errors
@@ -31,15 +34,27 @@ pub fn require_whole(png: &[u8]) -> Result<(), String> {
     if found > expected {
         return Err("more rows of pixels than its header states: the height there does not hold".into());
     }
-    match chunks(png).find(|(kind, _)| *kind == b"eXIf").and_then(|(_, exif)| orientation(exif)) {
+    let exif = chunks(png).find(|(kind, _)| *kind == b"eXIf").and_then(|(_, exif)| orientation(exif));
+    let mut texts = chunks(png).filter(|(kind, text)| *kind == b"iTXt" && text.starts_with(XMP));
+    match exif.or_else(|| texts.find_map(|(_, text)| orientation_in_xmp(text))) {
         None | Some(1) => Ok(()),
         Some(turn @ 2..=8) => Err(format!(
-            "pixels that its Exif data turn or mirror before viewers show them (orientation {turn}); save it as it is \
+            "pixels that its Exif or XMP data turn or mirror before viewers show them (orientation {turn}); save it as it is \
              shown (mogrify -auto-orient, Pillow's exif_transpose)"
         )),
         // A number that means nothing turns nothing.
         Some(_) => Ok(()),
     }
+}
+
+/// The orientation that XMP tells, as an attribute or an element (`tiff:Orientation`, Exif's numbers); none where it
+/// tells none.
+pub(super) fn orientation_in_xmp(xmp: &[u8]) -> Option<u16> {
+    let key = b"tiff:Orientation";
+    let behind = xmp.windows(key.len()).position(|word| word == key)? + key.len();
+    let digit = |letter: &&u8| !matches!(letter, b'=' | b'"' | b'\'' | b'>' | b' ');
+    let number = xmp.get(behind..)?.iter().find(digit)?;
+    number.is_ascii_digit().then(|| u16::from(number - b'0'))
 }
 
 /// Kind and contents of each chunk behind the signature, as far as they are whole.

@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::image_files::{is_of_a_file, matters};
+use super::image_files::{is_jpeg, is_of_a_file, is_png, matters};
 use super::image_store::ImageStore;
 use super::passed_over::passed_over;
 use super::prepare_config::PrepareConfig;
@@ -36,6 +36,7 @@ impl PngFolder {
         }
         let mut found = Listing { root, names: vec![], seen: 0, most: config.max_files };
         found.walk("", &mut vec![identity(&facts)])?;
+        found.require_jpegs()?;
         Ok(Self { root: root.to_owned(), names: found.names })
     }
 }
@@ -106,6 +107,24 @@ impl Listing<'_> {
             }
             if self.names.last().is_some_and(|last| matters(last) && last.contains(char::REPLACEMENT_CHARACTER)) {
                 return Err(no_text(&entry.path()));
+            }
+        }
+        Ok(())
+    }
+
+    /// JPEGs are read where there is no PNG: then they must be files that can be, as PNGs must.
+    fn require_jpegs(&self) -> Result<()> {
+        let visible = || self.names.iter().filter(|name| passed_over(name).is_none());
+        if visible().any(|name| is_png(name)) {
+            return Ok(());
+        }
+        for name in visible().filter(|name| is_jpeg(name)) {
+            let path = self.root.join(name);
+            if name.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(no_text(&path));
+            }
+            if !kind_of::facts(&path)?.is_file() {
+                return Err(Problem::input(path, "not a regular file").expected("an image or a table"));
             }
         }
         Ok(())

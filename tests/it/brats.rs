@@ -358,7 +358,10 @@ fn what_is_missing_empty_or_double_is_named() {
     fs::write(file("t1c"), b"").unwrap();
     place.refused("set", &[], &["Some(3)", "BraTS-SSA-00005-000-t1c.nii.gz", "an empty file"]);
     fs::remove_file(file("t1c")).unwrap();
-    place.refused("set", &[], &["no t1c of BraTS-SSA-00005-000", "t1n, t2f, t2w"]);
+    place.refused("set", &[], &["no t1c of BraTS-SSA-00005-000", "t1n, t2f, t2w", "download the case again"]);
+    fs::write(case.join("W39_1998.nii.gz"), &own).unwrap();
+    place.refused("set", &[], &["no t1c of BraTS-SSA-00005-000", "rename it, if it is among W39_1998.nii.gz"]);
+    fs::remove_file(case.join("W39_1998.nii.gz")).unwrap();
     fs::write(file("t1c"), &own).unwrap();
     fs::create_dir(place.at("set/copy")).unwrap();
     fs::write(place.at("set/copy/BraTS-SSA-00005-000-t1c.nii.gz"), &own).unwrap();
@@ -371,6 +374,12 @@ fn what_is_missing_empty_or_double_is_named() {
         fs::copy(file(kind), twin.join(format!("BraTS-SSA-00099-000-{kind}.nii.gz"))).unwrap();
     }
     place.refused("set", &[], &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000"]);
+    // Whoever drew the tumour anew, or made one contrast again, made no other person of it.
+    nifti::write(&twin.join("BraTS-SSA-00099-000-seg.nii.gz"), &volume(Stored::Ras, |_| 0.0), "").unwrap();
+    nifti::write(&twin.join("BraTS-SSA-00099-000-t1c.nii.gz"), &volume(Stored::Ras, image(98, 1)), "").unwrap();
+    let both = ["--contrasts", "t1c,t2f,seg", "--slice-classes", "plane"];
+    place.refused("set", &both, &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000", "t2f"]);
+    place.refused("set", &[&both[..], &["--volumes"]].concat(), &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000"]);
     fs::remove_dir_all(&twin).unwrap();
     let shifted = Volume {
         grid: Grid::new(SHAPE, Affine([[1.0, 0.0, 0.0, 9.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])),
@@ -426,6 +435,11 @@ fn a_simulated_case_is_read_as_it_is_written() {
         .unwrap_or_else(|said| panic!("{said}"));
     assert!(manifest.simulated && record.windows.len() == 1);
     assert!((30..80).contains(&manifest.lesions.len()), "{}", manifest.lesions.len());
+    // Beside volumes of persons it would make theirs pass for simulated ones.
+    place.set("mixed", Stored::Ras);
+    fs::rename(&out, place.at("mixed/simulated")).unwrap();
+    let mixed = ["--slice-classes", "plane", "--other-neoplasms"];
+    place.refused("mixed", &mixed, &["says that it is simulated", "does not", "in a folder of their own"]);
 }
 
 #[test]

@@ -75,6 +75,8 @@ fn of_whom_the_table_says_nothing_is_no_patient() {
     for (rows, says) in [
         ("sub-h1\thealthy\nsub-m1\tMS\nsub-m2\tMS\n", "no line of sub-h2"),
         ("sub-h1\thealthy\nsub-h2\tn/a\nsub-m1\tMS\nsub-m2\tMS\n", "no group of sub-h2"),
+        ("sub-h1\thealthy\nsub-h2\tNA\nsub-m1\tMS\nsub-m2\tMS\n", "no group of sub-h2"),
+        ("sub-h1\thealthy\nsub-h2\t?\nsub-m1\tMS\nsub-m2\tMS\n", "no group of sub-h2"),
         ("sub-h1\thealthy\nsub-h2\tHealthy\nsub-m1\tMS\nsub-m2\tMS\n", "differ in spelling alone"),
         ("sub-h1\tHealthy\nsub-h2\tHealthy\nsub-m1\tMS\nsub-m2\tMS\n", "differ in spelling alone"),
         ("sub-h1\thealthy\nsub-h2\thealthy\nsub-m1\tMS\nsub-m2\tms\n", "differ in spelling alone"),

@@ -1,8 +1,10 @@
 //! Image folders, zips, tables and JSON as other people have them, through the program: what is read, what is refused,
 //! and in which words.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Cursor, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -500,6 +502,16 @@ fn links_and_pipes_neither_hang_nor_vanish() {
         fs::remove_file(path).unwrap();
     }
     place.prepare("--images", &set, &[]).lesions(&[]);
+    // Beside PNGs a JPEG is passed over, whatever it is; where there is none it is read, and must be there.
+    symlink("../annex/y.jpg", set.join("y.jpg")).unwrap();
+    place.prepare("--images", &set, &[]).lesions(&[]);
+    let photographs = place.path("photographs");
+    fs::create_dir(&photographs).unwrap();
+    symlink("../annex/y.jpg", photographs.join("y.jpg")).unwrap();
+    place.prepare("--images", &photographs, &[]).refused(&["y.jpg: a link to ../annex/y.jpg", "datalad get"]);
+    fs::remove_file(photographs.join("y.jpg")).unwrap();
+    fs::write(photographs.join(OsStr::from_bytes(b"L\xe4sion.jpg")), b"any").unwrap();
+    place.prepare("--images", &photographs, &[]).refused(&["not UTF-8", "rename it"]);
 }
 
 #[test]

@@ -98,6 +98,23 @@ fn two_forms_that_disagree_are_named_and_either_can_be_chosen() {
 }
 
 #[test]
+fn volumes_far_off_the_patients_axes_are_told() {
+    let cohort = CohortFiles::new(4);
+    // By 30 degrees about the first axis; the map and the label map alike.
+    let [cosine, sine] = [30f32.to_radians().cos(), 30f32.to_radians().sin()];
+    for path in [cohort.chimap(1), cohort.label_map(1)] {
+        let bytes = unzipped(&path);
+        let row = |at: usize| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        let (y, z) = (row(296 + 4), row(312 + 8));
+        let rows = [cosine * y, -sine * z, sine * y, cosine * z].map(f32::to_le_bytes);
+        edit(&path, &[(300, &rows[0]), (304, &rows[1]), (316, &rows[2]), (320, &rows[3])]);
+    }
+    patches(&cohort, "slanted", &[]);
+    let said = notes(&cohort, "slanted");
+    assert!(said.contains("2 volumes whose axes lie more than 20 degrees off the patient's"), "{said}");
+}
+
+#[test]
 fn grids_are_compared_in_voxels_at_the_corners() {
     let cohort = CohortFiles::new(4);
     // .49 degrees about z: .3 voxels at the far end of 40, .1 mm.

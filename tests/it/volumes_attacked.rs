@@ -221,4 +221,9 @@ fn traced_rims_that_fill_the_volume_are_none() {
     cohort_files::nifti(&path, &vec![1.0; SHAPE.iter().product()], 0.0);
     let text = refused(&cohort, &["--contrasts", "chimap,rim"]);
     assert!(text.contains("sub-001_desc-rim_probseg.nii.gz: the same value in every voxel, and not 0"), "{text}");
+    // Inverted: 0 on the rims, 1 everywhere else.
+    let inverted: Vec<f32> = cohort_files::labels().iter().map(|label| f32::from(u8::from(*label == 0.0))).collect();
+    cohort_files::nifti(&path, &inverted, 0.0);
+    let text = refused(&cohort, &["--contrasts", "chimap,rim"]);
+    assert!(text.contains("of all voxels are traced as rim") && text.contains("if the map is inverted"), "{text}");
 }

@@ -1,11 +1,14 @@
 //! One case: its volumes read, brought to one orientation and held to each other; what maps to -1..1.
 
+use std::path::Path;
+
 use super::config::BratsConfig;
 use super::labels::Scheme;
 use super::layout::{CaseFiles, LABELS, VolumeFile};
 use crate::data::background::BackgroundNotes;
 use crate::data::channel::require_image;
 use crate::data::missing::Lost;
+use crate::data::name_join::listed;
 use crate::data::place_notes::PlaceNotes;
 use crate::name::shown;
 use crate::nifti::{self, Form, Grid, RasVolume};
@@ -46,7 +49,7 @@ pub(super) struct CaseVolumes {
 pub(in crate::data) const MOST_VOXELS: usize = 1 << 24;
 
 /// Degrees between a volume's axis and the patient's, at most.
-const MOST_TILT: f64 = 20.0;
+pub(in crate::data) const MOST_TILT: f64 = 20.0;
 
 /// Widths of its window that a voxel may lie away from it, unless it is told.
 const FAR: f32 = 1e3;
@@ -69,9 +72,15 @@ impl CaseVolumes {
             let Some(VolumeFile { path, part }) = case.files.get(kind) else {
                 let there: Vec<&str> = case.files.keys().copied().collect();
                 let place = case.place();
-                return Err(Problem::input(place.parent().unwrap_or(&place), format!("no {kind} of {}", case.id))
-                    .expected(format!("it beside {}", there.join(", ")))
-                    .advice("download the case again, or prepare other contrasts"));
+                let folder = place.parent().unwrap_or(&place);
+                let problem = Problem::input(folder, format!("no {kind} of {}", case.id))
+                    .expected(format!("it beside {}", there.join(", ")));
+                return Err(problem.advice(match others(folder, case) {
+                    None => "download the case again, or prepare other contrasts".to_owned(),
+                    Some(names) => {
+                        format!("rename it, if it is among {names}, or prepare other contrasts; otherwise download the case again")
+                    }
+                }));
             };
             let open = nifti::open_part(path, form, *part)?;
             if open.grid().voxels() > MOST_VOXELS {
@@ -243,6 +252,20 @@ impl CaseVolumes {
             far,
         })
     }
+}
+
+/// Volumes in a case's folder under names that say nothing of which they are.
+fn others(folder: &Path, case: &CaseFiles) -> Option<String> {
+    let known: Vec<&Path> = case.files.values().map(|file| file.path.as_path()).collect();
+    let is_volume = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        name.ends_with(".nii") || name.ends_with(".nii.gz")
+    };
+    let paths = crate::files::list(folder).ok()?;
+    let unknown = paths.iter().filter(|path| is_volume(path) && !known.contains(&path.as_path()));
+    let names: Vec<String> =
+        unknown.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    (!names.is_empty()).then(|| listed(&names))
 }
 
 /// The angle between a stored axis and the patient's nearest one, where it is so large that planes would not be those

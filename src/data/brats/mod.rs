@@ -28,7 +28,7 @@ use self::config::{Plane, SliceClasses};
 use self::layout::{CaseFiles, LABELS, Layout};
 use self::planes::Cut;
 use super::background::BackgroundNotes;
-use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
+use super::extracted::{Extracted, PATCHES, hash_pixels, require_one_origin, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::patch_file;
@@ -118,6 +118,8 @@ struct Done {
     /// Slices that cut too little of a tumour to say which class they are.
     between: usize,
     labelled: [bool; 3],
+    /// Of the case.
+    name: String,
 }
 
 impl Work<'_> {
@@ -151,6 +153,7 @@ impl Work<'_> {
             mm: vec![],
             between: 0,
             labelled: [has(1), has(2), has(3)],
+            name: case.id.to_string(),
         };
         if !of_slices {
             self.whole(case, &volumes, &mut done)?;
@@ -160,6 +163,19 @@ impl Work<'_> {
             self.plane(case, &volumes, plane, &mut done)?;
         }
         Ok(done)
+    }
+
+    /// Of each channel of an item, the labels aside: drawn anew, or as another year's edition has them, they are another
+    /// reading of the same person.
+    fn hashes(&self, case: &CaseFiles, levels: &[f32], name: &str) -> Vec<PixelHash> {
+        let channels = levels.chunks_exact(levels.len() / self.contrasts.len());
+        let images = self.contrasts.iter().zip(channels).filter(|(contrast, _)| *contrast != LABELS);
+        let hash = |(contrast, levels): (&String, &[f32])| PixelHash {
+            sha256: hash_pixels(levels),
+            patient: case.patient.clone(),
+            name: format!("{name}, {contrast}"),
+        };
+        images.map(hash).collect()
     }
 
     /// Adds the slices of a plane that show enough brain.
@@ -226,7 +242,7 @@ impl Work<'_> {
         let mut centre = volumes.grid.shape.map(|size| size as i64 / 2);
         centre[plane.across()] = at as i64;
         let name = format!("{} {} {at}", case.id, plane.key());
-        done.hashes.push(PixelHash { sha256: hash_pixels(&levels), patient: case.patient.clone(), name });
+        done.hashes.extend(self.hashes(case, &levels, &name));
         done.voxels.push(voxels);
         done.lesions.push(Lesion {
             id,
@@ -324,6 +340,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     } else {
         all.voxel_mm = done.first().and_then(|case| case.mm.first().copied());
     }
+    require_one_origin(work.root, done.iter().map(|case| (case.name.as_str(), case.simulated)))?;
     for case in done {
         all.simulated |= case.simulated;
         for voxels in case.voxels {

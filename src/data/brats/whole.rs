@@ -6,10 +6,9 @@ use super::layout::{CaseFiles, LABELS};
 use super::planes::last_first;
 use super::{Done, Work};
 use crate::data::brats::case::CaseVolumes;
-use crate::data::extracted::{PATCHES, hash_pixels};
+use crate::data::extracted::PATCHES;
 use crate::data::manifest::{Class, Lesion, Split};
 use crate::data::patch_file;
-use crate::data::split::PixelHash;
 use crate::name::Inside;
 use crate::nifti::{Affine, Grid};
 use crate::problem::{Problem, Result};
@@ -125,7 +124,7 @@ impl Work<'_> {
             }
         };
         let name = case.id.to_string();
-        done.hashes.push(PixelHash { sha256: hash_pixels(&levels), patient: case.patient.clone(), name });
+        done.hashes.extend(self.hashes(case, &levels, &name));
         done.voxels.push(voxels);
         done.lesions.push(Lesion {
             id,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::data::bids_name::{BidsName, file_name};
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, near_key, spelled};
+use crate::data::odd_label::is_missing;
 use crate::data::{table, volume_files};
 use crate::files::kind_of;
 use crate::name::{Name, shown_path};
@@ -121,7 +122,7 @@ fn require_group(table: &Path, patient: &str, group: Option<&str>, config: &FaCo
     let column = &config.group;
     let (found, advice) = match group {
         None => (format!("no line of {patient}"), "add the line"),
-        Some("" | "n/a") => (format!("no {column} of {patient}"), "fill it in"),
+        Some(group) if is_missing(group) => (format!("no {column} of {patient}"), "fill it in"),
         Some(_) => return Ok(()),
     };
     Err(Problem::input(table, found)

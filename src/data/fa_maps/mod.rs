@@ -23,7 +23,7 @@ use self::layout::{Layout, Person};
 use self::person::Volumes;
 use super::background::BackgroundNotes;
 use super::brats::config::Plane;
-use super::extracted::{Extracted, PATCHES, hash_pixels, stop_if_asked};
+use super::extracted::{Extracted, PATCHES, hash_pixels, require_one_origin, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::name_join::listed;
@@ -306,6 +306,10 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         all.notes.push(format!("masks without a lesion of persons who are not healthy: {}", listed(&empty)));
     }
     let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
+    require_one_origin(
+        work.root,
+        layout.persons.iter().zip(&done).map(|(person, one)| (person.id.as_str(), one.volumes.simulated)),
+    )?;
     for one in done {
         background.join(one.volumes.background);
         all.non_finite += one.volumes.non_finite;
