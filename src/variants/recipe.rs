@@ -1,6 +1,6 @@
 //! What is trained under one name: a variant, or settings of the user's own.
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::config::VariantsConfig;
 use super::named::Variant;
@@ -61,10 +61,16 @@ pub(super) fn over(name: &Name, changed: &Table, usual: &TrainConfig) -> Result<
     Ok(config)
 }
 
-/// "base = \"embedded\", r1_gamma = 0.5".
+/// "ada.ceiling = 0.25, base = \"embedded\"".
 fn about(changed: &Table) -> String {
-    let text = changed.to_string();
-    text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
+    fn said(within: &str, table: &Table) -> Vec<String> {
+        let one = |(key, value): (&String, &Value)| match value {
+            Value::Table(inner) => said(&format!("{within}{key}."), inner),
+            value => vec![format!("{within}{key} = {value}")],
+        };
+        table.iter().flat_map(one).collect()
+    }
+    said("", changed).join(", ")
 }
 
 #[cfg(test)]
@@ -91,6 +97,6 @@ mod tests {
         soft.ada.ceiling = 0.25;
         assert_eq!(all[2].config, soft);
         assert_eq!(all[1].config, TrainConfig { batch: 8, ..usual });
-        assert_eq!(all[2].about, "r1_gamma = 0.5, ada = { ceiling = 0.25 }");
+        assert_eq!(all[2].about, "ada.ceiling = 0.25, r1_gamma = 0.5");
     }
 }

@@ -375,11 +375,13 @@ fn what_is_missing_empty_or_double_is_named() {
     }
     place.refused("set", &[], &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000"]);
     // Whoever drew the tumour anew, or made one contrast again, made no other person of it.
-    nifti::write(&twin.join("BraTS-SSA-00099-000-seg.nii.gz"), &volume(Stored::Ras, |_| 0.0), "").unwrap();
+    let redrawn = volume(Stored::Ras, labels([1.0, 2.0, 2.0]));
+    nifti::write(&twin.join("BraTS-SSA-00099-000-seg.nii.gz"), &redrawn, "").unwrap();
     nifti::write(&twin.join("BraTS-SSA-00099-000-t1c.nii.gz"), &volume(Stored::Ras, image(98, 1)), "").unwrap();
     let both = ["--contrasts", "t1c,t2f,seg", "--slice-classes", "plane"];
     place.refused("set", &both, &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000", "t2f"]);
-    place.refused("set", &[&both[..], &["--volumes"]].concat(), &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000"]);
+    let volumes = ["--contrasts", "t1c,t2f,seg", "--volumes", "--side", "8"];
+    place.refused("set", &volumes, &["BraTS-SSA-00005-000", "BraTS-SSA-00099-000", "t2f"]);
     fs::remove_dir_all(&twin).unwrap();
     let shifted = Volume {
         grid: Grid::new(SHAPE, Affine([[1.0, 0.0, 0.0, 9.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])),
@@ -437,9 +439,8 @@ fn a_simulated_case_is_read_as_it_is_written() {
     assert!((30..80).contains(&manifest.lesions.len()), "{}", manifest.lesions.len());
     // Beside volumes of persons it would make theirs pass for simulated ones.
     place.set("mixed", Stored::Ras);
-    fs::rename(&out, place.at("mixed/simulated")).unwrap();
-    let mixed = ["--slice-classes", "plane", "--other-neoplasms"];
-    place.refused("mixed", &mixed, &["says that it is simulated", "does not", "in a folder of their own"]);
+    fs::rename(place.at("mixed/95_Glioma/BraTS-SSA-00005-000"), out.join("BraTS-SSA-00005-000")).unwrap();
+    place.refused("set", &["--side", "8"], &["says that it is simulated", "does not", "in a folder of their own"]);
 }
 
 #[test]
