@@ -87,8 +87,8 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect::<Result<_>>()?, notes })
 }
 
-/// Refuses projections of `wanted` lesions into a conditional network as of another class, where they are learnt from as
-/// of the class of interest.
+/// Refuses projections of `wanted` lesions into a conditional network as of another class, where they are learnt from
+/// as of the class of interest.
 ///
 /// # Errors
 /// Names the first; no record.

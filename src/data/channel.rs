@@ -8,6 +8,7 @@ use super::measure::Measure;
 use super::patches::Border;
 use super::pieces::Pieces;
 use super::plausible::{self, Sizes, Verdict};
+use super::rim_maps::TRACED;
 use super::streamed_ranks::{self, Counted, is_positive};
 use crate::filter::gaussian;
 use crate::nifti::layout::CORRECT_INTENT;
@@ -244,9 +245,6 @@ fn susceptibility(
     }
 }
 
-/// Share of the tracings from which on a voxel is of a rim: of two, one.
-const HALF: f32 = 0.5;
-
 fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<(Sizes, ScannedFile)> {
     let mut sizes = Sizes::new(1.0, file.rounding());
     let (mut all, mut inside) = (0u64, 0u64);
@@ -254,7 +252,7 @@ fn traced(file: OpenVolume, path: &Path, pieces: &mut Pieces) -> Result<(Sizes, 
         pieces.add(voxels);
         sizes.add(voxels);
         all += voxels.len() as u64;
-        inside += voxels.iter().filter(|share| **share >= HALF).count() as u64;
+        inside += voxels.iter().filter(|share| **share >= TRACED).count() as u64;
         match voxels.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
             None => Ok(()),
             Some(value) => {

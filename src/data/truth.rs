@@ -33,8 +33,8 @@ pub fn find(cohort: &Path) -> Result<Option<PathBuf>> {
 /// Whether each lesion of the manifest truly is of the class of interest, in its order.
 ///
 /// # Errors
-/// Those of [`Truth::read`] and [`Truth::of`]; a table in a cohort whose readers' table is not the one that the manifest
-/// was made of: lesions of simulated cohorts have the same names everywhere.
+/// Those of [`Truth::read`] and [`Truth::of`]; a table in a cohort whose readers' table is not the one that the
+/// manifest was made of: lesions of simulated cohorts have the same names everywhere.
 pub fn read(table: &Path, manifest: &Manifest) -> Result<Vec<bool>> {
     require_same_cohort(table, manifest)?;
     let truth = Truth::read(table)?;

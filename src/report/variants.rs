@@ -34,8 +34,8 @@ pub struct VariantRow {
     pub key: String,
     /// What it changes.
     pub about: String,
-    /// Distance at equal images, verdict, at equal seconds, verdict, until as near as the floor, as the first at its end,
-    /// classes, planes, variety, that of the least varied class, parameters, images a second.
+    /// Distance at equal images, verdict, at equal seconds, verdict, until as near as the floor, as the first at its
+    /// end, classes, planes, variety, that of the least varied class, parameters, images a second.
     pub cells: Vec<String>,
 }
 

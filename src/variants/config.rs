@@ -22,8 +22,8 @@ const LONGEST_NAME: usize = 30;
 pub struct VariantsConfig {
     /// In the order of the tables, each once; the others are compared with the first.
     pub names: Vec<Variant>,
-    /// Trainings under names of the user's own, in alphabetical order after `names`: settings of `train` by name that each
-    /// changes. Unlike a variant, it keeps all else that training is told: its base, its augmentation.
+    /// Trainings under names of the user's own, in alphabetical order after `names`: settings of `train` by name that
+    /// each changes. Unlike a variant, it keeps all else that training is told: its base, its augmentation.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub recipes: BTreeMap<Name, Table>,
     /// Trainings of each, from other random weights and with other draws.

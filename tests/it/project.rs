@@ -140,7 +140,15 @@ impl FeatureNet for StandIn {
 fn forty_steps_follow_the_reference_with_its_draws() {
     // As many threads, so other sums: Adam makes much of other rounding, and 1e-5 holds for one.
     tch::set_num_threads(1);
-    follow(Device::Cpu, 1e-5);
+    follow(Device::Cpu, if sums_as_the_reference() { 1e-5 } else { 1e-4 });
+}
+
+/// Whether this processor adds as many numbers at a time as the reference's did: else 3e-5 were found at step 30.
+fn sums_as_the_reference() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// From the fourth step on by repeating a recorded one. Adam makes much of other rounding.

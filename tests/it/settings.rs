@@ -257,8 +257,14 @@ fn table() -> Vec<Row> {
         row("project.curve", List, &["[]", "[0, 0.5, 1]"], &["[-0.1]", "[0, 1.1]"]),
         row("project.film", Count, &["0", "1000"], &["1001"]),
         row("project.precision", Word, &["auto", "float32", "tf32", "bfloat16", "float16"], &["float64"]),
-        row("project.condition", Text, &["rim", "'non-rim'", "0", "1", "estimate"], &["-1", "2", "ring"])
+        row("project.condition", Text, &["rim", "1"], &["'non-rim'", "0", "estimate", "-1", "2", "ring"])
             .with(conditional),
+        row("project.condition", Text, &["rim", "'non-rim'", "0", "1", "estimate"], &["-1", "2", "ring"]).with(&[
+            "train.condition=readers",
+            "generate.class=rim",
+            "project.condition=rim",
+            "classify.arms=['none', 'ada-gan']",
+        ]),
         row("perturb.lesions", Count, &["0", "1000000"], &[]),
         row("perturb.noise", Number, &["0", "10"], &["-0.1", "10.1"]),
         row("perturb.salt_and_pepper", Number, &["0", "1"], &["-0.1", "1.1"]),
@@ -433,6 +439,11 @@ const CLASHES: &[(&str, &[&str], &[&str])] = &[
         STUDY,
         &["train.condition=readers", "generate.class='non-rim'", "project.condition=rim"],
         &["generate.class = \"non-rim\" with \"ada-gan\" in classify.arms"],
+    ),
+    (
+        STUDY,
+        &["train.condition=readers", "generate.class=rim", "project.condition=estimate"],
+        &["project.condition = \"estimate\" with \"ada-gan-ld\" in classify.arms"],
     ),
     (STUDY, &["two_sided={}"], &["[two_sided] without a conditional generator", "[conditional]"]),
     (STUDY, &["conditional={}", "classify.arms=['two-sided']"], &["\"two-sided\" in classify.arms", "[two_sided]"]),

@@ -165,8 +165,8 @@ impl Work<'_> {
         Ok(done)
     }
 
-    /// Of each channel of an item, the labels aside: drawn anew, or as another year's edition has them, they are another
-    /// reading of the same person.
+    /// Of each channel of an item, the labels aside: drawn anew, or as another year's edition has them, they are
+    /// another reading of the same person.
     fn hashes(&self, case: &CaseFiles, levels: &[f32], name: &str) -> Vec<PixelHash> {
         let channels = levels.chunks_exact(levels.len() / self.contrasts.len());
         let images = self.contrasts.iter().zip(channels).filter(|(contrast, _)| *contrast != LABELS);
