@@ -202,6 +202,14 @@ impl Verdict {
 }
 
 #[cfg(test)]
+impl VariantRun {
+    /// A training of which its curve alone is known.
+    pub(crate) fn of_points(points: Vec<CurvePoint>) -> Self {
+        Self { seed: 0, points, fidelity: None, planes: None, variety: None, least_variety: None, rollbacks: 0 }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -213,16 +221,7 @@ mod tests {
                 seconds: 10.0 * (at + 1) as f64,
                 distance,
             };
-            let points = distances.iter().enumerate().map(point).collect();
-            VariantRun {
-                seed: 0,
-                points,
-                fidelity: None,
-                planes: None,
-                variety: None,
-                least_variety: None,
-                rollbacks: 0,
-            }
+            VariantRun::of_points(distances.iter().enumerate().map(point).collect())
         };
         let runs = [run(&[3.0, 1.0, 2.0]), run(&[4.0, 3.0, 1.5]), run(&[9.0, 8.0, 7.0])];
         let range = |low: f64, high: f64| Some(Range { mean: (low + high) / 2.0, low, high });

@@ -96,7 +96,7 @@ fn volume(cohort: &Path, data: &Prepared, (patient, affine): (&str, Affine)) -> 
         return Err(Problem::input(&path, "no such file, and the data set was made of it")
             .advice("give the cohort that the data set was prepared from (--cohort), or leave --cohort out"));
     }
-    let mut file = nifti::open(&path, Form::Sform)?.read_into(vec![])?;
+    let file = nifti::open(&path, Form::Sform)?.read_into(vec![])?;
     if file.facts.sha256 != input.sha256 {
         return Err(Problem::input(&path, format!("another file than the data set's: SHA-256 {}", file.facts.sha256))
             .expected(input.sha256.clone())
@@ -106,8 +106,7 @@ fn volume(cohort: &Path, data: &Prepared, (patient, affine): (&str, Affine)) -> 
     let mut volume = file.volume.oriented();
     let elsewhere = |volume: &RasVolume| volume.axes.grid.mismatch(&Grid::new(volume.axes.grid.shape, affine));
     if elsewhere(&volume).is_some() {
-        file = nifti::open(&path, Form::Qform)?.read_into(vec![])?;
-        volume = file.volume.oriented();
+        volume = nifti::open(&path, Form::Qform)?.read_into(vec![])?.volume.oriented();
     }
     match elsewhere(&volume) {
         None => Ok(Some(volume)),

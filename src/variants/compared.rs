@@ -125,15 +125,7 @@ mod tests {
     fn at_equal_seconds_the_last_look_counts() {
         let point = |images, seconds, distance| CurvePoint { images, seconds, distance };
         let points = vec![point(1, 10.0, 5.0), point(2, 20.0, 4.0), point(3, 30.0, 3.0)];
-        let run = VariantRun {
-            seed: 0,
-            points,
-            fidelity: None,
-            planes: None,
-            variety: None,
-            least_variety: None,
-            rollbacks: 0,
-        };
+        let run = VariantRun::of_points(points);
         let at = |seconds| at_seconds(&run, seconds).unwrap();
         assert_eq!([5.0, 10.0, 29.0, 30.0, 99.0].map(at), [5.0, 5.0, 4.0, 3.0, 3.0]);
     }
