@@ -264,23 +264,10 @@ impl Drop for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::apart;
 
-    /// A port that is free now.
-    fn port() -> u16 {
-        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-    }
-
-    /// A group of so many, each on a thread that does `work` with its own.
-    fn together<T: Send>(size: usize, work: impl Fn(Group) -> T + Sync) -> Vec<T> {
-        let (port, work) = (port(), &work);
-        let one = move |rank| {
-            let (host, prefix) = ("127.0.0.1".to_owned(), "test".to_owned());
-            work(Group::join(&Rendezvous { host, port, rank, size, kept_by_launcher: false, prefix }).unwrap())
-        };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..size).map(|rank| scope.spawn(move || one(rank))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        })
+    fn together(test: &str, size: usize, work: impl Fn(Group)) {
+        apart::together(&format!("engine::group::tests::{test}"), size, work);
     }
 
     #[test]
@@ -298,15 +285,14 @@ mod tests {
     #[test]
     fn what_the_first_tells_by_the_table_reaches_all() {
         let id = |rank: usize| std::array::from_fn::<u8, ID_BYTES, _>(|at| (at * (rank + 3)) as u8);
-        let told = together(3, |group| {
+        together("what_the_first_tells_by_the_table_reaches_all", 3, |group| {
             let mut bytes = id(group.rank());
             group.tell("nccl", &mut bytes).unwrap();
+            assert_eq!(bytes, id(0));
             // On CPUs nothing of cards is asked for, and the processes hear each other as before.
             let group = group.on(Device::Cpu).unwrap();
             assert_eq!(group.gather(&Tensor::from(1.0)).unwrap().len(), 3);
-            bytes
         });
-        assert_eq!(told, [id(0); 3]);
     }
 
     #[test]
@@ -328,23 +314,24 @@ mod tests {
     #[ignore = "needs NCCL: RIMFORGE_NCCL names libnccl.so.2"]
     fn an_id_of_nccls_reaches_all() {
         let path = std::env::var("RIMFORGE_NCCL").expect("RIMFORGE_NCCL names libnccl.so.2");
-        let nccl = Nccl::open(std::path::Path::new(&path)).unwrap();
-        assert!(nccl.version > 20_400, "{}", nccl.version);
-        let told = together(3, |group| {
+        together("an_id_of_nccls_reaches_all", 3, |group| {
+            let nccl = Nccl::open(std::path::Path::new(&path)).unwrap();
+            assert!(nccl.version > 20_400, "{}", nccl.version);
             let mut id = if group.rank() == 0 { nccl.id().unwrap() } else { [0; ID_BYTES] };
             group.tell("nccl", &mut id).unwrap();
-            id
+            assert!(id != [0; ID_BYTES]);
+            let told = Tensor::from_slice(&id.map(f64::from));
+            assert!(group.gather(&told).unwrap().iter().all(|other| *other == told));
+            if group.rank() == 0 && !tch::Cuda::is_available() {
+                let text = Cards::join(nccl, &id, (0, 1), 0).unwrap_err().to_string();
+                assert!(text.contains("joining the other cards") && text.contains("card 0"), "{text}");
+            }
         });
-        assert!(told[0] != [0; ID_BYTES] && told == [told[0]; 3], "{told:?}");
-        if !tch::Cuda::is_available() {
-            let text = Cards::join(nccl, &told[0], (0, 1), 0).unwrap_err().to_string();
-            assert!(text.contains("joining the other cards") && text.contains("card 0"), "{text}");
-        }
     }
 
     #[test]
     fn three_that_meet_hear_each_other_and_learn_of_one_that_goes() {
-        let found = together(3, |group| {
+        together("three_that_meet_hear_each_other_and_learn_of_one_that_goes", 3, |group| {
             let rank = group.rank();
             assert_eq!(group.size(), 3);
             for turn in 0..3 {
@@ -354,30 +341,27 @@ mod tests {
                     assert_eq!(Vec::<f64>::try_from(found).unwrap(), [at as f64, f64::from(turn)]);
                 }
             }
-            if rank == 1 {
-                return None;
+            if rank != 1 {
+                let problem = group.gather(&Tensor::from(1f32)).unwrap_err().to_string();
+                assert!(problem.contains("another process"), "{problem}");
             }
-            Some(group.gather(&Tensor::from(1f32)).unwrap_err().to_string())
         });
-        for problem in [&found[0], &found[2]] {
-            assert!(problem.as_ref().is_some_and(|text| text.contains("another process")), "{found:?}");
-        }
     }
 
     #[test]
     fn one_that_does_not_come_is_waited_for_as_long_as_is_said() {
         let late = Duration::from_secs(4);
-        let waited = together(2, |group| {
+        together("one_that_does_not_come_is_waited_for_as_long_as_is_said", 2, |group| {
             if group.rank() == 1 {
                 std::thread::sleep(late);
-                return Duration::ZERO;
+                return;
             }
             let start = std::time::Instant::now();
             let problem = group.hear(&Tensor::from(1f32), Duration::from_millis(500)).unwrap_err();
             assert!(problem.to_string().contains("does not answer"), "{problem}");
             drop(group);
-            start.elapsed()
+            let waited = start.elapsed();
+            assert!(waited >= Duration::from_millis(400) && waited < late / 2, "{waited:?}");
         });
-        assert!(waited[0] >= Duration::from_millis(400) && waited[0] < late / 2, "{waited:?}");
     }
 }

@@ -27,6 +27,9 @@ pub mod transfer;
 
 pub mod graph;
 
+#[cfg(test)]
+pub(crate) mod apart;
+
 pub mod group;
 
 pub mod cards;

@@ -211,7 +211,7 @@ fn along_the_tree(mut values: Vec<Tensor>) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Rendezvous;
+    use crate::engine::apart;
 
     /// What each member returns, by rank.
     fn all<T: Send>(size: usize, work: impl Fn(Member) -> T + Sync) -> Vec<T> {
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn one_tree_over_threads_and_processes() {
-        // Values whose sum depends on the order; a process is a group that a thread of this test holds.
+        // Values whose sum depends on the order.
         let value = |rank: usize| Tensor::from_slice(&[[1e8f32, 1.0, -1e8, 3.0][rank], 0.1 * rank as f32]);
         let alone = all(4, |member| {
             let mut tensor = value(member.rank());
@@ -275,29 +275,21 @@ mod tests {
             Vec::<f32>::try_from(tensor).unwrap()
         });
         for processes in [2, 4] {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let process = |rank| {
-                let (host, prefix) = ("127.0.0.1".to_owned(), "test".to_owned());
-                let rendezvous = Rendezvous { host, port, rank, size: processes, kept_by_launcher: false, prefix };
-                let group = Group::join(&rendezvous).unwrap();
+            apart::together("optim::team::tests::one_tree_over_threads_and_processes", processes, |group| {
                 let members = Team::among(4 / processes, &group).members(Some(group));
                 std::thread::scope(|scope| {
-                    let work = |member: Member| {
-                        let mut tensor = value(member.rank());
-                        member.sum(&mut tensor).unwrap();
-                        assert_eq!((member.size(), member.is_first()), (4, member.rank() == 0));
-                        assert!(member.any(member.rank() == 3).unwrap() && !member.any(false).unwrap());
-                        Vec::<f32>::try_from(tensor).unwrap()
-                    };
-                    let threads: Vec<_> = members.into_iter().map(|one| scope.spawn(move || work(one))).collect();
-                    threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
-                })
-            };
-            let found: Vec<Vec<f32>> = std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..processes).map(|rank| scope.spawn(move || process(rank))).collect();
-                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+                    for member in members {
+                        let (alone, value) = (&alone, &value);
+                        scope.spawn(move || {
+                            let mut tensor = value(member.rank());
+                            member.sum(&mut tensor).unwrap();
+                            assert_eq!((member.size(), member.is_first()), (4, member.rank() == 0));
+                            assert!(member.any(member.rank() == 3).unwrap() && !member.any(false).unwrap());
+                            assert_eq!(Vec::<f32>::try_from(tensor).unwrap(), alone[member.rank()]);
+                        });
+                    }
+                });
             });
-            assert_eq!(found, alone, "{processes} processes");
         }
     }
 }
