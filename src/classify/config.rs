@@ -244,7 +244,7 @@ impl Settings for ClassifyConfig {
     fn check(&self) -> Result<()> {
         require_each_once::<Self>(&self.arms)?;
         self.primary.check(&self.arms)?;
-        Self::within("seeds", self.seeds, 1, MOST)?;
+        Self::within("seeds", self.seeds, 1, MOST_SEEDS)?;
         Self::within("epochs", self.epochs, 1, MOST)?;
         Self::within("batch", self.batch, 4, MOST)?;
         Self::positive("learning_rate", self.learning_rate, 1e3)?;
@@ -297,6 +297,9 @@ impl ClassifyConfig {
 
 /// Counts that no run comes to an end with.
 const MOST: u64 = 1_000_000;
+
+/// Repetitions, at most: what each learns from is dealt before the first is fitted.
+pub const MOST_SEEDS: u64 = 10_000;
 
 #[cfg(test)]
 mod tests {

@@ -28,10 +28,7 @@ pub fn synthetic(folder: &Path, data: &Prepared, trusted: bool, observer: &dyn O
     let (record, mut notes) = Listed::open(folder, Made::Drawn, data, trusted)?;
     let path = folder.join(RECORD);
     let of_interest = data.classes().of_interest.as_ref().map(Class::name);
-    let wanted = |at: &&usize| match record.image_classes.get(**at) {
-        Some(class) => Some(class.as_str()) == of_interest,
-        None => true,
-    };
+    let wanted = |at: &&usize| data.classes().is_of_interest(record.image_classes.get(**at).map(String::as_str));
     require_class(&path, &record, data)?;
     let places = listed_images(folder, &record.images, Made::Drawn)?;
     let taken: Vec<&FileHash> = places.values().filter(wanted).map(|&at| &record.images[at]).collect();

@@ -1,5 +1,7 @@
 //! What is handed to the arms beside the data set: drawn and projected slices, and the generators that made them.
 
+use std::path::PathBuf;
+
 use tch::Tensor;
 
 use super::labelled::Labelled;
@@ -40,6 +42,8 @@ pub struct Network {
     pub padding: Padding,
     /// The class of interest \[1, c_dim\] where it knows classes.
     pub class: Option<Tensor>,
+    /// Its file.
+    pub file: PathBuf,
     /// Of its file.
     pub sha256: String,
 }

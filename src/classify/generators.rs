@@ -36,86 +36,65 @@ pub fn network(path: &Path, data: &Prepared, device: Device, trusted: bool) -> R
     let interest = data.classes().interest().unwrap_or_default() as i64;
     let class = (config.c_dim > 0)
         .then(|| Tensor::from_slice(&[interest]).one_hot(config.c_dim).to_kind(tch::Kind::Float).to_device(device));
-    let network = Network { generator: saved.generator, padding: images.padding, class, sha256: saved.sha256 };
+    let network = Network { generator: saved.generator, padding: images.padding, class, sha256: saved.sha256, file };
     Ok(Loaded { items: vec![network], notes })
 }
 
 /// What is to be told where what is compared is of different generators: the `networks` that are drawn from, and in
-/// `kinds` what folders hold.
+/// `kinds` what folders hold and the command that wrote them.
 ///
 /// # Errors
-/// `Kind::Gate` where that is so of several generators, or a network is given twice: their part in the differences
+/// `Kind::Gate` where that is so of several generators, or one of them is given twice: their part in the differences
 /// would be made up.
-pub fn told_apart(networks: &[Network], kinds: [(&str, &[PathBuf]); 2]) -> Result<Vec<String>> {
-    let mut of: Vec<(&str, Vec<String>)> = vec![];
-    for (what, folders) in kinds {
-        of.push((what, folders.iter().map(|folder| network_of(&folder.join(RECORD))).collect::<Result<_>>()?));
+pub fn told_apart(networks: &[Network], kinds: [(&str, &str, &[PathBuf]); 2]) -> Result<Vec<String>> {
+    // Hashes, and where each is from.
+    let mut of: Vec<(&str, Vec<(String, PathBuf)>)> = vec![];
+    for (what, command, folders) in kinds {
+        let of_folder = |folder: &PathBuf| Ok((network_of(&folder.join(RECORD), command)?, folder.clone()));
+        of.push((what, folders.iter().map(of_folder).collect::<Result<_>>()?));
     }
-    of.push(("networks", networks.iter().map(|network| network.sha256.clone()).collect()));
-    of.retain(|(_, hashes)| !hashes.is_empty());
-    let advice = "give --synthetic, --denoised and --network generator by generator";
+    of.push(("networks", networks.iter().map(|network| (network.sha256.clone(), network.file.clone())).collect()));
+    of.retain(|(_, given)| !given.is_empty());
+    let refuse = |found: String, at: &Path, expected: String| {
+        Err(Problem::new(Kind::Gate, found)
+            .at(at)
+            .expected(expected)
+            .advice("give --synthetic, --denoised and --network generator by generator"))
+    };
     let mut notes = vec![];
-    if let Some((what, hashes)) = of.last()
-        && let Some((at, hash)) = hashes.iter().enumerate().find(|(at, hash)| hashes[..*at].contains(hash))
-    {
-        return Err(Problem::new(Kind::Gate, format!("{what}: number {} is {} once more", at + 1, shown(hash)))
-            .expected("each another generator")
-            .advice(advice));
+    for (what, given) in &of {
+        for (at, (hash, path)) in given.iter().enumerate() {
+            if let Some((_, first)) = given[..at].iter().find(|(other, _)| other == hash) {
+                let found = format!("{what} of network {}, of which {} is, too", shown(hash), first.display());
+                return refuse(found, path, "each of another generator".into());
+            }
+        }
     }
     let Some(((first, expected), others)) = of.split_first() else { return Ok(notes) };
-    for (what, hashes) in others {
-        let Some((expected, found)) = expected.iter().zip(hashes).find(|(one, other)| one != other) else { continue };
-        let (expected, found) = (shown(expected), shown(found));
-        if hashes.len() > 1 {
-            return Err(Problem::new(Kind::Gate, format!("{what} of network {found}"))
-                .expected(format!("{expected}, of which the {first} in the same place are"))
-                .advice(advice));
+    for (what, given) in others {
+        let Some((expected, found)) = expected.iter().zip(given).find(|(one, other)| one.0 != other.0) else {
+            continue;
+        };
+        let (sha256, path) = (shown(&expected.0), &found.1);
+        if given.len() > 1 {
+            let wanted = format!("{sha256}, of which the {first} in the same place are");
+            return refuse(format!("{what} of network {}", shown(&found.0)), path, wanted);
         }
         notes.push(format!(
-            "The {first} are of network {expected}, the {what} of {found}: arms with one and with the other differ in \
-             their generator, too."
+            "The {first} are of network {sha256}, the {what} of {}: arms with one and with the other differ in their \
+             generator, too.",
+            shown(&found.0)
         ));
     }
     Ok(notes)
 }
 
-/// The network that the images beside the record at `path` are of.
-fn network_of(path: &Path) -> Result<String> {
+/// The network that the images beside `command`'s record at `path` are of.
+fn network_of(path: &Path, command: &str) -> Result<String> {
     #[derive(Deserialize)]
     struct OfNetwork {
         network_sha256: Option<String>,
     }
-    let record: OfNetwork = read_record(path, "generate")?;
+    let record: OfNetwork = read_record(path, command)?;
     Ok(record.network_sha256.unwrap_or_default())
-}
-
-/// Refuses folders of several generators that are not each of another, or not the same ones in the same order: in
-/// each of `kinds` (what they hold, and the folders) those of one kind.
-///
-/// # Errors
-/// `Kind::Gate`, with the folder.
-pub fn require_other_generators(kinds: [(&str, &[PathBuf]); 2]) -> Result<()> {
-    let mut first: Vec<String> = vec![];
-    for (what, folders) in kinds.into_iter().filter(|(_, folders)| folders.len() > 1) {
-        let mut seen: Vec<String> = vec![];
-        for (at, folder) in folders.iter().enumerate() {
-            let path = folder.join(RECORD);
-            let sha256 = network_of(&path)?;
-            let refuse = |found: String| {
-                Err(Problem::new(Kind::Gate, found)
-                    .at(&path)
-                    .expected("each folder of another generator, the same ones in the same order")
-                    .advice("give --synthetic, --denoised and --network generator by generator"))
-            };
-            if let Some(before) = seen.iter().position(|other| *other == sha256) {
-                return refuse(format!("{what} of the generator that {} is of, too", folders[before].display()));
-            }
-            if first.get(at).is_some_and(|other| *other != sha256) {
-                return refuse(format!("{what} of network {}, the synthetic ones are of another", shown(&sha256)));
-            }
-            seen.push(sha256);
-        }
-        first = seen;
-    }
-    Ok(())
 }

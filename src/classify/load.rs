@@ -26,9 +26,20 @@ pub(super) fn extras(
     let needed = arms::sources(&config.arms);
     let asked =
         |given: Given| inputs.of(given).filter(|_| needed.iter().any(|source| source.asks_for().contains(&given)));
+    if asked(Given::Network).is_some() {
+        for path in inputs.network {
+            extras.networks.extend(generators::network(path, data, device, config.trust_origin)?.noted(notes));
+        }
+    }
+    let read = |given, folders| if asked(given).is_some() { folders } else { &[][..] };
+    let kinds = [
+        ("synthetic lesions", "generate", read(Given::Synthetic, inputs.synthetic)),
+        ("projections", "project", read(Given::Denoised, inputs.denoised)),
+    ];
+    notes.extend(generators::told_apart(&extras.networks, kinds)?);
     let drawn = |folder: &Path| drawn::synthetic(folder, data, config.trust_origin, observer);
     let interest = data.classes().interest().unwrap_or_default();
-    let projected = |folder: &Path, wanted| projected::projected(folder, data, wanted, config);
+    let projected = |folder: &Path, wanted: (Wanted, bool)| projected::projected(folder, data, wanted, config);
     let of_interest = |source: &Source| source.asks_for().contains(&Given::Synthetic) && !source.is_of_every_class();
     let labelled = |folder: &Path, kind| labelled::read(folder, data, kind, config.trust_origin, observer);
     let synthetic = inputs.synthetic.iter();
@@ -45,38 +56,22 @@ pub(super) fn extras(
     // The contested arms take the slices that were projected, so that they and the denoised arms differ in nothing
     // else.
     if needed.iter().any(|source| source.of_contested()) {
-        let read = |folder: &PathBuf| Ok(projected(folder, Wanted::Contested)?.noted(notes));
+        let learnt = asked(Given::Denoised).is_some();
+        let read = |folder: &PathBuf| Ok(projected(folder, (Wanted::Contested, learnt))?.noted(notes));
         extras.denoised = inputs.denoised.iter().map(read).collect::<Result<_>>()?;
         projected::require_same_slices(&extras.denoised, inputs.denoised, data)?;
-        if asked(Given::Denoised).is_some() {
-            let check = |folder: &PathBuf| projected::require_as_of_interest(folder, data, Wanted::Contested);
-            inputs.denoised.iter().try_for_each(check)?;
-        }
     }
     let of = |folder: Option<&Path>, wanted, notes: &mut Vec<String>| -> Result<Option<Vec<Denoised>>> {
         Ok(folder.map(|folder| projected(folder, wanted)).transpose()?.map(|read| read.noted(notes)))
     };
-    if let Some(folder) = asked(Given::ProjectedInterest) {
-        projected::require_as_of_interest(folder, data, Wanted::OfClass(interest))?;
-    }
-    extras.projected_interest = of(asked(Given::ProjectedInterest), Wanted::OfClass(interest), notes)?;
-    extras.projected_others = of(asked(Given::ProjectedOthers), Wanted::OfClass(1 - interest.min(1)), notes)?;
+    extras.projected_interest = of(asked(Given::ProjectedInterest), (Wanted::OfClass(interest), true), notes)?;
+    let others = (Wanted::OfClass(1 - interest.min(1)), false);
+    extras.projected_others = of(asked(Given::ProjectedOthers), others, notes)?;
     let judged = |folder: &Path| projected::two_sided(folder, data, config.trust_origin);
     extras.two_sided = asked(Given::TwoSided).map(judged).transpose()?.map(|read| read.noted(notes));
     if let (Some(judged), Some(denoised)) = (&extras.two_sided, extras.denoised.first()) {
         notes.extend(projected::judged_on_others(judged, denoised));
     }
-    if asked(Given::Network).is_some() {
-        for path in inputs.network {
-            extras.networks.extend(generators::network(path, data, device, config.trust_origin)?.noted(notes));
-        }
-    }
-    let read = |given, folders| if asked(given).is_some() { folders } else { &[][..] };
-    let kinds = [
-        ("synthetic lesions", read(Given::Synthetic, inputs.synthetic)),
-        ("projections", read(Given::Denoised, inputs.denoised)),
-    ];
-    notes.extend(generators::told_apart(&extras.networks, kinds)?);
     // What is said of each generator's material may be the same.
     let mut said = BTreeSet::new();
     notes.retain(|note| said.insert(note.clone()));

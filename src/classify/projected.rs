@@ -18,7 +18,6 @@ use crate::files;
 use crate::files::npy::Npy;
 use crate::name::{Name, shown};
 use crate::problem::{Kind, Problem, Result};
-use crate::records::classes::Class;
 use crate::records::projection::{ProjectedLesion, ProjectionRecord};
 use crate::records::two_sided::{BetterImage, TwoSidedRecord};
 use crate::run_dir::{ProjectionDir, RECORD};
@@ -33,12 +32,20 @@ pub enum Wanted {
 }
 
 /// Reads the projections of training lesions that `folder`'s record lists, in the manifest's order of lesions.
+/// `as_of_interest`: they are learnt from as of the class of interest, so that a conditional network must have been
+/// asked for that class.
 ///
 /// # Errors
-/// No record, an image that is missing or of another shape, other channels or windows, a lesion that the data set does
-/// not have or that is not one that is wanted on the training side, or a generator that may not be used here, as in
+/// No record, one projected as of another class than it must be, an image that is missing or of another shape, other
+/// channels or windows, a lesion that the data set does not have or that is not one that is wanted on the training
+/// side, or a generator that may not be used here, as in
 /// [`drawn::synthetic`](super::drawn::synthetic).
-pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &ClassifyConfig) -> Result<Loaded<Denoised>> {
+pub fn projected(
+    folder: &Path,
+    data: &Prepared,
+    (wanted, as_of_interest): (Wanted, bool),
+    config: &ClassifyConfig,
+) -> Result<Loaded<Denoised>> {
     let path = folder.join(RECORD);
     tracing::info!("reading {} and its images", path.display());
     let record: ProjectionRecord = read_record(&path, "project")?;
@@ -53,6 +60,16 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     let mut lesions: BTreeMap<u32, Vec<(u32, Vec<f32>)>> = BTreeMap::new();
     let mut refused = 0;
     for (_, entry) in entries(&record, data, wanted) {
+        if let (Some(class), Some(interest)) = (&entry.class, &data.classes().of_interest)
+            && as_of_interest
+            && !data.classes().is_of_interest(Some(class))
+        {
+            let interest = interest.name();
+            return Err(Problem::new(Kind::Gate, format!("{} projected as {}", entry.lesion_id, shown(class)))
+                .at(path)
+                .expected(format!("all as {interest}: as that they are learnt"))
+                .advice(format!("project with --condition {interest} (project.condition)")));
+        }
         let lesion = place(&path, data, wanted, &entry.lesion_id)?;
         if config.accepted_only && entry.rim_erased {
             refused += 1;
@@ -85,25 +102,6 @@ pub fn projected(folder: &Path, data: &Prepared, wanted: Wanted, config: &Classi
     }
     let sorted = |(lesion, slices)| ascending(&path, data, lesion, slices);
     Ok(Loaded { items: lesions.into_iter().map(sorted).collect::<Result<_>>()?, notes })
-}
-
-/// Refuses projections of `wanted` lesions into a conditional network as of another class, where they are learnt from
-/// as of the class of interest.
-///
-/// # Errors
-/// Names the first; no record.
-pub fn require_as_of_interest(folder: &Path, data: &Prepared, wanted: Wanted) -> Result<()> {
-    let Some(interest) = data.classes().of_interest.as_ref().map(Class::name) else { return Ok(()) };
-    let path = folder.join(RECORD);
-    let record: ProjectionRecord = read_record(&path, "project")?;
-    let other = |entry: &ProjectedLesion| entry.class.clone().filter(|class| class != interest);
-    match entries(&record, data, wanted).find_map(|(_, entry)| Some((&entry.lesion_id, other(entry)?))) {
-        None => Ok(()),
-        Some((lesion, class)) => Err(Problem::new(Kind::Gate, format!("{lesion} projected as {}", shown(&class)))
-            .at(path)
-            .expected(format!("all as {interest}: as that they are learnt"))
-            .advice(format!("project with --condition {interest} (project.condition)"))),
-    }
 }
 
 /// A lesion's slices in their order.

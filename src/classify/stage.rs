@@ -12,7 +12,7 @@ use super::pool::Pool;
 use super::runs::{self, Asked, Elsewhere, Runs, Workplace};
 use super::source::{Given, Source};
 use super::test_lesions::{self, TestLesions};
-use super::{Arm, arms, cam, chance, external, fit_files, generators, load, made, notes, start, weights};
+use super::{Arm, arms, cam, chance, external, fit_files, load, made, notes, start, weights};
 use crate::data::slices::LesionSlices;
 use crate::data::{Prepared, TestSlices, truth};
 use crate::engine::Lab;
@@ -256,7 +256,7 @@ fn require_generators(inputs: &Inputs<'_>, config: &ClassifyConfig) -> Result<()
             .expected("one generator: each erases the rims of other lesions, and lesions must be the same")
             .advice("leave out classify.accepted_only (--accepted-only), or give one generator"));
     }
-    generators::require_other_generators([("synthetic lesions", inputs.synthetic), ("projections", inputs.denoised)])
+    Ok(())
 }
 
 /// Rims in every batch: the None arm's, wherever it stands; without it those of the first.
@@ -288,6 +288,7 @@ impl Fits<'_> {
             computed_with: runs.computed_with.clone(),
             evidence: found.evidence,
             fits: runs.files.clone(),
+            data_sha256: Some(data.sha256().to_owned()),
             weights: vec![],
             made: pool.made.clone(),
             external: None,

@@ -139,7 +139,8 @@ pub fn table(record: &VariantsRecord) -> String {
         );
     }
     let _ = writeln!(text, "Frechet distance on {}; mean (range over seeds)", record.features);
-    let reach = |reach: &Option<Reach>| reach.map_or_else(|| "-".into(), |reach| reached(&reach, record.seeds));
+    let words = |reach: Reach| reach.words(record.seeds, |value| format!("{value:.0}"));
+    let reach = |reach: &Option<Reach>| reach.map_or_else(|| "-".into(), words);
     let _ =
         writeln!(text, "{:<22} {:<42} {:<42}", "until as near as", "two halves of the reals", "the first at its end");
     for VariantRecord { key, to_floor, to_first, .. } in &record.variants {
@@ -157,11 +158,4 @@ pub fn table(record: &VariantsRecord) -> String {
     }
     text.push_str(&noted(&record.notes));
     text
-}
-
-/// "12,000 images, 80 s", "... (2 of 3)" where not every training came that near.
-fn reached(reach: &Reach, seeds: u64) -> String {
-    let (Some(images), Some(seconds)) = (reach.images, reach.seconds) else { return "not reached".into() };
-    let all = if reach.trainings == seeds { String::new() } else { format!(" ({} of {seeds})", reach.trainings) };
-    format!("{:.0} images, {:.0} s{all}", images.mean, seconds.mean)
 }

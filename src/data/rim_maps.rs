@@ -9,8 +9,9 @@ use super::missing::Missing;
 use super::patches::{Border, cut};
 use super::prepare_config::PrepareConfig;
 use crate::files;
-use crate::nifti::{self, Grid};
+use crate::nifti::{self, Form, Gaps, Grid, RasVolume};
 use crate::problem::{Problem, Result};
+use crate::records::FileHash;
 
 /// The traced map among the contrasts of a cohort.
 const RIM: &str = "rim";
@@ -26,11 +27,40 @@ fn require_known(cohort: &Cohort, lesion_map: &Path, data: &Prepared) -> Result<
     let found = files::sha256(lesion_map)?;
     match known {
         Some(known) if known.sha256 == found => Ok(()),
-        _ => Err(Problem::input(lesion_map, format!("another file than the data set's: SHA-256 {found}"))
-            .expected(
-                known.map_or_else(|| "a cohort that the data set was cut from".into(), |known| known.sha256.clone()),
-            )
-            .advice("give the cohort as it was when the data set was prepared, or prepare anew")),
+        _ => Err(another(lesion_map, &found, known.map(|known| known.sha256.as_str()))),
+    }
+}
+
+fn another(path: &Path, found: &str, known: Option<&str>) -> Problem {
+    Problem::input(path, format!("another file than the data set's: SHA-256 {found}"))
+        .expected(known.unwrap_or("a cohort that the data set was cut from"))
+        .advice("give the cohort as it was when the data set was prepared, or prepare anew")
+}
+
+/// The map of tracings at `path` in the patient's orientation, and where it lacks values, which is what the data set
+/// was made of (`known`, where it was) and lies where its `lesion` does.
+///
+/// # Errors
+/// A file that cannot be read, another one than `known`, or one that lies elsewhere.
+pub fn of_data_set(
+    path: &Path,
+    known: Option<&FileHash>,
+    (data, lesion): (&Prepared, u32),
+    form: Form,
+) -> Result<(RasVolume, Gaps)> {
+    let file = nifti::open(path, form)?.read_into(Vec::new())?;
+    if let Some(known) = known.filter(|known| known.sha256 != file.facts.sha256) {
+        return Err(another(path, &file.facts.sha256, Some(&known.sha256)));
+    }
+    let volume = file.volume.oriented();
+    let expected = Grid::new(volume.axes.grid.shape, data.lesion(lesion).affine);
+    match volume.axes.grid.mismatch(&expected) {
+        None => Ok((volume, file.facts.gaps)),
+        Some(difference) => {
+            Err(Problem::input(path, format!("lies elsewhere than the data set's lesions: {difference}"))
+                .expected(format!("a map of the cohort that {} was prepared from", data.root().display()))
+                .advice("give that cohort, or leave it out where it is not needed"))
+        }
     }
 }
 
@@ -49,23 +79,9 @@ pub fn read(root: &Path, config: &PrepareConfig, data: &Prepared, lesions: &[u32
         let path = patient.contrasts.first().and_then(|contrast| contrast.path.as_ref());
         let (Some(path), Some(&first)) = (path, own.first()) else { continue };
         require_known(&cohort, &patient.lesion_map, data)?;
-        let file = nifti::open(path, config.form)?.read_into(Vec::new())?;
         let name = cohort.relative(path);
         let known = data.manifest().inputs.iter().find(|input| input.path == name);
-        if let Some(known) = known.filter(|known| known.sha256 != file.facts.sha256) {
-            return Err(Problem::input(
-                path,
-                format!("another file than the data set's: SHA-256 {}", file.facts.sha256),
-            )
-            .expected(known.sha256.clone())
-            .advice("give the cohort as it was when the data set was prepared, or prepare anew"));
-        }
-        let (volume, gaps) = (file.volume.oriented(), file.facts.gaps);
-        let expected = Grid::new(volume.axes.grid.shape, data.lesion(first).affine);
-        if let Some(difference) = volume.axes.grid.mismatch(&expected) {
-            return Err(Problem::input(path, format!("lies elsewhere than the data set's lesions: {difference}"))
-                .expected(format!("a map of the cohort that {} was prepared from", data.root().display())));
-        }
+        let (volume, gaps) = of_data_set(path, known, (data, first), config.form)?;
         for at in own {
             let (centre, shape) = (data.lesion(at).centre, data.manifest().patch);
             let patch = cut(&volume, centre, shape, Border::Zero);

@@ -208,11 +208,7 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
             return Err(earlier());
         }
         let interest = data.classes().of_interest.as_ref().map(Class::name);
-        // As `classify` takes them.
-        let of_interest = |at: usize| match (told.image_classes.get(at), interest) {
-            (Some(class), Some(interest)) => class == interest,
-            _ => true,
-        };
+        let of_interest = |at: usize| data.classes().is_of_interest(told.image_classes.get(at).map(String::as_str));
         let arrays = || listed.iter().enumerate().filter(|(_, file)| is_array(file));
         let images: Vec<(Inside, String)> = arrays()
             .filter(|(at, _)| of_interest(*at))
@@ -253,11 +249,9 @@ pub fn folder<'a>(folder: &'a Path, data: &Prepared, source: usize) -> Result<Fo
     require_once(&path, &images)?;
     let units = units.into_iter().map(|(_, unit)| unit).collect();
     let source = Source::Files(Files { folder, images, shape });
-    let interest = data.classes().of_interest.as_ref().map(Class::name);
-    let other = |entry: &&&ProjectedLesion| entry.class.as_deref().is_some_and(|class| Some(class) != interest);
-    let others = contested.iter().filter(other).count();
-    let other_class = (others > 0 && interest.is_some())
-        .then(|| format!("{others} of {} were projected as of another class", contested.len()));
+    let others = contested.iter().filter(|entry| !data.classes().is_of_interest(entry.class.as_deref())).count();
+    let other_class =
+        (others > 0).then(|| format!("{others} of {} were projected as of another class", contested.len()));
     Ok(Folder { source, units, originals, kind: Kind::Projected, stranger, other_class })
 }
 

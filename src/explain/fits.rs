@@ -10,7 +10,8 @@ use crate::classify::{Arm, fit};
 use crate::data::Prepared;
 use crate::feed::batches::Images;
 use crate::files;
-use crate::problem::{Problem, Result};
+use crate::name::shown;
+use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::records::classify::ClassifyRecord;
 use crate::run_dir::RECORD;
@@ -46,6 +47,12 @@ pub(super) fn open(
         .map_err(|problem| problem.advice("run `rimforge classify` to its end first, and give its --out folder"))?;
     let record: ClassifyRecord = files::parse_json(&path, &text, "the record of a comparison of arms")
         .map_err(|problem| problem.advice("run `rimforge classify` again; finished fits are kept"))?;
+    if let Some(other) = record.data_sha256.as_deref().filter(|compared_on| *compared_on != data.sha256()) {
+        return Err(Problem::new(Kind::Gate, format!("arms compared on data {}", shown(other)))
+            .at(&path)
+            .expected(format!("data {}, which is given", data.sha256()))
+            .advice("give the data set that the arms were compared on, or compare them again"));
+    }
     let compared: Vec<&str> = record.arms.iter().map(|arm| arm.name.as_str()).collect();
     if let Some(arm) = config.arms.iter().find(|arm| !compared.contains(&arm.name())) {
         return Err(Problem::usage(format!("arm {}, which was not compared", arm.name()))
@@ -86,7 +93,7 @@ pub(super) fn open(
 /// Refuses a fit that does not give its own scores on the data set's test slices.
 fn require_scores(fit: &OpenFit, test: &tch::Tensor, interest: i64, [channels, ..]: [usize; 3]) -> Result<()> {
     let foreign = |found: String| {
-        Err(Problem::new(crate::problem::Kind::Input, found)
+        Err(Problem::new(Kind::Input, found)
             .expected("a fit of this data set, as it was left")
             .advice("give the data set that the arms were compared on, or compare them again"))
     };

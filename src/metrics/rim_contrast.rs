@@ -195,21 +195,18 @@ pub fn edge_and_core(mask: &[bool], width: usize) -> [Vec<bool>; 2] {
     [inside.iter().zip(&core).map(|(&inside, &core)| inside && !core).collect(), core]
 }
 
-/// The mask without its pixels that touch the outside (4-neighbours; beyond the slice is outside).
+/// The mask without its pixels that touch the outside (4-neighbours). Where the slice ends a lesion is cut, and nothing
+/// says that its edge is there: the mask goes on.
 fn eroded(mask: &[bool], width: usize) -> Vec<bool> {
-    let height = mask.len() / width;
+    let goes_on = |at: Option<usize>| at.and_then(|at| mask.get(at)).is_none_or(|&inside| inside);
     (0..mask.len())
         .map(|at| {
-            let (x, y) = (at % width, at / width);
+            let x = at % width;
             mask[at]
-                && x > 0
-                && y > 0
-                && x + 1 < width
-                && y + 1 < height
-                && mask[at - 1]
-                && mask[at + 1]
-                && mask[at - width]
-                && mask[at + width]
+                && goes_on((x > 0).then(|| at - 1))
+                && goes_on((x + 1 < width).then(|| at + 1))
+                && goes_on(at.checked_sub(width))
+                && goes_on(Some(at + width))
         })
         .collect()
 }
@@ -303,5 +300,10 @@ mod tests {
         let thin: Vec<bool> = (0..121).map(|at| inside(at, 2, 7)).collect();
         assert_eq!(rim_contrast_in_mask(&image, &thin, 11), None);
         assert_eq!(rim_contrast_in_mask(&image, &mask[..3], 11), None);
+        // A lesion that three of the slice's sides cut: where they do it has no edge, however dark it is there.
+        let cut: Vec<bool> = (0..121).map(|at| at % 11 < 7).collect();
+        let image: Vec<f32> = (0..121).map(|at| [10.0, 50.0][usize::from((4..6).contains(&(at % 11)))]).collect();
+        assert_eq!(rim_contrast_in_mask(&image, &cut, 11), Some(40.0));
+        assert_eq!(rim_contrast_in_mask(&image, &[true; 121], 11), None);
     }
 }

@@ -126,6 +126,12 @@ mod tests {
         let found = Bands::of(&mask, SIDE).unwrap().readouts(&plane, 80.0);
         assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-4), "{found:?}");
         assert!(expected[2] > 0.0 && expected[2] < 1.0);
+        // One that the slice cuts.
+        let inside = |[y, x]: [f64; 2]| ((y - 1.2) / 6.4).powi(2) + ((x - 7.6) / 5.7).powi(2) <= 1.0;
+        let mask: Vec<bool> = (0..SIDE * SIDE).map(|at| inside(place(at))).collect();
+        let expected: Readouts = serde_json::from_value(all["readouts_cut"].clone()).unwrap();
+        let found = Bands::of(&mask, SIDE).unwrap().readouts(&plane, 80.0);
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-4), "{found:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::acceptance::{Gauge, Levels};
+use super::bands::Bands;
 use super::evidence::Evidence;
 use super::feature_choice::{Features, named};
 use super::fingerprint;
@@ -93,6 +94,11 @@ impl<'a> Session<'a> {
     /// Fewer than five that can be measured.
     pub fn known_rims(&self, slices: u64) -> Result<KnownRims> {
         known_rims(self.prepared, &self.gauge, self.seed, slices)
+    }
+
+    /// Whether the mask of a target has the places at which a rim is read, without which nothing pulls it.
+    pub fn can_pull(&self, target: &Target) -> bool {
+        target.mask.as_ref().is_some_and(|mask| Bands::of(mask, self.gauge.width).is_some())
     }
 
     /// The feature net of the settings; `auto` is what "auto" means.

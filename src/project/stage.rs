@@ -220,6 +220,14 @@ pub(super) fn selected(session: &Session<'_>, observer: &dyn Observer) -> Result
         let pick = Pick { class: class.clone(), split: Split::Validation, limit: controls, slices, evidence };
         add_controls(&mut selection, session.select(pick)?, &class, controls, observer);
     }
+    let faithful = selection.targets.iter().filter(|target| !session.can_pull(target)).count();
+    if session.rim_score.is_some() && faithful > 0 {
+        observer.note(&format!(
+            "{faithful} of {} slices are not pulled towards a rim: their masks leave no edge, core or surroundings in \
+             the patch",
+            selection.targets.len()
+        ));
+    }
     Ok(selection)
 }
 

@@ -112,6 +112,13 @@ impl Classes {
         self.number(self.of_interest.as_ref()?)
     }
 
+    /// Whether what was drawn or projected as of `class` is of the class of interest: where it is of no class, or none
+    /// is of interest, nothing says otherwise.
+    pub fn is_of_interest(&self, class: Option<&str>) -> bool {
+        let other = |interest: &Class| class.is_some_and(|class| class != interest.name());
+        !self.of_interest.as_ref().is_some_and(other)
+    }
+
     /// Whether an item may be called `class`.
     pub fn has(&self, class: &Class) -> bool {
         self.number(class).is_some() || self.contested.as_ref() == Some(class)
@@ -160,6 +167,9 @@ mod tests {
         assert_eq!((classes.number(&Class::RIM), classes.number(&Class::NON_RIM)), (Some(1), Some(0)));
         assert_eq!((classes.number(&Class::AMBIGUOUS), classes.has(&Class::AMBIGUOUS)), (None, true));
         assert_eq!(classes.interest(), Some(1));
+        let of_interest = |classes: &Classes| [Some("rim"), Some("non-rim"), None].map(|it| classes.is_of_interest(it));
+        assert_eq!(of_interest(&classes), [true, false, true]);
+        assert_eq!(of_interest(&Classes { of_interest: None, ..classes }), [true; 3]);
     }
 
     #[test]

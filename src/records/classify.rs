@@ -60,6 +60,9 @@ pub struct ClassifyRecord {
     /// The file of every fit, arm by arm; empty where an older version did not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fits: Vec<FileHash>,
+    /// Of the manifest that the arms were compared on; absent in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
     /// The arms at other weights of what they add, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<WeightPoint>,

@@ -146,6 +146,15 @@ impl Reach {
             seconds: range(|point| point.seconds),
         }
     }
+
+    /// "12000 images, 80 s", "... (2 of 3)" where not each of the `trainings` came that near, "not reached";
+    /// `whole` writes a number without its fraction.
+    pub fn words(&self, trainings: u64, whole: impl Fn(f64) -> String) -> String {
+        let (Some(images), Some(seconds)) = (self.images, self.seconds) else { return "not reached".into() };
+        let part =
+            if self.trainings < trainings { format!(" ({} of {trainings})", self.trainings) } else { String::new() };
+        format!("{} images, {} s{part}", whole(images.mean), whole(seconds.mean))
+    }
 }
 
 /// Of several trainings.
@@ -227,6 +236,9 @@ mod tests {
         let range = |low: f64, high: f64| Some(Range { mean: (low + high) / 2.0, low, high });
         let expected = Reach { distance: 1.5, trainings: 2, images: range(200.0, 300.0), seconds: range(20.0, 30.0) };
         assert_eq!(Reach::of(&runs, 1.5), expected);
+        let words = |distance, of| Reach::of(&runs, distance).words(of, |value| format!("{value:.0}"));
+        assert_eq!([words(1.5, 2), words(1.5, 3)], ["250 images, 25 s", "250 images, 25 s (2 of 3)"]);
+        assert_eq!(words(0.5, 3), "not reached");
         assert_eq!(Reach::of(&runs, 0.5), Reach { distance: 0.5, trainings: 0, images: None, seconds: None });
     }
 

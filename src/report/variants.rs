@@ -75,15 +75,9 @@ fn row(variant: &VariantRecord) -> VariantRow {
         })
     };
     let verdict = |found: Option<Verdict>| found.map_or("\u{2014}".to_owned(), |found| found.words().to_owned());
-    let reach = |found: &Option<Reach>| match found {
-        Some(Reach { images: Some(images), seconds: Some(seconds), trainings, .. }) => {
-            let runs = variant.runs.len() as u64;
-            let part = if *trainings < runs { format!(" ({trainings} of {runs})") } else { String::new() };
-            format!("{} images, {} s{part}", count(images.mean.round() as u64), number(seconds.mean, 0))
-        }
-        Some(_) => "not reached".to_owned(),
-        None => "\u{2014}".to_owned(),
-    };
+    let whole = |value: f64| count(value.round() as u64);
+    let words = |reach: Reach| reach.words(variant.runs.len() as u64, whole);
+    let reach = |found: Option<Reach>| found.map_or("\u{2014}".to_owned(), words);
     VariantRow {
         key: variant.key.clone(),
         about: variant.about.clone(),
@@ -92,8 +86,8 @@ fn row(variant: &VariantRecord) -> VariantRow {
             verdict(variant.verdict),
             range(&variant.at_equal_seconds),
             verdict(variant.verdict_at_equal_seconds),
-            reach(&variant.to_floor),
-            reach(&variant.to_first),
+            reach(variant.to_floor),
+            reach(variant.to_first),
             share(&variant.fidelity),
             share(&variant.planes),
             share(&variant.variety),

@@ -10,8 +10,9 @@ use super::config::SegmentConfig;
 use super::judge::HeldLesion;
 use crate::data::Prepared;
 use crate::data::patches::{Border, cut};
+use crate::data::rim_maps;
 use crate::files;
-use crate::nifti::{self, Affine, Form, Grid, RasVolume};
+use crate::nifti::{Form, RasVolume};
 use crate::problem::{Problem, Result};
 use crate::records::Interval;
 use crate::seed::RunSeed;
@@ -42,7 +43,7 @@ pub fn readers_dice(
         let patient = entry.patient.as_str();
         let volume = match open.take() {
             Some((known, volume)) if known == patient => volume,
-            _ => match volume(cohort, data, (patient, entry.affine))? {
+            _ => match volume(cohort, data, lesion.lesion)? {
                 Some(volume) => volume,
                 None => return Ok(None),
             },
@@ -81,8 +82,9 @@ fn dice(values: &[f32], lesion: &HeldLesion) -> Option<Option<f64>> {
     Some((both + one > 0).then(|| 2.0 * both as f64 / (2 * both + one) as f64))
 }
 
-/// A patient's traced rims where the data set's lesions lie by their `affine`; `None` where it lists no such file.
-fn volume(cohort: &Path, data: &Prepared, (patient, affine): (&str, Affine)) -> Result<Option<RasVolume>> {
+/// The traced rims of a lesion's patient; `None` where the data set lists no such file.
+fn volume(cohort: &Path, data: &Prepared, lesion: u32) -> Result<Option<RasVolume>> {
+    let patient = data.lesion(lesion).patient.as_str();
     let of_patient = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or_default();
         let stem = name.strip_suffix(".gz").unwrap_or(name).strip_suffix(".nii").unwrap_or(name);
@@ -96,25 +98,10 @@ fn volume(cohort: &Path, data: &Prepared, (patient, affine): (&str, Affine)) -> 
         return Err(Problem::input(&path, "no such file, and the data set was made of it")
             .advice("give the cohort that the data set was prepared from (--cohort), or leave --cohort out"));
     }
-    let file = nifti::open(&path, Form::Sform)?.read_into(vec![])?;
-    if file.facts.sha256 != input.sha256 {
-        return Err(Problem::input(&path, format!("another file than the data set's: SHA-256 {}", file.facts.sha256))
-            .expected(input.sha256.clone())
-            .advice("give the cohort that the data set was prepared from (--cohort), or leave --cohort out"));
-    }
     // The data set was cut by one of the header's two forms, and says where its lesions lie by that.
-    let mut volume = file.volume.oriented();
-    let elsewhere = |volume: &RasVolume| volume.axes.grid.mismatch(&Grid::new(volume.axes.grid.shape, affine));
-    if elsewhere(&volume).is_some() {
-        volume = nifti::open(&path, Form::Qform)?.read_into(vec![])?.volume.oriented();
-    }
-    match elsewhere(&volume) {
-        None => Ok(Some(volume)),
-        Some(difference) => {
-            Err(Problem::input(&path, format!("lies elsewhere than the data set's lesions: {difference}"))
-                .expected(format!("a map of the cohort that {} was prepared from", data.root().display())))
-        }
-    }
+    let by = |form| rim_maps::of_data_set(&path, Some(input), (data, lesion), form);
+    let (volume, _) = by(Form::Sform).or_else(|problem| by(Form::Qform).map_err(|_| problem))?;
+    Ok(Some(volume))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
 use crate::classify::ClassifyConfig;
+use crate::classify::config::MOST_SEEDS;
 use crate::nets::segmenters::UNetConfig;
 use crate::problem::Result;
 use crate::settings::Settings;
@@ -124,7 +125,7 @@ impl Settings for SegmentConfig {
             let expected = format!("each arm once: \"{}\" is named twice", self.arms[at].key());
             return Err(Self::refuse("arms", arms(), expected));
         }
-        Self::within("seeds", self.seeds, 1, MOST)?;
+        Self::within("seeds", self.seeds, 1, MOST_SEEDS)?;
         Self::within("steps", self.steps, 1, MOST)?;
         Self::within("batch", self.batch, 4, MOST)?;
         Self::positive("learning_rate", self.learning_rate, 1e3)?;

@@ -218,7 +218,7 @@ fn load_extras(
         extras.synthetic = vec![drawn::synthetic(folder, data, config.trust_origin, observer)?.noted(notes)];
     }
     if let Some(folder) = inputs.denoised.filter(|_| needed(Source::Denoised)) {
-        let read = projected::projected(folder, data, Wanted::Contested, &config.of_classifiers())?;
+        let read = projected::projected(folder, data, (Wanted::Contested, true), &config.of_classifiers())?;
         extras.denoised = vec![read.noted(notes)];
     }
     Ok(extras)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
+use crate::classify::config::MOST_SEEDS;
 use crate::problem::Result;
 use crate::segment::config::Width;
 use crate::settings::Settings;
@@ -75,7 +76,7 @@ impl Settings for TumoursConfig {
             return Err(Self::refuse("arms", arms(), expected));
         }
         Self::named("rare", &self.rare)?;
-        Self::within("seeds", self.seeds, 1, MOST)?;
+        Self::within("seeds", self.seeds, 1, MOST_SEEDS)?;
         Self::within("steps", self.steps, 1, MOST)?;
         Self::within("batch", self.batch, 4, MOST)?;
         Self::positive("learning_rate", self.learning_rate, 1e3)?;

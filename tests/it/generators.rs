@@ -120,13 +120,16 @@ fn refusals(tiny: &TinyRuns, whole: &Path) {
     refused(&[first, ("--denoised", &other)], 5, "lacks slice");
     refused(&[first, second, drawn], 2, "--synthetic 1 times, --denoised 2 times");
     refused(&[first, second, first], 2, "3 generators for 2 repetitions");
-    refused(&[first, first], 5, "of the generator that");
-    refused(&[drawn, drawn_too, second, first], 5, "the synthetic ones are of another");
+    refused(&[first, first], 5, "of which ");
+    refused_with("none,ada-gan", &[drawn, drawn], 5, "synthetic lesions of network ");
+    let both = "none,ada-gan,ada-gan-ld";
+    let swapped = [drawn, drawn_too, second, first];
+    refused_with(both, &swapped, 5, "of which the synthetic lesions in the same place are");
     // Controls are drawn from the generators that lesions were projected into, in the same order.
     let networks = ["gan/network-best.safetensors", "gan-2/network-best.safetensors"].map(at);
     let [network, network_too] = [&networks[0], &networks[1]].map(|path| ("--network", path.as_str()));
     let arms = "none,ada-gan-ld,random-latents";
-    refused_with(arms, &[first, second, network, network], 5, "once more; expected each another generator");
+    refused_with(arms, &[first, second, network, network], 5, "is, too; expected each of another generator");
     refused_with(arms, &[first, second, network_too, network], 5, "of which the projections in the same place are");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rimforge"));
     command.args(["classify", "--accepted-only", "--arms", "none,ada-gan-ld", "--out"]).arg(tiny.at("refused"));

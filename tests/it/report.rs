@@ -252,6 +252,7 @@ pub fn study() -> StudyRecord {
         conditional: None,
         multi_contrast: None,
         classify: ClassifyRecord {
+            data_sha256: None,
             generators: 1,
             weights: vec![],
             made: vec![],

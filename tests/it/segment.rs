@@ -9,6 +9,7 @@ use rimforge::data::manifest::{Class, Manifest, Split};
 use rimforge::data::{Prepared, patch_file};
 use rimforge::files;
 use rimforge::name::{Inside, Name};
+use rimforge::nifti::{self, Affine, Grid, Volume};
 use rimforge::records::segment::SegmentRecord;
 use serde_json::{Value, json};
 
@@ -287,4 +288,60 @@ fn a_study_needs_several_contrasts_with_the_mask_among_them_and_what_its_arms_ad
     assert!(load(&[segment, real, "multi_contrast.denoise=0"]).is_ok());
     let study = load(&[segment, "multi_contrast.denoise=8"]).unwrap();
     assert_eq!(study.segment.map(|segment| segment.seeds), Some(2));
+}
+
+/// The cohort's maps of tracings for the test rims of a data set: both readers traced what is in the first slice of a
+/// lesion, one of them what is in the second. Gives the mean Dice of the two by hand.
+fn traced_twice(root: &Path) -> f64 {
+    let path = root.join("data").join(rimforge::data::dataset::MANIFEST);
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut dices = vec![];
+    for patient in 12..18u32 {
+        let planes: Vec<Vec<f32>> =
+            (0..2).map(|z| slice(1000 * patient + z, true, true).0[PLANE..2 * PLANE].to_vec()).collect();
+        let share = |z: usize, value: f32| if value > 0.0 { [1.0, 0.5][z] } else { 0.0 };
+        let data = (0..2).flat_map(|z| planes[z].iter().map(move |&value| share(z, value))).collect();
+        let traced = |z: usize| planes[z].iter().filter(|&&value| value > 0.0).count() as f64;
+        dices.push(2.0 * traced(0) / (2.0 * traced(0) + traced(1)));
+        let name = format!("derivatives/lesions/sub-{patient}/anat/sub-{patient}_desc-rim_probseg.nii");
+        let file = root.join("cohort").join(&name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let grid = Grid::new([SIDE, SIDE, DEPTH], Affine::IDENTITY);
+        nifti::write(&file, &Volume { grid, data }, "of a test").unwrap();
+        manifest["inputs"].as_array_mut().unwrap().push(json!({
+            "path": name, "sha256": files::sha256(&file).unwrap()
+        }));
+    }
+    fs::write(&path, manifest.to_string()).unwrap();
+    dices.iter().sum::<f64>() / dices.len() as f64
+}
+
+/// The data set lies where one of the header's two forms says; whichever it is, and no other place.
+#[test]
+fn readers_are_compared_where_the_data_set_lies() {
+    let (_folder, root) = made(ALL);
+    let expected = traced_twice(&root);
+    let options = ["--arms", "real", "--steps", "10", "--cohort", "cohort"];
+    let found = record(&root, "out", &options).readers_dice.unwrap();
+    assert!((found.value - expected).abs() < 1e-9, "{found:?}, {expected} by hand");
+    let shifted = |at: usize| {
+        let path = root.join("data").join(rimforge::data::dataset::MANIFEST);
+        let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for input in manifest["inputs"].as_array_mut().unwrap() {
+            let file = root.join("cohort").join(input["path"].as_str().unwrap());
+            let mut bytes = fs::read(&file).unwrap();
+            bytes[at..at + 4].copy_from_slice(&5f32.to_le_bytes());
+            fs::write(&file, bytes).unwrap();
+            input["sha256"] = json!(files::sha256(&file).unwrap());
+        }
+        fs::write(&path, manifest.to_string()).unwrap();
+    };
+    // The sform is moved; then the qform, too.
+    shifted(292);
+    let found = record(&root, "moved", &options).readers_dice.unwrap();
+    assert!((found.value - expected).abs() < 1e-9, "{found:?}");
+    shifted(268);
+    let output = command(&root, "elsewhere", &options).output().unwrap();
+    let text = said(&output);
+    assert!(output.status.code() == Some(3) && text.contains("lies elsewhere than the data set's lesions"), "{text}");
 }

@@ -277,7 +277,7 @@ fn table() -> Vec<Row> {
             &["[]", "['none', 'none']", "['gan']", "['ada-cgan']"],
         ),
         row("classify.arms", List, &["['ada-cgan']"], &["['none', 'none']"]).with(&["conditional={}"]),
-        row("classify.seeds", Count, &["1", "1000000"], &["0", "1000001"]),
+        row("classify.seeds", Count, &["1", "10000"], &["0", "10001"]),
         row("classify.epochs", Count, &["1", "1000000"], &["0", "1000001"]),
         row("classify.batch", Count, &["4", "1000000"], &["0", "3", "1000001"]),
         row("classify.learning_rate", Number, &["1e-9", "1000"], &["0", "-1", "1001"]),
@@ -325,7 +325,7 @@ fn table() -> Vec<Row> {
             &["[]", "[\"fake\"]", "[\"real\", \"real\"]"],
         )
         .with(&["multi_contrast.denoise=2"]),
-        row("segment.seeds", Count, &["1", "1000000"], &["0", "1000001"]).with(MULTI),
+        row("segment.seeds", Count, &["1", "10000"], &["0", "10001"]).with(MULTI),
         row("segment.steps", Count, &["1", "1000000"], &["0", "1000001"]).with(MULTI),
         row("segment.batch", Count, &["4", "1000000"], &["3", "1000001"]).with(MULTI),
         row("segment.learning_rate", Number, &["1e-6", "1000"], &["0", "-1", "1001"]).with(MULTI),

@@ -7,6 +7,7 @@ mod agreed;
 
 mod beside;
 
+mod arms;
 mod check;
 
 mod evaluation;

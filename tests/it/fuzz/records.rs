@@ -61,8 +61,13 @@ pub const PROJECTION: Parser = Parser {
     read: |place, bytes| {
         fs::write(place.join("denoised").join(RECORD), bytes).unwrap();
         let data = Prepared::open(place.join("data"))?;
-        projected::projected(&place.join("denoised"), &data, projected::Wanted::Contested, &ClassifyConfig::default())
-            .map(drop)
+        projected::projected(
+            &place.join("denoised"),
+            &data,
+            (projected::Wanted::Contested, true),
+            &ClassifyConfig::default(),
+        )
+        .map(drop)
     },
     ..MANIFEST_JSON
 };
