@@ -214,6 +214,14 @@ impl Patients<'_> {
             path = self.finder.one(self.root, id, |name| is_susceptibility(name.suffix))?;
         }
         let Some(path) = path else { return Ok(None) };
+        let part = BidsName::of_volume(&path).and_then(|name| name.value("part").map(str::to_owned));
+        if let Some(part) = part.filter(|part| part != "mag" && !self.finder.picks(("part", part))) {
+            return Err(Problem::input(&path, format!("the {part} of a signal as {contrast}"))
+                .expected("a magnitude (part-mag, or no part), unless another part is asked for")
+                .advice(format!(
+                    "add the magnitude, or take this one with --entities part-{part} (prepare.entities)"
+                )));
+        }
         let scale = if measure == Measure::Susceptibility { self.sidecars.susceptibility_scale(&path)? } else { 1.0 };
         Ok(Some(ContrastFile { name: contrast.into(), path: Some(path), scale }))
     }

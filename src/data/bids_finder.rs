@@ -47,6 +47,11 @@ impl<'a> Finder<'a> {
         Self { picks, answered: Mutex::default() }
     }
 
+    /// Whether files of this entity and value are asked for.
+    pub fn picks(&self, (key, value): (&str, &str)) -> bool {
+        self.picks.iter().any(|pick| (pick.0.as_str(), pick.1.as_str()) == (key, value))
+    }
+
     /// The one volume of a patient below `base` whose name satisfies `wanted`.
     ///
     /// # Errors

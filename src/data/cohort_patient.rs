@@ -21,6 +21,7 @@ use super::patches;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
+use super::rim_maps::TRACED;
 use super::slice_ranges::SliceRanges;
 use super::split::PixelHash;
 use crate::digest;
@@ -48,6 +49,10 @@ const USED_VALUES: usize = 1 << 22;
 /// voxel, smoothed as by default, has .2.
 const FAINTEST: f32 = 0.05;
 
+/// Largest share of a lesion that neither reader calls a rim which is traced, and of a rim: beyond these a map may be
+/// one of lesions.
+const MOST_TRACED: [f32; 2] = [0.5, 0.95];
+
 /// A finished patient, as kept on disk until all are.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PatientPatches {
@@ -68,6 +73,9 @@ pub(super) struct PatientPatches {
     /// Lesions that both readers call a rim, and inside which the traced map has none.
     #[serde(default)]
     pub untraced: Vec<Name>,
+    /// Lesions that neither calls a rim and that are traced for the most part, and rims that are traced throughout.
+    #[serde(default)]
+    pub overtraced: Vec<Name>,
     /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
     pub ranges: Vec<[f32; 2]>,
     /// What the headers of its files leave open.
@@ -214,6 +222,7 @@ impl Work<'_> {
             padded: 0,
             larger: 0,
             untraced: Vec::new(),
+            overtraced: Vec::new(),
             ranges: Vec::new(),
             places,
             background,
@@ -221,6 +230,7 @@ impl Work<'_> {
         let mut used = SliceRanges::new(channels.len(), USED_VALUES);
         let mut empty: Vec<Vec<String>> = vec![Vec::new(); channels.len()];
         let mut lesions = lesions.into_iter();
+        let mut twins = self.pairs();
         for (group, centres) in groups.enumerate() {
             if group > 0 {
                 for (channel, contrast) in channels.iter_mut().zip(&patient.contrasts) {
@@ -236,11 +246,28 @@ impl Work<'_> {
                 let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
                 self.note_empty(&lesion, &patch, &mut empty);
                 self.note_untraced(&lesion, &patch, &mut done);
+                let channel = |at: usize| &patch[at * lesion.mask.len()..][..lesion.mask.len()];
+                twins.retain(|&[one, other]| channel(one) == channel(other));
             }
         }
         self.require_something(patient, &empty)?;
+        if let Some([one, other]) = twins.first().map(|pair| pair.map(|at| &patient.contrasts[at])) {
+            let found = format!("the {} of {} is its {} in all its lesions' patches", other.name, patient.id, one.name);
+            return Err(Problem::input(other.path.as_ref().unwrap_or(&patient.lesion_map), found)
+                .expected("an image of its own for each contrast")
+                .advice("look which of the two files lies under the wrong name"));
+        }
         done.ranges = used.ends(&mut |channel, see| self.used_again(&done, channel, see))?;
         Ok(done)
+    }
+
+    /// Contrasts that may be one file under two names; maps of tracings are empty in many lesions.
+    fn pairs(&self) -> Vec<[usize; 2]> {
+        let images = self.config.contrasts.iter().enumerate();
+        let images: Vec<usize> =
+            images.filter(|(_, name)| Measure::of(name) != Measure::Traced).map(|(at, _)| at).collect();
+        let with = |(at, &one): (usize, &usize)| images[..at].iter().map(|&other| [other, one]).collect::<Vec<_>>();
+        images.iter().enumerate().flat_map(with).collect()
     }
 
     /// Lesions whose patches are cut at once, from volumes of `voxels` voxels of `images` images, where `workers` work.
@@ -306,16 +333,23 @@ impl Work<'_> {
         }
     }
 
-    /// Notes an agreed rim whose traced map shows next to nothing inside the lesion: it may lie elsewhere, or be no
-    /// share from 0 to 1.
+    /// Notes an agreed rim whose traced map shows next to nothing inside the lesion (it may lie elsewhere, or be no
+    /// share from 0 to 1), and lesions that it fills: it may be one of lesions, or of other votes.
     fn note_untraced(&self, lesion: &Cut, patch: &[f32], done: &mut PatientPatches) {
-        if lesion.votes != (true, true) {
-            return;
-        }
+        let (rim, most) = match lesion.votes {
+            (true, true) => (true, MOST_TRACED[1]),
+            (false, false) => (false, MOST_TRACED[0]),
+            _ => return,
+        };
         let maps = self.config.contrasts.iter().zip(patch.chunks_exact(lesion.mask.len()));
         for (_, map) in maps.filter(|(contrast, _)| Measure::of(contrast) == Measure::Traced) {
-            if !lesion.mask.iter().zip(map).any(|(&inside, &share)| inside > 0 && share >= FAINTEST) {
+            let inside = || lesion.mask.iter().zip(map).filter(|(inside, _)| **inside > 0).map(|(_, &share)| share);
+            if rim && !inside().any(|share| share >= FAINTEST) {
                 done.untraced.extend(done.lesions.last().map(|cut| cut.id.clone()));
+            }
+            let traced = inside().filter(|&share| share >= TRACED).count();
+            if traced as f32 > most * inside().count() as f32 {
+                done.overtraced.extend(done.lesions.last().map(|cut| cut.id.clone()));
             }
         }
     }

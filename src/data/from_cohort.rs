@@ -12,9 +12,10 @@ use super::cohort_patient::{Memory, PARTIAL, PatientPatches, Work};
 use super::extracted::{Extracted, PATCHES, stop_if_asked};
 use super::intensity::default_contrast;
 use super::label_map::LabelMap;
-use super::manifest::{Classes, Items, Slice, Split};
+use super::manifest::{Classes, Items, Lesion, Slice, Split};
 use super::measure::Measure;
 use super::name_join::listed;
+use super::own_labels;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::reader_table::{self, LesionKey};
@@ -133,6 +134,7 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
     all.notes.push(format!("{padded} patches reach beyond the volume and repeat its nearest voxels there"));
     all.notes.push(format!("{larger} lesions are larger than their patch"));
     all.notes.extend(untraced(&patients));
+    all.notes.extend(overtraced(&patients));
     all.notes.extend(odd_sizes(cohort, &patients));
     let mut places = PlaceNotes::default();
     patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
@@ -141,6 +143,10 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
     patients.iter_mut().for_each(|patient| background.join(std::mem::take(&mut patient.background)));
     all.notes.extend(background.words());
     require_own_volumes(cohort, &patients)?;
+    let lesions = patients.iter().flat_map(|patient| &patient.lesions);
+    let identity = |one: &Lesion| own_labels::of_lesion(one.centre, one.voxels, one.mask_sha256.as_deref());
+    let masks = lesions.map(|lesion| (lesion.id.as_str(), lesion.patient.as_str(), identity(lesion)));
+    own_labels::require_own(&cohort.root, "of lesions of two patients", masks)?;
     all.contrasts = contrasts;
     all.inputs = tables(cohort)?;
     for patient in patients {
@@ -184,6 +190,19 @@ fn require_own_volumes(cohort: &Cohort, patients: &[PatientPatches]) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Lesions that tracings fill.
+fn overtraced(patients: &[PatientPatches]) -> Option<String> {
+    let names: Vec<&str> = patients.iter().flat_map(|patient| &patient.overtraced).map(Name::as_str).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} lesions are traced as rim throughout, or for the most part where neither reader calls them one ({}): \
+             look whether the traced maps are of rims, and of these lesions",
+            names.len(),
+            listed(&names)
+        )
+    })
 }
 
 /// Agreed rims inside which nothing is traced.

@@ -19,6 +19,7 @@ use super::png_folder::PngFolder;
 use super::prepare_config::{ClassSource, PrepareConfig};
 use super::split;
 use super::table;
+use super::visits;
 use super::zip_dataset::ZipDataset;
 use crate::files;
 use crate::observer::Observer;
@@ -79,7 +80,7 @@ fn from_store(
     if config.near_duplicates {
         all.patient_source += ", joined where images are near duplicates";
         let known = vec![set.has_patients; all.lesions.len()];
-        groups::deal(&mut all, &known, config, (seed, observer)).map_err(|problem| problem.at(store.place()))?;
+        groups::deal(&mut all, (&known, &[]), config, (seed, observer)).map_err(|problem| problem.at(store.place()))?;
     } else if all.contrasts.len() == 3 {
         all.notes.push("near duplicates: not looked for (prepare.near_duplicates with prepare.side)".into());
     }
@@ -200,6 +201,10 @@ impl ImageSet {
             let counted = "no labels: every image counts as of the class of interest";
             notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
         }
+        let persons = labels.patient.iter().flatten();
+        notes.extend(visits::alike(persons.map(String::as_str)).map(|names| {
+            format!("patients whose names differ in what may count examinations, each of them one patient: {names}")
+        }));
         notes.extend(told.into_iter().chain(labels.notes).chain(files.notes()));
         let has_patients = labels.patient.is_some();
         Ok(Self { images, classes, has_readers: labels.votes.is_some(), has_patients, patient_source, notes })

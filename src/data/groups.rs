@@ -1,4 +1,5 @@
-//! Groups that stay on one side of the split: lesions, joined where photographs of two are nearly the same.
+//! Groups that stay on one side of the split: lesions, joined where photographs of two are nearly the same or of one
+//! person.
 //!
 //! Groups are known only once all photographs are decoded, so sides are dealt after that.
 
@@ -17,15 +18,16 @@ use crate::seed::RunSeed;
 /// Pairs that the record lists, one in a note.
 const LISTED: usize = 200;
 
-/// Joins the lesions of photographs that are nearly the same, calls each group as the first of its lesions, and deals
-/// groups out to the sides. The thumbnails of `all` are used up; `known` says of each photograph whether its patient
-/// is a lesion that a table names, not the photograph itself.
+/// Joins the lesions of photographs that are nearly the same or of one person, calls each group as the first of its
+/// lesions, and deals groups out to the sides. The thumbnails of `all` are used up; `known` says of each photograph
+/// whether its patient is a lesion that a table names, not the photograph itself, and `persons` whose it is, where any
+/// of that is known.
 ///
 /// # Errors
 /// Nearly all photographs alike, a split that cannot be made, or a request to stop.
 pub(super) fn deal(
     all: &mut Extracted,
-    known: &[bool],
+    (known, persons): (&[bool], &[Option<&str>]),
     config: &PrepareConfig,
     (seed, observer): (RunSeed, &dyn Observer),
 ) -> Result<()> {
@@ -42,6 +44,13 @@ pub(super) fn deal(
     let pairs = near_duplicates::pairs(&std::mem::take(&mut all.thumbnails), &lesions, observer)?;
     let mut joined = Joined((0..names.len()).collect());
     pairs.iter().for_each(|&(one, other)| joined.join(lesions[one], lesions[other]));
+    let mut of_person: HashMap<&str, usize> = HashMap::new();
+    for (&lesion, person) in lesions.iter().zip(persons).filter_map(|(lesion, person)| Some((lesion, (*person)?))) {
+        joined.join(*of_person.entry(person).or_insert(lesion), lesion);
+    }
+    if !of_person.is_empty() {
+        all.notes.push(format!("lesions of one person together: {} persons are known", of_person.len()));
+    }
     let roots: Vec<usize> = (0..names.len()).map(|lesion| joined.root(lesion)).collect();
     let mut first: BTreeMap<usize, &str> = BTreeMap::new();
     for (root, name) in roots.iter().zip(&names) {

@@ -109,6 +109,12 @@ pub(super) struct Known {
     pub patients: bool,
 }
 
+/// Whether a column seems to say whose something is; one of lesions does not.
+pub(super) fn names_persons(column: &str) -> bool {
+    let key = near_key(column);
+    PATIENTS.contains(&&*key) && !key.starts_with("lesion")
+}
+
 /// Refuses a column that seems to hold what is not known; what to note of the `further` columns otherwise.
 ///
 /// # Errors
@@ -154,6 +160,7 @@ mod tests {
             assert!(of(column, true, false).is_ok());
         }
         assert!(of("age", false, false).unwrap().is_some());
+        assert_eq!(["Patient ID", "subject", "lesion_id", "age"].map(names_persons), [true, true, false, false]);
         assert_eq!(not_read(Path::new("t"), &[], Known { labels: false, patients: false }).unwrap(), None);
     }
 }

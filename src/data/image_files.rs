@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::image_tables::{Lying, TableKind, lying};
 use super::name_join::listed;
+use super::named_after;
 use super::near_names::{near_key, one_form, spelled};
 use super::passed_over::passed_over;
 use super::prepare_config::PrepareConfig;
@@ -84,7 +85,8 @@ impl ImageFiles {
     /// Sorts the files at `place` out by their names.
     ///
     /// # Errors
-    /// Neither PNG nor JPEG; names that cannot be told apart or cannot be a file's name; two tables for one purpose.
+    /// Neither PNG nor JPEG; PNGs named after JPEGs; names that cannot be told apart or cannot be a file's name; two
+    /// tables for one purpose.
     pub(super) fn of(place: &Path, files: Vec<String>, config: &PrepareConfig) -> Result<Self> {
         let mut found = Self::default();
         let mut visible = Vec::new();
@@ -95,7 +97,8 @@ impl ImageFiles {
             }
         }
         visible.sort();
-        // Beside PNGs a JPEG is a preview or a copy more often than an image of its own.
+        // Beside PNGs a JPEG is a preview or a copy, unless the PNGs are what was made of it.
+        named_after::require_images(place, &visible)?;
         let is_image = if visible.iter().any(|path| is_png(path)) { is_png } else { is_jpeg };
         found.around = around(&visible, is_image, config);
         let mut json = Vec::new();

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::cohort_inputs::hash;
 use super::image_store::ImageStore;
+use super::passed_over::passed_over;
 use super::png_folder::PngFolder;
 use super::prepare_config::PrepareConfig;
 use crate::files;
 use crate::observer::Observer;
 use crate::problem::Result;
 
-/// SHA-256 over the names and contents of all files below the folder at `path`, or of the zip there.
+/// SHA-256 over the names and contents of all files below the folder at `path`, hidden ones and those of systems aside,
+/// or of the zip there.
 ///
 /// # Errors
 /// Nothing there, a file that cannot be read, or stopped on request, within a file, too.
@@ -20,7 +22,7 @@ pub fn sha256(path: &Path, config: &PrepareConfig, observer: &dyn Observer) -> R
     }
     let mut names = PngFolder::open(path, config)?.files();
     // What is passed over may be anything, a pipe too.
-    names.retain(|name| path.join(name).is_file());
+    names.retain(|name| passed_over(name).is_none() && path.join(name).is_file());
     names.sort_unstable();
     hash(path, &names.iter().map(|name| path.join(name)).collect::<Vec<_>>(), observer)
 }

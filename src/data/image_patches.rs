@@ -78,6 +78,8 @@ struct Written {
     other_gamma: bool,
     /// Whether its levels are stretched from fewer than 8 bits.
     few_bits: bool,
+    /// Whether there are two of them, as a mask has.
+    two_levels: bool,
     /// Width and height before it was brought to another size.
     size: [u32; 2],
     thumbnail: Option<Thumbnail>,
@@ -98,7 +100,7 @@ pub(super) fn extract(
     crate::files::make_folder(&folder)?;
     let mut first: Option<(Form, String)> = None;
     let (mut range, mut other_gamma) = ([f32::INFINITY, f32::NEG_INFINITY], 0);
-    let mut few_bits = Vec::new();
+    let (mut few_bits, mut two_levels) = (Vec::new(), Vec::new());
     let mut sizes: BTreeMap<[u32; 2], usize> = BTreeMap::new();
     job.observer.begin("decoding images", "images", images.len() as u64);
     let place = store.place().to_owned();
@@ -111,10 +113,21 @@ pub(super) fn extract(
         let written: Vec<Result<Written>> =
             chunk.into_par_iter().zip(&files).map(|(image, bytes)| job.patch(image, bytes, &place)).collect();
         for written in written {
-            let Written { lesion, hash, input, levels, other_gamma: other, few_bits: few, size, thumbnail } = written?;
+            let Written {
+                lesion,
+                hash,
+                input,
+                levels,
+                other_gamma: other,
+                few_bits: few,
+                two_levels: two,
+                size,
+                thumbnail,
+            } = written?;
             *sizes.entry(size).or_default() += 1;
             all.thumbnails.extend(thumbnail);
             few_bits.extend(few.then(|| input.path.clone()));
+            two_levels.extend(two.then(|| input.path.clone()));
             if lesion.split == Split::Train {
                 range = [range[0].min(levels[0]), range[1].max(levels[1])];
             }
@@ -146,6 +159,14 @@ pub(super) fn extract(
             "{} images have fewer than 8 bits among others of 8, masks perhaps: {}",
             few_bits.len(),
             listed(&few_bits)
+        ));
+    }
+    if !two_levels.is_empty() {
+        all.notes.push(format!(
+            "{} of {} images hold two levels alone, as masks do: {}",
+            two_levels.len(),
+            all.lesions.len(),
+            listed(&two_levels)
         ));
     }
     if other_gamma > 0 {
@@ -258,6 +279,7 @@ impl Job<'_> {
         let range = levels
             .iter()
             .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], &level| [low.min(level), high.max(level)]);
+        let two_levels = range[0] < range[1] && levels.iter().all(|level| range.contains(level));
         let lesion = Lesion {
             sha256: patch_file::write(&self.out.join(&patch), &shape, &levels)?,
             mask_sha256: None,
@@ -279,7 +301,7 @@ impl Job<'_> {
         let other_gamma = gamma.is_some_and(|gamma| (gamma - SCREEN_GAMMA).abs() > 0.01);
         let size = [stored.width, stored.height];
         let thumbnail = self.photographs.then(|| Thumbnail::of(&levels, form.width as usize));
-        Ok(Written { lesion, hash, input, levels: range, other_gamma, few_bits, size, thumbnail })
+        Ok(Written { lesion, hash, input, levels: range, other_gamma, few_bits, two_levels, size, thumbnail })
     }
 }
 

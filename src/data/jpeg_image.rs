@@ -10,12 +10,13 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::jpeg_scans;
 use super::jpeg_segments::frame;
 use super::png_image::{Form, PngImage, require_size};
 use crate::files::kind_of::{FileKind, START};
 
 /// Passes over the pixels of one progressive file, at most; encoders make about ten.
-const MAX_SCANS: usize = 64;
+const MAX_SCANS: usize = jpeg_scans::MOST_SCANS;
 
 /// Of an image's file, from its segments: nothing is decoded.
 ///
@@ -55,6 +56,8 @@ pub fn form(bytes: &[u8], max_pixels: u64) -> Result<Form, String> {
 /// What was found: what [`form`] refuses, or a file that is damaged.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<PngImage, String> {
     let form = form(bytes, max_pixels)?;
+    // Where codes end early or mean nothing the decoder goes on with made-up ones, whatever its mode.
+    jpeg_scans::require_whole(bytes)?;
     let colour = if form.channels == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
     let options = DecoderOptions::new_safe()
         .set_strict_mode(true)

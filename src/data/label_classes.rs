@@ -153,11 +153,16 @@ impl LabelSet<'_> {
         Ok(Labelled { classes, images: (0..self.count).map(image).collect(), notes: vec![] })
     }
 
+    /// Where everything but one label is the other class, a word of doubt would make non-rims of what may be rims.
+    fn is_in_doubt(&self, label: &str) -> bool {
+        means_doubt(label) || self.config.classes == ClassSource::Interest && is_undecided(label)
+    }
+
     /// The label of items that are in doubt, asked for or obvious.
     fn contested(&self) -> Result<Option<&str>> {
         match self.config.ambiguous_label.as_deref() {
             Some(asked) => self.require_known(asked).map(Some),
-            None => match self.counts.keys().find(|label| **label != "ambiguous" && means_doubt(label)) {
+            None => match self.counts.keys().find(|label| **label != "ambiguous" && self.is_in_doubt(label)) {
                 Some(label) => Err(Problem::input(self.place, format!("the label {}", spelled(label)))
                     .expected("\"ambiguous\", spelled exactly so, if it means that an image is in doubt")
                     .advice(
@@ -225,8 +230,37 @@ impl LabelSet<'_> {
 /// Whether a label seems to say what "ambiguous" does, or is that word with a slip of the pen.
 fn means_doubt(label: &str) -> bool {
     let key = near_key(label);
-    key.starts_with("ambig") || key == "contested"
+    let starts = ["ambig", "contested"];
+    starts.iter().any(|word| key.starts_with(word))
 }
+
+/// Whether a label seems to say that nobody decided: "uncertain", "probable rim", "rim possible". Beside labels that
+/// are each a class these may be findings.
+fn is_undecided(label: &str) -> bool {
+    let key = near_key(label);
+    let ends = |word: &&str| key.ends_with(*word) && !key.ends_with(&format!("un{word}"));
+    UNDECIDED.contains(&&*key) || MAYBE.iter().any(|word| key.starts_with(word)) || MAYBE_LAST.iter().any(ends)
+}
+
+/// What is not decided, as [`near_key`] has it.
+const UNDECIDED: [&str; 7] = ["disputed", "unsure", "unclear", "unknown", "undetermined", "excluded", "notsure"];
+
+/// Beginnings of what may be.
+const MAYBE: [&str; 9] =
+    ["uncertain", "equivocal", "indeterminate", "inconclusive", "doubtful", "possibl", "probabl", "suspect", "maybe"];
+
+/// Ends of what may be.
+const MAYBE_LAST: [&str; 9] = [
+    "uncertain",
+    "equivocal",
+    "indeterminate",
+    "inconclusive",
+    "doubtful",
+    "possible",
+    "probable",
+    "suspected",
+    "maybe",
+];
 
 /// Distinct labels in the order of their numbers as classes: whole numbers by size, others by the alphabet.
 pub(super) fn in_order<'a>(labels: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -308,6 +342,10 @@ mod tests {
         for (label, says) in [
             ("ambigous", "the label \"ambigous\"; expected \"ambiguous\""),
             ("contested", "the label \"contested\"; expected \"ambiguous\""),
+            ("Uncertain", "the label \"Uncertain\"; expected \"ambiguous\""),
+            ("probable rim", "the label \"probable rim\"; expected \"ambiguous\""),
+            ("unknown", "the label \"unknown\"; expected \"ambiguous\""),
+            ("rim possible", "the label \"rim possible\"; expected \"ambiguous\""),
             ("rim?", "the label \"rim?\" beside the class of interest, \"rim\""),
             ("Rim (?)", "beside the class of interest"),
             ("'rim'", "beside the class of interest"),
@@ -318,6 +356,8 @@ mod tests {
             let doubtful = PrepareConfig { ambiguous_label: Some(label.into()), ..PrepareConfig::default() };
             assert_eq!(of(&["rim", label, "x"], &doubtful).unwrap().images[1].class, Class::AMBIGUOUS);
         }
+        assert!(["unequivocal", "rim unequivocal", "no doubt"].iter().all(|word| !is_undecided(word)));
+        assert!(of(&["possible MS", "probable MS", "unknown"], &asked(None, ClassSource::Labels)).is_ok());
         assert!(of(&["HER2+", "HER2-"], &asked(Some("HER2+"), ClassSource::Interest)).is_ok());
         let votes = Labels { votes: Some(vec![(true, true)]), ..Labels::default() };
         let said = classes(Path::new("set"), &votes, 1, &config(None)).unwrap_err();

@@ -51,6 +51,10 @@ mod png_chunks;
 
 mod jpeg_segments;
 
+mod jpeg_huffman;
+
+mod jpeg_scans;
+
 pub mod jpeg_image;
 
 mod picture;
@@ -120,6 +124,14 @@ mod cohort_patient;
 pub(crate) mod from_cohort;
 
 mod image_patches;
+
+mod named_after;
+
+mod own_labels;
+
+mod visits;
+
+mod texts;
 
 pub mod near_duplicates;
 

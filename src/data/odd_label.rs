@@ -53,7 +53,9 @@ const NOBODY: [&str; 8] = ["none", "unknown", "unk", "unkn", "anonymous", "anon"
 pub(super) fn is_missing(word: &str) -> bool {
     let word: String = word.chars().filter(|letter| !letter.is_whitespace()).collect();
     let is_mark = |letter| matches!(letter, '?' | '.' | '-' | '_' | '\u{2010}'..='\u{2015}' | '\u{2212}');
-    word == "None" || word.chars().all(is_mark) || MISSING.contains(&&*word.to_lowercase())
+    // A spreadsheet shows what its column is too narrow for as a row of these.
+    let too_narrow = word.len() > 1 && word.bytes().all(|byte| byte == b'#');
+    word == "None" || too_narrow || word.chars().all(is_mark) || MISSING.contains(&&*word.to_lowercase())
 }
 
 /// Whether `word` is a number below 0, which often stands for "none".
@@ -67,7 +69,19 @@ pub(super) fn patient_fault(word: &str) -> Option<String> {
     if is_negative(word) || NOBODY.contains(&&*word.trim().to_lowercase()) {
         return Some(format!("\"{}\" means that it is missing", shown(word)));
     }
+    if is_rounded(word) {
+        return Some(format!(
+            "\"{}\" is a number that a spreadsheet rounded: several persons may have it",
+            shown(word)
+        ));
+    }
     fault(word)
+}
+
+/// Whether `word` is a long number as spreadsheets shorten it: "1.23E+05".
+fn is_rounded(word: &str) -> bool {
+    let power = word.trim().split_once('E').map(|(_, power)| power);
+    power.is_some_and(|power| power.starts_with('+')) && word.trim().replace(',', ".").parse::<f64>().is_ok()
 }
 
 /// What is wrong with `word` as a label or a group, in words that quote it: missing, or no [`Name`].
@@ -108,6 +122,7 @@ mod tests {
             "Unlabeled",
             "not labelled",
             "TODO",
+            "######",
         ] {
             assert!(is_missing(word), "{word:?}");
         }

@@ -4,14 +4,13 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
+use super::texts;
+
 /// Bytes that are inflated at once.
 const BLOCK: usize = 1 << 15;
 
 /// The Exif tag "Orientation"; 1 means that the pixels lie as they are shown.
 const ORIENTATION: u16 = 0x0112;
-
-/// Keyword of the text that holds XMP, uncompressed as it must be.
-const XMP: &[u8] = b"XML:com.adobe.xmp\0";
 
 /// Holds a PNG that a decoder has read to the size that its header states and to what viewers show.
 ///
@@ -35,8 +34,9 @@ pub fn require_whole(png: &[u8]) -> Result<(), String> {
         return Err("more rows of pixels than its header states: the height there does not hold".into());
     }
     let exif = chunks(png).find(|(kind, _)| *kind == b"eXIf").and_then(|(_, exif)| orientation(exif));
-    let mut texts = chunks(png).filter(|(kind, text)| *kind == b"iTXt" && text.starts_with(XMP));
-    match exif.or_else(|| texts.find_map(|(_, text)| orientation_in_xmp(text))) {
+    let raw = || chunks(png).find_map(|(kind, text)| texts::exif(kind, text)).and_then(|exif| orientation(&exif));
+    let xmp = || chunks(png).find_map(|(kind, text)| texts::xmp(kind, text)).and_then(|xmp| orientation_in_xmp(&xmp));
+    match exif.or_else(raw).or_else(xmp) {
         None | Some(1) => Ok(()),
         Some(turn @ 2..=8) => Err(format!(
             "pixels that its Exif or XMP data turn or mirror before viewers show them (orientation {turn}); save it as it is \

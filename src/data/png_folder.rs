@@ -34,7 +34,7 @@ impl PngFolder {
             let advice = if zip { "give a zip as --zip" } else { "give the folder that holds the images" };
             return Err(Problem::input(root, "not a folder").expected("a folder of images").advice(advice));
         }
-        let mut found = Listing { root, names: vec![], seen: 0, most: config.max_files };
+        let mut found = Listing { root, names: vec![], seen: 0, most: config.max_files, no_jpeg: None };
         found.walk("", &mut vec![identity(&facts)])?;
         found.require_jpegs()?;
         Ok(Self { root: root.to_owned(), names: found.names })
@@ -67,6 +67,8 @@ struct Listing<'a> {
     names: Vec<String>,
     seen: u64,
     most: u64,
+    /// The first JPEG that cannot be read, and why.
+    no_jpeg: Option<Problem>,
 }
 
 impl Listing<'_> {
@@ -100,34 +102,33 @@ impl Listing<'_> {
                     }
                     self.descend(&path, &relative, &facts, above)?;
                 }
-                Ok(facts) if facts.is_file() || !matters(&relative) => self.names.push(relative),
-                Ok(_) => return Err(Problem::input(path, "not a regular file").expected("an image or a table")),
-                Err(_) if !matters(&relative) => self.names.push(relative),
-                Err(problem) => return Err(problem),
-            }
-            if self.names.last().is_some_and(|last| matters(last) && last.contains(char::REPLACEMENT_CHARACTER)) {
-                return Err(no_text(&entry.path()));
+                facts => {
+                    let unfit = match facts {
+                        Ok(facts) if !facts.is_file() => {
+                            Some(Problem::input(&path, "not a regular file").expected("an image or a table"))
+                        }
+                        Ok(_) => name.contains(char::REPLACEMENT_CHARACTER).then(|| no_text(&path)),
+                        Err(problem) => Some(problem),
+                    };
+                    match unfit {
+                        Some(problem) if matters(&relative) => return Err(problem),
+                        Some(problem) if is_jpeg(&relative) => _ = self.no_jpeg.get_or_insert(problem),
+                        _ => {}
+                    }
+                    self.names.push(relative);
+                }
             }
         }
         Ok(())
     }
 
     /// JPEGs are read where there is no PNG: then they must be files that can be, as PNGs must.
-    fn require_jpegs(&self) -> Result<()> {
-        let visible = || self.names.iter().filter(|name| passed_over(name).is_none());
-        if visible().any(|name| is_png(name)) {
-            return Ok(());
+    fn require_jpegs(&mut self) -> Result<()> {
+        let mut visible = self.names.iter().filter(|name| passed_over(name).is_none());
+        match self.no_jpeg.take() {
+            Some(problem) if !visible.any(|name| is_png(name)) => Err(problem),
+            _ => Ok(()),
         }
-        for name in visible().filter(|name| is_jpeg(name)) {
-            let path = self.root.join(name);
-            if name.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(no_text(&path));
-            }
-            if !kind_of::facts(&path)?.is_file() {
-                return Err(Problem::input(path, "not a regular file").expected("an image or a table"));
-            }
-        }
-        Ok(())
     }
 
     fn descend(&mut self, path: &Path, relative: &str, facts: &Metadata, above: &mut Vec<(u64, u64)>) -> Result<()> {

@@ -59,7 +59,7 @@ fn masked(cohort: &CohortFiles, what: f32) {
         let flair = with(flair, what, outside);
         let path = cohort.root.join(format!("sub-{patient:03}/anat/sub-{patient:03}_FLAIR.nii.gz"));
         cohort_files::nifti(&path, &flair, 0.0);
-        cohort_files::nifti(&cohort.label_map(patient), &with(cohort_files::labels(), what, outside), 0.0);
+        cohort_files::nifti(&cohort.label_map(patient), &with(cohort_files::labels_of(patient), what, outside), 0.0);
     }
 }
 
@@ -104,7 +104,7 @@ fn holes_and_lesions_without_values_are_refused() {
     chi(&|[x, ..]| x < 6);
     let said = refused(&cohort);
     assert!(
-        said.contains("sub-002_Chimap.nii.gz: values are missing where they matter: lesion 1 (48 of its 144"),
+        said.contains("sub-002_Chimap.nii.gz: values are missing where they matter: lesion 1 (48 of its 143"),
         "{said}"
     );
     // A hole beside lesion 2, in its patch: 27 of 576 voxels; and one in no patch.

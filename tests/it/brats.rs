@@ -58,6 +58,12 @@ fn labels(scheme: [f32; 3]) -> impl Fn([usize; 3]) -> f32 {
     }
 }
 
+/// As [`labels`], but for a voxel of the core that swells: no two cases have the same tumour.
+fn labels_of(case: usize, scheme: [f32; 3]) -> impl Fn([usize; 3]) -> f32 {
+    let own = [12 + case % 3, 11 + case / 3 % 3, 7 + case / 9];
+    move |at| if at == own { scheme[1] } else { labels(scheme)(at) }
+}
+
 struct Place {
     folder: TempDir,
 }
@@ -82,7 +88,7 @@ impl Place {
         let scheme = if joint == "-" { [1.0, 2.0, 3.0] } else { [1.0, 2.0, 4.0] };
         for (at, kind) in kinds.into_iter().enumerate() {
             let volume = match kind {
-                "seg" => volume(stored, labels(scheme)),
+                "seg" => volume(stored, labels_of(number, scheme)),
                 _ => volume(stored, image(number, at)),
             };
             nifti::write(&folder.join(format!("{id}{joint}{kind}.nii.gz")), &volume, "of a test").unwrap();
@@ -116,7 +122,7 @@ impl Place {
             std::io::Write::write_all(&mut packed, &four).unwrap();
             packed.finish().unwrap();
         }
-        let labels = volume(Stored::Ras, labels([2.0, 1.0, 3.0]));
+        let labels = volume(Stored::Ras, labels_of(number, [2.0, 1.0, 3.0]));
         nifti::write(&labelled.join(format!("{name}.nii.gz")), &labels, "of a test").unwrap();
     }
 
@@ -398,6 +404,11 @@ fn what_is_missing_empty_or_double_is_named() {
     fs::write(file("t1c"), &own).unwrap();
     fs::rename(file("seg"), place.at("seg")).unwrap();
     place.refused("set", &[], &["no labels of BraTS-SSA-00005-000", "--slice-classes plane"]);
+    place.refused(
+        "set",
+        &["--volumes", "--volume-classes", "enhancement"],
+        &["no labels of BraTS-SSA-00005-000", "--volume-classes population"],
+    );
     place.prepare("set", &["--slice-classes", "plane"]).unwrap();
     fs::rename(place.at("seg"), file("seg")).unwrap();
     nifti::write(&file("t1c"), &volume(Stored::Ras, |_| 0.0), "").unwrap();
@@ -413,6 +424,56 @@ fn what_is_missing_empty_or_double_is_named() {
     place.refused("set", &["--other-neoplasms"], &["no voxel of BraTS-SSA-00005-000"]);
     fs::create_dir(place.at("empty")).unwrap();
     place.refused("empty", &[], &["no case of BraTS"]);
+}
+
+/// What images cannot show: whose map of labels it is, and that it is one.
+#[test]
+fn labels_of_another_case_of_nothing_or_of_another_space_are_told() {
+    let place = Place::new();
+    place.set("set", Stored::Ras);
+    let file = |id: &str| place.at(&format!("set/95_Glioma/{id}/{id}-seg.nii.gz"));
+    let (one, other) = (file("BraTS-SSA-00002-000"), file("BraTS-SSA-00005-000"));
+    let own = fs::read(&other).unwrap();
+    fs::copy(&one, &other).unwrap();
+    for options in [&["--contrasts", "t1c,seg"][..], &["--volumes", "--side", "8", "--contrasts", "t1c,seg"]] {
+        place.refused(
+            "set",
+            options,
+            &["BraTS-SSA-00002-000", "BraTS-SSA-00005-000", "the same labels of two persons"],
+        );
+    }
+    nifti::write(&other, &volume_of_nothing(), "").unwrap();
+    let (_, record, _) = place.prepare("set", &[]).unwrap();
+    let told = "label maps without a voxel of a tumour, 1 of 10, whose slices count as without: BraTS-SSA-00005-000";
+    assert!(record.notes.iter().any(|note| note == told), "{:?}", record.notes);
+    nifti::write(&other, &volume(Stored::Ras, |[x, y, _]| f32::from(u8::from(x == 0 && y < 4))), "").unwrap();
+    place.refused("set", &[], &["all 64 labelled voxels of BraTS-SSA-00005-000 lie outside the brain"]);
+    fs::write(&other, own).unwrap();
+    place.prepare("set", &[]).unwrap();
+    // Of children the same name has two meanings.
+    place.case("set", "BraTS-PED-00001-000", 17, Stored::Ras, NEW);
+    place.refused("set", &[], &["a child's label map", "--label-scheme brats-2024-ped"]);
+}
+
+#[test]
+fn examinations_that_names_count_are_of_one_person() {
+    let place = Place::new();
+    for number in 0..8 {
+        place.case("set", &format!("10000{}_time{}", number / 2, 1 + number % 2), number, Stored::Ras, OLD);
+    }
+    let (manifest, record, _) = place.prepare("set", &[]).unwrap();
+    assert_eq!((record.patients, record.patients_on_two_sides), (4, 0));
+    assert!(manifest.lesions.iter().all(|slice| slice.patient.len() == 6), "{}", manifest.lesions[0].patient);
+    let told = "taken for several examinations of one person by their names: 100000_time1";
+    assert!(record.notes.iter().any(|note| note.contains(told)), "{:?}", record.notes);
+    place.case("other", "BraTS-GLI-00001-000", 1, Stored::Ras, ("_", ["t1c", "t1n", "t2f", "t2w", "seg"]));
+    place.refused("other", &[], &["no t1c of BraTS-GLI-00001-000", "BraTS-GLI-00001-000_t1c.nii.gz"]);
+    fs::remove_file(place.at("other/BraTS-GLI-00001-000/BraTS-GLI-00001-000_seg.nii.gz")).unwrap();
+    place.refused(
+        "other",
+        &["--slice-classes", "plane"],
+        &["volumes under other names: BraTS-GLI-00001-000_t1c.nii.gz"],
+    );
 }
 
 fn simulate(arguments: &[&str], out: &Path) -> Output {

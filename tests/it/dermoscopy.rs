@@ -387,6 +387,7 @@ fn photographs_of_other_kinds_are_named() {
         (encoded(&gray, size, ColorType::Luma, false), "96 x 72, 8-bit gray; expected 8-bit RGB"),
         (encoded(&inks, [64, 64], ColorType::Cmyk, false), "four inks (CMYK)"),
         (whole[..whole.len() - 40].to_vec(), "a JPEG that is cut short"),
+        ([&whole[..whole.len() / 2], b"\xff\xd9"].concat(), "pixels are damaged or cut short"),
         ([&whole[..2], exif, &whole[2..]].concat(), "(orientation 6)"),
         (
             encoded(&levels[..3 * 63 * 64], [63, 64], ColorType::Rgb, false),
@@ -545,4 +546,45 @@ fn copies_in_plain_folders_are_joined_where_that_is_asked_for() {
     let own = joined.lesions.iter().find(|lesion| lesion.id.as_str() == "nv-copy").unwrap();
     let twin = joined.lesions.iter().find(|lesion| lesion.id.as_str() == "nv-ISIC_0024334").unwrap();
     assert!(own.patient == twin.patient && own.split == twin.split);
+}
+
+#[test]
+fn lesions_of_one_person_are_on_one_side() {
+    let place = Place::new();
+    let text = metadata(&shots(), ',', false);
+    let with_column = |name: &str| {
+        let mut lines = text.lines();
+        let head = format!("{},{name}\n", lines.next().unwrap());
+        head + &lines.enumerate().map(|(at, line)| format!("{line},P{}\n", at % 6)).collect::<String>()
+    };
+    let persons = place.ham(&with_table(with_column("patient_id")));
+    let manifest = persons.manifest(&["lesions of one person together: 6 persons are known"]);
+    assert!(groups(&manifest.lesions).len() <= 6, "{:?}", groups(&manifest.lesions));
+    place.ham(&with_table(with_column("Subject"))).refused(&["the column \"Subject\"", "a column called patient_id"]);
+    place.ham(&with_table(text)).manifest(&[]);
+}
+
+#[test]
+fn masks_that_are_named_after_photographs_are_not_taken_for_them() {
+    let place = Place::new();
+    let file = |shot: &Shot| (format!("{}/{}.jpg", shot.class, shot.image), jpeg(shot.lesion, shot.shot));
+    let mut files: Files = shots().iter().map(file).collect();
+    let levels: Vec<u8> = (0..3 * WIDTH * HEIGHT).map(|at| 255 * u8::from(at % (3 * WIDTH) > WIDTH)).collect();
+    let mask = png(png::BitDepth::Eight, [WIDTH, HEIGHT], &levels);
+    for shot in shots() {
+        files.insert(format!("masks/{}_segmentation.png", shot.image), mask.clone());
+    }
+    let options = ["--classes", "labels"];
+    let refused = |files: &Files| place.prepare("--images", &place.written(files), &options);
+    refused(&files).refused(&["30 of 30 PNGs are named after JPEGs that lie here too", "move them elsewhere"]);
+    place.prepare("--zip", &place.zipped(&files), &options).refused(&["30 of 30 PNGs are named after JPEGs"]);
+    files.retain(|name, _| name.ends_with(".jpg"));
+    let count = shots().len();
+    files.insert("nv/mask.jpg".into(), encoded(&vec![0; 3 * WIDTH * HEIGHT], [WIDTH, HEIGHT], ColorType::Rgb, false));
+    assert_eq!(refused(&files).manifest(&[]).lesions.len(), count + 1);
+    let flat = |level: u8| png(png::BitDepth::Eight, [WIDTH, HEIGHT], &vec![level; 3 * WIDTH * HEIGHT]);
+    let mut masks: Files = [("a/1.png".into(), mask.clone())].into();
+    masks
+        .extend((2..8u8).map(|number| (format!("{}/{number}.png", ["a", "b"][usize::from(number % 2)]), flat(number))));
+    refused(&masks).manifest(&["1 of 7 images hold two levels alone, as masks do: a/1.png"]);
 }

@@ -31,7 +31,9 @@ impl Maps {
             let wave = move |[x, y, z]: [usize; 3]| ((x * (at + 2) + 3 * y + z) as f32 * 0.7).sin().abs() * 0.5 + 0.2;
             maps.write(person, "model-tensor_param-FA_dwimap", |at| if inside(at) { wave(at) } else { 0.0 });
             if person.starts_with('m') {
-                maps.write(person, "label-lesion_mask", |at| f32::from(u8::from(lesion(at))));
+                // No two patients have the same lesion.
+                let own = |at: [usize; 3]| lesion(at) && (person == "m1" || at != [6, 6, 2]);
+                maps.write(person, "label-lesion_mask", |at| f32::from(u8::from(own(at))));
             }
         }
         maps.table("sub-h1\thealthy\nsub-h2\thealthy\nsub-m1\tMS\nsub-m2\tMS\n");
@@ -134,6 +136,18 @@ fn statistics_and_windows_without_end_are_refused() {
     let path = maps.file("m1", "model-tensor_param-FA_dwimap");
     intent(&path, 5);
     maps.refused("by the header's intent code");
+}
+
+#[test]
+fn maps_of_another_parameter_or_person_are_refused_and_names_that_count_are_told() {
+    let maps = Maps::new();
+    let (kind, mask) = ("model-tensor_param-FA_dwimap", "label-lesion_mask");
+    let own = fs::read(maps.file("m1", kind)).unwrap();
+    maps.write("m1", kind, |at| f32::from(u8::from(inside(at))) * (7e-4 + 1e-5 * at[0] as f32));
+    maps.refused("99 of 100 voxels of the brain are at most");
+    fs::write(maps.file("m1", kind), own).unwrap();
+    ["m1", "m2"].iter().for_each(|person| maps.write(person, mask, |at| f32::from(u8::from(lesion(at)))));
+    maps.refused("the same labels of lesions of two persons, voxel by voxel");
 }
 
 /// Puts an intent code into the header of a packed volume.

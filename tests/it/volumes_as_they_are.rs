@@ -535,3 +535,43 @@ fn names_that_mix_sessions_runs_or_patients_are_refused_and_other_kinds_are_told
         assert!(notes.contains(says), "{says}: {notes}");
     }
 }
+
+/// What the images of a patient cannot show: that the lesions, the tracings or a contrast are not theirs.
+#[test]
+fn maps_of_other_patients_contrasts_or_things_are_refused_or_told() {
+    let cohort = CohortFiles::new(4);
+    let own = fs::read(cohort.label_map(1)).expect("file");
+    // Packed anew it is another file, and the same map.
+    fs::write(cohort.label_map(1), zipped(&unzipped(&cohort.label_map(3)))).expect("written");
+    let text = refused(&cohort, &[]);
+    assert!(text.contains("the same labels of lesions of two patients, voxel by voxel"), "{text}");
+    assert!(text.contains("sub-001") && text.contains("sub-003"), "{text}");
+    fs::write(cohort.label_map(1), own).expect("written");
+    // Neither reader calls lesion 3 a rim.
+    let labels = cohort_files::labels_of(1);
+    let traced: Vec<f32> = labels.iter().map(|label| f32::from(u8::from(*label > 0.0))).collect();
+    cohort_files::nifti(&cohort.rim(1), &traced, 0.0);
+    prepare(&cohort, "traced", &["--contrasts", "chimap,rim"]).assert().success();
+    let told = notes(&cohort, "traced");
+    assert!(told.contains("lesions are traced as rim throughout, or for the most part"), "{told}");
+    assert!(told.contains("sub-001_lesion-003"), "{told}");
+    let anat = cohort.root.join("sub-001/anat");
+    fs::copy(anat.join("sub-001_FLAIR.nii.gz"), anat.join("sub-001_T1w.nii.gz")).expect("copied");
+    for patient in 2..=4 {
+        let values: Vec<f32> =
+            cohort_files::susceptibility(patient).iter().map(|value| 300.0 - 900.0 * value).collect();
+        let path = cohort.root.join(format!("sub-{patient:03}/anat/sub-{patient:03}_T1w.nii.gz"));
+        cohort_files::nifti(&path, &values, 0.0);
+    }
+    let text = refused(&cohort, &["--contrasts", "flair,t1w"]);
+    assert!(text.contains("the t1w of sub-001 is its flair in all its lesions' patches"), "{text}");
+    // A phase is no picture of tissue unless it is asked for.
+    for patient in 1..=4 {
+        let anat = cohort.root.join(format!("sub-{patient:03}/anat"));
+        let name = |part: &str| anat.join(format!("sub-{patient:03}{part}_T1w.nii.gz"));
+        fs::rename(name(""), name("_part-phase")).expect("renamed");
+    }
+    let text = refused(&cohort, &["--contrasts", "chimap,t1w"]);
+    assert!(text.contains("the phase of a signal as t1w") && text.contains("--entities part-phase"), "{text}");
+    prepare(&cohort, "phase", &["--contrasts", "chimap,t1w", "--entities", "part-phase"]).assert().success();
+}

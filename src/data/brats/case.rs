@@ -146,6 +146,17 @@ impl CaseVolumes {
             let (volume, _) = read(LABELS)?;
             let path = &case.files[LABELS].path;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if config.labels.is_open(&name) {
+                return Err(Problem::input(
+                    path,
+                    "a child's label map: its numbers mean one thing since 2024, another before",
+                )
+                .expected("word of which")
+                .advice(
+                    "--label-scheme brats-2024-ped (1 enhancing, 2 dark core, 3 cysts, 4 oedema) or brats-2023 (1 \
+                         core, 2 oedema, 3 enhancing), prepare.brats.labels; it holds for all cases of a set",
+                ));
+            }
             let scheme: Scheme = config.labels.of_file(&name);
             let found = scheme.regions(&upright(&volume)).map_err(|(found, expected)| {
                 Problem::input(path, found)
@@ -201,6 +212,15 @@ impl CaseVolumes {
         }
         let labelled = regions.iter().flatten().zip(&brain).filter(|&(&region, &inside)| region != 0 && !inside);
         let outside = labelled.count() as u64;
+        let all = of_tumour as u64;
+        if let Some(labels) = case.files.get(LABELS).filter(|_| all > 0 && outside == all) {
+            return Err(Problem::input(
+                &labels.path,
+                format!("all {all} labelled voxels of {} lie outside the brain", case.id),
+            )
+            .expected("labels of this case, on the grid of its images")
+            .advice("look whether the map is another case's, or of another space"));
+        }
         let (mut told, mut far) = (vec![], 0);
         for (values, contrast) in channels.iter_mut().zip(contrasts) {
             match windows.iter().find(|(kind, _)| kind == contrast) {

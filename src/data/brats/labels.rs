@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scheme {
     /// By the file's name: BraTS 2023 and BraTS-Africa where it ends in "-seg", BraTS 2017 to 2021 in "_seg", the
-    /// decathlon's in neither. A map that the scheme of its name does not explain is refused.
+    /// decathlon's in neither. A map that the scheme of its name does not explain is refused, and one of a child
+    /// ("-PED-"): its numbers changed their meaning from 2023 to 2024 under the same names.
     #[default]
     #[serde(rename = "by-name")]
     ByName,
@@ -42,6 +43,11 @@ pub(super) enum Region {
 }
 
 impl Scheme {
+    /// Whether the name of a file leaves open what its numbers mean.
+    pub(super) fn is_open(self, name: &str) -> bool {
+        self == Self::ByName && name.contains("-PED-")
+    }
+
     /// What this means for a file.
     pub(super) fn of_file(self, name: &str) -> Self {
         match self {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::decathlon;
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, spelled};
+use crate::data::visits;
 use crate::data::volume_files;
 use crate::files::kind_of;
 use crate::name::{Name, shown, shown_path};
@@ -93,12 +94,19 @@ impl Layout {
             (None, None) => Ok(()),
         })?;
         if found.volumes.is_empty() {
-            return Err(Problem::input(root, "no case of BraTS")
+            let found = match found.unknown.as_slice() {
+                [] => "no case of BraTS".to_owned(),
+                unknown => format!("no case of BraTS, and volumes under other names: {}", listed(unknown)),
+            };
+            return Err(Problem::input(root, found)
                 .expected(
                     "BraTS-SSA-00002-000-{t1n,t1c,t2w,t2f,seg}.nii.gz, the older names, or imagesTr/BRATS_001.nii.gz and \
                      labelsTr/BRATS_001.nii.gz, at any depth",
                 )
-                .advice("give the folder that holds the cases' folders; a BIDS cohort is read by --cohort"));
+                .advice(
+                    "rename volumes that are called otherwise, or give the folder that holds the cases' folders; a BIDS \
+                     cohort is read by --cohort",
+                ));
         }
         let mut notes = vec![];
         if found.others > 0 {
@@ -150,7 +158,7 @@ fn owner(id: &str) -> (String, String) {
         return (parts[..=words].join("-"), parts[1..words].join("-"));
     }
     // UCSF's second examinations: "UCSF-PDGM-0409_FU001d".
-    let first = id.split_once("_FU").map_or(id, |(first, _)| first);
+    let first = id.split_once("_FU").map(|(first, _)| first).or_else(|| visits::person(id)).unwrap_or(id);
     let set = id.split('_').next().unwrap_or(id);
     (first.to_owned(), set.to_owned())
 }

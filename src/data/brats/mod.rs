@@ -14,6 +14,8 @@ pub(super) mod case;
 
 mod decathlon;
 
+mod lacking;
+
 mod planes;
 
 mod whole;
@@ -31,10 +33,13 @@ use super::background::BackgroundNotes;
 use super::extracted::{Extracted, PATCHES, hash_pixels, require_one_origin, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
+use super::name_join::listed;
+use super::own_labels;
 use super::patch_file;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
+use super::visits;
 use crate::name::{Inside, Name};
 use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
@@ -63,6 +68,7 @@ pub(super) fn extract(
     let contrasts = config.brats_contrasts();
     let usual = if config.brats.volumes { whole::SIDE } else { SIDE };
     let side = config.side.unwrap_or(usual) as usize;
+    lacking::require_labels(root, &layout.cases, &contrasts, config)?;
     let work = Work { config, contrasts: &contrasts, side, root, target };
     crate::files::make_folder(&target.out.join(PATCHES))?;
     observer.begin(
@@ -118,6 +124,8 @@ struct Done {
     /// Slices that cut too little of a tumour to say which class they are.
     between: usize,
     labelled: [bool; 3],
+    /// Of its labels.
+    labels: Option<String>,
     /// Of the case.
     name: String,
 }
@@ -131,12 +139,6 @@ impl Work<'_> {
         };
         let regions = volumes.regions.as_deref();
         let of_slices = !self.config.brats.volumes;
-        if regions.is_none() && of_slices && self.config.brats.classes != SliceClasses::Plane {
-            let place = case.place();
-            return Err(Problem::input(place.parent().unwrap_or(&place), format!("no labels of {}", case.id))
-                .expected("seg, which says whether a slice cuts a tumour")
-                .advice("leave the case out, or take the planes alone as classes: --slice-classes plane"));
-        }
         let has = |region: u8| regions.is_some_and(|regions| regions.contains(&region));
         let mut done = Done {
             lesions: vec![],
@@ -153,6 +155,7 @@ impl Work<'_> {
             mm: vec![],
             between: 0,
             labelled: [has(1), has(2), has(3)],
+            labels: regions.and_then(own_labels::identity),
             name: case.id.to_string(),
         };
         if !of_slices {
@@ -290,7 +293,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     let mut all = Extracted {
         contrasts: work.contrasts.iter().map(contrast).collect(),
         patch: if work.config.brats.volumes { [side; 3] } else { [1, side, side] },
-        patient_source: "the cases' names; examinations of one person together".into(),
+        patient_source: "the cases' names; those that count examinations at their end together".into(),
         notes: layout.notes.clone(),
         ..Extracted::default()
     };
@@ -313,6 +316,25 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
              networks see the window's end there"
         ));
     }
+    let maps = layout.cases.iter().zip(&done);
+    let maps = maps.map(|(case, done)| (case.id.as_str(), case.patient.as_str(), done.labels.clone()));
+    own_labels::require_own(work.root, "of two persons", maps)?;
+    let brats = &work.config.brats;
+    let by_tumour = !brats.volumes && brats.classes != SliceClasses::Plane;
+    let unlabelled = layout.cases.iter().zip(&done).filter(|(case, _)| case.files.contains_key(LABELS));
+    let unlabelled = unlabelled.filter(|(_, done)| !done.labelled.contains(&true)).map(|(case, _)| case.id.as_str());
+    let unlabelled: Vec<&str> = unlabelled.collect();
+    if !unlabelled.is_empty() {
+        all.notes.push(format!(
+            "label maps without a voxel of a tumour, {} of {}{}: {}",
+            unlabelled.len(),
+            done.len(),
+            if by_tumour { ", whose slices count as without" } else { "" },
+            listed(&unlabelled)
+        ));
+    }
+    let persons = layout.cases.iter().map(|case| (case.id.as_str(), case.patient.as_str()));
+    all.notes.extend(visits::joined(persons));
     let mut done = done;
     let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
     for case in &mut done {

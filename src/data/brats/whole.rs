@@ -4,7 +4,7 @@
 use super::config::VolumeClasses;
 use super::layout::{CaseFiles, LABELS};
 use super::planes::last_first;
-use super::{Done, Work};
+use super::{Done, Work, lacking};
 use crate::data::brats::case::CaseVolumes;
 use crate::data::extracted::PATCHES;
 use crate::data::manifest::{Class, Lesion, Split};
@@ -159,23 +159,16 @@ impl Work<'_> {
             return Err(Problem::usage(format!("prepare.side (--side) = {} with whole volumes", self.side))
                 .expected("8, 16, 32, 64, 128 or 256 voxels"));
         }
-        let wanted = self.contrasts.iter().any(|contrast| contrast == LABELS)
-            || self.config.brats.volume_classes != VolumeClasses::Population;
-        if !wanted {
+        if lacking::wanted(self.contrasts, self.config).is_none() {
             return Ok(());
         }
-        let problem = |found: String| {
-            Problem::input(at, found)
+        // That each case has a label map was seen before any was read.
+        if volumes.regions.as_deref().is_some_and(|regions| regions.iter().all(|&region| region == 0)) {
+            return Err(Problem::input(at, format!("a label map of {} without a labelled voxel", case.id))
                 .expected("a label map with a tumour, which channels or classes are made of")
-                .advice("leave the case out, or prepare without seg and with --volume-classes population")
-        };
-        match &volumes.regions {
-            None => Err(problem(format!("no labels of {}", case.id))),
-            Some(regions) if regions.iter().all(|&region| region == 0) => {
-                Err(problem(format!("a label map of {} without a labelled voxel", case.id)))
-            }
-            Some(_) => Ok(()),
+                .advice("leave the case out, or prepare without seg and with --volume-classes population"));
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,9 @@
 //! away.
 
 use super::layout::Layout;
-use super::photographs::{Photographs, Row, columns, image_name, lesion_name, table_at};
+use super::photographs::{
+    PERSON, Photographs, Row, columns, image_name, lesion_name, person_name, require_no_persons, table_at,
+};
 use crate::data::image_store::ImageStore;
 use crate::data::name_join::listed;
 use crate::data::near_names::spelled;
@@ -20,8 +22,9 @@ const CLASSES: [&str; 7] = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"];
 /// a lesion of two diagnoses.
 pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photographs> {
     let (path, bytes) = table_at(store, &layout.table)?;
-    let wanted = Wanted { required: &["lesion_id", "image_id", "dx"], optional: &[] };
+    let wanted = Wanted { required: &["lesion_id", "image_id", "dx"], optional: &[PERSON] };
     let table = columns(&path, &bytes, &wanted)?;
+    require_no_persons(&path, &table.further)?;
     let row = |row: table::Row<'_>| {
         let (image, class) = (image_name(&path, row.line(), row.cell(1))?, row.cell(2).to_owned());
         let Some(lesion) = lesion_name(&path, row.line(), row.cell(0))? else {
@@ -32,7 +35,8 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
             return Err(Problem::input(&path, format!("line {}: dx is {}", row.line(), spelled(&class)))
                 .expected(CLASSES.join(", ")));
         }
-        Ok(Row { image, lesion: Some(lesion), class })
+        let person = if table.has(3) { person_name(&path, row.line(), row.cell(3))? } else { None };
+        Ok(Row { image, lesion: Some(lesion), person, class })
     };
     let further = (!table.further.is_empty())
         .then(|| format!("columns of {} that are not used: {}", layout.table, listed(&table.further)));

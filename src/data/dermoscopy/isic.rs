@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use super::layout::Layout;
-use super::photographs::{Photographs, Row, columns, image_name, lesion_name, require_once, table_at};
+use super::photographs::{
+    PERSON, Photographs, Row, columns, image_name, lesion_name, person_name, require_no_persons, require_once, table_at,
+};
 use crate::data::image_store::ImageStore;
 use crate::data::name_join::listed;
 use crate::data::near_names::spelled;
@@ -46,7 +48,7 @@ pub(super) fn read(store: &mut dyn ImageStore, layout: &Layout) -> Result<Photog
                 .expected("a diagnosis")
                 .advice("leave these lines and their photographs out: what is none of the classes is no class"));
         }
-        Ok(Row { image, lesion: None, class: class.to_lowercase() })
+        Ok(Row { image, lesion: None, person: None, class: class.to_lowercase() })
     });
     let mut rows: Vec<Row> = rows.collect::<Result<_>>()?;
     require_once(&path, &rows.iter().map(|row| row.image.as_str()).collect::<Vec<_>>())?;
@@ -97,7 +99,8 @@ fn class(row: table::Row<'_>, present: &[(usize, &'static str)]) -> std::result:
 /// Takes the lesions from their table; returns what to say about it.
 fn add_lesions(store: &mut dyn ImageStore, name: &str, rows: &mut [Row]) -> Result<Vec<String>> {
     let (path, bytes) = table_at(store, name)?;
-    let table = columns(&path, &bytes, &Wanted { required: &["image", "lesion_id"], optional: &[] })?;
+    let table = columns(&path, &bytes, &Wanted { required: &["image", "lesion_id"], optional: &[PERSON] })?;
+    require_no_persons(&path, &table.further)?;
     let images: Vec<String> =
         table.rows().map(|row| image_name(&path, row.line(), row.cell(0))).collect::<Result<_>>()?;
     require_once(&path, &images.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -111,6 +114,9 @@ fn add_lesions(store: &mut dyn ImageStore, name: &str, rows: &mut [Row]) -> Resu
     for row in rows.iter_mut() {
         let line = line_of[row.image.as_str()];
         row.lesion = lesion_name(&path, line.line(), line.cell(1))?;
+        if table.has(2) {
+            row.person = person_name(&path, line.line(), line.cell(2))?;
+        }
     }
     let unknown = rows.iter().filter(|row| row.lesion.is_none()).count();
     let further =

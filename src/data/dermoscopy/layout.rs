@@ -118,11 +118,15 @@ impl Layout {
             }
         };
         let unused = tables.into_iter().filter(|path| *path != table).chain(unused).collect();
+        // Where it lies above neither the table nor a photograph it speaks of something else.
+        let folder = table.strip_suffix(file_name(&table)).unwrap_or_default();
         let simulated = files.iter().any(|path| {
-            let name = lower(path);
-            name.split_once('.').map_or(name.as_str(), |(stem, _)| stem) == SIMULATED
+            let (above, name) = path.split_at(path.len() - file_name(path).len());
+            let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+            stem.to_lowercase() == SIMULATED
+                && (folder.starts_with(above) || files.iter().any(|file| is_picture(file) && file.starts_with(above)))
         });
-        let beside = format!("{}{DESCRIPTION}", table.strip_suffix(file_name(&table)).unwrap_or_default());
+        let beside = format!("{folder}{DESCRIPTION}");
         let description = files.contains(&beside).then_some(beside);
         let pictures: Vec<String> = files.into_iter().filter(|path| is_picture(path)).collect();
         if pictures.is_empty() {
@@ -205,6 +209,11 @@ mod tests {
         let found = of(&isic, Origin::Isic).unwrap();
         assert_eq!((found.table.as_str(), found.lesions.as_deref(), found.simulated), (isic[1], Some(isic[2]), true));
         assert_eq!(found.unused, [isic[0], isic[3]]);
+        let other = [isic[1], isic[2], "i/a.jpg", "trial/SIMULATED.txt"];
+        assert!(!of(&other, Origin::Isic).unwrap().simulated, "of something else that lies below");
+        assert!(of(&[&other[..], &["trial/b.jpg"]].concat(), Origin::Isic).unwrap().simulated);
+        let below = ["SIMULATED", "t/HAM10000_metadata.csv", "t/a.jpg"];
+        assert!(of(&below, Origin::Ham10000).unwrap().simulated);
         let groups =
             ["t/ISIC2018_Task3_Training_GroundTruth.csv", "ISIC2018_Task3_Training_LesionGroupings.csv", "a.jpg"];
         assert_eq!(of(&groups, Origin::Isic).unwrap().lesions.as_deref(), Some(groups[1]));

@@ -87,7 +87,8 @@ pub(super) fn extract(
     };
     let mut all = image_patches::extract(images, store.as_mut(), all, &job)?;
     let known: Vec<bool> = found.rows.iter().map(|row| row.lesion.is_some()).collect();
-    groups::deal(&mut all, &known, config, (seed, observer)).map_err(|problem| problem.at(root))?;
+    let persons: Vec<Option<&str>> = found.rows.iter().map(|row| row.person.as_deref()).collect();
+    groups::deal(&mut all, (&known, &persons), config, (seed, observer)).map_err(|problem| problem.at(root))?;
     Ok(all)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::data::image_columns;
 use crate::data::image_files::is_picture;
 use crate::data::image_store::ImageStore;
 use crate::data::name_join::{listed, repeated};
@@ -19,6 +20,8 @@ pub(super) struct Row {
     pub image: String,
     /// The lesion that it shows; `None` where that is not known.
     pub lesion: Option<String>,
+    /// Whose it is; `None` where that is not known.
+    pub person: Option<String>,
     /// What the lesion is: "akiec", "mel".
     pub class: String,
 }
@@ -87,6 +90,38 @@ pub(super) fn lesion_name(path: &Path, line: u64, cell: &str) -> Result<Option<S
         None => Ok(Some(one_form(cell).into_owned())),
         Some(fault) => Err(Problem::input(path, format!("line {line}: lesion_id: {fault}"))
             .expected("the lesion that the photograph shows")),
+    }
+}
+
+/// The column of persons, where a table has one.
+pub(super) const PERSON: &str = "patient_id";
+
+/// The person in a cell; `None` where it is empty.
+///
+/// # Errors
+/// A word that stands for nobody.
+pub(super) fn person_name(path: &Path, line: u64, cell: &str) -> Result<Option<String>> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    match odd_label::patient_fault(cell) {
+        None => Ok(Some(one_form(cell).into_owned())),
+        Some(fault) => Err(Problem::input(path, format!("line {line}: {PERSON}: {fault}"))
+            .expected("whose lesion the photograph shows, or an empty cell")),
+    }
+}
+
+/// Refuses a column that seems to say whose a lesion is under another name: lesions of one person would be dealt to two
+/// sides.
+///
+/// # Errors
+/// The first of the `further` columns of that kind.
+pub(super) fn require_no_persons(path: &Path, further: &[String]) -> Result<()> {
+    match further.iter().find(|column| image_columns::names_persons(column)) {
+        None => Ok(()),
+        Some(column) => Err(Problem::input(path, format!("the column {}, which is not read", spelled(column)))
+            .expected(format!("a column called {PERSON}, if it says whose a lesion is"))
+            .advice(format!("rename the column to {PERSON}, or remove it if it means something else"))),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::data::bids_name::{BidsName, file_name};
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, near_key, spelled};
 use crate::data::odd_label::is_missing;
-use crate::data::{table, volume_files};
+use crate::data::{table, visits, volume_files};
 use crate::files::kind_of;
 use crate::name::{Name, shown_path};
 use crate::problem::{Problem, Result};
@@ -77,7 +77,9 @@ impl Layout {
                 continue;
             };
             let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the map"))?;
-            let patient = id.split("_ses-").next().unwrap_or(&id).to_owned();
+            let first = id.split("_ses-").next().unwrap_or(&id);
+            // A table of participants says what a person is called.
+            let patient = visits::person(first).filter(|_| !groups.contains_key(first)).unwrap_or(first).to_owned();
             let group = groups.get(patient.as_str()).cloned();
             if let (true, Some(table)) = (tells_apart, &table) {
                 require_group(table, &patient, group.as_deref(), config)?;

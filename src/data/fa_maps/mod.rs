@@ -27,10 +27,12 @@ use super::extracted::{Extracted, PATCHES, hash_pixels, require_one_origin, stop
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::name_join::listed;
+use super::own_labels;
 use super::patch_file;
 use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
+use super::visits;
 use crate::name::{Inside, Name};
 use crate::nifti::Grid;
 use crate::observer::Observer;
@@ -264,7 +266,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     let mut all = Extracted {
         contrasts: vec![work.config.with_window(contrast)],
         patch: [1, side, side],
-        patient_source: "the maps' names; sessions of one person together".into(),
+        patient_source: "the maps' names; those that count sessions at their end together".into(),
         classes: work.classes.clone(),
         notes: layout.notes.clone(),
         ..Extracted::default()
@@ -305,6 +307,14 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
     if !empty.is_empty() {
         all.notes.push(format!("masks without a lesion of persons who are not healthy: {}", listed(&empty)));
     }
+    all.notes.extend(visits::joined(layout.persons.iter().map(|one| (one.id.as_str(), one.patient.as_str()))));
+    let labels = |one: &Done| {
+        let mask: Vec<u8> = one.volumes.lesions.iter().flatten().map(|&inside| u8::from(inside > 0.0)).collect();
+        own_labels::identity(&mask)
+    };
+    let masks = layout.persons.iter().zip(&done);
+    let masks = masks.map(|(person, one)| (person.id.as_str(), person.patient.as_str(), labels(one)));
+    own_labels::require_own(work.root, "of lesions of two persons", masks)?;
     let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
     require_one_origin(
         work.root,

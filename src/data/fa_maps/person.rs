@@ -8,12 +8,20 @@ use crate::data::brats::case::{MOST_VOXELS, tilt, upright};
 use crate::data::channel::require_image;
 use crate::data::missing::Lost;
 use crate::data::place_notes::PlaceNotes;
+use crate::data::ranks::nearest_rank;
 use crate::nifti::{self, Form, Grid, RasVolume};
 use crate::problem::{Problem, Result};
 use crate::records::FileHash;
 
 /// Fits of the tensor give a little more than 1 in noise; beyond this a file holds something else, or scaled by 1000.
 const HIGHEST: f32 = 1.5;
+
+/// White matter of any brain is above it: where the 99th percentile is not, a map shows something else (diffusivities
+/// are a thousandth in mm2/s) or is scaled.
+const FAINTEST: f32 = 0.2;
+
+/// Of [`FAINTEST`].
+const HIGH: f64 = 0.99;
 
 /// The volumes of one examination.
 pub(super) struct Volumes {
@@ -120,8 +128,19 @@ impl Volumes {
                 .advice("fit the tensor again, or leave the person out"));
         }
         map.iter_mut().zip(&brain).filter(|(_, inside)| !**inside).for_each(|(value, _)| *value = 0.0);
-        if !map.iter().any(|value| *value > 0.0) {
+        let mut inside: Vec<f32> =
+            map.iter().zip(&brain).filter(|(_, inside)| **inside).map(|(value, _)| *value).collect();
+        if !inside.iter().any(|value| *value > 0.0) {
             return Err(Problem::input(&person.map, "no voxel of the brain above 0").expected("a map of a brain"));
+        }
+        let rank = nearest_rank(inside.len(), HIGH).unwrap_or_default();
+        let (_, high, _) = inside.select_nth_unstable_by(rank, f32::total_cmp);
+        if *high < FAINTEST {
+            return Err(Problem::input(&person.map, format!("99 of 100 voxels of the brain are at most {high}"))
+                .expected(format!("fractional anisotropy, which in white matter is above {FAINTEST}"))
+                .advice(
+                    "take the map of another parameter (diffusivity) away, or multiply by what it was divided by",
+                ));
         }
         let of_lesions = || lesions.iter().flatten().zip(&brain).filter(|(lesion, _)| **lesion > 0.0);
         let (all, outside) = (of_lesions().count(), of_lesions().filter(|(_, inside)| !**inside).count());
