@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::content::{self, Hashes};
 use super::errand::{Doing, Errand};
 use crate::digest;
 use crate::files;
@@ -14,7 +15,6 @@ use crate::observer::Observer;
 use crate::problem::{Problem, Result};
 use crate::records::study::StageRun;
 use crate::report::folder::STAMPS;
-use crate::run_dir::RECORD;
 use crate::units::{Ready, Share, Shelf, Unit};
 
 /// Changes when the meaning of a stage's files changes, so that old results are not taken for new ones.
@@ -41,28 +41,41 @@ struct Stamp<R> {
     /// Of the record in the stage's folder when it was done: another command may have put other results there since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_sha256: Option<String>,
+    /// Of the network or the manifest beside it, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head_sha256: Option<String>,
 }
 
-/// A record that a stage of this run left, or that was kept.
+impl<R> Stamp<R> {
+    /// Whether `now` lies in the stage's folder what it left there.
+    fn left(&self, now: &Hashes) -> bool {
+        let same = |then: &Option<String>, now: &Option<String>| then.is_none() || then == now;
+        same(&self.left_sha256, &now[0]) && same(&self.head_sha256, &now[1])
+    }
+
+    /// Whether something else lies there now; what is only gone is the stage's to make again in its folder.
+    fn is_replaced(&self, now: &Hashes) -> bool {
+        let other = |then: &Option<String>, now: &Option<String>| then.is_some() && now.is_some() && then != now;
+        other(&self.left_sha256, &now[0]) || other(&self.head_sha256, &now[1])
+    }
+}
+
+/// What a stage of this run left, or what was kept.
 struct Left {
     stage: &'static str,
-    path: PathBuf,
-    sha256: Option<String>,
+    folder: PathBuf,
+    hashes: Hashes,
 }
 
 impl Left {
     fn require_same(&self) -> Result<()> {
-        if sha256_if_there(&self.path)? == self.sha256 {
+        if content::left(self.stage, &self.folder)? == self.hashes {
             return Ok(());
         }
-        Err(Problem::input(&self.path, format!("the results of {} changed while the study was at work", self.stage))
+        Err(Problem::input(&self.folder, format!("the results of {} changed while the study was at work", self.stage))
             .expected("a study's folders, into which nothing else writes meanwhile")
             .advice("run the same command again: what changed is made anew"))
     }
-}
-
-fn sha256_if_there(path: &Path) -> Result<Option<String>> {
-    if files::is_there(path)? { files::sha256(path).map(Some) } else { Ok(None) }
 }
 
 /// A stage of a study: its name, its folder, and the hash over everything that its results depend on.
@@ -73,31 +86,34 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// `settings` and `inputs` (keys of earlier stages, hashes of files) make the key.
+    /// `settings`, the files of weights that they name, and `inputs` (what earlier stages handed on, hashes of files)
+    /// make the key.
     ///
     /// Every setting that is written is part of it: a setting that is added later would give each stage another key,
     /// and older results would be set aside and made again, though nothing about them changed (training's checkpoints
     /// would be refused likewise, [`crate::train::identity`]). So a new setting is skipped where it has its default.
     ///
     /// # Errors
-    /// Settings that cannot be expressed as JSON.
+    /// Settings that cannot be expressed as JSON; a file that they name and that cannot be read.
     pub fn new(name: &'static str, folder: PathBuf, settings: &impl Serialize, inputs: &[&str]) -> Result<Self> {
         let settings = files::json_line(settings)?;
+        let named = content::of_named_files(&serde_json::from_str(&settings).unwrap_or_default())?;
         let mut hash = Sha256::new();
-        for part in [name, &version(name).to_string(), &settings].into_iter().chain(inputs.iter().copied()) {
+        let inputs = inputs.iter().copied().chain(named.iter().map(String::as_str));
+        for part in [name, &version(name).to_string(), &settings].into_iter().chain(inputs.clone()) {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
         let key = digest::hex(hash.finalize());
-        tracing::debug!("{name}: key {key} of settings {settings} and inputs {inputs:?}");
+        tracing::debug!("{name}: key {key} of settings {settings} and inputs {:?}", inputs.collect::<Vec<_>>());
         Ok(Self { name, folder, key })
     }
 
     /// The stage's record: read where it is done for this key, else made by `work` (which resumes what it left).
     ///
     /// A record that does not say all, as `says_all` sees it, is one of an earlier version: the stage runs once more.
-    /// So it does where the record in its folder is not the one that it left, another command having run there.
-    /// Results for another key are set aside under a new name, never deleted.
+    /// So it does where its folder does not hold what it left, another command having run there. Results of another key
+    /// or another command are set aside under a new name, never deleted.
     ///
     /// # Errors
     /// As `work`; or the stamp or the folder cannot be written.
@@ -107,15 +123,18 @@ impl Stage {
         says_all: impl Fn(&R) -> bool,
         work: impl FnOnce(&Path) -> Result<R>,
     ) -> Result<(R, StageRun)> {
+        files::refuse_link(&self.folder)?;
         let found = self.read_stamp::<R>()?;
         let known = found.is_some();
         let same = found.filter(|stamp| stamp.key == self.key);
         let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
-        let changed =
-            |left: &Option<String>| Ok::<_, Problem>(left.is_some() && sha256_if_there(&self.left())? != *left);
+        let now = content::left(self.name, &self.folder)?;
         match same {
-            Some(Stamp { record: Some(_), ref left_sha256, .. }) if changed(left_sha256)? => {
+            Some(ref stamp @ Stamp { record: Some(_), .. }) if !stamp.left(&now) => {
                 observer.note(&format!("{}: its results were changed by something else; made anew", self.name));
+                if stamp.is_replaced(&now) {
+                    self.set_aside("results of something else", observer)?;
+                }
             }
             Some(Stamp { record: Some(record), .. }) if says_all(&record) => {
                 observer.note(&format!("{}: done before, kept", self.name));
@@ -126,7 +145,7 @@ impl Stage {
             None => {
                 let why = if known { "settings or inputs changed" } else { "no record of an earlier run" };
                 tracing::info!("{}: begins; {why}", self.name);
-                self.set_aside(observer)?;
+                self.set_aside("settings or inputs changed; older results", observer)?;
             }
         }
         let start = Instant::now();
@@ -149,22 +168,15 @@ impl Stage {
 
     /// The stage's record where it is done for this key and says all; nothing is written or set aside.
     fn kept<R: DeserializeOwned>(&self, says_all: &impl Fn(&R) -> bool) -> Result<Option<(R, StageRun)>> {
-        let Some(Stamp { key, seconds, record: Some(record), left_sha256 }) = self.read_stamp::<R>()? else {
-            return Ok(None);
-        };
-        let unchanged = left_sha256.is_none() || sha256_if_there(&self.left())? == left_sha256;
-        let kept = key == self.key && unchanged && says_all(&record);
-        Ok(kept.then(|| (record, self.stage_run(seconds))))
+        let Some(stamp) = self.read_stamp::<R>()?.filter(|stamp| stamp.key == self.key) else { return Ok(None) };
+        let unchanged = stamp.left(&content::left(self.name, &self.folder)?);
+        let record = stamp.record.filter(|record| unchanged && says_all(record));
+        Ok(record.map(|record| (record, self.stage_run(stamp.seconds))))
     }
 
     fn stage_run(&self, seconds: f64) -> StageRun {
         let folder = self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         StageRun { stage: self.name.to_owned(), folder, seconds, key: self.key.clone() }
-    }
-
-    /// The record in its folder.
-    fn left(&self) -> PathBuf {
-        self.folder.join(RECORD)
     }
 
     fn stamp(&self) -> PathBuf {
@@ -179,17 +191,20 @@ impl Stage {
         let path = self.stamp();
         let folder = path.parent().unwrap_or(&self.folder);
         files::make_folder(folder)?;
-        let left_sha256 = record.map(|_| sha256_if_there(&self.left())).transpose()?.flatten();
-        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record, left_sha256 })
+        let left = record.map(|_| content::left(self.name, &self.folder)).transpose()?;
+        let [left_sha256, head_sha256] = left.unwrap_or_default();
+        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record, left_sha256, head_sha256 })
     }
 
-    /// Whether results of other settings or inputs lie in its folder, which a run would set aside.
+    /// Whether results of other settings, inputs or commands lie in its folder, which a run would set aside.
     fn sets_aside(&self) -> Result<bool> {
-        let same = self.read_stamp::<serde_json::Value>()?.is_some_and(|stamp| stamp.key == self.key);
-        Ok(!same && !files::list_if_there(&self.folder)?.is_empty())
+        let stamp = self.read_stamp::<IgnoredAny>()?.filter(|stamp| stamp.key == self.key);
+        let now = content::left(self.name, &self.folder)?;
+        let own = stamp.is_some_and(|stamp| !stamp.is_replaced(&now));
+        Ok(!own && !files::list_if_there(&self.folder)?.is_empty())
     }
 
-    fn set_aside(&self, observer: &dyn Observer) -> Result<()> {
+    fn set_aside(&self, what: &str, observer: &dyn Observer) -> Result<()> {
         if files::list_if_there(&self.folder)?.is_empty() {
             return Ok(());
         }
@@ -198,7 +213,7 @@ impl Stage {
             .find(|path| path.symlink_metadata().is_err())
             .expect("some number is free");
         files::rename(&self.folder, &aside)?;
-        observer.note(&format!("{}: settings or inputs changed; older results are in {}", self.name, aside.display()));
+        observer.note(&format!("{}: {what} are in {}", self.name, aside.display()));
         Ok(())
     }
 }
@@ -207,7 +222,7 @@ impl Stage {
 pub struct Done<R> {
     /// The stage's record.
     pub record: R,
-    /// Hash over the stage's settings and inputs; an input of the stages after it.
+    /// Hash over the stage's settings and inputs and over what it left; an input of the stages after it.
     pub key: String,
 }
 
@@ -355,9 +370,11 @@ impl<'a> Stages<'a> {
     /// Notes a stage that is done.
     fn keep<R>(&mut self, stage: Stage, (record, run): (R, StageRun)) -> Result<Done<R>> {
         self.runs.push(run);
-        let path = stage.left();
-        self.left.push(Left { stage: stage.name, sha256: sha256_if_there(&path)?, path });
-        Ok(Done { record, key: stage.key })
+        let Stage { name, folder, key } = stage;
+        let hashes = content::left(name, &folder)?;
+        let key = content::handed_on(name, &key, &folder, &hashes)?;
+        self.left.push(Left { stage: name, folder, hashes });
+        Ok(Done { record, key })
     }
 
     /// As [`Errand::aside`].
@@ -395,6 +412,7 @@ mod tests {
 
     use super::*;
     use crate::observer::Silent;
+    use crate::run_dir::RECORD;
 
     fn stage(folder: &Path, setting: u32) -> Stage {
         Stage::new("demo", folder.join("demo"), &setting, &["upstream"]).unwrap()
@@ -433,8 +451,10 @@ mod tests {
         Stages::new(&observer).run(stage("a"), work).unwrap();
         let replace = |path: &Path| std::fs::write(path, b"other").unwrap();
         let remove = |path: &Path| std::fs::remove_file(path).unwrap();
+        assert!(!stage("a").sets_aside().unwrap());
         for spoil in [&replace as &dyn Fn(&Path), &remove] {
             spoil(&record("a"));
+            assert_eq!(stage("a").sets_aside().unwrap(), record("a").exists());
             Stages::new(&observer).run(stage("a"), work).unwrap();
             assert_eq!(std::fs::read(record("a")).unwrap(), b"own");
         }

@@ -17,6 +17,8 @@ mod changes;
 
 pub mod cache;
 
+mod content;
+
 pub mod errand;
 
 mod drawn;

@@ -153,6 +153,7 @@ mod place;
 mod shards;
 mod shards_of_each_kind;
 mod shards_of_trainings;
+mod stage_contents;
 mod early_signals;
 
 mod evaluate;

@@ -33,16 +33,15 @@ pub struct Photographs {
     source: Source,
     /// What was simulated; absent for the user's own.
     pub record: Option<SkinRecord>,
-    /// The simulation's key, or a hash over all files.
+    /// A hash over all files.
     key: String,
 }
 
 impl Photographs {
-    /// Refuses photographs of the user's that are not as they were when the study began: results of two states would be
+    /// Refuses photographs that are not as they were when the study began: results of two states would be
     /// mixed.
     fn require_unchanged(&self, config: &PrepareConfig, observer: &dyn Observer) -> Result<()> {
-        let (Source::Ham10000(path) | Source::Isic(path) | Source::Images(path), None) = (&self.source, &self.record)
-        else {
+        let (Source::Ham10000(path) | Source::Isic(path) | Source::Images(path)) = &self.source else {
             return Ok(());
         };
         if image_inputs::sha256(path, config, observer)? == self.key {
@@ -65,7 +64,8 @@ impl Run<'_> {
         if let Some(config) = &source.simulate {
             let stage = Stage::new(name, folder.clone(), config, &[])?;
             let done = stages.run(stage, |folder| skin::run_stage(Writing::default(), config, folder, lab))?;
-            return Ok(Photographs { source: Source::Ham10000(folder), record: Some(done.record), key: done.key });
+            let key = image_inputs::sha256(&folder, &study.prepare, lab.observer)?;
+            return Ok(Photographs { source: Source::Ham10000(folder), record: Some(done.record), key });
         }
         let given = source.source().ok_or_else(|| Problem::usage("no photographs"))?;
         let path = source.path().unwrap_or(Path::new(""));

@@ -26,17 +26,14 @@ pub struct Brains {
     path: PathBuf,
     /// What was simulated; absent for the user's own.
     pub record: Option<BrainRecord>,
-    /// The simulation's key, or a hash over all files.
+    /// A hash over all files.
     key: String,
 }
 
 impl Brains {
-    /// Refuses volumes of the user's that are not as they were when the study began: results of two states would be
+    /// Refuses volumes that are not as they were when the study began: results of two states would be
     /// mixed.
     fn require_unchanged(&self, config: &PrepareConfig, observer: &dyn Observer) -> Result<()> {
-        if self.record.is_some() {
-            return Ok(());
-        }
         if brats_inputs::sha256(&self.path, config.brats.other_neoplasms, observer)? == self.key {
             return Ok(());
         }
@@ -50,14 +47,15 @@ impl Run<'_> {
     /// Simulates the volumes, or looks at those that are given.
     pub fn brains(&mut self) -> Result<Brains> {
         let &mut Self { study, dir, ref lab, ref mut stages } = self;
+        let key = |path: &Path| brats_inputs::sha256(path, study.prepare.brats.other_neoplasms, lab.observer);
         if let Some(config) = &study.brains.simulate {
             let stage = Stage::new("simulate", dir.cohort(), config, &[])?;
             let done = stages.run(stage, |folder| brain::run_stage(Writing::default(), config, folder, lab))?;
-            return Ok(Brains { path: dir.cohort(), record: Some(done.record), key: done.key });
+            return Ok(Brains { key: key(&dir.cohort())?, path: dir.cohort(), record: Some(done.record) });
         }
         let path = study.brains.brats.clone().ok_or_else(|| Problem::usage("no brains"))?;
         lab.observer.note(&format!("reading {} to see whether it changed", path.display()));
-        let key = brats_inputs::sha256(&path, study.prepare.brats.other_neoplasms, lab.observer)?;
+        let key = key(&path)?;
         Ok(Brains { path, record: None, key })
     }
 

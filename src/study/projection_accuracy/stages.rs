@@ -6,7 +6,6 @@ use super::Run;
 use crate::data::{PrepareConfig, Prepared, Source, fa_inputs, run_stage as prepare};
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
-use crate::project::FeatureSetting;
 use crate::records::diffusion::DiffusionRecord;
 use crate::records::prepare::PrepareRecord;
 use crate::records::residuals::ResidualsRecord;
@@ -19,22 +18,22 @@ use crate::study::cache::{Done, Stage};
 use crate::study::drawn::draw;
 use crate::study::trained::train;
 use crate::units::{Ready, Share};
-use crate::{files, generate, residuals};
+use crate::{generate, residuals};
 
 /// Where the maps lie.
 pub struct Maps {
     path: PathBuf,
     /// What was simulated; absent for the user's own.
     pub record: Option<DiffusionRecord>,
-    /// The simulation's key, or a hash over all files.
+    /// A hash over all files.
     key: String,
 }
 
 impl Maps {
-    /// Refuses maps of the user's that are not as they were when the study began: results of two states would be
+    /// Refuses maps that are not as they were when the study began: results of two states would be
     /// mixed.
     fn require_unchanged(&self, config: &PrepareConfig, observer: &dyn Observer) -> Result<()> {
-        if self.record.is_some() || fa_inputs::sha256(&self.path, &config.fa, observer)? == self.key {
+        if fa_inputs::sha256(&self.path, &config.fa, observer)? == self.key {
             return Ok(());
         }
         Err(Problem::input(&self.path, "maps that changed while the study was at work")
@@ -50,7 +49,8 @@ impl Run<'_> {
         if let Some(config) = &study.maps.simulate {
             let stage = Stage::new("simulate", dir.cohort(), config, &[])?;
             let done = stages.run(stage, |folder| diffusion::run_stage(Writing::default(), config, folder, lab))?;
-            return Ok(Maps { path: dir.cohort(), record: Some(done.record), key: done.key });
+            let key = fa_inputs::sha256(&dir.cohort(), &study.prepare.fa, lab.observer)?;
+            return Ok(Maps { path: dir.cohort(), record: Some(done.record), key });
         }
         let path = study.maps.fa.clone().ok_or_else(|| Problem::usage("no maps"))?;
         lab.observer.note(&format!("reading {} to see whether it changed", path.display()));
@@ -99,12 +99,8 @@ impl Run<'_> {
     pub fn residuals(&mut self, prepared: &Prepared, gan_key: &str) -> Result<Done<ResidualsRecord>> {
         let study = self.study;
         let (config, project) = (&study.residuals, &study.project);
-        let features = match &project.features {
-            FeatureSetting::Weights(file) => files::sha256(file)?,
-            _ => String::new(),
-        };
         let settings = (config, project, study.seed);
-        let stage = Stage::new("residuals", self.dir.residuals(), &settings, &[gan_key, &features])?;
+        let stage = Stage::new("residuals", self.dir.residuals(), &settings, &[gan_key])?;
         let lab = self.lab.of_stage("residuals");
         let network = self.dir.gan().best_network();
         let inputs = residuals::Inputs { network: &network, data: prepared };

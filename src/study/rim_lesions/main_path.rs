@@ -34,22 +34,21 @@ pub struct Cohort {
     pub folder: PathBuf,
     /// What was found in it.
     pub record: CohortRecord,
-    /// The simulation's key, or a hash over all files that are read.
+    /// A hash over all files that are read.
     pub key: String,
-    /// Of one of the user's: what was in it when the study began, and how it is prepared.
-    inputs: Option<(CohortInputs, Vec<PrepareConfig>)>,
+    /// What was in it when the study began, and how it is prepared.
+    inputs: CohortInputs,
+    configs: Vec<PrepareConfig>,
 }
 
 impl Cohort {
-    /// `record`, if a cohort of the user's is still as it was when the study began: else results of two states would be
+    /// `record`, if the cohort is still as it was when the study began: else results of two states would be
     /// mixed, or taken for those of the other one. Whatever reads the cohort asks before it counts as done.
     ///
     /// # Errors
     /// The file that changed.
     pub fn unchanged<R>(&self, record: R, observer: &dyn Observer) -> Result<R> {
-        if let Some((inputs, configs)) = &self.inputs {
-            inputs.require_unchanged(&self.folder, &configs.iter().collect::<Vec<_>>(), observer)?;
-        }
+        self.inputs.require_unchanged(&self.folder, &self.configs.iter().collect::<Vec<_>>(), observer)?;
         Ok(record)
     }
 }
@@ -58,26 +57,27 @@ impl Run<'_> {
     /// Simulates the cohort, or looks at the one that is given.
     pub fn cohort(&mut self) -> Result<Cohort> {
         let &mut Self { study, dir, ref lab, ref mut stages } = self;
-        match (&study.cohort.simulate, &study.cohort.path) {
+        let observer = lab.observer;
+        let multi = study.multi_contrast.as_ref().map(|multi| study.multi_contrast_stages(multi).0);
+        let configs: Vec<PrepareConfig> = std::iter::once(study.prepare.clone()).chain(multi).collect();
+        let read = |folder: &Path| CohortInputs::read(folder, &configs.iter().collect::<Vec<_>>(), observer);
+        let (folder, record, inputs) = match (&study.cohort.simulate, &study.cohort.path) {
             (Some(config), _) => {
                 let stage = Stage::new("simulate", dir.cohort(), config, &[])?;
                 let done = stages.run(stage, |folder| simulate::run_stage(Writing::default(), config, folder, lab))?;
-                Ok(Cohort { folder: dir.cohort(), record: done.record, key: done.key, inputs: None })
+                (dir.cohort(), done.record, read(&dir.cohort())?)
             }
             (None, Some(path)) => {
-                let observer = lab.observer;
                 observer.note(&format!("reading {} to see whether it changed", path.display()));
-                let multi = study.multi_contrast.as_ref().map(|multi| study.multi_contrast_stages(multi).0);
-                let configs: Vec<PrepareConfig> = std::iter::once(study.prepare.clone()).chain(multi).collect();
-                let inputs = CohortInputs::read(path, &configs.iter().collect::<Vec<_>>(), observer)?;
+                let inputs = read(path)?;
                 let mut record = examine::describe(path, SUSCEPTIBILITY, &study.prepare, observer)?;
                 // The report shows pictures of the study folder alone.
                 record.gallery = record.gallery.filter(|_| *path == dir.cohort());
-                let key = inputs.sha256.clone();
-                Ok(Cohort { folder: path.clone(), record, key, inputs: Some((inputs, configs)) })
+                (path.clone(), record, inputs)
             }
-            (None, None) => Err(Problem::usage("no cohort")),
-        }
+            (None, None) => return Err(Problem::usage("no cohort")),
+        };
+        Ok(Cohort { folder, record, key: inputs.sha256.clone(), inputs, configs })
     }
 
     /// Cuts patches and splits the patients.
