@@ -266,10 +266,15 @@ pub fn shown_path(path: &Path) -> String {
     shown(&path.to_string_lossy()).into_owned()
 }
 
-/// The controls of C0 and C1, line and paragraph separators, and what turns the reading direction.
+/// The controls of C0 and C1, line and paragraph separators, what turns the reading direction, and what has no width:
+/// names that differ in these alone look the same. The joiners between letters of some scripts are not among them.
 fn is_control(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -290,6 +295,9 @@ mod tests {
             ("a\\b", "has a path separator"),
             ("a\0b", "control character"),
             ("a\u{202e}b", "control character"),
+            ("a\u{61c}b", "control character"),
+            ("a\u{200b}b", "control character"),
+            ("a\u{e0041}b", "control character"),
             (&long, "has 201 bytes"),
         ] {
             let fault = Name::new(name).unwrap_err();

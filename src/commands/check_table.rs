@@ -1,5 +1,7 @@
 //! `rimforge check-table`: can the numbers of a published table come from the test set that it states?
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::console::Console;
@@ -59,7 +61,19 @@ pub fn run(args: &CheckTableArgs, console: &Console) -> Result<()> {
         (Metric::F1, args.f1),
     ];
     let typed: Vec<(Metric, Share)> = typed.into_iter().filter_map(|(metric, typed)| Some((metric, typed?))).collect();
-    let most = typed.iter().map(|(_, typed)| typed.digits).max().unwrap_or(0).max(1);
+    // "1" is a whole whatever the others' digits.
+    let digits: BTreeSet<u32> = typed.iter().map(|(_, typed)| typed.digits).filter(|&digits| digits > 0).collect();
+    if let (Some(least), Some(most), None) = (digits.first(), digits.last(), args.digits)
+        && least < most
+    {
+        return Err(Problem::usage(format!("numbers of {least} and of {most} decimals"))
+            .expected("each with as many as the table prints")
+            .advice(format!(
+                "type the zeros at their end (.950 for .95, if it is given to three decimals), or let all be as coarse \
+                 as the coarsest: --digits {least}"
+            )));
+    }
+    let most = digits.last().copied().unwrap_or(1);
     let stated = Stated {
         positives: args.positives,
         negatives: args.negatives,

@@ -247,9 +247,9 @@ mod tests {
         for name in ["a/one", "a/mine", "two", "all/x", "all/y/z"] {
             super::super::write(at(name), b"x").unwrap();
         }
-        std::fs::write(at("all/.unfinished-x"), b"half").unwrap();
+        std::fs::write(at("all/.unfinished-x1y2z3"), b"half").unwrap();
         let mut claim = OutFolder::new(OWNER, root.path()).claim().unwrap();
-        assert!(!at("all/.unfinished-x").exists());
+        assert!(!at("all/.unfinished-x1y2z3").exists());
         assert!(claim.owns("a/one") && claim.owns("all/y/z") && !claim.owns("a/mine") && !claim.owns("../two"));
         let problem = claim.will_write(["two", "a/mine"]).unwrap_err();
         assert!(problem.kind() == Kind::Usage && problem.to_string().contains("a/mine: not a file of"), "{problem}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::folder::list_if_there;
 use super::lock::is_lock;
 use super::out_folder::LITTER;
-use super::whole::{UNFINISHED, read_if_there};
+use super::whole::{is_unfinished, read_if_there};
 use crate::name::Inside;
 use crate::problem::{Kind, Result};
 
@@ -65,7 +65,7 @@ pub fn holds_what_its_manifest_says(folder: &Path, name: &str, part: &str) -> Re
 pub fn holds_only(folder: &Path, inner: &str, wanted: impl Fn(&str) -> bool) -> Result<bool> {
     let entries = entries(&folder.join(inner))?;
     let names = entries.iter().map(|path| path.file_name().and_then(|name| name.to_str()));
-    let passed_over = |name: &str| name == ".lock" || name.starts_with(UNFINISHED) || LITTER.contains(&name);
+    let passed_over = |name: &str| name == ".lock" || is_unfinished(name) || LITTER.contains(&name);
     let mut others = names.filter(|name| !name.is_some_and(passed_over)).peekable();
     Ok(others.peek().is_some() && others.all(|name| name.is_some_and(&wanted)))
 }

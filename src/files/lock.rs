@@ -225,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let others = folder.path().join("others");
         std::fs::create_dir(&others).unwrap();
-        let left = [folder.path(), &others].map(|folder| folder.join(".unfinished-x1"));
+        let left = [folder.path(), &others].map(|folder| folder.join(".unfinished-x1y2z3"));
         left.iter().for_each(|file| std::fs::write(file, b"half").unwrap());
         let there = || left.each_ref().map(|file| file.exists());
         let path = folder.path().join(".lock");

@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::claim::{Claim, Ledger};
 use super::folder::list;
-use super::whole::UNFINISHED;
+use super::whole::is_unfinished;
 use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
 
@@ -216,7 +216,7 @@ impl<'a> OutFolder<'a> {
 
     /// What a run leaves that was killed before it wrote anything: lock, mark, unfinished files.
     fn is_bookkeeping(&self, path: &Path, name: &str) -> Result<bool> {
-        if name.starts_with(UNFINISHED) || name == self.owner.mark {
+        if is_unfinished(name) || name == self.owner.mark {
             return Ok(path.symlink_metadata().is_ok_and(|facts| facts.is_file()));
         }
         if name == self.owner.lock {
@@ -316,7 +316,7 @@ mod tests {
         std::fs::write(at("litter").join(".DS_Store"), b"x").unwrap();
         std::fs::create_dir(at("litter").join("lost+found")).unwrap();
         std::fs::write(at("litter").join(".lock"), b"12345").unwrap();
-        std::fs::write(at("litter").join(".unfinished-a1"), b"half").unwrap();
+        std::fs::write(at("litter").join(".unfinished-x1y2z3"), b"half").unwrap();
         symlink(at("linked to"), at("link")).unwrap();
         for name in ["empty", "litter", "link", "new/deep"] {
             for _ in 0..2 {
@@ -324,7 +324,7 @@ mod tests {
             }
             assert!(at(name).join(".rimforge.json").is_file(), "{name}");
         }
-        assert!(!at("litter").join(".unfinished-a1").exists());
+        assert!(!at("litter").join(".unfinished-x1y2z3").exists());
     }
 
     #[test]

@@ -457,10 +457,10 @@ mod tests {
     fn what_a_stopped_run_left_is_there_for_the_next_until_it_is_discarded() {
         let root = tempfile::tempdir().unwrap();
         stage(&claim(root.path()), &["p/a"], "half");
-        write(root.path().join(NEW).join("p/.unfinished-x"), b"x").unwrap();
+        write(root.path().join(NEW).join("p/.unfinished-x1y2z3"), b"x").unwrap();
         let held = claim(root.path());
         let staging = held.staging().unwrap();
-        assert!(staging.join("p/a").exists() && !staging.join("p/.unfinished-x").exists());
+        assert!(staging.join("p/a").exists() && !staging.join("p/.unfinished-x1y2z3").exists());
         held.discard().unwrap();
         assert!(!staging.exists());
     }

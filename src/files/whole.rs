@@ -17,6 +17,14 @@ use crate::problem::{Problem, Result};
 /// Marks a file that a killed run left behind; nothing ever reads one.
 pub(super) const UNFINISHED: &str = ".unfinished-";
 
+/// Whether a name is one that an unfinished file, folder or checkpoint has, and no other that only begins so.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.strip_prefix(UNFINISHED).is_some_and(|rest| match rest.strip_prefix("checkpoint-") {
+        Some(images) => images.len() == 12 && images.bytes().all(|byte| byte.is_ascii_digit()),
+        None => rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+    })
+}
+
 /// The bytes of a regular file of at most `most` bytes, e.g. `read(path, 64 << 20, "a manifest")`.
 ///
 /// Its size is looked at first, so that neither a sparse file nor a device fills the memory; a file that grows
@@ -259,8 +267,7 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 /// A folder that cannot be listed or written to; one that does not exist holds nothing.
 pub(super) fn sweep(folder: &Path) -> Result<()> {
     for path in list_if_there(folder)? {
-        let unfinished =
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(UNFINISHED));
+        let unfinished = path.file_name().and_then(|name| name.to_str()).is_some_and(is_unfinished);
         if !unfinished {
             continue;
         }
@@ -326,13 +333,22 @@ mod tests {
     #[test]
     fn sweeps_what_a_killed_run_left() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(".unfinished-x1"), b"half").unwrap();
+        std::fs::write(folder.path().join(".unfinished-x1y2Z3"), b"half").unwrap();
         std::fs::write(folder.path().join("kept"), b"whole").unwrap();
-        std::fs::create_dir(folder.path().join(".unfinished-x2")).unwrap();
-        std::fs::write(folder.path().join(".unfinished-x2/inside"), b"whole").unwrap();
+        for name in ["x2y3Z4", "checkpoint-000000000016"] {
+            let unfinished = folder.path().join(format!("{UNFINISHED}{name}"));
+            std::fs::create_dir(&unfinished).unwrap();
+            std::fs::write(unfinished.join("inside"), b"whole").unwrap();
+        }
+        // What only begins so is somebody's.
+        let own = Builder::new().prefix(UNFINISHED).tempfile_in(folder.path()).unwrap();
+        assert!(is_unfinished(own.path().file_name().unwrap().to_str().unwrap()));
+        drop(own);
+        std::fs::write(folder.path().join(".unfinished-thesis.txt"), b"mine").unwrap();
         sweep(folder.path()).unwrap();
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(left, ["kept"]);
+        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".unfinished-thesis.txt", "kept"]);
     }
 
     /// Whatever fails, the name has the old bytes or the new ones, nothing else is left, and the error names it.

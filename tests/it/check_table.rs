@@ -67,6 +67,10 @@ fn nonsense_is_refused_with_code_2_and_a_large_set_is_not_slow() {
         (&["--positives", "60", "--negatives", "120", "--accuracy", "nan"], "a share such as .79"),
         (&["--positives", "60", "--negatives", "120", "--accuracy", "-.5"], "a share such as .79"),
         (&["--positives", "6", "--negatives", "1", "--f1", ".5", "--digits", "0"], "0 digits"),
+        (
+            &["--positives", "43", "--negatives", "57", "--precision", ".854", "--sensitivity", ".95"],
+            "numbers of 2 and of 3 decimals",
+        ),
         (&["--positives", "6", "--negatives", "1", "--f1", ".5", "--runs", "0"], "0 runs"),
     ] {
         let output = run(arguments);
@@ -76,7 +80,7 @@ fn nonsense_is_refused_with_code_2_and_a_large_set_is_not_slow() {
     }
     let begun = std::time::Instant::now();
     let large = ["--positives", "999", "--negatives", "999", "--accuracy", ".791", "--precision", ".931"];
-    let output = run(&[&large[..], &["--sensitivity", ".851", "--specificity", ".99", "--f1", ".5"]].concat());
+    let output = run(&[&large[..], &["--sensitivity", ".851", "--specificity", ".990", "--f1", ".500"]].concat());
     assert_eq!(output.status.code(), Some(5));
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }

@@ -7,7 +7,7 @@ pub fn leave_unfinished(root: &Path) {
     for folder in folders(root) {
         let is_file = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().path().is_file();
         if std::fs::read_dir(&folder).unwrap().any(is_file) {
-            std::fs::write(folder.join(".unfinished-x1"), b"half").unwrap();
+            std::fs::write(folder.join(".unfinished-x1y2z3"), b"half").unwrap();
         }
     }
 }
@@ -15,7 +15,7 @@ pub fn leave_unfinished(root: &Path) {
 /// Fails where one is still there.
 pub fn assert_nothing_unfinished(root: &Path) {
     for folder in folders(root) {
-        assert!(!folder.join(".unfinished-x1").exists(), "left in {}", folder.display());
+        assert!(!folder.join(".unfinished-x1y2z3").exists(), "left in {}", folder.display());
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::config::ReadConfig;
 use super::faults;
@@ -110,7 +110,9 @@ impl Store {
     }
 
     fn connect(path: &Path) -> rusqlite::Result<Self> {
-        let db = Connection::open(path)?;
+        // A path is no address: "file:x" is a folder of that name.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "synchronous", "EXTRA")?;
         db.pragma_update(None, "foreign_keys", "ON")?;
