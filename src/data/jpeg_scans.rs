@@ -134,9 +134,10 @@ impl Jpeg {
         let count = usize::from(*header.first()?);
         let of = header.get(1..1 + 2 * count)?;
         let &[first, last, bits] = header.get(1 + 2 * count..)?.first_chunk()?;
-        let pass = match self.progressive {
-            true => Pass { first: first.into(), last: last.into(), refines: bits >> 4 != 0, down_to: bits & 15 },
-            false => Pass { first: 0, last: COEFFICIENTS - 1, refines: false, down_to: 0 },
+        let pass = if self.progressive {
+            Pass { first: first.into(), last: last.into(), refines: bits >> 4 != 0, down_to: bits & 15 }
+        } else {
+            Pass { first: 0, last: COEFFICIENTS - 1, refines: false, down_to: 0 }
         };
         let one = |named: &[u8]| {
             let which = self.components.iter().position(|component| component.name == named[0])?;
@@ -165,12 +166,11 @@ impl Jpeg {
                 let [across, down] = if alone { [1, 1] } else { component.blocks };
                 for block in 0..across * down {
                     let place = [x * across + block % across, y * down + block / across];
-                    match self.progressive {
-                        false => sequential(&mut codes, tables)?,
-                        true => {
-                            let set = component.set.get_mut(place[1] * component.coded[0] + place[0])?;
-                            progressive(&mut codes, tables, pass, (set, &mut run))?;
-                        }
+                    if self.progressive {
+                        let set = component.set.get_mut(place[1] * component.coded[0] + place[0])?;
+                        progressive(&mut codes, tables, pass, (set, &mut run))?;
+                    } else {
+                        sequential(&mut codes, tables)?;
                     }
                 }
             }

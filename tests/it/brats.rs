@@ -472,7 +472,7 @@ fn examinations_that_names_count_are_of_one_person() {
     place.refused(
         "other",
         &["--slice-classes", "plane"],
-        &["volumes under other names: BraTS-GLI-00001-000_t1c.nii.gz"],
+        &["volumes under other names: BraTS-GLI-00001-000/BraTS-GLI-00001-000_t1c.nii.gz"],
     );
 }
 

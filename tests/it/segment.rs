@@ -2,9 +2,12 @@
 //! something.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rimforge::data::manifest::{Class, Manifest, Split};
 use rimforge::data::{Prepared, patch_file};
 use rimforge::files;
@@ -303,7 +306,7 @@ fn traced_twice(root: &Path) -> f64 {
         let data = (0..2).flat_map(|z| planes[z].iter().map(move |&value| share(z, value))).collect();
         let traced = |z: usize| planes[z].iter().filter(|&&value| value > 0.0).count() as f64;
         dices.push(2.0 * traced(0) / (2.0 * traced(0) + traced(1)));
-        let name = format!("derivatives/lesions/sub-{patient}/anat/sub-{patient}_desc-rim_probseg.nii");
+        let name = format!("derivatives/lesions/sub-{patient}/anat/sub-{patient}_desc-rim_probseg.nii.gz");
         let file = root.join("cohort").join(&name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         let grid = Grid::new([SIDE, SIDE, DEPTH], Affine::IDENTITY);
@@ -329,9 +332,11 @@ fn readers_are_compared_where_the_data_set_lies() {
         let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for input in manifest["inputs"].as_array_mut().unwrap() {
             let file = root.join("cohort").join(input["path"].as_str().unwrap());
-            let mut bytes = fs::read(&file).unwrap();
+            let mut bytes = vec![];
+            flate2::read::GzDecoder::new(fs::File::open(&file).unwrap()).read_to_end(&mut bytes).unwrap();
             bytes[at..at + 4].copy_from_slice(&5f32.to_le_bytes());
-            fs::write(&file, bytes).unwrap();
+            let mut packed = GzEncoder::new(fs::File::create(&file).unwrap(), Compression::fast());
+            packed.write_all(&bytes).and_then(|()| packed.finish()).unwrap();
             input["sha256"] = json!(files::sha256(&file).unwrap());
         }
         fs::write(&path, manifest.to_string()).unwrap();

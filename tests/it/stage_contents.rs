@@ -21,12 +21,10 @@ fn json(path: &Path) -> Value {
 
 /// A network of the same shapes and other weights, in the place of a study's.
 fn other_network(tiny: &TinyRuns, out: &Path) {
-    let other = tiny.at("other-network");
-    if !other.exists() {
-        finish(&mut tiny.with("train", &other, &["--seed", "4242"]));
-    }
+    let other = tiny.at("of-another-seed");
+    run(tiny, &other, &["--before", "generate", "--set", "seed=9"]);
     for name in ["network-best.safetensors", "network-last.safetensors"] {
-        fs::copy(other.join(name), out.join("gan").join(name)).unwrap();
+        fs::copy(other.join("gan").join(name), out.join("gan").join(name)).unwrap();
     }
 }
 
@@ -53,7 +51,7 @@ fn what_something_else_put_into_a_stage_is_set_aside_and_what_it_changed_made_an
     // A manifest.
     let manifest = whole.join("data/manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replacen("\"reader2\":true", "\"reader2\":false", 1)).unwrap();
+    fs::write(&manifest, text.replacen("\"reader2\": true", "\"reader2\": false", 1)).unwrap();
     assert_ne!(fs::read_to_string(&manifest).unwrap(), text);
     let said = run(&tiny, &whole, &["--before", "project"]);
     assert!(said.contains("prepare: its results were changed by something else; made anew"), "{said}");
@@ -87,7 +85,7 @@ fn a_file_that_settings_name_counts_by_what_it_holds() {
     let said = run(&tiny, &out, &options);
     assert!(said.contains("train: settings or inputs changed"), "{said}");
     let record = json(&out.join("gan/record.json"));
-    assert_eq!(record["base"]["sha256"], digest::sha256(&fs::read(&base).unwrap()), "{}", record["base"]);
+    assert_eq!(record["base"]["sha256"], digest::sha256(fs::read(&base).unwrap()), "{}", record["base"]);
 }
 
 /// Two machines of the same settings whose trainings ended otherwise: images of one are none of the other's.
@@ -95,21 +93,23 @@ fn a_file_that_settings_name_counts_by_what_it_holds() {
 fn units_of_another_network_are_not_merged() {
     let tiny = TinyRuns::new();
     let (one, other, units) = (tiny.at("one"), tiny.at("other"), tiny.at("units-of-other"));
-    run(&tiny, &one, &["--before", "generate"]);
+    // More than one unit has.
+    const SEEDS: [&str; 2] = ["--set", "generate.seeds=0-39"];
+    run(&tiny, &one, &[&["--before", "generate"], &SEEDS[..]].concat());
     copy(&one, &other);
     other_network(&tiny, &other);
     // As if it had been trained there.
     let stamp = other.join(".stages/train.json");
     let mut trained = json(&stamp);
-    trained["head_sha256"] = digest::sha256(&fs::read(other.join("gan/network-best.safetensors")).unwrap()).into();
+    trained["head_sha256"] = digest::sha256(fs::read(other.join("gan/network-best.safetensors")).unwrap()).into();
     fs::write(&stamp, trained.to_string()).unwrap();
     let shard = |out: &Path, shard: &str, more: &[&str]| {
-        finish(tiny.command("run", out).args(["--stage", "generate", "--shard", shard]).args(more))
+        finish(tiny.command("run", out).args(["--stage", "generate", "--shard", shard]).args(SEEDS).args(more))
     };
     shard(&one, "0/2", &[]);
     shard(&other, "1/2", &["--shard-out", units.to_str().unwrap()]);
     let merge = |more: &[&str]| -> Output {
-        tiny.study(&["merge"], &one, &[]).args(more).args(["--until", "generate"]).output().unwrap()
+        tiny.study(&["merge"], &one, &[SEEDS[1]]).args(more).args(["--until", "generate"]).output().unwrap()
     };
     let output = merge(&[units.to_str().unwrap()]);
     let said = text(&output);
@@ -119,6 +119,6 @@ fn units_of_another_network_are_not_merged() {
     let output = merge(&[]);
     assert!(output.status.success(), "{}", text(&output));
     let straight = tiny.at("straight");
-    run(&tiny, &straight, &["--before", "project"]);
+    run(&tiny, &straight, &[&["--before", "project"], &SEEDS[..]].concat());
     assert_same("merged", &one.join("synthetic"), &outcome(&straight.join("synthetic")));
 }

@@ -14,15 +14,16 @@ pub(super) fn wanted(contrasts: &[String], config: &PrepareConfig) -> Option<(&'
     if contrasts.iter().any(|contrast| contrast == LABELS) {
         return Some(("seg, which is asked for as a channel", "or prepare other contrasts"));
     }
-    match brats.volumes {
-        true => (brats.volume_classes != VolumeClasses::Population).then_some((
+    if brats.volumes {
+        (brats.volume_classes != VolumeClasses::Population).then_some((
             "seg, which says whether a tumour enhances",
             "or take the populations alone as classes: --volume-classes population",
-        )),
-        false => (brats.classes != SliceClasses::Plane).then_some((
+        ))
+    } else {
+        (brats.classes != SliceClasses::Plane).then_some((
             "seg, which says whether a slice cuts a tumour",
             "or take the planes alone as classes: --slice-classes plane",
-        )),
+        ))
     }
 }
 
