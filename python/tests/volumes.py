@@ -47,6 +47,7 @@ def _ball(centre: tuple[float, float, float], radius: float) -> NDArray[np.bool_
 def write_brats(root: Path, populations: dict[str, int]) -> None:
     """So many cases of each population ("SSA", "GLI"), each with a tumour of three regions, as BraTS 2023 has them."""
     draws = np.random.RandomState(7)
+    cases = 0
     for population, count in populations.items():
         for number in range(count):
             case = f"BraTS-{population}-{10 * len(population) + number:05}-000"
@@ -54,6 +55,9 @@ def write_brats(root: Path, populations: dict[str, int]) -> None:
             labels = np.zeros(SHAPE, np.float32)
             for label, radius in ((2, 7.0), (3, 5.0), (1, 3.0)):
                 labels[_ball(centre, radius)] = label
+            # No two cases have the same tumour: one voxel of the core swells.
+            labels.flat[np.flatnonzero(labels == 1)[cases]] = 2
+            cases += 1
             for kind in ("t1c", "t1n", "t2f", "t2w"):
                 noise = draws.normal(0, 8, SHAPE)
                 image = np.where(_head(), 100 + 3 * _grid()[1] + 40 * (labels == 3) + noise, 0)
@@ -71,6 +75,9 @@ def write_anisotropy(root: Path, healthy: int, patients: int) -> None:
         lines.append(f"{person}\t{'ms' if is_patient else 'healthy'}")
         values = 0.35 + 0.2 * np.cos(_grid()[0] / 3) + draws.normal(0, 0.03, SHAPE)
         lesion = _ball((5, 4 - number % 3, 0), 4.0) & is_patient
+        if is_patient:
+            # No two persons have the same lesion.
+            lesion.flat[np.flatnonzero(lesion)[number]] = False
         values = np.where(_head(), np.clip(np.where(lesion, values - 0.25, values), 0.02, 0.95), 0)
         stem = f"{person}/dwi/{person}_space-MNI152NLin6Asym"
         write_nifti(root / f"{stem}_model-tensor_param-FA_dwimap.nii.gz", values.astype(np.float32), 2.0)
