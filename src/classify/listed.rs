@@ -88,6 +88,7 @@ pub(super) fn inside(folder: &Path, record: &Path, name: &str) -> Result<PathBuf
 
 /// The values of an image that has the given hash.
 pub(super) fn values(path: &Path, sha256: &str, data: &Prepared) -> Result<Vec<f32>> {
-    let again = "write it again with `rimforge generate` or `rimforge project`, from a network of this data set";
+    let again = "write it again with `rimforge generate` or `rimforge project`, from a network of this data set; in a study, \
+                 remove the record.json beside it and run the study again";
     listed_image::read(path, &data.image_shape().map(|n| n as u64), sha256).map_err(|problem| problem.advice(again))
 }

@@ -18,6 +18,7 @@ use super::odd_label::is_missing;
 use super::reader_table::{self, Votes};
 use super::sidecar::{Sidecars, read_json};
 use super::table;
+use super::visits;
 use crate::files::{kind_of, list_if_there};
 use crate::name::Name;
 use crate::problem::{Problem, Result};
@@ -98,6 +99,7 @@ pub fn read(root: &Path, contrasts: &[String], picks: &[Pick]) -> Result<Cohort>
             .expected("one folder for one patient")
             .advice("join them, or rename one if they are two people"));
     }
+    notes.extend(visits::alike(subjects.iter().map(String::as_str)));
     note_near_names(root, &mut notes)?;
     check_participants(root, &subjects, &mut notes);
     let strangers: BTreeSet<String> =
@@ -286,23 +288,27 @@ fn note_differences(contrasts: &[String], patients: &[Patient], notes: &mut Vec<
             Some((patient.id.clone(), file.path.clone()?))
         };
         let paths: Vec<(String, PathBuf)> = patients.iter().filter_map(of).collect();
-        let names: Vec<BidsName> = paths.iter().filter_map(|(_, path)| BidsName::of_volume(path)).collect();
-        for (key, values) in differences(&names).into_iter().filter(|(key, _)| !["sub", "ses", "run"].contains(key)) {
-            let with = |value: &str| -> Vec<String> {
-                let has = |path: &Path| {
-                    BidsName::of_volume(path).is_some_and(|name| name.value(key).unwrap_or("none") == value)
-                };
-                paths.iter().filter(|(_, path)| has(path)).map(|(id, _)| id.clone()).collect()
-            };
-            let each: Vec<String> =
-                values.iter().map(|value| format!("{key}-{value} in {}", listed(&with(value)))).collect();
-            notes.push(format!(
-                "{contrast} is not the same kind of file in all patients: {}; choose with --entities (prepare.entities) \
-                 where they do not show the same",
-                each.join("; ")
-            ));
-        }
+        let choose = "; choose with --entities (prepare.entities) where they do not show the same";
+        notes.extend(different_kinds(&paths).into_iter().map(|which| format!("{contrast} is {which}{choose}")));
     }
+}
+
+/// In what the names of files of several patients (each with its patient) differ beyond whose and when: another
+/// sequence, model or step of processing.
+pub(super) fn different_kinds(paths: &[(String, PathBuf)]) -> Vec<String> {
+    let names: Vec<BidsName> = paths.iter().filter_map(|(_, path)| BidsName::of_volume(path)).collect();
+    let keys = differences(&names).into_iter().filter(|(key, _)| !["sub", "ses", "run"].contains(key));
+    keys.map(|(key, values)| {
+        let with = |value: &str| -> Vec<String> {
+            let has =
+                |path: &Path| BidsName::of_volume(path).is_some_and(|name| name.value(key).unwrap_or("none") == value);
+            paths.iter().filter(|(_, path)| has(path)).map(|(id, _)| id.clone()).collect()
+        };
+        let each: Vec<String> =
+            values.iter().map(|value| format!("{key}-{value} in {}", listed(&with(value)))).collect();
+        format!("not the same kind of file in all patients: {}", each.join("; "))
+    })
+    .collect()
 }
 
 /// The patients' folders; their names become parts of file names.

@@ -76,6 +76,9 @@ pub(super) struct PatientPatches {
     /// Lesions that neither calls a rim and that are traced for the most part, and rims that are traced throughout.
     #[serde(default)]
     pub overtraced: Vec<Name>,
+    /// Of each lesion: its mean susceptibility less that of the patch around it, in ppb; empty without such a map.
+    #[serde(default)]
+    pub above: Vec<f32>,
     /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
     pub ranges: Vec<[f32; 2]>,
     /// What the headers of its files leave open.
@@ -223,6 +226,7 @@ impl Work<'_> {
             larger: 0,
             untraced: Vec::new(),
             overtraced: Vec::new(),
+            above: Vec::new(),
             ranges: Vec::new(),
             places,
             background,
@@ -246,6 +250,7 @@ impl Work<'_> {
                 let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
                 self.note_empty(&lesion, &patch, &mut empty);
                 self.note_untraced(&lesion, &patch, &mut done);
+                done.above.extend(self.above_around(&lesion, &patch));
                 let channel = |at: usize| &patch[at * lesion.mask.len()..][..lesion.mask.len()];
                 twins.retain(|&[one, other]| channel(one) == channel(other));
             }
@@ -352,6 +357,19 @@ impl Work<'_> {
                 done.overtraced.extend(done.lesions.last().map(|cut| cut.id.clone()));
             }
         }
+    }
+
+    /// How far the lesion's mean susceptibility lies above that of the rest of its patch, ppb.
+    fn above_around(&self, lesion: &Cut, patch: &[f32]) -> Option<f32> {
+        let at = self.config.contrasts.iter().position(|name| Measure::of(name) == Measure::Susceptibility)?;
+        let values = &patch[at * lesion.mask.len()..][..lesion.mask.len()];
+        let mean = |inside: bool| {
+            let own =
+                lesion.mask.iter().zip(values).filter(|(mask, value)| (**mask > 0) == inside && value.is_finite());
+            let (sum, count) = own.fold((0f64, 0u64), |(sum, count), (_, value)| (sum + f64::from(*value), count + 1));
+            (sum / count as f64) as f32
+        };
+        Some(mean(true) - mean(false))
     }
 
     fn require_something(&self, patient: &Patient, empty: &[Vec<String>]) -> Result<()> {

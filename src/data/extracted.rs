@@ -16,6 +16,22 @@ use crate::records::prepare::{LesionFigure, PatientFigure, VolumeWindowed};
 /// Folder of the patches below the data folder.
 pub(super) const PATCHES: &str = "patches";
 
+/// Whole brains that are read at once, each of some hundred megabytes.
+const MOST_AT_ONCE: usize = 4;
+
+/// What `work` gives on as many threads as may each have a brain in memory.
+///
+/// # Errors
+/// Threads cannot be started.
+pub(super) fn few_at_once<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    let threads = rayon::current_num_threads().min(MOST_AT_ONCE);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Problem::new(Kind::Environment, format!("cannot start threads: {error}")))?;
+    Ok(pool.install(work))
+}
+
 /// What a source gave; its patches lie in the data folder already.
 #[derive(Debug)]
 pub(super) struct Extracted {

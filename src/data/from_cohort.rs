@@ -136,6 +136,7 @@ fn assemble(cohort: &Cohort, config: &PrepareConfig, mut patients: Vec<PatientPa
     all.notes.extend(untraced(&patients));
     all.notes.extend(overtraced(&patients));
     all.notes.extend(odd_sizes(cohort, &patients));
+    all.notes.extend(odd_signs(&patients));
     let mut places = PlaceNotes::default();
     patients.iter_mut().for_each(|patient| places.join(std::mem::take(&mut patient.places)));
     all.notes.extend(places.words(config.form));
@@ -262,6 +263,47 @@ fn odd_sizes(cohort: &Cohort, patients: &[PatientPatches]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// Lesions that a patient must have before the sign of its map is doubted.
+const LEAST_LESIONS: usize = 3;
+
+/// Agreed rims that lie below their surroundings, and patients whose lesions lie as far below as the others' lie above:
+/// scanners and programs differ in the sign of the phase, and iron is paramagnetic.
+fn odd_signs(patients: &[PatientPatches]) -> Option<String> {
+    let is_rim = |lesion: &Lesion| (lesion.reader1, lesion.reader2) == (Some(true), Some(true));
+    let own =
+        |patient: &PatientPatches| -> Vec<f32> { patient.above.iter().copied().filter(|it| it.is_finite()).collect() };
+    let rims = patients.iter().flat_map(|patient| patient.lesions.iter().zip(&patient.above));
+    let rims: Vec<f32> = rims.filter(|(lesion, _)| is_rim(lesion)).map(|(_, above)| *above).collect();
+    let ask = "is the sign of the maps that of susceptibility, in which iron is positive?";
+    let rim = median(rims)?;
+    if rim <= 0.0 {
+        return Some(format!(
+            "lesions that both readers call a rim are less susceptible than what is around them (median {rim:.1} ppb): \
+             {ask} do the label maps lie on their lesions?"
+        ));
+    }
+    let usual = median(patients.iter().flat_map(own).collect()).filter(|usual| *usual > 0.0)?;
+    let opposite = |patient: &&PatientPatches| {
+        let above = own(patient);
+        above.len() >= LEAST_LESIONS && median(above).is_some_and(|middle| middle <= -usual / 2.0)
+    };
+    let odd: Vec<&str> = patients.iter().filter(opposite).map(|patient| patient.lesions[0].patient.as_str()).collect();
+    (!odd.is_empty()).then(|| {
+        format!(
+            "the lesions of {} of {} patients lie as far below what is around them as the others' above ({usual:.1} \
+             ppb): {ask} {}",
+            odd.len(),
+            patients.len(),
+            listed(&odd)
+        )
+    })
+}
+
+fn median(mut values: Vec<f32>) -> Option<f32> {
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {

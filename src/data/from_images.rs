@@ -15,6 +15,7 @@ use super::label_classes::{self, Labelled, LabelledImage};
 use super::label_folders;
 use super::manifest::{Class, Classes, Split};
 use super::name_join::listed;
+use super::one_origin;
 use super::png_folder::PngFolder;
 use super::prepare_config::{ClassSource, PrepareConfig};
 use super::split;
@@ -201,10 +202,19 @@ impl ImageSet {
             let counted = "no labels: every image counts as of the class of interest";
             notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
         }
+        if labels.patient.is_none() {
+            let names = || names.iter().map(String::as_str);
+            if let Some(copies) = one_origin::copies(names()) {
+                return Err(Problem::input(place, format!("images whose names are those of copies of one original: {copies}"))
+                    .expected("each image once: copies would lie on both sides of the split")
+                    .advice("give the originals (fits change images as they read them), or a table with a column called patient"));
+            }
+            notes.extend(one_origin::slices(names()).map(|names| {
+                format!("images that seem to be slices of one volume, each dealt to a side by itself: {names}; a column called patient holds them together")
+            }));
+        }
         let persons = labels.patient.iter().flatten();
-        notes.extend(visits::alike(persons.map(String::as_str)).map(|names| {
-            format!("patients whose names differ in what may count examinations, each of them one patient: {names}")
-        }));
+        notes.extend(visits::alike(persons.map(String::as_str)));
         notes.extend(told.into_iter().chain(labels.notes).chain(files.notes()));
         let has_patients = labels.patient.is_some();
         Ok(Self { images, classes, has_readers: labels.votes.is_some(), has_patients, patient_source, notes })

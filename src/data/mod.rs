@@ -65,6 +65,8 @@ mod thumbnail;
 
 mod odd_label;
 
+mod one_origin;
+
 mod passed_over;
 
 mod image_tables;

@@ -26,7 +26,7 @@ pub fn near_key(text: &str) -> String {
 /// As [`near_key`], for names of things that are numbered: what stands between two figures still parts them ("1-11" is
 /// not "11-1", "P 1" is "P1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal
 /// fraction ("1.1" is not "1.10"), but for one that a program made of a whole number ("1.0", "P1.0"). The full stop of
-/// a sentence is no part of a name ("P1.").
+/// a sentence is no part of a name ("P1."), and neither is a word for whose number it is ("sub-01", "Patient 1").
 pub fn near_id_key(text: &str) -> String {
     let key = key(text, Some('-'));
     let key = key.trim_end_matches('.');
@@ -42,8 +42,13 @@ pub fn near_id_key(text: &str) -> String {
         in_number = letter.is_ascii_digit();
         short.push(letter);
     }
-    short
+    let number =
+        |word| short.strip_prefix(word).filter(|rest: &&str| rest.starts_with(|first: char| first.is_ascii_digit()));
+    PERSON.into_iter().find_map(number).map(str::to_owned).unwrap_or(short)
 }
+
+/// Words that stand before a person's number.
+const PERSON: [&str; 5] = ["sub", "subject", "patient", "pat", "participant"];
 
 fn is_quotation_mark(letter: char) -> bool {
     matches!(letter, '"' | '\'' | '`' | '\u{b4}' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
@@ -204,6 +209,8 @@ mod tests {
             ("P 1", "P1"),
             ("HAM_04.", "HAM_04"),
             ("P1", "P1.0"),
+            ("sub-01", "1"),
+            ("Patient 1", "01"),
         ] {
             assert_eq!(near_id_key(one), near_id_key(other), "{one} {other}");
         }

@@ -1,11 +1,12 @@
-//! Names that count the examinations of a person: "100001_time2", "P01_FU1", "S7-baseline".
+//! Names that count the examinations of a person: "100001_time2", "P01_FU1", "S7-baseline", "P01_2019-03-04",
+//! "TCGA-02-0001-01A".
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name_join::listed;
 
-/// Words for an examination, in lower case, with or without a number behind them; the last ones only with one.
-const WORDS: [&str; 17] = [
+/// Words for an examination, in lower case, with or without a number behind them.
+const WORDS: [&str; 24] = [
     "session",
     "ses",
     "timepoint",
@@ -14,53 +15,119 @@ const WORDS: [&str; 17] = [
     "followup",
     "fu",
     "baseline",
+    "bl",
     "scan",
+    "rescan",
+    "retest",
     "exam",
     "examination",
     "week",
     "month",
     "year",
     "day",
-    "tp",
-    "v",
+    "pre",
+    "post",
+    "preop",
+    "postop",
+    // Of two breasts, eyes, hands.
+    "left",
+    "right",
 ];
 
-/// How many of [`WORDS`] say nothing without a number.
-const NUMBERED: usize = 2;
+/// Words that say nothing without a number: "T1", "M12", OASIS' "MR2".
+const NUMBERED: [&str; 8] = ["tp", "v", "t", "m", "w", "y", "d", "mr"];
+
+/// What tools write behind a name.
+const TOOLS: [&str; 2] = ["brain", "bet"];
+
+fn is_joint(letter: char) -> bool {
+    matches!(letter, '-' | '_' | ' ' | '.')
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a word with the number behind it, or without one, is an examination.
+fn counts(word: &str, has_number: bool) -> bool {
+    let among = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    among(&WORDS) || has_number && among(&NUMBERED)
+}
 
 /// The person whose examination `name` is, where its end counts examinations.
 pub(super) fn person(name: &str) -> Option<&str> {
-    let joint = |letter: char| matches!(letter, '-' | '_' | ' ' | '.');
-    let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    let has_number = before.len() < name.len();
-    // "time2" or "time_2".
-    let (stem, word) = if has_number { before.trim_end_matches(joint) } else { name }.rsplit_once(joint)?;
-    let at = WORDS.iter().position(|known| word.eq_ignore_ascii_case(known))?;
+    let bare = name.rsplit_once(is_joint).filter(|(_, last)| TOOLS.iter().any(|tool| last.eq_ignore_ascii_case(tool)));
+    let name = bare.map_or(name, |(stem, _)| stem);
+    let stem = of_tcga(name).or_else(|| before_date(name)).or_else(|| before_word(name))?;
     // "control_scan01" is the first control: nobody is told by the stem.
     let is_somebody = stem.bytes().any(|byte| byte.is_ascii_digit());
-    (is_somebody && (has_number || at < WORDS.len() - NUMBERED)).then_some(stem)
+    is_somebody.then(|| person(stem).unwrap_or(stem))
 }
 
-/// Names that may be those of several examinations of one person.
-pub(super) fn alike<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let mut of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for name in names {
-        of.entry(person(name).unwrap_or(name)).or_default().insert(name);
+/// "time2" or "time_2" behind the stem.
+fn before_word(name: &str) -> Option<&str> {
+    let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let has_number = before.len() < name.len();
+    let (stem, word) = if has_number { before.trim_end_matches(is_joint) } else { name }.rsplit_once(is_joint)?;
+    counts(word, has_number).then_some(stem)
+}
+
+/// A date behind the stem: 20190304, 2019-03-04, 04.03.2019.
+fn before_date(name: &str) -> Option<&str> {
+    let (stem, last) = name.rsplit_once(is_joint)?;
+    if last.len() == 8 && is_number(last) && is_date(&last[..4], &last[4..6], &last[6..]) {
+        return Some(stem);
     }
+    let mut parts = name.rsplitn(4, is_joint);
+    let (last, month, first, stem) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    (is_date(first, month, last) || is_date(last, month, first)).then_some(stem)
+}
+
+fn is_date(year: &str, month: &str, day: &str) -> bool {
+    let within = |text: &str, low: u32, high: u32| {
+        is_number(text) && text.parse().is_ok_and(|value| (low..=high).contains(&value))
+    };
+    year.len() == 4 && within(year, 1900, 2100) && within(month, 1, 12) && within(day, 1, 31)
+}
+
+/// "TCGA-02-0001" of the barcode of a sample of that patient.
+fn of_tcga(name: &str) -> Option<&str> {
+    let parts: Vec<&str> = name.splitn(4, '-').collect();
+    let [project, site, patient, _] = parts[..] else { return None };
+    let is_own = project == "TCGA" && site.len() == 2 && patient.len() == 4;
+    is_own.then(|| &name[..project.len() + site.len() + patient.len() + 2])
+}
+
+/// As [`person`], of labels that have no joints ("P01v2"): by chance other names may look so, too.
+fn person_of_label(name: &str) -> Option<&str> {
+    let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let stem = before.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let somebody = stem.ends_with(|last: char| last.is_ascii_digit());
+    (somebody && counts(&before[stem.len()..], before.len() < name.len())).then_some(stem)
+}
+
+/// What to say of names that may be those of several examinations of one person, each taken for a person.
+pub(super) fn alike<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let person = |name| person(name).or_else(|| person_of_label(name)).unwrap_or(name);
+    several(names.into_iter().map(|name| (name, person(name)))).map(|names| {
+        format!("patients whose names differ in what may count examinations, each of them one patient: {names}")
+    })
+}
+
+/// The names of all persons that have more than one; `None` where nobody has.
+fn several<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    let mut of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    names.for_each(|(name, person)| {
+        of.entry(person).or_default().insert(name);
+    });
     let several: Vec<&str> = of.into_values().filter(|names| names.len() > 1).flatten().collect();
     (!several.is_empty()).then(|| listed(&several))
 }
 
 /// What to say of names that are taken for several examinations of one person, each with its person.
 pub(super) fn joined<'a>(names: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
-    let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    names
-        .into_iter()
-        .filter(|(name, person)| name != person)
-        .for_each(|(name, person)| of.entry(person).or_default().push(name));
-    let several: Vec<&str> = of.into_values().filter(|names| names.len() > 1).flatten().collect();
-    (!several.is_empty())
-        .then(|| format!("taken for several examinations of one person by their names: {}", listed(&several)))
+    several(names.into_iter())
+        .map(|names| format!("taken for several examinations of one person by their names: {names}"))
 }
 
 #[cfg(test)]
@@ -80,6 +147,18 @@ mod tests {
             ("case 3 week12", "case 3"),
             ("A1_TP1", "A1"),
             ("sub-07_v2", "sub-07"),
+            ("P01_20190304", "P01"),
+            ("P01_2019-03-04", "P01"),
+            ("TCGA-02-0001_1999.03.08", "TCGA-02-0001"),
+            ("TCGA-02-0001-01A", "TCGA-02-0001"),
+            ("P01_4.3.2019", "P01"),
+            ("P01_20190304_v1", "P01"),
+            ("OAS1_0001_MR2", "OAS1_0001"),
+            ("002_S_0001_m12", "002_S_0001"),
+            ("002_S_0001_bl", "002_S_0001"),
+            ("P01_preop", "P01"),
+            ("P_00001_LEFT", "P_00001"),
+            ("PatientID_0001_Timepoint_1_brain", "PatientID_0001"),
         ] {
             assert_eq!(person(name), Some(expected), "{name}");
         }
@@ -98,6 +177,14 @@ mod tests {
             "UCSF-PDGM-0409",
             "a_time2b",
             "x_mask",
+            "P01_20191304",
+            "P01_12345678",
+            "scan_20190304",
+            "case_2019_3",
+            "P01_T",
+            "P01_brain",
+            "TCGA-02-0001",
+            "P01v2",
             "",
         ] {
             assert_eq!(person(name), None, "{name}");
@@ -105,7 +192,13 @@ mod tests {
         let said = joined([("a_v1", "a"), ("a_v2", "a"), ("b_v1", "b"), ("c", "c")]).unwrap();
         assert!(said.contains("a_v1, a_v2") && !said.contains("b_v1"), "{said}");
         assert_eq!(joined([("b_v1", "b"), ("c", "c")]), None);
-        assert_eq!(alike(["a1_v1", "b", "a1_v1", "a1_v2"]).as_deref(), Some("a1_v1, a1_v2"));
+        // The first examination may be the one without a word.
+        assert!(joined([("P01", "P01"), ("P01_FU1", "P01")]).unwrap().ends_with("P01, P01_FU1"));
+        assert!(alike(["a1_v1", "b", "a1_v1", "a1_v2"]).unwrap().ends_with(": a1_v1, a1_v2"));
+        assert!(
+            alike(["sub-P01v1", "sub-P01ses2", "sub-P02v1", "sub-P"]).unwrap().ends_with(": sub-P01ses2, sub-P01v1")
+        );
+        assert_eq!(alike(["A3T5", "A3T", "1v", "v1", "P01x2", "P01x3"]), None);
         assert_eq!(alike(["a1_v1", "b", "a1_v1", "a_v1", "a_v2"]), None);
     }
 }

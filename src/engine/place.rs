@@ -92,21 +92,25 @@ fn instructions() -> String {
 }
 
 /// As `shim/kernels_select.cpp` chooses.
-#[cfg(target_arch = "x86_64")]
 fn kernels() -> &'static str {
+    ["avx512", "avx2"].into_iter().find(|set| has(set)).unwrap_or("plain")
+}
+
+/// Whether this CPU has what kernels of the name ("avx512", "avx2") are made of.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn has(set: &str) -> bool {
     use std::arch::is_x86_feature_detected as has;
-    if has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq") {
-        "avx512"
-    } else if has!("avx2") && has!("fma") {
-        "avx2"
-    } else {
-        "plain"
+    match set {
+        "avx512" => has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq"),
+        "avx2" => has!("avx2") && has!("fma"),
+        _ => false,
     }
 }
 
+/// Instructions that only others have.
 #[cfg(not(target_arch = "x86_64"))]
-fn kernels() -> &'static str {
-    "plain"
+pub(super) fn has(_set: &str) -> bool {
+    false
 }
 
 #[cfg(test)]

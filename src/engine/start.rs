@@ -97,6 +97,19 @@ pub struct Facts {
     pub gpu: String,
 }
 
+/// Refuses instructions that the environment asks of libtorch and that this CPU does not have: it would take them on
+/// trust, and the process would end without a word.
+fn require_instructions(asked: Option<&str>) -> Result<()> {
+    let Some(asked) = asked else { return Ok(()) };
+    let set = asked.to_ascii_lowercase();
+    if !["avx512", "avx2"].contains(&&*set) || super::place::has(&set) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Environment, format!("ATEN_CPU_CAPABILITY={}", crate::name::shown(asked)))
+        .expected("instructions that this CPU has")
+        .advice("unset it; libtorch chooses by itself"))
+}
+
 impl Engine {
     /// Starts libtorch. Call once, before any tensor is made.
     ///
@@ -113,6 +126,7 @@ impl Engine {
     /// Those of [`Engine::start`].
     pub fn start_as(config: &EngineConfig, process: usize) -> Result<Self> {
         config.check()?;
+        require_instructions(std::env::var("ATEN_CPU_CAPABILITY").ok().as_deref())?;
         let folder = folder();
         // SAFETY: plain queries without arguments.
         let (compiled, loaded) =
@@ -224,6 +238,15 @@ pub(super) fn cpu_low_precision() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instructions_that_are_not_there_are_refused() {
+        for none in [None, Some("default"), Some("AVX2").filter(|_| crate::engine::place::has("avx2"))] {
+            require_instructions(none).unwrap();
+        }
+        let said = require_instructions(Some("AVX512"));
+        assert_eq!(said.is_ok(), crate::engine::place::has("avx512"), "{said:?}");
+    }
 
     #[test]
     fn unpacks_a_version() {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::json_place::place;
+use super::json_room;
 use super::whole::{read_if_there, write_unflushed, writer};
 use crate::problem::{Kind, Problem, Result};
 
@@ -66,8 +67,13 @@ fn text_file(path: &Path, value: &impl Serialize) -> Result<String> {
 /// The value that the JSON text `bytes` of the file `path` holds; `what` it should be, e.g. "a manifest".
 ///
 /// # Errors
-/// Another text; the message says which key is wrong ("lesions[3].id") and why.
+/// Another text; the message says which key is wrong ("lesions[3].id") and why. One of so many short words or empty
+/// lists that its values would take more than 256 MiB and four times its length.
 pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8], what: &str) -> Result<T> {
+    if json_room::is_too_little_for(bytes) {
+        let found = format!("not {what}: its {} bytes hold more short words and empty lists than any", bytes.len());
+        return Err(Problem::input(path, found).expected("values of some length, as the program writes them"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let place = place(bytes, error.line(), error.column());
         let place = if place.is_empty() { place } else { format!("{place}: ") };
@@ -85,6 +91,7 @@ const LONGEST: u64 = 1 << 30;
 /// A note that is there and cannot be read just now (no permission, a disk that fails): it may say much.
 pub fn read_note<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Option<T>> {
     let bytes = read_if_there(path, LONGEST, "a note")?;
+    let bytes = bytes.filter(|bytes| !json_room::is_too_little_for(bytes));
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 

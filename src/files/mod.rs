@@ -27,6 +27,8 @@ mod json;
 
 mod json_place;
 
+mod json_room;
+
 pub mod npy;
 
 pub mod npy_header;

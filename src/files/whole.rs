@@ -12,6 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::fault::{self, Operation};
 use super::folder::{list_if_there, make_folder, parent, remove, remove_folder};
+use super::kind_of;
 use crate::problem::{Problem, Result};
 
 /// Marks a file that a killed run left behind; nothing ever reads one.
@@ -139,7 +140,7 @@ pub fn write_unflushed(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 /// `from` cannot be read, or `to` not be written.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     let failed = |error| Problem::io(from, "reading", error);
-    let mut source = File::open(from).map_err(failed)?;
+    let (mut source, _) = kind_of::open(from, "a file to copy")?;
     let mut writer = writer(to)?;
     let mut buffer = vec![0; 1 << 18];
     loop {

@@ -9,7 +9,7 @@ use crate::name::Inside;
 use crate::problem::{Problem, Result};
 
 /// Bytes of a picture, at most: the largest sheets have some megabytes.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 64 << 20;
 
 /// A picture with its caption.
 pub struct Figure {

@@ -92,6 +92,13 @@ pub fn write(of: Described<'_>, said: Said<'_>, out: &Path, observer: &dyn Obser
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(Problem::usage("a name with control characters, or none").expected("--name, in a few words"));
     }
+    if let Some(url) = said.url {
+        let is_address = ["https://", "http://"].iter().any(|start| url.len() > start.len() && url.starts_with(start));
+        if !is_address || url.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
+            return Err(Problem::usage(format!("--url {}", crate::name::shown(url)))
+                .expected("where the data will lie: https:// and more, without spaces"));
+        }
+    }
     let mut claim = target.claim()?;
     claim.discard()?;
     let staging = claim.staging()?;

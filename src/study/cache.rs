@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::content::{self, Hashes};
+use super::content::{self, Contents};
 use super::errand::{Doing, Errand};
 use crate::digest;
 use crate::files;
@@ -38,38 +38,24 @@ struct Stamp<R> {
     /// Over all attempts.
     seconds: f64,
     record: Option<R>,
-    /// Of the record in the stage's folder when it was done: another command may have put other results there since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    left_sha256: Option<String>,
-    /// Of the network or the manifest beside it, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    head_sha256: Option<String>,
+    /// What lay in the stage's folder when it was done: another command may have put other results there since.
+    #[serde(flatten)]
+    left: Contents,
 }
 
-impl<R> Stamp<R> {
-    /// Whether `now` lies in the stage's folder what it left there.
-    fn left(&self, now: &Hashes) -> bool {
-        let same = |then: &Option<String>, now: &Option<String>| then.is_none() || then == now;
-        same(&self.left_sha256, &now[0]) && same(&self.head_sha256, &now[1])
-    }
-
-    /// Whether something else lies there now; what is only gone is the stage's to make again in its folder.
-    fn is_replaced(&self, now: &Hashes) -> bool {
-        let other = |then: &Option<String>, now: &Option<String>| then.is_some() && now.is_some() && then != now;
-        other(&self.left_sha256, &now[0]) || other(&self.head_sha256, &now[1])
-    }
-}
+/// A stage that is done: its record, how it went, and what lies in its folder.
+type Finished<R> = (R, StageRun, Contents);
 
 /// What a stage of this run left, or what was kept.
 struct Left {
     stage: &'static str,
     folder: PathBuf,
-    hashes: Hashes,
+    contents: Contents,
 }
 
 impl Left {
     fn require_same(&self) -> Result<()> {
-        if content::left(self.stage, &self.folder)? == self.hashes {
+        if Contents::of(self.stage, &self.folder)? == self.contents {
             return Ok(());
         }
         Err(Problem::input(&self.folder, format!("the results of {} changed while the study was at work", self.stage))
@@ -122,24 +108,24 @@ impl Stage {
         observer: &dyn Observer,
         says_all: impl Fn(&R) -> bool,
         work: impl FnOnce(&Path) -> Result<R>,
-    ) -> Result<(R, StageRun)> {
+    ) -> Result<Finished<R>> {
         files::refuse_link(&self.folder)?;
         let found = self.read_stamp::<R>()?;
         let known = found.is_some();
         let same = found.filter(|stamp| stamp.key == self.key);
         let before = same.as_ref().map_or(0.0, |stamp| stamp.seconds);
-        let now = content::left(self.name, &self.folder)?;
+        let now = Contents::of(self.name, &self.folder)?;
         match same {
-            Some(ref stamp @ Stamp { record: Some(_), .. }) if !stamp.left(&now) => {
+            Some(Stamp { record: Some(_), ref left, .. }) if !left.are_still(&now) => {
                 observer.note(&format!("{}: its results were changed by something else; made anew", self.name));
-                if stamp.is_replaced(&now) {
+                if left.are_replaced_by(&now) {
                     self.set_aside("results of something else", observer)?;
                 }
             }
             Some(Stamp { record: Some(record), .. }) if says_all(&record) => {
                 observer.note(&format!("{}: done before, kept", self.name));
                 tracing::info!("{}: settings and inputs are those of {}", self.name, self.folder.display());
-                return Ok((record, self.stage_run(before)));
+                return Ok((record, self.stage_run(before), now));
             }
             Some(_) => tracing::info!("{}: goes on where it was stopped after {before:.1} s", self.name),
             None => {
@@ -149,29 +135,31 @@ impl Stage {
             }
         }
         let start = Instant::now();
-        self.write_stamp::<R>(None, before)?;
+        self.write_stamp::<R>(None, before, Contents::default())?;
         let outcome = work(&self.folder);
         let seconds = before + start.elapsed().as_secs_f64();
         match outcome {
             Ok(record) => {
-                self.write_stamp(Some(&record), seconds)?;
+                let left = Contents::of(self.name, &self.folder)?;
+                self.write_stamp(Some(&record), seconds, left.clone())?;
                 tracing::info!("{}: done, {seconds:.1} s in all", self.name);
-                Ok((record, self.stage_run(seconds)))
+                Ok((record, self.stage_run(seconds), left))
             }
             Err(problem) => {
                 // The first error is the one to show; a disk that is full may refuse the stamp as well.
-                let _ = self.write_stamp::<R>(None, seconds);
+                let _ = self.write_stamp::<R>(None, seconds, Contents::default());
                 Err(problem)
             }
         }
     }
 
     /// The stage's record where it is done for this key and says all; nothing is written or set aside.
-    fn kept<R: DeserializeOwned>(&self, says_all: &impl Fn(&R) -> bool) -> Result<Option<(R, StageRun)>> {
+    fn kept<R: DeserializeOwned>(&self, says_all: &impl Fn(&R) -> bool) -> Result<Option<Finished<R>>> {
         let Some(stamp) = self.read_stamp::<R>()?.filter(|stamp| stamp.key == self.key) else { return Ok(None) };
-        let unchanged = stamp.left(&content::left(self.name, &self.folder)?);
+        let now = Contents::of(self.name, &self.folder)?;
+        let unchanged = stamp.left.are_still(&now);
         let record = stamp.record.filter(|record| unchanged && says_all(record));
-        Ok(record.map(|record| (record, self.stage_run(stamp.seconds))))
+        Ok(record.map(|record| (record, self.stage_run(stamp.seconds), now)))
     }
 
     fn stage_run(&self, seconds: f64) -> StageRun {
@@ -187,20 +175,18 @@ impl Stage {
         files::read_note(self.stamp())
     }
 
-    fn write_stamp<R: Serialize>(&self, record: Option<&R>, seconds: f64) -> Result<()> {
+    fn write_stamp<R: Serialize>(&self, record: Option<&R>, seconds: f64, left: Contents) -> Result<()> {
         let path = self.stamp();
         let folder = path.parent().unwrap_or(&self.folder);
         files::make_folder(folder)?;
-        let left = record.map(|_| content::left(self.name, &self.folder)).transpose()?;
-        let [left_sha256, head_sha256] = left.unwrap_or_default();
-        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record, left_sha256, head_sha256 })
+        files::write_json(&path, &Stamp { key: self.key.clone(), seconds, record, left })
     }
 
     /// Whether results of other settings, inputs or commands lie in its folder, which a run would set aside.
     fn sets_aside(&self) -> Result<bool> {
         let stamp = self.read_stamp::<IgnoredAny>()?.filter(|stamp| stamp.key == self.key);
-        let now = content::left(self.name, &self.folder)?;
-        let own = stamp.is_some_and(|stamp| !stamp.is_replaced(&now));
+        let now = Contents::of(self.name, &self.folder)?;
+        let own = stamp.is_some_and(|stamp| !stamp.left.are_replaced_by(&now));
         Ok(!own && !files::list_if_there(&self.folder)?.is_empty())
     }
 
@@ -368,12 +354,11 @@ impl<'a> Stages<'a> {
     }
 
     /// Notes a stage that is done.
-    fn keep<R>(&mut self, stage: Stage, (record, run): (R, StageRun)) -> Result<Done<R>> {
+    fn keep<R>(&mut self, stage: Stage, (record, run, contents): Finished<R>) -> Result<Done<R>> {
         self.runs.push(run);
         let Stage { name, folder, key } = stage;
-        let hashes = content::left(name, &folder)?;
-        let key = content::handed_on(name, &key, &folder, &hashes)?;
-        self.left.push(Left { stage: name, folder, hashes });
+        let key = contents.handed_on(name, &key, &folder)?;
+        self.left.push(Left { stage: name, folder, contents });
         Ok(Done { record, key })
     }
 

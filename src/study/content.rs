@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::data::dataset::MANIFEST;
 use crate::digest;
@@ -54,61 +56,86 @@ fn head(stage: &str, folder: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Of the record in a stage's folder and of its head, where they are there.
-pub(super) type Hashes = [Option<String>; 2];
-
-/// What lies in the `folder` of a stage.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(super) fn left(stage: &str, folder: &Path) -> Result<Hashes> {
-    let sha256 = |path: &Path| if files::is_there(path)? { files::sha256(path).map(Some) } else { Ok(None) };
-    let head = head(stage, folder).map(|head| sha256(&head)).transpose()?.flatten();
-    Ok([sha256(&folder.join(RECORD))?, head])
+/// What lies in the folder of a stage, by its hashes (SHA-256, lowercase hexadecimal).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contents {
+    /// Of the record, where there is one.
+    #[serde(rename = "left_sha256", default, skip_serializing_if = "Option::is_none")]
+    record: Option<String>,
+    /// Of the network or the manifest beside it, likewise.
+    #[serde(rename = "head_sha256", default, skip_serializing_if = "Option::is_none")]
+    head: Option<String>,
 }
 
-/// What a stage hands on to those that read its results: its `key`, and what its folder holds but for the time that it
-/// took.
-///
-/// # Errors
-/// A record that cannot be read.
-pub(super) fn handed_on(stage: &str, key: &str, folder: &Path, [record, head]: &Hashes) -> Result<String> {
-    let content = match (head, record) {
-        (Some(head), _) => head.clone(),
-        (None, None) => return Ok(key.to_owned()),
-        (None, Some(record)) => without_times(&folder.join(RECORD))?.unwrap_or_else(|| record.clone()),
-    };
-    tracing::debug!("{stage}: key {key} left {content}");
-    Ok(digest::sha256(format!("{key} {content}").as_bytes()))
-}
-
-/// The hash of a record without what says how long something took; `None` where nothing does.
-fn without_times(record: &Path) -> Result<Option<String>> {
-    let bytes = files::read(record, LARGEST_RECORD, "a record")?;
-    if !bytes.windows(SECONDS.len()).any(|word| word == SECONDS.as_bytes()) {
-        return Ok(None);
+impl Contents {
+    /// What lies in the `folder` of a stage now.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(super) fn of(stage: &str, folder: &Path) -> Result<Self> {
+        let sha256 = |path: &Path| if files::is_there(path)? { files::sha256(path).map(Some) } else { Ok(None) };
+        let head = head(stage, folder).map(|head| sha256(&head)).transpose()?.flatten();
+        Ok(Self { record: sha256(&folder.join(RECORD))?, head })
     }
-    let mut value: Value = files::parse_json(record, &bytes, "a record")?;
-    drop_times(&mut value);
-    Ok(Some(digest::sha256(value.to_string().as_bytes())))
+
+    /// Whether all that was noted is there `now`.
+    pub(super) fn are_still(&self, now: &Self) -> bool {
+        self.each(now, |then, now| then == now)
+    }
+
+    /// Whether something else lies there `now`; what is only gone is the stage's to make again in its folder.
+    pub(super) fn are_replaced_by(&self, now: &Self) -> bool {
+        !self.each(now, |then, now| now.is_none() || then == now)
+    }
+
+    /// Whether `holds` of each file that was noted.
+    fn each(&self, now: &Self, holds: impl Fn(&Option<String>, &Option<String>) -> bool) -> bool {
+        [(&self.record, &now.record), (&self.head, &now.head)]
+            .into_iter()
+            .all(|(then, now)| then.is_none() || holds(then, now))
+    }
+
+    /// What a stage hands on to those that read its results: its `key`, and what its folder holds but for the time
+    /// that it took.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub(super) fn handed_on(&self, stage: &str, key: &str, folder: &Path) -> Result<String> {
+        let content = match (&self.head, &self.record) {
+            (Some(head), _) => head.clone(),
+            (None, None) => return Ok(key.to_owned()),
+            (None, Some(_)) => without_times(&folder.join(RECORD))?,
+        };
+        tracing::debug!("{stage}: key {key} left {content}");
+        Ok(digest::sha256(format!("{key} {content}").as_bytes()))
+    }
+}
+
+/// The hash of a record without what says how long something took.
+///
+/// Its text is cut, not parsed: values of a record of many megabytes take many times as much, and a stage writes its
+/// fields in one order.
+fn without_times(record: &Path) -> Result<String> {
+    let bytes = files::read(record, LARGEST_RECORD, "a record")?;
+    let mut hash = Sha256::new();
+    let mut rest = &bytes[..];
+    while let Some(at) = rest.windows(SECONDS.len()).position(|word| word == SECONDS) {
+        let (before, after) = rest.split_at(at + SECONDS.len());
+        hash.update(before);
+        // A number, or an object of numbers: of several methods, or a range.
+        let is_object = after.trim_ascii_start().starts_with(b"{");
+        let ends = |byte: &u8| *byte == b'}' || !is_object && *byte == b',';
+        rest = &after[after.iter().position(ends).unwrap_or(after.len())..];
+    }
+    hash.update(rest);
+    Ok(digest::hex(hash.finalize()))
 }
 
 /// Of a stage, in bytes: what every command that reads one takes.
 const LARGEST_RECORD: u64 = 1 << 30;
 
-/// What fields of durations are called.
-const SECONDS: &str = "seconds";
-
-fn drop_times(value: &mut Value) {
-    match value {
-        Value::Array(parts) => parts.iter_mut().for_each(drop_times),
-        Value::Object(keys) => {
-            keys.retain(|key, _| key != SECONDS);
-            keys.values_mut().for_each(drop_times);
-        }
-        _ => {}
-    }
-}
+/// A field of a duration; quotation marks within a word have a backslash before them.
+const SECONDS: &[u8] = b"\"seconds\":";
 
 #[cfg(test)]
 mod tests {
@@ -143,10 +170,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let handed = |stage: &str, record: &str| {
             std::fs::write(place.path().join(RECORD), record).unwrap();
-            let hashes = left(stage, place.path()).unwrap();
-            handed_on(stage, "key", place.path(), &hashes).unwrap()
+            Contents::of(stage, place.path()).unwrap().handed_on(stage, "key", place.path()).unwrap()
         };
-        assert_eq!(handed("generate", r#"{"seconds":1,"n":[2]}"#), handed("generate", r#"{"n":[2],"seconds":3}"#));
+        let of_two = |first: &str, second: &str| {
+            let words = r#""words":"a \"seconds\": 5""#;
+            handed("generate", &format!(r#"{{"seconds": {first},{words},"n":[{{"seconds":{second}}}]}}"#))
+        };
+        assert_eq!(of_two("1", "2.5"), of_two("3.5e-7", "0"));
+        assert_eq!(of_two("1", r#"{"a":1,"b":2}"#), of_two("1", r#" {"a":2,"b":1}"#));
         assert_ne!(handed("generate", r#"{"seconds":1,"n":[2]}"#), handed("generate", r#"{"seconds":1,"n":[3]}"#));
         assert_ne!(handed("project", r#"{"n":2}"#), handed("project", r#"{"n":3}"#));
         for stage in ["train-second", "prepare-external"] {
@@ -160,7 +191,7 @@ mod tests {
             assert_ne!(one, with(b"other", "{}"));
         }
         std::fs::remove_file(place.path().join(RECORD)).unwrap();
-        let nothing = left("generate", place.path()).unwrap();
-        assert_eq!(handed_on("generate", "key", place.path(), &nothing).unwrap(), "key");
+        let nothing = Contents::of("generate", place.path()).unwrap();
+        assert_eq!(nothing.handed_on("generate", "key", place.path()).unwrap(), "key");
     }
 }

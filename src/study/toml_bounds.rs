@@ -15,6 +15,9 @@ pub const LONGEST_ASSIGNMENT: usize = 1 << 16;
 /// Levels of brackets and of dotted names, at most; the settings themselves have four.
 const DEEPEST: usize = 64;
 
+/// Names and tables of names, at most: the longest study has some two hundred settings.
+const MOST_NAMES: usize = 20_000;
+
 /// The text of a study file, a byte order mark at its beginning aside.
 ///
 /// # Errors
@@ -36,12 +39,12 @@ pub fn text_of(path: &Path) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// What is too deep in `text`, in words with the line; `None` where nothing is.
+/// What is too deep or too much in `text`, in words; `None` where nothing is.
 ///
 /// Counted are brackets outside of strings and comments, and dots between names: any that no other mark than a quote
 /// parts. A string is read as a parser of TOML would, so that one full of brackets is none.
 pub fn fault(text: &str) -> Option<String> {
-    let (mut brackets, mut dots) = (0usize, 0usize);
+    let (mut brackets, mut dots, mut names) = (0usize, 0usize, 0usize);
     let mut string: Option<&str> = None;
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
@@ -65,9 +68,16 @@ pub fn fault(text: &str) -> Option<String> {
                 string = opens;
                 match letter {
                     '[' | '{' => (brackets, dots) = (brackets + 1, 0),
-                    ']' | '}' => (brackets, dots) = (brackets.saturating_sub(1), 0),
+                    ']' | '}' => {
+                        names += dots + 1;
+                        (brackets, dots) = (brackets.saturating_sub(1), 0);
+                    }
                     '.' => dots += 1,
-                    ',' | '=' | '\n' => dots = 0,
+                    '=' => {
+                        names += dots + 1;
+                        dots = 0;
+                    }
+                    ',' | '\n' => dots = 0,
                     _ => {}
                 }
                 match (letter, opens) {
@@ -80,6 +90,9 @@ pub fn fault(text: &str) -> Option<String> {
         if brackets > DEEPEST || dots > DEEPEST {
             let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
             return Some(format!("more than {DEEPEST} levels in line {line}"));
+        }
+        if names > MOST_NAMES {
+            return Some(format!("more than {MOST_NAMES} names"));
         }
         rest = &rest[step..];
     }
@@ -103,6 +116,14 @@ mod tests {
         ] {
             assert_eq!(fault(&text), None, "{text:.80}");
         }
+    }
+
+    #[test]
+    fn many_names_are_told() {
+        for many in ["a.b.c.d = 1\n".repeat(5001), "a = [[],[]]\n".repeat(6000), "[a.b]\n".repeat(10_001)] {
+            assert_eq!(fault(&many).unwrap(), "more than 20000 names");
+        }
+        assert_eq!(fault(&"a.b = 1.5\n".repeat(10_000)), None);
     }
 
     #[test]

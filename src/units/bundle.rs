@@ -3,14 +3,13 @@
 //! The first line names the form and the SHA-256 of all behind it, the second is JSON (stage, key, unit, names and
 //! sizes), then the files' bytes follow. Nothing in it says when, where or by whom it was made.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest;
-use crate::files;
+use crate::files::{self, kind_of};
 use crate::name::{Inside, Name, shown};
 use crate::problem::{Problem, Result};
 
@@ -98,8 +97,8 @@ pub(super) fn read(path: &Path, of: &Label) -> Result<Option<Vec<Content>>> {
 
 /// Whether there is a file at `path` whose label is `of` and which is as long as its list of files says.
 pub(super) fn looks_whole(path: &Path, of: &Label) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    let Ok(length) = file.metadata().map(|facts| facts.len()) else { return false };
+    // A pipe in its place would be waited for without end.
+    let Ok((file, length)) = kind_of::open(path, "a unit") else { return false };
     let mut reader = BufReader::new(file.take(MOST_HEAD));
     let (mut first, mut head) = (String::new(), String::new());
     if reader.read_line(&mut first).is_err() || reader.read_line(&mut head).is_err() || !first.starts_with(FORM) {

@@ -62,6 +62,23 @@ impl CohortFiles {
         self.root.join("derivatives/lesions/lesions.tsv")
     }
 
+    /// Calls a patient `name` in all folders, files and tables.
+    pub fn rename(&self, patient: usize, name: &str) {
+        let id = format!("sub-{patient:03}");
+        for root in [self.root.clone(), self.root.join("derivatives/lesions")] {
+            let anat = root.join(&id).join("anat");
+            for file in fs::read_dir(&anat).expect("folder").map(|entry| entry.expect("entry").path()) {
+                let own = file.file_name().and_then(|own| own.to_str()).expect("name").replace(&id, name);
+                fs::rename(&file, anat.join(own)).expect("renamed");
+            }
+            fs::rename(root.join(&id), root.join(name)).expect("renamed");
+        }
+        for table in [self.reader_table(), self.root.join("participants.tsv")] {
+            let text = fs::read_to_string(&table).expect("table").replace(&id, name);
+            fs::write(&table, text).expect("table");
+        }
+    }
+
     /// Rewrites the reader table.
     pub fn edit_table(&self, edit: impl Fn(String) -> String) {
         let text = fs::read_to_string(self.reader_table()).expect("table");

@@ -560,6 +560,18 @@ fn lesions_of_one_person_are_on_one_side() {
     let persons = place.ham(&with_table(with_column("patient_id")));
     let manifest = persons.manifest(&["lesions of one person together: 6 persons are known"]);
     assert!(groups(&manifest.lesions).len() <= 6, "{:?}", groups(&manifest.lesions));
+    // One person in two spellings, and names that count examinations.
+    let of = |name: &dyn Fn(usize) -> String| {
+        let mut lines = text.lines();
+        let head = format!("{},patient_id\n", lines.next().unwrap());
+        let rows = lines.enumerate().map(|(at, line)| format!("{line},{}\n", name(at)));
+        place.ham(&with_table(head + &rows.collect::<String>()))
+    };
+    of(&|at| [format!("P{}", at % 6), format!("p0{}", at % 6)][at / 6 % 2].clone())
+        .refused(&["persons that differ in spelling alone: ", "one spelling for one person"]);
+    of(&|at| format!("P{}_2019-03-0{}", at % 6, 1 + at / 6 % 2)).manifest(&[
+        "names differ in what may count examinations, each of them one patient: P0_2019-03-01, P0_2019-03-02",
+    ]);
     place.ham(&with_table(with_column("Subject"))).refused(&["the column \"Subject\"", "a column called patient_id"]);
     place.ham(&with_table(text)).manifest(&[]);
 }

@@ -159,3 +159,54 @@ fn intent(path: &Path, code: i16) {
     std::io::Write::write_all(&mut packed, &bytes).unwrap();
     packed.finish().unwrap();
 }
+
+/// Groups, examinations and files of which the tables or names say more than one thing.
+#[test]
+fn groups_examinations_and_kinds_that_are_joined_are_told_or_refused() {
+    let maps = Maps::new();
+    let rows = "sub-h1\thealthy\nsub-h2\thealthy\nsub-m1\tMS\nsub-m2\t";
+    maps.table(&format!("{rows}control\n"));
+    maps.refused("the groups \"healthy\" and \"control\"");
+    maps.table(&format!("{rows}NMOSD\n"));
+    let told = maps.done("joined").notes.join("\n");
+    assert!(told.contains("counted as \"patient\": MS (1 persons), NMOSD (1 persons)"), "{told}");
+    assert!(!told.contains("not the same kind of file"), "{told}");
+    // Another model, a mask under another word, and the mean of all.
+    let kind = "model-tensor_param-FA_dwimap";
+    fs::rename(maps.file("m2", kind), maps.file("m2", "model-DKI_param-FA_dwimap")).unwrap();
+    fs::rename(maps.file("m2", "label-lesion_mask"), maps.file("m2", "label-WMH_mask")).unwrap();
+    fs::copy(maps.file("h1", kind), maps.0.path("maps/mean_FA.nii.gz")).unwrap();
+    let told = maps.done("kinds").notes.join("\n");
+    assert!(told.contains("not the same kind of file in all patients: model-DKI in sub-m2; model-tensor in"), "{told}");
+    assert!(told.contains("mean_FA") && told.contains("sub-m2_label-WMH_mask.nii.gz"), "{told}");
+    // A table that lists each examination, and one that says two things of a person.
+    for (at, person) in ["h1", "h2", "m1", "m2"].into_iter().enumerate() {
+        let file = maps.file(person, if person == "m2" { "model-DKI_param-FA_dwimap" } else { kind });
+        fs::rename(file, maps.0.path(&format!("maps/P{}_time{}_FA.nii.gz", at / 2, at % 2 + 1))).unwrap();
+    }
+    for file in [maps.file("m1", "label-lesion_mask"), maps.0.path("maps/mean_FA.nii.gz")] {
+        fs::remove_file(file).unwrap();
+    }
+    let each = "P0_time1\thealthy\nP0_time2\thealthy\nP1_time1\tMS\nP1_time2\t";
+    maps.table(&format!("{each}healthy\n"));
+    maps.refused("sub-P1_time1 is \"MS\" and sub-P1_time2 is \"healthy\", one person by their names");
+    maps.table(&format!("{each}MS\n"));
+    let record = maps.done("examinations");
+    assert!(record.notes.iter().any(|note| note.contains("taken for several examinations of one person")));
+    assert_eq!(record.counts.iter().map(|side| side.patients).sum::<u64>(), 2, "{:?}", record.counts);
+}
+
+/// Ringing around a brain is none of it, and noise there is no background.
+#[test]
+fn what_lies_around_a_brain_is_not_taken_for_it() {
+    let maps = Maps::new();
+    let kind = "model-tensor_param-FA_dwimap";
+    let level = |at: [usize; 3]| (at[0] as f32 * 0.9).sin().abs() * 0.4 + 0.3;
+    let shown =
+        |record: &PrepareRecord| record.notes.iter().find(|note| note.contains("images show")).cloned().unwrap();
+    let plain = shown(&maps.done("plain"));
+    maps.write("m1", kind, |at| if inside(at) { level(at) } else { 1e-5 * (at[1] % 3) as f32 });
+    assert_eq!(shown(&maps.done("ringing")), plain);
+    maps.write("m1", kind, |at| if inside(at) { level(at) } else { 0.3 + 0.02 * (at[1] % 7) as f32 });
+    maps.refused("100 % of the voxels are not 0, and there is no mask of the brain");
+}

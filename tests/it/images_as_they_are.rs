@@ -330,6 +330,21 @@ fn json_and_tables_of_other_programs_are_understood() {
 }
 
 #[test]
+fn copies_of_one_original_are_refused_and_slices_of_one_volume_told() {
+    let place = Place::new();
+    let mut copies = classes();
+    copies.extend(pictures(&["x", "y", "rim/1_flipped.png"]).split_off(2));
+    let refused = place.both(&copies, &[]);
+    refused.into_iter().for_each(|done| done.refused(&["copies of one original: rim/1.png, rim/1_flipped.png"]));
+    let names: Vec<String> =
+        (0..8).map(|at| format!("{}/P{}_slice{:03}.png", ["other", "rim"][at % 2], at / 4, at)).collect();
+    let slices = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    place.folder(&slices, &[]).lesions(&["images that seem to be slices of one volume", "rim/P0_slice001.png"]);
+    let json = br#"{"labels": [["a.png", 0]], "patients": ["P1"]}"#;
+    place.folder(&with(plain(), &[("dataset.json", json)]), &[]).refused(&["the key \"patients\", which is not read"]);
+}
+
+#[test]
 fn hidden_and_system_files_are_passed_over_alike_and_counted_once() {
     let place = Place::new();
     let clutter: [(&str, &[u8]); 7] = [

@@ -371,6 +371,11 @@ fn a_plan_lists_what_can_be_known_and_says_what_is_done() {
     let third = plan(&out);
     assert!(of(&third, "project").iter().all(|unit| unit.done));
     assert_eq!(units(&out.join("units")).len(), of(&third, "project").len());
+    // A pipe in the place of a unit is none, and not waited for.
+    let unit = out.join("units").join(units(&out.join("units")).keys().next().unwrap());
+    fs::remove_file(&unit).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&unit).status().unwrap().success());
+    assert_eq!(of(&plan(&out), "project").iter().filter(|unit| !unit.done).count(), 1);
     let whole = plan(&base.tiny.at("whole"));
     assert!(whole.units.iter().all(|unit| unit.done && unit.key.is_some()), "{whole:?}");
     let table = finish(&mut base.command("plan", &out, &[]));

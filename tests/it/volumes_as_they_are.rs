@@ -536,6 +536,32 @@ fn names_that_mix_sessions_runs_or_patients_are_refused_and_other_kinds_are_told
     }
 }
 
+/// Names and signs that say nothing by themselves: examinations as patients, and maps of the other sign of the phase.
+#[test]
+fn patients_that_may_be_one_and_signs_that_differ_are_told() {
+    let cohort = CohortFiles::new(4);
+    let negated = |patient: usize| {
+        let values: Vec<f32> = cohort_files::susceptibility(patient).iter().map(|value| -value).collect();
+        cohort_files::nifti(&cohort.chimap(patient), &values, 0.0);
+    };
+    prepare(&cohort, "own", &[]).assert().success();
+    assert!(!notes(&cohort, "own").contains("sign of the maps"), "{}", notes(&cohort, "own"));
+    negated(2);
+    prepare(&cohort, "one", &[]).assert().success();
+    let told = notes(&cohort, "one");
+    assert!(told.contains("the lesions of 1 of 4 patients lie as far below") && told.contains("sub-002"), "{told}");
+    [1, 3, 4].into_iter().for_each(negated);
+    prepare(&cohort, "all", &[]).assert().success();
+    let told = notes(&cohort, "all");
+    assert!(told.contains("a rim are less susceptible than what is around them"), "{told}");
+    for (patient, name) in [(1, "sub-9v1"), (2, "sub-9v2")] {
+        cohort.rename(patient, name);
+    }
+    prepare(&cohort, "visits", &[]).assert().success();
+    let told = notes(&cohort, "visits");
+    assert!(told.contains("may count examinations, each of them one patient: sub-9v1, sub-9v2"), "{told}");
+}
+
 /// What the images of a patient cannot show: that the lesions, the tracings or a contrast are not theirs.
 #[test]
 fn maps_of_other_patients_contrasts_or_things_are_refused_or_told() {

@@ -55,7 +55,7 @@ pub(in crate::data) const MOST_TILT: f64 = 20.0;
 const FAR: f32 = 1e3;
 
 /// Share of a volume that is a brain, at most: heads fill 17 to 20 % of these grids, and half of a tightly cut one.
-const MOST_BRAIN: f64 = 0.65;
+pub(in crate::data) const MOST_BRAIN: f64 = 0.65;
 
 impl CaseVolumes {
     /// Reads the channels of a case, and its labels.

@@ -30,7 +30,7 @@ use self::config::{Plane, SliceClasses};
 use self::layout::{CaseFiles, LABELS, Layout};
 use self::planes::Cut;
 use super::background::BackgroundNotes;
-use super::extracted::{Extracted, PATCHES, hash_pixels, require_one_origin, stop_if_asked};
+use super::extracted::{Extracted, PATCHES, few_at_once, hash_pixels, require_one_origin, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::name_join::listed;
@@ -47,9 +47,6 @@ use crate::records::FileHash;
 use crate::records::label::{Contrast, Window};
 use crate::records::prepare::VolumeWindowed;
 use crate::seed::RunSeed;
-
-/// Cases that are read at once, each of some 150 to 250 MB.
-const MOST_AT_ONCE: usize = 4;
 
 /// Side of a slice where nothing else is asked for, in pixels.
 const SIDE: u32 = 64;
@@ -82,12 +79,7 @@ pub(super) fn extract(
         observer.advance(1);
         Ok(done)
     };
-    let threads = rayon::current_num_threads().min(MOST_AT_ONCE);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Problem::new(Kind::Environment, format!("cannot start threads: {error}")))?;
-    let done = pool.install(|| layout.cases.par_iter().with_max_len(1).map(one).collect::<Result<Vec<Done>>>());
+    let done = few_at_once(|| layout.cases.par_iter().with_max_len(1).map(one).collect::<Result<Vec<Done>>>())?;
     observer.end();
     let mut all = assemble(&work, &layout, done?)?;
     deal(&mut all, &layout, config, (seed, observer)).map_err(|problem| problem.at(root))?;

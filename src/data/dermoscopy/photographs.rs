@@ -9,7 +9,7 @@ use crate::data::image_store::ImageStore;
 use crate::data::name_join::{listed, repeated};
 use crate::data::near_names::{look_alikes, near_id_key, one_form, spelled};
 use crate::data::odd_label;
-use crate::data::table;
+use crate::data::{table, visits};
 use crate::name::shown;
 use crate::problem::{Problem, Result};
 
@@ -83,14 +83,7 @@ pub(super) fn image_name(path: &Path, line: u64, cell: &str) -> Result<String> {
 /// # Errors
 /// A word that stands for no lesion.
 pub(super) fn lesion_name(path: &Path, line: u64, cell: &str) -> Result<Option<String>> {
-    if cell.is_empty() {
-        return Ok(None);
-    }
-    match odd_label::patient_fault(cell) {
-        None => Ok(Some(one_form(cell).into_owned())),
-        Some(fault) => Err(Problem::input(path, format!("line {line}: lesion_id: {fault}"))
-            .expected("the lesion that the photograph shows")),
-    }
+    name_in(path, line, (cell, "lesion_id"), "the lesion that the photograph shows")
 }
 
 /// The column of persons, where a table has one.
@@ -101,13 +94,18 @@ pub(super) const PERSON: &str = "patient_id";
 /// # Errors
 /// A word that stands for nobody.
 pub(super) fn person_name(path: &Path, line: u64, cell: &str) -> Result<Option<String>> {
+    name_in(path, line, (cell, PERSON), "whose lesion the photograph shows, or an empty cell")
+}
+
+fn name_in(path: &Path, line: u64, (cell, column): (&str, &str), expected: &str) -> Result<Option<String>> {
     if cell.is_empty() {
         return Ok(None);
     }
     match odd_label::patient_fault(cell) {
         None => Ok(Some(one_form(cell).into_owned())),
-        Some(fault) => Err(Problem::input(path, format!("line {line}: {PERSON}: {fault}"))
-            .expected("whose lesion the photograph shows, or an empty cell")),
+        Some(fault) => {
+            Err(Problem::input(path, format!("line {line}: {column}: {fault}")).expected(expected.to_owned()))
+        }
     }
 }
 
@@ -143,7 +141,8 @@ impl Photographs {
     /// Sorts the rows and holds them to each other; `path` names them in errors.
     ///
     /// # Errors
-    /// No rows, images twice, one lesion of two classes, or lesions that differ in spelling alone.
+    /// No rows, images twice, one lesion of two classes, or lesions or persons that differ in
+    /// spelling alone.
     pub(super) fn checked(mut self, path: &Path) -> Result<Self> {
         if self.rows.is_empty() {
             return Err(Problem::input(path, "a table without lines").expected("a line for each photograph"));
@@ -169,6 +168,15 @@ impl Photographs {
             let found = format!("lesions that differ in spelling alone: {} and {}", spelled(one), spelled(other));
             return Err(Problem::input(path, found).expected("one spelling for one lesion"));
         }
+        let persons: BTreeSet<&str> = self.rows.iter().filter_map(|row| row.person.as_deref()).collect();
+        if let Some((one, other)) = look_alikes(persons.iter().copied(), near_id_key) {
+            let found = format!("persons that differ in spelling alone: {} and {}", spelled(one), spelled(other));
+            return Err(Problem::input(path, found)
+                .expected("one spelling for one person")
+                .advice("make them alike, or rename one if they are two people"));
+        }
+        let visits = visits::alike(persons);
+        self.notes.extend(visits);
         Ok(self)
     }
 }

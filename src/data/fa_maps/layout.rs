@@ -8,7 +8,7 @@ use crate::data::bids_name::{BidsName, file_name};
 use crate::data::name_join::listed;
 use crate::data::near_names::{look_alikes, near_id_key, near_key, spelled};
 use crate::data::odd_label::is_missing;
-use crate::data::{table, visits, volume_files};
+use crate::data::{bids, table, visits, volume_files};
 use crate::files::kind_of;
 use crate::name::{Name, shown_path};
 use crate::problem::{Problem, Result};
@@ -17,6 +17,30 @@ use super::config::FaConfig;
 
 /// Who took part, as BIDS calls the table.
 pub(super) const PARTICIPANTS: &str = "participants.tsv";
+
+/// What healthy persons are called in tables, without case and hyphens.
+const HEALTHY: [&str; 14] = [
+    "healthy",
+    "healthycontrol",
+    "healthycontrols",
+    "healthyvolunteer",
+    "hc",
+    "hv",
+    "nc",
+    "cn",
+    "control",
+    "controls",
+    "ctrl",
+    "normal",
+    "kontrolle",
+    "temoin",
+];
+
+/// Maps under these names are of nobody: TBSS' mean, templates.
+const OF_NOBODY: [&str; 6] = ["mean", "average", "template", "target", "group", "all"];
+
+/// Folders that say what was measured, or by which program, and not of whom.
+const OF_NO_PERSON: [&str; 6] = ["dwi", "dti", "diffusion", "dtifit", "fsl", "fa"];
 
 /// What a volume is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +86,7 @@ impl Layout {
     /// No such folder, no map in it, two files for one thing, or a file that is empty or no file.
     pub fn read(root: &Path, config: &FaConfig) -> Result<Self> {
         let mut found = Found { volumes: BTreeMap::new(), unknown: vec![] };
-        let skipped = volume_files::each(root, "persons", &mut |path, _, relative| match volume(&path) {
+        let skipped = volume_files::each(root, "persons", &mut |path, _, relative| match volume(&path, relative) {
             Some((id, kind)) => found.add(id, kind, path, relative),
             None => Ok(()),
         })?;
@@ -70,6 +94,12 @@ impl Layout {
         let mut persons = vec![];
         let (table, groups) = groups(root, config)?;
         let tells_apart = groups.values().any(|group| *group == config.healthy);
+        let first_of = |id: &str| id.split("_ses-").next().unwrap_or(id).to_owned();
+        let mut examined: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for first in found.volumes.keys().map(|id| first_of(id)) {
+            let person = visits::person(&first).unwrap_or(&first).to_owned();
+            examined.entry(person).or_default().insert(first);
+        }
         for (id, mut files) in found.volumes {
             let Some(map) = files.remove(&Kind::Map) else {
                 let lying: Vec<String> = files.values().map(|path| shown_path(path).to_string()).collect();
@@ -77,10 +107,11 @@ impl Layout {
                 continue;
             };
             let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the map"))?;
-            let first = id.split("_ses-").next().unwrap_or(&id);
-            // A table of participants says what a person is called.
-            let patient = visits::person(first).filter(|_| !groups.contains_key(first)).unwrap_or(first).to_owned();
-            let group = groups.get(patient.as_str()).cloned();
+            let first = first_of(&id);
+            // A table of participants says what a person is called, unless it counts their examinations, too.
+            let is_one = |person: &&str| !groups.contains_key(&first) || examined[*person].len() > 1;
+            let patient = visits::person(&first).filter(is_one).unwrap_or(&first).to_owned();
+            let group = groups.get(&patient).or_else(|| groups.get(&first)).cloned();
             if let (true, Some(table)) = (tells_apart, &table) {
                 require_group(table, &patient, group.as_deref(), config)?;
             }
@@ -98,6 +129,11 @@ impl Layout {
         }
         if !found.unknown.is_empty() {
             notes.push(format!("volumes under other names were passed over: {}", listed(&found.unknown)));
+        }
+        let maps: Vec<_> = persons.iter().map(|one| (one.id.to_string(), one.map.clone())).collect();
+        notes.extend(bids::different_kinds(&maps).into_iter().map(|which| format!("the map is {which}")));
+        if let Some(table) = &table {
+            require_one_group(table, &persons)?;
         }
         notes.extend(skipped.notes());
         let patients: BTreeSet<&str> = persons.iter().map(|person| person.patient.as_str()).collect();
@@ -132,6 +168,22 @@ fn require_group(table: &Path, patient: &str, group: Option<&str>, config: &FaCo
         .advice(format!("{advice}, or move the map away")))
 }
 
+/// Refuses a person whose examinations the table lists in several groups.
+fn require_one_group(table: &Path, persons: &[Person]) -> Result<()> {
+    let mut of: BTreeMap<&str, &Person> = BTreeMap::new();
+    for person in persons {
+        let first = *of.entry(&person.patient).or_insert(person);
+        if first.group != person.group {
+            let said = |one: &Person| format!("{} is \"{}\"", one.id, crate::name::shown(&one.group));
+            let found = format!("{} and {}, one person by their names", said(first), said(person));
+            return Err(Problem::input(table, found)
+                .expected("one group for one person")
+                .advice("correct the table, or rename one if they are two people"));
+        }
+    }
+    Ok(())
+}
+
 /// The table of participants where it has the column, and the group of each.
 fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<String, String>)> {
     let path = root.join(PARTICIPANTS);
@@ -152,18 +204,25 @@ fn groups(root: &Path, config: &FaConfig) -> Result<(Option<PathBuf>, BTreeMap<S
         }
     }
     let words: BTreeSet<&str> = groups.values().map(String::as_str).chain([config.healthy.as_str()]).collect();
-    if let Some((one, other)) = look_alikes(words, near_key) {
+    if let Some((one, other)) = look_alikes(words.iter().copied(), near_key) {
         let found = format!("groups that differ in spelling alone: {} and {}", spelled(one), spelled(other));
         return Err(Problem::input(&path, found)
             .expected("one spelling for one group")
             .advice("make them alike, or say how healthy persons are called: prepare.fa.healthy (--healthy)"));
+    }
+    let says_healthy = |word: &&&str| HEALTHY.contains(&&*near_key(word)) && **word != config.healthy;
+    if let Some(other) = words.iter().find(says_healthy).filter(|_| groups.values().any(|one| *one == config.healthy)) {
+        let found = format!("the groups {} and {}", spelled(&config.healthy), spelled(other));
+        return Err(Problem::input(&path, found)
+            .expected("healthy persons in one group: all others count as patients")
+            .advice("give both one word, or leave one of the groups out"));
     }
     Ok((Some(path), groups))
 }
 
 /// Whose volume it is and what it shows, by its path; `None` for what is no NIfTI volume or one that BIDS knows as
 /// something else, no kind for one whose name says nothing.
-fn volume(path: &Path) -> Option<(String, Option<Kind>)> {
+fn volume(path: &Path, relative: &str) -> Option<(String, Option<Kind>)> {
     let stem = [".nii.gz", ".nii"].iter().find_map(|ending| file_name(path).strip_suffix(ending))?;
     if let Some(name) = BidsName::of_volume(path).filter(|name| name.value("sub").is_some()) {
         let session = name.value("ses").map(|session| format!("_ses-{session}")).unwrap_or_default();
@@ -177,20 +236,37 @@ fn volume(path: &Path) -> Option<(String, Option<Kind>)> {
             _ if is_map => Some(Kind::Map),
             "mask" if lesions => Some(Kind::Lesions),
             "mask" if says("desc", "brain") || says("label", "brain") => Some(Kind::Brain),
+            // Of something else: told, because it may be of lesions under another word.
+            "mask" => return Some((relative.to_owned(), None)),
             _ => None,
         };
         return kind.map(|kind| (id, Some(kind)));
     }
     let kinds = [("_FA", Kind::Map), ("_fa", Kind::Map), ("_brain_mask", Kind::Brain), ("_lesion_mask", Kind::Lesions)];
     let found = kinds.into_iter().find_map(|(ending, kind)| Some((stem.strip_suffix(ending)?, kind)));
-    let Some((own, kind)) = found.filter(|(own, _)| !own.is_empty()) else {
+    let is_of_somebody = |own: &str| !own.is_empty() && !OF_NOBODY.iter().any(|word| own.eq_ignore_ascii_case(word));
+    let Some((own, kind)) = found.filter(|(own, _)| is_of_somebody(own)) else {
         return Some((stem.to_owned(), None));
     };
-    // "dti_FA.nii.gz" in a folder a person, as FSL's dtifit leaves it.
-    let folder = path.parent().map(file_name).unwrap_or_default();
-    let id = if own == "dti" { folder } else { own };
-    let id = if id.starts_with("sub-") { id.to_owned() } else { format!("sub-{id}") };
+    let id = if own == "dti" { of_folders(relative)? } else { own.to_owned() };
+    let id = if id.starts_with("sub-") { id } else { format!("sub-{id}") };
     Some((id, Some(kind)))
+}
+
+/// Whose "dti_FA.nii.gz" it is, as FSL's dtifit leaves it in a folder a person, or a person and an examination
+/// ("P01/20190101/dwi").
+fn of_folders(relative: &str) -> Option<String> {
+    let mut id = String::new();
+    let is_of_person = |folder: &&str| !OF_NO_PERSON.iter().any(|word| folder.eq_ignore_ascii_case(word));
+    for folder in relative.rsplit('/').skip(1).filter(is_of_person) {
+        let whole = if id.is_empty() { folder.to_owned() } else { format!("{folder}_{id}") };
+        // What says when, and not of whom, has the folder around it before it.
+        if visits::person(&format!("0_{whole}")) != Some("0") {
+            return Some(whole);
+        }
+        id = whole;
+    }
+    (!id.is_empty()).then_some(id)
 }
 
 struct Found {
@@ -236,10 +312,15 @@ mod tests {
             ("a/sub-01_desc-brain_mask.nii.gz", Some(("sub-01", Some(Kind::Brain)))),
             ("a/patient7_FA.nii.gz", Some(("sub-patient7", Some(Kind::Map)))),
             ("patient8/dti_FA.nii.gz", Some(("sub-patient8", Some(Kind::Map)))),
+            ("patient8/dwi/dti_FA.nii.gz", Some(("sub-patient8", Some(Kind::Map)))),
+            ("site/P01/20190101/dti_FA.nii.gz", Some(("sub-P01_20190101", Some(Kind::Map)))),
+            ("P01/ses-2/dwi/dti_FA.nii.gz", Some(("sub-P01_ses-2", Some(Kind::Map)))),
+            ("tbss/mean_FA.nii.gz", Some(("mean_FA", None))),
+            ("a/sub-01_label-WMH_mask.nii.gz", Some(("a/sub-01_label-WMH_mask.nii.gz", None))),
             ("patient8/dti_MD.nii.gz", Some(("dti_MD", None))),
             ("patient8/notes.txt", None),
         ] {
-            let found = volume(Path::new(path));
+            let found = volume(Path::new(path), path);
             assert_eq!(found.as_ref().map(|(id, kind)| (id.as_str(), *kind)), expected, "{path}");
         }
     }

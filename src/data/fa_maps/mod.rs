@@ -12,7 +12,7 @@ mod field;
 
 mod person;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -23,7 +23,7 @@ use self::layout::{Layout, Person};
 use self::person::Volumes;
 use super::background::BackgroundNotes;
 use super::brats::config::Plane;
-use super::extracted::{Extracted, PATCHES, hash_pixels, require_one_origin, stop_if_asked};
+use super::extracted::{Extracted, PATCHES, few_at_once, hash_pixels, require_one_origin, stop_if_asked};
 use super::from_images::Target;
 use super::manifest::{Class, Classes, Lesion, Slice, Split};
 use super::name_join::listed;
@@ -33,7 +33,7 @@ use super::place_notes::PlaceNotes;
 use super::prepare_config::PrepareConfig;
 use super::split::{self, PixelHash};
 use super::visits;
-use crate::name::{Inside, Name};
+use crate::name::{Inside, Name, shown};
 use crate::nifti::Grid;
 use crate::observer::Observer;
 use crate::problem::{Problem, Result};
@@ -77,7 +77,7 @@ pub(super) fn extract(
         observer.advance(1);
         Ok(done)
     };
-    let done = layout.persons.par_iter().with_max_len(1).map(one).collect::<Result<Vec<Done>>>();
+    let done = few_at_once(|| layout.persons.par_iter().with_max_len(1).map(one).collect::<Result<Vec<Done>>>())?;
     observer.end();
     let mut all = assemble(&work, &layout, done?)?;
     deal(&mut all, config, (seed, observer)).map_err(|problem| problem.at(root))?;
@@ -94,7 +94,7 @@ fn field(root: &Path, layout: &Layout, config: &PrepareConfig, side: usize, obse
         observer.advance(1);
         Ok((volumes.grid, Extent::of(&volumes.grid, &volumes.brain)))
     };
-    let found = layout.persons.par_iter().with_max_len(1).map(one).collect::<Result<Vec<_>>>()?;
+    let found = few_at_once(|| layout.persons.par_iter().with_max_len(1).map(one).collect::<Result<Vec<_>>>())??;
     observer.end();
     let mut whole: Option<(Grid, Option<Extent>)> = None;
     for (person, (grid, extent)) in layout.persons.iter().zip(found) {
@@ -136,6 +136,18 @@ fn classes(layout: &Layout, config: &PrepareConfig) -> Classes {
     Classes { names, contested: None, of_interest: apart.then(|| Class::new(healthy)) }
 }
 
+/// What to say where several groups count as one.
+fn joined_groups(layout: &Layout, healthy: &str) -> Option<String> {
+    let mut of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for person in layout.persons.iter().filter(|person| person.group != healthy) {
+        of.entry(&person.group).or_default().insert(&person.patient);
+    }
+    let name = |group: &str| if group.is_empty() { "no group".to_owned() } else { shown(group).into_owned() };
+    let each: Vec<String> = of.iter().map(|(group, own)| format!("{} ({} persons)", name(group), own.len())).collect();
+    let has_healthy = layout.persons.iter().any(|person| person.group == healthy);
+    (has_healthy && each.len() > 1).then(|| format!("counted as \"{OTHERS}\": {}", listed(&each)))
+}
+
 /// What cutting a map needs.
 struct Work<'a> {
     config: &'a PrepareConfig,
@@ -151,7 +163,12 @@ struct Done {
     lesions: Vec<Lesion>,
     voxels: Vec<u32>,
     hashes: Vec<PixelHash>,
+    /// What is known of the examination; its voxels are let go.
     volumes: Volumes,
+    /// Of its lesions.
+    labels: Option<String>,
+    /// A mask without a lesion.
+    is_unmarked: bool,
 }
 
 impl Work<'_> {
@@ -224,7 +241,12 @@ impl Work<'_> {
                 mask_sha256,
             });
         }
-        Ok(Done { lesions, voxels, hashes, volumes })
+        let marked: Option<Vec<u8>> =
+            volumes.lesions.take().map(|own| own.into_iter().map(|inside| u8::from(inside > 0.0)).collect());
+        volumes.brain = vec![];
+        let labels = marked.as_deref().and_then(own_labels::identity);
+        let is_unmarked = marked.is_some() && lesioned == 0;
+        Ok(Done { lesions, voxels, hashes, volumes, labels, is_unmarked })
     }
 
     fn is_healthy(&self, person: &Person) -> bool {
@@ -285,6 +307,7 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
              generator can be trained; a detector needs both"
         ));
     }
+    all.notes.extend(joined_groups(layout, &work.config.fa.healthy));
     let clipped: u64 = done.iter().map(|one| one.volumes.above_one).sum();
     if clipped > 0 {
         all.notes.push(format!("{clipped} voxels above 1, where a fit of the tensor failed, were taken as 1"));
@@ -298,22 +321,15 @@ fn assemble(work: &Work<'_>, layout: &Layout, done: Vec<Done>) -> Result<Extract
         .persons
         .iter()
         .zip(&done)
-        .filter_map(|(person, one)| {
-            let lesions = one.volumes.lesions.as_ref()?;
-            let is_patient = !work.is_healthy(person);
-            (is_patient && lesions.iter().all(|&inside| inside == 0.0)).then(|| person.id.to_string())
-        })
+        .filter(|(person, one)| one.is_unmarked && !work.is_healthy(person))
+        .map(|(person, _)| person.id.to_string())
         .collect();
     if !empty.is_empty() {
         all.notes.push(format!("masks without a lesion of persons who are not healthy: {}", listed(&empty)));
     }
     all.notes.extend(visits::joined(layout.persons.iter().map(|one| (one.id.as_str(), one.patient.as_str()))));
-    let labels = |one: &Done| {
-        let mask: Vec<u8> = one.volumes.lesions.iter().flatten().map(|&inside| u8::from(inside > 0.0)).collect();
-        own_labels::identity(&mask)
-    };
     let masks = layout.persons.iter().zip(&done);
-    let masks = masks.map(|(person, one)| (person.id.as_str(), person.patient.as_str(), labels(one)));
+    let masks = masks.map(|(person, one)| (person.id.as_str(), person.patient.as_str(), one.labels.clone()));
     own_labels::require_own(work.root, "of lesions of two persons", masks)?;
     let (mut places, mut background) = (PlaceNotes::default(), BackgroundNotes::default());
     require_one_origin(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::layout::Person;
 use crate::data::background::BackgroundNotes;
-use crate::data::brats::case::{MOST_VOXELS, tilt, upright};
+use crate::data::brats::case::{MOST_BRAIN, MOST_VOXELS, tilt, upright};
 use crate::data::channel::require_image;
 use crate::data::missing::Lost;
 use crate::data::place_notes::PlaceNotes;
@@ -15,6 +15,9 @@ use crate::records::FileHash;
 
 /// Fits of the tensor give a little more than 1 in noise; beyond this a file holds something else, or scaled by 1000.
 const HIGHEST: f32 = 1.5;
+
+/// Without a mask the brain is where the map is above this: resampling leaves ringing of .00001 around it.
+const BACKGROUND: f32 = 1e-4;
 
 /// White matter of any brain is above it: where the 99th percentile is not, a map shows something else (diffusivities
 /// are a thousandth in mm2/s) or is scaled.
@@ -115,9 +118,21 @@ impl Volumes {
         let lesions = person.lesions.as_deref().map(|path| mask(path, "the lesions' mask")).transpose()?;
         let brain: Vec<bool> = match brain {
             Some(brain) => brain.into_iter().map(|inside| inside > 0.0).collect(),
-            None => map.iter().map(|value| *value > 0.0).collect(),
+            None => map.iter().map(|value| *value > BACKGROUND).collect(),
         };
         let inside = brain.iter().filter(|&&inside| inside).count();
+        if inside as f64 > MOST_BRAIN * brain.len() as f64 {
+            let share = 100.0 * inside as f64 / brain.len() as f64;
+            let (path, found) = match &person.brain {
+                None => {
+                    (&person.map, format!("{share:.0} % of the voxels are not 0, and there is no mask of the brain"))
+                }
+                Some(path) => (path, format!("a brain of {share:.0} % of the voxels")),
+            };
+            return Err(Problem::input(path, found)
+                .expected("a brain with 0 around it")
+                .advice("give masks of the brain (*_brain_mask.nii.gz), or fit the tensor within one"));
+        }
         let masked = lost.words(&format!("the brain of {}", person.id), inside, |at| brain[at]);
         let holes = lost
             .has_too_many_holes(inside)

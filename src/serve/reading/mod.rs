@@ -29,6 +29,8 @@ mod faults;
 
 pub mod items;
 
+mod journal;
+
 pub mod order;
 
 pub mod store;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, Trans
 use super::config::ReadConfig;
 use super::faults;
 use super::items::Items;
+use super::journal;
 use crate::files;
 use crate::name::{Name, shortened, shown};
 use crate::problem::{Problem, Result};
@@ -104,6 +105,7 @@ impl Store {
                 return Err(refused(format!("{} bytes", facts.len())).expected(format!("at most {MOST_BYTES}")));
             }
         }
+        journal::require_own(path, MOST_BYTES)?;
         let mut store = Self::connect(path).map_err(|error| faults::told(path, "opening", error))?;
         store.make_tables()?;
         Ok(store)

@@ -1,5 +1,6 @@
 //! Images that a network drew: a subject a seed, who is no person.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -49,8 +50,14 @@ pub fn write(folder: &Path, out: &Path, observer: &dyn Observer) -> Result<BidsO
     let mut dataset = Dataset::new(&staging);
     observer.begin("writing volumes", "images", images.len() as u64);
     let mut first = None;
+    let mut seen = BTreeSet::new();
     for (at, image) in &images {
         stop_if_asked(observer)?;
+        if !seen.insert(seed(image)) {
+            return Err(Problem::input(&path, format!("two images of the seed {}", seed(image)))
+                .expected("names with the seed's number in them, each once")
+                .advice(drawn::AGAIN));
+        }
         let shape = one(&mut dataset, folder, (&record, &learnt), (*at, image))?;
         if *first.get_or_insert(shape) != shape {
             return Err(Problem::input(folder.join(&image.path), format!("depth, height and width {shape:?}"))
@@ -78,6 +85,11 @@ pub fn write(folder: &Path, out: &Path, observer: &dyn Observer) -> Result<BidsO
     Ok(outcome)
 }
 
+/// The digits in an image's name.
+fn seed(image: &DrawnImage) -> String {
+    image.stem.chars().filter(char::is_ascii_digit).collect()
+}
+
 /// Writes one image; its depth, height and width.
 fn one(
     dataset: &mut Dataset<'_>,
@@ -99,7 +111,7 @@ fn one(
         }
     };
     let values = listed_image::finite(&path, array).map_err(|problem| problem.advice(drawn::AGAIN))?;
-    let seed: String = image.stem.chars().filter(char::is_ascii_digit).collect();
+    let seed = seed(image);
     let subject = format!("sub-synth{seed}");
     let simulated = learnt.simulated.map_or_else(|| "n/a".to_owned(), |simulated| simulated.to_string());
     dataset.subject(&subject, ["synthetic".into(), simulated]);

@@ -26,6 +26,16 @@ fn without(arm: Arm) -> String {
     format!("leave \"{}\" out of classify.arms", arm.key())
 }
 
+/// Refuses an arm whose images a section of the settings makes, and that `is_there` not.
+fn require_section(arm: Arm, is_there: bool, (section, makes): (&str, &str)) -> Result<()> {
+    if is_there {
+        return Ok(());
+    }
+    Err(Problem::usage(format!("{} without {makes}", beside(arm)))
+        .expected(format!("a section [{section}]"))
+        .advice(format!("add it, or {}", without(arm))))
+}
+
 impl RimStudy {
     /// Each arm must find what it adds.
     pub(super) fn check_arms(&self) -> Result<()> {
@@ -41,7 +51,10 @@ impl RimStudy {
                     match given {
                         Given::Synthetic => self.check_synthetic(*arm)?,
                         Given::Conditional => self.check_conditional(*arm)?,
-                        Given::TwoSided => self.check_has_two_sided(*arm)?,
+                        Given::TwoSided => {
+                            let what = ("two_sided", "lesions projected as of either class");
+                            require_section(*arm, self.two_sided.is_some(), what)?;
+                        }
                         Given::Denoised => {
                             self.check_contested(*arm)?;
                             self.check_projected_as(*arm)?;
@@ -91,21 +104,8 @@ impl RimStudy {
     }
 
     fn check_conditional(&self, arm: Arm) -> Result<()> {
-        if self.conditional.is_none() {
-            return Err(Problem::usage(format!("{} without a conditional generator", beside(arm)))
-                .expected("a section [conditional]")
-                .advice(format!("add it, or {}", without(arm))));
-        }
+        require_section(arm, self.conditional.is_some(), ("conditional", "a conditional generator"))?;
         self.check_arrays(arm)
-    }
-
-    fn check_has_two_sided(&self, arm: Arm) -> Result<()> {
-        if self.two_sided.is_some() {
-            return Ok(());
-        }
-        Err(Problem::usage(format!("{} without lesions projected as of either class", beside(arm)))
-            .expected("a section [two_sided]")
-            .advice(format!("add it, or {}", without(arm))))
     }
 
     fn check_synthetic(&self, arm: Arm) -> Result<()> {
