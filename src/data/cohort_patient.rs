@@ -76,9 +76,10 @@ pub(super) struct PatientPatches {
     /// Lesions that neither calls a rim and that are traced for the most part, and rims that are traced throughout.
     #[serde(default)]
     pub overtraced: Vec<Name>,
-    /// Of each lesion: its mean susceptibility less that of the patch around it, in ppb; empty without such a map.
+    /// Of each lesion: its mean susceptibility less that of the patch around it, in ppb; none where it fills the patch.
+    /// Empty without such a map.
     #[serde(default)]
-    pub above: Vec<f32>,
+    pub above: Vec<Option<f32>>,
     /// Per contrast the .5th and 99.5th percentile over the used slices, in physical units.
     pub ranges: Vec<[f32; 2]>,
     /// What the headers of its files leave open.
@@ -250,7 +251,7 @@ impl Work<'_> {
                 let patch = self.lesion(&lesion, labels, &channels, &mut done, &mut used)?;
                 self.note_empty(&lesion, &patch, &mut empty);
                 self.note_untraced(&lesion, &patch, &mut done);
-                done.above.extend(self.above_around(&lesion, &patch));
+                self.note_above(&lesion, &patch, &mut done);
                 let channel = |at: usize| &patch[at * lesion.mask.len()..][..lesion.mask.len()];
                 twins.retain(|&[one, other]| channel(one) == channel(other));
             }
@@ -359,17 +360,18 @@ impl Work<'_> {
         }
     }
 
-    /// How far the lesion's mean susceptibility lies above that of the rest of its patch, ppb.
-    fn above_around(&self, lesion: &Cut, patch: &[f32]) -> Option<f32> {
-        let at = self.config.contrasts.iter().position(|name| Measure::of(name) == Measure::Susceptibility)?;
+    /// Notes how far the lesion's mean susceptibility lies above that of the rest of its patch, ppb.
+    fn note_above(&self, lesion: &Cut, patch: &[f32], done: &mut PatientPatches) {
+        let measures = self.config.contrasts.iter().map(|name| Measure::of(name));
+        let Some(at) = measures.into_iter().position(|measure| measure == Measure::Susceptibility) else { return };
         let values = &patch[at * lesion.mask.len()..][..lesion.mask.len()];
         let mean = |inside: bool| {
             let own =
                 lesion.mask.iter().zip(values).filter(|(mask, value)| (**mask > 0) == inside && value.is_finite());
             let (sum, count) = own.fold((0f64, 0u64), |(sum, count), (_, value)| (sum + f64::from(*value), count + 1));
-            (sum / count as f64) as f32
+            (count > 0).then(|| (sum / count as f64) as f32)
         };
-        Some(mean(true) - mean(false))
+        done.above.push(mean(true).zip(mean(false)).map(|(own, around)| own - around));
     }
 
     fn require_something(&self, patient: &Patient, empty: &[Vec<String>]) -> Result<()> {

@@ -6,8 +6,6 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::foreign_text;
-use super::image_columns::names_persons;
-use super::near_names::spelled;
 use super::odd_label::{self, is_negative};
 use crate::name::shown;
 use crate::problem::{Kind, Problem, Result};
@@ -91,12 +89,7 @@ impl<'de> Visitor<'de> for Top {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
         let mut labels = None;
         while let Some(key) = map.next_key::<String>()? {
-            if names_persons(&key) {
-                let found = format!("the key {}, which is not read", spelled(&key));
-                return Err(A::Error::custom(format!(
-                    "{found}: give whose the images are as a table with a column called patient, or remove the key"
-                )));
-            } else if key != "labels" {
+            if key != "labels" {
                 map.next_value::<IgnoredAny>()?;
             } else if labels.replace(map.next_value_seed(List { most: self.most })?).is_some() {
                 return Err(A::Error::custom("the key labels twice"));

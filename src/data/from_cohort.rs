@@ -268,23 +268,24 @@ fn odd_sizes(cohort: &Cohort, patients: &[PatientPatches]) -> Vec<String> {
 /// Lesions that a patient must have before the sign of its map is doubted.
 const LEAST_LESIONS: usize = 3;
 
+/// Of all lesions less what is around them, in ppb: below it no sign is to be told.
+const LEAST_PPB: f32 = 1.0;
+
 /// Agreed rims that lie below their surroundings, and patients whose lesions lie as far below as the others' lie above:
 /// scanners and programs differ in the sign of the phase, and iron is paramagnetic.
 fn odd_signs(patients: &[PatientPatches]) -> Option<String> {
     let is_rim = |lesion: &Lesion| (lesion.reader1, lesion.reader2) == (Some(true), Some(true));
-    let own =
-        |patient: &PatientPatches| -> Vec<f32> { patient.above.iter().copied().filter(|it| it.is_finite()).collect() };
+    let own = |patient: &PatientPatches| -> Vec<f32> { patient.above.iter().copied().flatten().collect() };
     let rims = patients.iter().flat_map(|patient| patient.lesions.iter().zip(&patient.above));
-    let rims: Vec<f32> = rims.filter(|(lesion, _)| is_rim(lesion)).map(|(_, above)| *above).collect();
+    let rims: Vec<f32> = rims.filter(|(lesion, _)| is_rim(lesion)).filter_map(|(_, above)| *above).collect();
     let ask = "is the sign of the maps that of susceptibility, in which iron is positive?";
-    let rim = median(rims)?;
-    if rim <= 0.0 {
+    if let Some(rim) = median(rims).filter(|rim| *rim <= 0.0) {
         return Some(format!(
             "lesions that both readers call a rim are less susceptible than what is around them (median {rim:.1} ppb): \
              {ask} do the label maps lie on their lesions?"
         ));
     }
-    let usual = median(patients.iter().flat_map(own).collect()).filter(|usual| *usual > 0.0)?;
+    let usual = median(patients.iter().flat_map(own).collect()).filter(|usual| *usual >= LEAST_PPB)?;
     let opposite = |patient: &&PatientPatches| {
         let above = own(patient);
         above.len() >= LEAST_LESIONS && median(above).is_some_and(|middle| middle <= -usual / 2.0)

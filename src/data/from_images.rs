@@ -167,6 +167,7 @@ impl ImageSet {
         let Labelled { classes, images: labelled, notes: told } =
             label_classes::classes(place, &labels, names.len(), config)?;
         require_classes(place, &labels, &classes, &labelled)?;
+        let of_one_volume = if labels.patient.is_none() { one_origin(place, names)? } else { None };
         let patient_of = |at: usize| labels.patient.as_ref().map_or(names[at].as_str(), |patients| &patients[at]);
         let kinds = split::kinds(&classes);
         let own = labelled.iter().enumerate().map(|(at, image)| (patient_of(at), &image.class));
@@ -202,23 +203,35 @@ impl ImageSet {
             let counted = "no labels: every image counts as of the class of interest";
             notes.push(format!("{counted}; such a set trains a generator, not a classifier"));
         }
-        if labels.patient.is_none() {
-            let names = || names.iter().map(String::as_str);
-            if let Some(copies) = one_origin::copies(names()) {
-                return Err(Problem::input(place, format!("images whose names are those of copies of one original: {copies}"))
-                    .expected("each image once: copies would lie on both sides of the split")
-                    .advice("give the originals (fits change images as they read them), or a table with a column called patient"));
-            }
-            notes.extend(one_origin::slices(names()).map(|names| {
-                format!("images that seem to be slices of one volume, each dealt to a side by itself: {names}; a column called patient holds them together")
-            }));
-        }
+        notes.extend(of_one_volume);
         let persons = labels.patient.iter().flatten();
         notes.extend(visits::alike(persons.map(String::as_str)));
         notes.extend(told.into_iter().chain(labels.notes).chain(files.notes()));
         let has_patients = labels.patient.is_some();
         Ok(Self { images, classes, has_readers: labels.votes.is_some(), has_patients, patient_source, notes })
     }
+}
+
+/// What to say of images whose names say that they are slices of one volume, where nobody says whose they are.
+///
+/// # Errors
+/// Names of copies of one original.
+fn one_origin(place: &Path, names: &[String]) -> Result<Option<String>> {
+    let names = || names.iter().map(String::as_str);
+    if let Some(copies) = one_origin::copies(names()) {
+        let found = format!("images whose names are those of copies of one original: {copies}");
+        return Err(Problem::input(place, found)
+            .expected("each image once: copies would lie on both sides of the split")
+            .advice(
+                "give the originals (fits change images as they read them), or a table with a column called patient",
+            ));
+    }
+    Ok(one_origin::slices(names()).map(|names| {
+        format!(
+            "images that seem to be slices of one volume, each dealt to a side by itself: {names}; a column called \
+             patient holds them together"
+        )
+    }))
 }
 
 /// The two votes that a class stands for, where no readers gave any; "contested" without them is one vote.

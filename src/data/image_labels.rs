@@ -8,7 +8,7 @@ use super::dataset_json;
 use super::image_columns::{Known, not_read};
 use super::label_folders::{self, OfFolders};
 use super::name_join::{listed, places};
-use super::near_names::{look_alikes, near_id_key, near_key, spelled};
+use super::near_names::{look_alike_persons, look_alikes, near_key, spelled};
 use super::odd_label;
 use super::prepare_config::PrepareConfig;
 use super::table::{self, Row, Table, Wanted};
@@ -163,11 +163,11 @@ impl Labels {
     /// # Errors
     /// Two that differ by case, white space, Unicode form, `-` or `_` alone, each with an image.
     pub(super) fn require_one_spelling(&self, place: &Path, names: &[String]) -> Result<()> {
-        let kinds = [("labels", &self.label, near_key as fn(&str) -> String), ("patients", &self.patient, near_id_key)];
-        for (what, words, key) in kinds {
+        for (what, words) in [("labels", &self.label), ("patients", &self.patient)] {
             let Some(words) = words else { continue };
             let distinct: BTreeSet<&str> = words.iter().map(String::as_str).collect();
-            if let Some((one, other)) = look_alikes(distinct, key) {
+            let alike = if what == "labels" { look_alikes(distinct, near_key) } else { look_alike_persons(distinct) };
+            if let Some((one, other)) = alike {
                 let image = |word: &str| words.iter().position(|own| own == word).map_or("", |at| names[at].as_str());
                 let of = |word: &str| format!("{} (of {})", spelled(word), shown(image(word)));
                 return Err(Problem::input(

@@ -26,7 +26,7 @@ pub fn near_key(text: &str) -> String {
 /// As [`near_key`], for names of things that are numbered: what stands between two figures still parts them ("1-11" is
 /// not "11-1", "P 1" is "P1"), zeros before a number do not count ("P1" and "P01"), and a number is no decimal
 /// fraction ("1.1" is not "1.10"), but for one that a program made of a whole number ("1.0", "P1.0"). The full stop of
-/// a sentence is no part of a name ("P1."), and neither is a word for whose number it is ("sub-01", "Patient 1").
+/// a sentence is no part of a name ("P1.").
 pub fn near_id_key(text: &str) -> String {
     let key = key(text, Some('-'));
     let key = key.trim_end_matches('.');
@@ -42,13 +42,8 @@ pub fn near_id_key(text: &str) -> String {
         in_number = letter.is_ascii_digit();
         short.push(letter);
     }
-    let number =
-        |word| short.strip_prefix(word).filter(|rest: &&str| rest.starts_with(|first: char| first.is_ascii_digit()));
-    PERSON.into_iter().find_map(number).map(str::to_owned).unwrap_or(short)
+    short
 }
-
-/// Words that stand before a person's number.
-const PERSON: [&str; 5] = ["sub", "subject", "patient", "pat", "participant"];
 
 fn is_quotation_mark(letter: char) -> bool {
     matches!(letter, '"' | '\'' | '`' | '\u{b4}' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
@@ -134,6 +129,24 @@ pub fn look_alikes<'a>(
     None
 }
 
+/// Words that stand before a person's number.
+const PERSON: [&str; 5] = ["sub", "subject", "patient", "pat", "participant"];
+
+/// The first two names of persons that may be one's: those that share a [`near_id_key`], and a bare number and the same
+/// with a word for a person before it ("1", "sub-01").
+pub fn look_alike_persons<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+    let names: Vec<&str> = names.into_iter().collect();
+    let is_number = |key: &str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    look_alikes(names.iter().copied(), near_id_key).or_else(|| {
+        let keys: HashMap<String, &str> = names.iter().map(|name| (near_id_key(name), *name)).collect();
+        names.iter().find_map(|name| {
+            let key = near_id_key(name);
+            let number = PERSON.into_iter().find_map(|word| key.strip_prefix(word).filter(|rest| is_number(rest)))?;
+            Some((*keys.get(number)?, *name))
+        })
+    })
+}
+
 /// A word in quotation marks; where letters are beyond ASCII with its code points too, since the word alone may look
 /// like another.
 pub fn spelled(word: &str) -> String {
@@ -209,8 +222,6 @@ mod tests {
             ("P 1", "P1"),
             ("HAM_04.", "HAM_04"),
             ("P1", "P1.0"),
-            ("sub-01", "1"),
-            ("Patient 1", "01"),
         ] {
             assert_eq!(near_id_key(one), near_id_key(other), "{one} {other}");
         }
@@ -220,6 +231,9 @@ mod tests {
     fn look_alikes_are_named_and_their_difference_is_seen() {
         assert_eq!(look_alikes(["a", "b", "a", "B"], near_key), Some(("b", "B")));
         assert_eq!(look_alikes(["a", "b", "a"], near_key), None);
+        assert_eq!(look_alike_persons(["2", "sub-01", "1"]), Some(("1", "sub-01")));
+        assert_eq!(look_alike_persons(["P1", "p01"]), Some(("P1", "p01")));
+        assert_eq!(look_alike_persons(["subject1", "patient1", "2", "P1", "1a", "patient"]), None);
         assert_eq!(spelled("rim"), "\"rim\"");
         assert_eq!(spelled("rim "), "\"rim \"");
         assert_eq!(spelled("e\u{301}"), "\"e\u{301}\" (in code points \"e\\u{301}\")");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::name_join::listed;
 
 /// Endings that programs of augmentation write behind the original's name.
-const CHANGED: [&str; 12] =
-    ["flip", "flipped", "hflip", "vflip", "mirrored", "rot", "rotated", "aug", "augmented", "noise", "blur", "crop"];
+const CHANGED: [&str; 11] =
+    ["flip", "flipped", "hflip", "vflip", "mirrored", "rot", "rotated", "aug", "augmented", "noise", "blur"];
 
 /// Words for a slice's number.
 const SLICES: [&str; 4] = ["slice", "slc", "sl", "z"];
@@ -37,17 +37,20 @@ fn original(name: &str) -> Option<&str> {
     CHANGED.iter().any(|known| word.eq_ignore_ascii_case(known)).then_some(original)
 }
 
-/// Images of which some are copies of others, or several of one original that is not there; `None` where none are.
+/// Images of which some are copies of others, or several of one original that is not there but has a number
+/// ("photo_aug_2019" is of August); `None` where none are.
 pub(super) fn copies<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let mut of: BTreeMap<(&str, &str), (bool, Vec<&str>)> = BTreeMap::new();
+    let mut of: BTreeMap<(&str, &str), (bool, bool, Vec<&str>)> = BTreeMap::new();
     for name in names {
         let made_of = original(name);
-        let (has_copy, images) = of.entry((folder(name), made_of.unwrap_or(stem(name)))).or_default();
+        let original = made_of.unwrap_or(stem(name));
+        let (has_copy, is_known, images) = of.entry((folder(name), original)).or_default();
         *has_copy |= made_of.is_some();
+        *is_known |= made_of.is_none() || original.bytes().any(|byte| byte.is_ascii_digit()) || name.contains(".rf.");
         images.push(name);
     }
-    let several = of.into_values().filter(|(has_copy, images)| *has_copy && images.len() > 1);
-    let several: Vec<&str> = several.flat_map(|(_, images)| images).collect();
+    let several = of.into_values().filter(|(has_copy, is_known, images)| *has_copy && *is_known && images.len() > 1);
+    let several: Vec<&str> = several.flat_map(|(.., images)| images).collect();
     (!several.is_empty()).then(|| listed(&several))
 }
 
@@ -55,7 +58,8 @@ pub(super) fn copies<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Str
 pub(super) fn slices<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut of: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for name in names {
-        if let Some((volume, word)) = ending(stem(name)).filter(|_| name.bytes().any(|byte| byte.is_ascii_digit()))
+        if let Some((volume, word)) =
+            ending(stem(name)).filter(|(volume, _)| volume.bytes().any(|byte| byte.is_ascii_digit()))
             && SLICES.iter().any(|known| word.eq_ignore_ascii_case(known))
         {
             of.entry((folder(name), volume)).or_default().push(name);
@@ -76,7 +80,7 @@ mod tests {
             "a_jpg.rf.01.png, a_jpg.rf.02.png"
         );
         assert_eq!(copies(["x/a.png", "x/a_flipped.png", "x/b_aug.png"]).unwrap(), "x/a.png, x/a_flipped.png");
-        assert_eq!(copies(["a_rot90.png", "a-rot-270.png"]).unwrap(), "a_rot90.png, a-rot-270.png");
+        assert_eq!(copies(["a1_rot90.png", "a1-rot-270.png"]).unwrap(), "a1_rot90.png, a1-rot-270.png");
         // Two folders with images of one name, and names that only look so.
         assert_eq!(
             copies(["x/a.png", "y/a_aug.png", "b_aug.png", "flip_1.png", "flip_2.png", "c_1.png", "c_2.png"]),
@@ -86,6 +90,6 @@ mod tests {
             slices(["P1_slice000.png", "P1_slice001.png", "P2_z1.png"]).unwrap(),
             "P1_slice000.png, P1_slice001.png"
         );
-        assert_eq!(slices(["slice_1.png", "slice_2.png", "a_1.png", "a_2.png"]), None);
+        assert_eq!(slices(["slice_1.png", "brain_slice_1.png", "brain_slice_2.png", "a1_1.png", "a1_2.png"]), None);
     }
 }

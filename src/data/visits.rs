@@ -34,11 +34,14 @@ const WORDS: [&str; 24] = [
     "right",
 ];
 
-/// Words that say nothing without a number: "T1", "M12", OASIS' "MR2".
-const NUMBERED: [&str; 8] = ["tp", "v", "t", "m", "w", "y", "d", "mr"];
+/// Words that say nothing without a number: OASIS' "MR2".
+const NUMBERED: [&str; 3] = ["tp", "v", "mr"];
+
+/// Letters that count behind a person's number alone: "P01_M12", and not "3T_M01", a man.
+const LETTERS: [&str; 5] = ["t", "m", "w", "y", "d"];
 
 /// What tools write behind a name.
-const TOOLS: [&str; 2] = ["brain", "bet"];
+const TOOLS: [&str; 3] = ["brain", "bet", "dti"];
 
 fn is_joint(letter: char) -> bool {
     matches!(letter, '-' | '_' | ' ' | '.')
@@ -48,15 +51,26 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a word with the number behind it, or without one, is an examination.
-fn counts(word: &str, has_number: bool) -> bool {
-    let among = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
-    among(&WORDS) || has_number && among(&NUMBERED)
+fn among(words: &[&str], word: &str) -> bool {
+    words.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Whether a word with the number behind it, which may be empty, is an examination of what the stem names.
+fn counts(stem: &str, word: &str, number: &str) -> bool {
+    let digits = stem.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let after_number = digits >= 3 || digits == 2 && !number.starts_with('0');
+    among(&WORDS, word) || !number.is_empty() && (among(&NUMBERED, word) || after_number && among(&LETTERS, word))
+}
+
+/// Whether the name of a folder says when something was measured, and not of whom: a date, "ses-2", "baseline".
+pub(super) fn says_when(folder: &str) -> bool {
+    let word = folder.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches(is_joint);
+    among(&WORDS, word) || before_date(&format!("0_{folder}")) == Some("0")
 }
 
 /// The person whose examination `name` is, where its end counts examinations.
 pub(super) fn person(name: &str) -> Option<&str> {
-    let bare = name.rsplit_once(is_joint).filter(|(_, last)| TOOLS.iter().any(|tool| last.eq_ignore_ascii_case(tool)));
+    let bare = name.rsplit_once(is_joint).filter(|(_, last)| among(&TOOLS, last));
     let name = bare.map_or(name, |(stem, _)| stem);
     let stem = of_tcga(name).or_else(|| before_date(name)).or_else(|| before_word(name))?;
     // "control_scan01" is the first control: nobody is told by the stem.
@@ -67,9 +81,10 @@ pub(super) fn person(name: &str) -> Option<&str> {
 /// "time2" or "time_2" behind the stem.
 fn before_word(name: &str) -> Option<&str> {
     let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    let has_number = before.len() < name.len();
-    let (stem, word) = if has_number { before.trim_end_matches(is_joint) } else { name }.rsplit_once(is_joint)?;
-    counts(word, has_number).then_some(stem)
+    let number = &name[before.len()..];
+    let (stem, word) =
+        if number.is_empty() { name } else { before.trim_end_matches(is_joint) }.rsplit_once(is_joint)?;
+    counts(stem, word, number).then_some(stem)
 }
 
 /// A date behind the stem: 20190304, 2019-03-04, 04.03.2019.
@@ -78,8 +93,14 @@ fn before_date(name: &str) -> Option<&str> {
     if last.len() == 8 && is_number(last) && is_date(&last[..4], &last[4..6], &last[6..]) {
         return Some(stem);
     }
-    let mut parts = name.rsplitn(4, is_joint);
-    let (last, month, first, stem) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    // Lines part other numbers, too: "Brats18_2013_10_1" is a person of 2013.
+    let (stem, date) = ['-', '.'].into_iter().find_map(|joint| {
+        let (rest, last) = name.rsplit_once(joint)?;
+        let (rest, month) = rest.rsplit_once(joint)?;
+        let (stem, first) = rest.rsplit_once(is_joint)?;
+        Some((stem, [first, month, last]))
+    })?;
+    let [first, month, last] = date;
     (is_date(first, month, last) || is_date(last, month, first)).then_some(stem)
 }
 
@@ -103,7 +124,7 @@ fn person_of_label(name: &str) -> Option<&str> {
     let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let stem = before.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let somebody = stem.ends_with(|last: char| last.is_ascii_digit());
-    (somebody && counts(&before[stem.len()..], before.len() < name.len())).then_some(stem)
+    (somebody && counts(stem, &before[stem.len()..], &name[before.len()..])).then_some(stem)
 }
 
 /// What to say of names that may be those of several examinations of one person, each taken for a person.
@@ -135,6 +156,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn folders_that_say_when_are_told_from_those_that_say_of_whom() {
+        for folder in ["20190101", "2019-01-01", "ses-2", "ses2", "baseline", "visit_03", "post"] {
+            assert!(says_when(folder), "{folder}");
+        }
+        for folder in ["V01", "M01", "P01", "sub-01", "1", "dwi", "20191301"] {
+            assert!(!says_when(folder), "{folder}");
+        }
+    }
+
+    #[test]
     fn names_that_count_examinations_are_told_from_names_that_count_persons() {
         for (name, expected) in [
             ("100001_time2", "100001"),
@@ -159,6 +190,9 @@ mod tests {
             ("P01_preop", "P01"),
             ("P_00001_LEFT", "P_00001"),
             ("PatientID_0001_Timepoint_1_brain", "PatientID_0001"),
+            ("002_S_0001_m06", "002_S_0001"),
+            ("P01_M12", "P01"),
+            ("P01_time1_dti", "P01"),
         ] {
             assert_eq!(person(name), Some(expected), "{name}");
         }
@@ -178,6 +212,11 @@ mod tests {
             "a_time2b",
             "x_mask",
             "P01_20191304",
+            "Brats18_2013_11_1",
+            "BraTS19_2013_2_1",
+            "3T_M01",
+            "site2_D7",
+            "site02_W01",
             "P01_12345678",
             "scan_20190304",
             "case_2019_3",

@@ -16,7 +16,7 @@ const CONTAINER: u64 = 48;
 const VALUE: u64 = 16;
 
 /// Whether the values of a text may take more memory than such a file is worth (256 MiB or four times its length, in
-/// bytes). Keys take none: they are the program's fields.
+/// bytes). Keys are not counted: nearly all are the program's fields; those of its few maps are names of arms.
 pub(super) fn is_too_little_for(text: &[u8]) -> bool {
     let bound = ALWAYS.max(TIMES * text.len() as u64);
     // Nothing takes more for its bytes than a word of one letter.

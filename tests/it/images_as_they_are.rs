@@ -340,8 +340,6 @@ fn copies_of_one_original_are_refused_and_slices_of_one_volume_told() {
         (0..8).map(|at| format!("{}/P{}_slice{:03}.png", ["other", "rim"][at % 2], at / 4, at)).collect();
     let slices = pictures(&names.iter().map(String::as_str).collect::<Vec<_>>());
     place.folder(&slices, &[]).lesions(&["images that seem to be slices of one volume", "rim/P0_slice001.png"]);
-    let json = br#"{"labels": [["a.png", 0]], "patients": ["P1"]}"#;
-    place.folder(&with(plain(), &[("dataset.json", json)]), &[]).refused(&["the key \"patients\", which is not read"]);
 }
 
 #[test]

@@ -161,7 +161,14 @@ fn owner(id: &str) -> (String, String) {
     let follow_up = id.split_once("_FU").filter(|(_, number)| number.starts_with(|first: char| first.is_ascii_digit()));
     let second = follow_up.or_else(|| id.split_once('_').filter(|_| id.starts_with("UPENN-GBM-")));
     let first = second.map(|(first, _)| first).or_else(|| visits::person(id)).unwrap_or(id);
-    let set = id.split('_').next().unwrap_or(id);
+    if first != id {
+        return (first.to_owned(), owner(first).1);
+    }
+    // "TCGA-02-0001" is of TCGA, "BraTS2021_00000" of BraTS2021.
+    let mut set = id.split('_').next().unwrap_or(id);
+    while let Some((before, _)) = set.rsplit_once('-').filter(|(_, number)| is_number(number)) {
+        set = before;
+    }
     (first.to_owned(), set.to_owned())
 }
 
@@ -264,9 +271,10 @@ mod tests {
         assert_eq!(owner("BraTS-GLI-00005-101"), ("BraTS-GLI-00005".into(), "GLI".into()));
         assert_eq!(owner("BraTS-MEN-RT-0012-2"), ("BraTS-MEN-RT-0012".into(), "MEN-RT".into()));
         assert_eq!(owner("UCSF-PDGM-0409_FU001d").0, "UCSF-PDGM-0409");
-        assert_eq!(owner("UPENN-GBM-00001_21").0, "UPENN-GBM-00001");
+        assert_eq!(owner("UPENN-GBM-00001_21"), ("UPENN-GBM-00001".into(), "GBM".into()));
+        assert_eq!(owner("Brats18_2013_11_1"), ("Brats18_2013_11_1".into(), "Brats18".into()));
         assert_eq!(owner("GLIO_FULDA_001").0, "GLIO_FULDA_001");
-        assert_eq!(owner("TCGA-02-0001_1999.03.08").0, "TCGA-02-0001");
+        assert_eq!(owner("TCGA-02-0001_1999.03.08"), ("TCGA-02-0001".into(), "TCGA".into()));
         assert_eq!(owner("BraTS-GoAT-00012"), ("BraTS-GoAT-00012".into(), "GoAT".into()));
         assert_eq!(owner("BraTS2021_00000"), ("BraTS2021_00000".into(), "BraTS2021".into()));
     }

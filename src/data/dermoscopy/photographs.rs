@@ -7,7 +7,7 @@ use crate::data::image_columns;
 use crate::data::image_files::is_picture;
 use crate::data::image_store::ImageStore;
 use crate::data::name_join::{listed, repeated};
-use crate::data::near_names::{look_alikes, near_id_key, one_form, spelled};
+use crate::data::near_names::{look_alike_persons, look_alikes, near_id_key, one_form, spelled};
 use crate::data::odd_label;
 use crate::data::{table, visits};
 use crate::name::shown;
@@ -169,7 +169,7 @@ impl Photographs {
             return Err(Problem::input(path, found).expected("one spelling for one lesion"));
         }
         let persons: BTreeSet<&str> = self.rows.iter().filter_map(|row| row.person.as_deref()).collect();
-        if let Some((one, other)) = look_alikes(persons.iter().copied(), near_id_key) {
+        if let Some((one, other)) = look_alike_persons(persons.iter().copied()) {
             let found = format!("persons that differ in spelling alone: {} and {}", spelled(one), spelled(other));
             return Err(Problem::input(path, found)
                 .expected("one spelling for one person")

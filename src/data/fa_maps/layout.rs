@@ -19,11 +19,16 @@ use super::config::FaConfig;
 pub(super) const PARTICIPANTS: &str = "participants.tsv";
 
 /// What healthy persons are called in tables, without case and hyphens.
-const HEALTHY: [&str; 14] = [
+const HEALTHY: [&str; 18] = [
     "healthy",
     "healthycontrol",
     "healthycontrols",
     "healthyvolunteer",
+    "healthyvolunteers",
+    "healthysubject",
+    "healthysubjects",
+    "normalcontrol",
+    "normalcontrols",
     "hc",
     "hv",
     "nc",
@@ -33,7 +38,6 @@ const HEALTHY: [&str; 14] = [
     "ctrl",
     "normal",
     "kontrolle",
-    "temoin",
 ];
 
 /// Maps under these names are of nobody: TBSS' mean, templates.
@@ -94,12 +98,6 @@ impl Layout {
         let mut persons = vec![];
         let (table, groups) = groups(root, config)?;
         let tells_apart = groups.values().any(|group| *group == config.healthy);
-        let first_of = |id: &str| id.split("_ses-").next().unwrap_or(id).to_owned();
-        let mut examined: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for first in found.volumes.keys().map(|id| first_of(id)) {
-            let person = visits::person(&first).unwrap_or(&first).to_owned();
-            examined.entry(person).or_default().insert(first);
-        }
         for (id, mut files) in found.volumes {
             let Some(map) = files.remove(&Kind::Map) else {
                 let lying: Vec<String> = files.values().map(|path| shown_path(path).to_string()).collect();
@@ -107,11 +105,10 @@ impl Layout {
                 continue;
             };
             let name = Name::new(&*id).map_err(|fault| Problem::input(root, fault).advice("rename the map"))?;
-            let first = first_of(&id);
-            // A table of participants says what a person is called, unless it counts their examinations, too.
-            let is_one = |person: &&str| !groups.contains_key(&first) || examined[*person].len() > 1;
-            let patient = visits::person(&first).filter(is_one).unwrap_or(&first).to_owned();
-            let group = groups.get(&patient).or_else(|| groups.get(&first)).cloned();
+            let first = id.split("_ses-").next().unwrap_or(&id);
+            // A table of participants says what a person is called.
+            let patient = visits::person(first).filter(|_| !groups.contains_key(first)).unwrap_or(first).to_owned();
+            let group = groups.get(patient.as_str()).cloned();
             if let (true, Some(table)) = (tells_apart, &table) {
                 require_group(table, &patient, group.as_deref(), config)?;
             }
@@ -132,9 +129,7 @@ impl Layout {
         }
         let maps: Vec<_> = persons.iter().map(|one| (one.id.to_string(), one.map.clone())).collect();
         notes.extend(bids::different_kinds(&maps).into_iter().map(|which| format!("the map is {which}")));
-        if let Some(table) = &table {
-            require_one_group(table, &persons)?;
-        }
+        notes.extend(visits::alike(persons.iter().map(|one| one.patient.as_str())));
         notes.extend(skipped.notes());
         let patients: BTreeSet<&str> = persons.iter().map(|person| person.patient.as_str()).collect();
         if let Some((one, other)) = look_alikes(patients, near_id_key) {
@@ -166,22 +161,6 @@ fn require_group(table: &Path, patient: &str, group: Option<&str>, config: &FaCo
     Err(Problem::input(table, found)
         .expected(format!("the {column} of everybody whose map lies there, \"{}\" or another", config.healthy))
         .advice(format!("{advice}, or move the map away")))
-}
-
-/// Refuses a person whose examinations the table lists in several groups.
-fn require_one_group(table: &Path, persons: &[Person]) -> Result<()> {
-    let mut of: BTreeMap<&str, &Person> = BTreeMap::new();
-    for person in persons {
-        let first = *of.entry(&person.patient).or_insert(person);
-        if first.group != person.group {
-            let said = |one: &Person| format!("{} is \"{}\"", one.id, crate::name::shown(&one.group));
-            let found = format!("{} and {}, one person by their names", said(first), said(person));
-            return Err(Problem::input(table, found)
-                .expected("one group for one person")
-                .advice("correct the table, or rename one if they are two people"));
-        }
-    }
-    Ok(())
 }
 
 /// The table of participants where it has the column, and the group of each.
@@ -248,25 +227,24 @@ fn volume(path: &Path, relative: &str) -> Option<(String, Option<Kind>)> {
     let Some((own, kind)) = found.filter(|(own, _)| is_of_somebody(own)) else {
         return Some((stem.to_owned(), None));
     };
-    let id = if own == "dti" { of_folders(relative)? } else { own.to_owned() };
+    let of_somebody = if own == "dti" { of_folders(relative) } else { Some(own.to_owned()) };
+    let Some(id) = of_somebody else { return Some((relative.to_owned(), None)) };
     let id = if id.starts_with("sub-") { id } else { format!("sub-{id}") };
     Some((id, Some(kind)))
 }
 
 /// Whose "dti_FA.nii.gz" it is, as FSL's dtifit leaves it in a folder a person, or a person and an examination
-/// ("P01/20190101/dwi").
+/// ("P01/20190101/dwi"); `None` where no folder says.
 fn of_folders(relative: &str) -> Option<String> {
-    let mut id = String::new();
     let is_of_person = |folder: &&str| !OF_NO_PERSON.iter().any(|word| folder.eq_ignore_ascii_case(word));
-    for folder in relative.rsplit('/').skip(1).filter(is_of_person) {
-        let whole = if id.is_empty() { folder.to_owned() } else { format!("{folder}_{id}") };
-        // What says when, and not of whom, has the folder around it before it.
-        if visits::person(&format!("0_{whole}")) != Some("0") {
-            return Some(whole);
-        }
-        id = whole;
+    let mut folders = relative.rsplit('/').skip(1).filter(is_of_person);
+    let mut id = folders.next()?.to_owned();
+    let mut innermost = id.clone();
+    while visits::says_when(&innermost) {
+        let Some(around) = folders.next() else { break };
+        (id, innermost) = (format!("{around}_{id}"), around.to_owned());
     }
-    (!id.is_empty()).then_some(id)
+    Some(id)
 }
 
 struct Found {
@@ -315,6 +293,8 @@ mod tests {
             ("patient8/dwi/dti_FA.nii.gz", Some(("sub-patient8", Some(Kind::Map)))),
             ("site/P01/20190101/dti_FA.nii.gz", Some(("sub-P01_20190101", Some(Kind::Map)))),
             ("P01/ses-2/dwi/dti_FA.nii.gz", Some(("sub-P01_ses-2", Some(Kind::Map)))),
+            ("site1/V01/dti_FA.nii.gz", Some(("sub-V01", Some(Kind::Map)))),
+            ("dti_FA.nii.gz", Some(("dti_FA.nii.gz", None))),
             ("tbss/mean_FA.nii.gz", Some(("mean_FA", None))),
             ("a/sub-01_label-WMH_mask.nii.gz", Some(("a/sub-01_label-WMH_mask.nii.gz", None))),
             ("patient8/dti_MD.nii.gz", Some(("dti_MD", None))),

@@ -121,15 +121,10 @@ impl Volumes {
             None => map.iter().map(|value| *value > BACKGROUND).collect(),
         };
         let inside = brain.iter().filter(|&&inside| inside).count();
-        if inside as f64 > MOST_BRAIN * brain.len() as f64 {
+        if person.brain.is_none() && inside as f64 > MOST_BRAIN * brain.len() as f64 {
             let share = 100.0 * inside as f64 / brain.len() as f64;
-            let (path, found) = match &person.brain {
-                None => {
-                    (&person.map, format!("{share:.0} % of the voxels are not 0, and there is no mask of the brain"))
-                }
-                Some(path) => (path, format!("a brain of {share:.0} % of the voxels")),
-            };
-            return Err(Problem::input(path, found)
+            let found = format!("{share:.0} % of the voxels are above {BACKGROUND}, and there is no mask of the brain");
+            return Err(Problem::input(&person.map, found)
                 .expected("a brain with 0 around it")
                 .advice("give masks of the brain (*_brain_mask.nii.gz), or fit the tensor within one"));
         }

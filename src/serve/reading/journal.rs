@@ -37,7 +37,12 @@ pub(super) fn require_own(path: &Path, most: u64) -> Result<()> {
     let number = |at: usize| {
         head.get(at..at + 4).map_or(0, |four| u64::from(u32::from_be_bytes(four.try_into().unwrap_or_default())))
     };
-    let bytes = number(16).saturating_mul(number(24).max(512));
+    // 0 means the database's own, which may be the largest.
+    let page = match number(24) {
+        0 => 65_536,
+        size => size,
+    };
+    let bytes = number(16).saturating_mul(page);
     if bytes > most {
         return Err(refused(&journal, format!("the journal of a database of {bytes} bytes")));
     }
@@ -61,6 +66,10 @@ mod tests {
         require_own(&path, 12_288).unwrap();
         let said = require_own(&path, 12_287).unwrap_err().to_string();
         assert!(said.contains("a database of 12288 bytes"), "{said}");
+        head[24..28].fill(0);
+        std::fs::write(beside("-journal"), &head).unwrap();
+        assert!(require_own(&path, 3 * 65_536 - 1).is_err());
+        require_own(&path, 3 * 65_536).unwrap();
         // What a kill left of a journal that was only begun.
         std::fs::write(beside("-journal"), b"").unwrap();
         require_own(&path, 0).unwrap();

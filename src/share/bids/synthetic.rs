@@ -1,6 +1,5 @@
 //! Images that a network drew: a subject a seed, who is no person.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -9,6 +8,7 @@ use super::dataset::{DESCRIPTION, Dataset, Scan};
 use super::suffix::Suffix;
 use super::{BidsOutcome, OWNER};
 use crate::data::listed_image;
+use crate::data::name_join::{listed, repeated};
 use crate::files::npy::Npy;
 use crate::files::{self, Input, OutFolder};
 use crate::nifti::{Affine, Grid};
@@ -43,6 +43,13 @@ pub fn write(folder: &Path, out: &Path, observer: &dyn Observer) -> Result<BidsO
     }
     record.contrasts.iter().try_for_each(|contrast| Suffix::of(contrast).map(drop))?;
     let images = drawn::images(&record, &path)?;
+    let seeds: Vec<String> = images.iter().map(|(_, image)| seed(image)).collect();
+    let twice = repeated(seeds.iter().map(String::as_str));
+    if !twice.is_empty() {
+        return Err(Problem::input(&path, format!("several images of one seed: {}", listed(&twice)))
+            .expected("names with the seed's number in them, each once")
+            .advice(drawn::AGAIN));
+    }
     let mut claim = target.claim()?;
     claim.discard()?;
     let staging = claim.staging()?;
@@ -50,14 +57,8 @@ pub fn write(folder: &Path, out: &Path, observer: &dyn Observer) -> Result<BidsO
     let mut dataset = Dataset::new(&staging);
     observer.begin("writing volumes", "images", images.len() as u64);
     let mut first = None;
-    let mut seen = BTreeSet::new();
     for (at, image) in &images {
         stop_if_asked(observer)?;
-        if !seen.insert(seed(image)) {
-            return Err(Problem::input(&path, format!("two images of the seed {}", seed(image)))
-                .expected("names with the seed's number in them, each once")
-                .advice(drawn::AGAIN));
-        }
         let shape = one(&mut dataset, folder, (&record, &learnt), (*at, image))?;
         if *first.get_or_insert(shape) != shape {
             return Err(Problem::input(folder.join(&image.path), format!("depth, height and width {shape:?}"))
