@@ -25,12 +25,12 @@ packages=python3,python3-venv,python3-pip,ca-certificates
 for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
   [ ! -e "$file" ] || cp -L "$file" "$root$file"
 done
-cp "$wheel" scripts/smallest.toml "$root/root/"
+mkdir -p "$root/srv" && cp "$wheel" scripts/smallest.toml "$root/srv/"
 # Mounts of its own, gone with it; no variables of ours.
 env -i PATH="$PATH" unshare --mount bash -euo pipefail -c "
   mount -t proc proc '$root/proc'
   chroot '$root' bash -euo pipefail -c '
-    cd /root
+    cd /srv
     grep PRETTY_NAME /etc/os-release; ldd --version | head -n 1; python3 --version
     rm -rf rimforge study && python3 -m venv rimforge
     rimforge/bin/pip install --quiet --no-cache-dir ./$(basename "$wheel")
