@@ -362,8 +362,8 @@ impl Work<'_> {
 
     /// Notes how far the lesion's mean susceptibility lies above that of the rest of its patch, ppb.
     fn note_above(&self, lesion: &Cut, patch: &[f32], done: &mut PatientPatches) {
-        let measures = self.config.contrasts.iter().map(|name| Measure::of(name));
-        let Some(at) = measures.into_iter().position(|measure| measure == Measure::Susceptibility) else { return };
+        let is_susceptibility = |name: &String| Measure::of(name) == Measure::Susceptibility;
+        let Some(at) = self.config.contrasts.iter().position(is_susceptibility) else { return };
         let values = &patch[at * lesion.mask.len()..][..lesion.mask.len()];
         let mean = |inside: bool| {
             let own =

@@ -27,6 +27,7 @@ use crate::observer::Observer;
 use crate::problem::{Kind, Problem, Result};
 use crate::records::FileHash;
 use crate::seed::RunSeed;
+use crate::statistics::order::upper_median;
 
 /// Voxel sizes of two patients may differ by this share.
 const VOXEL_TOLERANCE: f64 = 0.01;
@@ -234,9 +235,7 @@ fn odd_sizes(cohort: &Cohort, patients: &[PatientPatches]) -> Vec<String> {
     let contrasts = cohort.patients.first().map(|patient| patient.contrasts.as_slice()).unwrap_or_default();
     for (at, contrast) in contrasts.iter().enumerate().filter(|(_, one)| one.measure() == Measure::Susceptibility) {
         let size = |patient: &PatientPatches| patient.ranges[at].iter().fold(0f32, |most, end| most.max(end.abs()));
-        let mut sizes: Vec<f32> = patients.iter().map(size).collect();
-        sizes.sort_by(f32::total_cmp);
-        let Some(&middle) = sizes.get(sizes.len() / 2) else { continue };
+        let Some(middle) = upper_median(&patients.iter().map(size).collect::<Vec<f32>>()) else { continue };
         let odd =
             patients.iter().filter(|patient| !(middle / ODD_FACTOR..=middle * ODD_FACTOR).contains(&size(patient)));
         let named = |patient: &PatientPatches| {
@@ -279,16 +278,17 @@ fn odd_signs(patients: &[PatientPatches]) -> Option<String> {
     let rims = patients.iter().flat_map(|patient| patient.lesions.iter().zip(&patient.above));
     let rims: Vec<f32> = rims.filter(|(lesion, _)| is_rim(lesion)).filter_map(|(_, above)| *above).collect();
     let ask = "is the sign of the maps that of susceptibility, in which iron is positive?";
-    if let Some(rim) = median(rims).filter(|rim| *rim <= 0.0) {
+    if let Some(rim) = upper_median(&rims).filter(|rim| *rim <= 0.0) {
         return Some(format!(
             "lesions that both readers call a rim are less susceptible than what is around them (median {rim:.1} ppb): \
              {ask} do the label maps lie on their lesions?"
         ));
     }
-    let usual = median(patients.iter().flat_map(own).collect()).filter(|usual| *usual >= LEAST_PPB)?;
+    let all: Vec<f32> = patients.iter().flat_map(own).collect();
+    let usual = upper_median(&all).filter(|usual| *usual >= LEAST_PPB)?;
     let opposite = |patient: &&PatientPatches| {
         let above = own(patient);
-        above.len() >= LEAST_LESIONS && median(above).is_some_and(|middle| middle <= -usual / 2.0)
+        above.len() >= LEAST_LESIONS && upper_median(&above).is_some_and(|middle| middle <= -usual / 2.0)
     };
     let odd: Vec<&str> = patients.iter().filter(opposite).map(|patient| patient.lesions[0].patient.as_str()).collect();
     (!odd.is_empty()).then(|| {
@@ -300,11 +300,6 @@ fn odd_signs(patients: &[PatientPatches]) -> Option<String> {
             listed(&odd)
         )
     })
-}
-
-fn median(mut values: Vec<f32>) -> Option<f32> {
-    values.sort_by(f32::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 fn tables(cohort: &Cohort) -> Result<Vec<FileHash>> {
